@@ -1,0 +1,142 @@
+/** Why a write was refused: the reasons of the `refused` event. */
+export type RefusalReason =
+  /** The lock of the database was not free before the deadline. */
+  | 'timeout'
+  /** The value alone is larger than the limit of its shard. */
+  | 'too-large'
+  /** The disk is full and evicting made no room. */
+  | 'full'
+  /** The queue of waiting writes is at `maxPending`. */
+  | 'pending'
+
+interface Cause {
+  readonly cause?: unknown
+}
+
+/** The root of all errors of this package which are not misuse (`TypeError`, `RangeError`). */
+export class DiskCacheError extends Error {
+  override name = 'DiskCacheError'
+  readonly code: string = 'ERR_DISK_CACHE'
+  /** Set on errors by which one write is turned down while the cache goes on working. */
+  readonly refusal?: RefusalReason
+}
+
+/** A lock was held by somebody else past the deadline. */
+export class TimeoutError extends DiskCacheError {
+  override name = 'TimeoutError' as const
+  override readonly code = 'ERR_CACHE_TIMEOUT' as const
+  override readonly refusal = 'timeout' as const
+  /** Rows that a bulk removal had removed, and committed, before the deadline. */
+  readonly removed: number
+
+  constructor(directory: string, removed = 0, options?: Cause) {
+    super(`the database in ${directory} was locked by others until the deadline`, options)
+    this.removed = removed
+  }
+}
+
+/** The file system has no room left, and evicting made none. */
+export class DiskFullError extends DiskCacheError {
+  override name = 'DiskFullError' as const
+  override readonly code = 'ERR_CACHE_DISK_FULL' as const
+  override readonly refusal = 'full' as const
+
+  constructor(directory: string, options?: Cause) {
+    super(`the disk of ${directory} is full`, options)
+  }
+}
+
+/** A value is larger than what its shard may hold in all. */
+export class ValueTooLargeError extends DiskCacheError {
+  override name = 'ValueTooLargeError' as const
+  override readonly code = 'ERR_CACHE_VALUE_TOO_LARGE' as const
+  override readonly refusal = 'too-large' as const
+
+  constructor(size: number, limit: number, shards: number) {
+    const whose = shards > 1 ? `the limit of its shard: sizeLimit divided by ${shards} shards is` : 'sizeLimit:'
+    super(`a value of ${size} bytes is larger than ${whose} ${limit} bytes`)
+  }
+}
+
+/** More writes wait for the database than `maxPending` allows. */
+export class PendingLimitError extends DiskCacheError {
+  override name = 'PendingLimitError' as const
+  override readonly code = 'ERR_CACHE_PENDING' as const
+  override readonly refusal = 'pending' as const
+
+  constructor(directory: string, waiting: number, bytes: number) {
+    super(`${waiting} writes of ${bytes} bytes already wait for ${directory}: maxPending is reached`)
+  }
+}
+
+/** The database file is damaged, or is no SQLite database. */
+export class CorruptError extends DiskCacheError {
+  override name = 'CorruptError' as const
+  override readonly code = 'ERR_CACHE_CORRUPT' as const
+
+  constructor(directory: string, detail: string, options?: Cause) {
+    super(`the database in ${directory} is damaged: ${detail}`, options)
+  }
+}
+
+/** The database holds tables, indexes or triggers that no version of the cache makes: nothing of it is run. */
+export class SchemaError extends DiskCacheError {
+  override name = 'SchemaError' as const
+  override readonly code = 'ERR_CACHE_SCHEMA' as const
+
+  constructor(directory: string, detail: string) {
+    super(`the database in ${directory} is not a cache, or was tampered with: ${detail}`)
+  }
+}
+
+/** The directory cannot be opened, made, read or written. */
+export class DirectoryError extends DiskCacheError {
+  override name = 'DirectoryError' as const
+  override readonly code = 'ERR_CACHE_DIRECTORY' as const
+
+  constructor(directory: string, detail: string, options?: Cause) {
+    super(`cache directory ${directory}: ${detail}`, options)
+  }
+}
+
+/** A write on a cache that was opened with `readonly`, or whose database cannot be written. */
+export class ReadonlyError extends DiskCacheError {
+  override name = 'ReadonlyError' as const
+  override readonly code = 'ERR_CACHE_READONLY' as const
+
+  constructor(directory: string, options?: Cause) {
+    super(`the cache in ${directory} is open for reading only`, options)
+  }
+}
+
+/** Stored bytes which the codecs cannot, or must not, turn into a value. */
+export class DecodeError extends DiskCacheError {
+  override name = 'DecodeError' as const
+  override readonly code = 'ERR_CACHE_DECODE' as const
+}
+
+/** SQLite or the file system failed in a way that none of the other classes names; see `cause`. */
+export class StorageError extends DiskCacheError {
+  override name = 'StorageError' as const
+  override readonly code = 'ERR_CACHE_STORAGE' as const
+
+  constructor(directory: string, detail: string, options?: Cause) {
+    super(`the cache in ${directory} failed: ${detail}`, options)
+  }
+}
+
+/** better-sqlite3 cannot run here; the message says what to do. */
+export class DriverError extends DiskCacheError {
+  override name = 'DriverError' as const
+  override readonly code = 'ERR_CACHE_DRIVER' as const
+}
+
+/** A cache was used after `close()` that cannot be opened again: its temporary directory is gone. */
+export class ClosedError extends TypeError {
+  override name = 'ClosedError' as const
+  readonly code = 'ERR_CACHE_CLOSED' as const
+
+  constructor(directory: string) {
+    super(`this cache was closed and its temporary directory ${directory} removed: make a new Cache`)
+  }
+}

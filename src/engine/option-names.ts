@@ -1,0 +1,55 @@
+/**
+ * Looks for options that do not exist.
+ *
+ * @throws TypeError which names the option, and the known one that is nearest
+ */
+export function checkOptionNames(options: object, known: ReadonlySet<string>, place: string): void {
+  for (const name in options) {
+    if (known.has(name)) continue
+    const near = nearest(name, known)
+    const hint = near === undefined ? `known are ${[...known].join(', ')}` : `did you mean ${near}?`
+    throw new TypeError(`${place}: unknown option ${name}; ${hint}`)
+  }
+}
+
+/** @throws TypeError when `options` is something else than an object */
+export function checkOptionsObject(options: unknown, place: string): asserts options is object {
+  if (typeof options === 'object' && options !== null && !Array.isArray(options)) return
+  throw new TypeError(`${place}: options must be an object, got ${kindOf(options)}`)
+}
+
+/** What a value is, for messages. */
+export function kindOf(value: unknown): string {
+  if (value === null) return 'null'
+  if (Array.isArray(value)) return 'an array'
+  if (typeof value === 'number') return Number.isNaN(value) ? 'NaN' : String(value)
+  if (typeof value === 'string') return `'${value.length > 40 ? `${value.slice(0, 40)}…` : value}'`
+  if (typeof value === 'bigint') return `${value}n`
+  return typeof value === 'object' ? 'an object' : typeof value
+}
+
+function nearest(name: string, known: ReadonlySet<string>): string | undefined {
+  let best: string | undefined
+  let least = Math.max(2, Math.floor(name.length / 3)) + 1
+  for (const candidate of known) {
+    const distance = editDistance(name.toLowerCase(), candidate.toLowerCase())
+    if (distance >= least) continue
+    least = distance
+    best = candidate
+  }
+  return best
+}
+
+/** Levenshtein's distance, a row at a time. */
+function editDistance(a: string, b: string): number {
+  let row = Array.from({ length: b.length + 1 }, (_, at) => at)
+  for (let i = 1; i <= a.length; i++) {
+    const next = [i]
+    for (let j = 1; j <= b.length; j++) {
+      const change = (row[j - 1] as number) + (a[i - 1] === b[j - 1] ? 0 : 1)
+      next.push(Math.min(change, (row[j] as number) + 1, (next[j - 1] as number) + 1))
+    }
+    row = next
+  }
+  return row[b.length] as number
+}
