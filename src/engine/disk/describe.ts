@@ -1,0 +1,71 @@
+import { types } from 'node:util'
+
+/** The way from a value to one of its parts: property names and indices. */
+export type Path = readonly (string | number)[]
+
+/** A phrase with its article for error messages: 'undefined', 'a function', 'a Map', 'an instance of User', 'NaN'. */
+export function describeKind(value: unknown): string {
+  switch (typeof value) {
+    case 'undefined':
+      return 'undefined'
+    case 'string':
+      return value.isWellFormed() ? 'a string' : 'text with a lone surrogate'
+    case 'number':
+      return Number.isNaN(value) ? 'NaN' : 'a number'
+    case 'bigint':
+      return `a bigint of ${String(value).length} digits`
+    case 'object':
+      return value === null ? 'null' : describeObject(value)
+    default:
+      return `a ${typeof value}`
+  }
+}
+
+/** `value.users[3].name`: the path as one would write it in code. */
+export function formatPath(root: string, path: Path): string {
+  let text = root
+  for (const step of path) {
+    if (typeof step === 'number') text += `[${step}]`
+    else text += /^[\p{ID_Start}_$][\p{ID_Continue}$]*$/u.test(step) ? `.${step}` : `[${JSON.stringify(step)}]`
+  }
+  return text
+}
+
+/** An object made by `{}` or without prototype, of any realm (Jest runs tests in a realm of their own). */
+export function isPlainObject(value: object): value is Record<string, unknown> {
+  const prototype: unknown = Object.getPrototypeOf(value)
+  if (prototype === Object.prototype || prototype === null) return true
+  return Object.getPrototypeOf(prototype) === null && Object.hasOwn(prototype as object, 'isPrototypeOf')
+}
+
+/** A promise, or what passes for one. */
+export function isThenable(value: unknown): boolean {
+  return typeof value === 'object' && value !== null && typeof (value as { then?: unknown }).then === 'function'
+}
+
+/** The error of every codec for what cannot be stored. */
+export function notStorable(
+  value: unknown,
+  { where = 'value', expected = 'data that can be stored', cause }: Refusal = {},
+): TypeError {
+  // The caller hears of the refusal; that the promise fails as well is not to end the process.
+  if (types.isPromise(value)) value.catch(() => {})
+  const hint = isThenable(value) ? ' (await it first)' : ''
+  return new TypeError(`expected ${where} to be ${expected}, got ${describeKind(value)}${hint}`, { cause })
+}
+
+interface Refusal {
+  readonly where?: string
+  readonly expected?: string
+  readonly cause?: unknown
+}
+
+function describeObject(value: object): string {
+  if (Array.isArray(value)) return 'an array'
+  const builtin = Object.prototype.toString.call(value).slice('[object '.length, -1)
+  if (builtin !== 'Object') return `${/^[AEIO]/.test(builtin) ? 'an' : 'a'} ${builtin}`
+  if (isPlainObject(value)) return 'an object'
+  const { constructor: maker } = value as { constructor?: unknown }
+  const name: unknown = typeof maker === 'function' ? maker.name : undefined
+  return typeof name === 'string' && name !== '' ? `an instance of ${name}` : 'an object with a prototype'
+}

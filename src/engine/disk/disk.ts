@@ -1,0 +1,143 @@
+import { DecodeError } from '../errors.js'
+import type { Key } from '../options.js'
+import type { Codec, EncodedValue, SqlValue } from './codec.js'
+import { MODE_BINARY, MODE_JSON, MODE_PICKLE, MODE_RAW, MODE_TEXT } from './modes.js'
+import { encodeOwn } from './structured-codec.js'
+import { encodeTextForFile } from './text-file.js'
+import type { PendingFile, ValueFiles } from './value-files.js'
+
+/** A value as its row will hold it. */
+export interface PreparedValue {
+  readonly mode: number
+  /** The value column: the value itself, or the metadata of a file. */
+  readonly value: SqlValue
+  /** Bytes in the file; 0 for a value in the database, as DiskCache counts. */
+  readonly size: number
+  /** What goes into a file; absent for a value in the database. */
+  readonly bytes?: Buffer
+  /** Bytes it takes in memory while it waits. */
+  readonly weight: number
+  file?: PendingFile
+}
+
+/** Where a value is to be kept. */
+export interface Placement {
+  readonly minFileSize: number
+  readonly file: boolean
+  /** JSON text kept beside the file. */
+  readonly meta?: string | undefined
+}
+
+/** Turns keys and values into what rows and files hold, and back. */
+export class Disk {
+  readonly codec: Codec
+  readonly files: ValueFiles
+  /** From the directory of the cache to that of its shard: `003/`, or nothing. */
+  readonly pathPrefix: string
+  readonly #seconds: () => number
+
+  constructor(codec: Codec, files: ValueFiles, pathPrefix: string, seconds: () => number) {
+    this.codec = codec
+    this.files = files
+    this.pathPrefix = pathPrefix
+    this.#seconds = seconds
+  }
+
+  /** Seconds since the epoch. */
+  now(): number {
+    return this.#seconds()
+  }
+
+  decodeKey(data: SqlValue, raw: boolean): Key {
+    return this.codec.decodeKey(data, raw)
+  }
+
+  /**
+   * Decides whether a value goes to a file, and in which form.
+   *
+   * @param encoded what the codec made of it when the verb was called
+   */
+  prepare(encoded: EncodedValue, value: unknown, placement: Placement): PreparedValue {
+    const { data } = encoded
+    const isFile = placement.file || placement.meta !== undefined || reaches(data, placement.minFileSize)
+    if (!isFile) return { mode: encoded.mode, value: data, size: 0, weight: weightOf(data) }
+    const { mode, bytes } = this.#forFile(encoded, value, placement.meta !== undefined)
+    return { mode, bytes, value: placement.meta ?? null, size: bytes.byteLength, weight: bytes.byteLength }
+  }
+
+  /** A number for a counter: always in the database. */
+  prepareInline(value: number | bigint): PreparedValue {
+    const { mode, data } = this.codec.encodeValue(value)
+    return { mode, value: data, size: 0, weight: 16 }
+  }
+
+  /** A value that was streamed to a file. */
+  prepareFile(file: PendingFile, meta: string | undefined): PreparedValue {
+    return { mode: MODE_BINARY, value: meta ?? null, size: file.size, weight: 0, file }
+  }
+
+  /** @throws DecodeError when the stored bytes are no value, or one that must not be made */
+  decode(mode: number, data: SqlValue): unknown {
+    return this.codec.decodeValue(mode, data)
+  }
+
+  /** Whether the bytes of a file are those that `read` answers, so that they can be streamed. */
+  isVerbatim(mode: number): boolean {
+    if (mode === MODE_BINARY) return this.codec.name !== 'json'
+    return mode === MODE_TEXT || mode === MODE_JSON
+  }
+
+  /** The bytes that `read` answers for a stored value: those of bytes, text in UTF-8, else its JSON. */
+  readableBytes(mode: number, data: SqlValue): Buffer {
+    if (mode === MODE_JSON && typeof data === 'string') return Buffer.from(data)
+    let value: unknown
+    try {
+      value = this.decode(mode, data)
+    } catch (error) {
+      // A stream was stored as it came, whatever the codec.
+      if (error instanceof DecodeError && mode === MODE_BINARY && Buffer.isBuffer(data)) return data
+      throw error
+    }
+    if (Buffer.isBuffer(value)) return value
+    if (typeof value === 'string') return Buffer.from(value)
+    return Buffer.from(typeof value === 'bigint' ? String(value) : (toJson(value) ?? String(value)))
+  }
+
+  #forFile({ mode, data }: EncodedValue, value: unknown, hasMeta: boolean): { mode: number; bytes: Buffer } {
+    if (mode === MODE_RAW && Buffer.isBuffer(data)) return { mode: MODE_BINARY, bytes: data }
+    if (mode === MODE_RAW && typeof data === 'string') {
+      const text = encodeTextForFile(data)
+      if (text.mode !== MODE_PICKLE || !hasMeta) return text
+    } else if (mode === MODE_JSON && typeof data === 'string') {
+      return { mode, bytes: Buffer.from(data) }
+    } else if (Buffer.isBuffer(data) && !(mode === MODE_PICKLE && hasMeta)) {
+      return { mode, bytes: data }
+    }
+    // Numbers have no form in a file, and Python would read metadata beside a pickle as the pickle.
+    const own = encodeOwn(value)
+    return { mode: own.mode, bytes: Buffer.isBuffer(own.data) ? own.data : Buffer.from(String(own.data)) }
+  }
+}
+
+function toJson(value: unknown): string | undefined {
+  return JSON.stringify(value, (_name, part: unknown) => (typeof part === 'bigint' ? String(part) : part))
+}
+
+/** DiskCache measures strings in characters and everything else in bytes. */
+function reaches(data: SqlValue, minFileSize: number): boolean {
+  if (typeof data === 'string') return data.length >= minFileSize && codePoints(data) >= minFileSize
+  return Buffer.isBuffer(data) && data.byteLength >= minFileSize
+}
+
+function codePoints(text: string): number {
+  let count = text.length
+  for (let at = 0; at < text.length - 1; at++) {
+    if ((text.charCodeAt(at) & 0xfc00) === 0xd800 && (text.charCodeAt(at + 1) & 0xfc00) === 0xdc00) count--
+  }
+  return count
+}
+
+function weightOf(data: SqlValue): number {
+  if (typeof data === 'string') return data.length
+  return Buffer.isBuffer(data) ? data.byteLength : 16
+}

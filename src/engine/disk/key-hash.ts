@@ -1,0 +1,72 @@
+import type { EncodedKey } from './codec.js'
+
+const ADLER_MODULUS = 65_521
+// Sums of this many bytes stay below 2³¹, so that V8 keeps them as small integers.
+const ADLER_STRIDE = 2048
+const INTEGER_MODULUS = 0xffff_ffff
+
+const double = Buffer.alloc(8)
+
+/**
+ * DiskCache's `Disk.hash`, an unsigned 32-bit number; the shard of a key is `hash % shards`. Portable over hosts and
+ * languages: Adler-32 of the stored bytes (a REAL's are big-endian), integers modulo 2³² − 1.
+ *
+ * 1 and 1.0 are one key to SQLite, yet hash differently: DiskCache stores them in different shards, and so do we.
+ *
+ * @throws {TypeError} for NULL, which is no key
+ */
+export function hashKey(encoded: EncodedKey): number {
+  const { data } = encoded
+  if (typeof data === 'string') return adlerOfText(data)
+  if (typeof data === 'bigint') return remainderOf(data)
+  if (data === null) throw new TypeError('NULL is no key and has no hash')
+  if (typeof data === 'object') return adlerOfBytes(data)
+  double.writeDoubleBE(data)
+  return adlerOfBytes(double)
+}
+
+/** Without allocation as long as the text is ASCII, which nearly every key is. */
+function adlerOfText(text: string): number {
+  let low = 1
+  let high = 0
+  const { length } = text
+  for (let at = 0; at < length; ) {
+    const end = Math.min(at + ADLER_STRIDE, length)
+    for (; at < end; at++) {
+      const code = text.charCodeAt(at)
+      if (code > 127) return adlerOfBytes(Buffer.from(text, 'utf8'))
+      low += code
+      high += low
+    }
+    low %= ADLER_MODULUS
+    high %= ADLER_MODULUS
+  }
+  return ((high << 16) | low) >>> 0
+}
+
+function adlerOfBytes(bytes: Uint8Array): number {
+  let low = 1
+  let high = 0
+  const { length } = bytes
+  for (let at = 0; at < length; ) {
+    const end = Math.min(at + ADLER_STRIDE, length)
+    for (; at < end; at++) {
+      low += bytes[at] as number
+      high += low
+    }
+    low %= ADLER_MODULUS
+    high %= ADLER_MODULUS
+  }
+  return ((high << 16) | low) >>> 0
+}
+
+/** Python's `%`: never negative. */
+function remainderOf(integer: bigint): number {
+  const small = Number(integer)
+  if (Number.isSafeInteger(small)) {
+    const remainder = small % INTEGER_MODULUS
+    return remainder < 0 ? remainder + INTEGER_MODULUS : remainder === 0 ? 0 : remainder
+  }
+  const remainder = integer % BigInt(INTEGER_MODULUS)
+  return Number(remainder < 0n ? remainder + BigInt(INTEGER_MODULUS) : remainder)
+}

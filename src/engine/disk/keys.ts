@@ -1,0 +1,83 @@
+import { types } from 'node:util'
+import { DecodeError } from '../errors.js'
+import type { Key } from '../options.js'
+import type { EncodedKey, SqlValue } from './codec.js'
+import { fromSqlInteger, isInt64, toSqlNumber } from './native-values.js'
+import { writeKeyPickle } from './pickle/key-writer.js'
+import { readPickle } from './pickle/reader.js'
+import { RememberedKeys } from './remembered-keys.js'
+
+/** See `keyIdentity`. */
+export type KeyIdentity = string | number
+
+const remembered = new RememberedKeys()
+
+/**
+ * A key as DiskCache stores it: strings, 64-bit integers, floats and bytes raw; null, booleans, larger integers,
+ * arrays (as tuples) and plain objects (as dicts with sorted names) as canonical pickles, so that keys which are equal
+ * by value are one row. An array or object that came out of `decodeKey` stands for the row it came from.
+ *
+ * @throws {TypeError} for NaN, text with lone surrogates, and whatever else is no key
+ */
+export function encodeKey(key: unknown): EncodedKey {
+  switch (typeof key) {
+    case 'string':
+      if (key.isWellFormed()) return { data: key, raw: true }
+      break
+    case 'number':
+      if (!Number.isNaN(key)) return { data: toSqlNumber(key), raw: true }
+      break
+    case 'bigint':
+      if (isInt64(key)) return { data: key, raw: true }
+      break
+    case 'object':
+      if (key !== null) return encodeObjectKey(key)
+  }
+  return { data: writeKeyPickle(key), raw: false }
+}
+
+/** The inverse of `encodeKey`. Never throws: what cannot be read becomes an object that finds its row. */
+export function decodeKey(data: SqlValue, raw: boolean): Key {
+  if (!raw) return decodePickledKey(data)
+  return typeof data === 'bigint' ? fromSqlInteger(data) : data
+}
+
+/**
+ * A key for a JavaScript Map, equal exactly when SQLite's `key = ? AND raw = ?` is: 1, 1n and 1.0 are one, 0 and -0
+ * are one, text is itself. Everything else is text that begins with a lone surrogate, as no key of the user does.
+ */
+export function keyIdentity({ data, raw }: EncodedKey): KeyIdentity {
+  if (typeof data === 'string') return raw ? data : `\udc00t${data}`
+  if (typeof data === 'number') return data
+  if (typeof data === 'bigint') {
+    // SQLite compares integers with floats exactly.
+    const float = Number(data)
+    return BigInt(float) === data ? float : `\udc00i${data}`
+  }
+  return data === null ? '\udc00n' : `\udc00${raw ? 'b' : 'p'}${data.toString('latin1')}`
+}
+
+function encodeObjectKey(key: object): EncodedKey {
+  // A copy: the caller may reuse its buffer while the key waits in the queue.
+  if (types.isUint8Array(key)) return { data: Buffer.from(key), raw: true }
+  return remembered.get(key) ?? { data: writeKeyPickle(key), raw: false }
+}
+
+function decodePickledKey(data: SqlValue): Key {
+  const value = Buffer.isBuffer(data) ? tryPickle(data) : undefined
+  // These have no identity by which they could be remembered, so only their canonical form will do.
+  if (value === null || typeof value === 'boolean' || typeof value === 'bigint') {
+    const { data: own } = encodeKey(value)
+    if (Buffer.isBuffer(own) && own.equals(data as Buffer)) return value
+  }
+  return remembered.remember(value, { data, raw: false })
+}
+
+function tryPickle(bytes: Buffer): unknown {
+  try {
+    return readPickle(bytes)
+  } catch (error) {
+    if (error instanceof DecodeError) return undefined
+    throw error
+  }
+}

@@ -1,0 +1,20 @@
+/**
+ * The `mode` column: how the bytes of a value are to be read.
+ *
+ * 1–4 are DiskCache's own. The two above are ours; Python's `Disk.fetch` knows no such mode and answers None for them.
+ */
+
+/** Unused by DiskCache; never written. */
+export const MODE_NONE = 0
+/** The column holds the value itself: INTEGER, REAL, TEXT or BLOB. */
+export const MODE_RAW = 1
+/** A file of bytes. */
+export const MODE_BINARY = 2
+/** A file of UTF-8 text, which Python reads with universal newlines. */
+export const MODE_TEXT = 3
+/** A pickle, in the column or in a file. */
+export const MODE_PICKLE = 4
+/** Plain data as JSON ('J'): TEXT in the column, UTF-8 in a file. */
+export const MODE_JSON = 74
+/** Everything else that `structuredClone` carries ('V'): the bytes of `v8.serialize`. */
+export const MODE_V8 = 86

@@ -1,0 +1,109 @@
+import { isUtf8 } from 'node:buffer'
+import { types } from 'node:util'
+import { DecodeError } from '../errors.js'
+import type { EncodedValue, SqlValue } from './codec.js'
+import { describeKind, isThenable, notStorable } from './describe.js'
+import { MODE_BINARY, MODE_JSON, MODE_PICKLE, MODE_RAW, MODE_TEXT, MODE_V8 } from './modes.js'
+import { readPickle } from './pickle/reader.js'
+import { writePickle } from './pickle/writer.js'
+import { cloneFromBytes } from './structured-clone.js'
+
+const NONE: EncodedValue = { mode: MODE_PICKLE, data: writePickle(null) }
+const TRUE: EncodedValue = { mode: MODE_PICKLE, data: writePickle(true) }
+const FALSE: EncodedValue = { mode: MODE_PICKLE, data: writePickle(false) }
+
+/**
+ * What DiskCache stores as it is: strings, numbers, bigints and bytes; and what Python pickles but every codec shares:
+ * null, booleans, NaN (DiskCache would store NULL and read None), integers beyond 64 bits, text with lone surrogates.
+ *
+ * @returns undefined for other objects: they are the codec's business
+ * @throws {TypeError} for undefined, functions, symbols and promises
+ */
+export function encodeNative(value: unknown): EncodedValue | undefined {
+  switch (typeof value) {
+    case 'string':
+      return value.isWellFormed() ? { mode: MODE_RAW, data: value } : pickled(value)
+    case 'number':
+      return Number.isNaN(value) ? pickled(value) : { mode: MODE_RAW, data: toSqlNumber(value) }
+    case 'bigint':
+      return isInt64(value) ? { mode: MODE_RAW, data: value } : pickled(value)
+    case 'boolean':
+      return value ? TRUE : FALSE
+    case 'object':
+      return value === null ? NONE : encodeBytes(value)
+    default:
+      throw notStorable(value)
+  }
+}
+
+/**
+ * Safe integers as INTEGER, all else, and -0, as REAL: better-sqlite3 binds every JavaScript number as REAL, and
+ * Python would read 5.0 for 5.
+ */
+export function toSqlNumber(value: number): number | bigint {
+  return Number.isSafeInteger(value) && !Object.is(value, -0) ? BigInt(value) : value
+}
+
+/** INTEGER columns arrive as bigint; within the safe range JavaScript programs expect a number. */
+export function fromSqlInteger(value: bigint): number | bigint {
+  const small = Number(value)
+  return Number.isSafeInteger(small) ? small : value
+}
+
+/** Whether SQLite's INTEGER can hold it. */
+export function isInt64(value: bigint): boolean {
+  return BigInt.asIntN(64, value) === value
+}
+
+/** @throws {DecodeError} when the data is not what the mode says, or no codec knows the mode */
+export function decodeStored(mode: number, data: SqlValue): unknown {
+  switch (mode) {
+    case MODE_RAW:
+      return typeof data === 'bigint' ? fromSqlInteger(data) : data
+    case MODE_BINARY:
+      return bytesOf(data, 'binary')
+    case MODE_TEXT:
+      return typeof data === 'string' ? data : textOf(bytesOf(data, 'text'))
+    case MODE_PICKLE:
+      return readPickle(bytesOf(data, 'pickle'))
+    case MODE_JSON:
+      return parseJson(typeof data === 'string' ? data : textOf(bytesOf(data, 'JSON')))
+    case MODE_V8:
+      return cloneFromBytes(bytesOf(data, 'structured clone'))
+    default:
+      throw new DecodeError(`no codec reads mode ${mode}`)
+  }
+}
+
+function encodeBytes(value: object): EncodedValue | undefined {
+  // A copy: the caller may reuse its buffer while the write waits for its commit.
+  if (types.isUint8Array(value)) return { mode: MODE_RAW, data: Buffer.from(value) }
+  if (isThenable(value)) throw notStorable(value)
+  return undefined
+}
+
+function pickled(value: unknown): EncodedValue {
+  return { mode: MODE_PICKLE, data: writePickle(value) }
+}
+
+function bytesOf(data: SqlValue, what: string): Buffer {
+  if (Buffer.isBuffer(data)) return data
+  throw new DecodeError(`expected the bytes of a ${what} value, got ${describeKind(data)}`)
+}
+
+function textOf(bytes: Buffer): string {
+  if (!isUtf8(bytes)) throw new DecodeError('expected a text value, got bytes that are not UTF-8')
+  try {
+    return bytes.toString('utf8')
+  } catch (cause) {
+    throw new DecodeError(`a text of ${bytes.length} bytes is longer than strings can be`, { cause })
+  }
+}
+
+function parseJson(text: string): unknown {
+  try {
+    return JSON.parse(text)
+  } catch (cause) {
+    throw new DecodeError('expected JSON, got text that is none', { cause })
+  }
+}

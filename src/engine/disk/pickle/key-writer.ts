@@ -1,0 +1,73 @@
+import { formatPath, isPlainObject, notStorable } from '../describe.js'
+import { OP } from './opcodes.js'
+import { PickleOutput } from './output.js'
+import { writeDictBatches, writeScalar, writeTuple } from './primitives.js'
+
+const MAX_DEPTH = 100
+/** Objects that hold one another twice over grow without bound when they are written by value. */
+const MAX_BYTES = 1 << 24
+/** Names that sort by UTF-16 units as they sort by characters. */
+const BASIC = /^[^\ud800-\udfff]*$/
+
+const KEY_KINDS =
+  'a string, a number other than NaN, a bigint, bytes, null, a boolean, or an array or plain object of these'
+
+/**
+ * The canonical pickle of a composite key: what `pickletools.optimize(pickle.dumps(key, 5))` gives for tuples in the
+ * place of arrays and for dicts with sorted keys in the place of objects. Equal keys give equal bytes: nothing is ever
+ * written as a reference to an equal part.
+ *
+ * @throws {TypeError} that names what cannot be part of a key
+ */
+export function writeKeyPickle(key: unknown): Buffer {
+  const out = new PickleOutput(MAX_BYTES)
+  new KeyWriter(out).write(key)
+  return out.finish()
+}
+
+class KeyWriter {
+  readonly #out: PickleOutput
+  readonly #path: (string | number)[] = []
+
+  constructor(out: PickleOutput) {
+    this.#out = out
+  }
+
+  write(key: unknown): void {
+    if (typeof key === 'string' && !key.isWellFormed()) throw this.#refuse(key)
+    if (Number.isNaN(key)) throw this.#refuse(key)
+    if (writeScalar(this.#out, key)) return
+    if (typeof key !== 'object' || key === null) throw this.#refuse(key)
+    if (Array.isArray(key)) writeTuple(this.#out, key.length, at => this.#writePart(at, key[at]))
+    else if (isPlainObject(key)) this.#writeObject(key)
+    else throw this.#refuse(key)
+  }
+
+  #writeObject(object: Record<string, unknown>): void {
+    const names = sortedNames(object)
+    this.#out.op(OP.emptyDict)
+    writeDictBatches(this.#out, names.length, at => {
+      const name = names[at] as string
+      this.#writePart(name, name)
+      this.#writePart(name, object[name])
+    })
+  }
+
+  #writePart(step: string | number, part: unknown): void {
+    this.#path.push(step)
+    if (this.#path.length > MAX_DEPTH) throw new TypeError('key is nested too deeply, or holds itself')
+    this.write(part)
+    this.#path.pop()
+  }
+
+  #refuse(value: unknown): TypeError {
+    return notStorable(value, { where: formatPath('key', this.#path), expected: KEY_KINDS })
+  }
+}
+
+/** In Python's order of str, which differs from JavaScript's for characters beyond the first 65536. */
+function sortedNames(object: object): string[] {
+  const names = Object.keys(object)
+  if (names.every(name => BASIC.test(name))) return names.sort()
+  return names.sort((a, b) => Buffer.compare(Buffer.from(a, 'utf8'), Buffer.from(b, 'utf8')))
+}

@@ -1,0 +1,78 @@
+import * as fs from 'node:fs'
+import * as fsp from 'node:fs/promises'
+import { promisify } from 'node:util'
+import { isMissing, systemCode } from '../file-errors.js'
+
+/** Links are not followed, and a FIFO put in the place of a file does not block. */
+const READ_PLAIN = fs.constants.O_RDONLY | (fs.constants.O_NOFOLLOW ?? 0) | (fs.constants.O_NONBLOCK ?? 0)
+
+/** Opens a plain file of a known size; `undefined` when it is missing, something else, or of another size. */
+export async function openPlain(path: string, size: number): Promise<fsp.FileHandle | undefined> {
+  let handle: fsp.FileHandle
+  try {
+    handle = await fsp.open(path, READ_PLAIN)
+  } catch (error) {
+    if (isNoFile(error)) return undefined
+    throw error
+  }
+  try {
+    const stat = await handle.stat()
+    if (stat.isFile() && stat.size === size) return handle
+  } catch (error) {
+    await handle.close()
+    throw error
+  }
+  await handle.close()
+  return undefined
+}
+
+/** The same before it returns. */
+export function openPlainNow(path: string, size: number): number | undefined {
+  let descriptor: number
+  try {
+    descriptor = fs.openSync(path, READ_PLAIN)
+  } catch (error) {
+    if (isNoFile(error)) return undefined
+    throw error
+  }
+  const stat = fs.fstatSync(descriptor)
+  if (stat.isFile() && stat.size === size) return descriptor
+  fs.closeSync(descriptor)
+  return undefined
+}
+
+/** All bytes of an open file, which is closed. `undefined` when it is shorter than it was. */
+export async function readDescriptor(descriptor: number, size: number): Promise<Buffer | undefined> {
+  const bytes = Buffer.allocUnsafeSlow(size)
+  try {
+    for (let at = 0; at < size; ) {
+      const { bytesRead } = await readAsync(descriptor, bytes, at, size - at, at)
+      if (bytesRead === 0) return undefined
+      at += bytesRead
+    }
+    return bytes
+  } finally {
+    fs.closeSync(descriptor)
+  }
+}
+
+const readAsync = promisify(fs.read)
+
+function isNoFile(error: unknown): boolean {
+  const code = systemCode(error)
+  return isMissing(error) || code === 'ELOOP' || code === 'EISDIR' || code === 'ENXIO'
+}
+
+/** Others remove directories that have become empty, also between our two calls. */
+export const TRIES = 10
+
+/** Runs what makes a directory and then uses it, again when somebody else has removed it in between. */
+export function retryMissing(run: (attempt: number) => void): void {
+  for (let attempt = 1; ; attempt++) {
+    try {
+      return run(attempt)
+    } catch (error) {
+      if (!isMissing(error) || attempt === TRIES) throw error
+    }
+  }
+}

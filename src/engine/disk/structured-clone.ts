@@ -1,0 +1,112 @@
+import { types } from 'node:util'
+import { Deserializer, serialize } from 'node:v8'
+import { DecodeError } from '../errors.js'
+import { describeKind, formatPath, notStorable, type Path } from './describe.js'
+import { assertHarmless } from './v8-format.js'
+
+type ViewConstructor = new (buffer: ArrayBuffer) => ArrayBufferView
+
+// The numbers `v8.serialize` gives to the kinds of views.
+const VIEWS: readonly (ViewConstructor | undefined)[] = [
+  Int8Array,
+  Uint8Array,
+  Uint8ClampedArray,
+  Int16Array,
+  Uint16Array,
+  Int32Array,
+  Uint32Array,
+  Float32Array,
+  Float64Array,
+  DataView,
+  undefined,
+  BigInt64Array,
+  BigUint64Array,
+  (globalThis as { Float16Array?: ViewConstructor }).Float16Array,
+]
+const BUFFER = 10
+
+/**
+ * The bytes of `v8.serialize`.
+ *
+ * @throws {TypeError} that names the part which `structuredClone` cannot carry
+ */
+export function cloneToBytes(value: unknown): Buffer {
+  try {
+    const bytes = serialize(value)
+    // What could not be read back must not be written: sparse arrays of millions of places, above all.
+    assertHarmless(bytes)
+    return bytes
+  } catch (error) {
+    throw explain(value, error)
+  }
+}
+
+/** @throws {DecodeError} for bytes that `cloneToBytes` does not write; they are looked at before V8 sees them */
+export function cloneFromBytes(bytes: Buffer): unknown {
+  assertHarmless(bytes)
+  try {
+    const reader = new CopyingDeserializer(bytes)
+    reader.readHeader()
+    return reader.readValue()
+  } catch (cause) {
+    throw new DecodeError('expected a structured clone, got bytes that V8 cannot read', { cause })
+  }
+}
+
+/** Unlike `v8.deserialize`, gives typed arrays memory of their own: neither views of the input nor of Node's pool. */
+class CopyingDeserializer extends Deserializer {
+  /** Called by V8 for each view. */
+  _readHostObject(): unknown {
+    const kind = this.readUint32()
+    const length = this.readUint32()
+    const copy = new Uint8Array(length)
+    copy.set(this.readRawBytes(length))
+    if (kind === BUFFER) return Buffer.from(copy.buffer)
+    const View = VIEWS[kind]
+    if (View === undefined) throw new DecodeError(`a structured clone holds a view of the unknown kind ${kind}`)
+    return new View(copy.buffer)
+  }
+}
+
+function explain(value: unknown, error: unknown): unknown {
+  if (error instanceof DecodeError) return new TypeError(`value cannot be stored: ${error.message}`, { cause: error })
+  if (error instanceof RangeError) return new TypeError('value is nested too deeply to be stored', { cause: error })
+  const culprit = findCulprit(value)
+  if (culprit !== undefined)
+    return notStorable(culprit.value, { where: formatPath('value', culprit.path), cause: error })
+  const detail = error instanceof Error ? error.message : describeKind(error)
+  return new TypeError(`value cannot be stored: ${detail}`, { cause: error })
+}
+
+/** The first part, breadth first, that cannot be cloned by itself. Only on the way to an error, so it may be slow. */
+function findCulprit(root: unknown): { value: unknown; path: Path } | undefined {
+  const seen = new Set<unknown>()
+  const queue: { value: unknown; path: Path }[] = [{ value: root, path: [] }]
+  for (const part of queue) {
+    if (seen.has(part.value)) continue
+    seen.add(part.value)
+    const children = childrenOf(part.value, part.path)
+    if (children.length === 0 && !isClonable(part.value)) return part
+    queue.push(...children)
+  }
+  return undefined
+}
+
+function childrenOf(value: unknown, path: Path): { value: unknown; path: Path }[] {
+  if (typeof value !== 'object' || value === null || ArrayBuffer.isView(value)) return []
+  if (types.isMap(value))
+    return [...value.entries()].flat().map((part, at) => ({ value: part, path: [...path, at >> 1] }))
+  if (types.isSet(value)) return [...value].map((part, at) => ({ value: part, path: [...path, at] }))
+  if (Array.isArray(value)) return value.map((part, at) => ({ value: part, path: [...path, at] }))
+  return Object.entries(value).map(([name, part]) => ({ value: part, path: [...path, name] }))
+}
+
+function isClonable(value: unknown): boolean {
+  try {
+    serialize(value)
+    return true
+  } catch {
+    // Whatever the reason: it is this part that V8 refuses.
+    return false
+  }
+}

@@ -1,0 +1,294 @@
+import { randomBytes } from 'node:crypto'
+import * as fs from 'node:fs'
+import * as fsp from 'node:fs/promises'
+import { dirname, join } from 'node:path'
+import type { Readable } from 'node:stream'
+import { Transform } from 'node:stream'
+import { pipeline } from 'node:stream/promises'
+import { isMissing, systemCode } from '../file-errors.js'
+import { openPlain, openPlainNow, readDescriptor, retryMissing, TRIES } from './plain-files.js'
+import { isSafeFilename, parentsArePlain } from './safe-filename.js'
+
+/** Where files are written before they have a place. Python's `check()` passes over paths that hold `cache.db`. */
+export const TEMPORARY_DIRECTORY = 'cache.db-tmp'
+
+/** An example of a name: `1f/e2/03f4a89b1c7d6e5f40312233445566.val` below the cache's directory. */
+export const VALUE_FILE: RegExp = /^[0-9a-f]{2}\/[0-9a-f]{2}\/[0-9a-f]{28}\.val$/
+
+export interface FileModes {
+  readonly directory: number
+  readonly file: number
+  /** Modes that were asked for are set with chmod, since a umask cuts what open() is given. */
+  readonly exact: boolean
+}
+
+/** When copying a stream ends early. */
+export interface CopyBounds {
+  /** Bytes. */
+  readonly limit: number
+  readonly tooLong: (size: number) => Error
+  readonly signal?: AbortSignal | undefined
+}
+
+/** A value that is written and that no row names yet. */
+export interface PendingFile {
+  readonly temporary: string
+  readonly size: number
+  /** Relative name, once it was moved to its place. */
+  filename?: string
+}
+
+/**
+ * The value files of one directory. A file is written under a temporary name, moved to its place just before the
+ * commit that names it, never rewritten, and its name is never used again.
+ */
+export class ValueFiles {
+  readonly directory: string
+  readonly modes: FileModes
+  /** Files that are written, or being written, and have no place yet. */
+  #unplaced = 0
+  #pruning = false
+
+  constructor(directory: string, modes: FileModes) {
+    this.directory = directory
+    this.modes = modes
+  }
+
+  /** Writes bytes to a temporary file. */
+  async write(bytes: Uint8Array | string): Promise<PendingFile> {
+    const temporary = temporaryName()
+    const handle = await this.#createTemporary(temporary)
+    let size = 0
+    try {
+      const data = typeof bytes === 'string' ? Buffer.from(bytes) : bytes
+      while (size < data.byteLength) size += (await handle.write(data, size, data.byteLength - size)).bytesWritten
+    } catch (error) {
+      await this.#abandon(handle, temporary)
+      throw error
+    }
+    await handle.close()
+    return { temporary, size }
+  }
+
+  writeSync(bytes: Uint8Array | string): PendingFile {
+    const temporary = temporaryName()
+    const path = join(this.directory, temporary)
+    const data = typeof bytes === 'string' ? Buffer.from(bytes) : bytes
+    this.#unplaced++
+    try {
+      retryMissing(() => {
+        this.makeDirectory(TEMPORARY_DIRECTORY)
+        fs.writeFileSync(path, data, { flag: 'wx', mode: this.modes.file })
+      })
+      if (this.modes.exact) fs.chmodSync(path, this.modes.file)
+    } catch (error) {
+      fs.rmSync(path, { force: true })
+      this.#finishTemporary()
+      throw error
+    }
+    return { temporary, size: data.byteLength }
+  }
+
+  /** Copies a stream to a temporary file. A source that fails, or is longer than its bound, leaves nothing behind. */
+  async copy(source: Readable, bounds: CopyBounds): Promise<PendingFile> {
+    const { limit, tooLong, signal } = bounds
+    const temporary = temporaryName()
+    const handle = await this.#createTemporary(temporary)
+    let size = 0
+    const measure = new Transform({
+      transform(chunk: Uint8Array, _encoding, done): void {
+        size += chunk.byteLength
+        done(size > limit ? tooLong(size) : null, chunk)
+      },
+    })
+    try {
+      await pipeline(source, measure, handle.createWriteStream({ highWaterMark: 2 ** 18 }), { signal })
+    } catch (error) {
+      await this.#abandon(handle, temporary)
+      throw error
+    }
+    return { temporary, size }
+  }
+
+  /** Moves a file to a place of its own and answers its relative name. Harmless when it has one already. */
+  place(file: PendingFile): string {
+    if (file.filename !== undefined) return file.filename
+    const name = randomBytes(16).toString('hex')
+    const folder = `${name.slice(0, 2)}/${name.slice(2, 4)}`
+    const filename = `${folder}/${name.slice(4)}.val`
+    const from = join(this.directory, file.temporary)
+    const to = join(this.directory, filename)
+    retryMissing(attempt => {
+      if (attempt > 1) this.#makeFolder(folder)
+      fs.renameSync(from, to)
+    })
+    file.filename = filename
+    this.#finishTemporary()
+    return filename
+  }
+
+  /** Removes a file that no row will name, at once: whoever is told that a write was refused finds nothing of it. */
+  discard(file: PendingFile): void {
+    fs.rmSync(join(this.directory, file.filename ?? file.temporary), { force: true })
+    if (file.filename === undefined) this.#finishTemporary()
+    else this.#pruneNow(file.filename)
+  }
+
+  /** Removes a value file and the directories that become empty by it. Missing ones are fine, foreign ones stay. */
+  remove(filename: string): Promise<void> {
+    const name = this.#checked(filename)
+    if (name === undefined) return Promise.resolve()
+    return new Promise(resolve => {
+      fs.unlink(join(this.directory, name), () => this.#pruneParents(name, resolve))
+    })
+  }
+
+  removeSync(filename: string): void {
+    const name = this.#checked(filename)
+    if (name === undefined) return
+    fs.rmSync(join(this.directory, name), { force: true })
+    this.#pruneNow(name)
+  }
+
+  /**
+   * All bytes of a value file; `undefined` when it is missing, is no plain file or has another size.
+   *
+   * @param openNow open it before this call returns, so that what unlinks it afterwards does not matter
+   */
+  async read(filename: string, size: number, openNow = false): Promise<Buffer | undefined> {
+    if (openNow) {
+      const descriptor = this.#openNow(filename, size)
+      return descriptor === undefined ? undefined : readDescriptor(descriptor, size)
+    }
+    const handle = await this.open(filename, size)
+    if (!handle) return undefined
+    try {
+      const bytes = Buffer.allocUnsafeSlow(size)
+      let length = 0
+      while (length < size) {
+        const { bytesRead } = await handle.read(bytes, length, size - length, length)
+        if (bytesRead === 0) return undefined
+        length += bytesRead
+      }
+      return bytes
+    } finally {
+      await handle.close()
+    }
+  }
+
+  readSync(filename: string, size: number): Buffer | undefined {
+    const descriptor = this.#openNow(filename, size)
+    if (descriptor === undefined) return undefined
+    try {
+      const bytes = Buffer.allocUnsafeSlow(size)
+      return fs.readSync(descriptor, bytes, 0, size, 0) === size ? bytes : undefined
+    } finally {
+      fs.closeSync(descriptor)
+    }
+  }
+
+  /** Opens a value file of a known size; `undefined` when it is missing, is no plain file or has another size. */
+  async open(filename: string, size: number): Promise<fsp.FileHandle | undefined> {
+    const name = this.#checked(filename)
+    if (name === undefined) return undefined
+    return openPlain(join(this.directory, name), size)
+  }
+
+  makeDirectory(relative: string): void {
+    const path = join(this.directory, relative)
+    fs.mkdirSync(path, { recursive: true, mode: this.modes.directory })
+    if (!this.modes.exact) return
+    for (let part = relative; part !== '' && part !== '.'; part = part.split('/').slice(0, -1).join('/')) {
+      fs.chmodSync(join(this.directory, part), this.modes.directory)
+    }
+  }
+
+  /** The name with the separators of this system, when it cannot lead out of the directory. */
+  #checked(filename: string): string | undefined {
+    const name = filename.replaceAll('\\', '/')
+    if (!isSafeFilename(name) || !parentsArePlain(this.directory, name)) return undefined
+    return name
+  }
+
+  #openNow(filename: string, size: number): number | undefined {
+    const name = this.#checked(filename)
+    return name === undefined ? undefined : openPlainNow(join(this.directory, name), size)
+  }
+
+  async #createTemporary(temporary: string): Promise<fsp.FileHandle> {
+    const path = join(this.directory, temporary)
+    this.#unplaced++
+    for (let attempt = 1; ; attempt++) {
+      try {
+        if (attempt > 1) this.makeDirectory(TEMPORARY_DIRECTORY)
+        const handle = await fsp.open(path, 'wx', this.modes.file)
+        if (this.modes.exact) await handle.chmod(this.modes.file)
+        return handle
+      } catch (error) {
+        if (isMissing(error) && attempt < TRIES) continue
+        this.#finishTemporary()
+        throw error
+      }
+    }
+  }
+
+  async #abandon(handle: fsp.FileHandle, temporary: string): Promise<void> {
+    await handle.close()
+    await fsp.rm(join(this.directory, temporary), { force: true })
+    this.#finishTemporary()
+  }
+
+  /** Removes the directory of temporary files when none is left: Python's check() reports empty directories. */
+  #finishTemporary(): void {
+    this.#unplaced--
+    if (this.#unplaced > 0 || this.#pruning) return
+    this.#pruning = true
+    // Not here: a file is placed while the lock is held.
+    setImmediate(() => {
+      this.#pruning = false
+      if (this.#unplaced === 0) this.#removeTemporaryDirectory()
+    })
+  }
+
+  #removeTemporaryDirectory(): void {
+    try {
+      fs.rmdirSync(join(this.directory, TEMPORARY_DIRECTORY))
+    } catch (error) {
+      const code = systemCode(error)
+      if (!isMissing(error) && code !== 'ENOTEMPTY' && code !== 'EEXIST') throw error
+    }
+  }
+
+  /** On a full disk the outer directory may be made and the inner one not: then neither stays. */
+  #makeFolder(folder: string): void {
+    try {
+      this.makeDirectory(folder)
+    } catch (error) {
+      this.#pruneNow(`${folder}/none`)
+      throw error
+    }
+  }
+
+  #pruneNow(name: string): void {
+    for (let parent = dirname(name); parent !== '.'; parent = dirname(parent)) {
+      try {
+        fs.rmdirSync(join(this.directory, parent))
+      } catch (error) {
+        // It holds other files: this is the end. Somebody else may have removed it, and not the one above.
+        if (!isMissing(error)) return
+      }
+    }
+  }
+
+  #pruneParents(name: string, done: () => void): void {
+    const parent = dirname(name)
+    if (parent === '.') return done()
+    fs.rmdir(join(this.directory, parent), error =>
+      error && !isMissing(error) ? done() : this.#pruneParents(parent, done),
+    )
+  }
+}
+
+function temporaryName(): string {
+  return `${TEMPORARY_DIRECTORY}/${randomBytes(16).toString('hex')}`
+}
