@@ -1,0 +1,88 @@
+import type { Session } from './session.js'
+
+/** Rows that are remembered at most between two writes; beyond it accesses go unnoticed. */
+const MOST_ROWS = 10_000
+/** A row's access is written again only when the stored one is older than this. Seconds. */
+const FRESH_SECONDS = 5
+
+interface TimeMark {
+  time: number
+  readonly stored: number
+}
+
+/**
+ * What reads leave behind under LRU, LFU and statistics. It is kept in memory and rides in a later write, so that no
+ * read takes the write lock, and reads succeed on a full disk.
+ */
+export class AccessMarks {
+  readonly #times = new Map<number, TimeMark>()
+  readonly #counts = new Map<number, number>()
+  hits = 0
+  misses = 0
+
+  /** Whether anything waits to be written. */
+  get dirty(): boolean {
+    return this.#times.size > 0 || this.#counts.size > 0 || this.hits > 0 || this.misses > 0
+  }
+
+  /** An access under least-recently-used. Seconds. */
+  accessed(rowid: number, now: number, stored: number): void {
+    const mark = this.#times.get(rowid)
+    if (mark) mark.time = now
+    else if (this.#times.size < MOST_ROWS) this.#times.set(rowid, { time: now, stored })
+  }
+
+  /** An access under least-frequently-used. */
+  counted(rowid: number): void {
+    const count = this.#counts.get(rowid)
+    if (count !== undefined) this.#counts.set(rowid, count + 1)
+    else if (this.#counts.size < MOST_ROWS) this.#counts.set(rowid, 1)
+  }
+
+  /**
+   * Writes marks inside a transaction, at most `limit` rows, and forgets them unless it is rolled back.
+   *
+   * @param all also those of rows whose stored access is recent: eviction wants the exact order
+   */
+  write(session: Session, now: number, limit: number, all: boolean): void {
+    this.#writeStatistics(session)
+    let left = limit
+    for (const [rowid, mark] of this.#times) {
+      if (left <= 0) return
+      const worthwhile = all || mark.time - mark.stored >= FRESH_SECONDS || now - mark.time >= FRESH_SECONDS
+      if (!worthwhile) continue
+      const { time } = mark
+      session.statements.prepare('markAccessTime').run(time, rowid, time)
+      this.#times.delete(rowid)
+      session.afterRollback(() => this.#times.set(rowid, mark))
+      left--
+    }
+    for (const [rowid, count] of this.#counts) {
+      if (left-- <= 0) return
+      session.statements.prepare('markAccessCount').run(count, rowid)
+      this.#counts.delete(rowid)
+      session.afterRollback(() => this.#counts.set(rowid, count))
+    }
+  }
+
+  /** Nobody will write them: the cache is readonly, or the disk full. */
+  drop(): void {
+    this.#times.clear()
+    this.#counts.clear()
+    this.hits = 0
+    this.misses = 0
+  }
+
+  #writeStatistics(session: Session): void {
+    const { hits, misses } = this
+    if (hits > 0) session.statements.run('addHits', BigInt(hits))
+    if (misses > 0) session.statements.run('addMisses', BigInt(misses))
+    if (hits + misses === 0) return
+    this.hits = 0
+    this.misses = 0
+    session.afterRollback(() => {
+      this.hits += hits
+      this.misses += misses
+    })
+  }
+}

@@ -1,0 +1,29 @@
+import { fieldOf } from '../file-errors.js'
+
+/** Whether SQLite refused because somebody else holds a lock: the only failure that is worth trying again. */
+export function isBusy(error: unknown): boolean {
+  const code = sqliteCode(error)
+  // SQLITE_PROTOCOL is a race for the locks of a WAL that is being opened; SQLite itself gives up on it too soon.
+  return code !== undefined && (code.startsWith('SQLITE_BUSY') || code === 'SQLITE_PROTOCOL')
+}
+
+/** The `code` of an error of better-sqlite3, such as 'SQLITE_FULL'; `undefined` for every other error. */
+export function sqliteCode(error: unknown): string | undefined {
+  const code = fieldOf(error, 'code')
+  return code?.startsWith('SQLITE_') ? code : undefined
+}
+
+/** How long an attempt is repeated at once: most commits of others are over by then. */
+export const SPIN_MILLISECONDS = 0.3
+
+const FIRST_WAIT = 1
+const LONGEST_WAIT = 16
+
+/**
+ * Milliseconds until the next attempt after `failures` failed ones: doubling, with full jitter on the upper half, so
+ * that processes which collided once do not collide again.
+ */
+export function backoff(failures: number): number {
+  const ceiling = Math.min(LONGEST_WAIT, FIRST_WAIT * 2 ** Math.min(failures, 8))
+  return ceiling / 2 + (Math.random() * ceiling) / 2
+}

@@ -1,0 +1,115 @@
+import { chmodSync, existsSync, mkdirSync, statSync } from 'node:fs'
+import { join } from 'node:path'
+import type { FileModes } from '../disk/value-files.js'
+import { DirectoryError } from '../errors.js'
+import { systemCode } from '../file-errors.js'
+import { type Connection, connect } from './connection.js'
+import { inspectSchema, type SchemaState } from './schema-check.js'
+import { createSchema } from './schema-write.js'
+import { applyPragmas, DEFAULT_SETTINGS, JOURNAL_MODES, readSettings, type StoredSettings } from './settings.js'
+import { Statements } from './statements.js'
+
+export const DATABASE_FILE = 'cache.db'
+
+export interface OpeningOptions {
+  readonly directory: string
+  readonly readonly: boolean
+  readonly modes: FileModes
+  /** Databases over which the cache is spread, by which memory is divided. */
+  readonly shards: number
+  /** Settings of a new database, where they differ from DiskCache's defaults. */
+  readonly initial: Partial<StoredSettings>
+  /** Settings given by the user, in force over the stored ones. */
+  readonly given: Partial<StoredSettings>
+}
+
+export interface Opened {
+  readonly db: Connection
+  readonly statements: Statements
+  readonly schema: SchemaState
+  readonly settings: StoredSettings
+  /** Given settings that differ from the stored ones: they are stored with the first write. */
+  readonly unsaved: Partial<StoredSettings>
+  /** Which file was opened: another one at the same path is another cache. */
+  readonly identity: string
+}
+
+/** One attempt to open a database, and to make it where there is none. Throws SQLITE_BUSY when somebody else does. */
+export function openDatabase(options: OpeningOptions): Opened {
+  const { directory, readonly, given } = options
+  makeDirectory(options)
+  const path = join(directory, DATABASE_FILE)
+  const existed = existsSync(path)
+  if (readonly && !existed) throw new DirectoryError(directory, 'holds no cache, and readonly makes none')
+  const db = connect(path, { readonly, mustExist: readonly })
+  try {
+    let schema = inspectSchema(db, directory)
+    if (schema.empty || schema.incomplete) {
+      if (readonly) throw new DirectoryError(directory, 'the cache in it is not complete, and readonly makes none')
+      create(db, options, schema, !existed)
+      schema = inspectSchema(db, directory)
+    }
+    const { settings: stored } = readSettings(db)
+    const settings = { ...stored, ...given }
+    if (!readonly) setJournalMode(db, given.journalMode)
+    // A file that others shorten kills a process which has it mapped: mapping is for those who ask for it.
+    applyPragmas(db, settings, options.shards, given.mmapSize ?? 0)
+    const unsaved = differences(given, stored)
+    return { db, statements: new Statements(db), schema, settings, unsaved, identity: fileIdentity(path) ?? '' }
+  } catch (error) {
+    db.close()
+    throw error
+  }
+}
+
+/**
+ * Names the file at a path; `undefined` when there is none, or none that can be reached: why shows when it is opened.
+ * Never opens it: closing would drop SQLite's locks.
+ */
+export function fileIdentity(path: string): string | undefined {
+  try {
+    const stat = statSync(path, { throwIfNoEntry: false })
+    return stat && `${stat.dev}:${stat.ino}`
+  } catch (error) {
+    if (systemCode(error) === undefined) throw error
+    return undefined
+  }
+}
+
+function makeDirectory({ directory, readonly, modes }: OpeningOptions): void {
+  if (readonly) return
+  try {
+    const made = mkdirSync(directory, { recursive: true, mode: modes.directory })
+    if (made !== undefined && modes.exact) chmodSync(directory, modes.directory)
+  } catch (error) {
+    const code = systemCode(error)
+    if (code === undefined) throw error
+    if (code === 'ENOSPC' || code === 'EDQUOT') throw error
+    throw new DirectoryError(directory, `does not exist and could not be created (${code})`, { cause: error })
+  }
+}
+
+function create(db: Connection, options: OpeningOptions, schema: SchemaState, isNew: boolean): void {
+  const { directory, modes } = options
+  const settings = { ...DEFAULT_SETTINGS, ...options.initial, ...options.given }
+  if (isNew) chmodSync(join(directory, DATABASE_FILE), modes.file)
+  if (schema.empty) {
+    // The order matters: the first page that is written fixes auto_vacuum.
+    db.pragma(`auto_vacuum = ${settings.autoVacuum}`)
+    setJournalMode(db, settings.journalMode)
+  }
+  createSchema(db, directory, settings)
+}
+
+function setJournalMode(db: Connection, mode: string | undefined): void {
+  if (mode === undefined || !JOURNAL_MODES.includes(mode)) return
+  if (db.pragma('journal_mode', { simple: true }) !== mode) db.pragma(`journal_mode = ${mode}`)
+}
+
+function differences(given: Partial<StoredSettings>, stored: StoredSettings): Partial<StoredSettings> {
+  const names = Object.keys(given) as (keyof StoredSettings)[]
+  const changed = names.filter(name => name !== 'realSizeLimit' && given[name] !== stored[name])
+  if (changed.length === 0) return {}
+  const entries = changed.map(name => [name, given[name]])
+  return { ...Object.fromEntries(entries), realSizeLimit: given.realSizeLimit ?? false }
+}

@@ -1,0 +1,106 @@
+import { SchemaError } from '../errors.js'
+import type { Connection } from './connection.js'
+import { EVICTION_POLICIES } from './eviction-policies.js'
+import { CACHE_TABLE, ENTRY_TAG, INDEXES, SETTINGS_TABLE, TAG_INDEX, TRIGGERS, UNLINK_LATER } from './schema.js'
+
+/** What a database holds of the schema. */
+export interface SchemaState {
+  /** Nothing is there yet. */
+  readonly empty: boolean
+  /** Tables, indexes or triggers of the full schema are not there: somebody is creating them, or was stopped. */
+  readonly incomplete: boolean
+  /** Triggers as Python writes them, with double quotes: writes through better-sqlite3 fail until they are rewritten. */
+  readonly foreignTriggers: boolean
+  readonly tagIndex: boolean
+  readonly entryTags: boolean
+  readonly unlinkLater: boolean
+  /** Policy indexes that are there. */
+  readonly indexes: ReadonlySet<string>
+}
+
+interface SchemaRow {
+  readonly type: string
+  readonly name: string
+  readonly tbl_name: string
+  readonly sql: string | null
+}
+
+const OURS = new Map<string, readonly string[]>([
+  ['table Settings', [SETTINGS_TABLE]],
+  ['table Cache', [CACHE_TABLE]],
+  ...entries('index', INDEXES),
+  ...entries('trigger', TRIGGERS),
+  ...Object.entries({ ...ENTRY_TAG, ...UNLINK_LATER }).map(([name, sql]) => [`${kindOf(sql)} ${name}`, [sql]] as const),
+  ...Object.values(EVICTION_POLICIES).flatMap(({ index }) =>
+    index ? [[`index ${index.name}`, [index.sql]] as const] : [],
+  ),
+  ['index Cache_tag_rowid', [TAG_INDEX]],
+])
+
+/** Released DiskCache has these two without the condition. */
+const FULL_INDEXES = new Set(['Cache_expire_time', 'Cache_tag_rowid'])
+
+const GUARDED = new Set(['cache', 'settings', 'entrytag', 'unlinklater'])
+
+/** Custom policies of Python may add indexes of plain columns; an expression could run for seconds. */
+const PLAIN_INDEX = /^create(unique)?index\w+on"?cache"?\(\w+(asc|desc)?(,\w+(asc|desc)?)*\)(where\w+isnotnull)?$/
+
+/** Names of the side tables and the tag index that are there now: another process may have made them. */
+export function namesInSchema(db: Connection): ReadonlySet<string> {
+  return new Set(db.prepare<[], string>('SELECT name FROM sqlite_master').pluck().all())
+}
+
+/**
+ * Reads what the database is made of, without running any of it.
+ *
+ * @throws SchemaError when a name of the cache is something else, or has a definition no version of DiskCache writes
+ */
+export function inspectSchema(db: Connection, directory: string): SchemaState {
+  const rows = db.prepare<[], SchemaRow>('SELECT type, name, tbl_name, sql FROM sqlite_master').all()
+  const found = new Set<string>()
+  let foreignTriggers = false
+  for (const row of rows) {
+    if (row.sql === null) continue
+    const guarded = GUARDED.has(row.tbl_name.toLowerCase()) || GUARDED.has(row.name.toLowerCase())
+    if (!guarded) continue
+    if (!isKnown(row)) throw new SchemaError(directory, `${row.type} ${row.name} on ${row.tbl_name} is not its own`)
+    found.add(row.name)
+    if (row.type === 'trigger' && row.sql.includes('"')) foreignTriggers = true
+  }
+  const required = ['Settings', 'Cache', ...Object.keys(INDEXES), ...Object.keys(TRIGGERS)]
+  return {
+    empty: rows.length === 0,
+    incomplete: required.some(name => !found.has(name)),
+    foreignTriggers,
+    tagIndex: found.has('Cache_tag_rowid'),
+    entryTags: Object.keys(ENTRY_TAG).every(name => found.has(name)),
+    unlinkLater: found.has('UnlinkLater'),
+    indexes: found,
+  }
+}
+
+function isKnown(row: SchemaRow): boolean {
+  const text = normalise(row.sql ?? '')
+  const known = OURS.get(`${row.type} ${row.name}`)
+  if (known?.some(sql => normalise(sql) === text)) return true
+  if (row.type !== 'index') return false
+  if (FULL_INDEXES.has(row.name) && known?.some(sql => normalise(sql).replace(/where.*$/, '') === text)) return true
+  return known === undefined && PLAIN_INDEX.test(text)
+}
+
+/** Spaces, case, IF NOT EXISTS and the kind of quotes differ between DiskCache's versions and ours; nothing else may. */
+function normalise(sql: string): string {
+  return sql
+    .toLowerCase()
+    .replace(/if not exists/g, '')
+    .replace(/"/g, "'")
+    .replace(/[\s;]+/g, '')
+}
+
+function kindOf(sql: string): string {
+  return /^CREATE (?:UNIQUE )?(\w+)/.exec(sql)?.[1]?.toLowerCase() ?? ''
+}
+
+function entries(kind: string, statements: Readonly<Record<string, string>>): [string, readonly string[]][] {
+  return Object.entries(statements).map(([name, sql]) => [`${kind} ${name}`, [sql]])
+}

@@ -1,0 +1,77 @@
+/**
+ * The on-disk format of Python DiskCache, statement by statement, and the side tables which Python never looks at.
+ * The triggers quote with single quotes: better-sqlite3 is built without double-quoted string literals, and Python's
+ * `CREATE TRIGGER IF NOT EXISTS` leaves a trigger of the same name alone.
+ */
+export const SETTINGS_TABLE = `CREATE TABLE IF NOT EXISTS Settings (
+  key TEXT NOT NULL UNIQUE,
+  value)`
+
+export const CACHE_TABLE = `CREATE TABLE IF NOT EXISTS Cache (
+  rowid INTEGER PRIMARY KEY,
+  key BLOB,
+  raw INTEGER,
+  store_time REAL,
+  expire_time REAL,
+  access_time REAL,
+  access_count INTEGER DEFAULT 0,
+  tag BLOB,
+  size INTEGER DEFAULT 0,
+  mode INTEGER DEFAULT 0,
+  filename TEXT,
+  value BLOB)`
+
+export const INDEXES: Readonly<Record<string, string>> = {
+  Cache_key_raw: 'CREATE UNIQUE INDEX IF NOT EXISTS Cache_key_raw ON Cache(key, raw)',
+  Cache_expire_time:
+    'CREATE INDEX IF NOT EXISTS Cache_expire_time ON Cache (expire_time) WHERE expire_time IS NOT NULL',
+}
+
+export const TAG_INDEX = 'CREATE INDEX IF NOT EXISTS Cache_tag_rowid ON Cache(tag, rowid) WHERE tag IS NOT NULL'
+
+export const TRIGGERS: Readonly<Record<string, string>> = {
+  Settings_count_insert: `CREATE TRIGGER IF NOT EXISTS Settings_count_insert
+  AFTER INSERT ON Cache FOR EACH ROW BEGIN
+    UPDATE Settings SET value = value + 1 WHERE key = 'count';
+  END`,
+  Settings_count_delete: `CREATE TRIGGER IF NOT EXISTS Settings_count_delete
+  AFTER DELETE ON Cache FOR EACH ROW BEGIN
+    UPDATE Settings SET value = value - 1 WHERE key = 'count';
+  END`,
+  Settings_size_insert: `CREATE TRIGGER IF NOT EXISTS Settings_size_insert
+  AFTER INSERT ON Cache FOR EACH ROW BEGIN
+    UPDATE Settings SET value = value + NEW.size WHERE key = 'size';
+  END`,
+  Settings_size_update: `CREATE TRIGGER IF NOT EXISTS Settings_size_update
+  AFTER UPDATE ON Cache FOR EACH ROW BEGIN
+    UPDATE Settings SET value = value + NEW.size - OLD.size WHERE key = 'size';
+  END`,
+  Settings_size_delete: `CREATE TRIGGER IF NOT EXISTS Settings_size_delete
+  AFTER DELETE ON Cache FOR EACH ROW BEGIN
+    UPDATE Settings SET value = value - OLD.size WHERE key = 'size';
+  END`,
+}
+
+/**
+ * Further tags of an entry, made on first use. Python's deletes and overwrites reach it through the triggers: an
+ * overwrite is the only UPDATE that sets `filename`; touching and counting leave the tags.
+ */
+export const ENTRY_TAG: Readonly<Record<string, string>> = {
+  EntryTag: 'CREATE TABLE IF NOT EXISTS EntryTag (rowid INTEGER NOT NULL, tag TEXT NOT NULL)',
+  EntryTag_tag: 'CREATE UNIQUE INDEX IF NOT EXISTS EntryTag_tag ON EntryTag (tag, rowid)',
+  EntryTag_rowid: 'CREATE INDEX IF NOT EXISTS EntryTag_rowid ON EntryTag (rowid)',
+  EntryTag_delete: `CREATE TRIGGER IF NOT EXISTS EntryTag_delete
+  AFTER DELETE ON Cache FOR EACH ROW BEGIN
+    DELETE FROM EntryTag WHERE rowid = OLD.rowid;
+  END`,
+  EntryTag_update: `CREATE TRIGGER IF NOT EXISTS EntryTag_update
+  AFTER UPDATE OF filename ON Cache FOR EACH ROW BEGIN
+    DELETE FROM EntryTag WHERE rowid = OLD.rowid;
+  END`,
+}
+
+/** Value files that no row names any more and that stay readable until `due`, made on first use. */
+export const UNLINK_LATER: Readonly<Record<string, string>> = {
+  UnlinkLater:
+    'CREATE TABLE IF NOT EXISTS UnlinkLater (filename TEXT PRIMARY KEY, size INTEGER NOT NULL, due REAL NOT NULL)',
+}

@@ -1,0 +1,124 @@
+import type { EncodedKey } from '../disk/codec.js'
+import type { Disk } from '../disk/disk.js'
+import type { Connection } from './connection.js'
+import { namesInSchema, type SchemaState } from './schema-check.js'
+import type { StoredSettings } from './settings.js'
+import type { Statements } from './statements.js'
+
+/** Work for after the commit; what it returns is waited for before the operation's promise settles. */
+export type CommitTask = () => void | Promise<void>
+
+/** A place in the work of a session, to which a savepoint can go back. */
+export interface SessionMark {
+  readonly commits: number
+  readonly rollbacks: number
+}
+
+/**
+ * What an operation may touch: the open transaction of one database, its files and settings. Operations are
+ * synchronous functions over a session and know nothing of promises, retries or batches.
+ */
+export class Session {
+  readonly db: Connection
+  readonly statements: Statements
+  readonly disk: Disk
+  settings: StoredSettings
+  /** Keys stored in this transaction, which eviction passes over. */
+  readonly stored: EncodedKey[] = []
+  /**
+   * The latest store time that a removed row may have had. SQLite gives a rowid again when the last row was removed:
+   * a new row must not pass for the removed one.
+   */
+  removedUntil = 0
+  /** Whether rows were stored, so that culling has something to look at. */
+  grew = false
+  /** Bytes that the operations of this transaction brought. */
+  bytes = 0
+  /** Whether the side tables and the tag index are there. */
+  entryTags: boolean
+  unlinkLater: boolean
+  tagIndex: boolean
+  indexes: ReadonlySet<string>
+  #schemaVersion: unknown
+  #commits: CommitTask[] = []
+  readonly #rollbacks: (() => void)[] = []
+
+  constructor(parts: {
+    readonly db: Connection
+    readonly statements: Statements
+    readonly disk: Disk
+    readonly settings: StoredSettings
+    readonly schema: SchemaState
+  }) {
+    this.db = parts.db
+    this.statements = parts.statements
+    this.disk = parts.disk
+    this.settings = parts.settings
+    this.entryTags = parts.schema.entryTags
+    this.unlinkLater = parts.schema.unlinkLater
+    this.tagIndex = parts.schema.tagIndex
+    this.indexes = parts.schema.indexes
+  }
+
+  /** Whether there are further tags. Another process may have stored the first of them. */
+  hasEntryTags(): boolean {
+    if (!this.entryTags) this.refreshSchema()
+    return this.entryTags
+  }
+
+  /** Notices tables and indexes that others have made. Costs a microsecond where nothing has changed. */
+  refreshSchema(): void {
+    const version = this.statements.get('schemaVersion')
+    if (version === this.#schemaVersion) return
+    this.#schemaVersion = version
+    const names = namesInSchema(this.db)
+    this.indexes = names
+    this.entryTags = names.has('EntryTag')
+    this.unlinkLater = names.has('UnlinkLater')
+    this.tagIndex = names.has('Cache_tag_rowid')
+  }
+
+  afterCommit(task: CommitTask): void {
+    this.#commits.push(task)
+  }
+
+  /** Undoes what the transaction did outside of the database; runs newest first. */
+  afterRollback(task: () => void): void {
+    this.#rollbacks.push(task)
+  }
+
+  /** How many tasks wait for the commit. */
+  get commitTasks(): number {
+    return this.#commits.length
+  }
+
+  mark(): SessionMark {
+    return { commits: this.#commits.length, rollbacks: this.#rollbacks.length }
+  }
+
+  undoTo(mark: SessionMark): void {
+    this.#commits.length = mark.commits
+    while (this.#rollbacks.length > mark.rollbacks) this.#rollbacks.pop()?.()
+  }
+
+  /** Hands over the tasks of a transaction that was committed. */
+  takeCommitTasks(): CommitTask[] {
+    if (this.#rollbacks.length > 0) this.#rollbacks.length = 0
+    this.#reset()
+    if (this.#commits.length === 0) return this.#commits
+    const tasks = this.#commits
+    this.#commits = []
+    return tasks
+  }
+
+  rolledBack(): void {
+    this.undoTo({ commits: 0, rollbacks: 0 })
+    this.#reset()
+  }
+
+  #reset(): void {
+    this.stored.length = 0
+    this.grew = false
+    this.bytes = 0
+  }
+}

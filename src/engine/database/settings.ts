@@ -1,0 +1,154 @@
+import type { EvictionPolicy } from '../options.js'
+import type { Connection } from './connection.js'
+import { isEvictionPolicy } from './eviction-policies.js'
+
+/** The settings of one database, in the units in which they are used. */
+export interface StoredSettings {
+  readonly statistics: boolean
+  readonly tagIndex: boolean
+  readonly evictionPolicy: EvictionPolicy
+  /** Bytes this database may take. */
+  readonly sizeLimit: number
+  readonly maxItems: number | null
+  readonly cullLimit: number
+  readonly minFileSize: number
+  /** Seconds. */
+  readonly unlinkGrace: number
+  readonly cacheSize: number
+  readonly mmapSize: number
+  readonly journalMode: string
+  readonly synchronous: number
+  readonly autoVacuum: number
+  readonly pickleProtocol: number
+  /** Whether `sizeLimit` is written as REAL, as a FanoutCache of Python writes its share. */
+  readonly realSizeLimit: boolean
+}
+
+/** DiskCache's defaults. */
+export const DEFAULT_SETTINGS: StoredSettings = {
+  statistics: false,
+  tagIndex: false,
+  evictionPolicy: 'least-recently-stored',
+  sizeLimit: 2 ** 30,
+  maxItems: null,
+  cullLimit: 10,
+  minFileSize: 32_768,
+  unlinkGrace: 0,
+  cacheSize: 8192,
+  mmapSize: 2 ** 26,
+  journalMode: 'wal',
+  synchronous: 1,
+  autoVacuum: 1,
+  pickleProtocol: 5,
+  realSizeLimit: false,
+}
+
+/** Less than this per shard leaves no room for the tables themselves. */
+export const LEAST_SIZE_LIMIT: number = 64 * 1024
+
+/** Rows of Settings that are no settings: they are kept by triggers and statistics. */
+export const METADATA = ['count', 'size', 'hits', 'misses'] as const
+
+type SettingName = Exclude<keyof StoredSettings, 'realSizeLimit'>
+
+/**
+ * Names in the Settings table. Python makes an attribute of every key, turns `sqlite_*` into a pragma and `disk_*`
+ * into a keyword of its Disk, so that settings of our own have neither prefix, nor the name of a method.
+ */
+const KEYS: Readonly<Record<SettingName, string>> = {
+  statistics: 'statistics',
+  tagIndex: 'tag_index',
+  evictionPolicy: 'eviction_policy',
+  sizeLimit: 'size_limit',
+  maxItems: 'max_items',
+  cullLimit: 'cull_limit',
+  autoVacuum: 'sqlite_auto_vacuum',
+  cacheSize: 'sqlite_cache_size',
+  journalMode: 'sqlite_journal_mode',
+  mmapSize: 'sqlite_mmap_size',
+  synchronous: 'sqlite_synchronous',
+  minFileSize: 'disk_min_file_size',
+  pickleProtocol: 'disk_pickle_protocol',
+  unlinkGrace: 'unlink_grace',
+}
+
+/** Modes which keep what was committed when a process dies; `off` and `memory` do not. */
+export const JOURNAL_MODES: readonly string[] = ['wal', 'delete', 'truncate', 'persist']
+
+type SettingValue = string | number | bigint | null
+
+/** Reads the stored settings over the defaults. Rows of a tampered database that make no sense are passed over. */
+export function readSettings(db: Connection): {
+  readonly settings: StoredSettings
+  readonly stored: Partial<StoredSettings>
+} {
+  const rows = db.prepare<[], { key: string; value: unknown }>('SELECT key, value FROM Settings').all()
+  const byKey = new Map(rows.map(({ key, value }) => [key, value]))
+  const stored: Record<string, unknown> = {}
+  for (const [name, key] of Object.entries(KEYS)) {
+    if (!byKey.has(key)) continue
+    const value = decode(name as SettingName, byKey.get(key))
+    if (value !== undefined) stored[name] = value
+  }
+  return { settings: { ...DEFAULT_SETTINGS, ...stored } as StoredSettings, stored: stored as Partial<StoredSettings> }
+}
+
+/** Rows of the Settings table for the given settings. */
+export function settingRows(settings: Partial<StoredSettings>): [key: string, value: SettingValue][] {
+  const rows: [string, SettingValue][] = []
+  for (const [name, key] of Object.entries(KEYS)) {
+    const value = settings[name as SettingName]
+    if (value === undefined) continue
+    // DiskCache does not know these two: they are stored only where they are used.
+    if (name === 'unlinkGrace' && value === 0 && settings.pickleProtocol !== undefined) continue
+    if (name === 'maxItems' && value === null && settings.pickleProtocol !== undefined) continue
+    rows.push([key, encode(name as SettingName, value, settings.realSizeLimit === true)])
+  }
+  return rows
+}
+
+export function writeSettingRow(db: Connection, key: string, value: SettingValue): void {
+  db.prepare('INSERT OR REPLACE INTO Settings (key, value) VALUES (?, ?)').run(key, value)
+}
+
+/** Pragmas of one connection, from settings that were checked; never text from the database. */
+export function applyPragmas(db: Connection, settings: StoredSettings, shards: number, mmapSize: number): void {
+  const pages = settings.cacheSize
+  db.pragma(`cache_size = ${Math.trunc(pages / shards) || pages}`)
+  db.pragma(`mmap_size = ${mmapSize}`)
+  db.pragma(`synchronous = ${settings.synchronous}`)
+}
+
+// better-sqlite3 binds numbers as REAL, and a REAL protocol breaks Python's pickling: whole numbers go as bigint.
+function encode(name: SettingName, value: string | number | boolean | null, real: boolean): SettingValue {
+  if (typeof value === 'boolean') return value ? 1n : 0n
+  if (typeof value !== 'number') return value
+  if (name === 'sizeLimit' && real) return value
+  return Number.isSafeInteger(value) ? BigInt(value) : value
+}
+
+function decode(name: SettingName, value: unknown): unknown {
+  switch (name) {
+    case 'statistics':
+    case 'tagIndex':
+      return typeof value === 'number' ? value !== 0 : undefined
+    case 'evictionPolicy':
+      return isEvictionPolicy(value) ? value : undefined
+    case 'journalMode':
+      return typeof value === 'string' && JOURNAL_MODES.includes(value.toLowerCase()) ? value.toLowerCase() : undefined
+    case 'maxItems':
+      return value === null || isNumber(value, 1, Number.MAX_SAFE_INTEGER) ? value : undefined
+    case 'synchronous':
+      return isNumber(value, 0, 3) ? Math.trunc(value) : undefined
+    case 'autoVacuum':
+      return isNumber(value, 0, 2) ? Math.trunc(value) : undefined
+    case 'cacheSize':
+      return isNumber(value, -(2 ** 31), 2 ** 31) ? Math.trunc(value) : undefined
+    default:
+      return isNumber(value, 0, Number.MAX_SAFE_INTEGER) ? value : undefined
+  }
+}
+
+function isNumber(value: unknown, least: number, most: number): value is number {
+  return typeof value === 'number' && value >= least && value <= most
+}

@@ -1,0 +1,237 @@
+import type { Statement } from 'better-sqlite3'
+import type { SqlValue } from '../disk/codec.js'
+import type { Connection } from './connection.js'
+
+/** All columns of an entry, in the order of the table. */
+export type EntryRow = readonly [
+  rowid: number,
+  key: SqlValue,
+  raw: number,
+  storeTime: number,
+  expireTime: number | null,
+  accessTime: number,
+  accessCount: number,
+  tag: SqlValue,
+  size: number,
+  mode: number,
+  filename: string | null,
+  value: SqlValue,
+]
+
+/** What `get` reads. */
+export type ValueRow = readonly [
+  mode: number,
+  filename: string | null,
+  value: SqlValue,
+  size: number,
+  rowid: number,
+  accessTime: number,
+]
+
+/** What a write must know of the row it replaces. */
+export type StateRow = readonly [
+  rowid: number,
+  filename: string | null,
+  size: number,
+  expireTime: number | null,
+  storeTime: number,
+  mode: number,
+]
+
+/** What a removal must know of a row. */
+export type RemovalRow = readonly [rowid: number, filename: string | null, size: number]
+
+/** A row that eviction may take, with its key for those who listen. */
+export type VictimRow = readonly [rowid: number, filename: string | null, size: number, key: SqlValue, raw: number]
+
+/** Rows of one page in the statements below that end in LIMIT 100 and LIMIT 2000. */
+export const PAGE_ROWS = 100
+export const WINDOW_ROWS = 2000
+
+/**
+ * Every statement that runs on rows, by name. Limits are literals where a statement is hot: SQLite plans a statement
+ * anew whenever a bound limit may have changed, which takes longer than to run it. `raw` answers arrays, `pluck` the first column. Times are seconds.
+ * Keys of queues lie in a range of 15 digits, see operations/queue.ts.
+ */
+const SQL = {
+  value: `raw SELECT mode, filename, value, size, rowid, access_time FROM Cache
+    WHERE key = ? AND raw = ? AND (expire_time IS NULL OR expire_time > ?)`,
+  entry: `raw SELECT rowid, key, raw, store_time, expire_time, access_time, access_count, tag, size, mode, filename, value FROM Cache WHERE key = ? AND raw = ?`,
+  entryById: `raw SELECT rowid, key, raw, store_time, expire_time, access_time, access_count, tag, size, mode, filename, value FROM Cache WHERE rowid = ?`,
+  // The size of an inline value, and metadata, but not the value.
+  info: `raw SELECT rowid, key, raw, store_time, expire_time, access_time, access_count, tag,
+  CASE WHEN filename IS NULL THEN LENGTH(CAST(value AS BLOB)) ELSE size END, mode, filename,
+  CASE WHEN filename IS NULL THEN NULL ELSE value END FROM Cache WHERE key = ? AND raw = ? AND (expire_time IS NULL OR expire_time > ?)`,
+  has: `pluck SELECT 1 FROM Cache WHERE key = ? AND raw = ? AND (expire_time IS NULL OR expire_time > ?)`,
+  state: `raw SELECT rowid, filename, size, expire_time, store_time, mode FROM Cache WHERE key = ? AND raw = ?`,
+
+  insert: `run INSERT INTO Cache
+    (key, raw, store_time, expire_time, access_time, access_count, tag, size, mode, filename, value)
+    VALUES (?, ?, ?, ?, ?, 0, ?, ?, ?, ?, ?)`,
+  update: `run UPDATE Cache SET
+    store_time = MAX(?, store_time + 0.000001), expire_time = ?, access_time = ?, access_count = 0,
+    tag = ?, size = ?, mode = ?, filename = ?, value = ?
+    WHERE rowid = ?`,
+  // The common write in one statement: a value in the database in the place of another. The filename is set, to what it
+  // is, for the trigger that cleans further tags.
+  updateInline: `run UPDATE Cache SET
+    store_time = MAX(?, store_time + 0.000001), expire_time = ?, access_time = ?, access_count = 0,
+    tag = ?, size = 0, mode = ?, filename = NULL, value = ?
+    WHERE key = ? AND raw = ? AND filename IS NULL`,
+  insertInline: `run INSERT OR IGNORE INTO Cache
+    (key, raw, store_time, expire_time, access_time, access_count, tag, size, mode, filename, value)
+    VALUES (?, ?, ?, ?, ?, 0, ?, 0, ?, NULL, ?)`,
+  count: `run UPDATE Cache SET store_time = MAX(?, store_time + 0.000001), access_time = ?, access_count = access_count + 1,
+    mode = ?, value = ? WHERE rowid = ?`,
+  touch: 'run UPDATE Cache SET store_time = store_time + 0.000001, expire_time = ? WHERE rowid = ?',
+  touchMeta: 'run UPDATE Cache SET store_time = store_time + 0.000001, value = ? WHERE rowid = ?',
+  delete: 'run DELETE FROM Cache WHERE rowid = ?',
+  deleteFile: 'raw SELECT rowid, filename, size FROM Cache WHERE rowid = ? AND filename = ?',
+
+  tags: 'pluck SELECT tag FROM EntryTag WHERE rowid = ? ORDER BY _rowid_',
+  insertTag: 'run INSERT OR IGNORE INTO EntryTag (rowid, tag) VALUES (?, ?)',
+
+  expired: `raw SELECT rowid, filename, size FROM Cache
+    WHERE expire_time IS NOT NULL AND expire_time <= ? ORDER BY expire_time LIMIT 100`,
+  cleared: `raw SELECT rowid, filename, size FROM Cache
+    WHERE rowid > ? AND rowid <= ? AND store_time <= ? ORDER BY rowid LIMIT 100`,
+  taggedByIndex: `raw SELECT rowid, filename, size FROM Cache
+    WHERE tag = ? AND rowid > ? AND store_time <= ? ORDER BY rowid LIMIT 100`,
+  // The plus keeps the planner on the rowids, so that a page ends where it should.
+  taggedByScan: `raw SELECT rowid, filename, size FROM Cache
+    WHERE +tag = ? AND rowid > ? AND rowid <= ? AND store_time <= ? ORDER BY rowid`,
+  taggedFurther: `raw SELECT Cache.rowid, Cache.filename, Cache.size
+    FROM EntryTag CROSS JOIN Cache ON Cache.rowid = EntryTag.rowid
+    WHERE EntryTag.tag = ? AND EntryTag.rowid > ? AND Cache.store_time <= ? ORDER BY EntryTag.rowid LIMIT 100`,
+  victimsByStoreTime: `raw SELECT rowid, filename, size, key, raw FROM Cache ORDER BY store_time LIMIT ?`,
+  victimsByAccessTime: `raw SELECT rowid, filename, size, key, raw FROM Cache ORDER BY access_time LIMIT ?`,
+  victimsByAccessCount: `raw SELECT rowid, filename, size, key, raw FROM Cache ORDER BY access_count LIMIT ?`,
+  newest: 'raw SELECT MAX(rowid), MAX(store_time) FROM Cache',
+  lastRowid: 'pluck SELECT MAX(rowid) FROM Cache',
+
+  pageForward: `raw SELECT rowid, key, raw, expire_time FROM Cache
+    WHERE rowid > ? AND rowid <= ? ORDER BY rowid LIMIT 100`,
+  pageBackward: `raw SELECT rowid, key, raw, expire_time FROM Cache
+    WHERE rowid < ? ORDER BY rowid DESC LIMIT 100`,
+  prefixPage: `raw SELECT rowid, key FROM Cache
+    WHERE key > ? AND key < ? AND raw = 1 ORDER BY key LIMIT 2000`,
+  tagPageByIndex: 'pluck SELECT rowid FROM Cache WHERE tag = ? AND rowid > ? ORDER BY rowid LIMIT 2000',
+  tagPageByScan: 'pluck SELECT rowid FROM Cache WHERE +tag = ? AND rowid > ? AND rowid <= ? ORDER BY rowid',
+  tagPageFurther: 'pluck SELECT rowid FROM EntryTag WHERE tag = ? AND rowid > ? ORDER BY rowid LIMIT 2000',
+  sortedFirst: 'raw SELECT rowid, key, raw, expire_time FROM Cache WHERE key IS NOT NULL ORDER BY key, raw LIMIT 1',
+  sortedLast:
+    'raw SELECT rowid, key, raw, expire_time FROM Cache WHERE key IS NOT NULL ORDER BY key DESC, raw DESC LIMIT 1',
+  sortedForward: `raw SELECT rowid, key, raw, expire_time FROM Cache
+    WHERE (key, raw) > (?, ?) ORDER BY key, raw LIMIT 100`,
+  sortedBackward: `raw SELECT rowid, key, raw, expire_time FROM Cache
+    WHERE (key, raw) < (?, ?) ORDER BY key DESC, raw DESC LIMIT 100`,
+  firstByRowid: `raw SELECT rowid, key, raw, store_time, expire_time, access_time, access_count, tag, size, mode, filename, value FROM Cache ORDER BY rowid LIMIT 1`,
+  lastByRowid: `raw SELECT rowid, key, raw, store_time, expire_time, access_time, access_count, tag, size, mode, filename, value FROM Cache ORDER BY rowid DESC LIMIT 1`,
+
+  queueFront: `raw SELECT rowid, key, raw, store_time, expire_time, access_time, access_count, tag, size, mode, filename, value FROM Cache
+    WHERE key > ? AND key < ? AND raw = 1 AND typeof(key) = 'integer' ORDER BY key LIMIT 1`,
+  queueBack: `raw SELECT rowid, key, raw, store_time, expire_time, access_time, access_count, tag, size, mode, filename, value FROM Cache
+    WHERE key > ? AND key < ? AND raw = 1 AND typeof(key) = 'integer' ORDER BY key DESC LIMIT 1`,
+  prefixFront: `raw SELECT rowid, key, raw, store_time, expire_time, access_time, access_count, tag, size, mode, filename, value FROM Cache
+    WHERE key > ? AND key < ? AND raw = 1 AND LENGTH(CAST(key AS BLOB)) = ? AND CAST(SUBSTR(CAST(key AS BLOB), -15) AS TEXT) NOT GLOB '*[^0-9]*'
+    ORDER BY key LIMIT 1`,
+  prefixBack: `raw SELECT rowid, key, raw, store_time, expire_time, access_time, access_count, tag, size, mode, filename, value FROM Cache
+    WHERE key > ? AND key < ? AND raw = 1 AND LENGTH(CAST(key AS BLOB)) = ? AND CAST(SUBSTR(CAST(key AS BLOB), -15) AS TEXT) NOT GLOB '*[^0-9]*'
+    ORDER BY key DESC LIMIT 1`,
+
+  markAccessTime: 'run UPDATE Cache SET access_time = ? WHERE rowid = ? AND access_time < ?',
+  markAccessCount: 'run UPDATE Cache SET access_count = access_count + ? WHERE rowid = ?',
+  addHits: "run UPDATE Settings SET value = value + ? WHERE key = 'hits'",
+  addMisses: "run UPDATE Settings SET value = value + ? WHERE key = 'misses'",
+  resetHits: "run UPDATE Settings SET value = 0 WHERE key IN ('hits', 'misses')",
+  setting: 'pluck SELECT value FROM Settings WHERE key = ?',
+
+  schemaVersion: 'pluck PRAGMA schema_version',
+  pageCount: 'pluck PRAGMA page_count',
+  pageSize: 'pluck PRAGMA page_size',
+  freePages: 'pluck PRAGMA freelist_count',
+
+  later: 'run INSERT OR REPLACE INTO UnlinkLater (filename, size, due) VALUES (?, ?, ?)',
+  laterDue: 'raw SELECT filename, size FROM UnlinkLater WHERE due <= ? ORDER BY due LIMIT 64',
+  laterOldest: 'raw SELECT filename, size FROM UnlinkLater ORDER BY due LIMIT 64',
+  laterDone: 'run DELETE FROM UnlinkLater WHERE filename = ?',
+  laterSize: 'pluck SELECT COALESCE(SUM(size), 0) FROM UnlinkLater',
+
+  laterNames: 'pluck SELECT filename FROM UnlinkLater',
+  filenames: 'pluck SELECT filename FROM Cache WHERE rowid > ? AND rowid <= ? AND filename IS NOT NULL',
+
+  begin: 'run BEGIN IMMEDIATE',
+  commit: 'run COMMIT',
+  rollback: 'run ROLLBACK',
+  savepoint: 'run SAVEPOINT operation',
+  release: 'run RELEASE operation',
+  rollbackTo: 'run ROLLBACK TO operation',
+} as const
+
+export type StatementName = keyof typeof SQL
+
+type Bound = Statement<unknown[], unknown>
+
+/** The statements of one connection, prepared on first use. */
+export class Statements {
+  readonly #db: Connection
+  readonly #prepared = new Map<StatementName, Bound>()
+
+  constructor(db: Connection) {
+    this.#db = db
+  }
+
+  /** One row, or `undefined`. */
+  get<Row>(name: StatementName, ...values: unknown[]): Row | undefined {
+    return this.prepare(name).get(...values) as Row | undefined
+  }
+
+  all<Row>(name: StatementName, ...values: unknown[]): Row[] {
+    return this.prepare(name).all(...values) as Row[]
+  }
+
+  /** Answers how many rows were changed. */
+  run(name: StatementName, ...values: unknown[]): number {
+    return this.prepare(name).run(...values).changes
+  }
+
+  /** Inserts and answers the new rowid. */
+  insert(name: StatementName, ...values: unknown[]): number {
+    return Number(this.prepare(name).run(...values).lastInsertRowid)
+  }
+
+  /**
+   * The same row with whole numbers as bigint: a number that came back at or beyond 2^53 may be an int64 which has
+   * lost digits on its way.
+   */
+  getExact<Row>(name: StatementName, ...values: unknown[]): Row | undefined {
+    const statement = this.#compile(name)
+    statement.safeIntegers(true)
+    return statement.get(...values) as Row | undefined
+  }
+
+  allExact<Row>(name: StatementName, ...values: unknown[]): Row[] {
+    const statement = this.#compile(name)
+    statement.safeIntegers(true)
+    return statement.all(...values) as Row[]
+  }
+
+  /** The prepared statement itself, for loops and the hot path. */
+  prepare(name: StatementName): Bound {
+    const known = this.#prepared.get(name)
+    if (known) return known
+    const statement = this.#compile(name)
+    this.#prepared.set(name, statement)
+    return statement
+  }
+
+  #compile(name: StatementName): Bound {
+    const text = SQL[name]
+    const space = text.indexOf(' ')
+    const statement = this.#db.prepare(text.slice(space + 1))
+    const mode = text.slice(0, space)
+    if (mode === 'raw') statement.raw()
+    if (mode === 'pluck') statement.pluck()
+    return statement
+  }
+}

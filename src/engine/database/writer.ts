@@ -1,0 +1,285 @@
+import { PendingLimitError, TimeoutError } from '../errors.js'
+import { backoff, isBusy, SPIN_MILLISECONDS } from './busy.js'
+import { commitTogether } from './group-commit.js'
+import { Job, type Patience, type Work } from './job.js'
+import { PendingJobs } from './pending-jobs.js'
+import type { Session } from './session.js'
+
+/** What the writer needs of the database it writes. */
+export interface WriterHost {
+  readonly directory: string
+  /** The open session; `undefined` while the database is being opened again, which calls `resume` when it is done. */
+  session(): Session | undefined
+  /** Runs first in every transaction: what waited for a write. */
+  prologue(session: Session): void
+  /** Runs last in every transaction: culling, once per batch. */
+  epilogue(session: Session): void
+  /** Makes room on a full disk, for what grew or for what removes. Answers whether it is worth trying again. */
+  makeRoom(grew: boolean): boolean
+  /** The error as callers see it. */
+  translate(error: unknown): unknown
+  /** Takes a damaged or moved database out of use; answers whether the jobs may wait for another. */
+  recover(error: unknown): boolean
+}
+
+export interface PendingLimits {
+  readonly count: number
+  readonly bytes: number
+}
+
+/** A batch ends after this time, so that the loop turns, and after these bytes, so that the WAL stays small. */
+const BATCH_MILLISECONDS = 4
+const BATCH_BYTES = 8 * 2 ** 20
+const BATCH_JOBS = 4096
+
+/**
+ * Queues the writes of one database and commits them together.
+ *
+ * It flushes in the check phase of the loop, when the callbacks of this turn have queued what they have; a microtask
+ * would commit each alone. `BEGIN IMMEDIATE` never waits inside SQLite: a lock held by others is tried for a fraction
+ * of a millisecond and then waited for with timers.
+ */
+export class Writer {
+  readonly #host: WriterHost
+  readonly #limits: PendingLimits
+  readonly pending: PendingJobs = new PendingJobs()
+  #queue: Job[] = []
+  #bytes = 0
+  #scheduled: NodeJS.Immediate | undefined
+  #timer: NodeJS.Timeout | undefined
+  #failures = 0
+  #held = false
+  /** The database is being opened again. */
+  #paused = false
+  #running = 0
+  #idleListeners: (() => void)[] = []
+
+  constructor(host: WriterHost, limits: PendingLimits) {
+    this.#host = host
+    this.#limits = limits
+  }
+
+  /** Writes that wait or are being written. */
+  get length(): number {
+    return this.#queue.length + this.#running
+  }
+
+  /**
+   * Queues a work. Its place in the order is that of this call.
+   *
+   * @throws PendingLimitError (as rejection) beyond the limits of the queue; TimeoutError past the deadline
+   */
+  add<T>(work: Work<T>, patience: Patience): Promise<T> {
+    return new Promise<T>((resolve, reject) => {
+      this.enqueue(new Job(work, patience, resolve as (value: unknown) => void, reject))
+    })
+  }
+
+  enqueue(job: Job): void {
+    if (job.signal?.aborted) return job.reject(job.signal.reason)
+    if (this.#queue.length >= this.#limits.count || this.#bytes + job.bytes > Math.max(this.#limits.bytes, job.bytes)) {
+      return job.reject(new PendingLimitError(this.#host.directory, this.#queue.length, this.#bytes))
+    }
+    this.#queue.push(job)
+    this.#bytes += job.bytes
+    this.pending.add(job)
+    if (job.signal) this.#watchAbort(job, job.signal)
+    if (job.work.readiness) this.#watchReadiness(job, job.work.readiness)
+    this.#schedule()
+  }
+
+  /** Goes on after the database was opened again. */
+  resume(): void {
+    this.#paused = false
+    this.#schedule()
+  }
+
+  /** Refuses everything that waits. */
+  failAll(error: unknown): void {
+    const jobs = this.#queue
+    this.#queue = []
+    for (const job of jobs) this.#reject(job, error)
+    this.#settleIdle()
+  }
+
+  /** Resolves when nothing waits any more. */
+  idle(): Promise<void> {
+    if (this.length === 0) return Promise.resolve()
+    return new Promise(resolve => this.#idleListeners.push(resolve))
+  }
+
+  #schedule(): void {
+    if (this.#scheduled || this.#timer || this.#held || this.#paused || this.#queue.length === 0) return
+    this.#scheduled = setImmediate(this.#flush)
+  }
+
+  readonly #flush = (): void => {
+    this.#scheduled = undefined
+    this.#timer = undefined
+    const batch = this.#takeBatch()
+    const first = batch[0]
+    if (!first) return
+    if (first.work.hold) this.#giveHold(first, first.work.hold)
+    else this.#write(batch)
+    this.#schedule()
+    this.#settleIdle()
+  }
+
+  #write(batch: Job[]): void {
+    const session = this.#host.session()
+    if (!session) {
+      this.#paused = true
+      return this.#putBack(batch)
+    }
+    const attempt = this.#begin(session)
+    if (attempt.error !== undefined) {
+      this.#putBack(batch)
+      if (isBusy(attempt.error)) this.#waitForLock(attempt.startedAt)
+      else this.#failBatch(batch.length, attempt.error)
+      return
+    }
+    this.#failures = 0
+    const outcome = commitTogether(this.#host, session, batch, { milliseconds: BATCH_MILLISECONDS, bytes: BATCH_BYTES })
+    this.#putBack(outcome.notRun)
+    if (outcome.error !== undefined) {
+      // The locks of a rollback journal are taken at COMMIT: readers of others may hold it up.
+      if (isBusy(outcome.error)) this.#waitForLock(performance.now())
+      else this.#failBatch(outcome.notRun.length, outcome.error)
+    }
+    for (const { job, error } of outcome.failed) this.#reject(job, this.#host.translate(error))
+    for (const { job, result, tasks } of outcome.done) this.#finish(job, result, tasks)
+  }
+
+  #begin(session: Session): { readonly startedAt: number; readonly error?: unknown } {
+    const begin = session.statements.prepare('begin')
+    const first = performance.now()
+    for (let startedAt = first; ; startedAt = performance.now()) {
+      try {
+        begin.run()
+        return { startedAt }
+      } catch (error) {
+        if (!isBusy(error) || startedAt - first > SPIN_MILLISECONDS) return { startedAt, error }
+      }
+    }
+  }
+
+  /** The first `count` jobs meet an error that is not theirs: all of them fail, or wait for another database. */
+  #failBatch(count: number, error: unknown): void {
+    const jobs = this.#queue.splice(0, count)
+    const mayWait = this.#host.recover(error)
+    const again = mayWait ? jobs.filter(job => job.quarantines++ < 3) : []
+    this.#queue.unshift(...again)
+    const translated = this.#host.translate(error)
+    for (const job of jobs) if (!again.includes(job)) this.#reject(job, translated)
+  }
+
+  /** Refuses what should have had the lock by the time of an attempt that failed. */
+  refuseLate(attemptedAt: number): void {
+    const isLate = (job: Job): boolean => job.ready && job.deadline <= attemptedAt
+    const late = this.#queue.filter(isLate)
+    if (late.length === 0) return
+    this.#queue = this.#queue.filter(job => !isLate(job))
+    for (const job of late) this.#reject(job, new TimeoutError(this.#host.directory))
+  }
+
+  #waitForLock(attemptedAt: number): void {
+    this.refuseLate(attemptedAt)
+    if (this.#queue.length === 0) return
+    const earliest = this.#queue.reduce((least, job) => Math.min(least, job.deadline), Number.POSITIVE_INFINITY)
+    const wait = Math.min(backoff(this.#failures++), Math.max(0, earliest - performance.now()))
+    this.#timer = setTimeout(this.#flush, Math.ceil(wait))
+  }
+
+  #giveHold(job: Job, hold: (release: () => void) => void): void {
+    this.#held = true
+    this.#running++
+    this.#bytes -= job.bytes
+    hold(() => {
+      this.#held = false
+      this.#running--
+      this.pending.delete(job)
+      job.resolve(undefined)
+      this.#schedule()
+      this.#settleIdle()
+    })
+  }
+
+  /** What may run now, in order: a job whose file is still being written holds back its own key alone. */
+  #takeBatch(): Job[] {
+    const queue = this.#queue
+    if (queue[0]?.work.alone) return queue.splice(0, 1)
+    if (queue.length === 1 && queue[0]?.ready) {
+      this.#queue = []
+      return queue
+    }
+    const batch: Job[] = []
+    const held: Job[] = []
+    const blocked = new Set<unknown>()
+    let index = 0
+    for (; index < queue.length && batch.length < BATCH_JOBS; index++) {
+      const job = queue[index] as Job
+      const { identity, barrier, alone } = job.work
+      const waits = !job.ready || (identity !== undefined && blocked.has(identity))
+      if (alone || (barrier && (waits || held.length > 0))) break
+      if (waits) blocked.add(identity)
+      ;(waits ? held : batch).push(job)
+    }
+    this.#queue = held.concat(queue.slice(index))
+    return batch
+  }
+
+  #putBack(jobs: Job[]): void {
+    if (jobs.length > 0) this.#queue = jobs.concat(this.#queue)
+  }
+
+  #finish(job: Job, result: unknown, tasks: readonly Promise<void>[]): void {
+    this.#bytes -= job.bytes
+    this.pending.delete(job)
+    if (tasks.length === 0) return job.resolve(result)
+    this.#running++
+    void Promise.allSettled(tasks).then(() => {
+      this.#running--
+      job.resolve(result)
+      this.#settleIdle()
+    })
+  }
+
+  #reject(job: Job, error: unknown): void {
+    this.#bytes -= job.bytes
+    this.pending.delete(job)
+    job.reject(error)
+  }
+
+  #drop(job: Job, error: unknown): void {
+    const at = this.#queue.indexOf(job)
+    if (at < 0) return
+    this.#queue.splice(at, 1)
+    this.#reject(job, error)
+    this.#settleIdle()
+  }
+
+  #watchAbort(job: Job, signal: AbortSignal): void {
+    job.onAbort = () => this.#drop(job, signal.reason)
+    signal.addEventListener('abort', job.onAbort, { once: true })
+  }
+
+  #watchReadiness(job: Job, readiness: Promise<unknown>): void {
+    readiness.then(
+      () => {
+        job.ready = true
+        this.#schedule()
+      },
+      error => {
+        this.#drop(job, this.#host.translate(error))
+        this.#schedule()
+      },
+    )
+  }
+
+  #settleIdle(): void {
+    if (this.length > 0 || this.#idleListeners.length === 0) return
+    const listeners = this.#idleListeners
+    this.#idleListeners = []
+    for (const listener of listeners) listener()
+  }
+}
