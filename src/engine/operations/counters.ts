@@ -1,0 +1,64 @@
+import type { Session } from '../database/session.js'
+import type { EncodedKey, SqlValue } from '../disk/codec.js'
+import { entryOf, isLive, storeRow } from './entries.js'
+
+const INT64_MAX = 2n ** 63n - 1n
+const INT64_MIN = -(2n ** 63n)
+
+export interface Count {
+  readonly key: EncodedKey
+  readonly delta: number | bigint
+  /** What a missing counter starts from; `null`: it stays missing. */
+  readonly initial: number | bigint | null
+  readonly now: number
+  readonly expireTime: number | null
+  readonly tag: SqlValue
+  readonly tags: readonly string[]
+  /** For messages. */
+  readonly name: string
+}
+
+/**
+ * Adds to a counter. One that is missing or expired begins anew; a live one keeps expiry and tags.
+ *
+ * @throws TypeError when the live value is no number; RangeError when the sum does not fit
+ */
+export function incr(session: Session, count: Count): number | bigint | undefined {
+  const { disk, statements } = session
+  const row = entryOf(session, count.key)
+  if (!row || !isLive(row[4], count.now)) {
+    if (count.initial === null) return undefined
+    const sum = addNumbers(count.initial, count.delta, count.name)
+    const value = disk.prepareInline(sum)
+    const state = row ? ([row[0], row[10], row[8], row[4], row[3], row[9]] as const) : undefined
+    storeRow(session, { ...count, value }, state)
+    return sum
+  }
+  const [rowid, , , , , , , , , mode, filename, data] = row
+  const current = filename === null ? disk.decode(mode, data) : undefined
+  if (typeof current !== 'number' && typeof current !== 'bigint') {
+    throw new TypeError(`incr: the value of ${count.name} is not a number`)
+  }
+  const sum = addNumbers(current, count.delta, count.name)
+  const value = disk.prepareInline(sum)
+  statements.run('count', count.now, count.now, value.mode, value.value, rowid)
+  return sum
+}
+
+/** Exact for whole numbers. A number as delta answers a number, a bigint a bigint. */
+function addNumbers(current: number | bigint, delta: number | bigint, name: string): number | bigint {
+  if (!isWhole(current) || !isWhole(delta)) return Number(current) + Number(delta)
+  const sum = BigInt(current) + BigInt(delta)
+  if (sum > INT64_MAX || sum < INT64_MIN) {
+    throw new RangeError(`incr: ${name} would leave the range of 64-bit integers`)
+  }
+  if (typeof delta === 'bigint') return sum
+  if (sum > Number.MAX_SAFE_INTEGER || sum < Number.MIN_SAFE_INTEGER) {
+    throw new RangeError(`incr: ${name} would be ${sum}, which a number cannot hold exactly: pass a bigint as delta`)
+  }
+  return Number(sum)
+}
+
+function isWhole(value: number | bigint): boolean {
+  return typeof value === 'bigint' || Number.isSafeInteger(value)
+}

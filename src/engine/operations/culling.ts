@@ -1,0 +1,116 @@
+import { EVICTION_POLICIES } from '../database/eviction-policies.js'
+import type { Session } from '../database/session.js'
+import type { RemovalRow, StatementName, VictimRow } from '../database/statements.js'
+import { keyIdentity } from '../disk/keys.js'
+import { deleteRow } from './entries.js'
+import { graceBytes, unlinkOldest } from './grace.js'
+
+/** An entry that went to make room. */
+export interface Victim {
+  readonly key: VictimRow[3]
+  readonly raw: boolean
+  readonly size: number
+  readonly reason: 'size' | 'items' | 'full'
+}
+
+export interface Culled {
+  readonly victims: readonly Victim[]
+  /** The limits do not hold yet, and there is something left to evict. */
+  readonly more: boolean
+  /** Bytes that may be written before the limit is worth a look again. */
+  readonly slack: number
+}
+
+const ORDER: Readonly<Record<string, StatementName>> = {
+  store_time: 'victimsByStoreTime',
+  access_time: 'victimsByAccessTime',
+  access_count: 'victimsByAccessCount',
+}
+const VICTIMS = 16
+
+/** Bytes of used pages and of value files, those in grace included. */
+export function volume(session: Session): number {
+  const { statements } = session
+  const pages = Number(statements.get('pageCount')) - Number(statements.get('freePages'))
+  const files = Number(statements.get('setting', 'size') ?? 0)
+  return pages * Number(statements.get('pageSize')) + files + graceBytes(session)
+}
+
+/** Removes rows that have expired, at most `limit`, and at most a page of them. */
+export function removeExpired(session: Session, now: number, limit: number): number {
+  const rows = session.statements.all<RemovalRow>('expired', now)
+  if (rows.length > limit) rows.length = limit
+  for (const [rowid, filename, size] of rows) deleteRow(session, rowid, filename, size)
+  return rows.length
+}
+
+/**
+ * Evicts in the order of the policy until the limits hold, for at most `milliseconds`. Rows stored in this transaction
+ * stay: a write never evicts itself.
+ *
+ * @param sharpen brings the order up to date, called once when something is to be evicted
+ */
+export function keepLimits(session: Session, milliseconds: number, sharpen: () => void): Culled {
+  const { sizeLimit, maxItems } = session.settings
+  const victims: Victim[] = []
+  const until = performance.now() + milliseconds
+  let bytes = volume(session)
+  if (bytes > sizeLimit && graceBytes(session) > 0) {
+    unlinkOldest(session, bytes - sizeLimit)
+    bytes = volume(session)
+  }
+  let surplus = maxItems === null ? 0 : Number(session.statements.get('setting', 'count')) - maxItems
+  if (bytes > sizeLimit || surplus > 0) sharpen()
+  while (bytes > sizeLimit || surplus > 0) {
+    const page = nextVictims(session)
+    if (page.length === 0) return { victims, more: false, slack: sizeLimit - bytes }
+    for (const [rowid, filename, size, key, raw] of page) {
+      if (bytes <= sizeLimit && surplus <= 0) break
+      deleteRow(session, rowid, filename, size)
+      victims.push({ key, raw: raw !== 0, size, reason: bytes > sizeLimit ? 'size' : 'items' })
+      surplus--
+      bytes = volume(session)
+    }
+    if (performance.now() > until) return { victims, more: bytes > sizeLimit || surplus > 0, slack: 0 }
+  }
+  return { victims, more: false, slack: sizeLimit - bytes }
+}
+
+/**
+ * Removes some rows because the disk itself is full: files in grace first, then what has expired, then the policy's.
+ * The files are the caller's to unlink, at once.
+ */
+export function makeRoomByRows(
+  session: Session,
+  count: number,
+): { readonly files: readonly string[]; readonly victims: readonly Victim[] } {
+  const { statements } = session
+  const files: string[] = []
+  const victims: Victim[] = []
+  const remove = ([rowid, filename, size]: RemovalRow, key: VictimRow[3], raw: boolean): void => {
+    statements.run('delete', rowid)
+    if (filename !== null) files.push(filename)
+    victims.push({ key, raw, size, reason: 'full' })
+  }
+  if (session.unlinkLater) {
+    for (const [filename, size] of statements.all<readonly [string, number]>('laterOldest')) {
+      statements.run('laterDone', filename)
+      files.push(filename)
+      victims.push({ key: null, raw: true, size, reason: 'full' })
+    }
+  }
+  for (const row of statements.all<RemovalRow>('expired', session.disk.now()).slice(0, count)) remove(row, null, true)
+  if (victims.length > 0) return { files, victims: victims }
+  for (const row of nextVictims(session, count)) remove([row[0], row[1], row[2]], row[3], row[4] !== 0)
+  return { files, victims }
+}
+
+function nextVictims(session: Session, count = VICTIMS): VictimRow[] {
+  const order = EVICTION_POLICIES[session.settings.evictionPolicy].order
+  const statement = order === undefined ? undefined : ORDER[order]
+  if (!statement) return []
+  // Rows of this transaction may be the first in order, as new ones are under least-frequently-used.
+  const own = new Set(session.stored.map(keyIdentity))
+  const rows = session.statements.all<VictimRow>(statement, count + own.size)
+  return rows.filter(([, , , key, raw]) => !own.has(keyIdentity({ data: key, raw: raw !== 0 })))
+}

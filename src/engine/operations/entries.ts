@@ -1,0 +1,167 @@
+import { createEntryTags, createUnlinkLater } from '../database/schema-write.js'
+import type { Session } from '../database/session.js'
+import type { EntryRow, StateRow } from '../database/statements.js'
+import type { EncodedKey, SqlValue } from '../disk/codec.js'
+import type { PreparedValue } from '../disk/disk.js'
+
+const MICROSECOND = 1e-6
+
+/** An entry to be stored. Times are seconds; `now` is when the verb was called. */
+export interface NewEntry {
+  readonly key: EncodedKey
+  readonly value: PreparedValue
+  readonly now: number
+  readonly expireTime: number | null
+  readonly tag: SqlValue
+  readonly tags: readonly string[]
+}
+
+/** A row that was taken out of the database, with what its side tables said. Its file is the caller's. */
+export interface Taken {
+  readonly row: EntryRow
+  readonly tags: readonly string[]
+}
+
+/** Takes a row out of the database and leaves its file. */
+export function takeRow(session: Session, row: EntryRow): Taken {
+  const tags = tagsOf(session, row[0])
+  session.removedUntil = Math.max(session.removedUntil, session.disk.now())
+  session.statements.run('delete', row[0])
+  return { row, tags }
+}
+
+/** Whether an entry with this expiry is still a hit. At the very instant it is not. */
+export function isLive(expireTime: number | null, now: number): boolean {
+  return expireTime === null || expireTime > now
+}
+
+export function stateOf(session: Session, key: EncodedKey): StateRow | undefined {
+  return session.statements.prepare('state').get(key.data, key.raw ? 1 : 0) as StateRow | undefined
+}
+
+/** The whole row of a key, expired or not. */
+export function entryOf(session: Session, key: EncodedKey): EntryRow | undefined {
+  const raw = key.raw ? 1 : 0
+  const row = session.statements.get<EntryRow>('entry', key.data, raw)
+  return row && (isInexact(row) ? toEntryRow(session.statements.getExact('entry', key.data, raw)) : row)
+}
+
+/** Numbers of this size may be integers that lost digits on their way out of SQLite. */
+export function isInexact(row: EntryRow): boolean {
+  return isLarge(row[1]) || isLarge(row[11]) || isLarge(row[7])
+}
+
+export function isLarge(value: SqlValue): boolean {
+  return typeof value === 'number' && (value > Number.MAX_SAFE_INTEGER || value < Number.MIN_SAFE_INTEGER)
+}
+
+/** A row that was read with whole numbers as bigint, with the columns which are no values as numbers again. */
+export function toEntryRow(row: readonly unknown[] | undefined): EntryRow | undefined {
+  if (!row) return undefined
+  return row.map((column, at) =>
+    typeof column === 'bigint' && at !== 1 && at !== 7 && at !== 11 ? Number(column) : column,
+  ) as unknown[] as EntryRow & unknown[]
+}
+
+/**
+ * Writes the row of an entry, new or in the place of `state`. An overwritten row keeps its rowid, and so its place in
+ * the order of listings.
+ */
+export function storeRow(session: Session, entry: NewEntry, state: StateRow | undefined): number {
+  const { statements, disk } = session
+  const { value, now, key } = entry
+  const filename = value.file ? disk.files.place(value.file) : null
+  const columns = [entry.tag, value.size, value.mode, filename, value.value] as const
+  let rowid: number
+  if (state) {
+    rowid = state[0]
+    statements.prepare('update').run(now, entry.expireTime, now, ...columns, rowid)
+    if (state[1] !== null) removeFile(session, state[1], state[2])
+  } else {
+    rowid = statements.insert(
+      'insert',
+      key.data,
+      key.raw ? 1 : 0,
+      insertTime(session, now),
+      entry.expireTime,
+      now,
+      ...columns,
+    )
+  }
+  if (entry.tags.length > 0) addTags(session, rowid, entry.tags)
+  noteStored(session, entry)
+  return rowid
+}
+
+/**
+ * Writes an entry that lies in the database and has no further tags, new or in the place of another such value.
+ * Answers false, and writes nothing, when there is a file to replace.
+ */
+export function storeInline(session: Session, entry: NewEntry): boolean {
+  const { value, now, key, expireTime, tag } = entry
+  const raw = key.raw ? 1 : 0
+  const columns = [tag, value.mode, value.value] as const
+  const update = session.statements.prepare('updateInline')
+  if (update.run(now, expireTime, now, ...columns, key.data, raw).changes === 0) {
+    const insert = session.statements.prepare('insertInline')
+    const storeTime = insertTime(session, now)
+    if (insert.run(key.data, raw, storeTime, expireTime, now, ...columns).changes === 0) return false
+  }
+  noteStored(session, entry)
+  return true
+}
+
+function noteStored(session: Session, { key, value }: NewEntry): void {
+  session.stored.push(key)
+  session.bytes += value.weight + value.size
+  session.grew = true
+}
+
+/** The store time of a new row: see Session.removedUntil. */
+function insertTime(session: Session, now: number): number {
+  if (now <= session.removedUntil) session.removedUntil += MICROSECOND
+  return Math.max(now, session.removedUntil)
+}
+
+export function deleteRow(session: Session, rowid: number, filename: string | null, size: number): void {
+  session.removedUntil = Math.max(session.removedUntil, session.disk.now())
+  session.statements.prepare('delete').run(rowid)
+  if (filename !== null) removeFile(session, filename, size)
+}
+
+/** Removes a value file after the commit, or after the grace which the directory asks for. */
+export function removeFile(session: Session, filename: string, size: number): void {
+  const grace = session.settings.unlinkGrace
+  if (grace <= 0) {
+    session.afterCommit(() => session.disk.files.remove(filename))
+    return
+  }
+  if (!session.unlinkLater) {
+    createUnlinkLater(session.db)
+    session.unlinkLater = true
+    session.afterRollback(() => {
+      session.unlinkLater = false
+    })
+  }
+  session.statements.run('later', filename, size, session.disk.now() + grace)
+}
+
+export function tagsOf(session: Session, rowid: number): string[] {
+  return session.hasEntryTags() ? session.statements.all<string>('tags', rowid) : []
+}
+
+/** Changes with every UPDATE of the row: each sets a store time that is later than the one before. */
+export function versionOf(rowid: number, storeTime: number, expireTime: number | null): string {
+  return `${rowid}.${storeTime}.${expireTime ?? ''}`
+}
+
+function addTags(session: Session, rowid: number, tags: readonly string[]): void {
+  if (!session.entryTags) {
+    createEntryTags(session.db)
+    session.entryTags = true
+    session.afterRollback(() => {
+      session.entryTags = false
+    })
+  }
+  for (const tag of tags) session.statements.run('insertTag', rowid, tag)
+}

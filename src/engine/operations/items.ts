@@ -1,0 +1,81 @@
+import type { Session } from '../database/session.js'
+import type { EncodedKey } from '../disk/codec.js'
+import { MODE_PICKLE } from '../disk/modes.js'
+import {
+  deleteRow,
+  entryOf,
+  isLive,
+  type NewEntry,
+  stateOf,
+  storeInline,
+  storeRow,
+  type Taken,
+  takeRow,
+  versionOf,
+} from './entries.js'
+
+/** Stores an entry. */
+export function set(session: Session, entry: NewEntry): boolean {
+  const isInline = entry.value.file === undefined && entry.tags.length === 0
+  if (isInline && storeInline(session, entry)) return true
+  storeRow(session, entry, stateOf(session, entry.key))
+  return true
+}
+
+/** Stores an entry unless the key has a live one. */
+export function add(session: Session, entry: NewEntry): boolean {
+  const state = stateOf(session, entry.key)
+  if (state && isLive(state[3], entry.now)) return false
+  storeRow(session, entry, state)
+  return true
+}
+
+/** What is changed of an entry; absent: left as it is. */
+export interface Change {
+  readonly expireTime?: number | null
+  /** JSON text. */
+  readonly meta?: string
+  readonly ifVersion?: string
+}
+
+/** Changes a live entry without its value. Answers false when there is none, or it is another version. */
+export function touch(session: Session, key: EncodedKey, change: Change, now: number): boolean {
+  const state = stateOf(session, key)
+  if (!state) return false
+  const [rowid, filename, , expireTime, storeTime, mode] = state
+  if (!isLive(expireTime, now)) return false
+  if (change.ifVersion !== undefined && change.ifVersion !== versionOf(rowid, storeTime, expireTime)) return false
+  if (change.meta !== undefined) {
+    if (filename === null || mode === MODE_PICKLE) {
+      throw new TypeError('meta can be changed only on an entry that was stored with meta, or with file: true')
+    }
+    session.statements.run('touchMeta', change.meta, rowid)
+  }
+  if (change.expireTime !== undefined) session.statements.run('touch', change.expireTime, rowid)
+  return true
+}
+
+/** Removes an entry. An expired one goes as well, but was no entry any more. */
+export function remove(session: Session, key: EncodedKey, now: number): boolean {
+  const state = stateOf(session, key)
+  if (!state) return false
+  deleteRow(session, state[0], state[1], state[2])
+  return isLive(state[3], now)
+}
+
+/** Takes a live entry out of the database. Its file, if it has one, is left to the caller: it is the value. */
+export function take(session: Session, key: EncodedKey, now: number): Taken | undefined {
+  const row = entryOf(session, key)
+  if (!row) return undefined
+  if (!isLive(row[4], now)) {
+    deleteRow(session, row[0], row[10], row[8])
+    return undefined
+  }
+  return takeRow(session, row)
+}
+
+/** Removes a row whose value file was found missing or short, unless it was stored anew meanwhile. */
+export function removeDamaged(session: Session, rowid: number, filename: string): void {
+  const row = session.statements.get<readonly unknown[]>('deleteFile', rowid, filename)
+  if (row) deleteRow(session, rowid, filename, Number(row[2]))
+}

@@ -1,0 +1,103 @@
+import type { Session } from '../database/session.js'
+import { WINDOW_ROWS } from '../database/statements.js'
+import type { SqlValue } from '../disk/codec.js'
+import { isLarge, isLive } from './entries.js'
+
+/** What a listing knows of a row. */
+export type KeyRow = readonly [rowid: number, key: SqlValue, raw: number, expireTime: number | null]
+
+/** Reading is all that a listing does, so that it needs no transaction. */
+export type ReadSession = Pick<Session, 'statements' | 'tagIndex' | 'hasEntryTags'>
+
+/** The row that was stored last: rows which are added after it are not listed. */
+export function lastRow(session: ReadSession): number {
+  return Number(session.statements.get('lastRowid') ?? 0)
+}
+
+/** Pages of rows in stored order, up to `last`. */
+export function* pages(session: ReadSession, reverse: boolean, last: number): Generator<KeyRow[]> {
+  let at = reverse ? last + 1 : 0
+  for (;;) {
+    const rows = reverse ? exact(session, 'pageBackward', at) : exact(session, 'pageForward', at, last)
+    if (rows.length === 0) return
+    at = Number((rows.at(-1) as KeyRow)[0])
+    yield rows
+  }
+}
+
+/** Rowids of string keys that begin with a prefix, in pages; the order is that of keys. */
+export function* rowidsByPrefix(session: ReadSession, prefix: string): Generator<number[]> {
+  const end = prefixEnd(prefix)
+  let at: SqlValue = prefix
+  const own = session.statements.get<readonly [number]>('state', prefix, 1)
+  if (own) yield [own[0]]
+  for (;;) {
+    const rows: (readonly [number, SqlValue])[] = session.statements.all('prefixPage', at, end)
+    if (rows.length === 0) return
+    at = (rows.at(-1) as readonly [number, SqlValue])[1]
+    yield rows.map(([rowid]) => rowid)
+  }
+}
+
+/** Rowids of entries with a tag, in pages. A row may come twice, by its tag and by a further one. */
+export function* rowidsByTag(session: ReadSession, tag: SqlValue): Generator<number[]> {
+  const { statements } = session
+  const last = Number(statements.get('lastRowid') ?? 0)
+  for (let at = 0; at < last; ) {
+    if (session.tagIndex) {
+      const page = statements.all<number>('tagPageByIndex', tag, at)
+      at = page.length < WINDOW_ROWS ? last : (page.at(-1) as number)
+      yield page
+    } else {
+      yield statements.all<number>('tagPageByScan', tag, at, Math.min(at + WINDOW_ROWS, last))
+      at += WINDOW_ROWS
+    }
+  }
+  if (!session.hasEntryTags() || typeof tag !== 'string') return
+  for (let at = 0; ; ) {
+    const page = statements.all<number>('tagPageFurther', tag, at)
+    if (page.length > 0) yield page
+    if (page.length < WINDOW_ROWS) return
+    at = page.at(-1) as number
+  }
+}
+
+/** Pages of rows in the order of SQLite's keys: null, numbers, strings, bytes. A live view. */
+export function* sortedPages(session: ReadSession, reverse: boolean): Generator<KeyRow[]> {
+  const first = exact(session, reverse ? 'sortedLast' : 'sortedFirst')
+  let row = first[0]
+  if (!row) return
+  yield first
+  while (row) {
+    const rows: KeyRow[] = exact(session, reverse ? 'sortedBackward' : 'sortedForward', row[1], row[2])
+    if (rows.length === 0) return
+    row = rows.at(-1)
+    yield rows
+  }
+}
+
+export function isListed(row: KeyRow, now: number, includeExpired: boolean): boolean {
+  return includeExpired || isLive(row[3], now)
+}
+
+/** The first string that is greater than all which begin with the prefix; SQLite compares the bytes of UTF-8. */
+function prefixEnd(prefix: string): SqlValue {
+  const points = [...prefix].map(character => character.codePointAt(0) as number)
+  while (points.length > 0) {
+    const last = points.pop() as number
+    if (last === 0x10ffff) continue
+    return String.fromCodePoint(...points, last === 0xd7ff ? 0xe000 : last + 1)
+  }
+  // Every string begins with the empty one, and every BLOB is greater than every string.
+  return Buffer.alloc(0)
+}
+
+type PageName = 'pageForward' | 'pageBackward' | 'sortedFirst' | 'sortedLast' | 'sortedForward' | 'sortedBackward'
+
+function exact(session: ReadSession, name: PageName, ...values: unknown[]): KeyRow[] {
+  const rows = session.statements.all<KeyRow>(name, ...values)
+  if (!rows.some(row => isLarge(row[1]))) return rows
+  return session.statements
+    .allExact<readonly [bigint, SqlValue, bigint, number | null]>(name, ...values)
+    .map(([rowid, key, raw, expire]) => [Number(rowid), key, Number(raw), expire])
+}

@@ -1,0 +1,82 @@
+import type { Session } from '../database/session.js'
+import type { EntryRow } from '../database/statements.js'
+import type { EncodedKey } from '../disk/codec.js'
+import { deleteRow, isInexact, isLive, type NewEntry, storeRow, type Taken, takeRow, toEntryRow } from './entries.js'
+
+/** DiskCache's first key of a queue; later ones count up at the back and down at the front. */
+const FIRST = 500_000_000_000_000
+
+/**
+ * Keys of a queue have 15 digits. DiskCache takes any number above 0 for one, so that an ordinary key 1 becomes the
+ * head of the queue; all keys that its queues reach in practice have 15 digits.
+ */
+const LEAST = 99_999_999_999_999
+const MOST = 999_999_999_999_999
+const DIGITS = 15
+
+export type Side = 'front' | 'back'
+
+/** Puts a value at an end of a queue and answers its key. */
+export function push(
+  session: Session,
+  entry: Omit<NewEntry, 'key'>,
+  prefix: string | undefined,
+  side: Side,
+): string | number {
+  const end = endOf(session, prefix, side)
+  let number = FIRST
+  if (end) number = numberOf(end) + (side === 'back' ? 1 : -1)
+  if (number <= LEAST || number >= MOST) throw new RangeError(`push: the queue has no key left at its ${side}`)
+  const key = prefix === undefined ? number : `${prefix}-${number}`
+  const data: EncodedKey['data'] = typeof key === 'number' ? BigInt(key) : key
+  storeRow(session, { ...entry, key: { data, raw: true } }, undefined)
+  return key
+}
+
+/** Takes the first live row of a queue out of the database, and expired ones before it. Its file is left to the caller. */
+export function pull(session: Session, prefix: string | undefined, side: Side, now: number): Taken | undefined {
+  const row = peek(session, prefix, side, now)
+  return row && takeRow(session, row)
+}
+
+/** The first live row of a queue. Expired ones before it are removed. */
+export function peek(session: Session, prefix: string | undefined, side: Side, now: number): EntryRow | undefined {
+  for (;;) {
+    const row = endOf(session, prefix, side)
+    if (!row || isLive(row[4], now)) return row
+    deleteRow(session, row[0], row[10], row[8])
+  }
+}
+
+/** The live row that was stored last, or first. Expired ones on the way are removed. */
+export function peekItem(session: Session, last: boolean, now: number): EntryRow | undefined {
+  const name = last ? 'lastByRowid' : 'firstByRowid'
+  for (;;) {
+    let row = session.statements.get<EntryRow>(name)
+    if (row && isInexact(row)) row = toEntryRow(session.statements.getExact(name))
+    if (!row || isLive(row[4], now)) return row
+    deleteRow(session, row[0], row[10], row[8])
+  }
+}
+
+function endOf(session: Session, prefix: string | undefined, side: Side): EntryRow | undefined {
+  const { statements } = session
+  const name =
+    prefix === undefined
+      ? side === 'back'
+        ? 'queueBack'
+        : 'queueFront'
+      : side === 'back'
+        ? 'prefixBack'
+        : 'prefixFront'
+  const range: unknown[] =
+    prefix === undefined
+      ? [LEAST, MOST]
+      : [`${prefix}-0${LEAST}`, `${prefix}-${MOST}`, Buffer.byteLength(prefix) + 1 + DIGITS]
+  const row = statements.get<EntryRow>(name, ...range)
+  return row && isInexact(row) ? toEntryRow(statements.getExact(name, ...range)) : row
+}
+
+function numberOf(row: EntryRow): number {
+  return typeof row[1] === 'string' ? Number(row[1].slice(-DIGITS)) : Number(row[1])
+}

@@ -1,0 +1,105 @@
+import type { Session } from '../database/session.js'
+import { PAGE_ROWS, type RemovalRow, WINDOW_ROWS } from '../database/statements.js'
+import type { SqlValue } from '../disk/codec.js'
+import { deleteRow } from './entries.js'
+
+/** What one page of a bulk removal did; `next` is where the following page goes on. */
+export interface Page<Cursor> {
+  readonly removed: number
+  readonly next: Cursor | undefined
+}
+
+/** Pages end by time and by the bytes of the files they remove, so that neither the loop nor others are held up. */
+const PAGE_MILLISECONDS = 3
+const PAGE_BYTES = 64 * 2 ** 20
+
+/** Which rows `clear` and `evict` concern: those that are there when they begin. What is stored later has a later time. */
+export interface Extent {
+  readonly after: number
+  readonly last: number
+  readonly storeTime: number
+}
+
+/** Removes what has expired by `now`. */
+export function expire(session: Session, now: number): Page<true> {
+  return removePages(session, () => ({
+    rows: session.statements.all<RemovalRow>('expired', now),
+    next: true as const,
+    last: rows => rows < PAGE_ROWS,
+  }))
+}
+
+export function clear(session: Session, cursor: Extent | undefined): Page<Extent> {
+  let extent = cursor ?? wholeExtent(session)
+  return removePages(session, () => {
+    const { after, last, storeTime } = extent
+    const rows = session.statements.all<RemovalRow>('cleared', after, last, storeTime)
+    extent = { ...extent, after: rows.at(-1)?.[0] ?? last }
+    return { rows, next: extent, last: count => count < PAGE_ROWS }
+  })
+}
+
+export interface TagCursor extends Extent {
+  readonly further: boolean
+}
+
+/** Removes entries whose tag, or one of whose further tags, is `tag`. */
+export function evict(session: Session, tag: SqlValue, cursor: TagCursor | undefined): Page<TagCursor> {
+  let at = cursor ?? { ...wholeExtent(session), further: false }
+  return removePages(session, () => {
+    const page = at.further ? furtherPage(session, tag, at) : tagPage(session, tag, at)
+    const firstStageEnds = page.ended && !at.further && session.hasEntryTags() && typeof tag === 'string'
+    at = firstStageEnds ? { ...at, after: 0, further: true } : { ...at, after: page.after }
+    return { rows: page.rows, next: at, last: () => page.ended && !firstStageEnds }
+  })
+}
+
+interface TagPage {
+  readonly rows: RemovalRow[]
+  readonly after: number
+  readonly ended: boolean
+}
+
+function tagPage(session: Session, tag: SqlValue, at: Extent): TagPage {
+  const { statements } = session
+  if (session.tagIndex) {
+    const rows = statements.all<RemovalRow>('taggedByIndex', tag, at.after, at.storeTime)
+    return { rows, after: rows.at(-1)?.[0] ?? at.last, ended: rows.length < PAGE_ROWS }
+  }
+  const until = Math.min(at.after + WINDOW_ROWS, at.last)
+  const rows = statements.all<RemovalRow>('taggedByScan', tag, at.after, until, at.storeTime)
+  return { rows, after: until, ended: until >= at.last }
+}
+
+function furtherPage(session: Session, tag: SqlValue, at: Extent): TagPage {
+  const rows = session.statements.all<RemovalRow>('taggedFurther', tag, at.after, at.storeTime)
+  return { rows, after: rows.at(-1)?.[0] ?? at.last, ended: rows.length < PAGE_ROWS }
+}
+
+function wholeExtent(session: Session): Extent {
+  const newest = session.statements.get<readonly [number | null, number | null]>('newest')
+  return { after: 0, last: newest?.[0] ?? 0, storeTime: newest?.[1] ?? 0 }
+}
+
+interface Step<Cursor> {
+  readonly rows: readonly RemovalRow[]
+  readonly next: Cursor
+  /** Whether these rows were the last ones. */
+  readonly last: (rows: number) => boolean
+}
+
+function removePages<Cursor>(session: Session, step: () => Step<Cursor>): Page<Cursor> {
+  const until = performance.now() + PAGE_MILLISECONDS
+  let removed = 0
+  let bytes = 0
+  for (;;) {
+    const { rows, next, last } = step()
+    for (const [rowid, filename, size] of rows) {
+      deleteRow(session, rowid, filename, size)
+      bytes += size
+    }
+    removed += rows.length
+    if (last(rows.length)) return { removed, next: undefined }
+    if (bytes > PAGE_BYTES || performance.now() > until) return { removed, next }
+  }
+}
