@@ -1,0 +1,62 @@
+import { lstatSync, rmSync } from 'node:fs'
+import { join } from 'node:path'
+import { isSafeFilename, parentsArePlain } from '../disk/safe-filename.js'
+import { isMissing } from '../file-errors.js'
+import type { Finding } from '../options.js'
+import type { CheckContext } from './check.js'
+
+interface FileRow {
+  readonly rowid: number
+  readonly filename: string
+  readonly size: number
+}
+
+type Damage = Pick<Finding, 'kind' | 'message' | 'path'>
+
+const PAGE = 500
+
+/** Every row that names a file against the file: it must be there, plain, inside the directory, and whole. */
+export function checkRows({ directory, db, fix, findings }: CheckContext): void {
+  const page = db.prepare<unknown[], FileRow>(
+    'SELECT rowid, filename, size FROM Cache WHERE rowid > ? AND filename IS NOT NULL ORDER BY rowid LIMIT ?',
+  )
+  const again = db.prepare<unknown[], FileRow>(
+    'SELECT rowid, filename, size FROM Cache WHERE rowid = ? AND filename = ? AND size = ?',
+  )
+  // A value that is not whole is no value: the row goes, instead of taking the length that is left.
+  const repair = db.transaction((row: FileRow) => {
+    if (!again.get(row.rowid, row.filename, row.size)) return undefined
+    const damage = damageOf(directory, row)
+    if (!damage) return undefined
+    if (!fix) return damage
+    db.prepare('DELETE FROM Cache WHERE rowid = ?').run(row.rowid)
+    if (damage.kind === 'wrong-size') rmSync(join(directory, row.filename), { force: true })
+    return damage
+  })
+  for (let at = 0; ; ) {
+    const rows = page.all(at, PAGE)
+    for (const row of rows) {
+      if (!damageOf(directory, row)) continue
+      const damage = fix ? repair.immediate(row) : repair.deferred(row)
+      if (damage) findings.push({ ...damage, fixed: fix })
+    }
+    if (rows.length < PAGE) return
+    at = (rows.at(-1) as FileRow).rowid
+  }
+}
+
+function damageOf(directory: string, { filename, size }: FileRow): Damage | undefined {
+  const name = filename.replaceAll('\\', '/')
+  if (!isSafeFilename(name) || !parentsArePlain(directory, name)) {
+    return { kind: 'tampered', message: `an entry names a file outside of its place: ${filename}`, path: filename }
+  }
+  try {
+    const stat = lstatSync(join(directory, name))
+    if (!stat.isFile()) return { kind: 'tampered', message: `an entry names no plain file: ${name}`, path: name }
+    if (stat.size === size) return undefined
+    return { kind: 'wrong-size', message: `${name} has ${stat.size} bytes, its entry says ${size}`, path: name }
+  } catch (error) {
+    if (!isMissing(error)) throw error
+    return { kind: 'missing-file', message: `the file of an entry is missing: ${name}`, path: name }
+  }
+}

@@ -1,0 +1,134 @@
+import * as fs from 'node:fs'
+import { join } from 'node:path'
+import { isBusy } from '../database/busy.js'
+import type { Session } from '../database/session.js'
+import { isDiskFull, isMissing } from '../file-errors.js'
+import { makeRoomByRows, type Victim } from '../operations/culling.js'
+import type { Shard } from '../shards/shard.js'
+
+/** Space kept back: on a full disk even a DELETE needs room in the write-ahead log. Python passes over the name. */
+export const RESERVE_FILE = 'cache.db-reserve'
+const RESERVE_BYTES = 512 * 1024
+const RESERVE_SHARE = 1 / 16
+const ROWS_PER_ROUND = 8
+const ROUNDS = 256
+
+/** Gives a shard room to delete in when the disk is full, and takes it back when there is space again. */
+export class DiskReserve {
+  readonly #shard: Shard
+  #kept = false
+
+  constructor(shard: Shard) {
+    this.#shard = shard
+  }
+
+  /** Lays the reserve aside, if there is room. Called now and then, beside requests. */
+  async keep(): Promise<void> {
+    if (this.#kept || this.#shard.options.readonly) return
+    const path = this.#path
+    const size = this.#size
+    const stat = fs.statSync(path, { throwIfNoEntry: false })
+    if (stat && stat.size >= size) {
+      this.#kept = true
+      return
+    }
+    try {
+      // Zeros, and not a hole: the blocks must be taken.
+      await fs.promises.writeFile(path, Buffer.alloc(size), { mode: this.#shard.options.modes.file })
+      this.#kept = true
+    } catch (error) {
+      await fs.promises.rm(path, { force: true })
+      if (!isDiskFull(error)) throw error
+    }
+  }
+
+  /**
+   * Frees space outside of any transaction: gives up the reserve, truncates the write-ahead log, and for a write that
+   * grew removes expired entries and evicts by the policy. Answers whether it is worth trying again.
+   *
+   * @param grew whether the room is for something new: what only removes needs no more than the reserve
+   * @param bytes that should become free beyond what a small write needs
+   */
+  makeRoom(grew: boolean, bytes = 0): boolean {
+    const session = this.#shard.current
+    if (!session || session.db.inTransaction) return false
+    this.#shard.marks.drop()
+    const reserved = this.giveUp()
+    this.#checkpoint(session)
+    if (!grew) return reserved
+    const removed = this.#evictUntil(session, bytes)
+    this.#checkpoint(session)
+    // What grows must not use up the room in which others can still be removed.
+    this.#restore()
+    return removed
+  }
+
+  /** Drops the reserve. Answers whether there was one. */
+  giveUp(): boolean {
+    this.#kept = false
+    try {
+      fs.unlinkSync(this.#path)
+      return true
+    } catch (error) {
+      if (isMissing(error)) return false
+      throw error
+    }
+  }
+
+  get #size(): number {
+    return Math.min(RESERVE_BYTES, Math.floor(this.#shard.settings.sizeLimit * RESERVE_SHARE))
+  }
+
+  get #path(): string {
+    return join(this.#shard.directory, RESERVE_FILE)
+  }
+
+  #restore(): void {
+    try {
+      fs.writeFileSync(this.#path, Buffer.alloc(this.#size), { mode: this.#shard.options.modes.file })
+      this.#kept = true
+    } catch (error) {
+      fs.rmSync(this.#path, { force: true })
+      if (!isDiskFull(error)) throw error
+    }
+  }
+
+  #evictUntil(session: Session, bytes: number): boolean {
+    let freed = 0
+    for (let round = 0; round < ROUNDS; round++) {
+      const victims = this.#evict(session)
+      if (victims.length === 0) return round > 0
+      freed += victims.reduce((sum, { size }) => sum + size, 0)
+      if (freed >= bytes) return true
+    }
+    return true
+  }
+
+  /** Removes some rows, and their files at once: the room is needed now. */
+  #evict(session: Session): readonly Victim[] {
+    const { statements } = session
+    try {
+      statements.run('begin')
+      const { files, victims } = makeRoomByRows(session, ROWS_PER_ROUND)
+      this.#shard.culler.report(session, victims)
+      statements.run('commit')
+      for (const task of session.takeCommitTasks()) void task()
+      for (const filename of files) session.disk.files.removeSync(filename)
+      return victims
+    } catch (error) {
+      if (session.db.inTransaction) statements.run('rollback')
+      session.rolledBack()
+      if (!isBusy(error)) this.#shard.events.failed(this.#shard.translate(error) as Error)
+      return []
+    }
+  }
+
+  #checkpoint(session: Session): void {
+    try {
+      session.db.pragma('wal_checkpoint(TRUNCATE)')
+    } catch (error) {
+      // A checkpoint that others block, or that has no room, is tried again by SQLite itself.
+      void error
+    }
+  }
+}

@@ -1,0 +1,107 @@
+import { join } from 'node:path'
+import { DATABASE_FILE, fileIdentity } from '../database/opening.js'
+import { DiskFullError, ReadonlyError, TimeoutError } from '../errors.js'
+import { endGrace } from '../operations/grace.js'
+import type { Shard } from '../shards/shard.js'
+import { ensureIndexes } from './indexes.js'
+import { sweepIfDue } from './sweep.js'
+
+const TICK_MILLISECONDS = 1000
+const MARKS_PER_TICK = 2000
+
+/**
+ * What a shard does beside requests, once a second while it is open: writes the marks of reads, notices that the file
+ * or the settings were changed by others, ends graces and reclaims what crashes left. It keeps no process alive.
+ */
+export class Housekeeping {
+  readonly #shard: Shard
+  #timer: NodeJS.Timeout | undefined
+  #dataVersion: unknown
+  #running: Promise<void> | undefined
+  #indexes: Promise<void> | undefined
+  readonly #stopping = { requested: false }
+
+  constructor(shard: Shard) {
+    this.#shard = shard
+  }
+
+  start(): void {
+    this.#stopping.requested = false
+    this.#dataVersion = undefined
+    this.#timer ??= setInterval(() => this.#tick(), TICK_MILLISECONDS).unref()
+  }
+
+  stop(): void {
+    clearInterval(this.#timer)
+    this.#timer = undefined
+    this.#stopping.requested = true
+  }
+
+  /** Resolves when what was begun has ended. */
+  async finished(): Promise<void> {
+    await this.#running
+    await this.#indexes
+  }
+
+  /** Makes the indexes that the settings ask for, beside the loop where there are many rows. */
+  ensureIndexes(): void {
+    this.#indexes ??= ensureIndexes(this.#shard)
+      .catch(error => this.#report(error))
+      .finally(() => {
+        this.#indexes = undefined
+      })
+  }
+
+  #tick(): void {
+    if (this.#running) return
+    this.#running = this.#work()
+      .catch(error => this.#report(error))
+      .finally(() => {
+        this.#running = undefined
+      })
+  }
+
+  async #work(): Promise<void> {
+    const shard = this.#shard
+    const session = shard.current
+    if (!session) return
+    const path = join(shard.directory, DATABASE_FILE)
+    if (fileIdentity(path) !== shard.identity) {
+      // Deleted altogether: it is made again by the next write, and until then reads go on with what is open.
+      if (fileIdentity(path) !== undefined) shard.reopen()
+      return
+    }
+    this.#noticeChanges()
+    if (shard.options.readonly) return shard.marks.drop()
+    await this.#writeMarks()
+    await shard.reserve.keep()
+    await sweepIfDue(shard, this.#stopping)
+  }
+
+  #noticeChanges(): void {
+    const version = this.#shard.current?.db.pragma('data_version', { simple: true })
+    if (version === this.#dataVersion) return
+    this.#dataVersion = version
+    this.#shard.current?.refreshSchema()
+    this.#shard.refreshSettings()
+    this.#shard.culler.lookSoon()
+  }
+
+  async #writeMarks(): Promise<void> {
+    const shard = this.#shard
+    if (!shard.marks.dirty && !shard.current?.unlinkLater) return
+    const run = (session: Parameters<typeof endGrace>[0]): void => {
+      shard.marks.write(session, shard.disk.now(), MARKS_PER_TICK, false)
+      endGrace(session, shard.disk.now())
+    }
+    await shard.write({ run, optional: true }, { deadline: performance.now() + shard.options.timeout })
+  }
+
+  #report(error: unknown): void {
+    // Others hold the lock: the next tick, or the next write, does it.
+    if (error instanceof TimeoutError || error instanceof ReadonlyError) return
+    // Accesses are not worth an entry: on a full disk they are forgotten.
+    if (error instanceof DiskFullError) return this.#shard.marks.drop()
+    this.#shard.events.failed(error as Error)
+  }
+}

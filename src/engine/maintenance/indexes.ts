@@ -1,0 +1,53 @@
+import { EVICTION_POLICIES } from '../database/eviction-policies.js'
+import { TAG_INDEX } from '../database/schema.js'
+import type { Session } from '../database/session.js'
+import type { Shard } from '../shards/shard.js'
+import { runInWorker } from './worker-client.js'
+
+/** Up to this many rows an index is made at once; beyond, in a worker thread, since it takes seconds at a million. */
+const FEW_ROWS = 5000
+
+/** Makes the indexes that the settings ask for and that are missing, and drops the tag index when it is not wanted. */
+export async function ensureIndexes(shard: Shard): Promise<void> {
+  const { settings, current } = shard
+  if (!current || shard.options.readonly) return
+  const policy = EVICTION_POLICIES[settings.evictionPolicy].index
+  if (policy && !current.indexes.has(policy.name)) await createIndex(shard, policy.name, policy.sql)
+  if (settings.tagIndex && !current.tagIndex) await createIndex(shard, 'Cache_tag_rowid', TAG_INDEX)
+  if (!settings.tagIndex && current.tagIndex) await dropTagIndex(shard)
+}
+
+async function createIndex(shard: Shard, name: string, sql: string): Promise<void> {
+  await shard.writer.idle()
+  const count = Number(shard.current?.statements.get('setting', 'count') ?? 0)
+  if (count > FEW_ROWS) await runInWorker(shard, { task: 'index', sql })
+  await shard.write(
+    {
+      run: session => {
+        session.db.exec(sql)
+        session.afterCommit(() => noteIndex(session, name, true))
+      },
+    },
+    { deadline: Number.POSITIVE_INFINITY },
+  )
+}
+
+async function dropTagIndex(shard: Shard): Promise<void> {
+  await shard.write(
+    {
+      run: session => {
+        session.db.exec('DROP INDEX IF EXISTS Cache_tag_rowid')
+        session.afterCommit(() => noteIndex(session, 'Cache_tag_rowid', false))
+      },
+    },
+    { deadline: Number.POSITIVE_INFINITY },
+  )
+}
+
+function noteIndex(session: Session, name: string, exists: boolean): void {
+  const indexes = new Set(session.indexes)
+  if (exists) indexes.add(name)
+  else indexes.delete(name)
+  session.indexes = indexes
+  session.tagIndex = indexes.has('Cache_tag_rowid')
+}

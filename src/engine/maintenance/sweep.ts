@@ -1,0 +1,108 @@
+import * as fsp from 'node:fs/promises'
+import { join } from 'node:path'
+import { setImmediate as turn } from 'node:timers/promises'
+import { TEMPORARY_DIRECTORY, VALUE_FILE } from '../disk/value-files.js'
+import { isMissing, systemCode } from '../file-errors.js'
+import type { Shard } from '../shards/shard.js'
+import { systemClock } from '../time.js'
+
+/** What nobody names after this time, nobody will: a write takes less between its file and its commit. */
+const ORPHAN_MILLISECONDS = 3_600_000
+const EVERY_MILLISECONDS = 3_600_000
+const HEX = /^[0-9a-f]{2}$/
+const WINDOW = 2000
+
+const lastSweep = new WeakMap<Shard, number>()
+
+/** Reclaims files that crashes left behind, an hour after they were written; at opening and then every hour. */
+export async function sweepIfDue(shard: Shard, stopping: { readonly requested: boolean }): Promise<void> {
+  const now = performance.now()
+  if (now - (lastSweep.get(shard) ?? Number.NEGATIVE_INFINITY) < EVERY_MILLISECONDS) return
+  lastSweep.set(shard, now)
+  await sweep(shard, stopping)
+}
+
+async function sweep(shard: Shard, stopping: { readonly requested: boolean }): Promise<void> {
+  const { directory } = shard
+  if ((await folders(directory)).includes(TEMPORARY_DIRECTORY)) {
+    for (const name of await list(join(directory, TEMPORARY_DIRECTORY))) {
+      await removeOld(join(directory, TEMPORARY_DIRECTORY, name))
+    }
+  }
+  const outer = (await folders(directory)).filter(name => HEX.test(name))
+  if (outer.length === 0) return
+  // Names first, files second: a file that is stored in between is young.
+  const known = await namesInUse(shard, stopping)
+  if (!known) return
+  for (const folder of outer) {
+    for (const inner of (await folders(join(directory, folder))).filter(name => HEX.test(name))) {
+      for (const file of await list(join(directory, folder, inner))) {
+        const name = `${folder}/${inner}/${file}`
+        if (stopping.requested) return
+        if (VALUE_FILE.test(name) && !known.has(name) && (await removeOld(join(directory, name)))) {
+          await pruneFolders(directory, folder, inner)
+        }
+      }
+    }
+  }
+}
+
+/** The names that rows use; `undefined` when the database was closed or replaced meanwhile. */
+async function namesInUse(shard: Shard, stopping: { readonly requested: boolean }): Promise<Set<string> | undefined> {
+  const session = shard.current
+  if (!session) return undefined
+  const known = new Set<string>()
+  const last = Number(session.statements.get('lastRowid') ?? 0)
+  for (let at = 0; at <= last; at += WINDOW) {
+    for (const name of session.statements.all<string>('filenames', at, at + WINDOW))
+      known.add(name.replaceAll('\\', '/'))
+    await turn()
+    if (stopping.requested || shard.current !== session) return undefined
+  }
+  if (session.unlinkLater) for (const name of session.statements.all<string>('laterNames')) known.add(name)
+  return known
+}
+
+async function removeOld(path: string): Promise<boolean> {
+  try {
+    const stat = await fsp.lstat(path)
+    if (!stat.isFile() || systemClock.now() - stat.mtimeMs < ORPHAN_MILLISECONDS) return false
+    await fsp.unlink(path)
+    return true
+  } catch (error) {
+    if (isMissing(error)) return false
+    throw error
+  }
+}
+
+async function pruneFolders(directory: string, folder: string, inner: string): Promise<void> {
+  for (const path of [join(directory, folder, inner), join(directory, folder)]) {
+    try {
+      await fsp.rmdir(path)
+    } catch (error) {
+      const code = systemCode(error)
+      if (code === 'ENOTEMPTY' || code === 'EEXIST' || isMissing(error)) return
+      throw error
+    }
+  }
+}
+
+async function list(path: string): Promise<string[]> {
+  try {
+    return await fsp.readdir(path)
+  } catch (error) {
+    if (isMissing(error)) return []
+    throw error
+  }
+}
+
+/** Directories themselves, not links to some: what lies behind those is not the cache's. */
+async function folders(path: string): Promise<string[]> {
+  try {
+    const entries = await fsp.readdir(path, { withFileTypes: true })
+    return entries.filter(entry => entry.isDirectory()).map(entry => entry.name)
+  } catch (error) {
+    if (isMissing(error)) return []
+    throw error
+  }
+}

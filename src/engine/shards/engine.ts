@@ -1,0 +1,268 @@
+import { mkdirSync, rmSync } from 'node:fs'
+import type { ResolvedOptions } from '../cache-options.js'
+import { DEFAULT_SETTINGS, LEAST_SIZE_LIMIT, type StoredSettings } from '../database/settings.js'
+import type { Events } from '../events.js'
+import type { Victim } from '../operations/culling.js'
+import { translateError } from '../translate-error.js'
+import { canonicalDirectory, countShards, hasDatabase, shardDirectory } from './layout.js'
+import { afterPythonMade } from './python-layout.js'
+import { Shard } from './shard.js'
+import type { ShardEvents } from './shard-options.js'
+
+type Kind = 'Cache' | 'FanoutCache'
+
+const NUMBER_OF_SHARDS = 8
+
+/**
+ * What all caches of one process on one directory share: its databases. It is counted by those who use it, and closed
+ * by the last of them.
+ */
+export class Engine implements ShardEvents {
+  readonly directory: string
+  readonly kind: Kind
+  readonly shards: readonly Shard[]
+  readonly #options: ResolvedOptions
+  readonly #listeners = new Set<Events>()
+  /** Verbs that gave up waiting for a lock. */
+  timeouts = 0
+  #users = 0
+  #isOpen = false
+  #opening: Promise<void> | undefined
+  #closing: Promise<void> | undefined
+
+  constructor(kind: Kind, directory: string, options: ResolvedOptions) {
+    this.kind = kind
+    this.directory = directory
+    this.#options = options
+    const count = kind === 'Cache' ? 1 : adoptShards(directory, options.shards)
+    const root = kind === 'Cache' ? undefined : directory
+    const given = shareOf(options.settings, count, kind)
+    const initial = kind === 'Cache' ? {} : { sizeLimit: DEFAULT_SETTINGS.sizeLimit / count, realSizeLimit: true }
+    const prepareDirectory = (): void => this.#makeShardDirectories()
+    const shardOptions = { ...options, shards: count, given, initial, root, prepareDirectory }
+    this.shards = Array.from(
+      { length: count },
+      (_, at) => new Shard(kind === 'Cache' ? directory : shardDirectory(directory, at), shardOptions, this),
+    )
+  }
+
+  /** @throws RangeError that names the options in which two opens of one directory differ */
+  checkOptions(kind: Kind, options: ResolvedOptions): void {
+    if (kind !== this.kind) throw wrongKind(kind, this.directory)
+    const differing: string[] = []
+    for (const [name, value] of options.given) {
+      const own = this.#options.given.get(name)
+      if (own === undefined ? value !== this.#effective(name) : own !== value) differing.push(name)
+    }
+    if (differing.length === 0) return
+    throw new RangeError(
+      `${this.directory} is open in this process with other options: ${differing.join(', ')}; ` +
+        'all opens of one directory share one engine',
+    )
+  }
+
+  /** Whether a further user can join without waiting. */
+  get isOpen(): boolean {
+    return this.#isOpen && this.#closing === undefined
+  }
+
+  /** Counts a further user of an open engine. */
+  join(user: Events): void {
+    this.#users++
+    this.#listeners.add(user)
+  }
+
+  async open(user: Events): Promise<void> {
+    this.#users++
+    this.#listeners.add(user)
+    try {
+      await this.#closing
+      this.#opening ??= this.#open()
+      await this.#opening
+      this.#isOpen = true
+    } catch (error) {
+      this.#opening = undefined
+      await this.close(user)
+      throw error
+    }
+  }
+
+  /** Closes for one user; answers whether that was the last one. */
+  async close(user: Events): Promise<boolean> {
+    this.#users--
+    if (this.#users > 0) {
+      this.#listeners.delete(user)
+      await Promise.all(this.shards.map(shard => shard.writer.idle()))
+      return false
+    }
+    this.#opening = undefined
+    this.#isOpen = false
+    this.#closing = Promise.all(this.shards.map(shard => shard.close())).then(() => undefined)
+    await this.#closing
+    this.#closing = undefined
+    this.#listeners.delete(user)
+    return this.#users === 0
+  }
+
+  /** Nobody uses it. */
+  get idle(): boolean {
+    return this.#users === 0
+  }
+
+  evicted(victims: readonly Victim[]): void {
+    const heard = [...this.#listeners].filter(events => events.heard('evict'))
+    if (heard.length === 0) return
+    for (const { key, raw, size, reason } of victims) {
+      const payload = { key: this.#options.codec.decodeKey(key, raw), size, reason }
+      for (const events of heard) events.emit('evict', payload)
+    }
+  }
+
+  quarantined(directory: string, path: string, error: Error): void {
+    for (const events of this.#listeners) events.emit('quarantine', { directory, path, error })
+  }
+
+  settingsStored(): void {
+    for (const shard of this.shards) shard.saveSettings()
+  }
+
+  failed(error: Error): void {
+    for (const events of this.#listeners) events.emit('error', error)
+  }
+
+  async #open(): Promise<void> {
+    const { directory, kind } = this
+    if (kind === 'Cache' ? countShards(directory) !== undefined && !hasDatabase(directory) : hasDatabase(directory)) {
+      throw wrongKind(kind, directory)
+    }
+    const opened = await Promise.allSettled(this.shards.map(shard => shard.open()))
+    const failure = opened.find(outcome => outcome.status === 'rejected')
+    if (!failure) return
+    await Promise.all(this.shards.map(shard => shard.close()))
+    throw failure.reason
+  }
+
+  /** From the last one down: see countShards. All of them, also when it is one shard that has lost its own. */
+  #makeShardDirectories(): void {
+    if (this.kind === 'Cache' || this.#options.readonly) return
+    try {
+      for (const shard of [...this.shards].reverse()) {
+        mkdirSync(shard.directory, { recursive: true, mode: this.#options.modes.directory })
+      }
+    } catch (error) {
+      throw translateError(error, this.directory)
+    }
+  }
+
+  #effective(name: string): unknown {
+    if (name === 'shards') return this.shards.length
+    const settings = this.shards[0]?.settings
+    const local = name.replace(/^(disk|sqlite)\./, '') as keyof StoredSettings
+    if (name === 'sizeLimit') return (settings?.sizeLimit ?? 0) * this.shards.length
+    if (settings && local in settings) return settings[local]
+    return this.#options[name as keyof ResolvedOptions]
+  }
+}
+
+/** A share of what is given for the whole cache. Python writes a shard's size limit as REAL. */
+function shareOf(settings: Partial<StoredSettings>, shards: number, kind: Kind): Partial<StoredSettings> {
+  if (kind === 'Cache') return settings
+  const { sizeLimit, maxItems } = settings
+  return {
+    ...settings,
+    realSizeLimit: true,
+    ...(sizeLimit === undefined ? undefined : { sizeLimit: checkedShare(sizeLimit, shards) }),
+    ...(maxItems == null ? undefined : { maxItems: Math.max(1, Math.ceil(maxItems / shards)) }),
+  }
+}
+
+/** @throws RangeError when a shard would have less room than its tables need */
+export function checkedShare(sizeLimit: number, shards: number): number {
+  const share = sizeLimit / shards
+  if (share >= LEAST_SIZE_LIMIT) return share
+  throw new RangeError(
+    `sizeLimit must be at least ${LEAST_SIZE_LIMIT} bytes for each of ${shards} shards, got ${sizeLimit}`,
+  )
+}
+
+function adoptShards(directory: string, wanted: number | undefined): number {
+  const found = countShards(directory)
+  if (found !== undefined && wanted !== undefined && found !== wanted) {
+    throw new RangeError(
+      `${directory} has ${found} shards, and shards: ${wanted} would lose keys; leave the option out`,
+    )
+  }
+  return found ?? wanted ?? NUMBER_OF_SHARDS
+}
+
+function wrongKind(kind: Kind, directory: string): RangeError {
+  const other = kind === 'Cache' ? 'FanoutCache' : 'Cache'
+  return new RangeError(`${directory} holds a ${other}: open it with new ${other}(…)`)
+}
+
+/** Both builds of the package, ESM and CommonJS, find each other's engines here. */
+const REGISTRY = Symbol.for('fanout-cache.engines.0')
+
+interface Registry {
+  [REGISTRY]?: Map<string, Engine>
+}
+
+function engines(): Map<string, Engine> {
+  const registry = globalThis as Registry
+  registry[REGISTRY] ??= new Map()
+  return registry[REGISTRY]
+}
+
+/** The open engine of a directory, if this process has one. */
+export function findEngine(directory: string): Engine | undefined {
+  return engines().get(canonicalDirectory(directory))
+}
+
+/** The engine of a directory for one user more, when it is open already: then nothing need be waited for. */
+export function joinEngine(kind: Kind, directory: string, options: ResolvedOptions, user: Events): Engine | undefined {
+  const engine = findEngine(directory)
+  if (!engine?.isOpen) return undefined
+  engine.checkOptions(kind, options)
+  engine.join(user)
+  return engine
+}
+
+/** The engine of a directory, opened for one user more. */
+export async function acquireEngine(
+  kind: Kind,
+  directory: string,
+  options: ResolvedOptions,
+  user: Events,
+): Promise<Engine> {
+  const key = canonicalDirectory(directory)
+  if (kind === 'FanoutCache' && !engines().has(key)) await afterPythonMade(directory)
+  let engine = engines().get(key)
+  if (engine) engine.checkOptions(kind, options)
+  else {
+    engine = makeEngine(kind, directory, options)
+    engines().set(key, engine)
+  }
+  try {
+    await engine.open(user)
+    return engine
+  } catch (error) {
+    if (engine.idle) engines().delete(key)
+    throw error
+  }
+}
+
+function makeEngine(kind: Kind, directory: string, options: ResolvedOptions): Engine {
+  try {
+    return new Engine(kind, directory, options)
+  } catch (error) {
+    throw translateError(error, directory)
+  }
+}
+
+/** Gives an engine back. The last user closes it, and removes a directory that was made for it alone. */
+export async function releaseEngine(engine: Engine, user: Events, temporary: boolean): Promise<void> {
+  const last = await engine.close(user)
+  if (!last) return
+  for (const [key, candidate] of engines()) if (candidate === engine) engines().delete(key)
+  if (temporary) rmSync(engine.directory, { recursive: true, force: true })
+}

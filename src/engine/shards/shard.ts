@@ -1,0 +1,300 @@
+import { join, relative } from 'node:path'
+import { AccessMarks } from '../database/access-marks.js'
+import { backoff, isBusy, sqliteCode } from '../database/busy.js'
+import type { Patience, Work } from '../database/job.js'
+import { DATABASE_FILE, fileIdentity, type Opened, openDatabase } from '../database/opening.js'
+import { rewriteTriggers, storeSettings } from '../database/schema-write.js'
+import { Session } from '../database/session.js'
+import { DEFAULT_SETTINGS, readSettings, type StoredSettings } from '../database/settings.js'
+import { Writer, type WriterHost } from '../database/writer.js'
+import { Disk } from '../disk/disk.js'
+import { ValueFiles } from '../disk/value-files.js'
+import { DiskFullError, TimeoutError } from '../errors.js'
+import { Culler } from '../maintenance/culler.js'
+import { DiskReserve } from '../maintenance/disk-reserve.js'
+import { Housekeeping } from '../maintenance/housekeeping.js'
+import { quarantine } from '../maintenance/quarantine.js'
+import { endAllGrace } from '../operations/grace.js'
+import { removeDamaged } from '../operations/items.js'
+import { isCorruption, translateError } from '../translate-error.js'
+import type { ShardEvents, ShardOptions } from './shard-options.js'
+
+/** How long opening waits for others who are creating the same database. Milliseconds. */
+const OPENING_TIMEOUT = 60_000
+const MARKS_PER_WRITE = 64
+/** Whether the database is still the file that was opened is looked at this often. */
+const LOOK_MILLISECONDS = 1
+const SAVING_TIMEOUT = 5000
+const NOTHING: Partial<StoredSettings> = {}
+
+/**
+ * One database with its value files: what a `Cache` has one of and a `FanoutCache` many. It opens, closes and recovers
+ * the database, and says what rides in a write besides the operations.
+ */
+export class Shard implements WriterHost {
+  readonly directory: string
+  readonly options: ShardOptions
+  readonly events: ShardEvents
+  readonly disk: Disk
+  readonly writer: Writer
+  readonly marks: AccessMarks = new AccessMarks()
+  readonly culler: Culler
+  readonly reserve: DiskReserve
+  readonly #housekeeping: Housekeeping
+  #session: Session | undefined
+  #opened: Opened | undefined
+  #unsaved: Partial<StoredSettings> = NOTHING
+  readonly #path: string
+  #foreignTriggers = false
+  #lookedAt = Number.NEGATIVE_INFINITY
+  #reopening: Promise<void> | undefined
+  readonly #incoming = new Set<Promise<unknown>>()
+  readonly #damaged = new Map<number, string>()
+
+  constructor(directory: string, options: ShardOptions, events: ShardEvents) {
+    this.directory = directory
+    this.#path = join(directory, DATABASE_FILE)
+    this.options = options
+    this.events = events
+    const files = new ValueFiles(directory, options.modes)
+    const prefix = options.root === undefined ? '' : `${relative(options.root, directory)}/`
+    this.disk = new Disk(options.codec, files, prefix, () => options.clock.now() / 1000)
+    this.writer = new Writer(this, options.maxPending)
+    this.culler = new Culler(this)
+    this.reserve = new DiskReserve(this)
+    this.#housekeeping = new Housekeeping(this)
+  }
+
+  /** The open session for reading; `undefined` while it must be waited for. */
+  get current(): Session | undefined {
+    return this.#session
+  }
+
+  /** Which database file is open. */
+  get identity(): string | undefined {
+    return this.#opened?.identity
+  }
+
+  get settings(): StoredSettings {
+    return this.#session?.settings ?? { ...DEFAULT_SETTINGS, ...this.options.initial, ...this.options.given }
+  }
+
+  /** Opens, waiting for others who create it, and once more after moving a damaged database aside. */
+  async open(): Promise<void> {
+    if (this.#session) return
+    this.#reopening ??= this.#openPatiently().finally(() => {
+      this.#reopening = undefined
+    })
+    await this.#reopening
+  }
+
+  async close(): Promise<void> {
+    this.#housekeeping.stop()
+    await Promise.allSettled(this.#incoming)
+    await this.writer.idle()
+    if (this.#session && !this.options.readonly) await this.#lastWrite()
+    await this.#housekeeping.finished()
+    this.#release()
+  }
+
+  /** A stream that is being copied to a file: closing waits for it. */
+  track<T>(incoming: Promise<T>): Promise<T> {
+    this.#incoming.add(incoming)
+    const forget = (): boolean => this.#incoming.delete(incoming)
+    incoming.then(forget, forget)
+    return incoming
+  }
+
+  /** Queues a write. */
+  write<T>(work: Work<T>, patience: Patience): Promise<T> {
+    return this.writer.add(work, patience)
+  }
+
+  /** A row whose value file is gone or short; it goes with the next write. */
+  noteDamaged(rowid: number, filename: string): void {
+    if (!this.options.readonly) this.#damaged.set(rowid, filename)
+  }
+
+  /** The session for writing, after a look at whether the file is still the one that was opened. */
+  session(): Session | undefined {
+    if (!this.#session || !this.#opened) {
+      this.reopen()
+      return undefined
+    }
+    // A look costs as much as a small statement: in a row of commits one in a while will do.
+    const now = performance.now()
+    if (now - this.#lookedAt < LOOK_MILLISECONDS) return this.#session
+    this.#lookedAt = now
+    if (fileIdentity(this.#path) === this.#opened.identity) return this.#session
+    this.reopen()
+    return undefined
+  }
+
+  prologue(session: Session): void {
+    if (this.#foreignTriggers) {
+      rewriteTriggers(session.db)
+      session.afterCommit(() => {
+        this.#foreignTriggers = false
+      })
+    }
+    if (this.#unsaved !== NOTHING) {
+      const unsaved = this.#unsaved
+      storeSettings(session.db, unsaved)
+      session.afterCommit(() => {
+        this.#unsaved = NOTHING
+        this.events.settingsStored()
+        this.#housekeeping.ensureIndexes()
+      })
+    }
+    if (this.#damaged.size > 0) this.#removeDamaged(session)
+    if (this.marks.dirty) this.marks.write(session, this.disk.now(), MARKS_PER_WRITE, false)
+  }
+
+  epilogue(session: Session): void {
+    this.culler.afterWrites(session)
+  }
+
+  makeRoom(grew: boolean): boolean {
+    try {
+      return this.reserve.makeRoom(grew)
+    } catch (error) {
+      this.events.failed(this.translate(error) as Error)
+      return false
+    }
+  }
+
+  translate(error: unknown): unknown {
+    return translateError(error, this.directory)
+  }
+
+  recover(error: unknown): boolean {
+    const damaged = isCorruption(error)
+    if (damaged && this.options.onCorrupt === 'quarantine' && !this.options.readonly) {
+      this.reopen(error)
+      return true
+    }
+    const moved = fileIdentity(this.#path) !== this.#opened?.identity
+    if (moved) this.reopen()
+    return moved
+  }
+
+  /** Closes the database and opens what is there now; writes wait meanwhile. */
+  reopen(damage?: unknown): void {
+    if (this.#reopening) return
+    const { identity } = this.#opened ?? {}
+    this.#release()
+    const work = damage === undefined ? Promise.resolve() : this.#moveAside(damage, identity)
+    this.#reopening = work
+      .then(() => this.#openPatiently())
+      .then(
+        () => this.writer.resume(),
+        error => {
+          this.writer.failAll(this.translate(error))
+          this.writer.resume()
+        },
+      )
+      .finally(() => {
+        this.#reopening = undefined
+      })
+  }
+
+  /** Reads the settings again, when others may have changed them. */
+  refreshSettings(): void {
+    if (!this.#session || !this.#opened) return
+    const { settings } = readSettings(this.#opened.db)
+    this.#session.settings = { ...settings, ...this.#unsaved }
+  }
+
+  /** Stores the given settings, if they are not stored yet, without a write to ride in. */
+  saveSettings(): void {
+    if (this.#unsaved === NOTHING) return
+    const deadline = performance.now() + Math.max(this.options.timeout, SAVING_TIMEOUT)
+    this.write({ run: () => undefined, optional: true }, { deadline }).catch(error => {
+      if (!(error instanceof TimeoutError)) this.events.failed(error as Error)
+    })
+  }
+
+  /** Settings that were stored by this process are in force at once. */
+  applySettings(change: Partial<StoredSettings>): void {
+    if (this.#session) this.#session.settings = { ...this.#session.settings, ...change }
+  }
+
+  async #openPatiently(): Promise<void> {
+    // A FanoutCache refuses writes, and cannot refuse to open.
+    const { timeout, root } = this.options
+    const deadline = performance.now() + (root === undefined ? timeout : Math.max(timeout, OPENING_TIMEOUT))
+    for (let failures = 0, quarantined = 0; ; failures++) {
+      try {
+        return this.#openNow()
+      } catch (error) {
+        const late = performance.now() > deadline
+        if (isBusy(error) && !late) {
+          await new Promise(resolve => setTimeout(resolve, Math.min(backoff(failures), deadline - performance.now())))
+        } else if (sqliteCode(error) === 'SQLITE_IOERR_SHMSIZE' && this.reserve.giveUp()) {
+          // The disk is full: the shared memory of the log gets the room of the reserve.
+        } else if (
+          isCorruption(error) &&
+          this.options.onCorrupt === 'quarantine' &&
+          !this.options.readonly &&
+          quarantined < 3
+        ) {
+          quarantined++
+          await this.#moveAside(error, undefined)
+        } else {
+          throw isBusy(error) ? new TimeoutError(this.directory, 0, { cause: error }) : this.translate(error)
+        }
+      }
+    }
+  }
+
+  #openNow(): void {
+    this.options.prepareDirectory()
+    const opened = openDatabase({ ...this.options, directory: this.directory })
+    const { db, statements, schema, settings, unsaved } = opened
+    this.#opened = opened
+    this.#unsaved = this.options.readonly || Object.keys(unsaved).length === 0 ? NOTHING : unsaved
+    this.#foreignTriggers = schema.foreignTriggers
+    this.#session = new Session({ db, statements, disk: this.disk, settings, schema })
+    this.#housekeeping.start()
+  }
+
+  #release(): void {
+    this.#session = undefined
+    this.#opened?.db.close()
+    this.#opened = undefined
+  }
+
+  async #moveAside(error: unknown, identity: string | undefined): Promise<void> {
+    const path = await quarantine(this.directory, identity)
+    if (path === undefined) return
+    this.events.quarantined(this.directory, path, this.translate(error) as Error)
+  }
+
+  #removeDamaged(session: Session): void {
+    for (const [rowid, filename] of this.#damaged) {
+      removeDamaged(session, rowid, filename)
+      session.afterCommit(() => {
+        if (this.#damaged.get(rowid) === filename) this.#damaged.delete(rowid)
+      })
+    }
+  }
+
+  /** Marks and the end of grace, if the lock is free: closing does not wait for others. */
+  async #lastWrite(): Promise<void> {
+    const session = this.#session
+    if (!session || (!this.marks.dirty && !session.unlinkLater)) return
+    const work: Work<void> = {
+      optional: true,
+      run: current => {
+        this.marks.write(current, this.disk.now(), Number.POSITIVE_INFINITY, true)
+        endAllGrace(current)
+      },
+    }
+    try {
+      await this.write(work, { deadline: performance.now() + Math.min(this.options.timeout, 1000) })
+    } catch (error) {
+      this.marks.drop()
+      if (!(error instanceof TimeoutError || error instanceof DiskFullError)) this.events.failed(error as Error)
+    }
+  }
+}
