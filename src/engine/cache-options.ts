@@ -1,0 +1,194 @@
+import { EVICTION_POLICIES, isEvictionPolicy } from './database/eviction-policies.js'
+import { JOURNAL_MODES, LEAST_SIZE_LIMIT, type StoredSettings } from './database/settings.js'
+import type { PendingLimits } from './database/writer.js'
+import type { Codec } from './disk/codec.js'
+import { structuredCodec } from './disk/structured-codec.js'
+import type { FileModes } from './disk/value-files.js'
+import { checkOptionNames, checkOptionsObject, kindOf } from './option-names.js'
+import type { CacheOptions, DiskOptions, FanoutCacheOptions, SettingsChange, SqliteOptions } from './options.js'
+import { type Clock, milliseconds, SteadyClock, systemClock } from './time.js'
+
+/** Settings without what they are divided by: those of the whole cache, before its shards are known. */
+export type SettingsGiven = Partial<StoredSettings>
+
+/** Options of a cache after they were checked. */
+export interface ResolvedOptions {
+  readonly timeout: number
+  readonly defaultTtl: number | undefined
+  readonly codec: Codec
+  readonly readonly: boolean
+  readonly onCorrupt: 'throw' | 'quarantine'
+  readonly clock: Clock
+  readonly maxPending: PendingLimits
+  readonly modes: FileModes
+  /** Only what was given. */
+  readonly settings: SettingsGiven
+  readonly shards: number | undefined
+  /** The options as given, flat, to compare those of two opens of one directory. */
+  readonly given: ReadonlyMap<string, unknown>
+}
+
+const SETTING_OPTIONS = [
+  'sizeLimit',
+  'maxItems',
+  'cullLimit',
+  'statistics',
+  'tagIndex',
+  'evictionPolicy',
+  'disk',
+  'sqlite',
+]
+const CACHE_OPTIONS = new Set([
+  ...['timeout', 'defaultTtl', 'codec', 'readonly', 'onCorrupt', 'clock', 'maxPending'],
+  ...SETTING_OPTIONS,
+])
+const FANOUT_OPTIONS = new Set([...CACHE_OPTIONS, 'shards'])
+const DISK_OPTIONS = new Set(['minFileSize', 'directoryMode', 'fileMode', 'unlinkGrace'])
+const DISK_SETTINGS = new Set(['minFileSize', 'unlinkGrace'])
+const SQLITE_OPTIONS = new Set(['cacheSize', 'mmapSize', 'journalMode', 'synchronous', 'autoVacuum'])
+const PENDING_OPTIONS = new Set(['count', 'bytes'])
+const MOST_SHARDS = 1000
+
+const DEFAULT_PENDING: PendingLimits = { count: 250_000, bytes: 256 * 2 ** 20 }
+
+/**
+ * Checks the options of a constructor.
+ *
+ * @throws TypeError for unknown options and wrong types, RangeError for values out of range
+ */
+export function resolveOptions(
+  kind: 'Cache' | 'FanoutCache',
+  options: CacheOptions & FanoutCacheOptions = {},
+): ResolvedOptions {
+  checkOptionsObject(options, kind)
+  checkOptionNames(options, kind === 'Cache' ? CACHE_OPTIONS : FANOUT_OPTIONS, kind)
+  const { disk = {}, sqlite = {}, maxPending = {} } = options
+  checkOptionsObject(maxPending, `${kind}: maxPending`)
+  checkOptionNames(maxPending, PENDING_OPTIONS, `${kind}: maxPending`)
+  const settings = resolveSettings(options, kind, DISK_OPTIONS)
+  if (options.shards !== undefined) whole(options.shards, 'shards', 1, MOST_SHARDS)
+  return {
+    timeout: options.timeout === undefined ? defaultTimeout(kind) : milliseconds(options.timeout, 'timeout'),
+    defaultTtl: options.defaultTtl == null ? undefined : milliseconds(options.defaultTtl, 'defaultTtl'),
+    codec: codecOf(options.codec),
+    readonly: flag(options.readonly, 'readonly') ?? false,
+    onCorrupt:
+      oneOf(options.onCorrupt, ['throw', 'quarantine'], 'onCorrupt') ?? (kind === 'Cache' ? 'throw' : 'quarantine'),
+    clock: new SteadyClock(clockOf(options.clock)),
+    maxPending: {
+      count: whole(maxPending.count ?? DEFAULT_PENDING.count, 'maxPending.count', 1),
+      bytes: whole(maxPending.bytes ?? DEFAULT_PENDING.bytes, 'maxPending.bytes', 1),
+    },
+    modes: {
+      directory: whole(disk.directoryMode ?? 0o700, 'disk.directoryMode', 0, 0o7777),
+      file: whole(disk.fileMode ?? 0o600, 'disk.fileMode', 0, 0o7777),
+      exact: disk.directoryMode !== undefined || disk.fileMode !== undefined,
+    },
+    settings,
+    shards: options.shards,
+    given: flatten({ ...options, disk, sqlite, maxPending }),
+  }
+}
+
+/** Checks the part of options that is stored in the directory. */
+export function resolveSettings(
+  options: SettingsChange & { disk?: DiskOptions; sqlite?: SqliteOptions },
+  place: string,
+  diskNames: ReadonlySet<string> = DISK_SETTINGS,
+): SettingsGiven {
+  const { disk = {}, sqlite = {} } = options
+  checkOptionsObject(disk, `${place}: disk`)
+  checkOptionNames(disk, diskNames, `${place}: disk`)
+  checkOptionsObject(sqlite, `${place}: sqlite`)
+  checkOptionNames(sqlite, SQLITE_OPTIONS, `${place}: sqlite`)
+  const { maxItems } = options
+  const settings: Record<keyof SettingsGiven, unknown> | object = {
+    sizeLimit: optional(options.sizeLimit, value => whole(value, 'sizeLimit', LEAST_SIZE_LIMIT)),
+    maxItems: maxItems === null ? null : optional(maxItems, value => whole(value, 'maxItems', 1)),
+    cullLimit: optional(options.cullLimit, value => whole(value, 'cullLimit', 0)),
+    statistics: flag(options.statistics, 'statistics'),
+    tagIndex: flag(options.tagIndex, 'tagIndex'),
+    evictionPolicy: policyOf(options.evictionPolicy),
+    minFileSize: optional(disk.minFileSize, value => whole(value, 'disk.minFileSize', 0)),
+    unlinkGrace: optional(disk.unlinkGrace, value => milliseconds(value, 'disk.unlinkGrace') / 1000),
+    cacheSize: optional(sqlite.cacheSize, value => whole(value, 'sqlite.cacheSize', -(2 ** 31), 2 ** 31 - 1)),
+    mmapSize: optional(sqlite.mmapSize, value => whole(value, 'sqlite.mmapSize', 0)),
+    journalMode: oneOf(sqlite.journalMode, JOURNAL_MODES, 'sqlite.journalMode'),
+    synchronous: optional(sqlite.synchronous, value => whole(value, 'sqlite.synchronous', 0, 3)),
+    autoVacuum: optional(sqlite.autoVacuum, value => whole(value, 'sqlite.autoVacuum', 0, 2)),
+  }
+  return Object.fromEntries(Object.entries(settings).filter(([, value]) => value !== undefined))
+}
+
+/** Checks what is given to `configure`. */
+export function resolveChange(change: SettingsChange): SettingsGiven {
+  checkOptionsObject(change, 'configure')
+  checkOptionNames(change, new Set(SETTING_OPTIONS), 'configure')
+  if (change.sqlite?.autoVacuum !== undefined) {
+    throw new TypeError('configure: sqlite.autoVacuum takes effect only when a directory is made')
+  }
+  return resolveSettings(change, 'configure')
+}
+
+function defaultTimeout(kind: 'Cache' | 'FanoutCache'): number {
+  return kind === 'Cache' ? 60_000 : 10
+}
+
+function optional<T>(value: unknown, resolve: (value: unknown) => T): T | undefined {
+  return value === undefined ? undefined : resolve(value)
+}
+
+function whole(value: unknown, name: string, least: number, most = Number.MAX_SAFE_INTEGER): number {
+  if (typeof value !== 'number') throw new TypeError(`${name} must be a whole number, got ${kindOf(value)}`)
+  if (Number.isInteger(value) && value >= least && value <= most) return value
+  const range = most === Number.MAX_SAFE_INTEGER ? `of at least ${least}` : `from ${least} to ${most}`
+  throw new RangeError(`${name} must be a whole number ${range}, got ${value}`)
+}
+
+function flag(value: unknown, name: string): boolean | undefined {
+  if (value === undefined || typeof value === 'boolean') return value
+  throw new TypeError(`${name} must be true or false, got ${kindOf(value)}`)
+}
+
+function oneOf<T extends string>(value: unknown, known: readonly T[], name: string): T | undefined {
+  if (value === undefined) return undefined
+  const found = known.find(candidate => candidate === value)
+  if (found === undefined) throw wrongChoice(value, known, name)
+  return found
+}
+
+function policyOf(value: unknown): SettingsChange['evictionPolicy'] {
+  if (value === undefined || isEvictionPolicy(value)) return value
+  throw wrongChoice(value, Object.keys(EVICTION_POLICIES), 'evictionPolicy')
+}
+
+function wrongChoice(value: unknown, known: readonly string[], name: string): Error {
+  const message = `${name} must be one of ${known.map(one => `'${one}'`).join(', ')}, got ${kindOf(value)}`
+  return typeof value === 'string' ? new RangeError(message) : new TypeError(message)
+}
+
+function codecOf(codec: Codec | undefined): Codec {
+  if (codec === undefined) return structuredCodec
+  const verbs = ['encodeValue', 'decodeValue', 'encodeKey', 'decodeKey'] as const
+  if (typeof codec === 'object' && codec !== null && verbs.every(verb => typeof codec[verb] === 'function'))
+    return codec
+  throw new TypeError(
+    `codec must be structuredCodec, jsonCodec, pickleCodec or an object like them, got ${kindOf(codec)}`,
+  )
+}
+
+function clockOf(clock: Clock | undefined): Clock {
+  if (clock === undefined) return systemClock
+  if (typeof clock === 'object' && clock !== null && typeof clock.now === 'function') return clock
+  throw new TypeError(`clock must be an object with now(), got ${kindOf(clock)}`)
+}
+
+function flatten(options: object, prefix = '', into = new Map<string, unknown>()): Map<string, unknown> {
+  for (const [name, value] of Object.entries(options)) {
+    if (value === undefined) continue
+    const isGroup = prefix === '' && (name === 'disk' || name === 'sqlite' || name === 'maxPending')
+    if (isGroup) flatten(value as object, `${name}.`, into)
+    else into.set(prefix + name, value)
+  }
+  return into
+}

@@ -1,0 +1,299 @@
+import type { CacheHandle } from './cache-handle.js'
+import type { DiskCache, Entry, StoredFile, Transaction } from './contract.js'
+import type { Session } from './database/session.js'
+import type { EncodedKey } from './disk/codec.js'
+import { keyIdentity } from './disk/keys.js'
+import type { CacheEvents } from './events.js'
+import { nextTurn, turnIsLong } from './fairness.js'
+import { incr } from './operations/counters.js'
+import { add, remove, set, take, touch } from './operations/items.js'
+import { kindOf } from './option-names.js'
+import type {
+  CacheStats,
+  Counting,
+  Finding,
+  Info,
+  Item,
+  Key,
+  Listing,
+  Settings,
+  SettingsChange,
+  Storing,
+  Tag,
+  Touching,
+  Waiting,
+} from './options.js'
+import type { Shard } from './shards/shard.js'
+import { encodeEntries, removeKeys, storeEntries } from './verbs/bulk.js'
+import { CacheTransaction } from './verbs/cache-transaction.js'
+import { listEntries, listKeys } from './verbs/listing.js'
+import { FAILED, readInfo, readItem, readValue, tryOnce } from './verbs/reading.js'
+import { openStoredFile } from './verbs/stored-file.js'
+import { storeValue } from './verbs/storing.js'
+import { takeOut, toItem } from './verbs/taking.js'
+import { transactOver } from './verbs/transacting.js'
+import * as upkeep from './verbs/upkeep.js'
+import {
+  checkDelta,
+  checkIterable,
+  checkVerbOptions,
+  resolveChangeOf,
+  resolveInitial,
+  resolveStoring,
+} from './verbs/verb-options.js'
+
+type Run<T> = (session: Session) => T
+
+let handleOfCache: (cache: CacheVerbs) => object
+
+/** The handle of a cache. Its type is not told, so that the package's declarations do not show how it is built. */
+export function opaqueHandleOf(cache: CacheVerbs): object {
+  return handleOfCache(cache)
+}
+
+/** The verbs of a cache, over however many shards its handle has. What they do is said in the contract. */
+export abstract class CacheVerbs implements DiskCache {
+  readonly directory: string
+  readonly #handle: CacheHandle
+
+  static {
+    handleOfCache = cache => cache.#handle
+  }
+
+  /** @param handle a CacheHandle */
+  protected constructor(handle: object) {
+    this.#handle = handle as CacheHandle
+    this.directory = this.#handle.directory
+  }
+
+  async open(): Promise<this> {
+    await this.#handle.open()
+    return this
+  }
+
+  get<T = unknown>(key: Key, options?: Waiting): Promise<T | undefined> {
+    return this.#handle.isOpen ? this.#get(key, options) : this.#handle.ready(() => this.#get(key, options))
+  }
+
+  async #get<T>(key: Key, options: Waiting | undefined): Promise<T | undefined> {
+    const handle = this.#handle
+    const encoded = handle.encodeKey(key)
+    const shard = handle.route(encoded)
+    const read = (): unknown => readValue(shard, encoded)
+    if (options !== undefined) checkVerbOptions(options, 'get', 'waiting')
+    else if (shard.writer.pending.empty && shard.current) {
+      if (turnIsLong()) await nextTurn()
+      const value = tryOnce(read)
+      if (value !== FAILED && !(value instanceof Promise)) return value as T
+      if (value instanceof Promise) return handle.read(shard, undefined, options, () => value, key) as Promise<T>
+    }
+    return handle.read(shard, encoded, options, read, key) as Promise<T | undefined>
+  }
+
+  getItem<T = unknown>(key: Key, options?: Waiting): Promise<Item<T> | undefined> {
+    return this.#read('getItem', key, options, (shard, encoded) => readItem<T>(shard, encoded))
+  }
+
+  info(key: Key, options?: Waiting): Promise<Info | undefined> {
+    return this.#read('info', key, options, readInfo)
+  }
+
+  read(key: Key, options?: Waiting): Promise<StoredFile | undefined> {
+    return this.#read('read', key, options, openStoredFile)
+  }
+
+  async has(key: Key): Promise<boolean> {
+    const found = await this.#read('has', key, undefined, (shard, { data, raw }) => {
+      const session = shard.current
+      return session?.statements.get('has', data, raw ? 1 : 0, shard.disk.now())
+    })
+    return found !== undefined
+  }
+
+  async getMany<T = unknown>(keys: Iterable<Key>, options?: Waiting): Promise<(T | undefined)[]> {
+    checkVerbOptions(options, 'getMany', 'waiting')
+    checkIterable(keys, 'getMany')
+    return Promise.all(Array.from(keys, key => this.get<T>(key, options)))
+  }
+
+  set(key: Key, value: unknown, options?: Storing): Promise<boolean> {
+    return storeValue(this.#handle, 'set', key, value, options, set)
+  }
+
+  add(key: Key, value: unknown, options?: Storing): Promise<boolean> {
+    return storeValue(this.#handle, 'add', key, value, options, add)
+  }
+
+  setMany(entries: Iterable<Entry>, options?: Waiting): Promise<boolean[]> {
+    const handle = this.#handle
+    return handle.start(
+      () => encodeEntries(handle, entries, options),
+      encoded => storeEntries(handle, encoded, options),
+    )
+  }
+
+  touch(key: Key, options: Touching): Promise<boolean> {
+    return this.#handle.ready(() => {
+      checkVerbOptions(options ?? {}, 'touch', 'touching')
+      const { shard, encoded, now } = this.#locate(key)
+      const change = resolveChangeOf(options ?? {}, now)
+      const run: Run<boolean> = session => touch(session, encoded, change, now)
+      const work = { run, identity: keyIdentity(encoded) }
+      return this.#handle.write(shard, work, { key, options, refused: false, retry: true })
+    })
+  }
+
+  delete(key: Key, options?: Waiting): Promise<boolean> {
+    return this.#handle.ready(() => {
+      checkVerbOptions(options, 'delete', 'waiting')
+      const { shard, encoded, now } = this.#locate(key)
+      const run: Run<boolean> = session => remove(session, encoded, now)
+      return this.#handle.write(
+        shard,
+        { run, identity: keyIdentity(encoded) },
+        { key, options, refused: false, retry: true },
+      )
+    })
+  }
+
+  deleteMany(keys: Iterable<Key>, options?: Waiting): Promise<boolean[]> {
+    return this.#handle.ready(() => removeKeys(this.#handle, keys, options))
+  }
+
+  async pop<T = unknown>(key: Key, options?: Waiting): Promise<T | undefined> {
+    return (await this.popItem<T>(key, options))?.value
+  }
+
+  popItem<T = unknown>(key: Key, options?: Waiting): Promise<Item<T> | undefined> {
+    return this.#handle.ready(async () => {
+      checkVerbOptions(options, 'pop', 'waiting')
+      const { shard, encoded, now } = this.#locate(key)
+      const run: Run<ReturnType<typeof takeOut>> = session => takeOut(shard, session, take(session, encoded, now))
+      const work = { run, identity: keyIdentity(encoded) }
+      return toItem<T>(await this.#handle.write(shard, work, { key, options, refused: undefined, retry: true }))
+    })
+  }
+
+  incr(key: Key, delta?: number, options?: Counting): Promise<number>
+  incr(key: Key, delta: bigint, options?: Counting): Promise<bigint>
+  incr(key: Key, delta: number | bigint = 1, options: Counting = {}): Promise<number> | Promise<bigint> {
+    return this.#handle.ready(() => {
+      checkVerbOptions(options, 'incr', 'counting')
+      const { shard, encoded, now } = this.#locate(key)
+      const { expireTime, tag, tags } = resolveStoring(options, now, this.#handle.options.defaultTtl)
+      const initial = resolveInitial(options.default)
+      const count = { key: encoded, delta: checkDelta(delta), initial, now, expireTime, tag, tags, name: kindOf(key) }
+      const run: Run<number | bigint | undefined> = session => incr(session, count)
+      const work = { run, identity: keyIdentity(encoded) }
+      return this.#handle.write(shard, work, { key, options, refused: undefined, retry: true })
+    }) as Promise<number>
+  }
+
+  decr(key: Key, delta?: number, options?: Counting): Promise<number>
+  decr(key: Key, delta: bigint, options?: Counting): Promise<bigint>
+  decr(key: Key, delta: number | bigint = 1, options?: Counting): Promise<number> | Promise<bigint> {
+    return this.#handle.ready(async () => this.incr(key, -checkDelta(delta) as number, options))
+  }
+
+  keys(options?: Listing): AsyncIterable<Key> {
+    return listKeys(this.#handle, options, 'keys')
+  }
+
+  entries<T = unknown>(options?: Listing): AsyncIterable<[Key, T]> {
+    return listEntries<T>(this.#handle, options)
+  }
+
+  count(): Promise<number> {
+    return this.#handle.ready(() => upkeep.count(this.#handle))
+  }
+
+  volume(): Promise<number> {
+    return this.#handle.ready(() => upkeep.volume(this.#handle))
+  }
+
+  expire(options?: { readonly now?: number } & Waiting): Promise<number> {
+    return this.#handle.ready(() => upkeep.expire(this.#handle, options))
+  }
+
+  evict(tag: Tag, options?: Waiting): Promise<number> {
+    return this.#handle.ready(() => upkeep.evict(this.#handle, tag, options))
+  }
+
+  cull(options?: Waiting): Promise<number> {
+    return this.#handle.ready(() => upkeep.cull(this.#handle, options))
+  }
+
+  clear(options?: Waiting): Promise<number> {
+    return this.#handle.ready(() => upkeep.clear(this.#handle, options))
+  }
+
+  check(options?: { readonly fix?: boolean } & Waiting): Promise<Finding[]> {
+    return this.#handle.ready(() => upkeep.check(this.#handle, options))
+  }
+
+  stats(options?: { readonly reset?: boolean }): Promise<CacheStats> {
+    return this.#handle.ready(() => upkeep.stats(this.#handle, options))
+  }
+
+  async createTagIndex(): Promise<void> {
+    await this.configure({ tagIndex: true })
+  }
+
+  async dropTagIndex(): Promise<void> {
+    await this.configure({ tagIndex: false })
+  }
+
+  settings(): Promise<Settings> {
+    return this.#handle.ready(() => upkeep.settings(this.#handle))
+  }
+
+  configure(settings: SettingsChange): Promise<Settings> {
+    return this.#handle.ready(() => upkeep.configure(this.#handle, settings))
+  }
+
+  transact<T>(body: (tx: Transaction) => T, options?: { readonly keys?: readonly Key[] } & Waiting): Promise<T> {
+    return this.#handle.ready(() => transactOver(this.#handle, body, options, scope => new CacheTransaction(scope)))
+  }
+
+  on<E extends keyof CacheEvents>(event: E, listener: (payload: CacheEvents[E]) => void): this {
+    this.#handle.events.on(event, listener)
+    return this
+  }
+
+  once<E extends keyof CacheEvents>(event: E, listener: (payload: CacheEvents[E]) => void): this {
+    this.#handle.events.once(event, listener)
+    return this
+  }
+
+  off<E extends keyof CacheEvents>(event: E, listener: (payload: CacheEvents[E]) => void): this {
+    this.#handle.events.off(event, listener)
+    return this
+  }
+
+  close(): Promise<void> {
+    return this.#handle.close()
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.close()
+  }
+
+  #locate(key: Key): { readonly shard: Shard; readonly encoded: EncodedKey; readonly now: number } {
+    const encoded = this.#handle.encodeKey(key)
+    const shard = this.#handle.route(encoded)
+    return { shard, encoded, now: shard.disk.now() }
+  }
+
+  #read<T>(
+    verb: string,
+    key: Key,
+    options: Waiting | undefined,
+    read: (shard: Shard, encoded: EncodedKey) => T | Promise<T>,
+  ): Promise<T | undefined> {
+    return this.#handle.ready(() => {
+      checkVerbOptions(options, verb, 'waiting')
+      const { shard, encoded } = this.#locate(key)
+      return this.#handle.read(shard, encoded, options, () => read(shard, encoded), key)
+    })
+  }
+}

@@ -1,0 +1,60 @@
+import { CacheHandle } from './cache-handle.js'
+import { resolveOptions } from './cache-options.js'
+import { CacheVerbs } from './cache-verbs.js'
+import type { Queueing, QueueTransaction } from './contract.js'
+import { handleOf } from './handle-of.js'
+import type { CacheOptions, Item, Key, Listing, Pulling, Pushing, Waiting } from './options.js'
+import { listSortedKeys } from './verbs/listing.js'
+import { peekLast, peekValue, pullValue } from './verbs/queue.js'
+import { CacheQueueTransaction } from './verbs/queue-transaction.js'
+import { pushValue } from './verbs/storing.js'
+import { transactOver } from './verbs/transacting.js'
+
+/**
+ * A cache in one database: every verb is atomic, it has a queue and a sorted order, and it waits up to a minute for
+ * locks before it rejects with `TimeoutError`.
+ *
+ * @example
+ * await using cache = new Cache('/var/cache/app')
+ * await cache.set('greeting', { text: 'hello' }, { ttl: '5m', tag: 'texts' })
+ * await cache.get('greeting')
+ */
+export class Cache extends CacheVerbs implements Queueing {
+  /**
+   * @param directory made when missing; without one the cache lives in a temporary directory until it is closed
+   * @throws TypeError for unknown options and wrong types, RangeError for values out of range, and for options that
+   *   differ from those of an open cache of this process on the same directory
+   */
+  constructor(directory?: string, options?: CacheOptions) {
+    super(new CacheHandle('Cache', directory, resolveOptions('Cache', options)))
+  }
+
+  push(value: unknown, options?: Pushing): Promise<Key> {
+    return pushValue(handleOf(this), value, options)
+  }
+
+  pull<T = unknown>(options?: Pulling): Promise<Item<T> | undefined> {
+    return handleOf(this).ready(() => pullValue<T>(handleOf(this), options))
+  }
+
+  peek<T = unknown>(options?: Pulling): Promise<Item<T> | undefined> {
+    return handleOf(this).ready(() => peekValue<T>(handleOf(this), options))
+  }
+
+  peekItem<T = unknown>(options?: { readonly last?: boolean } & Waiting): Promise<Item<T> | undefined> {
+    return handleOf(this).ready(() => peekLast<T>(handleOf(this), options))
+  }
+
+  sortedKeys(options?: Listing): AsyncIterable<Key> {
+    return listSortedKeys(handleOf(this), options)
+  }
+
+  override transact<T>(
+    body: (tx: QueueTransaction) => T,
+    options?: { readonly keys?: readonly Key[] } & Waiting,
+  ): Promise<T> {
+    return handleOf(this).ready(() =>
+      transactOver<T, CacheQueueTransaction>(handleOf(this), body, options, scope => new CacheQueueTransaction(scope)),
+    )
+  }
+}

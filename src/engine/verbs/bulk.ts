@@ -1,0 +1,145 @@
+import type { CacheHandle } from '../cache-handle.js'
+import type { Entry } from '../contract.js'
+import type { Session } from '../database/session.js'
+import type { EncodedKey, EncodedValue } from '../disk/codec.js'
+import type { NewEntry } from '../operations/entries.js'
+import { remove, set } from '../operations/items.js'
+import { kindOf } from '../option-names.js'
+import type { Key, Storing, Waiting } from '../options.js'
+import type { Shard } from '../shards/shard.js'
+import { type IncomingValue, isStream, takeValue } from './value-source.js'
+import { checkIterable, checkVerbOptions, resolveStoring } from './verb-options.js'
+
+/** Entries of one transaction: more of them would hold the loop for longer than a few milliseconds. */
+const ENTRIES_PER_COMMIT = 1000
+
+interface Incoming {
+  /** Where the answer goes. */
+  readonly at: number
+  readonly entry: NewEntry
+  readonly value: IncomingValue
+}
+
+/** An entry of which key and value were encoded when the verb was called. */
+export interface EncodedEntry {
+  readonly key: Key
+  readonly encodedKey: EncodedKey
+  readonly value: unknown
+  readonly encoded: EncodedValue
+  readonly options: Storing | undefined
+}
+
+/** Checks and encodes what is given to `setMany`. @throws TypeError */
+export function encodeEntries(
+  handle: CacheHandle,
+  entries: Iterable<Entry>,
+  options: Waiting | undefined,
+): EncodedEntry[] {
+  checkVerbOptions(options, 'setMany', 'waiting')
+  checkIterable(entries, 'setMany')
+  return Array.from(entries, given => {
+    const [key, value, own] = checkEntry(given)
+    checkVerbOptions(own, 'setMany', 'storing')
+    if (isStream(value)) throw new TypeError('setMany stores values, not streams: use set')
+    const encoded = handle.options.codec.encodeValue(value)
+    return { key, encodedKey: handle.encodeKey(key), value, encoded, options: own }
+  })
+}
+
+/** Stores many entries, those of one shard together. */
+export async function storeEntries(
+  handle: CacheHandle,
+  entries: readonly EncodedEntry[],
+  options: Waiting | undefined,
+): Promise<boolean[]> {
+  handle.assertWritable()
+  const answers: boolean[] = entries.map(() => false)
+  const perShard = new Map<Shard, Incoming[]>()
+  for (const [at, { key, encodedKey, value, encoded, options: own }] of entries.entries()) {
+    const shard = handle.route(encodedKey)
+    const now = shard.disk.now()
+    const storing = resolveStoring(own, now, handle.options.defaultTtl)
+    try {
+      const incoming = takeValue(shard, encoded, value, storing)
+      const { expireTime, tag, tags } = storing
+      const entry = { key: encodedKey, value: incoming.prepared, now, expireTime, tag, tags }
+      push(perShard, shard, { at, entry, value: incoming })
+    } catch (error) {
+      // One value that is too large does not stop the others, where it is an answer.
+      answers[at] = handle.refusal(error, { key, refused: false })
+    }
+  }
+  const stored = [...perShard].flatMap(([shard, incoming]) =>
+    chunks(incoming).map(chunk => storeChunk(handle, shard, chunk, options, answers)),
+  )
+  await Promise.all(stored)
+  return answers
+}
+
+/** Removes many keys, those of one shard together. */
+export async function removeKeys(
+  handle: CacheHandle,
+  keys: Iterable<Key>,
+  options: Waiting | undefined,
+): Promise<boolean[]> {
+  checkVerbOptions(options, 'deleteMany', 'waiting')
+  checkIterable(keys, 'deleteMany')
+  const answers: boolean[] = []
+  const perShard = new Map<Shard, { readonly at: number; readonly key: EncodedKey }[]>()
+  for (const key of keys) {
+    const encoded = handle.encodeKey(key)
+    push(perShard, handle.route(encoded), { at: answers.length, key: encoded })
+    answers.push(false)
+  }
+  const removed = [...perShard].flatMap(([shard, places]) =>
+    chunks(places).map(async chunk => {
+      const now = shard.disk.now()
+      const run = (session: Session): boolean[] => chunk.map(({ key }) => remove(session, key, now))
+      const call = { options, refused: [], retry: true }
+      const found = await handle.write<boolean[]>(shard, { run, barrier: true }, call)
+      for (const [index, { at }] of chunk.entries()) answers[at] = found[index] ?? false
+    }),
+  )
+  await Promise.all(removed)
+  return answers
+}
+
+async function storeChunk(
+  handle: CacheHandle,
+  shard: Shard,
+  chunk: readonly Incoming[],
+  options: Waiting | undefined,
+  answers: boolean[],
+): Promise<void> {
+  const files = chunk.flatMap(({ value }) => value.readiness ?? [])
+  const work = {
+    run: (session: Session): boolean => {
+      for (const { entry } of chunk) set(session, entry)
+      return true
+    },
+    barrier: true,
+    bytes: chunk.reduce((sum, { value }) => sum + value.prepared.weight, 0),
+    ...(files.length > 0 && { readiness: Promise.all(files) }),
+    discard: () => {
+      for (const { value } of chunk) value.discard?.()
+    },
+  }
+  const stored = await handle.write<boolean>(shard, work, { options, refused: false, retry: true })
+  for (const { at } of chunk) answers[at] = stored
+}
+
+function checkEntry(entry: unknown): Entry {
+  if (Array.isArray(entry) && entry.length >= 2 && entry.length <= 3) return entry as unknown as Entry
+  throw new TypeError(`setMany: entries must be [key, value] or [key, value, options], got ${kindOf(entry)}`)
+}
+
+function push<K, V>(map: Map<K, V[]>, key: K, value: V): void {
+  const known = map.get(key)
+  if (known) known.push(value)
+  else map.set(key, [value])
+}
+
+function chunks<T>(items: readonly T[]): T[][] {
+  const count = Math.ceil(items.length / ENTRIES_PER_COMMIT)
+  return Array.from({ length: count }, (_, at) => items.slice(at * ENTRIES_PER_COMMIT, (at + 1) * ENTRIES_PER_COMMIT))
+}

@@ -1,0 +1,283 @@
+import type { Entry, Transaction } from '../contract.js'
+import type { Session } from '../database/session.js'
+import type { EntryRow } from '../database/statements.js'
+import type { EncodedKey } from '../disk/codec.js'
+import { incr } from '../operations/counters.js'
+import { entryOf, isLive, type NewEntry, removeFile, type Taken } from '../operations/entries.js'
+import { add, remove, set, take, touch } from '../operations/items.js'
+import { isListed, lastRow, pages, rowidsByTag } from '../operations/listing.js'
+import { clear, evict, expire, type Page } from '../operations/removal.js'
+import { kindOf } from '../option-names.js'
+import type { Counting, Info, Item, Key, Listing, Storing, Tag, Touching } from '../options.js'
+import type { Shard } from '../shards/shard.js'
+import { toSeconds } from '../time.js'
+import { isThenable, openSavepoint, openSession, promiseError, storedValue } from './open-transaction.js'
+import { toInfo } from './reading.js'
+import { isStream, takeValueNow } from './value-source.js'
+import {
+  checkDelta,
+  checkVerbOptions,
+  encodeTag,
+  resolveChangeOf,
+  resolveInitial,
+  resolveStoring,
+} from './verb-options.js'
+
+/** Where a transaction finds the shard of a key. */
+export interface TransactionScope {
+  readonly shards: readonly Shard[]
+  readonly defaultTtl: number | undefined
+  encodeKey(key: Key): EncodedKey
+  /** @throws RangeError when the key lies outside of the transaction */
+  route(key: EncodedKey): Shard
+}
+
+/** The verbs inside `transact`: the operations of the engine, run at once. */
+export class CacheTransaction implements Transaction {
+  protected readonly scope: TransactionScope
+  readonly #state = { open: true }
+
+  constructor(scope: TransactionScope) {
+    this.scope = scope
+  }
+
+  /** No verb works after the body has returned. */
+  end(): void {
+    this.#state.open = false
+  }
+
+  get<T = unknown>(key: Key): T | undefined {
+    return this.#read(key)?.value as T | undefined
+  }
+
+  getItem<T = unknown>(key: Key): Item<T> | undefined {
+    const found = this.#read(key)
+    return found && { ...toInfo(found.session, found.row), value: found.value as T }
+  }
+
+  info(key: Key): Info | undefined {
+    const { session, shard, encoded } = this.locate(key)
+    const row = entryOf(session, encoded)
+    return row && isLive(row[4], shard.disk.now()) ? toInfo(session, row) : undefined
+  }
+
+  getMany<T = unknown>(keys: Iterable<Key>): (T | undefined)[] {
+    return Array.from(keys, key => this.get<T>(key))
+  }
+
+  has(key: Key): boolean {
+    const { session, shard, encoded } = this.locate(key)
+    const row = entryOf(session, encoded)
+    return row !== undefined && isLive(row[4], shard.disk.now())
+  }
+
+  set(key: Key, value: unknown, options?: Storing): boolean {
+    return this.#store(key, value, options, 'set', set)
+  }
+
+  setMany(entries: Iterable<Entry>): boolean[] {
+    return this.transact(() => Array.from(entries, ([key, value, options]) => this.set(key, value, options)))
+  }
+
+  add(key: Key, value: unknown, options?: Storing): boolean {
+    return this.#store(key, value, options, 'add', add)
+  }
+
+  touch(key: Key, options: Touching): boolean {
+    checkVerbOptions(options, 'touch', 'touching')
+    const { session, shard, encoded } = this.locate(key)
+    const now = shard.disk.now()
+    return this.savepoint(session, () => touch(session, encoded, resolveChangeOf(options, now), now))
+  }
+
+  delete(key: Key): boolean {
+    const { session, shard, encoded } = this.locate(key)
+    return this.savepoint(session, () => remove(session, encoded, shard.disk.now()))
+  }
+
+  deleteMany(keys: Iterable<Key>): boolean[] {
+    return this.transact(() => Array.from(keys, key => this.delete(key)))
+  }
+
+  pop<T = unknown>(key: Key): T | undefined {
+    return this.popItem<T>(key)?.value
+  }
+
+  popItem<T = unknown>(key: Key): Item<T> | undefined {
+    const { session, shard, encoded } = this.locate(key)
+    return this.savepoint(session, () => this.taken<T>(session, take(session, encoded, shard.disk.now())))
+  }
+
+  incr(key: Key, delta?: number, options?: Counting): number
+  incr(key: Key, delta: bigint, options?: Counting): bigint
+  incr(key: Key, delta: number | bigint = 1, options: Counting = {}): number | bigint {
+    checkVerbOptions(options, 'incr', 'counting')
+    const { session, shard, encoded } = this.locate(key)
+    const now = shard.disk.now()
+    const { expireTime, tag, tags } = resolveStoring(options, now, this.scope.defaultTtl)
+    const initial = resolveInitial(options.default)
+    const count = { key: encoded, delta: checkDelta(delta), initial, now, expireTime, tag, tags, name: kindOf(key) }
+    return this.savepoint(session, () => incr(session, count)) as number | bigint
+  }
+
+  decr(key: Key, delta?: number, options?: Counting): number
+  decr(key: Key, delta: bigint, options?: Counting): bigint
+  decr(key: Key, delta: number | bigint = 1, options?: Counting): number | bigint {
+    return this.incr(key, -checkDelta(delta) as number, options)
+  }
+
+  *keys(options: Listing = {}): Generator<Key> {
+    for (const [session, row] of this.#rows(options)) yield session.disk.decodeKey(row[1], row[2] !== 0)
+  }
+
+  *entries<T = unknown>(options: Listing = {}): Generator<[Key, T]> {
+    for (const key of this.keys(options)) {
+      const value = this.#read(key, options.includeExpired)
+      if (value) yield [key, value.value as T]
+    }
+  }
+
+  count(): number {
+    return this.sessions().reduce((sum, session) => sum + Number(session.statements.get('setting', 'count')), 0)
+  }
+
+  expire(options: { readonly now?: number } = {}): number {
+    checkVerbOptions(options, 'expire', 'expiring')
+    return this.#removeAll(session => {
+      const now = options.now === undefined ? session.disk.now() : toSeconds(options.now)
+      return () => expire(session, now)
+    })
+  }
+
+  evict(tag: Tag): number {
+    const encoded = encodeTag(tag)
+    return this.#removeAll(session => cursor => evict(session, encoded, cursor as never))
+  }
+
+  clear(): number {
+    return this.#removeAll(session => cursor => clear(session, cursor as never))
+  }
+
+  transact<T>(body: (tx: this) => T): T {
+    const sessions = this.sessions()
+    const undo = sessions.map(session => openSavepoint(session))
+    try {
+      const result = body(this)
+      if (isThenable(result)) throw promiseError(result)
+      for (const { release } of undo) release()
+      return result
+    } catch (error) {
+      for (const { rollBack } of undo) rollBack()
+      throw error
+    }
+  }
+
+  protected sessions(): Session[] {
+    this.#check()
+    return this.scope.shards.map(openSession)
+  }
+
+  protected locate(key: Key): { session: Session; shard: Shard; encoded: EncodedKey } {
+    this.#check()
+    const encoded = this.scope.encodeKey(key)
+    const shard = this.scope.route(encoded)
+    return { session: openSession(shard), shard, encoded }
+  }
+
+  /** A verb that fails leaves no part of itself behind. */
+  protected savepoint<T>(session: Session, run: () => T): T {
+    const { release, rollBack } = openSavepoint(session)
+    try {
+      const result = run()
+      release()
+      return result
+    } catch (error) {
+      rollBack()
+      throw error
+    }
+  }
+
+  /** The item of a row that was taken out; its file is read now and goes after the commit. */
+  protected taken<T>(session: Session, taken: Taken | undefined): Item<T> | undefined {
+    if (!taken) return undefined
+    const { row, tags } = taken
+    const value = storedValue(session, row)
+    if (row[10] !== null) removeFile(session, row[10], row[8])
+    return value && { ...toInfo(session, row, tags), value: value.value as T }
+  }
+
+  protected newEntry(shard: Shard, value: unknown, options: Storing | undefined, verb: string): Omit<NewEntry, 'key'> {
+    if (isStream(value)) throw new TypeError(`${verb}: a stream cannot be stored inside transact, which is synchronous`)
+    const now = shard.disk.now()
+    const storing = resolveStoring(options, now, this.scope.defaultTtl)
+    const { prepared, discard } = takeValueNow(shard, value, storing)
+    if (discard) openSession(shard).afterRollback(discard)
+    return { value: prepared, now, expireTime: storing.expireTime, tag: storing.tag, tags: storing.tags }
+  }
+
+  #store(
+    key: Key,
+    value: unknown,
+    options: Storing | undefined,
+    verb: string,
+    operation: (session: Session, entry: NewEntry) => boolean,
+  ): boolean {
+    checkVerbOptions(options, verb, 'storing')
+    const { session, shard, encoded } = this.locate(key)
+    return this.savepoint(session, () => {
+      const entry = { ...this.newEntry(shard, value, options, verb), key: encoded }
+      const stored = operation(session, entry)
+      if (!stored && entry.value.file) shard.disk.files.discard(entry.value.file)
+      return stored
+    })
+  }
+
+  #read(key: Key, includeExpired = false): { session: Session; row: EntryRow; value: unknown } | undefined {
+    const { session, shard, encoded } = this.locate(key)
+    const row = entryOf(session, encoded)
+    if (!row || !(includeExpired || isLive(row[4], shard.disk.now()))) return undefined
+    const value = storedValue(session, row)
+    return value && { session, row, value: value.value }
+  }
+
+  *#rows(options: Listing): Generator<[Session, readonly [number, EntryRow[1], number, number | null]]> {
+    checkVerbOptions(options, 'keys', 'listing')
+    const { prefix, tag, reverse = false, includeExpired = false } = options
+    const sessions = this.sessions()
+    for (const session of reverse ? sessions.reverse() : sessions) {
+      const tagged = new Set<number>()
+      if (tag !== undefined)
+        for (const page of rowidsByTag(session, encodeTag(tag))) for (const id of page) tagged.add(id)
+      for (const page of pages(session, reverse, lastRow(session))) {
+        for (const row of page) {
+          if (prefix !== undefined && !startsWith(session.disk.decodeKey(row[1], row[2] !== 0), prefix)) continue
+          if (tag !== undefined && !tagged.has(row[0])) continue
+          if (row[1] !== null && isListed(row, session.disk.now(), includeExpired)) yield [session, row]
+        }
+      }
+    }
+  }
+
+  #removeAll(begin: (session: Session) => (cursor: unknown) => Page<unknown>): number {
+    let removed = 0
+    for (const session of this.sessions()) {
+      const step = begin(session)
+      let cursor: unknown
+      do {
+        const page = step(cursor)
+        removed += page.removed
+        cursor = page.next
+      } while (cursor !== undefined)
+    }
+    return removed
+  }
+
+  #check(): void {
+    if (!this.#state.open)
+      throw new TypeError('this transaction is over: its verbs work only inside the body of transact')
+  }
+}
+
+function startsWith(key: Key, prefix: string): boolean {
+  return typeof key === 'string' && key.startsWith(prefix)
+}

@@ -1,0 +1,165 @@
+import type { CacheHandle } from '../cache-handle.js'
+import type { EntryRow } from '../database/statements.js'
+import type { SqlValue } from '../disk/codec.js'
+import { nextTurn } from '../fairness.js'
+import {
+  isListed,
+  type KeyRow,
+  lastRow,
+  pages,
+  rowidsByPrefix,
+  rowidsByTag,
+  sortedPages,
+} from '../operations/listing.js'
+import { kindOf } from '../option-names.js'
+import type { Key, Listing } from '../options.js'
+import type { Shard } from '../shards/shard.js'
+import { readEntryRow, readPatiently, sessionOf } from './reading.js'
+import { checkVerbOptions, encodeTag } from './verb-options.js'
+
+interface ResolvedListing {
+  readonly prefix: string | undefined
+  readonly tag: SqlValue | undefined
+  readonly reverse: boolean
+  readonly includeExpired: boolean
+}
+
+const ROWIDS_PER_PAGE = 100
+
+/** Keys of all shards, one shard after the other, in stored order. */
+export async function* listKeys(handle: CacheHandle, options: Listing | undefined, verb: string): AsyncGenerator<Key> {
+  for await (const { shard, row } of rows(handle, resolveListing(options, verb))) {
+    yield shard.disk.decodeKey(row[1], row[2] !== 0)
+  }
+}
+
+/** Keys with their values. An entry whose file has gone meanwhile is left out. */
+export async function* listEntries<T>(handle: CacheHandle, options: Listing | undefined): AsyncGenerator<[Key, T]> {
+  const listing = resolveListing(options, 'entries')
+  for await (const { shard, row } of rows(handle, listing)) {
+    const now = listing.includeExpired ? Number.NEGATIVE_INFINITY : shard.disk.now()
+    const found = await readPatiently(shard, handle.options.timeout, () => readEntryRow(shard, row[0], now))
+    if (found) yield [shard.disk.decodeKey(found.row[1], found.row[2] !== 0), found.value as T]
+  }
+}
+
+/** Keys in the order of SQLite, of the one shard of a `Cache`. */
+export async function* listSortedKeys(handle: CacheHandle, options: Listing | undefined): AsyncGenerator<Key> {
+  const listing = resolveListing(options, 'sortedKeys')
+  await handle.open()
+  const shard = handle.shards[0] as Shard
+  await settled(handle, shard)
+  const chosen = await choose(handle, shard, listing)
+  for await (const page of steps(handle, shard, () => sortedPages(sessionOf(shard), listing.reverse))) {
+    for (const row of page) {
+      if (chosen && !chosen.has(row[0])) continue
+      if (isListed(row, shard.disk.now(), listing.includeExpired) && hasPrefix(shard, row, listing))
+        yield shard.disk.decodeKey(row[1], row[2] !== 0)
+    }
+  }
+}
+
+async function* rows(handle: CacheHandle, listing: ResolvedListing): AsyncGenerator<{ shard: Shard; row: KeyRow }> {
+  await handle.open()
+  const shards = listing.reverse ? [...handle.shards].reverse() : handle.shards
+  const ends: number[] = []
+  for (const shard of shards) {
+    await settled(handle, shard)
+    ends.push(await readPatiently(shard, handle.options.timeout, () => lastRow(sessionOf(shard))))
+  }
+  for (const [at, shard] of shards.entries()) {
+    for await (const page of pagesOf(handle, shard, listing, ends[at] as number)) {
+      // Python stores a NaN as key NULL: no key finds it.
+      for (const row of page) {
+        if (row[1] === null || !isListed(row, shard.disk.now(), listing.includeExpired)) continue
+        if (hasPrefix(shard, row, listing)) yield { shard, row }
+      }
+    }
+  }
+}
+
+async function* pagesOf(
+  handle: CacheHandle,
+  shard: Shard,
+  listing: ResolvedListing,
+  last: number,
+): AsyncGenerator<KeyRow[]> {
+  const chosen = await choose(handle, shard, listing)
+  if (!chosen) {
+    yield* steps(handle, shard, () => pages(sessionOf(shard), listing.reverse, last))
+    return
+  }
+  const ordered = Array.from(chosen).filter(rowid => rowid <= last)
+  ordered.sort((a, b) => (listing.reverse ? b - a : a - b))
+  for (let at = 0; at < ordered.length; at += ROWIDS_PER_PAGE) {
+    const rowids = ordered.slice(at, at + ROWIDS_PER_PAGE)
+    yield await readPatiently(shard, handle.options.timeout, () => {
+      const { statements } = sessionOf(shard)
+      return rowids.flatMap(rowid => {
+        const row = statements.get<EntryRow>('entryById', rowid)
+        return row ? [[row[0], row[1], row[2], row[4]] as const] : []
+      })
+    })
+  }
+}
+
+/** Keys of the JSON codec are compressed: their prefix shows only when they are read. */
+function hasPrefix(shard: Shard, row: KeyRow, { prefix }: ResolvedListing): boolean {
+  if (prefix === undefined || !hidesPrefixes(shard)) return true
+  const key = shard.disk.decodeKey(row[1], row[2] !== 0)
+  return typeof key === 'string' && key.startsWith(prefix)
+}
+
+function hidesPrefixes(shard: Shard): boolean {
+  return shard.disk.codec.name === 'json'
+}
+
+/** The rowids that prefix and tag leave; `undefined` when everything is listed. */
+async function choose(handle: CacheHandle, shard: Shard, listing: ResolvedListing): Promise<Set<number> | undefined> {
+  const { tag } = listing
+  const prefix = hidesPrefixes(shard) ? undefined : listing.prefix
+  const collect = async (begin: () => Iterator<number[]>): Promise<Set<number>> => {
+    const rowids = new Set<number>()
+    for await (const page of steps(handle, shard, begin)) for (const rowid of page) rowids.add(rowid)
+    return rowids
+  }
+  const byPrefix = prefix === undefined ? undefined : await collect(() => rowidsByPrefix(sessionOf(shard), prefix))
+  const byTag = tag === undefined ? undefined : await collect(() => rowidsByTag(sessionOf(shard), tag))
+  if (!byPrefix || !byTag) return byPrefix ?? byTag
+  return new Set(Array.from(byPrefix).filter(rowid => byTag.has(rowid)))
+}
+
+/** Takes a page in each turn of the loop, so that a listing of millions holds nobody up. */
+async function* steps<Page>(handle: CacheHandle, shard: Shard, begin: () => Iterator<Page>): AsyncGenerator<Page> {
+  let iterator: Iterator<Page> | undefined
+  let begun = false
+  for (;;) {
+    const step = await readPatiently(shard, handle.options.timeout, () => {
+      // A generator that has thrown is over: before its first page it is begun again, after it the listing fails.
+      iterator = begun && iterator ? iterator : begin()
+      const next = iterator.next()
+      begun = true
+      return next
+    })
+    if (step.done) return
+    yield step.value
+    await nextTurn()
+  }
+}
+
+/** Listings see the writes that were called before them. */
+async function settled(handle: CacheHandle, shard: Shard): Promise<void> {
+  if (!shard.writer.pending.empty) await handle.read(shard, undefined, undefined, () => shard.writer.idle())
+}
+
+function resolveListing(options: Listing | undefined, verb: string): ResolvedListing {
+  checkVerbOptions(options, verb, 'listing')
+  const { prefix, tag, reverse = false, includeExpired = false } = options ?? {}
+  if (prefix !== undefined && typeof prefix !== 'string') {
+    throw new TypeError(`${verb}: prefix must be a string, got ${kindOf(prefix)}`)
+  }
+  for (const [name, flag] of Object.entries({ reverse, includeExpired })) {
+    if (typeof flag !== 'boolean') throw new TypeError(`${verb}: ${name} must be true or false, got ${kindOf(flag)}`)
+  }
+  return { prefix, tag: tag === undefined ? undefined : encodeTag(tag), reverse, includeExpired }
+}

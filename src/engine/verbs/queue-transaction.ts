@@ -1,0 +1,66 @@
+import type { QueueTransaction } from '../contract.js'
+import type { Session } from '../database/session.js'
+import type { EntryRow } from '../database/statements.js'
+import { deleteRow } from '../operations/entries.js'
+import { peek, peekItem, pull, push } from '../operations/queue.js'
+import type { Item, Key, Pulling, Pushing } from '../options.js'
+import type { Shard } from '../shards/shard.js'
+import { CacheTransaction } from './cache-transaction.js'
+import { storedValue } from './open-transaction.js'
+import { toInfo } from './reading.js'
+import { checkQueue } from './storing.js'
+import { checkVerbOptions } from './verb-options.js'
+
+/** The verbs of a transaction of a `Cache`, with its queue. */
+export class CacheQueueTransaction extends CacheTransaction implements QueueTransaction {
+  push(value: unknown, options?: Pushing): Key {
+    checkVerbOptions(options, 'push', 'pushing')
+    const { prefix, side } = checkQueue(options, 'back')
+    const { session, shard } = this.#shard()
+    return this.savepoint(session, () => push(session, this.newEntry(shard, value, options, 'push'), prefix, side))
+  }
+
+  pull<T = unknown>(options?: Pulling): Item<T> | undefined {
+    checkVerbOptions(options, 'pull', 'pulling')
+    const { prefix, side } = checkQueue(options, 'front')
+    const { session, shard } = this.#shard()
+    return this.savepoint(session, () => {
+      for (;;) {
+        const taken = pull(session, prefix, side, shard.disk.now())
+        const item = this.taken<T>(session, taken)
+        if (item || !taken) return item
+      }
+    })
+  }
+
+  peek<T = unknown>(options?: Pulling): Item<T> | undefined {
+    checkVerbOptions(options, 'peek', 'pulling')
+    const { prefix, side } = checkQueue(options, 'front')
+    return this.#look<T>((session, now) => peek(session, prefix, side, now))
+  }
+
+  peekItem<T = unknown>(options: { readonly last?: boolean } = {}): Item<T> | undefined {
+    checkVerbOptions(options, 'peekItem', 'peeking')
+    const { last = true } = options
+    return this.#look<T>((session, now) => peekItem(session, last, now))
+  }
+
+  #look<T>(find: (session: Session, now: number) => EntryRow | undefined): Item<T> | undefined {
+    const { session, shard } = this.#shard()
+    return this.savepoint(session, () => {
+      for (;;) {
+        const row = find(session, shard.disk.now())
+        const value = row && storedValue(session, row)
+        if (row && value) return { ...toInfo(session, row), value: value.value as T }
+        if (!row) return undefined
+        // Its file is missing: it is no value.
+        deleteRow(session, row[0], row[10], row[8])
+      }
+    })
+  }
+
+  #shard(): { session: Session; shard: Shard } {
+    const [session] = this.sessions()
+    return { session: session as Session, shard: this.scope.shards[0] as Shard }
+  }
+}

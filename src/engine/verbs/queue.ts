@@ -1,0 +1,69 @@
+import type { CacheHandle } from '../cache-handle.js'
+import type { Session } from '../database/session.js'
+import type { EntryRow } from '../database/statements.js'
+import { peek, peekItem, pull } from '../operations/queue.js'
+import { kindOf } from '../option-names.js'
+import type { Item, Pulling, Waiting } from '../options.js'
+import type { Shard } from '../shards/shard.js'
+import { toInfo } from './reading.js'
+import { checkQueue } from './storing.js'
+import { takeOut, toItem } from './taking.js'
+import { checkVerbOptions } from './verb-options.js'
+
+/** Takes the first value of a queue. One whose file is missing is passed over. */
+export async function pullValue<T>(handle: CacheHandle, options: Pulling | undefined): Promise<Item<T> | undefined> {
+  checkVerbOptions(options, 'pull', 'pulling')
+  const { prefix, side } = checkQueue(options, 'front')
+  const shard = handle.shards[0] as Shard
+  for (;;) {
+    const now = shard.disk.now()
+    const run = (session: Session): ReturnType<typeof takeOut> =>
+      takeOut(shard, session, pull(session, prefix, side, now))
+    const taken = await handle.write(shard, { run, barrier: true }, { options, refused: undefined })
+    const item = await toItem<T>(taken)
+    if (item || !taken) return item
+  }
+}
+
+/** The value that `pull` would take. */
+export async function peekValue<T>(handle: CacheHandle, options: Pulling | undefined): Promise<Item<T> | undefined> {
+  checkVerbOptions(options, 'peek', 'pulling')
+  const { prefix, side } = checkQueue(options, 'front')
+  return look<T>(handle, options, (session, now) => peek(session, prefix, side, now))
+}
+
+export async function peekLast<T>(
+  handle: CacheHandle,
+  options: ({ readonly last?: boolean } & Waiting) | undefined,
+): Promise<Item<T> | undefined> {
+  checkVerbOptions(options, 'peekItem', 'peeking')
+  const { last = true } = options ?? {}
+  if (typeof last !== 'boolean') throw new TypeError(`peekItem: last must be true or false, got ${kindOf(last)}`)
+  return look<T>(handle, options, (session, now) => peekItem(session, last, now))
+}
+
+/**
+ * Looks at a row, removing expired ones on the way. A row whose file is missing goes as well, so that looking ends;
+ * a file may also be missing because somebody has just taken the row.
+ */
+async function look<T>(
+  handle: CacheHandle,
+  options: Waiting | undefined,
+  find: (session: Session, now: number) => EntryRow | undefined,
+): Promise<Item<T> | undefined> {
+  const shard = handle.shards[0] as Shard
+  for (;;) {
+    const now = shard.disk.now()
+    const run = (session: Session): { row: EntryRow; info: ReturnType<typeof toInfo> } | undefined => {
+      const row = find(session, now)
+      return row && { row, info: toInfo(session, row) }
+    }
+    const found = await handle.write(shard, { run, barrier: true }, { options, refused: undefined })
+    if (!found) return undefined
+    const [rowid, , , , , , , , size, mode, filename, data] = found.row
+    if (filename === null) return { ...found.info, value: shard.disk.decode(mode, data) as T }
+    const bytes = await shard.disk.files.read(filename, size)
+    if (bytes) return { ...found.info, value: shard.disk.decode(mode, bytes) as T }
+    shard.noteDamaged(rowid, filename)
+  }
+}

@@ -1,0 +1,179 @@
+import { backoff, isBusy } from '../database/busy.js'
+import { EVICTION_POLICIES } from '../database/eviction-policies.js'
+import type { Session } from '../database/session.js'
+import type { EntryRow, ValueRow } from '../database/statements.js'
+import type { EncodedKey } from '../disk/codec.js'
+import { TimeoutError } from '../errors.js'
+import { entryOf, isInexact, isLarge, isLive, tagsOf, toEntryRow, versionOf } from '../operations/entries.js'
+import type { Info, Item, PlainData } from '../options.js'
+import type { Shard } from '../shards/shard.js'
+import { toMilliseconds } from '../time.js'
+import { decodeTag } from './verb-options.js'
+
+/** How often a file that is gone is looked for again under the name that its row has then. */
+const FILE_TRIES = 4
+
+/** Runs a read, and again while a log is under recovery or a rollback journal blocks readers. */
+export async function readPatiently<T>(shard: Shard, wait: number, read: () => T | Promise<T>): Promise<T> {
+  const deadline = performance.now() + Math.min(wait, shard.options.timeout)
+  for (let failures = 0; ; failures++) {
+    const attemptedAt = performance.now()
+    try {
+      if (!shard.current) await shard.open()
+      return await read()
+    } catch (error) {
+      if (!isBusy(error)) {
+        if (failures < 3 && shard.recover(error)) continue
+        throw shard.translate(error)
+      }
+      if (attemptedAt >= deadline) throw new TimeoutError(shard.directory, 0, { cause: error })
+      await new Promise(resolve => setTimeout(resolve, Math.min(backoff(failures), deadline - attemptedAt)))
+    }
+  }
+}
+
+/** The live value of a key: at once when it is in the database, as a promise when it is a file. */
+export function readValue(shard: Shard, key: EncodedKey): unknown {
+  const session = sessionOf(shard)
+  const row = session.statements.prepare('value').get(key.data, key.raw ? 1 : 0, shard.disk.now()) as
+    | ValueRow
+    | undefined
+  if (!row) return miss(shard, session)
+  const [mode, filename, value, , rowid, accessTime] = row
+  if (filename !== null || isLarge(value)) return readEntryValue(shard, key)
+  noteHit(shard, session, rowid, accessTime)
+  return shard.disk.decode(mode, value)
+}
+
+/** The live entry of a key with its value. */
+export async function readItem<T>(shard: Shard, key: EncodedKey): Promise<Item<T> | undefined> {
+  const found = await readEntry(shard, key, toInfo)
+  return found && { ...found.known, value: found.value as T }
+}
+
+/** What is known of a live entry. */
+export function readInfo(shard: Shard, key: EncodedKey): Info | undefined {
+  const session = sessionOf(shard)
+  const values = [key.data, key.raw ? 1 : 0, shard.disk.now()] as const
+  let row = session.statements.get<EntryRow>('info', ...values)
+  if (row && isInexact(row)) row = toEntryRow(session.statements.getExact('info', ...values))
+  return row && toInfo(session, row)
+}
+
+/** What is known of an entry, of its row: as it is on disk, or with the size of an inline value computed by SQL. */
+export function toInfo(session: Session, row: EntryRow, tags?: readonly string[]): Info {
+  const [rowid, key, raw, storeTime, expireTime, accessTime, accessCount, tag, size, , filename, value] = row
+  const info: Record<keyof Info, unknown> | object = {
+    key: session.disk.decodeKey(key, raw !== 0),
+    ...(expireTime === null ? undefined : { expiresAt: toMilliseconds(expireTime) }),
+    ...(tag === null ? undefined : { tag: decodeTag(tag) }),
+    tags: tags ?? tagsOf(session, rowid),
+    storedAt: toMilliseconds(storeTime),
+    accessedAt: toMilliseconds(accessTime),
+    accessCount,
+    size: filename === null ? inlineSize(row, size) : size,
+    ...(filename === null ? undefined : { path: session.disk.pathPrefix + filename.replaceAll('\\', '/') }),
+    ...(filename === null || typeof value !== 'string' ? undefined : { meta: parseMeta(value) }),
+    version: versionOf(rowid, storeTime, expireTime),
+  }
+  return info as Info
+}
+
+/** An entry with its decoded value; a missing file is looked for again, since its entry may have been replaced. */
+export async function readEntry<Known>(
+  shard: Shard,
+  key: EncodedKey,
+  describe: (session: Session, row: EntryRow) => Known,
+): Promise<{ readonly known: Known; readonly value: unknown } | undefined> {
+  let previous: string | undefined
+  for (let attempt = 0; attempt < FILE_TRIES; attempt++) {
+    const session = sessionOf(shard)
+    const row = entryOf(session, key)
+    if (!row || !isLive(row[4], shard.disk.now())) return miss(shard, session)
+    const [rowid, , , , , accessTime, , , size, mode, filename, data] = row
+    const known = describe(session, row)
+    if (filename === null) {
+      noteHit(shard, session, rowid, accessTime)
+      return { known, value: shard.disk.decode(mode, data) }
+    }
+    // Among writes the file is opened at once: the next of them may replace it.
+    const bytes = await shard.disk.files.read(filename, size, session.db.inTransaction)
+    if (bytes) {
+      noteHit(shard, session, rowid, accessTime)
+      return { known, value: shard.disk.decode(mode, bytes) }
+    }
+    if (previous === filename) shard.noteDamaged(rowid, filename)
+    if (previous === filename) break
+    previous = filename
+  }
+  return miss(shard, sessionOf(shard))
+}
+
+/** The entry of a row with its value, for listings. */
+export async function readEntryRow(
+  shard: Shard,
+  rowid: number,
+  now: number,
+): Promise<{ row: EntryRow; value: unknown } | undefined> {
+  const { statements } = sessionOf(shard)
+  let row = statements.get<EntryRow>('entryById', rowid)
+  if (row && isInexact(row)) row = toEntryRow(statements.getExact('entryById', rowid))
+  if (!row || !isLive(row[4], now)) return undefined
+  const [, , , , , , , , size, mode, filename, data] = row
+  if (filename === null) return { row, value: shard.disk.decode(mode, data) }
+  const bytes = await shard.disk.files.read(filename, size)
+  return bytes && { row, value: shard.disk.decode(mode, bytes) }
+}
+
+export function miss(shard: Shard, session: Session): undefined {
+  if (session.settings.statistics && !shard.options.readonly) shard.marks.misses++
+  return undefined
+}
+
+export function noteHit(shard: Shard, session: Session, rowid: number, accessTime: number): void {
+  if (shard.options.readonly) return
+  if (session.settings.statistics) shard.marks.hits++
+  const { marks } = EVICTION_POLICIES[session.settings.evictionPolicy]
+  if (marks === 'access_time') shard.marks.accessed(rowid, shard.disk.now(), accessTime)
+  else if (marks === 'access_count') shard.marks.counted(rowid)
+}
+
+async function readEntryValue(shard: Shard, key: EncodedKey): Promise<unknown> {
+  return (await readEntry(shard, key, () => undefined))?.value
+}
+
+/** The open session. Between two turns of a reopening it throws what readPatiently waits for. */
+export function sessionOf(shard: Shard): Session {
+  const session = shard.current
+  if (!session) throw Object.assign(new Error('the database is being opened again'), { code: 'SQLITE_BUSY' })
+  return session
+}
+
+function inlineSize(row: EntryRow, size: number): number {
+  const value = row[11]
+  if (size > 0 || value === null) return size
+  if (typeof value === 'string') return Buffer.byteLength(value)
+  return Buffer.isBuffer(value) ? value.byteLength : Buffer.byteLength(String(value))
+}
+
+function parseMeta(text: string): PlainData | undefined {
+  try {
+    return JSON.parse(text) as PlainData
+  } catch (error) {
+    // A tampered row: what it says is not metadata.
+    if (error instanceof SyntaxError) return undefined
+    throw error
+  }
+}
+
+/** What tryOnce answers instead of throwing. */
+export const FAILED: unique symbol = Symbol('failed')
+
+/** Runs a read; a failure is looked at by the patient read, which tries again. */
+export function tryOnce(read: () => unknown): unknown {
+  try {
+    return read()
+  } catch {
+    return FAILED
+  }
+}

@@ -1,0 +1,106 @@
+import type { FileHandle } from 'node:fs/promises'
+import { Readable } from 'node:stream'
+import type { StoredFile } from '../contract.js'
+import type { EncodedKey } from '../disk/codec.js'
+import { StorageError } from '../errors.js'
+import { entryOf, isLive } from '../operations/entries.js'
+import type { Info } from '../options.js'
+import type { Shard } from '../shards/shard.js'
+import { miss, noteHit, toInfo } from './reading.js'
+
+const FILE_TRIES = 4
+
+/** Opens the value of a key, before anything is said about it: a file that is open can be read to its end. */
+export async function openStoredFile(shard: Shard, key: EncodedKey): Promise<StoredFile | undefined> {
+  let previous: string | undefined
+  for (let attempt = 0; attempt < FILE_TRIES; attempt++) {
+    const session = shard.current
+    if (!session) throw new StorageError(shard.directory, 'the database was closed')
+    const row = entryOf(session, key)
+    if (!row || !isLive(row[4], shard.disk.now())) return miss(shard, session)
+    const [rowid, , , , , accessTime, , , size, mode, filename, data] = row
+    const info = toInfo(session, row)
+    if (filename === null) {
+      noteHit(shard, session, rowid, accessTime)
+      const bytes = shard.disk.readableBytes(mode, data)
+      return storedFile({ ...info, size: bytes.byteLength }, { bytes })
+    }
+    if (!shard.disk.isVerbatim(mode)) {
+      const stored = await shard.disk.files.read(filename, size, session.db.inTransaction)
+      if (stored) {
+        noteHit(shard, session, rowid, accessTime)
+        const bytes = shard.disk.readableBytes(mode, stored)
+        return storedFile({ ...info, size: bytes.byteLength }, { bytes })
+      }
+    }
+    const handle = await shard.disk.files.open(filename, size)
+    if (handle) {
+      noteHit(shard, session, rowid, accessTime)
+      return storedFile(info, { handle })
+    }
+    if (previous === filename) {
+      shard.noteDamaged(rowid, filename)
+      break
+    }
+    previous = filename
+  }
+  return shard.current && miss(shard, shard.current)
+}
+
+type Source = { readonly bytes: Buffer } | { readonly handle: FileHandle }
+
+/** Gives an entry the verbs of a file. */
+function storedFile(info: Info, source: Source): StoredFile {
+  let used = false
+  const begin = (): void => {
+    if (used) throw new TypeError('a stored file can be read once: it closes itself at the end')
+    used = true
+  }
+  const close = async (): Promise<void> => {
+    used = true
+    if ('handle' in source) await source.handle.close()
+  }
+  return {
+    ...info,
+    stream(range = {}) {
+      const { start = 0, end = info.size - 1 } = checkRange(range)
+      begin()
+      if ('bytes' in source) return Readable.from([source.bytes.subarray(start, end + 1)], { objectMode: false })
+      if (end < start) {
+        void source.handle.close()
+        return Readable.from([], { objectMode: false })
+      }
+      return source.handle.createReadStream({ start, end: Math.min(end, info.size - 1), highWaterMark: 2 ** 18 })
+    },
+    async bytes() {
+      begin()
+      if ('bytes' in source) return Buffer.from(source.bytes)
+      try {
+        const bytes = Buffer.allocUnsafeSlow(info.size)
+        for (let at = 0; at < info.size; ) {
+          const { bytesRead } = await source.handle.read(bytes, at, info.size - at, at)
+          if (bytesRead === 0) throw new RangeError(`the file ended at ${at} of ${info.size} bytes`)
+          at += bytesRead
+        }
+        return bytes
+      } finally {
+        await source.handle.close()
+      }
+    },
+    close,
+    [Symbol.asyncDispose]: close,
+  }
+}
+
+function checkRange(range: { readonly start?: number; readonly end?: number }): typeof range {
+  for (const [name, value] of Object.entries(range)) {
+    if (value === undefined) continue
+    if (!Number.isSafeInteger(value) || value < 0) {
+      throw new RangeError(`${name} of a range must be a whole number of 0 or more, got ${value}`)
+    }
+  }
+  const { start = 0, end } = range
+  if (end !== undefined && end < start)
+    throw new RangeError(`a range must not end before it starts, got ${start} to ${end}`)
+  return range
+}

@@ -1,0 +1,138 @@
+import type { CacheHandle, Call } from '../cache-handle.js'
+import type { Session } from '../database/session.js'
+import type { EncodedKey, EncodedValue } from '../disk/codec.js'
+import { keyIdentity } from '../disk/keys.js'
+import type { NewEntry } from '../operations/entries.js'
+import { push } from '../operations/queue.js'
+import { kindOf } from '../option-names.js'
+import type { Key, Pushing, Storing } from '../options.js'
+import type { Shard } from '../shards/shard.js'
+import { type IncomingValue, isStream, takeStream, takeValue, watchStream } from './value-source.js'
+import { checkVerbOptions, encodeMeta, type ResolvedStoring, resolveStoring, resolveWaiting } from './verb-options.js'
+
+type StoreOperation = (session: Session, entry: NewEntry) => boolean
+
+/** `set` and `add`: a value under a key. */
+export function storeValue(
+  handle: CacheHandle,
+  verb: 'set' | 'add',
+  key: Key,
+  value: unknown,
+  options: Storing | undefined,
+  operation: StoreOperation,
+): Promise<boolean> {
+  const prepare = (): EncodedCall => {
+    checkVerbOptions(options, verb, 'storing')
+    return { key: handle.encodeKey(key), value: encodeValue(handle, value) }
+  }
+  return handle.start(prepare, ({ key: encoded, value: encodedValue }) => {
+    const shard = handle.route(encoded)
+    const call: Call<boolean> = { key, options, refused: false, retry: true }
+    const identity = keyIdentity(encoded)
+    const store = (incoming: IncomingValue, storing: ResolvedStoring, now: number): Promise<boolean> => {
+      const { prepared, readiness, discard } = incoming
+      const { expireTime, tag, tags } = storing
+      const entry = { key: encoded, value: prepared, now, expireTime, tag, tags }
+      const run = (session: Session): boolean => {
+        const stored = operation(session, entry)
+        if (!stored && discard) session.afterCommit(discard)
+        return stored
+      }
+      return handle.write(shard, { run, identity, bytes: prepared.weight, readiness, discard }, call)
+    }
+    return takeIn(handle, shard, { encoded: encodedValue, value, options, call, store })
+  })
+}
+
+/** `push`: a value at the end of a queue. */
+export function pushValue(handle: CacheHandle, value: unknown, options: Pushing | undefined): Promise<Key> {
+  const prepare = (): { readonly end: ReturnType<typeof checkQueue>; readonly encoded: EncodedValue | undefined } => {
+    checkVerbOptions(options, 'push', 'pushing')
+    return { end: checkQueue(options, 'back'), encoded: encodeValue(handle, value) }
+  }
+  return handle.start(prepare, ({ end: { prefix, side }, encoded }) => {
+    const shard = handle.shards[0] as Shard
+    const call: Call<Key> = { options, refused: null }
+    const store = (incoming: IncomingValue, storing: ResolvedStoring, now: number): Promise<Key> => {
+      const { prepared, readiness, discard } = incoming
+      const { expireTime, tag, tags } = storing
+      const entry = { value: prepared, now, expireTime, tag, tags }
+      const run = (session: Session): Key => push(session, entry, prefix, side)
+      return handle.write(shard, { run, barrier: true, bytes: prepared.weight, readiness, discard }, call)
+    }
+    return takeIn(handle, shard, { encoded, value, options, call, store })
+  })
+}
+
+interface EncodedCall {
+  readonly key: EncodedKey
+  readonly value: EncodedValue | undefined
+}
+
+/** Values are encoded when the verb is called: the caller may change them afterwards. Streams are not. */
+function encodeValue(handle: CacheHandle, value: unknown): EncodedValue | undefined {
+  if (!isStream(value)) return handle.options.codec.encodeValue(value)
+  watchStream(value)
+  return undefined
+}
+
+/** @throws TypeError for a prefix that is no string or a side that there is not */
+export function checkQueue<Side extends 'front' | 'back'>(
+  options: { readonly prefix?: string; readonly side?: 'front' | 'back' } | undefined,
+  side: Side,
+): { readonly prefix: string | undefined; readonly side: 'front' | 'back' } {
+  const prefix = options?.prefix
+  if (prefix !== undefined && (typeof prefix !== 'string' || !prefix.isWellFormed())) {
+    throw new TypeError(`prefix must be a well-formed string, got ${kindOf(prefix)}`)
+  }
+  const chosen = options?.side ?? side
+  if (chosen !== 'front' && chosen !== 'back') {
+    const message = `side must be 'front' or 'back', got ${kindOf(chosen)}`
+    throw typeof chosen === 'string' ? new RangeError(message) : new TypeError(message)
+  }
+  return { prefix, side: chosen }
+}
+
+/** A value that is to be stored, and how. */
+interface Incoming<T> {
+  /** Absent for a stream. */
+  readonly encoded: EncodedValue | undefined
+  readonly value: unknown
+  readonly options: Storing | undefined
+  readonly call: Call<T>
+  readonly store: (incoming: IncomingValue, storing: ResolvedStoring, now: number) => Promise<T>
+}
+
+/** Takes in a value, or copies a stream, and hands it on; what refuses it is answered as the cache does. */
+function takeIn<T>(handle: CacheHandle, shard: Shard, incoming: Incoming<T>): Promise<T> {
+  const { encoded, value, options, call, store } = incoming
+  const now = shard.disk.now()
+  // Checked now also for a stream, whose time begins when it has ended.
+  const storing = resolveStoring(options, now, handle.options.defaultTtl)
+  if (encoded === undefined) return shard.track(takeInStream(handle, shard, incoming))
+  try {
+    return store(takeValue(shard, encoded, value, storing), storing, now)
+  } catch (error) {
+    return refuse(handle, error, call)
+  }
+}
+
+async function takeInStream<T>(handle: CacheHandle, shard: Shard, incoming: Incoming<T>): Promise<T> {
+  const { value, options, call, store } = incoming
+  const meta = options?.meta === undefined ? undefined : encodeMeta(options.meta)
+  const { signal } = resolveWaiting(options, 0, false)
+  let taken: IncomingValue
+  try {
+    handle.assertWritable()
+    taken = await takeStream(shard, value as Parameters<typeof takeStream>[1], meta, signal)
+  } catch (error) {
+    signal?.throwIfAborted()
+    return refuse(handle, shard.translate(error), call)
+  }
+  const now = shard.disk.now()
+  return store(taken, resolveStoring(options, now, handle.options.defaultTtl), now)
+}
+
+async function refuse<T>(handle: CacheHandle, error: unknown, call: Call<T>): Promise<T> {
+  return handle.refusal(error, call)
+}

@@ -1,0 +1,164 @@
+import type { CacheHandle } from '../cache-handle.js'
+import { backoff, isBusy, SPIN_MILLISECONDS } from '../database/busy.js'
+import type { Session } from '../database/session.js'
+import { StorageError, TimeoutError } from '../errors.js'
+import type { Key, Waiting } from '../options.js'
+import type { Shard } from '../shards/shard.js'
+import type { CacheTransaction, TransactionScope } from './cache-transaction.js'
+import { isThenable, promiseError } from './open-transaction.js'
+import { checkVerbOptions, type ResolvedWaiting, resolveWaiting } from './verb-options.js'
+
+type Transacting = { readonly keys?: readonly Key[] } & Waiting
+
+/** Runs a user's body in a transaction over the shards that it concerns. */
+export async function transactOver<T, Tx extends CacheTransaction>(
+  handle: CacheHandle,
+  body: (tx: Tx) => T,
+  options: Transacting | undefined,
+  makeTransaction: (scope: TransactionScope) => Tx,
+): Promise<T> {
+  checkVerbOptions(options, 'transact', 'transacting')
+  if (typeof body !== 'function') throw new TypeError('transact: the body must be a function')
+  handle.assertWritable()
+  const waiting = resolveWaiting(options, handle.options.timeout, false)
+  const shards = shardsOf(handle, options?.keys)
+  const tx = makeTransaction(scopeOf(handle, shards))
+  const run = (): T => runBody(tx, body)
+  const [only] = shards
+  if (shards.length === 1 && only) {
+    const work = { run, alone: true, barrier: true }
+    return handle.write<T>(only, work, { options, refused: undefined as T })
+  }
+  try {
+    return await transactAcross(shards, run, waiting)
+  } catch (error) {
+    return handle.refusal(error, { refused: undefined as T })
+  }
+}
+
+function runBody<T, Tx extends CacheTransaction>(tx: Tx, body: (tx: Tx) => T): T {
+  try {
+    const result = body(tx)
+    if (isThenable(result)) throw promiseError(result)
+    return result
+  } finally {
+    tx.end()
+  }
+}
+
+function shardsOf(handle: CacheHandle, keys: readonly Key[] | undefined): Shard[] {
+  if (keys === undefined) return [...handle.shards]
+  if (!Array.isArray(keys) || keys.length === 0)
+    throw new TypeError('transact: keys must be an array of at least one key')
+  const wanted = new Set(keys.map(key => handle.route(handle.encodeKey(key))))
+  // In the order of shards, so that two transactions never wait for each other.
+  return handle.shards.filter(shard => wanted.has(shard))
+}
+
+function scopeOf(handle: CacheHandle, shards: readonly Shard[]): TransactionScope {
+  return {
+    shards,
+    defaultTtl: handle.options.defaultTtl,
+    encodeKey: key => handle.encodeKey(key),
+    route: key => {
+      const shard = handle.route(key)
+      if (shards.includes(shard)) return shard
+      throw new RangeError('this key lies in a shard outside of the transaction: name it in the option keys')
+    },
+  }
+}
+
+/**
+ * A transaction over several databases: BEGIN is tried on all of them in one synchronous step, and when one is busy
+ * all are rolled back and waited for, so that none stays locked over a turn of the loop. It is isolated; after a crash
+ * between the commits it is atomic for each shard alone.
+ */
+async function transactAcross<T>(shards: readonly Shard[], run: () => T, waiting: ResolvedWaiting): Promise<T> {
+  const deadline = deadlineOf(waiting)
+  const releases: (() => void)[] = []
+  let failure: unknown
+  try {
+    // All places are taken now, in one step: what is called later comes later on every shard, and two transactions
+    // that share shards meet in the same order on each of them.
+    for (const grant of await Promise.allSettled(shards.map(shard => hold(shard, deadline, waiting.signal)))) {
+      if (grant.status === 'fulfilled') releases.push(grant.value)
+      else failure ??= grant.reason
+    }
+    if (failure !== undefined) throw failure
+    for (let failures = 0; ; failures++) {
+      waiting.signal?.throwIfAborted()
+      const attemptedAt = performance.now()
+      const sessions = await openSessions(shards)
+      if (beginAll(sessions)) return await finish(shards, sessions, run)
+      // What waits behind this transaction has had its attempt as well.
+      for (const shard of shards) shard.writer.refuseLate(attemptedAt)
+      if (attemptedAt >= deadline) throw new TimeoutError(shards[0]?.directory ?? '')
+      const wait = Math.min(backoff(failures), Math.max(0, deadline - performance.now()))
+      await new Promise(resolve => setTimeout(resolve, wait))
+    }
+  } finally {
+    for (const release of releases) release()
+  }
+}
+
+function hold(shard: Shard, deadline: number, signal: AbortSignal | undefined): Promise<() => void> {
+  return new Promise((resolve, reject) => {
+    const work = { run: () => undefined, alone: true, barrier: true, hold: resolve }
+    shard.write(work, { deadline, signal }).catch(reject)
+  })
+}
+
+async function openSessions(shards: readonly Shard[]): Promise<Session[]> {
+  const sessions: Session[] = []
+  for (const shard of shards) {
+    let session = shard.session()
+    if (!session) {
+      await shard.open()
+      session = shard.current
+    }
+    if (!session) throw new StorageError(shard.directory, 'the database could not be opened again')
+    sessions.push(session)
+  }
+  return sessions
+}
+
+/** Begins on every database, or on none. */
+function beginAll(sessions: readonly Session[]): boolean {
+  const until = performance.now() + SPIN_MILLISECONDS
+  do {
+    const begun: Session[] = []
+    try {
+      for (const session of sessions) {
+        session.statements.run('begin')
+        begun.push(session)
+      }
+      return true
+    } catch (error) {
+      for (const session of begun) session.statements.run('rollback')
+      if (!isBusy(error)) throw error
+    }
+  } while (performance.now() < until)
+  return false
+}
+
+async function finish<T>(shards: readonly Shard[], sessions: readonly Session[], run: () => T): Promise<T> {
+  let result: T
+  try {
+    for (const [at, shard] of shards.entries()) shard.prologue(sessions[at] as Session)
+    result = run()
+    for (const [at, shard] of shards.entries()) shard.epilogue(sessions[at] as Session)
+    for (const session of sessions) session.statements.run('commit')
+  } catch (error) {
+    for (const session of sessions) {
+      if (session.db.inTransaction) session.statements.run('rollback')
+      session.rolledBack()
+    }
+    throw shards[0]?.translate(error) ?? error
+  }
+  await Promise.all(sessions.flatMap(session => session.takeCommitTasks().map(task => task())))
+  return result
+}
+
+function deadlineOf({ wait }: ResolvedWaiting): number {
+  return wait === Number.POSITIVE_INFINITY ? wait : performance.now() + wait
+}

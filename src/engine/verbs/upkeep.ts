@@ -1,0 +1,287 @@
+import { existsSync, readdirSync } from 'node:fs'
+import type { CacheHandle } from '../cache-handle.js'
+import { resolveChange } from '../cache-options.js'
+import { storeSettings } from '../database/schema-write.js'
+import type { Session } from '../database/session.js'
+import { applyPragmas, type StoredSettings } from '../database/settings.js'
+import { TimeoutError } from '../errors.js'
+import { ensureIndexes } from '../maintenance/indexes.js'
+import { runTask } from '../maintenance/worker-client.js'
+import { volume as volumeOf } from '../operations/culling.js'
+import * as removal from '../operations/removal.js'
+import { kindOf } from '../option-names.js'
+import type { CacheStats, Finding, Settings, SettingsChange, Tag, Waiting } from '../options.js'
+import { checkedShare } from '../shards/engine.js'
+import type { Shard } from '../shards/shard.js'
+import { toSeconds } from '../time.js'
+import { readPatiently, sessionOf } from './reading.js'
+import { checkVerbOptions, encodeTag, type ResolvedWaiting, resolveWaiting } from './verb-options.js'
+
+type Expiring = { readonly now?: number } & Waiting
+
+export async function count(handle: CacheHandle): Promise<number> {
+  return sumOver(handle, shard => readSetting(handle, shard, 'count'))
+}
+
+export async function volume(handle: CacheHandle): Promise<number> {
+  return sumOver(handle, async shard => {
+    await shard.writer.idle()
+    return readPatiently(shard, handle.options.timeout, () => volumeOf(sessionOf(shard)))
+  })
+}
+
+export async function expire(handle: CacheHandle, options: Expiring | undefined): Promise<number> {
+  checkVerbOptions(options, 'expire', 'expiring')
+  const at = options?.now
+  if (at !== undefined && (typeof at !== 'number' || Number.isNaN(at))) {
+    throw new TypeError(`expire: now must be epoch milliseconds, got ${kindOf(at)}`)
+  }
+  // One instant for all shards.
+  const now = at === undefined ? (handle.shards[0] as Shard).disk.now() : toSeconds(at)
+  return removeInPages(handle, options, (session, _cursor: true | undefined) => removal.expire(session, now))
+}
+
+export async function evict(handle: CacheHandle, tag: Tag, options: Waiting | undefined): Promise<number> {
+  checkVerbOptions(options, 'evict', 'waiting')
+  const encoded = encodeTag(tag)
+  return removeInPages(handle, options, (session, cursor: removal.TagCursor | undefined) =>
+    removal.evict(session, encoded, cursor),
+  )
+}
+
+export async function clear(handle: CacheHandle, options: Waiting | undefined): Promise<number> {
+  checkVerbOptions(options, 'clear', 'waiting')
+  return removeInPages(handle, options, removal.clear)
+}
+
+export async function cull(handle: CacheHandle, options: Waiting | undefined): Promise<number> {
+  checkVerbOptions(options, 'cull', 'waiting')
+  const now = (handle.shards[0] as Shard).disk.now()
+  const expired = await removeInPages(handle, options, (session, _cursor: true | undefined) =>
+    removal.expire(session, now),
+  )
+  const evicted = await removeInPages<true>(handle, options, (session, _cursor, shard) => {
+    const { removed, more } = shard.culler.enforce(session)
+    return { removed, next: more ? true : undefined }
+  })
+  return expired + evicted
+}
+
+export async function check(
+  handle: CacheHandle,
+  options: ({ readonly fix?: boolean } & Waiting) | undefined,
+): Promise<Finding[]> {
+  checkVerbOptions(options, 'check', 'checking')
+  const { fix = false } = options ?? {}
+  if (typeof fix !== 'boolean') throw new TypeError(`check: fix must be true or false, got ${kindOf(fix)}`)
+  if (fix) handle.assertWritable()
+  const { wait } = resolveWaiting(options, Math.max(handle.options.timeout, 60_000), false)
+  await Promise.all(handle.shards.map(shard => shard.writer.idle()))
+  const timeout = Math.min(wait, 2 ** 31 - 1)
+  try {
+    const shards = handle.shards.map(({ directory, disk }) => ({ directory, prefix: disk.pathPrefix }))
+    const findings = await runTask({ task: 'check', shards, fix, timeout })
+    return [...(handle.kind === 'FanoutCache' ? strangersBesideShards(handle.directory) : []), ...findings]
+  } catch (error) {
+    throw (handle.shards[0] as Shard).translate(error)
+  }
+}
+
+/** Files beside the shards are nobody's; they are told, and never touched. */
+function strangersBesideShards(directory: string): Finding[] {
+  if (!existsSync(directory)) return []
+  return readdirSync(directory, { withFileTypes: true })
+    .filter(entry => !entry.isDirectory() && !entry.name.includes('cache.db'))
+    .map(({ name }) => ({ kind: 'unknown-file', message: `no entry names the file ${name}`, path: name, fixed: false }))
+}
+
+export async function stats(
+  handle: CacheHandle,
+  options: { readonly reset?: boolean } | undefined,
+): Promise<CacheStats> {
+  checkVerbOptions(options, 'stats', 'resetting')
+  const { reset = false } = options ?? {}
+  if (typeof reset !== 'boolean') throw new TypeError(`stats: reset must be true or false, got ${kindOf(reset)}`)
+  const { shards } = handle
+  const figures = {
+    hits: await sumOver(handle, async shard => (await readSetting(handle, shard, 'hits')) + shard.marks.hits),
+    misses: await sumOver(handle, async shard => (await readSetting(handle, shard, 'misses')) + shard.marks.misses),
+    evictions: shards.reduce((sum, shard) => sum + shard.culler.evictions, 0),
+    timeouts: handle.timeouts,
+    count: await count(handle),
+    volume: await volume(handle),
+  }
+  if (reset) handle.timeouts = 0
+  if (reset) await Promise.all(shards.map(shard => resetStats(handle, shard)))
+  return figures
+}
+
+export async function settings(handle: CacheHandle): Promise<Settings> {
+  const stored = await Promise.all(
+    handle.shards.map(shard =>
+      readPatiently(shard, handle.options.timeout, () => {
+        shard.refreshSettings()
+        return shard.settings
+      }),
+    ),
+  )
+  return wholeSettings(stored)
+}
+
+export async function configure(handle: CacheHandle, change: SettingsChange): Promise<Settings> {
+  const whole = resolveChange(change)
+  handle.assertWritable()
+  const { shards } = handle
+  const { sizeLimit, maxItems } = whole
+  const share: Partial<StoredSettings> = {
+    ...whole,
+    ...(sizeLimit === undefined ? undefined : { sizeLimit: checkedShare(sizeLimit, shards.length) }),
+    ...(maxItems == null ? undefined : { maxItems: Math.max(1, Math.ceil(maxItems / shards.length)) }),
+    realSizeLimit: handle.kind === 'FanoutCache',
+  }
+  await Promise.all(shards.map(shard => configureShard(handle, shard, share)))
+  return settings(handle)
+}
+
+async function configureShard(handle: CacheHandle, shard: Shard, change: Partial<StoredSettings>): Promise<void> {
+  const run = (session: Session): void => {
+    storeSettings(session.db, change)
+    session.afterCommit(() => shard.applySettings(change))
+  }
+  await patiently(handle, shard, { run, barrier: true })
+  const { current } = shard
+  if (current)
+    applyPragmas(
+      current.db,
+      current.settings,
+      shard.options.shards,
+      change.mmapSize ?? shard.options.given.mmapSize ?? 0,
+    )
+  if (current && change.journalMode !== undefined) {
+    await readPatiently(shard, handle.options.timeout, () =>
+      sessionOf(shard).db.pragma(`journal_mode = ${change.journalMode}`),
+    )
+  }
+  await ensureIndexes(shard)
+  shard.culler.lookSoon()
+}
+
+async function resetStats(handle: CacheHandle, shard: Shard): Promise<void> {
+  const run = (session: Session): void => {
+    session.statements.run('resetHits')
+    session.afterCommit(() => {
+      shard.marks.hits = 0
+      shard.marks.misses = 0
+    })
+  }
+  shard.culler.evictions = 0
+  await patiently(handle, shard, { run })
+}
+
+/** Changes of settings are not refused: a FanoutCache waits for them. */
+async function patiently(handle: CacheHandle, shard: Shard, work: Parameters<Shard['write']>[0]): Promise<void> {
+  const deadline = handle.kind === 'FanoutCache' ? Number.POSITIVE_INFINITY : performance.now() + handle.options.timeout
+  try {
+    await shard.write(work, { deadline })
+  } catch (error) {
+    if (error instanceof TimeoutError) handle.gaveUp()
+    throw error
+  }
+}
+
+type PageStep<Cursor> = (session: Session, cursor: Cursor | undefined, shard: Shard) => removal.Page<Cursor>
+
+/**
+ * Removes in pages, each a transaction of its own. The first page keeps its place in the order of calls; the later
+ * ones concern only rows that were there then, so that what is called meanwhile need not wait for them.
+ *
+ * @throws TimeoutError with the number of rows removed so far
+ */
+async function removeInPages<Cursor>(
+  handle: CacheHandle,
+  options: Waiting | undefined,
+  step: PageStep<Cursor>,
+): Promise<number> {
+  handle.assertWritable()
+  const waiting = resolveWaiting(options, handle.options.timeout, false)
+  const outcomes = await Promise.allSettled(handle.shards.map(shard => removeFrom(handle, shard, waiting, step)))
+  const removed = outcomes.reduce(
+    (sum, outcome) => sum + (outcome.status === 'fulfilled' ? outcome.value : partOf(outcome.reason)),
+    0,
+  )
+  const failure = outcomes.find(outcome => outcome.status === 'rejected')?.reason
+  if (failure === undefined) return removed
+  if (!(failure instanceof TimeoutError)) throw failure
+  handle.refusal(new TimeoutError(handle.directory, removed), { refused: removed })
+  return removed
+}
+
+async function removeFrom<Cursor>(
+  handle: CacheHandle,
+  shard: Shard,
+  waiting: ResolvedWaiting,
+  step: PageStep<Cursor>,
+): Promise<number> {
+  let removed = 0
+  let cursor: Cursor | undefined
+  let barrier = true
+  try {
+    do {
+      const at = cursor
+      // Each page waits anew: progress is what the caller waits for.
+      const deadline = waiting.wait === Number.POSITIVE_INFINITY ? waiting.wait : performance.now() + waiting.wait
+      const page = await shard.write(
+        { run: session => step(session, at, shard), barrier },
+        { deadline, signal: waiting.signal },
+      )
+      removed += page.removed
+      cursor = page.next
+      barrier = false
+    } while (cursor !== undefined)
+    return removed
+  } catch (error) {
+    if (error instanceof TimeoutError) throw new TimeoutError(handle.directory, removed, { cause: error })
+    throw error
+  }
+}
+
+function partOf(error: unknown): number {
+  return error instanceof TimeoutError ? error.removed : 0
+}
+
+async function readSetting(handle: CacheHandle, shard: Shard, name: string): Promise<number> {
+  const value = await handle.read(
+    shard,
+    undefined,
+    undefined,
+    () => sessionOf(shard).statements.get<number>('setting', name) ?? 0,
+  )
+  return value ?? 0
+}
+
+async function sumOver(handle: CacheHandle, read: (shard: Shard) => Promise<number>): Promise<number> {
+  const figures = await Promise.all(handle.shards.map(read))
+  return figures.reduce((sum, figure) => sum + figure, 0)
+}
+
+/** One view of the settings of all shards: limits are added up. */
+function wholeSettings(stored: readonly StoredSettings[]): Settings {
+  const first = stored[0] as StoredSettings
+  const items = stored.map(({ maxItems }) => maxItems)
+  return {
+    statistics: first.statistics,
+    tagIndex: first.tagIndex,
+    evictionPolicy: first.evictionPolicy,
+    sizeLimit: stored.reduce((sum, { sizeLimit }) => sum + sizeLimit, 0),
+    maxItems: items.includes(null) ? null : items.reduce<number>((sum, item) => sum + (item ?? 0), 0),
+    cullLimit: first.cullLimit,
+    disk: { minFileSize: first.minFileSize, unlinkGrace: first.unlinkGrace * 1000 },
+    sqlite: {
+      cacheSize: first.cacheSize,
+      mmapSize: first.mmapSize,
+      journalMode: first.journalMode,
+      synchronous: first.synchronous,
+      autoVacuum: first.autoVacuum,
+    },
+  }
+}

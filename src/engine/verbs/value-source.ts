@@ -1,0 +1,108 @@
+import { Readable } from 'node:stream'
+import type { ReadableStream } from 'node:stream/web'
+import type { EncodedValue } from '../disk/codec.js'
+import type { PreparedValue } from '../disk/disk.js'
+import type { PendingFile } from '../disk/value-files.js'
+import { ValueTooLargeError } from '../errors.js'
+import { isDiskFull } from '../file-errors.js'
+import type { Shard } from '../shards/shard.js'
+import type { ResolvedStoring } from './verb-options.js'
+
+/** How often a file is written again after room was made for it on a full disk. */
+const FULL_TRIES = 3
+
+/** A value on its way into a shard: encoded, and its file, if it has one, being written. */
+export interface IncomingValue {
+  readonly prepared: PreparedValue
+  /** Settles when the file is written. */
+  readonly readiness?: Promise<unknown>
+  /** Removes the file when nobody will name it. */
+  readonly discard?: () => void
+}
+
+/** Whether a value is to be streamed to a file. */
+export function isStream(value: unknown): value is Readable | ReadableStream | Blob {
+  if (typeof value !== 'object' || value === null) return false
+  if (value instanceof Readable || value instanceof Blob || value instanceof globalThis.ReadableStream) return true
+  return 'pipe' in value && typeof value.pipe === 'function' && Symbol.asyncIterator in value
+}
+
+/** Listens to a stream from the call on: it may fail before the first byte is asked for, which would end the process. */
+export function watchStream(source: Readable | ReadableStream | Blob): void {
+  if ('on' in source && typeof source.on === 'function') source.on('error', () => undefined)
+}
+
+/**
+ * Takes in an encoded value and begins to write its file.
+ *
+ * @throws ValueTooLargeError when the shard could never hold it
+ */
+export function takeValue(
+  shard: Shard,
+  encoded: EncodedValue,
+  value: unknown,
+  storing: ResolvedStoring,
+): IncomingValue {
+  const { minFileSize, sizeLimit } = shard.settings
+  const { file, meta } = storing
+  const prepared = shard.disk.prepare(encoded, value, { minFileSize, file, meta })
+  if (prepared.weight > sizeLimit) throw new ValueTooLargeError(prepared.weight, sizeLimit, shard.options.shards)
+  if (!prepared.bytes) return { prepared }
+  const readiness = writeFile(shard, prepared.bytes).then(written => {
+    prepared.file = written
+  })
+  const discard = (): void => {
+    readiness.then(
+      () => prepared.file && shard.disk.files.discard(prepared.file),
+      // It was not written, and left nothing behind.
+      () => undefined,
+    )
+  }
+  return { prepared, readiness, discard }
+}
+
+/** The same at once, for a transaction that is open. */
+export function takeValueNow(shard: Shard, value: unknown, storing: ResolvedStoring): IncomingValue {
+  const { minFileSize, sizeLimit } = shard.settings
+  const { file, meta } = storing
+  const prepared = shard.disk.prepare(shard.options.codec.encodeValue(value), value, { minFileSize, file, meta })
+  if (prepared.weight > sizeLimit) throw new ValueTooLargeError(prepared.weight, sizeLimit, shard.options.shards)
+  if (!prepared.bytes) return { prepared }
+  const written = shard.disk.files.writeSync(prepared.bytes)
+  prepared.file = written
+  return { prepared, discard: () => shard.disk.files.discard(written) }
+}
+
+/** Copies a stream to a file. It is read once: a full disk is not tried again. */
+export async function takeStream(
+  shard: Shard,
+  source: Readable | ReadableStream | Blob,
+  meta: string | undefined,
+  signal: AbortSignal | undefined,
+): Promise<IncomingValue> {
+  const { sizeLimit } = shard.settings
+  const tooLong = (size: number): Error => new ValueTooLargeError(size, sizeLimit, shard.options.shards)
+  const file = await shard.disk.files.copy(toReadable(source), { limit: sizeLimit, tooLong, signal })
+  const prepared = shard.disk.prepareFile(file, meta)
+  return { prepared, discard: () => shard.disk.files.discard(file) }
+}
+
+async function writeFile(shard: Shard, bytes: Buffer): Promise<PendingFile> {
+  for (let attempt = 1; ; attempt++) {
+    try {
+      return await shard.disk.files.write(bytes)
+    } catch (error) {
+      if (!isDiskFull(error) || attempt === FULL_TRIES || !shard.reserve.makeRoom(true, bytes.byteLength)) throw error
+    }
+  }
+}
+
+function toReadable(source: Readable | ReadableStream | Blob): Readable {
+  if (source instanceof Readable && source.errored) throw source.errored
+  const used = source instanceof Blob ? false : Readable.isDisturbed(source as Readable)
+  if (used) throw new TypeError('the stream has been read already, or has ended: nothing would be stored')
+  if (source instanceof Readable) return source
+  if (source instanceof Blob) return Readable.fromWeb(source.stream() as ReadableStream)
+  if (source instanceof globalThis.ReadableStream) return Readable.fromWeb(source as ReadableStream)
+  return Readable.from(source as AsyncIterable<unknown>)
+}
