@@ -1,0 +1,53 @@
+import type { Cache } from 'fanout-cache'
+import { describe } from 'vitest'
+import { bulkSuite } from './bulk.js'
+import { countersSuite } from './counters.js'
+import { descriptionsSuite } from './descriptions.js'
+import { itemsSuite } from './items.js'
+import { keysSuite } from './keys.js'
+import { lifecycleSuite } from './lifecycle.js'
+import { listingSuite } from './listing.js'
+import { maintenanceSuite } from './maintenance.js'
+import { orderingSuite } from './ordering.js'
+import { queueSuite } from './queue.js'
+import { settingsSuite } from './settings.js'
+import { sortedKeysSuite } from './sorted-keys.js'
+import { streamsAndFilesSuite } from './streams-and-files.js'
+import type { Subject } from './subjects.js'
+import { tagsSuite } from './tags.js'
+import { transactSuite } from './transact.js'
+import { ttlSuite } from './ttl.js'
+import { valuesSuite } from './values.js'
+
+const SUITES: readonly ((subject: Subject) => void)[] = [
+  itemsSuite,
+  descriptionsSuite,
+  countersSuite,
+  ttlSuite,
+  tagsSuite,
+  listingSuite,
+  bulkSuite,
+  streamsAndFilesSuite,
+  transactSuite,
+  orderingSuite,
+  keysSuite,
+  valuesSuite,
+  maintenanceSuite,
+  settingsSuite,
+  lifecycleSuite,
+]
+
+/** What every implementation of `DiskCache` does. One is done when this passes. */
+export function cacheContract(subject: Subject): void {
+  describe(subject.name, () => {
+    for (const suite of SUITES) suite(subject)
+  })
+}
+
+/** What a `Cache` does besides, having one database. */
+export function queueContract(subject: Subject<Cache>): void {
+  describe(subject.name, () => {
+    queueSuite(subject)
+    sortedKeysSuite(subject)
+  })
+}

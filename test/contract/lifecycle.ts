@@ -1,0 +1,172 @@
+import { cpSync, existsSync } from 'node:fs'
+import { isAbsolute, join, relative } from 'node:path'
+import { describe, expect, it } from 'vitest'
+import { temporaryDirectory } from '../helpers/temp-directory.js'
+import { LARGE, type Subject } from './subjects.js'
+
+/** Opening, closing, sharing and events. */
+export function lifecycleSuite(subject: Subject): void {
+  describe('opening and closing', () => {
+    opening(subject)
+    closing(subject)
+    sharing(subject)
+    events(subject)
+  })
+}
+
+function opening(subject: Subject): void {
+  it('open() returns the cache, also the second time', async () => {
+    const cache = subject.make()
+    expect(await cache.open()).toBe(cache)
+    expect(await cache.open()).toBe(cache)
+  })
+
+  it('the constructor makes no directory, the first verb does', async () => {
+    const cache = subject.make({}, join(temporaryDirectory(), 'deep', 'below'))
+    expect(existsSync(cache.directory)).toBe(false)
+    await cache.set('key', 1)
+    expect(existsSync(cache.directory)).toBe(true)
+  })
+
+  it('directory is an absolute path', () => {
+    const directory = temporaryDirectory()
+    const cache = subject.make({}, relative(process.cwd(), directory))
+    expect(isAbsolute(cache.directory)).toBe(true)
+    expect(cache.directory).toBe(directory)
+  })
+
+  it('first verbs that are called together share one opening', async () => {
+    const cache = subject.make()
+    const answers = await Promise.all([cache.set('a', 1), cache.get('a'), cache.open(), cache.has('a')])
+    expect(answers.map(answer => (answer === cache ? 'the cache' : answer))).toEqual([true, 1, 'the cache', true])
+  })
+}
+
+function closing(subject: Subject): void {
+  it('close() twice is harmless, and so is close() before any verb', async () => {
+    const cache = subject.make()
+    await cache.close()
+    await cache.set('key', 1)
+    await Promise.all([cache.close(), cache.close()])
+    await cache.close()
+  })
+
+  it('close() waits for the writes that were called before', async () => {
+    const cache = subject.make()
+    const writes = Array.from({ length: 50 }, (_, key) => cache.set(key, key % 10 ? key : LARGE))
+    await cache.close()
+    expect(await Promise.all(writes)).toEqual(writes.map(() => true))
+    expect(await cache.count()).toBe(50)
+  })
+
+  it('a verb after close() opens again', async () => {
+    const cache = subject.make()
+    await cache.set('key', LARGE)
+    await cache.close()
+    expect(await cache.get('key')).toBe(LARGE)
+    await cache.close()
+    expect(await cache.set('key', 2)).toBe(true)
+  })
+
+  it('dispose closes', async () => {
+    const cache = subject.make()
+    await cache.set('key', 1)
+    await cache[Symbol.asyncDispose]()
+    // SQLite removes its side files when the last connection closes.
+    expect(existsSync(join(cache.directory, 'cache.db-wal'))).toBe(false)
+    expect(existsSync(join(cache.directory, '000', 'cache.db-wal'))).toBe(false)
+  })
+}
+
+function sharing(subject: Subject): void {
+  it("two caches of one directory see each other's writes", async () => {
+    const first = subject.make()
+    const second = subject.make({}, first.directory)
+    await first.set('a', 1)
+    expect(await second.get('a')).toBe(1)
+    await second.set('b', LARGE)
+    expect(await first.get('b')).toBe(LARGE)
+    await first.close()
+    expect(await second.getMany(['a', 'b'])).toEqual([1, LARGE])
+  })
+
+  it('two caches of one directory with differing options are a RangeError that names them', async () => {
+    const first = subject.make({ cullLimit: 5 })
+    await first.set('key', 1)
+    const differing = async () => subject.make({ cullLimit: 6 }, first.directory).get('key')
+    await expect(differing()).rejects.toThrow(RangeError)
+    await expect(differing()).rejects.toThrow(/cullLimit/)
+  })
+
+  it('a copy of the directory is a cache', async () => {
+    const cache = subject.make()
+    await cache.setMany([
+      ['text', 'a'],
+      ['file', LARGE],
+      [7, { a: 1 }],
+    ])
+    await cache.close()
+    const copied = join(temporaryDirectory(), 'copy')
+    cpSync(cache.directory, copied, { recursive: true })
+    const copy = subject.make({}, copied)
+    expect(await copy.getMany(['text', 'file', 7])).toEqual(['a', LARGE, { a: 1 }])
+    expect(await copy.check()).toEqual([])
+  })
+}
+
+function events(subject: Subject): void {
+  it('on(), once() and off() return the cache', () => {
+    const cache = subject.make()
+    const listener = () => {}
+    expect(cache.on('evict', listener)).toBe(cache)
+    expect(cache.off('evict', listener)).toBe(cache)
+    expect(cache.once('error', listener)).toBe(cache)
+  })
+
+  it('evict is emitted for every item that goes to stay under maxItems', async () => {
+    const cache = subject.make({ maxItems: 6 })
+    const evicted: unknown[] = []
+    cache.on('evict', ({ key, reason }) => evicted.push([key, reason]))
+    for (let key = 0; key < 20; key += 1) await cache.set(`key ${key}`, key)
+    const count = await cache.count()
+    expect(count).toBeLessThanOrEqual(6)
+    expect(evicted).toHaveLength(20 - count)
+    for (const [key, reason] of evicted as [string, string][]) {
+      expect(reason).toBe('items')
+      expect(await cache.has(key)).toBe(false)
+    }
+    expect((await cache.stats()).evictions).toBe(20 - count)
+  })
+
+  it('evict is not emitted for what is deleted, cleared or has expired', async () => {
+    const cache = subject.make()
+    const evicted: unknown[] = []
+    cache.on('evict', payload => evicted.push(payload))
+    await cache.set('a', 1, { ttl: 0 })
+    await cache.set('b', 1, { tag: 'red' })
+    await cache.set('c', 1)
+    await cache.expire()
+    await cache.evict('red')
+    await cache.clear()
+    expect(evicted).toEqual([])
+  })
+
+  it('off() ends the calls of a listener, once() after the first', async () => {
+    const cache = subject.make({ maxItems: 3 })
+    let calls = 0
+    let first = 0
+    const listener = () => {
+      calls += 1
+    }
+    cache.on('evict', listener).once('evict', () => {
+      first += 1
+    })
+    for (let key = 0; key < 10; key += 1) await cache.set(key, key)
+    expect(calls).toBeGreaterThan(1)
+    expect(first).toBe(1)
+    cache.off('evict', listener)
+    const before = calls
+    for (let key = 10; key < 20; key += 1) await cache.set(key, key)
+    expect(calls).toBe(before)
+  })
+}

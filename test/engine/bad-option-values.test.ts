@@ -1,0 +1,215 @@
+import { Cache, FanoutCache } from 'fanout-cache'
+import { describe, expect, it } from 'vitest'
+import { cacheSubject, fanoutSubject } from '../contract/subjects.js'
+import { collect } from '../helpers/collect.js'
+import { temporaryDirectory } from '../helpers/temp-directory.js'
+import { expectAllMisuse, expectMisuse, type Misuse, VERBS } from './misuse.js'
+
+describe('values of options', () => {
+  const wrong: Readonly<Record<string, readonly [TypeErrors: readonly unknown[], RangeErrors: readonly unknown[]]>> = {
+    timeout: [
+      [null, {}, true],
+      [-1, Number.NaN, 'soon', '5 minutes', ''],
+    ],
+    defaultTtl: [
+      [{}, true, []],
+      [-1, Number.NaN, 'soon', '-5s'],
+    ],
+    codec: [[null, 'json', {}, 7], []],
+    readonly: [['yes', 1, null], []],
+    onCorrupt: [[1, null, true], ['ignore']],
+    clock: [[null, {}, () => 1, 7], []],
+    sizeLimit: [
+      ['1GB', null, {}, 2n ** 30n],
+      [-1, 0, Number.NaN, 1.5, Number.POSITIVE_INFINITY, 65_535],
+    ],
+    maxItems: [
+      ['many', {}, 10n],
+      [-1, 0, Number.NaN, 1.5],
+    ],
+    cullLimit: [
+      ['ten', null, {}],
+      [-1, Number.NaN, 0.5, Number.POSITIVE_INFINITY],
+    ],
+    statistics: [[1, 'on', null], []],
+    tagIndex: [[1, 'on', null], []],
+    evictionPolicy: [
+      [7, null, {}],
+      ['lru', ''],
+    ],
+    maxPending: [
+      [7, null, 'all', { count: '1' }],
+      [{ count: 0 }, { bytes: -1 }, { count: Number.NaN }],
+    ],
+    disk: [
+      [7, null, { minFileSize: '1k' }, { fileMode: '0600' }],
+      [{ minFileSize: -1 }, { directoryMode: 1e9 }, { unlinkGrace: -1 }],
+    ],
+    sqlite: [
+      [7, null, { cacheSize: '8k' }, { journalMode: 7 }],
+      [{ synchronous: 9 }, { journalMode: 'off' }, { mmapSize: -1 }, { autoVacuum: 3 }],
+    ],
+  }
+
+  for (const [name, [types, ranges]] of Object.entries(wrong)) {
+    it(`the constructors throw for a bad ${name}, and name it`, () => {
+      for (const make of [Cache, FanoutCache]) {
+        const construct = (value: unknown) => () => new make(temporaryDirectory(), { [name]: value })
+        for (const value of types) {
+          expect(construct(value), String(value)).toThrow(TypeError)
+          expect(construct(value), String(value)).toThrow(new RegExp(name))
+        }
+        for (const value of ranges) {
+          expect(construct(value), String(value)).toThrow(RangeError)
+          expect(construct(value), String(value)).toThrow(new RegExp(name.replace('maxPending', '')))
+        }
+      }
+    })
+  }
+
+  it('the constructor of FanoutCache throws for a bad number of shards', () => {
+    const construct = (shards: unknown) => () => new FanoutCache(temporaryDirectory(), { shards } as never)
+    for (const shards of ['8', null, {}]) expect(construct(shards)).toThrow(TypeError)
+    for (const shards of [0, -1, 1.5, Number.NaN, 1e9]) expect(construct(shards)).toThrow(RangeError)
+  })
+
+  it('the constructors throw for a directory that is no path', () => {
+    for (const make of [Cache, FanoutCache]) {
+      for (const directory of [7, {}, null, true, Buffer.from('/tmp')]) {
+        expect(() => new make(directory as never)).toThrow(/directory/)
+        expect(() => new make(directory as never)).toThrow(TypeError)
+      }
+      expect(() => new make('a\u0000b')).toThrow(TypeError)
+      expect(() => new make('')).toThrow(/directory/)
+    }
+  })
+
+  it('a sizeLimit of less than 64 KiB per shard is a RangeError', async () => {
+    expect(() => new Cache(temporaryDirectory(), { sizeLimit: 65_535 })).toThrow(RangeError)
+    const few = async () => {
+      await using cache = new FanoutCache(temporaryDirectory(), { shards: 4, sizeLimit: 4 * 65_536 - 4 })
+      return cache.open()
+    }
+    await expectMisuse(few, RangeError, /sizeLimit/, 'per shard')
+  })
+})
+
+describe('values of verb options', () => {
+  type Verb = (options: Record<string, unknown>) => unknown
+  const storing = (cache: Cache): Record<string, Verb> => ({
+    set: options => cache.set('key', 1, options),
+    add: options => cache.add('key', 1, options),
+    incr: options => cache.incr('key', 1, options as never),
+    push: options => cache.push(1, options),
+    setMany: options => cache.setMany([['key', 1, options]]),
+    'tx.set': options => cache.transact(tx => tx.set('key', 1, options)),
+  })
+
+  it('storing verbs reject a bad ttl, tag, tags, file or meta, name it and store nothing', async () => {
+    const cache = cacheSubject('structured').make()
+    const types: Record<string, readonly unknown[]> = {
+      ttl: [{}, true, [], 5n],
+      tag: [null, {}, true, Symbol('tag'), () => 1, Number.NaN, 'lone \uD800', new Date(0)],
+      tags: ['red', null, {}, [1], ['a', undefined], ['lone \uDC00'], new Set(['a'])],
+      file: ['yes', 1, null],
+      meta: [() => 1, Symbol('meta'), new Date(0), { a: undefined }, { a: Number.NaN }, new Map(), 5n, [1n]],
+    }
+    const ranges: Record<string, readonly unknown[]> = {
+      ttl: [-1, Number.NaN, Number.NEGATIVE_INFINITY, '5 minutes', '', 'm', '-5s', '1e3s'],
+      tag: [2n ** 63n, -(2n ** 63n) - 1n],
+      meta: ['x'.repeat(16 * 1024), { a: 'ü'.repeat(8 * 1024) }],
+    }
+    for (const [verb, call] of Object.entries(storing(cache))) {
+      for (const [name, values] of Object.entries(types)) {
+        for (const value of values)
+          await expectMisuse(
+            () => call({ [name]: value }),
+            TypeError,
+            new RegExp(name),
+            `${verb} ${name} ${String(value)}`,
+          )
+      }
+      for (const [name, values] of Object.entries(ranges)) {
+        for (const value of values)
+          await expectMisuse(
+            () => call({ [name]: value }),
+            RangeError,
+            new RegExp(name),
+            `${verb} ${name} ${String(value).slice(0, 20)}`,
+          )
+      }
+    }
+    expect(await cache.count()).toBe(0)
+    expect(await cache.check()).toEqual([])
+  })
+
+  it('waiting verbs reject a bad retry, timeout or signal, and name it', async () => {
+    const cache = fanoutSubject('structured').make()
+    const { keys, entries, stats, configure, 'an entry of setMany': entry, ...waiting } = VERBS
+    expect([keys, entries, stats, configure, entry]).not.toContain(undefined)
+    for (const [verb, call] of Object.entries(waiting)) {
+      for (const retry of ['yes', 1, null]) await expectMisuse(() => call(cache, { retry }), TypeError, /retry/, verb)
+      for (const timeout of [{}, true]) await expectMisuse(() => call(cache, { timeout }), TypeError, /timeout/, verb)
+      for (const timeout of [-1, Number.NaN, 'soon'])
+        await expectMisuse(() => call(cache, { timeout }), RangeError, /timeout/, verb)
+      for (const signal of [{}, 'abort', null])
+        await expectMisuse(() => call(cache, { signal }), TypeError, /signal/, verb)
+    }
+    expect(await cache.count()).toBe(0)
+  })
+
+  it('the other verbs reject bad values of their options, and name them', async () => {
+    const cache = cacheSubject('structured').make()
+    const calls: Misuse[] = [
+      [/ttl/, RangeError, () => cache.touch('key', { ttl: -1 })],
+      [/ttl/, TypeError, () => cache.touch('key', { ttl: {} as never })],
+      [/meta/, TypeError, () => cache.touch('key', { meta: new Date(0) as never })],
+      [/ifVersion/, TypeError, () => cache.touch('key', { ifVersion: 7 as never })],
+      [/now/, TypeError, () => cache.expire({ now: Number.NaN })],
+      [/now/, TypeError, () => cache.expire({ now: '2026-01-01' as never })],
+      [/fix/, TypeError, () => cache.check({ fix: 1 as never })],
+      [/reset/, TypeError, () => cache.stats({ reset: 'yes' as never })],
+      [/prefix/, TypeError, () => collect(cache.keys({ prefix: 7 as never }))],
+      [/tag/, TypeError, () => collect(cache.keys({ tag: {} as never }))],
+      [/reverse/, TypeError, () => collect(cache.entries({ reverse: 1 as never }))],
+      [/includeExpired/, TypeError, () => collect(cache.sortedKeys({ includeExpired: 'yes' as never }))],
+      [/prefix/, TypeError, () => cache.push(1, { prefix: 7 as never })],
+      [/prefix/, TypeError, () => cache.pull({ prefix: null as never })],
+      [/side/, RangeError, () => cache.push(1, { side: 'left' as never })],
+      [/side/, RangeError, () => cache.peek({ side: 'left' as never })],
+      [/last/, TypeError, () => cache.peekItem({ last: 1 as never })],
+      [/keys/, TypeError, () => cache.transact(() => 1, { keys: 'key' as never })],
+      [/body/, TypeError, () => cache.transact(7 as never)],
+      [/tag/, TypeError, () => cache.evict(undefined as never)],
+      [/tag/, TypeError, () => cache.evict(null as never)],
+      [/tag/, TypeError, () => cache.evict(['red'] as never)],
+      [/delta/, TypeError, () => cache.incr('key', '1' as never)],
+      [/delta/, RangeError, () => cache.incr('key', Number.NaN)],
+      [/delta/, RangeError, () => cache.decr('key', Number.POSITIVE_INFINITY)],
+      [/default/, TypeError, () => cache.incr('key', 1, { default: '1' as never })],
+      [/default/, RangeError, () => cache.incr('key', 1, { default: Number.NaN })],
+    ]
+    await expectAllMisuse(calls)
+  })
+
+  it('configure() rejects what the constructor would throw', async () => {
+    const cache = fanoutSubject('structured').make()
+    await expectMisuse(() => cache.configure({ sizeLimit: '1GB' as never }), TypeError, /sizeLimit/, 'type')
+    await expectMisuse(() => cache.configure({ sizeLimit: 1000 }), RangeError, /sizeLimit/, 'range')
+    await expectMisuse(() => cache.configure({ sizeLimit: 100_000 }), RangeError, /sizeLimit/, 'range per shard')
+    await expectMisuse(
+      () => cache.configure({ evictionPolicy: 'lru' as never }),
+      RangeError,
+      /evictionPolicy/,
+      'choice',
+    )
+    await expectMisuse(
+      () => cache.configure({ disk: { fileMode: 0o600 } as never }),
+      TypeError,
+      /fileMode/,
+      'not stored',
+    )
+    await expectMisuse(() => cache.configure({ timeout: 5 } as never), TypeError, /timeout/, 'not stored')
+    await expectMisuse(() => cache.configure(undefined as never), TypeError, /object/, 'nothing')
+  })
+})

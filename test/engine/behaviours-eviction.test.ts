@@ -1,0 +1,226 @@
+import { type Cache, type CacheOptions, type EvictionPolicy, ValueTooLargeError } from 'fanout-cache'
+import { describe, expect, it } from 'vitest'
+import { cacheSubject, fanoutSubject, withClock } from '../contract/subjects.js'
+import type { ManualClock } from '../helpers/manual-clock.js'
+import { expectNoValueFiles, valueFiles } from '../helpers/value-files.js'
+
+// What upstream's tests/test_core.py shows about expiry and size; the name of the test stands above.
+
+const MEGABYTE = Buffer.alloc(1_000_000)
+const structured = cacheSubject('structured')
+
+/** Room for ten values of a megabyte and the pages of the database. */
+function forTen(evictionPolicy: EvictionPolicy, options?: CacheOptions): { cache: Cache; clock: ManualClock } {
+  return withClock(structured, { sizeLimit: 10_400_000, cullLimit: 2, evictionPolicy, ...options })
+}
+
+async function present(cache: Cache, keys: readonly number[]): Promise<number[]> {
+  const found = await Promise.all(keys.map(key => cache.has(key)))
+  return keys.filter((_, index) => found[index])
+}
+
+async function fill({ cache, clock }: { cache: Cache; clock: ManualClock }, keys: readonly number[]): Promise<void> {
+  for (const key of keys) {
+    clock.advance(60_000)
+    await cache.set(key, MEGABYTE)
+  }
+}
+
+const TEN = [0, 1, 2, 3, 4, 5, 6, 7, 8, 9]
+
+describe('eviction by policy', () => {
+  // test_least_recently_stored
+  it('least-recently-stored lets the items stored first go, and no more than must', async () => {
+    const made = forTen('least-recently-stored')
+    await fill(made, TEN)
+    expect(await present(made.cache, TEN)).toEqual(TEN)
+    await fill(made, [10, 11, 12])
+    expect(await present(made.cache, [...TEN, 10, 11, 12])).toEqual([3, 4, 5, 6, 7, 8, 9, 10, 11, 12])
+    made.clock.advance(60_000)
+    await made.cache.set('twice as large', Buffer.alloc(2_000_000))
+    expect(await present(made.cache, [3, 4, 5])).toEqual([5])
+    expect(await made.cache.count()).toBe(9)
+    expect(await made.cache.check()).toEqual([])
+  })
+
+  // test_least_recently_stored
+  it('least-recently-stored takes a set() of an old key for storing', async () => {
+    const made = forTen('least-recently-stored')
+    await fill(made, TEN)
+    await fill(made, [0, 10])
+    expect(await present(made.cache, [...TEN, 10])).toEqual([0, 2, 3, 4, 5, 6, 7, 8, 9, 10])
+  })
+
+  // test_least_recently_used
+  it('least-recently-used keeps what was read', async () => {
+    const made = forTen('least-recently-used')
+    await fill(made, TEN)
+    for (const key of [0, 2, 4, 6, 8]) {
+      made.clock.advance(60_000)
+      await made.cache.get(key)
+    }
+    await fill(made, [10, 11, 12, 13, 14])
+    expect(await present(made.cache, TEN)).toEqual([0, 2, 4, 6, 8])
+    await fill(made, [15])
+    expect(await present(made.cache, TEN)).toEqual([2, 4, 6, 8])
+  })
+
+  // test_least_frequently_used
+  it('least-frequently-used keeps what was read most', async () => {
+    const made = forTen('least-frequently-used')
+    await fill(made, TEN)
+    for (const key of [1, 3, 5, 7, 9]) {
+      for (let read = 0; read < 3; read += 1) {
+        made.clock.advance(60_000)
+        await made.cache.get(key)
+      }
+    }
+    await fill(made, [10, 11, 12, 13, 14])
+    expect(await present(made.cache, [1, 3, 5, 7, 9])).toEqual([1, 3, 5, 7, 9])
+    expect(await made.cache.has(14)).toBe(true)
+  })
+
+  for (const policy of ['least-recently-used', 'least-frequently-used'] as const) {
+    it(`getMany(), getItem() and read() count as reading under ${policy}`, async () => {
+      const made = forTen(policy)
+      await fill(made, TEN)
+      made.clock.advance(60_000)
+      await made.cache.getMany([0, 1])
+      await made.cache.getItem(2)
+      await (await made.cache.read(3))?.bytes()
+      await fill(made, [10, 11, 12, 13, 14])
+      expect(await present(made.cache, [0, 1, 2, 3])).toEqual([0, 1, 2, 3])
+    })
+  }
+
+  it('none evicts nothing, whatever the size', async () => {
+    const made = forTen('none')
+    await fill(made, [...TEN, 10, 11, 12])
+    expect(await made.cache.count()).toBe(13)
+  })
+
+  // test_least_recently_stored
+  it('a write evicts a bounded number of items, and later writes go on', async () => {
+    const { cache } = withClock(structured, { sizeLimit: 30_000_000, disk: { minFileSize: 1000 } })
+    for (let key = 0; key < 2000; key += 1) await cache.set(key, Buffer.alloc(5000))
+    await cache.configure({ sizeLimit: 2_000_000 })
+    await cache.set('first', 1)
+    expect(await cache.count()).toBeGreaterThan(500)
+    for (let write = 0; write < 500 && (await cache.volume()) > 2_000_000; write += 1)
+      await cache.set(`more ${write}`, 1)
+    expect(await cache.volume()).toBeLessThanOrEqual(2_000_000)
+    expect(await cache.get('first')).toBe(1)
+  })
+})
+
+describe('size limits', () => {
+  // test_size_limit_with_files
+  it('cull() brings value files under the limit', async () => {
+    const cache = structured.make({ cullLimit: 0 })
+    for (let key = 0; key < 40; key += 1) await cache.set(key, Buffer.alloc(32_768))
+    await cache.configure({ sizeLimit: 30 * 32_768 })
+    expect(await cache.volume()).toBeGreaterThan(30 * 32_768)
+    const removed = await cache.cull()
+    expect(removed).toBeGreaterThanOrEqual(10)
+    expect(await cache.count()).toBe(40 - removed)
+    expect(await cache.volume()).toBeLessThanOrEqual(30 * 32_768)
+    expect(await cache.check()).toEqual([])
+  })
+
+  // test_size_limit_with_database
+  it('cull() brings values in the database under the limit', async () => {
+    const cache = structured.make({ cullLimit: 0 })
+    for (let key = 0; key < 400; key += 1) await cache.set(key, Buffer.alloc(4000))
+    await cache.configure({ sizeLimit: 800_000 })
+    expect(await cache.volume()).toBeGreaterThan(800_000)
+    expect(await cache.cull()).toBeGreaterThan(100)
+    expect(await cache.volume()).toBeLessThanOrEqual(800_000)
+    expect(await cache.count()).toBeGreaterThan(50)
+    expect(await cache.check()).toEqual([])
+  })
+
+  // test_cull_eviction_policy_none
+  it('cull() evicts nothing under none', async () => {
+    const cache = structured.make({ cullLimit: 0, evictionPolicy: 'none' })
+    for (let key = 0; key < 40; key += 1) await cache.set(key, Buffer.alloc(32_768))
+    await cache.configure({ sizeLimit: 30 * 32_768 })
+    expect(await cache.cull()).toBe(0)
+    expect(await cache.count()).toBe(40)
+  })
+
+  // test_cull_size_limit_0
+  it('cull() does what it can where the limit has no room for the tables themselves', async () => {
+    const cache = structured.make({ cullLimit: 0 })
+    for (let key = 0; key < 40; key += 1) await cache.set(key, Buffer.alloc(32_768))
+    const before = await cache.volume()
+    await cache.configure({ sizeLimit: 65_536 })
+    await cache.cull()
+    expect(await cache.volume()).toBeLessThan(before)
+    expect(await cache.volume()).toBeLessThanOrEqual(65_536)
+    expect(await cache.check()).toEqual([])
+  })
+
+  // test_expire_rows
+  it('a write with cullLimit 0 removes nothing, neither expired nor above the limit', async () => {
+    const { cache, clock } = withClock(structured, { cullLimit: 0, sizeLimit: 300_000 })
+    for (let key = 0; key < 20; key += 1) await cache.set(key, Buffer.alloc(32_768), { ttl: 1000 })
+    clock.advance(1000)
+    await cache.set('key', 1)
+    expect(await cache.count()).toBe(21)
+    expect(valueFiles(cache.directory)).toHaveLength(20)
+  })
+
+  it('what has expired goes before what lives', async () => {
+    const { cache, clock } = forTen('least-recently-stored', { cullLimit: 10 })
+    for (const key of TEN) await cache.set(key, MEGABYTE, key >= 7 ? { ttl: 1000 } : {})
+    clock.advance(1000)
+    for (const key of [10, 11, 12]) await cache.set(key, MEGABYTE)
+    expect(await present(cache, [...TEN, 10, 11, 12])).toEqual([0, 1, 2, 3, 4, 5, 6, 10, 11, 12])
+  })
+
+  it('maxItems evicts by policy and spares the item just written', async () => {
+    const { cache, clock } = withClock(structured, { maxItems: 5, evictionPolicy: 'least-frequently-used' })
+    for (const key of [0, 1, 2, 3, 4]) await cache.set(key, key)
+    for (const key of [0, 1, 2, 3]) {
+      clock.advance(60_000)
+      await cache.get(key)
+    }
+    for (const key of [5, 6, 7]) {
+      await cache.set(key, key)
+      expect(await cache.has(key)).toBe(true)
+      expect(await cache.count()).toBe(5)
+    }
+    expect(await present(cache, [0, 1, 2, 3])).toEqual([0, 1, 2, 3])
+  })
+})
+
+describe('values larger than the limit', () => {
+  for (const large of [Buffer.alloc(1_000_001), 'x'.repeat(1_000_001), () => new Blob([Buffer.alloc(1_000_001)])]) {
+    const made = (): unknown => (typeof large === 'function' ? large() : large)
+    const kind = typeof large === 'function' ? 'a Blob' : typeof large === 'string' ? 'text' : 'bytes'
+
+    it(`a Cache rejects ${kind} larger than its limit, names the limit and keeps the old value`, async () => {
+      const cache = structured.make({ sizeLimit: 1_000_000 })
+      await cache.set('key', 'old')
+      await expect(cache.set('key', made())).rejects.toThrow(ValueTooLargeError)
+      await expect(cache.add('other', made())).rejects.toThrow(/1000000/)
+      expect(await cache.get('key')).toBe('old')
+      expect(await cache.count()).toBe(1)
+      await expectNoValueFiles(cache.directory)
+    })
+
+    it(`a FanoutCache refuses ${kind} larger than the limit of a shard, and tells it`, async () => {
+      const cache = fanoutSubject('structured').make({ sizeLimit: 3_000_000 })
+      const refused: unknown[] = []
+      cache.on('refused', ({ key, reason }) => refused.push([key, reason]))
+      expect(await cache.set('key', made())).toBe(false)
+      expect(await cache.add('key', made())).toBe(false)
+      expect(refused).toEqual([
+        ['key', 'too-large'],
+        ['key', 'too-large'],
+      ])
+      expect(await cache.has('key')).toBe(false)
+      await expectNoValueFiles(cache.directory)
+    })
+  }
+})

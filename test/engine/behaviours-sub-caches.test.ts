@@ -1,0 +1,66 @@
+import { existsSync } from 'node:fs'
+import { join } from 'node:path'
+import { pickleCodec } from 'fanout-cache'
+import { describe, expect, it } from 'vitest'
+import { fanoutSubject } from '../contract/subjects.js'
+
+// FanoutCache.cache, deque and index, as upstream's tests/test_djangocache.py shows them.
+
+const structured = fanoutSubject('structured')
+
+describe('caches below a FanoutCache', () => {
+  // test_cache (test_djangocache.py)
+  it('cache(name) is a Cache of its own below the directory', async () => {
+    const fanout = structured.make()
+    const below = fanout.cache('test')
+    await below.set('key', 'below')
+    expect(below.directory).toBe(join(fanout.directory, 'cache', 'test'))
+    expect(await fanout.get('key')).toBeUndefined()
+    await fanout.set('key', 'above')
+    expect(await below.get('key')).toBe('below')
+    await fanout.clear()
+    expect(await below.get('key')).toBe('below')
+    expect(await fanout.check()).toEqual([])
+    expect(await below.check()).toEqual([])
+  })
+
+  it('cache(name) is the same for the same name, and another for another', async () => {
+    const fanout = structured.make()
+    expect(fanout.cache('a')).toBe(fanout.cache('a'))
+    await fanout.cache('a').set('key', 1)
+    expect(await fanout.cache('b').get('key')).toBeUndefined()
+    await fanout.cache('a/deep').set('key', 2)
+    expect(existsSync(join(fanout.directory, 'cache', 'a', 'deep', 'cache.db'))).toBe(true)
+    expect(await fanout.cache('a').get('key')).toBe(1)
+  })
+
+  it('names that lead out of the directory are refused', () => {
+    const fanout = structured.make()
+    for (const name of ['..', '../other', 'a/../../b', '', '.', '/', 'a\u0000b', 'a\\..\\..\\b', 7]) {
+      expect(() => fanout.cache(name as string), String(name)).toThrow(/name/)
+    }
+    // A name is not a path: it begins below the directory, whatever it looks like.
+    expect(fanout.cache('/etc').directory).toBe(join(fanout.directory, 'cache', 'etc'))
+  })
+
+  it('close() closes what was made below, and all of it opens again', async () => {
+    const fanout = structured.make()
+    const below = fanout.cache('test')
+    await below.set('key', 1)
+    await fanout.close()
+    expect(existsSync(join(below.directory, 'cache.db-wal'))).toBe(false)
+    expect(await fanout.cache('test').get('key')).toBe(1)
+    await fanout.close()
+  })
+
+  // FanoutCache.cache() upstream takes a disk and uses another.
+  it('cache(name, options) uses the options that it is given', async () => {
+    const fanout = structured.make()
+    const below = fanout.cache('test', { codec: pickleCodec, cullLimit: 3 })
+    await below.set('key', { a: [1] })
+    expect((await below.settings()).cullLimit).toBe(3)
+    expect(() => fanout.cache('other', { shards: 2 } as never)).toThrow(/shards/)
+    await below.set('file', { a: 'x'.repeat(40_000) })
+    expect(await below.get('file')).toEqual({ a: 'x'.repeat(40_000) })
+  })
+})

@@ -1,0 +1,38 @@
+import { spawnSync } from 'node:child_process'
+import { existsSync } from 'node:fs'
+
+/** Programs and places which some tests need and which not every machine has. */
+export type Peer = 'python' | 'nginx' | 'redis' | 'tmpfs'
+
+/** The Python in which diskcache can be imported. */
+export const python: string = process.env['FANOUT_CACHE_PYTHON'] ?? '/usr/bin/python3'
+
+const LOOKUPS: Readonly<Record<Peer, () => boolean>> = {
+  python: () => runs(python, ['-c', 'import diskcache']),
+  nginx: () => runs('nginx', ['-v']),
+  redis: () => runs('redis-server', ['--version']),
+  // Mounting one takes root.
+  tmpfs: () => process.platform === 'linux' && process.getuid?.() === 0 && existsSync('/proc/mounts'),
+}
+
+const known = new Map<Peer, boolean>()
+
+/**
+ * Whether a peer is there. Its absence is said on the console, and is a failure where REQUIRE_ALL=1 asks that nothing
+ * be skipped.
+ */
+export function peer(name: Peer): boolean {
+  const answer = known.get(name)
+  if (answer !== undefined) return answer
+  const present = LOOKUPS[name]()
+  known.set(name, present)
+  if (!present) {
+    if (process.env['REQUIRE_ALL'] === '1') throw new Error(`${name} is required by REQUIRE_ALL=1 and is not there`)
+    console.log(`skipped: tests that need ${name}, which is not there`)
+  }
+  return present
+}
+
+function runs(command: string, args: readonly string[]): boolean {
+  return spawnSync(command, args, { stdio: 'ignore' }).status === 0
+}

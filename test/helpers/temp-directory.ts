@@ -1,0 +1,12 @@
+import { mkdtempSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { onTestFinished } from 'vitest'
+
+/** A fresh directory of the running test, removed with all that is in it when the test has finished. */
+export function temporaryDirectory(): string {
+  const directory = mkdtempSync(join(tmpdir(), 'fanout-cache-test-'))
+  // Retries: a worker that is still closing its files may put one back while the tree is being removed.
+  onTestFinished(() => rmSync(directory, { recursive: true, force: true, maxRetries: 3 }))
+  return directory
+}
