@@ -1,0 +1,48 @@
+import { Cache, type CacheOptions, FanoutCache } from 'fanout-cache'
+import { describe, expect, onTestFinished } from 'vitest'
+import { peer } from '../helpers/peers.js'
+import type { Python } from '../helpers/python.js'
+
+/** `describe` of what needs Python. */
+export const withPython = describe.skipIf(!peer('python'))
+
+/** A cache of the running test; it is closed before its directory is removed. */
+export function openCache(directory: string, options?: CacheOptions): Cache {
+  const cache = new Cache(directory, options)
+  onTestFinished(() => cache.close())
+  return cache
+}
+
+/** The same in eight shards, with time enough to wait for Python. */
+export function openFanout(directory: string, options?: CacheOptions): FanoutCache {
+  const cache = new FanoutCache(directory, { shards: 8, timeout: '10s', ...options })
+  onTestFinished(() => cache.close())
+  return cache
+}
+
+/** What both languages can open one directory as. */
+export const KINDS = [
+  { kind: 'Cache', open: openCache, inPython: 'Cache(directory)' },
+  { kind: 'FanoutCache', open: openFanout, inPython: 'FanoutCache(directory, shards=8, timeout=10)' },
+] as const
+
+/** Opens the directory in Python as `cache`. */
+export async function openInPython(python: Python, directory: string, how = 'Cache(directory)'): Promise<void> {
+  await python.call(`keep(cache=${how})`, { directory })
+}
+
+/** Neither side finds anything to complain of. Python's `cache` must be open. */
+export async function expectClean(cache: Cache | FanoutCache, python: Python): Promise<void> {
+  expect(await cache.check()).toEqual([])
+  expect(await python.call('found(cache)')).toEqual([])
+}
+
+/** Rows of a statement on one database, run by Python beside all caches. */
+export async function rows<T = unknown[]>(
+  python: Python,
+  directory: string,
+  statement: string,
+  ...parameters: unknown[]
+): Promise<T[]> {
+  return python.call<T[]>('sql(directory, statement, *parameters)', { directory, statement, parameters })
+}
