@@ -1,0 +1,126 @@
+import { existsSync, readFileSync, truncateSync } from 'node:fs'
+import { join } from 'node:path'
+import { type CacheEvents, type CacheOptions, CorruptError, type DiskCache } from 'fanout-cache'
+import { describe, expect, it } from 'vitest'
+import { temporaryDirectory } from '../helpers/temp-directory.js'
+import { checkedValue, sequenceOf } from './fixtures/checked-value.mjs'
+import { cacheOf, KINDS, type Kind, kindsOf, shardsOf } from './support/caches.js'
+import { DAMAGES, type Damage, isSame } from './support/damage.js'
+
+const ENTRIES = 600
+const DAMAGE_NAMES = Object.keys(DAMAGES) as Damage[]
+const SEVERAL_PAGES = { evictionPolicy: 'none' } as const satisfies CacheOptions
+
+/** Integer keys: even ones lie in shard 000 of two. Every tenth value is a file. */
+async function fill(cache: DiskCache): Promise<void> {
+  const entries = Array.from({ length: ENTRIES }, (_, key) => {
+    return [key, checkedValue(String(key), key, key % 10 === 0 ? 33_000 : 150)] as const
+  })
+  await cache.setMany(entries, { retry: true })
+}
+
+/** A closed cache whose first database is damaged. Answers the path of that database. */
+async function damaged(kind: Kind, directory: string, damage: (path: string) => void): Promise<string> {
+  const cache = cacheOf(kind, directory, SEVERAL_PAGES)
+  await fill(cache)
+  await cache.close()
+  const path = join(directory, shardsOf(kind)[0] ?? '.', 'cache.db')
+  damage(path)
+  return path
+}
+
+/** Reads and overwrites every entry of the damaged database, so that each of its pages is visited. */
+async function visit(cache: DiskCache): Promise<void> {
+  for (let key = 0; key < ENTRIES; key += 2) {
+    const value = await cache.get(key)
+    if (value !== undefined) expect(sequenceOf(String(key), value)).toBe(key)
+  }
+  for (let key = 0; key < ENTRIES; key += 2) {
+    await cache.set(key, checkedValue(String(key), key, 200), { retry: true })
+  }
+}
+
+describe('a Cache on a database', () => {
+  it.each(DAMAGE_NAMES)('%s rejects with CorruptError and leaves the file as it is', async name => {
+    const directory = temporaryDirectory()
+    const path = await damaged('Cache', directory, DAMAGES[name])
+    const bytes = readFileSync(path)
+    const cache = cacheOf('Cache', directory, SEVERAL_PAGES)
+    await expect(visit(cache)).rejects.toThrow(CorruptError)
+    await expect(cache.set('k', 'v')).rejects.toMatchObject({ code: 'ERR_CACHE_CORRUPT' })
+    await cache.close()
+    expect(isSame(path, bytes)).toBe(true)
+  })
+
+  it('that is damaged answers open() with CorruptError each time', async () => {
+    const directory = temporaryDirectory()
+    await damaged('Cache', directory, DAMAGES['that is a text'])
+    const cache = cacheOf('Cache', directory)
+    await expect(cache.open()).rejects.toThrow(CorruptError)
+    await expect(cache.open()).rejects.toThrow(CorruptError)
+    await expect(cache.get('k')).rejects.toThrow(CorruptError)
+  })
+})
+
+describe.each(KINDS)('a %s with onCorrupt quarantine', kind => {
+  it.each(DAMAGE_NAMES)('goes on with a fresh database in place of one %s', async name => {
+    const directory = temporaryDirectory()
+    const path = await damaged(kind, directory, DAMAGES[name])
+    const bytes = readFileSync(path)
+    const cache = cacheOf(kind, directory, { ...SEVERAL_PAGES, onCorrupt: 'quarantine' })
+    const events: CacheEvents['quarantine'][] = []
+    cache.on('quarantine', event => events.push(event))
+    await visit(cache)
+
+    expect(events).toHaveLength(1)
+    const [event] = events
+    expect(event?.error).toBeInstanceOf(CorruptError)
+    expect(event?.directory).toBe(join(directory, shardsOf(kind)[0] ?? '.'))
+    const moved = join(event?.path ?? '', 'cache.db')
+    expect(existsSync(moved)).toBe(true)
+    expect(isSame(moved, bytes)).toBe(true)
+    for (let key = 0; key < ENTRIES; key += 2) expect(sequenceOf(String(key), await cache.get(key))).toBe(key)
+    expect(kindsOf(await cache.check())).toEqual([])
+  })
+
+  it('moves the value files of the damaged database aside with it', async () => {
+    const directory = temporaryDirectory()
+    await damaged(kind, directory, DAMAGES['that is a text'])
+    const cache = cacheOf(kind, directory, { ...SEVERAL_PAGES, onCorrupt: 'quarantine' })
+    await cache.set(0, 'fresh', { retry: true })
+    expect(await cache.get(0)).toBe('fresh')
+    expect(await cache.get(10)).toBeUndefined()
+    expect(kindsOf(await cache.check())).toEqual([])
+  })
+
+  it('takes a database that is truncated to nothing for a new one', async () => {
+    const directory = temporaryDirectory()
+    await damaged(kind, directory, path => truncateSync(path, 0))
+    const cache = cacheOf(kind, directory, SEVERAL_PAGES)
+    expect(await cache.get(0)).toBeUndefined()
+    expect(await cache.set(0, 'fresh', { retry: true })).toBe(true)
+    expect(await cache.get(0)).toBe('fresh')
+    await cache.check({ fix: true })
+    expect(kindsOf(await cache.check())).toEqual([])
+  })
+})
+
+describe('a FanoutCache', () => {
+  it('quarantines by default, and the damaged shard alone', async () => {
+    const directory = temporaryDirectory()
+    await damaged('FanoutCache', directory, DAMAGES['whose first page is overwritten'])
+    const cache = cacheOf('FanoutCache', directory, SEVERAL_PAGES)
+    const moved: string[] = []
+    cache.on('quarantine', ({ path }) => moved.push(path))
+    await visit(cache)
+    expect(moved).toHaveLength(1)
+    for (let key = 1; key < ENTRIES; key += 2) expect(sequenceOf(String(key), await cache.get(key))).toBe(key)
+  })
+
+  it('rejects with CorruptError when it is told to', async () => {
+    const directory = temporaryDirectory()
+    await damaged('FanoutCache', directory, DAMAGES['whose first page is overwritten'])
+    const cache = cacheOf('FanoutCache', directory, { ...SEVERAL_PAGES, onCorrupt: 'throw' })
+    await expect(visit(cache)).rejects.toThrow(CorruptError)
+  })
+})

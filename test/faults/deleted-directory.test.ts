@@ -1,0 +1,117 @@
+import { existsSync, rmSync, unlinkSync } from 'node:fs'
+import { join } from 'node:path'
+import { CorruptError, type DiskCache } from 'fanout-cache'
+import { describe, expect, it } from 'vitest'
+import { FixtureProcess } from '../helpers/child-process.js'
+import { temporaryDirectory } from '../helpers/temp-directory.js'
+import { cacheOf, KINDS, type Kind, kindsOf, optionsOf, shardsOf } from './support/caches.js'
+import { readElsewhere } from './support/reader.js'
+
+const USER = new URL('./fixtures/shard-user.mjs', import.meta.url)
+const LARGE = 'L'.repeat(40_000)
+const KEYS = [0, 1, 2, 3]
+const PATIENCE = { timeout: 15_000, interval: 50 }
+
+async function filled(kind: Kind, directory: string): Promise<DiskCache> {
+  const cache = cacheOf(kind, directory)
+  cache.on('quarantine', ({ path }) => expect.unreachable(`moved to ${path}`))
+  for (const key of KEYS) expect(await cache.set(key, key < 2 ? `old ${key}` : LARGE)).toBe(true)
+  return cache
+}
+
+/** A read after the deletion: old data or a miss, never an error and never something else. */
+async function expectOldOrMiss(cache: DiskCache): Promise<void> {
+  for (const key of KEYS) {
+    const old = key < 2 ? `old ${key}` : LARGE
+    expect([old, undefined]).toContain(await cache.get(key))
+  }
+}
+
+const DELETIONS: readonly (readonly [string, (directory: string, shard: string) => void])[] = [
+  ['the whole directory', directory => rmSync(directory, { recursive: true })],
+  ['the directory of a database', (directory, shard) => rmSync(join(directory, shard), { recursive: true })],
+  ['the database', (directory, shard) => removeDatabase(join(directory, shard), ['', '-wal', '-shm'])],
+  ['the database, but not its log', (directory, shard) => removeDatabase(join(directory, shard), [''])],
+]
+
+function removeDatabase(shard: string, suffixes: readonly string[]): void {
+  for (const suffix of suffixes) {
+    const path = join(shard, `cache.db${suffix}`)
+    if (existsSync(path)) unlinkSync(path)
+  }
+}
+
+describe.each(KINDS)('a %s whose files are deleted while it is open', kind => {
+  it.each(DELETIONS)('recreates %s on the next write', async (_name, remove) => {
+    const directory = join(temporaryDirectory(), 'cache')
+    const cache = await filled(kind, directory)
+    remove(directory, shardsOf(kind)[0] ?? '.')
+    await expectOldOrMiss(cache)
+    expect(await cache.set(0, 'new', { retry: true })).toBe(true)
+    expect(await cache.set(2, `new ${LARGE}`, { retry: true })).toBe(true)
+    expect(await cache.get(0)).toBe('new')
+    expect(await cache.get(2)).toBe(`new ${LARGE}`)
+    expect(await readElsewhere(kind, directory, [0, 2])).toEqual(['new', `new ${LARGE}`])
+    await cache.check({ fix: true })
+    expect(kindsOf(await cache.check())).toEqual([])
+  })
+
+  it('answers every other verb after the whole directory has vanished', async () => {
+    const directory = join(temporaryDirectory(), 'cache')
+    const cache = await filled(kind, directory)
+    rmSync(directory, { recursive: true })
+    expect(typeof (await cache.delete(0, { retry: true }))).toBe('boolean')
+    rmSync(directory, { recursive: true, force: true })
+    expect(['old 1', undefined]).toContain(await cache.pop(1, { retry: true }))
+    rmSync(directory, { recursive: true, force: true })
+    expect(await cache.incr('count', 1, { retry: true })).toBe(1)
+    rmSync(directory, { recursive: true, force: true })
+    expect(typeof (await cache.clear({ retry: true }))).toBe('number')
+    rmSync(directory, { recursive: true, force: true })
+    await cache.check()
+    await cache.stats()
+    await cache.close()
+  })
+
+  it('closes without a word when the directory has vanished', async () => {
+    const directory = join(temporaryDirectory(), 'cache')
+    const cache = await filled(kind, directory)
+    rmSync(directory, { recursive: true })
+    await cache.close()
+    expect(await cache.get(0)).toBeUndefined()
+    expect(await cache.set(0, 'again', { retry: true })).toBe(true)
+    expect(await readElsewhere(kind, directory, [0])).toEqual(['again'])
+  })
+
+  it('loses no write of several processes for long after the directory has vanished', async () => {
+    const directory = join(temporaryDirectory(), 'cache')
+    const all = [0, 2]
+    const users = all.map(mine => {
+      return new FixtureProcess(USER, { kind, directory, options: optionsOf(kind), mine, all })
+    })
+    await Promise.all(users.map(user => user.line('seen')))
+    rmSync(directory, { recursive: true })
+    // Both count on in one new database: each sees the other's counter move.
+    const floors = users.map(user => user.lines.length + 20)
+    await expect
+      .poll(() => users.map((user, index) => user.lines.length > (floors[index] ?? 0)), PATIENCE)
+      .toEqual([true, true])
+    for (const user of users) user.send('stop')
+    await Promise.all(users.map(user => user.line('closed')))
+    expect(users.flatMap(({ lines }) => lines.filter(line => /^(failed|quarantine)/.test(line)))).toEqual([])
+    const seen = users.map(({ lines }) => JSON.parse(lines.at(-2)?.slice(5) ?? '[]') as number[])
+    for (const counters of seen) expect(Math.min(...counters)).toBeGreaterThan(10)
+    expect(await readElsewhere(kind, directory, all)).toEqual([expect.any(Number), expect.any(Number)])
+  })
+})
+
+describe('a Cache', () => {
+  it('does not take a deleted database for a damaged one', async () => {
+    const directory = join(temporaryDirectory(), 'cache')
+    const cache = await filled('Cache', directory)
+    removeDatabase(directory, ['', '-wal', '-shm'])
+    const ended = await cache.set('k', 'v').catch((error: unknown) => error)
+    expect(ended).not.toBeInstanceOf(CorruptError)
+    expect(ended).toBe(true)
+  })
+})

@@ -1,0 +1,119 @@
+import { chmodSync, chownSync, mkdirSync, readdirSync, writeFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { type CacheOptions, DirectoryError } from 'fanout-cache'
+import { describe, expect, it, onTestFinished } from 'vitest'
+import { FixtureProcess } from '../helpers/child-process.js'
+import { temporaryDirectory } from '../helpers/temp-directory.js'
+import { cacheOf, KINDS, type Kind, optionsOf, shardsOf } from './support/caches.js'
+
+const SCRIPT = new URL('./fixtures/unprivileged.mjs', import.meta.url)
+const NOBODY = 65534
+
+/** A temporary directory which the unprivileged process owns. */
+function foreignDirectory(): string {
+  const directory = temporaryDirectory()
+  giveAway(directory)
+  return directory
+}
+
+/** Root makes files, but the process under test owns them, so that their modes mean to it what they say. */
+function giveAway(path: string): void {
+  if (process.getuid?.() === 0) chownSync(path, NOBODY, NOBODY)
+}
+
+function mode(path: string, bits: number): void {
+  chmodSync(path, bits)
+  onTestFinished(() => chmodSync(path, 0o700))
+}
+
+type Verb = readonly [name: string, ...parameters: unknown[]]
+
+async function run(
+  kind: Kind,
+  directory: string,
+  verbs: readonly Verb[],
+  options: CacheOptions = {},
+): Promise<readonly string[]> {
+  const child = new FixtureProcess(SCRIPT, { kind, directory, options: optionsOf(kind, options), verbs })
+  const lines = await child.done()
+  expect(lines.filter(line => line.startsWith('quarantine'))).toEqual([])
+  expect(lines.at(-1)).toBe('closed')
+  return lines
+}
+
+/** A closed cache made by the unprivileged process itself. */
+async function made(kind: Kind): Promise<string> {
+  const directory = join(foreignDirectory(), 'cache')
+  const lines = await run(kind, directory, [
+    ['set', 0, 'zero', { retry: true }],
+    ['set', 1, 'one', { retry: true }],
+  ])
+  expect(lines.slice(0, 2)).toEqual(['set true', 'set true'])
+  return directory
+}
+
+const GET: Verb = ['get', 0]
+const SET: Verb = ['set', 0, 'new', { retry: true }]
+
+describe.skipIf(process.platform === 'win32').each(KINDS)('a %s on a directory', kind => {
+  it('that is a file rejects with DirectoryError at the first verb', async () => {
+    const file = join(temporaryDirectory(), 'file')
+    writeFileSync(file, 'in the way')
+    const cache = cacheOf(kind, file)
+    await expect(cache.get(0)).rejects.toThrow(DirectoryError)
+    await expect(cacheOf(kind, join(file, 'below')).set(0, 'v')).rejects.toThrow(DirectoryError)
+  })
+
+  it('whose database is a directory rejects with a typed error', async () => {
+    const directory = temporaryDirectory()
+    for (const shard of shardsOf(kind)) mkdirSync(join(directory, shard, 'cache.db'), { recursive: true })
+    await expect(cacheOf(kind, directory).set(0, 'v')).rejects.toMatchObject({ code: 'ERR_CACHE_DIRECTORY' })
+  })
+
+  it('that cannot be made rejects with DirectoryError', async () => {
+    const parent = foreignDirectory()
+    mode(parent, 0o555)
+    const lines = await run(kind, join(parent, 'cache'), [GET, SET])
+    for (const line of lines.slice(0, 2)) expect(line).toMatch(/^\w+ rejected .*"code":"ERR_CACHE_DIRECTORY"/)
+  })
+
+  it('that cannot be entered rejects with DirectoryError and moves nothing aside', async () => {
+    const directory = await made(kind)
+    mode(directory, 0)
+    const lines = await run(kind, directory, [GET, SET], { onCorrupt: 'quarantine' })
+    for (const line of lines.slice(0, 2)) expect(line).toMatch(/^\w+ rejected .*"code":"ERR_CACHE_DIRECTORY"/)
+    chmodSync(directory, 0o700)
+    expect((await run(kind, directory, [GET]))[0]).toBe('get "zero"')
+  })
+
+  it('whose database cannot be read rejects with a typed error and moves nothing aside', async () => {
+    const directory = await made(kind)
+    const shard = join(directory, shardsOf(kind)[0] ?? '.')
+    mode(join(shard, 'cache.db'), 0)
+    const before = readdirSync(shard).sort()
+    const lines = await run(kind, directory, [GET, SET], { onCorrupt: 'quarantine' })
+    for (const line of lines.slice(0, 2)) expect(line).toMatch(/^\w+ rejected .*"code":"ERR_CACHE_DIRECTORY"/)
+    expect(readdirSync(shard).sort()).toEqual(before)
+  })
+
+  it('where nothing can be written rejects writes with a typed error', async () => {
+    const directory = await made(kind)
+    for (const shard of shardsOf(kind)) {
+      mode(join(directory, shard, 'cache.db'), 0o400)
+      mode(join(directory, shard), 0o500)
+    }
+    mode(directory, 0o500)
+    const [line] = await run(kind, directory, [SET], { onCorrupt: 'quarantine' })
+    expect(line).toMatch(/^set rejected .*"code":"ERR_CACHE_(DIRECTORY|READONLY)"/)
+  })
+
+  it('whose value files cannot be read rejects instead of saying that there is none', async () => {
+    const directory = await made(kind)
+    await run(kind, directory, [['set', 0, 'F'.repeat(40_000), { retry: true }]])
+    const files = readdirSync(directory, { recursive: true, encoding: 'utf8' }).filter(name => name.endsWith('.val'))
+    expect(files).toHaveLength(1)
+    for (const file of files) mode(join(directory, file), 0)
+    const [line] = await run(kind, directory, [GET])
+    expect(line).toMatch(/^get rejected .*"code":"ERR_CACHE_(DIRECTORY|STORAGE)"/)
+  })
+})

@@ -1,0 +1,201 @@
+import { existsSync, rmSync } from 'node:fs'
+import { join } from 'node:path'
+import { type CacheOptions, DiskFullError } from 'fanout-cache'
+import { describe, expect, it } from 'vitest'
+import { valueFiles } from '../helpers/value-files.js'
+import { cacheOf, KINDS, type Kind, kindsOf, shardsOf } from './support/caches.js'
+import { FullDiskWriter } from './support/full-disk.js'
+import { fillUp, mountTmpfs, tmpfsAvailable } from './support/tmpfs.js'
+
+const UNBOUNDED = 2 ** 30
+const NOTHING_TO_EVICT: CacheOptions = { evictionPolicy: 'none', sizeLimit: UNBOUNDED }
+
+interface Disk {
+  readonly root: string
+  readonly directory: string
+}
+
+/** A new disk of 16 MiB with room for a cache. */
+function newDisk(): Disk {
+  const root = mountTmpfs('size=16m')
+  return { root, directory: join(root, 'cache') }
+}
+
+/** A cache that has been open long enough to have laid aside the space in which it deletes on a full disk. */
+async function writerOn(kind: Kind, directory: string, options: CacheOptions) {
+  const cache = cacheOf(kind, directory, options)
+  await cache.open()
+  const reserves = shardsOf(kind).map(shard => join(directory, shard, 'cache.db-reserve'))
+  await expect.poll(() => reserves.filter(path => !existsSync(path)), { timeout: 10_000, interval: 50 }).toEqual([])
+  return { cache, writer: new FullDiskWriter(kind, cache) }
+}
+
+describe.skipIf(!tmpfsAvailable).each(KINDS)('a %s on a full disk', kind => {
+  it('refuses writes of both kinds when its own entries fill the disk, and leaves no half state', async () => {
+    const { directory } = newDisk()
+    const { cache, writer } = await writerOn(kind, directory, NOTHING_TO_EVICT)
+    await writer.fill('own')
+    await writer.expectReadable()
+    expect(await cache.count()).toBe(writer.stored.size)
+    const files = [...writer.stored.values()].filter(value => value.length >= 32_768)
+    expect(valueFiles(directory)).toHaveLength(files.length)
+    expect(kindsOf(await cache.check())).toEqual([])
+  })
+
+  it('keeps the old value when an overwrite finds no room', async () => {
+    const { root, directory } = newDisk()
+    const { cache, writer } = await writerOn(kind, directory, NOTHING_TO_EVICT)
+    await writer.set('inline', 'i'.repeat(1000))
+    await writer.set('file', 'f'.repeat(50_000))
+    fillUp(root)
+    await writer.fill('own')
+    const before = valueFiles(directory)
+    expect(await writer.outcome(() => cache.set('inline', 'j'.repeat(300_000)), 'inline')).toBe('full')
+    expect(await writer.outcome(() => cache.set('file', 'g'.repeat(300_000)), 'file')).toBe('full')
+    expect(valueFiles(directory)).toEqual(before)
+    await writer.expectReadable()
+  })
+
+  it('deletes on the full disk and works again when there is space', async () => {
+    const { root, directory } = newDisk()
+    const { cache, writer } = await writerOn(kind, directory, NOTHING_TO_EVICT)
+    for (let key = 0; key < 40; key += 1) await writer.set(`early-${key}`, 'e'.repeat(key % 2 === 0 ? 40_000 : 2000))
+    const filler = fillUp(root)
+    await writer.fill('own')
+    for (let key = 0; key < 20; key += 1) {
+      expect(await cache.delete(`early-${key}`, { retry: true })).toBe(true)
+      writer.stored.delete(`early-${key}`)
+    }
+    await writer.expectReadable()
+    expect(kindsOf(await cache.check())).toEqual([])
+
+    rmSync(filler)
+    for (let key = 0; key < 20; key += 1) expect(await writer.set(`later-${key}`, 'l'.repeat(40_000))).toBe('stored')
+    await writer.expectReadable()
+    expect(kindsOf(await cache.check())).toEqual([])
+  })
+
+  it('clears on the full disk', async () => {
+    const { root, directory } = newDisk()
+    const { cache, writer } = await writerOn(kind, directory, NOTHING_TO_EVICT)
+    for (let key = 0; key < 100; key += 1) await writer.set(`early-${key}`, 'e'.repeat(key % 2 === 0 ? 40_000 : 2000))
+    fillUp(root)
+    await writer.fill('own')
+    expect(await cache.clear({ retry: true })).toBe(writer.stored.size)
+    expect(await cache.count()).toBe(0)
+    expect(valueFiles(directory)).toEqual([])
+    expect(await writer.set('again', 'a'.repeat(40_000))).toBe('stored')
+    expect(kindsOf(await cache.check())).toEqual([])
+  })
+
+  it('goes on by evicting when its limit is larger than the disk', async () => {
+    const { directory } = newDisk()
+    const { cache } = await writerOn(kind, directory, { sizeLimit: UNBOUNDED })
+    const reasons = new Set<string>()
+    cache.on('evict', ({ reason }) => reasons.add(reason))
+    for (let key = 0; key < 600; key += 1) {
+      const value = `${key} `.repeat(20_000).slice(0, key % 3 === 0 ? 3000 : 60_000)
+      expect(await cache.set(key, value, { retry: true }), `write ${key}`).toBe(true)
+      expect(await cache.get(key)).toBe(value)
+    }
+    expect([...reasons]).toEqual(['full'])
+    expect(await cache.count()).toBeGreaterThan(50)
+    expect(kindsOf(await cache.check())).toEqual([])
+  })
+
+  it('evicts no more for a small write than the write needs', async () => {
+    const { root, directory } = newDisk()
+    const { cache, writer } = await writerOn(kind, directory, { sizeLimit: UNBOUNDED })
+    for (let key = 0; key < 60; key += 1) await writer.set(`k-${key}`, 'v'.repeat(40_000))
+    fillUp(root)
+    expect(await cache.set('small', 's'.repeat(100), { retry: true })).toBe(true)
+    expect(await cache.get('small')).toBe('s'.repeat(100))
+    expect(await cache.count()).toBeGreaterThan(50)
+  })
+
+  it.each(['least-recently-used', 'least-frequently-used'] as const)(
+    'reads on under %s and statistics',
+    async policy => {
+      const { root, directory } = newDisk()
+      const { cache, writer } = await writerOn(kind, directory, { evictionPolicy: policy, statistics: true })
+      const errors: Error[] = []
+      cache.on('error', error => errors.push(error))
+      for (let key = 0; key < 30; key += 1) await writer.set(`k-${key}`, 'v'.repeat(key % 2 === 0 ? 40_000 : 2000))
+      fillUp(root)
+      for (let round = 0; round < 5; round += 1) await writer.expectReadable()
+      expect(await cache.get('absent')).toBeUndefined()
+      await cache.close()
+      expect(await cache.get('k-1')).toBe('v'.repeat(2000))
+      expect(errors.map(String)).toEqual([])
+    },
+  )
+
+  it('opens, reads and never quarantines when the disk was full before', async () => {
+    const { root, directory } = newDisk()
+    const first = await writerOn(kind, directory, NOTHING_TO_EVICT)
+    for (let key = 0; key < 30; key += 1) await first.writer.set(`k-${key}`, 'v'.repeat(key % 2 === 0 ? 40_000 : 2000))
+    await first.cache.close()
+    fillUp(root)
+
+    const cache = cacheOf(kind, directory, { ...NOTHING_TO_EVICT, onCorrupt: 'quarantine' })
+    const moved: string[] = []
+    cache.on('quarantine', ({ path }) => moved.push(path))
+    const reader = new FullDiskWriter(kind, cache)
+    for (const [key, value] of first.writer.stored) reader.stored.set(key, value)
+    await reader.expectReadable()
+    expect(moved).toEqual([])
+  })
+
+  it('undoes all of a transaction that finds no room', async () => {
+    const { root, directory } = newDisk()
+    const { cache, writer } = await writerOn(kind, directory, NOTHING_TO_EVICT)
+    for (let key = 0; key < 20; key += 1) await writer.set(`k-${key}`, 'v'.repeat(key % 2 === 0 ? 40_000 : 2000))
+    fillUp(root)
+    const before = valueFiles(directory)
+    const body = cache.transact(tx => {
+      tx.delete('k-1')
+      tx.pop('k-2')
+      tx.set('k-3', 'w'.repeat(2000))
+      tx.set('k-4', 'w'.repeat(4_000_000))
+      return true
+    })
+    expect(await writer.outcome(() => body)).toBe('full')
+    expect(valueFiles(directory)).toEqual(before)
+    await writer.expectReadable()
+    expect(kindsOf(await cache.check())).toEqual([])
+  })
+
+  it('answers for each entry of a setMany that does not fit whether it is stored', async () => {
+    const { directory } = newDisk()
+    const cache = cacheOf(kind, directory, NOTHING_TO_EVICT)
+    await cache.open()
+    const entries = [
+      ['small', 's'],
+      ['huge', 'h'.repeat(20_000_000)],
+      ['last', 'l'],
+    ] as const
+    const result = await cache.setMany(entries).catch((error: unknown) => error)
+    const stored = Array.isArray(result) ? result : [false, false, false]
+    if (kind === 'Cache') expect(result).toBeInstanceOf(DiskFullError)
+    for (const [index, [key, value]] of entries.entries()) {
+      expect(await cache.get(key)).toBe(stored[index] ? value : undefined)
+    }
+    expect(stored[1]).toBe(false)
+    expect(await cache.set('next', 'n'.repeat(40_000))).toBe(true)
+    expect(kindsOf(await cache.check())).toEqual([])
+  })
+
+  it('refuses files, and them alone, when the disk has no inode left', async () => {
+    const root = mountTmpfs('size=32m,nr_inodes=60')
+    const { cache, writer } = await writerOn(kind, join(root, 'cache'), NOTHING_TO_EVICT)
+    let outcome = 'stored'
+    for (let key = 0; key < 60 && outcome === 'stored'; key += 1)
+      outcome = await writer.set(`f-${key}`, 'f'.repeat(40_000))
+    expect(outcome).toBe('full')
+    expect(await writer.set('inline', 'i'.repeat(1000))).toBe('stored')
+    await writer.expectReadable()
+    expect(kindsOf(await cache.check())).toEqual([])
+    expect(await cache.delete('f-0')).toBe(true)
+    expect(await writer.set('f-0', 'f'.repeat(40_000))).toBe('stored')
+  })
+})

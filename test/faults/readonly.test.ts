@@ -1,0 +1,144 @@
+import { existsSync, readdirSync } from 'node:fs'
+import { join } from 'node:path'
+import Database from 'better-sqlite3'
+import { type DiskCache, DiskCacheError, ReadonlyError } from 'fanout-cache'
+import { describe, expect, it } from 'vitest'
+import { FixtureProcess } from '../helpers/child-process.js'
+import { temporaryDirectory } from '../helpers/temp-directory.js'
+import { cacheOf, KINDS, type Kind, optionsOf, shardsOf } from './support/caches.js'
+import { mountTmpfs, remount, tmpfsAvailable } from './support/tmpfs.js'
+
+const HOLDER = new URL('./fixtures/holder.mjs', import.meta.url)
+const LARGE = 'L'.repeat(40_000)
+const ENTRIES: readonly (readonly [number, string])[] = [
+  [0, 'zero'],
+  [1, 'one'],
+  [2, LARGE],
+  [3, LARGE],
+]
+
+async function make(kind: Kind, directory: string): Promise<void> {
+  const cache = cacheOf(kind, directory, { evictionPolicy: 'least-recently-used', statistics: true })
+  for (const [key, value] of ENTRIES) await cache.set(key, value, { retry: true })
+  await cache.close()
+}
+
+async function expectEntries(cache: DiskCache): Promise<void> {
+  for (const [key, value] of ENTRIES) expect(await cache.get(key)).toBe(value)
+  expect(await cache.get('absent')).toBeUndefined()
+  expect(await cache.count()).toBe(ENTRIES.length)
+  const keys: unknown[] = []
+  for await (const key of cache.keys()) keys.push(key)
+  expect(keys.sort()).toEqual([0, 1, 2, 3])
+}
+
+function writes(cache: DiskCache): readonly (readonly [string, () => Promise<unknown>])[] {
+  return [
+    ['set', () => cache.set(0, 'new')],
+    ['set of a file', () => cache.set(0, LARGE)],
+    ['add', () => cache.add('k', 'new')],
+    ['touch', () => cache.touch(0, { ttl: 1 })],
+    ['delete', () => cache.delete(0)],
+    ['pop', () => cache.pop(0)],
+    ['incr', () => cache.incr('n')],
+    ['setMany', () => cache.setMany([[0, 'new']])],
+    ['deleteMany', () => cache.deleteMany([0])],
+    ['expire', () => cache.expire()],
+    ['evict', () => cache.evict('t')],
+    ['cull', () => cache.cull()],
+    ['clear', () => cache.clear()],
+    ['createTagIndex', () => cache.createTagIndex()],
+    ['configure', () => cache.configure({ cullLimit: 3 })],
+    ['transact', () => cache.transact(tx => tx.set(0, 'new'))],
+  ]
+}
+
+/** Version of each database: it moves when another connection commits. */
+function watch(kind: Kind, directory: string): () => unknown[] {
+  const connections = shardsOf(kind).map(shard => new Database(join(directory, shard, 'cache.db'), { readonly: true }))
+  return () => connections.map(connection => connection.pragma('data_version', { simple: true }))
+}
+
+describe.each(KINDS)('a %s with readonly', kind => {
+  it('reads, rejects every write with ReadonlyError and commits nothing', async () => {
+    const directory = temporaryDirectory()
+    await make(kind, directory)
+    const versions = watch(kind, directory)
+    const before = versions()
+    const cache = cacheOf(kind, directory, { readonly: true })
+    await expectEntries(cache)
+    for (const [verb, write] of writes(cache)) {
+      const error = await write().then(
+        () => undefined,
+        (reason: unknown) => reason,
+      )
+      expect(error, verb).toBeInstanceOf(ReadonlyError)
+    }
+    await expectEntries(cache)
+    await cache.close()
+    expect(versions()).toEqual(before)
+  })
+
+  it('rejects when the directory does not exist, and does not make it', async () => {
+    const directory = join(temporaryDirectory(), 'absent')
+    const cache = cacheOf(kind, directory, { readonly: true })
+    await expect(cache.get(0)).rejects.toMatchObject({ code: 'ERR_CACHE_DIRECTORY' })
+    expect(existsSync(directory)).toBe(false)
+  })
+
+  it('reads what a process that writes has not yet checkpointed', async () => {
+    const directory = temporaryDirectory()
+    const holder = new FixtureProcess(HOLDER, { kind, directory, options: optionsOf(kind), entries: ENTRIES })
+    await holder.line('open')
+    await expectEntries(cacheOf(kind, directory, { readonly: true }))
+    holder.send('close')
+    await holder.done()
+  })
+})
+
+describe.skipIf(!tmpfsAvailable).each(KINDS)('a %s on a read-only file system', kind => {
+  it('reads when a killed process has left its log, and rejects writes with a typed error', async () => {
+    const root = mountTmpfs('size=16m')
+    const directory = join(root, 'cache')
+    const holder = new FixtureProcess(HOLDER, { kind, directory, options: optionsOf(kind), entries: ENTRIES })
+    await holder.line('open')
+    await holder.kill()
+    remount(root, 'ro')
+    for (const options of [{ readonly: true }, {}]) {
+      const cache = cacheOf(kind, directory, options)
+      await expectEntries(cache)
+      for (const [verb, write] of writes(cache)) {
+        // There is nothing to expire or to evict: what has nothing to write may say so.
+        if (['expire', 'evict', 'cull'].includes(verb)) continue
+        const error = await write().then(
+          () => undefined,
+          (reason: unknown) => reason,
+        )
+        expect(error, verb).toBeInstanceOf(DiskCacheError)
+        expect(['ERR_CACHE_READONLY', 'ERR_CACHE_DIRECTORY'], verb).toContain((error as DiskCacheError).code)
+      }
+      await cache.close()
+    }
+  })
+
+  it('says why it cannot open when there is no log', async () => {
+    const root = mountTmpfs('size=16m')
+    const directory = join(root, 'cache')
+    await make(kind, directory)
+    const names = readdirSync(directory, { recursive: true, encoding: 'utf8' })
+    expect(names.filter(name => name.endsWith('-wal'))).toEqual([])
+    remount(root, 'ro')
+    const cache = cacheOf(kind, directory, { readonly: true })
+    const error = await cache.get(0).catch((reason: unknown) => reason)
+    expect(error).toMatchObject({ code: 'ERR_CACHE_DIRECTORY' })
+    expect((error as Error).message).toMatch(/read-only/)
+    expect((error as Error).message).toMatch(/-wal/)
+  })
+
+  it('rejects with a typed error when the directory would have to be made there', async () => {
+    const root = mountTmpfs('size=16m')
+    remount(root, 'ro')
+    const cache = cacheOf(kind, join(root, 'cache'))
+    await expect(cache.set(0, 'v')).rejects.toMatchObject({ code: 'ERR_CACHE_DIRECTORY' })
+  })
+})

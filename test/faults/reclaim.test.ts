@@ -1,0 +1,125 @@
+import { existsSync, mkdirSync, readdirSync, rmSync, symlinkSync, utimesSync, writeFileSync } from 'node:fs'
+import { dirname, join } from 'node:path'
+import { describe, expect, it } from 'vitest'
+import { FixtureProcess } from '../helpers/child-process.js'
+import { temporaryDirectory } from '../helpers/temp-directory.js'
+import { valueFiles } from '../helpers/value-files.js'
+import { cacheOf, KINDS, kindsOf, optionsOf, shardsOf } from './support/caches.js'
+
+const ENDLESS = new URL('./fixtures/endless-stream.mjs', import.meta.url)
+const HOUR_SECONDS = 3600
+const SECONDS = { timeout: 15_000, interval: 50 }
+
+/** A file where and as a cache would write one, which no row names. */
+function orphan(shard: string, ageSeconds: number, digit: string): string {
+  const path = join(shard, 'ab', 'cd', `${digit.repeat(28)}.val`)
+  mkdirSync(dirname(path), { recursive: true })
+  writeFileSync(path, 'x'.repeat(40_000))
+  age(path, ageSeconds)
+  return path
+}
+
+function age(path: string, seconds: number): void {
+  const then = Date.now() / 1000 - seconds
+  utimesSync(path, then, then)
+}
+
+describe.each(KINDS)('leftovers in the directory of a %s', kind => {
+  it('vanish by themselves when they are older than an hour', async () => {
+    const directory = temporaryDirectory()
+    const first = cacheOf(kind, directory)
+    for (let key = 0; key < 4; key += 1) await first.set(key, 'y'.repeat(40_000))
+    await first.close()
+    const live = valueFiles(directory)
+    for (const path of live) age(path, 48 * HOUR_SECONDS)
+    const shards = shardsOf(kind).map(shard => join(directory, shard))
+    const old = shards.map(shard => orphan(shard, 2 * HOUR_SECONDS, '1'))
+    const young = shards.map(shard => orphan(shard, HOUR_SECONDS / 2, '2'))
+
+    const cache = cacheOf(kind, directory)
+    await cache.open()
+    await expect.poll(() => old.filter(path => existsSync(path)), SECONDS).toEqual([])
+    expect(young.filter(path => !existsSync(path))).toEqual([])
+    expect(live.filter(path => !existsSync(path))).toEqual([])
+    for (let key = 0; key < 4; key += 1) expect(await cache.get(key)).toBe('y'.repeat(40_000))
+  })
+
+  it('vanish by themselves when they are unfinished files of a killed process', async () => {
+    const directory = temporaryDirectory()
+    const writer = new FixtureProcess(ENDLESS, { kind, directory, options: optionsOf(kind) })
+    await writer.line('chunk')
+    await writer.kill()
+    const unfinished = valueFiles(directory)
+    expect(unfinished).toHaveLength(1)
+    for (const path of unfinished) age(path, 2 * HOUR_SECONDS)
+
+    const cache = cacheOf(kind, directory)
+    await cache.open()
+    await expect.poll(() => valueFiles(directory), SECONDS).toEqual([])
+    expect(await cache.get('endless')).toBeUndefined()
+    expect(kindsOf(await cache.check())).toEqual([])
+  })
+
+  it('stay when somebody is still writing them', async () => {
+    const directory = temporaryDirectory()
+    const writer = new FixtureProcess(ENDLESS, { kind, directory, options: optionsOf(kind) })
+    await writer.line('chunk')
+    const cache = cacheOf(kind, directory)
+    await cache.set('other', 'z'.repeat(40_000))
+    await cache.check({ fix: true })
+    const from = writer.lines.length
+    await writer.line('chunk', from)
+    expect(readdirSync(directory).length).toBeGreaterThan(0)
+    expect(valueFiles(directory)).toHaveLength(2)
+    await writer.kill()
+  })
+
+  it('stay when they are not such as a cache makes', async () => {
+    const directory = temporaryDirectory()
+    const first = cacheOf(kind, directory)
+    for (const key of [0, 1]) await first.set(key, 'y'.repeat(40_000))
+    await first.close()
+    const shard = join(directory, shardsOf(kind)[0] ?? '.')
+    const foreign = [
+      'notes.txt',
+      'ab/notes.val',
+      'ab/cd/notes.txt',
+      'ab/cd/short.val',
+      'ab/cd/ef/deep.val',
+      'xy/cd/other.val',
+    ]
+    for (const name of foreign) {
+      mkdirSync(dirname(join(shard, name)), { recursive: true })
+      writeFileSync(join(shard, name), 'not ours')
+      age(join(shard, name), 48 * HOUR_SECONDS)
+    }
+    const old = orphan(shard, 2 * HOUR_SECONDS, '1')
+
+    await cacheOf(kind, directory).open()
+    await expect.poll(() => existsSync(old), SECONDS).toBe(false)
+    expect(foreign.filter(name => !existsSync(join(shard, name)))).toEqual([])
+  })
+
+  it('stay when a link leads to them', async () => {
+    const directory = join(temporaryDirectory(), 'cache')
+    await cacheOf(kind, directory).open()
+    const shard = join(directory, shardsOf(kind)[0] ?? '.')
+    const outside = join(directory, '..', 'outside')
+    const foreign = [`cd/${'1'.repeat(28)}.val`, `cd/ef/${'1'.repeat(28)}.val`, '1'.repeat(32), `${'1'.repeat(28)}.val`]
+    for (const name of foreign) {
+      mkdirSync(dirname(join(outside, name)), { recursive: true })
+      writeFileSync(join(outside, name), 'not ours')
+      age(join(outside, name), 48 * HOUR_SECONDS)
+    }
+    const old = orphan(shard, 2 * HOUR_SECONDS, '1')
+    symlinkSync(outside, join(shard, '00'))
+    symlinkSync(join(outside, 'cd'), join(shard, 'ab', '00'))
+    rmSync(join(shard, 'cache.db-tmp'), { recursive: true, force: true })
+    symlinkSync(outside, join(shard, 'cache.db-tmp'))
+
+    await expect.poll(() => existsSync(old), SECONDS).toBe(false)
+    expect(foreign.filter(name => !existsSync(join(outside, name)))).toEqual([])
+    await cacheOf(kind, directory).check({ fix: true })
+    expect(foreign.filter(name => !existsSync(join(outside, name)))).toEqual([])
+  })
+})

@@ -1,0 +1,141 @@
+import type Database from 'better-sqlite3'
+import { SchemaError } from 'fanout-cache'
+import { describe, expect, it } from 'vitest'
+import { temporaryDirectory } from '../helpers/temp-directory.js'
+import { cacheOf, KINDS, type Kind } from './support/caches.js'
+import { tamper } from './support/tampering.js'
+
+type Change = (db: Database.Database) => void
+
+/** Holds a reader for minutes, if it is ever run. */
+const FOREVER = 'WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n LIMIT 1000000000) SELECT sum(i) FROM n'
+
+const COUNT_INSERT = 'CREATE TRIGGER Settings_count_insert AFTER INSERT ON Cache FOR EACH ROW BEGIN'
+
+const CHANGES: Readonly<Record<string, Change>> = {
+  'a view named Cache': db => {
+    db.exec('ALTER TABLE Cache RENAME TO Hidden')
+    db.exec(`CREATE VIEW Cache AS SELECT *, (${FOREVER}) AS slow FROM Hidden`)
+  },
+  'a view named Settings': db => {
+    db.exec('ALTER TABLE Settings RENAME TO Hidden')
+    db.exec(`CREATE VIEW Settings AS SELECT key, (${FOREVER}) AS value FROM Hidden`)
+  },
+  'an extra trigger': db => {
+    db.exec('CREATE TRIGGER Extra AFTER INSERT ON Cache BEGIN DELETE FROM Cache; END')
+  },
+  'an extra trigger on Settings': db => {
+    db.exec(`CREATE TRIGGER Extra BEFORE UPDATE ON Settings BEGIN ${FOREVER}; END`)
+  },
+  'a changed trigger': db => {
+    db.exec('DROP TRIGGER Settings_count_insert')
+    db.exec(`${COUNT_INSERT} UPDATE Settings SET value = value + 2 WHERE key = 'count'; END`)
+  },
+  'a trigger that does more': db => {
+    db.exec('DROP TRIGGER Settings_count_insert')
+    db.exec(`${COUNT_INSERT} UPDATE Settings SET value = value + 1 WHERE key = 'count'; DELETE FROM Cache; END`)
+  },
+  'a trigger of another event': db => {
+    db.exec('DROP TRIGGER Settings_count_insert')
+    const body = "BEGIN UPDATE Settings SET value = value + 1 WHERE key = 'count'; END"
+    db.exec(`CREATE TRIGGER Settings_count_insert BEFORE INSERT ON Cache FOR EACH ROW ${body}`)
+  },
+  'an index on an expression': db => {
+    db.exec('CREATE INDEX Extra ON Cache (abs(size))')
+  },
+  'a known index on another expression': db => {
+    db.exec('DROP INDEX Cache_expire_time')
+    db.exec('CREATE INDEX Cache_expire_time ON Cache (hex(expire_time))')
+  },
+  'an index with another condition': db => {
+    db.exec('DROP INDEX Cache_expire_time')
+    db.exec("CREATE INDEX Cache_expire_time ON Cache (expire_time) WHERE hex(key) > 'a'")
+  },
+  'a column with a default that is computed': db => {
+    rebuild(db, 'access_count INTEGER DEFAULT 0', 'access_count INTEGER DEFAULT (length(hex(randomblob(100))))')
+  },
+  'a generated column': db => {
+    rebuild(db, 'value BLOB)', 'value BLOB, extra GENERATED ALWAYS AS (hex(zeroblob(1000))) VIRTUAL)')
+  },
+  'a column with a check': db => {
+    rebuild(db, 'filename TEXT', 'filename TEXT CHECK (length(filename) < 3)')
+  },
+  'a missing column': db => {
+    rebuild(db, '  mode INTEGER DEFAULT 0,\n', '')
+  },
+  'a trigger on its table of tags': db => {
+    db.exec('CREATE TABLE IF NOT EXISTS EntryTag (rowid INTEGER NOT NULL, tag TEXT NOT NULL)')
+    db.exec('CREATE TRIGGER Extra AFTER INSERT ON EntryTag BEGIN DELETE FROM Cache; END')
+  },
+  'a view named EntryTag': db => {
+    db.exec(`CREATE VIEW EntryTag AS SELECT 1 AS rowid, (${FOREVER}) AS tag`)
+  },
+}
+
+/** Makes the table Cache anew with another text. */
+function rebuild(db: Database.Database, what: string, by: string): void {
+  const parts = db.prepare(
+    "SELECT sql FROM sqlite_master WHERE tbl_name = 'Cache' AND sql IS NOT NULL ORDER BY type = 'table' DESC",
+  )
+  const statements = parts.pluck().all() as string[]
+  const changed = statements.map((sql, index) => (index === 0 ? sql.replace(what, by) : sql))
+  expect(changed).not.toEqual(statements)
+  db.exec('DROP TABLE Cache')
+  for (const sql of changed) {
+    try {
+      db.exec(sql)
+    } catch (error) {
+      // An index or trigger that names the missing column.
+      if (!(error instanceof Error && error.message.includes('no such column'))) throw error
+    }
+  }
+}
+
+async function tampered(kind: Kind, change: Change): Promise<string> {
+  const directory = temporaryDirectory()
+  const cache = cacheOf(kind, directory)
+  for (let key = 0; key < 8; key += 1) await cache.set(key, `value ${key}`, { retry: true })
+  await cache.close()
+  tamper(kind, directory, change)
+  return directory
+}
+
+describe.each(KINDS)('a %s on a database with', kind => {
+  it.each(Object.entries(CHANGES))('%s rejects with SchemaError and runs none of it', async (_name, change) => {
+    const directory = await tampered(kind, change)
+    for (const options of [{}, { readonly: true }, { onCorrupt: 'quarantine' }] as const) {
+      const cache = cacheOf(kind, directory, options)
+      cache.on('quarantine', ({ path }) => expect.unreachable(`moved to ${path}`))
+      await expect(cache.get(0), `get with ${JSON.stringify(options)}`).rejects.toThrow(SchemaError)
+      if (!('readonly' in options)) await expect(cache.set(0, 'new')).rejects.toThrow(SchemaError)
+      await cache.close()
+    }
+  })
+
+  it('the tables of somebody else leaves them alone', async () => {
+    const directory = await tampered(kind, db => {
+      for (const table of ['Cache', 'Settings']) db.exec(`DROP TABLE ${table}`)
+      db.exec("CREATE TABLE users (name TEXT); INSERT INTO users VALUES ('ann')")
+    })
+    const cache = cacheOf(kind, directory)
+    const ended = await cache.set(0, 'new').catch((error: unknown) => error)
+    if (!(ended instanceof SchemaError)) expect(ended).toBe(true)
+    await cache.close()
+    tamper(kind, directory, db => {
+      expect(db.prepare('SELECT name FROM users').pluck().all()).toEqual(['ann'])
+    })
+  })
+
+  it('the indexes of an older DiskCache opens', async () => {
+    const directory = await tampered(kind, db => {
+      db.exec('DROP INDEX Cache_expire_time; CREATE INDEX Cache_expire_time ON Cache (expire_time)')
+      db.exec(
+        'CREATE INDEX Cache_tag_rowid ON Cache(tag, rowid); CREATE INDEX Cache_access_time ON Cache (access_time)',
+      )
+    })
+    const cache = cacheOf(kind, directory)
+    expect(await cache.get(0)).toBe('value 0')
+    expect(await cache.set(0, 'new', { retry: true })).toBe(true)
+    expect(await cache.check()).toEqual([])
+  })
+})

@@ -1,0 +1,143 @@
+import {
+  appendFileSync,
+  existsSync,
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  truncateSync,
+  unlinkSync,
+  writeFileSync,
+} from 'node:fs'
+import { dirname, join } from 'node:path'
+import { Cache, type DiskCache, type Key } from 'fanout-cache'
+import { describe, expect, it, onTestFinished } from 'vitest'
+import { temporaryDirectory } from '../helpers/temp-directory.js'
+import { valueFiles } from '../helpers/value-files.js'
+import { cacheOf, KINDS, kindsOf, shardsOf } from './support/caches.js'
+
+const LARGE = 'L'.repeat(40_000)
+
+/** The path of the file in which a value lies. */
+async function fileOf(cache: DiskCache, key: Key): Promise<string> {
+  const info = await cache.info(key)
+  if (info?.path === undefined) throw new Error(`${String(key)} is no file`)
+  return join(cache.directory, info.path)
+}
+
+const DAMAGES: readonly (readonly [string, (path: string) => void])[] = [
+  ['missing', unlinkSync],
+  ['missing with its directory', path => rmSync(dirname(path), { recursive: true })],
+  ['short by a byte', path => truncateSync(path, 39_999)],
+  ['empty', path => truncateSync(path, 0)],
+  ['longer than it was', path => appendFileSync(path, 'x')],
+]
+
+describe.each(KINDS)('a %s with a value file that is', kind => {
+  it.each(DAMAGES)('%s takes it for a miss, and the row goes with the next write', async (_name, damage) => {
+    const directory = temporaryDirectory()
+    const cache = cacheOf(kind, directory)
+    // Keys 0, 2 and 4 share a database.
+    for (const key of [0, 2]) await cache.set(key, LARGE, { retry: true })
+    damage(await fileOf(cache, 0))
+
+    expect(await cache.get(0)).toBeUndefined()
+    expect(await cache.getItem(0)).toBeUndefined()
+    expect(await cache.read(0)).toBeUndefined()
+    expect(await cache.getMany([0, 2])).toEqual([undefined, LARGE])
+    await cache.set(4, 'next', { retry: true })
+    expect(await cache.count()).toBe(2)
+    expect(await cache.has(0)).toBe(false)
+    expect(kindsOf(await cache.check())).toEqual([])
+    expect(await cache.get(2)).toBe(LARGE)
+  })
+
+  it.each(DAMAGES)('%s pops as a miss and can be stored anew', async (_name, damage) => {
+    const cache = cacheOf(kind, temporaryDirectory())
+    for (const key of [0, 2, 4]) await cache.set(key, LARGE, { retry: true })
+    for (const key of [0, 2, 4]) damage(await fileOf(cache, key))
+    expect(await cache.getMany([0, 2, 4])).toEqual([undefined, undefined, undefined])
+    expect(await cache.pop(0, { retry: true })).toBeUndefined()
+    expect(await cache.add(2, 'anew', { retry: true })).toBe(true)
+    expect(await cache.set(4, `${LARGE}anew`, { retry: true })).toBe(true)
+    expect(await cache.getMany([0, 2, 4])).toEqual([undefined, 'anew', `${LARGE}anew`])
+    expect(kindsOf(await cache.check())).toEqual([])
+  })
+
+  it('missing or short is found and repaired by check()', async () => {
+    const cache = cacheOf(kind, temporaryDirectory())
+    for (const key of [0, 2]) await cache.set(key, LARGE, { retry: true })
+    unlinkSync(await fileOf(cache, 0))
+    truncateSync(await fileOf(cache, 2), 100)
+    expect(kindsOf(await cache.check()).filter(found => found !== 'empty-directory')).toEqual([
+      'missing-file',
+      'wrong-size',
+    ])
+    const fixed = await cache.check({ fix: true })
+    expect(fixed.every(finding => finding.fixed)).toBe(true)
+    expect(kindsOf(await cache.check())).toEqual([])
+    expect(await cache.get(0)).toBeUndefined()
+  })
+})
+
+describe('a Cache with a queue', () => {
+  it('passes over an item whose file is missing', async () => {
+    const cache = new Cache(temporaryDirectory())
+    onTestFinished(() => cache.close())
+    const first = await cache.push(LARGE)
+    await cache.push('second')
+    unlinkSync(await fileOf(cache, first))
+    expect((await cache.peek())?.value).toBe('second')
+    expect((await cache.pull())?.value).toBe('second')
+    expect(await cache.pull()).toBeUndefined()
+    expect(kindsOf(await cache.check())).toEqual([])
+  })
+})
+
+describe.each(KINDS)('a %s with a foreign file in its directory', kind => {
+  it('reports it and leaves it alone in check({ fix }), clear() and upkeep', async () => {
+    const directory = temporaryDirectory()
+    const cache = cacheOf(kind, directory)
+    for (let key = 0; key < 8; key += 1) await cache.set(key, LARGE, { retry: true })
+    const shard = join(directory, shardsOf(kind)[0] ?? '.')
+    const beside = dirname(await fileOf(cache, 0))
+    const foreign = [
+      join(directory, 'root.txt'),
+      join(shard, 'notes.txt'),
+      join(beside, 'notes.txt'),
+      join(beside, 'short.val'),
+      join(shard, 'deep', 'er', 'data.bin'),
+      join(shard, '.hidden'),
+    ]
+    mkdirSync(join(shard, 'deep', 'er'), { recursive: true })
+    for (const path of foreign) writeFileSync(path, 'not ours')
+
+    const found = await cache.check()
+    expect(found.filter(({ path }) => path !== undefined)).toHaveLength(foreign.length)
+    for (const finding of found) {
+      expect(['foreign-file', 'unknown-file']).toContain(finding.kind)
+      expect(finding.fixed).toBe(false)
+    }
+    for (const finding of await cache.check({ fix: true })) expect(finding.fixed).toBe(false)
+    await cache.clear({ retry: true })
+    await cache.cull({ retry: true })
+    await cache.close()
+    for (const path of foreign) expect(readFileSync(path, 'utf8')).toBe('not ours')
+    expect(valueFiles(directory)).toEqual([])
+  })
+
+  it('removes by check({ fix }) a file that looks like one of its own', async () => {
+    const directory = temporaryDirectory()
+    const cache = cacheOf(kind, directory)
+    await cache.set(0, LARGE, { retry: true })
+    const path = join(directory, shardsOf(kind)[0] ?? '.', 'ab', 'cd', `${'0'.repeat(28)}.val`)
+    mkdirSync(dirname(path), { recursive: true })
+    writeFileSync(path, 'left behind')
+    expect(kindsOf(await cache.check())).toEqual(['unknown-file'])
+    expect((await cache.check({ fix: true })).every(({ fixed }) => fixed)).toBe(true)
+    expect(existsSync(path)).toBe(false)
+    expect(readdirSync(directory)).not.toContain('ab')
+    expect(await cache.get(0)).toBe(LARGE)
+    expect(kindsOf(await cache.check())).toEqual([])
+  })
+})
