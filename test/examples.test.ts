@@ -1,0 +1,135 @@
+import { spawn } from 'node:child_process'
+import { once } from 'node:events'
+import { mkdirSync, readFileSync, symlinkSync, writeFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { text } from 'node:stream/consumers'
+import { fileURLToPath } from 'node:url'
+import { describe, expect, it, onTestFinished } from 'vitest'
+import { peer, python } from './helpers/peers.js'
+import { temporaryDirectory } from './helpers/temp-directory.js'
+
+const MINUTE = 60_000
+const PACKAGE = fileURLToPath(new URL('..', import.meta.url)).replace(/[\\/]$/, '')
+
+describe('examples', () => {
+  it('basic.mjs prints what its comments say', async () => {
+    const { lines } = await run('basic.mjs')
+    expect(lines).toEqual([
+      "{ name: 'Ada', born: 1815-12-10T00:00:00.000Z }",
+      'undefined',
+      'thirty pages',
+      'undefined',
+      'true false',
+      '1 11',
+      '9',
+      '1',
+      'user:2',
+      'true false',
+      expect.stringMatching(/^\d+ bytes on disk$/),
+    ])
+  })
+
+  it('files.mjs streams values in and out', async () => {
+    const { lines } = await run('files.mjs')
+    expect(lines[0]).toMatch(/^\{ type: 'text\/csv' \} \d+ bytes in \d{3}\/\w\w\/\w\w\/\w{28}\.val$/)
+    expect(lines.slice(1)).toEqual(['true', '0;0', '1;1', '2;4', 'only a few bytes', 'ENOENT', 'false'])
+  })
+
+  it('work-queue.mjs gives each job to one of two processes', async () => {
+    const { lines } = await run('work-queue.mjs')
+    expect(lines).toEqual([
+      'workers ended with [ 0, 0 ]',
+      expect.stringMatching(/^100 of 100 jobs done, each once/),
+      'left in the queue: undefined',
+    ])
+  })
+
+  it.runIf(peer('python'))('python-share/share.mjs shares a directory with Python', async () => {
+    const { lines } = await run('python-share/share.mjs', { FANOUT_CACHE_PYTHON: python })
+    expect(lines).toEqual([
+      "Python reads: Hello from Node b'\\x01\\x02\\x03' None",
+      'Python counts: 2',
+      'Python finds fault with nothing: []',
+      'Node reads: Hello from Python 3.14159',
+      'Node counts: 3',
+      'Node evicts by tag: 2',
+      'Node finds fault with nothing: []',
+    ])
+  })
+})
+
+describe('README.md', () => {
+  const readme = readFileSync(`${PACKAGE}/README.md`, 'utf8')
+  const snippets = [...readme.matchAll(/^```js\n([\s\S]*?)^```$/gm)].map(match => match[1] ?? '')
+
+  it('holds snippets', () => {
+    expect(snippets.length).toBeGreaterThan(3)
+  })
+
+  it.each(snippets)('snippet %# prints what its comments say', async snippet => {
+    const directory = temporaryDirectory()
+    mkdirSync(join(directory, 'node_modules'))
+    symlinkSync(PACKAGE, join(directory, 'node_modules', 'fanout-cache'), 'junction')
+    writeFileSync(join(directory, 'snippet.mjs'), snippet)
+    const { code, stdout, stderr } = await end(join(directory, 'snippet.mjs'), {}, [], directory)
+    const said = [...snippet.matchAll(/console\.log\(.*\/\/ (.+)$/gm)].map(match => match[1])
+    expect({ code, stderr, lines: linesOf(stdout) }).toEqual({ code: 0, stderr: '', lines: said })
+  })
+})
+
+describe('demo', () => {
+  it('--smoke passes all of its checks', { timeout: 5 * MINUTE }, async () => {
+    const { lines } = await run('demo/main.mjs', {}, ['--smoke'])
+    expect(lines.filter(line => line.startsWith('FAILED'))).toEqual([])
+    expect(lines.at(-1)).toMatch(/^all \d+ checks passed$/)
+  })
+
+  it('says which port is wrong instead of starting', async () => {
+    const { code, stderr } = await end(`${PACKAGE}/examples/demo/main.mjs`, {
+      PORT: 'http',
+      CACHE_DIR: temporaryDirectory(),
+    })
+    expect({ code, stderr }).toEqual({ code: 1, stderr: "PORT must be a port number, got 'http'\n" })
+  })
+})
+
+/** Runs an example to its end, which must be a good one; answers the lines it printed. */
+async function run(example: string, env: NodeJS.ProcessEnv = {}, args: readonly string[] = []): Promise<Printed> {
+  const { code, stdout, stderr } = await end(`${PACKAGE}/examples/${example}`, env, args)
+  expect({ code, stderr, stdout: code === 0 ? '' : stdout }).toEqual({ code: 0, stderr: '', stdout: '' })
+  return { lines: linesOf(stdout) }
+}
+
+interface Printed {
+  readonly lines: readonly string[]
+}
+
+interface Ended {
+  readonly code: number | null
+  readonly stdout: string
+  readonly stderr: string
+}
+
+async function end(
+  script: string,
+  env: NodeJS.ProcessEnv,
+  args: readonly string[] = [],
+  cwd: string = PACKAGE,
+): Promise<Ended> {
+  // Examples make their temporary directories in the one of this test, so that a broken one leaves nothing either.
+  const child = spawn(process.execPath, [script, ...args], {
+    cwd,
+    env: { ...process.env, TMPDIR: temporaryDirectory(), NO_COLOR: '1', ...env },
+    stdio: ['ignore', 'pipe', 'pipe'],
+  })
+  // One that hangs is asked to end what it has started, and itself.
+  onTestFinished(() => {
+    child.kill()
+  })
+  const [[code], stdout, stderr] = await Promise.all([once(child, 'exit'), text(child.stdout), text(child.stderr)])
+  return { code: code as number | null, stdout, stderr }
+}
+
+function linesOf(output: string): readonly string[] {
+  return output.split('\n').filter(line => line !== '')
+}

@@ -1,0 +1,148 @@
+import { cpSync, existsSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { createRequire, isBuiltin } from 'node:module'
+import { dirname, join } from 'node:path'
+import { afterAll, beforeAll, describe, expect, it, type TestContext } from 'vitest'
+import config from '../tsdown.config.js'
+import {
+  installPackage,
+  manifest,
+  type PackedPackage,
+  packPackage,
+  root,
+  run,
+  type Target,
+} from './helpers/packed-package.js'
+import { temporaryDirectory } from './helpers/temp-directory.js'
+
+/** Built for the package's own use: reached by URL, or by `bin`. */
+const INTERNAL = ['maintenance-worker', 'cli']
+
+const dist = join(root, 'dist')
+const built = Object.keys((config as { entry: Record<string, string> }).entry)
+const doors = built.filter(name => !INTERNAL.includes(name))
+const pathOf = (door: string) => (door === 'index' ? '.' : `./${door}`)
+
+let packed: PackedPackage
+
+beforeAll(async () => {
+  if (!existsSync(join(dist, 'index.mjs'))) throw new Error('dist is not built: npm run build')
+  packed = await packPackage()
+})
+
+afterAll(() => {
+  if (packed) rmSync(dirname(packed.tarball), { recursive: true })
+})
+
+describe('the package', () => {
+  it('holds what is built, and its papers', () => {
+    const others = packed.files.filter(
+      path => !/^(dist\/|(README\.md|LICENSE|CHANGELOG\.md|package\.json)$)/.test(path),
+    )
+    expect(others).toEqual([])
+    const scripts = ['index', 'maintenance-worker'].flatMap(name => [`dist/${name}.mjs`, `dist/${name}.cjs`])
+    expect(packed.files).toEqual(expect.arrayContaining(['LICENSE', 'package.json', ...scripts]))
+  })
+
+  it('exports every door that is built, and no other', () => {
+    const paths = Object.keys(manifest.exports).filter(path => path !== './package.json')
+    expect(paths.sort()).toEqual(doors.map(pathOf).sort())
+    const old = Object.keys(manifest.typesVersions?.['*'] ?? {})
+    expect(old.sort()).toEqual(doors.filter(name => name !== 'index').sort())
+  })
+
+  it.each(doors)('names the files of %s', door => {
+    const target = (extension: 'm' | 'c'): Target => ({
+      types: `./dist/${door}.d.${extension}ts`,
+      default: `./dist/${door}.${extension}js`,
+    })
+    // Within a condition the types come first: the first that matches is taken.
+    const expected = { import: target('m'), require: target('c') }
+    expect(JSON.stringify(manifest.exports[pathOf(door)])).toBe(JSON.stringify(expected))
+    const types = door === 'index' ? manifest.types : manifest.typesVersions?.['*']?.[door]?.[0]
+    expect(types).toBe(expected.require.types)
+  })
+
+  it('has every file it names', () => {
+    const named = JSON.stringify([manifest.exports, manifest.main, manifest.module, manifest.types, manifest.bin ?? {}])
+    const paths = named.match(/\.\/dist\/[^"]+/g) ?? []
+    expect(paths.filter(path => !packed.files.includes(path.slice(2)))).toEqual([])
+  })
+
+  it.each(doors)('exports the same names to import and require: %s', async door => {
+    const imported: object = await import(join(dist, `${door}.mjs`))
+    const required: object = createRequire(import.meta.url)(join(dist, `${door}.cjs`))
+    expect(Object.keys(required).sort()).toEqual(Object.keys(imported).sort())
+  })
+
+  it('loads nothing that an install does not bring', () => {
+    const known = Object.keys({ ...manifest.dependencies, ...manifest.peerDependencies })
+    const unknown = readdirSync(dist)
+      .filter(file => /\.[cm](js|ts)$/.test(file))
+      .flatMap(file => packagesOf(readFileSync(join(dist, file), 'utf8')).map(name => `${file}: ${name}`))
+      .filter(line => !known.includes(line.split(': ')[1] ?? ''))
+    expect(unknown).toEqual([])
+  })
+})
+
+describe('an app of its own', () => {
+  let app: string
+
+  function copy(consumer: string): void {
+    app = temporaryDirectory()
+    cpSync(join(root, 'test/consumers', consumer), app, { recursive: true })
+  }
+
+  const start = (...args: string[]) => run(process.execPath, [...args, join(app, 'cache')], app)
+
+  it('imports it', async () => {
+    copy('esm')
+    await installPackage(app, packed)
+    expect(await start('app.js')).toBe('ok\n')
+  })
+
+  it('requires it', async () => {
+    copy('commonjs')
+    await installPackage(app, packed)
+    expect(await start('app.js')).toBe('ok\n')
+  })
+
+  it.each([
+    ['esm', 'module'],
+    ['commonjs', 'commonjs'],
+    ['bundler', 'module'],
+    ['node10', 'commonjs'],
+  ])('compiles against its types: %s', async (resolution, type) => {
+    copy('typescript')
+    writeFileSync(join(app, 'package.json'), JSON.stringify({ private: true, type }))
+    await installPackage(app, packed, ['@types/node'])
+    const compiler = join(root, 'node_modules/typescript/bin/tsc')
+    await run(process.execPath, [compiler, '-p', `tsconfig.${resolution}.json`], app)
+    expect(await start('out/app.js')).toBe('ok\n')
+  })
+
+  it('tests with it under Jest', { timeout: 180_000 }, async context => {
+    copy('jest')
+    await needs(context, 'jest', () => run('npm', ['ci', '--ignore-scripts'], app))
+    await installPackage(app, packed)
+    await run(process.execPath, ['node_modules/jest/bin/jest.js', '--ci'], app)
+  })
+})
+
+/** Skips the test, and says so, where something cannot be had; with REQUIRE_ALL=1 that is a failure. */
+async function needs(context: TestContext, what: string, get: () => Promise<unknown>): Promise<void> {
+  try {
+    await get()
+  } catch (error) {
+    if (process.env.REQUIRE_ALL === '1') throw error
+    console.log(`skipped: ${what} cannot be installed here`)
+    context.skip(`${what} cannot be installed here`)
+  }
+}
+
+/** Packages which a built file imports, requires or takes types from. */
+function packagesOf(text: string): string[] {
+  const code = text.replace(/^\s*(\/\/|\*|\/\*).*$/gm, '')
+  const specifiers = [...code.matchAll(/(?:\bfrom |\bimport |\bimport\(|\brequire\()["']([^"'.][^"']*)["']/g)]
+  const packages = specifiers.map(([, name = '']) => /^(@[^/]+\/)?[^/]+/.exec(name)?.[0] ?? name)
+  return packages.filter(name => !isBuiltin(name))
+}
