@@ -1,4 +1,4 @@
-import { existsSync, mkdirSync, readdirSync, rmSync, symlinkSync, utimesSync, writeFileSync } from 'node:fs'
+import { existsSync, mkdirSync, readdirSync, symlinkSync, utimesSync, writeFileSync } from 'node:fs'
 import { dirname, join } from 'node:path'
 import { describe, expect, it } from 'vitest'
 import { FixtureProcess } from '../helpers/child-process.js'
@@ -114,8 +114,8 @@ describe.each(KINDS)('leftovers in the directory of a %s', kind => {
     const old = orphan(shard, 2 * HOUR_SECONDS, '1')
     symlinkSync(outside, join(shard, '00'))
     symlinkSync(join(outside, 'cd'), join(shard, 'ab', '00'))
-    rmSync(join(shard, 'cache.db-tmp'), { recursive: true, force: true })
-    symlinkSync(outside, join(shard, 'cache.db-tmp'))
+    symlinkSync(outside, join(shard, 'cache.db-tmp-00'))
+    symlinkSync(join(outside, foreign[0] as string), join(shard, 'cache.db-tmp-11'))
 
     await expect.poll(() => existsSync(old), SECONDS).toBe(false)
     expect(foreign.filter(name => !existsSync(join(outside, name)))).toEqual([])

@@ -3,7 +3,7 @@ import { join } from 'node:path'
 import { expect } from 'vitest'
 
 /** The name of a value file, in its place or still being written. */
-const VALUE_FILE = /^([0-9a-f]{28}\.val|[0-9a-f]{32})$/
+const VALUE_FILE = /^([0-9a-f]{28}\.val|cache\.db-tmp-[0-9a-f]{32})$/
 
 /** Paths of all value files under a directory, finished or not: what a cache may leave behind by mistake. */
 export function valueFiles(directory: string): string[] {

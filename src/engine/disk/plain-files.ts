@@ -64,7 +64,7 @@ function isNoFile(error: unknown): boolean {
 }
 
 /** Others remove directories that have become empty, also between our two calls. */
-export const TRIES = 10
+const TRIES = 10
 
 /** Runs what makes a directory and then uses it, again when somebody else has removed it in between. */
 export function retryMissing(run: (attempt: number) => void): void {

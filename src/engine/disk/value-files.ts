@@ -5,12 +5,15 @@ import { dirname, join } from 'node:path'
 import type { Readable } from 'node:stream'
 import { Transform } from 'node:stream'
 import { pipeline } from 'node:stream/promises'
-import { isMissing, systemCode } from '../file-errors.js'
-import { openPlain, openPlainNow, readDescriptor, retryMissing, TRIES } from './plain-files.js'
+import { isMissing } from '../file-errors.js'
+import { openPlain, openPlainNow, readDescriptor, retryMissing } from './plain-files.js'
 import { isSafeFilename, parentsArePlain } from './safe-filename.js'
 
-/** Where files are written before they have a place. Python's `check()` passes over paths that hold `cache.db`. */
-export const TEMPORARY_DIRECTORY = 'cache.db-tmp'
+/**
+ * What the names of files begin with that have no place yet: Python's `check()` passes over paths that hold `cache.db`.
+ * They lie beside the database, since a directory for them would be a foreign one whenever it is empty.
+ */
+export const TEMPORARY_PREFIX = 'cache.db-tmp-'
 
 /** An example of a name: `1f/e2/03f4a89b1c7d6e5f40312233445566.val` below the cache's directory. */
 export const VALUE_FILE: RegExp = /^[0-9a-f]{2}\/[0-9a-f]{2}\/[0-9a-f]{28}\.val$/
@@ -21,6 +24,13 @@ export interface FileModes {
   /** Modes that were asked for are set with chmod, since a umask cuts what open() is given. */
   readonly exact: boolean
 }
+
+/**
+ * As in DiskCache a file has a folder of its own, until so many were made; then so many files share one, since making
+ * and removing folders takes longer than writing a small file.
+ */
+const OWN_FOLDERS = 64
+const FILES_PER_FOLDER = 64
 
 /** When copying a stream ends early. */
 export interface CopyBounds {
@@ -45,9 +55,8 @@ export interface PendingFile {
 export class ValueFiles {
   readonly directory: string
   readonly modes: FileModes
-  /** Files that are written, or being written, and have no place yet. */
-  #unplaced = 0
-  #pruning = false
+  #folder = randomFolder()
+  #placed = 0
 
   constructor(directory: string, modes: FileModes) {
     this.directory = directory
@@ -74,16 +83,14 @@ export class ValueFiles {
     const temporary = temporaryName()
     const path = join(this.directory, temporary)
     const data = typeof bytes === 'string' ? Buffer.from(bytes) : bytes
-    this.#unplaced++
     try {
-      retryMissing(() => {
-        this.makeDirectory(TEMPORARY_DIRECTORY)
+      retryMissing(attempt => {
+        if (attempt > 1) this.makeDirectory('.')
         fs.writeFileSync(path, data, { flag: 'wx', mode: this.modes.file })
       })
       if (this.modes.exact) fs.chmodSync(path, this.modes.file)
     } catch (error) {
       fs.rmSync(path, { force: true })
-      this.#finishTemporary()
       throw error
     }
     return { temporary, size: data.byteLength }
@@ -113,9 +120,8 @@ export class ValueFiles {
   /** Moves a file to a place of its own and answers its relative name. Harmless when it has one already. */
   place(file: PendingFile): string {
     if (file.filename !== undefined) return file.filename
-    const name = randomBytes(16).toString('hex')
-    const folder = `${name.slice(0, 2)}/${name.slice(2, 4)}`
-    const filename = `${folder}/${name.slice(4)}.val`
+    const folder = this.#nextFolder()
+    const filename = `${folder}/${randomBytes(14).toString('hex')}.val`
     const from = join(this.directory, file.temporary)
     const to = join(this.directory, filename)
     retryMissing(attempt => {
@@ -123,15 +129,19 @@ export class ValueFiles {
       fs.renameSync(from, to)
     })
     file.filename = filename
-    this.#finishTemporary()
     return filename
+  }
+
+  #nextFolder(): string {
+    this.#placed++
+    if (this.#placed <= OWN_FOLDERS || this.#placed % FILES_PER_FOLDER === 0) this.#folder = randomFolder()
+    return this.#folder
   }
 
   /** Removes a file that no row will name, at once: whoever is told that a write was refused finds nothing of it. */
   discard(file: PendingFile): void {
     fs.rmSync(join(this.directory, file.filename ?? file.temporary), { force: true })
-    if (file.filename === undefined) this.#finishTemporary()
-    else this.#pruneNow(file.filename)
+    if (file.filename !== undefined) this.#pruneNow(file.filename)
   }
 
   /** Removes a value file and the directories that become empty by it. Missing ones are fine, foreign ones stay. */
@@ -216,47 +226,30 @@ export class ValueFiles {
   }
 
   async #createTemporary(temporary: string): Promise<fsp.FileHandle> {
-    const path = join(this.directory, temporary)
-    this.#unplaced++
-    for (let attempt = 1; ; attempt++) {
-      try {
-        if (attempt > 1) this.makeDirectory(TEMPORARY_DIRECTORY)
-        const handle = await fsp.open(path, 'wx', this.modes.file)
-        if (this.modes.exact) await handle.chmod(this.modes.file)
-        return handle
-      } catch (error) {
-        if (isMissing(error) && attempt < TRIES) continue
-        this.#finishTemporary()
-        throw error
-      }
+    const handle = await this.#openNew(join(this.directory, temporary))
+    try {
+      if (this.modes.exact) await handle.chmod(this.modes.file)
+    } catch (error) {
+      await this.#abandon(handle, temporary)
+      throw error
     }
+    return handle
+  }
+
+  /** Somebody may have removed the whole directory: it is made again with the next write. */
+  async #openNew(path: string): Promise<fsp.FileHandle> {
+    try {
+      return await fsp.open(path, 'wx', this.modes.file)
+    } catch (error) {
+      if (!isMissing(error)) throw error
+    }
+    this.makeDirectory('.')
+    return fsp.open(path, 'wx', this.modes.file)
   }
 
   async #abandon(handle: fsp.FileHandle, temporary: string): Promise<void> {
     await handle.close()
     await fsp.rm(join(this.directory, temporary), { force: true })
-    this.#finishTemporary()
-  }
-
-  /** Removes the directory of temporary files when none is left: Python's check() reports empty directories. */
-  #finishTemporary(): void {
-    this.#unplaced--
-    if (this.#unplaced > 0 || this.#pruning) return
-    this.#pruning = true
-    // Not here: a file is placed while the lock is held.
-    setImmediate(() => {
-      this.#pruning = false
-      if (this.#unplaced === 0) this.#removeTemporaryDirectory()
-    })
-  }
-
-  #removeTemporaryDirectory(): void {
-    try {
-      fs.rmdirSync(join(this.directory, TEMPORARY_DIRECTORY))
-    } catch (error) {
-      const code = systemCode(error)
-      if (!isMissing(error) && code !== 'ENOTEMPTY' && code !== 'EEXIST') throw error
-    }
   }
 
   /** On a full disk the outer directory may be made and the inner one not: then neither stays. */
@@ -290,5 +283,11 @@ export class ValueFiles {
 }
 
 function temporaryName(): string {
-  return `${TEMPORARY_DIRECTORY}/${randomBytes(16).toString('hex')}`
+  return `${TEMPORARY_PREFIX}${randomBytes(16).toString('hex')}`
+}
+
+/** Two levels of 256, as DiskCache has them. */
+function randomFolder(): string {
+  const name = randomBytes(2).toString('hex')
+  return `${name.slice(0, 2)}/${name.slice(2)}`
 }

@@ -1,7 +1,7 @@
 import * as fsp from 'node:fs/promises'
 import { join } from 'node:path'
 import { setImmediate as turn } from 'node:timers/promises'
-import { TEMPORARY_DIRECTORY, VALUE_FILE } from '../disk/value-files.js'
+import { TEMPORARY_PREFIX, VALUE_FILE } from '../disk/value-files.js'
 import { isMissing, systemCode } from '../file-errors.js'
 import type { Shard } from '../shards/shard.js'
 import { systemClock } from '../time.js'
@@ -24,10 +24,8 @@ export async function sweepIfDue(shard: Shard, stopping: { readonly requested: b
 
 async function sweep(shard: Shard, stopping: { readonly requested: boolean }): Promise<void> {
   const { directory } = shard
-  if ((await folders(directory)).includes(TEMPORARY_DIRECTORY)) {
-    for (const name of await list(join(directory, TEMPORARY_DIRECTORY))) {
-      await removeOld(join(directory, TEMPORARY_DIRECTORY, name))
-    }
+  for (const name of await list(directory)) {
+    if (name.startsWith(TEMPORARY_PREFIX)) await removeOld(join(directory, name))
   }
   const outer = (await folders(directory)).filter(name => HEX.test(name))
   if (outer.length === 0) return
