@@ -3,23 +3,36 @@ import type { Job } from './job.js'
 
 /** Which keys have writes that were called and are not yet committed, so that reads keep their place among them. */
 export class PendingJobs {
-  readonly #last = new Map<KeyIdentity, Job>()
+  #last = new Map<KeyIdentity, Job>()
+  /** Jobs with an identity that were added and not deleted. */
+  #count = 0
   #barrier: Job | undefined
 
   /** Nothing waits: the common case of a read, tested first. */
   get empty(): boolean {
-    return this.#last.size === 0 && this.#barrier === undefined
+    return this.#count === 0 && this.#barrier === undefined
   }
 
   add(job: Job): void {
     const { identity, barrier } = job.work
-    if (identity !== undefined) this.#last.set(identity, job)
-    else if (barrier) this.#barrier = job
+    if (identity !== undefined) {
+      this.#count++
+      this.#last.set(identity, job)
+    } else if (barrier) {
+      this.#barrier = job
+    }
   }
 
+  /**
+   * Forgets a job that was added. With the last one the map is replaced: a Map from which everything is deleted again
+   * and again leaves its old tables to the next full garbage collection, with all the jobs that were in them.
+   */
   delete(job: Job): void {
     const { identity } = job.work
-    if (identity !== undefined && this.#last.get(identity) === job) this.#last.delete(identity)
+    if (identity !== undefined) {
+      if (--this.#count === 0) this.#last = new Map()
+      else if (this.#last.get(identity) === job) this.#last.delete(identity)
+    }
     if (this.#barrier === job) this.#barrier = undefined
   }
 

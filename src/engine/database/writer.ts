@@ -28,8 +28,7 @@ export interface PendingLimits {
 }
 
 /** A batch ends after this time, so that the loop turns, and after these bytes, so that the WAL stays small. */
-const BATCH_MILLISECONDS = 4
-const BATCH_BYTES = 8 * 2 ** 20
+const BATCH_LIMITS = { milliseconds: 4, bytes: 8 * 2 ** 20 }
 const BATCH_JOBS = 4096
 
 /**
@@ -139,7 +138,7 @@ export class Writer {
       return
     }
     this.#failures = 0
-    const outcome = commitTogether(this.#host, session, batch, { milliseconds: BATCH_MILLISECONDS, bytes: BATCH_BYTES })
+    const outcome = commitTogether(this.#host, session, batch, BATCH_LIMITS)
     this.#putBack(outcome.notRun)
     if (outcome.error !== undefined) {
       // The locks of a rollback journal are taken at COMMIT: readers of others may hold it up.
