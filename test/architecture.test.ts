@@ -40,6 +40,7 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
     'type engine/database/',
     'engine/database/statements',
     'engine/database/eviction-policies',
+    'engine/database/schema',
     'engine/database/schema-write',
   ],
   'engine/maintenance/': [
@@ -83,8 +84,8 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
     'engine/maintenance/',
   ],
   'engine/memory/': ['engine/errors', 'engine/time', 'type engine/contract', 'type engine/options'],
-  'engine/collections/': ['engine/*'],
-  'engine/recipes/': ['engine/*'],
+  'engine/collections/': ['engine/*', 'engine/verbs/', 'engine/operations/', 'engine/disk/', 'type engine/'],
+  'engine/recipes/': ['engine/*', 'engine/verbs/', 'engine/operations/', 'engine/disk/', 'type engine/'],
   'engine/*': ['engine/'],
 
   'adapters/': ['engine/index', 'npm:keyv', 'npm:cache-manager'],

@@ -1,7 +1,17 @@
 import { SchemaError } from '../errors.js'
 import type { Connection } from './connection.js'
 import { EVICTION_POLICIES } from './eviction-policies.js'
-import { CACHE_TABLE, ENTRY_TAG, INDEXES, SETTINGS_TABLE, TAG_INDEX, TRIGGERS, UNLINK_LATER } from './schema.js'
+import {
+  CACHE_TABLE,
+  ENTRY_TAG,
+  FRESHNESS,
+  INDEXES,
+  LEASES,
+  SETTINGS_TABLE,
+  TAG_INDEX,
+  TRIGGERS,
+  UNLINK_LATER,
+} from './schema.js'
 
 /** What a database holds of the schema. */
 export interface SchemaState {
@@ -14,6 +24,8 @@ export interface SchemaState {
   readonly tagIndex: boolean
   readonly entryTags: boolean
   readonly unlinkLater: boolean
+  readonly leases: boolean
+  readonly freshness: boolean
   /** Policy indexes that are there. */
   readonly indexes: ReadonlySet<string>
 }
@@ -30,7 +42,9 @@ const OURS = new Map<string, readonly string[]>([
   ['table Cache', [CACHE_TABLE]],
   ...entries('index', INDEXES),
   ...entries('trigger', TRIGGERS),
-  ...Object.entries({ ...ENTRY_TAG, ...UNLINK_LATER }).map(([name, sql]) => [`${kindOf(sql)} ${name}`, [sql]] as const),
+  ...Object.entries({ ...ENTRY_TAG, ...UNLINK_LATER, ...LEASES, ...FRESHNESS }).map(
+    ([name, sql]) => [`${kindOf(sql)} ${name}`, [sql]] as const,
+  ),
   ...Object.values(EVICTION_POLICIES).flatMap(({ index }) =>
     index ? [[`index ${index.name}`, [index.sql]] as const] : [],
   ),
@@ -40,7 +54,7 @@ const OURS = new Map<string, readonly string[]>([
 /** Released DiskCache has these two without the condition. */
 const FULL_INDEXES = new Set(['Cache_expire_time', 'Cache_tag_rowid'])
 
-const GUARDED = new Set(['cache', 'settings', 'entrytag', 'unlinklater'])
+const GUARDED = new Set(['cache', 'settings', 'entrytag', 'unlinklater', 'lease', 'fence', 'freshness'])
 
 /** Custom policies of Python may add indexes of plain columns; an expression could run for seconds. */
 const PLAIN_INDEX = /^create(unique)?index\w+on"?cache"?\(\w+(asc|desc)?(,\w+(asc|desc)?)*\)(where\w+isnotnull)?$/
@@ -75,6 +89,8 @@ export function inspectSchema(db: Connection, directory: string): SchemaState {
     tagIndex: found.has('Cache_tag_rowid'),
     entryTags: Object.keys(ENTRY_TAG).every(name => found.has(name)),
     unlinkLater: found.has('UnlinkLater'),
+    leases: Object.keys(LEASES).every(name => found.has(name)),
+    freshness: Object.keys(FRESHNESS).every(name => found.has(name)),
     indexes: found,
   }
 }

@@ -1,6 +1,6 @@
 import type { Connection } from './connection.js'
 import { EVICTION_POLICIES } from './eviction-policies.js'
-import { CACHE_TABLE, ENTRY_TAG, INDEXES, SETTINGS_TABLE, TAG_INDEX, TRIGGERS, UNLINK_LATER } from './schema.js'
+import { CACHE_TABLE, INDEXES, SETTINGS_TABLE, TAG_INDEX, TRIGGERS } from './schema.js'
 import { inspectSchema } from './schema-check.js'
 import { METADATA, type StoredSettings, settingRows, writeSettingRow } from './settings.js'
 
@@ -47,10 +47,7 @@ export function storeSettings(db: Connection, change: Partial<StoredSettings>): 
   for (const [key, value] of settingRows(change)) writeSettingRow(db, key, value)
 }
 
-export function createEntryTags(db: Connection): void {
-  for (const sql of Object.values(ENTRY_TAG)) db.exec(sql)
-}
-
-export function createUnlinkLater(db: Connection): void {
-  for (const sql of Object.values(UNLINK_LATER)) db.exec(sql)
+/** Makes a side table with its indexes and triggers. Runs inside a write transaction. */
+export function createSideTable(db: Connection, statements: Readonly<Record<string, string>>): void {
+  for (const sql of Object.values(statements)) db.exec(sql)
 }

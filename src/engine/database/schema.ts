@@ -75,3 +75,27 @@ export const UNLINK_LATER: Readonly<Record<string, string>> = {
   UnlinkLater:
     'CREATE TABLE IF NOT EXISTS UnlinkLater (filename TEXT PRIMARY KEY, size INTEGER NOT NULL, due REAL NOT NULL)',
 }
+
+/**
+ * Leases: who may do something until `due`, over all processes. No row of Cache belongs to them, so that nothing which
+ * counts, lists, clears or evicts entries meets them. `Fence` has one row, the last fencing number that was given.
+ */
+export const LEASES: Readonly<Record<string, string>> = {
+  Lease:
+    'CREATE TABLE IF NOT EXISTS Lease (name TEXT PRIMARY KEY, token TEXT NOT NULL, due REAL NOT NULL, fence INTEGER NOT NULL)',
+  Lease_due: 'CREATE INDEX IF NOT EXISTS Lease_due ON Lease (due)',
+  Fence: 'CREATE TABLE IF NOT EXISTS Fence (id INTEGER PRIMARY KEY, number INTEGER NOT NULL)',
+}
+
+/**
+ * Of entries that were computed: until when they are fresh, and how many seconds it took. A row counts for the version
+ * of the entry that has its store time, so that an overwrite, also by Python, puts it out of use.
+ */
+export const FRESHNESS: Readonly<Record<string, string>> = {
+  Freshness:
+    'CREATE TABLE IF NOT EXISTS Freshness (rowid INTEGER PRIMARY KEY, store_time REAL NOT NULL, due REAL, seconds REAL NOT NULL)',
+  Freshness_delete: `CREATE TRIGGER IF NOT EXISTS Freshness_delete
+  AFTER DELETE ON Cache FOR EACH ROW BEGIN
+    DELETE FROM Freshness WHERE rowid = OLD.rowid;
+  END`,
+}

@@ -8,6 +8,9 @@ import type { Statements } from './statements.js'
 /** Work for after the commit; what it returns is waited for before the operation's promise settles. */
 export type CommitTask = () => void | Promise<void>
 
+/** Side tables, which are made on first use. */
+export type SideTable = 'entryTags' | 'unlinkLater' | 'leases' | 'freshness'
+
 /** A place in the work of a session, to which a savepoint can go back. */
 export interface SessionMark {
   readonly commits: number
@@ -32,11 +35,15 @@ export class Session {
   removedUntil = 0
   /** Whether rows were stored, so that culling has something to look at. */
   grew = false
+  /** Whether the last key that was stored was a new one: the next one probably is, too. */
+  storesNewKeys = false
   /** Bytes that the operations of this transaction brought. */
   bytes = 0
   /** Whether the side tables and the tag index are there. */
   entryTags: boolean
   unlinkLater: boolean
+  leases: boolean
+  freshness: boolean
   tagIndex: boolean
   indexes: ReadonlySet<string>
   #schemaVersion: unknown
@@ -56,14 +63,16 @@ export class Session {
     this.settings = parts.settings
     this.entryTags = parts.schema.entryTags
     this.unlinkLater = parts.schema.unlinkLater
+    this.leases = parts.schema.leases
+    this.freshness = parts.schema.freshness
     this.tagIndex = parts.schema.tagIndex
     this.indexes = parts.schema.indexes
   }
 
-  /** Whether there are further tags. Another process may have stored the first of them. */
-  hasEntryTags(): boolean {
-    if (!this.entryTags) this.refreshSchema()
-    return this.entryTags
+  /** Whether there is a side table. Another process may just have made it. */
+  has(table: SideTable): boolean {
+    if (!this[table]) this.refreshSchema()
+    return this[table]
   }
 
   /** Notices tables and indexes that others have made. Costs a microsecond where nothing has changed. */
@@ -75,6 +84,8 @@ export class Session {
     this.indexes = names
     this.entryTags = names.has('EntryTag')
     this.unlinkLater = names.has('UnlinkLater')
+    this.leases = names.has('Lease')
+    this.freshness = names.has('Freshness')
     this.tagIndex = names.has('Cache_tag_rowid')
   }
 

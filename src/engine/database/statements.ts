@@ -160,6 +160,17 @@ const SQL = {
   laterNames: 'pluck SELECT filename FROM UnlinkLater',
   filenames: 'pluck SELECT filename FROM Cache WHERE rowid > ? AND rowid <= ? AND filename IS NOT NULL',
 
+  lease: 'raw SELECT token, due, fence FROM Lease WHERE name = ?',
+  grantLease: 'run INSERT OR REPLACE INTO Lease (name, token, due, fence) VALUES (?, ?, ?, ?)',
+  extendLease: 'run UPDATE Lease SET due = ? WHERE name = ? AND token = ?',
+  releaseLease: 'run DELETE FROM Lease WHERE name = ? AND token = ?',
+  revokeLease: 'run DELETE FROM Lease WHERE name = ?',
+  // Those that a process left behind when it was killed. Taken items of a queue are returned instead.
+  forgetLeases: "run DELETE FROM Lease WHERE due < ? AND name NOT GLOB 'taken:*'",
+  takenDue: "raw SELECT name, token FROM Lease WHERE due <= ? AND name GLOB 'taken:*' ORDER BY name DESC LIMIT 100",
+  fence: 'pluck SELECT number FROM Fence WHERE id = 1',
+  setFence: 'run INSERT OR REPLACE INTO Fence (id, number) VALUES (1, ?)',
+
   begin: 'run BEGIN IMMEDIATE',
   commit: 'run COMMIT',
   rollback: 'run ROLLBACK',

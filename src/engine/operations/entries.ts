@@ -1,8 +1,8 @@
-import { createEntryTags, createUnlinkLater } from '../database/schema-write.js'
 import type { Session } from '../database/session.js'
 import type { EntryRow, StateRow } from '../database/statements.js'
 import type { EncodedKey, SqlValue } from '../disk/codec.js'
 import type { PreparedValue } from '../disk/disk.js'
+import { ensureSideTable } from './side-tables.js'
 
 const MICROSECOND = 1e-6
 
@@ -96,19 +96,31 @@ export function storeRow(session: Session, entry: NewEntry, state: StateRow | un
 /**
  * Writes an entry that lies in the database and has no further tags, new or in the place of another such value.
  * Answers false, and writes nothing, when there is a file to replace.
+ *
+ * Whether a key is new is guessed from the write before: a guess that fails costs a statement, as a look would.
  */
 export function storeInline(session: Session, entry: NewEntry): boolean {
-  const { value, now, key, expireTime, tag } = entry
-  const raw = key.raw ? 1 : 0
-  const columns = [tag, value.mode, value.value] as const
-  const update = session.statements.prepare('updateInline')
-  if (update.run(now, expireTime, now, ...columns, key.data, raw).changes === 0) {
-    const insert = session.statements.prepare('insertInline')
-    const storeTime = insertTime(session, now)
-    if (insert.run(key.data, raw, storeTime, expireTime, now, ...columns).changes === 0) return false
+  const isNew = session.storesNewKeys
+  const first = isNew ? insertInline : updateInline
+  if (!first(session, entry)) {
+    const second = isNew ? updateInline : insertInline
+    if (!second(session, entry)) return false
+    session.storesNewKeys = !isNew
   }
   noteStored(session, entry)
   return true
+}
+
+function updateInline(session: Session, { value, now, key, expireTime, tag }: NewEntry): boolean {
+  const statement = session.statements.prepare('updateInline')
+  const raw = key.raw ? 1 : 0
+  return statement.run(now, expireTime, now, tag, value.mode, value.value, key.data, raw).changes > 0
+}
+
+function insertInline(session: Session, { value, now, key, expireTime, tag }: NewEntry): boolean {
+  const statement = session.statements.prepare('insertInline')
+  const storeTime = insertTime(session, now)
+  return statement.run(key.data, key.raw ? 1 : 0, storeTime, expireTime, now, tag, value.mode, value.value).changes > 0
 }
 
 function noteStored(session: Session, { key, value }: NewEntry): void {
@@ -136,18 +148,12 @@ export function removeFile(session: Session, filename: string, size: number): vo
     session.afterCommit(() => session.disk.files.remove(filename))
     return
   }
-  if (!session.unlinkLater) {
-    createUnlinkLater(session.db)
-    session.unlinkLater = true
-    session.afterRollback(() => {
-      session.unlinkLater = false
-    })
-  }
+  ensureSideTable(session, 'unlinkLater')
   session.statements.run('later', filename, size, session.disk.now() + grace)
 }
 
 export function tagsOf(session: Session, rowid: number): string[] {
-  return session.hasEntryTags() ? session.statements.all<string>('tags', rowid) : []
+  return session.has('entryTags') ? session.statements.all<string>('tags', rowid) : []
 }
 
 /** Changes with every UPDATE of the row: each sets a store time that is later than the one before. */
@@ -156,12 +162,6 @@ export function versionOf(rowid: number, storeTime: number, expireTime: number |
 }
 
 function addTags(session: Session, rowid: number, tags: readonly string[]): void {
-  if (!session.entryTags) {
-    createEntryTags(session.db)
-    session.entryTags = true
-    session.afterRollback(() => {
-      session.entryTags = false
-    })
-  }
+  ensureSideTable(session, 'entryTags')
   for (const tag of tags) session.statements.run('insertTag', rowid, tag)
 }

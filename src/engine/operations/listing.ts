@@ -7,7 +7,7 @@ import { isLarge, isLive } from './entries.js'
 export type KeyRow = readonly [rowid: number, key: SqlValue, raw: number, expireTime: number | null]
 
 /** Reading is all that a listing does, so that it needs no transaction. */
-export type ReadSession = Pick<Session, 'statements' | 'tagIndex' | 'hasEntryTags'>
+export type ReadSession = Pick<Session, 'statements' | 'tagIndex' | 'has'>
 
 /** The row that was stored last: rows which are added after it are not listed. */
 export function lastRow(session: ReadSession): number {
@@ -53,7 +53,7 @@ export function* rowidsByTag(session: ReadSession, tag: SqlValue): Generator<num
       at += WINDOW_ROWS
     }
   }
-  if (!session.hasEntryTags() || typeof tag !== 'string') return
+  if (!session.has('entryTags') || typeof tag !== 'string') return
   for (let at = 0; ; ) {
     const page = statements.all<number>('tagPageFurther', tag, at)
     if (page.length > 0) yield page

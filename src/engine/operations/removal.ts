@@ -48,7 +48,7 @@ export function evict(session: Session, tag: SqlValue, cursor: TagCursor | undef
   let at = cursor ?? { ...wholeExtent(session), further: false }
   return removePages(session, () => {
     const page = at.further ? furtherPage(session, tag, at) : tagPage(session, tag, at)
-    const firstStageEnds = page.ended && !at.further && session.hasEntryTags() && typeof tag === 'string'
+    const firstStageEnds = page.ended && !at.further && session.has('entryTags') && typeof tag === 'string'
     at = firstStageEnds ? { ...at, after: 0, further: true } : { ...at, after: page.after }
     return { rows: page.rows, next: at, last: () => page.ended && !firstStageEnds }
   })

@@ -1,0 +1,86 @@
+import type { Session } from '../database/session.js'
+import type { EncodedKey } from '../disk/codec.js'
+import { ensureSideTable } from './side-tables.js'
+
+/** What a lease is for. One name is one lease per kind. */
+export type LeaseKind = 'flight' | 'semaphore' | 'taken'
+
+/** Leases that ended so long ago are forgotten. Seconds. */
+const FORGET_AFTER = 60
+
+type LeaseRow = readonly [token: string, due: number, fence: number]
+
+/** A lease as others see it. `due` is in seconds since the epoch. */
+export interface LeaseState {
+  readonly token: string
+  readonly due: number
+  readonly fence: number
+}
+
+/** The name of the lease that belongs to a key: equal exactly for keys that are one row. */
+export function leaseName(kind: LeaseKind, { data, raw }: EncodedKey): string {
+  if (typeof data === 'string') return `${kind}:${raw ? 't' : 'p'}${data}`
+  if (Buffer.isBuffer(data)) return `${kind}:${raw ? 'b' : 'q'}${data.toString('hex')}`
+  return `${kind}:n${data}`
+}
+
+/**
+ * Takes a lease, or takes one over that has ended. Answers its fencing number; `undefined` while somebody else has it.
+ * The same token may take its own lease again, which gives a new number.
+ *
+ * @param seconds how long it lasts from now, unless it is extended
+ */
+export function acquireLease(session: Session, name: string, token: string, seconds: number): number | undefined {
+  ensureSideTable(session, 'leases')
+  const now = session.disk.now()
+  const held = leaseOf(session, name)
+  if (held && held.due > now && held.token !== token) return undefined
+  const fence = nextFence(session, now)
+  session.statements.run('forgetLeases', now - FORGET_AFTER)
+  session.statements.run('grantLease', name, token, now + seconds, BigInt(fence))
+  return fence
+}
+
+/** Answers false when the lease was taken over, revoked or released. */
+export function extendLease(session: Session, name: string, token: string, seconds: number): boolean {
+  if (!session.has('leases')) return false
+  return session.statements.run('extendLease', session.disk.now() + seconds, name, token) > 0
+}
+
+/** Answers false when it was not this token's any more. */
+export function releaseLease(session: Session, name: string, token: string): boolean {
+  if (!session.has('leases')) return false
+  return session.statements.run('releaseLease', name, token) > 0
+}
+
+/** Takes a lease away from whoever has it, who learns of it when it looks. */
+export function revokeLease(session: Session, name: string): void {
+  if (session.leases) session.statements.run('revokeLease', name)
+}
+
+/** Whether this token still has the lease, also past its end when nobody has taken it over. */
+export function holdsLease(session: Session, name: string, token: string): boolean {
+  return leaseOf(session, name)?.token === token
+}
+
+/** The lease of a name, ended or not. */
+export function leaseOf(session: Session, name: string): LeaseState | undefined {
+  if (!session.has('leases')) return undefined
+  const row = session.statements.get<LeaseRow>('lease', name)
+  return row && { token: row[0], due: row[1], fence: row[2] }
+}
+
+/**
+ * A number that grows with every call, over all processes: who protects a resource can refuse those who come with a
+ * smaller number than it has seen. It is no less than the time in milliseconds, so that it also grows when the
+ * directory was removed meanwhile.
+ *
+ * Source: Kleppmann, How to do distributed locking (2016).
+ */
+export function nextFence(session: Session, now: number): number {
+  ensureSideTable(session, 'leases')
+  const last = Number(session.statements.get('fence') ?? 0)
+  const fence = Math.max(last + 1, Math.floor(now * 1000))
+  session.statements.run('setFence', BigInt(fence))
+  return fence
+}
