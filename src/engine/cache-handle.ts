@@ -169,11 +169,16 @@ export class CacheHandle {
   /** Turns an error that refuses one write into the answer of a FanoutCache; every other error is thrown. */
   refusal<T>(error: unknown, call: Pick<Call<T>, 'key' | 'refused'>): T {
     if (!(error instanceof DiskCacheError) || error.refusal === undefined) throw error
-    const key = call.key === undefined ? undefined : { key: call.key }
-    if (error.refusal === 'timeout') this.gaveUp(call.key)
-    this.events.emit('refused', { ...key, reason: error.refusal, error })
+    this.tellRefused(error, call.key)
     if (this.kind === 'Cache') throw error
     return call.refused
+  }
+
+  /** Counts and tells that a write was turned down. */
+  tellRefused(error: DiskCacheError, key: Key | undefined): void {
+    if (error.refusal === undefined) return
+    if (error.refusal === 'timeout') this.gaveUp(key)
+    this.events.emit('refused', { ...(key === undefined ? undefined : { key }), reason: error.refusal, error })
   }
 
   /** Counts and tells that a verb gave up waiting for a lock. */

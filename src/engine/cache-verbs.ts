@@ -1,4 +1,4 @@
-import type { CacheHandle } from './cache-handle.js'
+import type { CacheHandle, Call } from './cache-handle.js'
 import type { DiskCache, Entry, StoredFile, Transaction } from './contract.js'
 import type { Session } from './database/session.js'
 import type { EncodedKey } from './disk/codec.js'
@@ -10,6 +10,8 @@ import { add, remove, set, take, touch } from './operations/items.js'
 import { kindOf } from './option-names.js'
 import type {
   CacheStats,
+  ComputeContext,
+  Computing,
   Counting,
   Finding,
   Info,
@@ -26,8 +28,9 @@ import type {
 import type { Shard } from './shards/shard.js'
 import { encodeEntries, removeKeys, storeEntries } from './verbs/bulk.js'
 import { CacheTransaction } from './verbs/cache-transaction.js'
+import { getOrSet } from './verbs/computing.js'
 import { listEntries, listKeys } from './verbs/listing.js'
-import { FAILED, readInfo, readItem, readValue, tryOnce } from './verbs/reading.js'
+import { FAILED, isThere, readInfo, readItem, readValue, tryOnce } from './verbs/reading.js'
 import { openStoredFile } from './verbs/stored-file.js'
 import { storeValue } from './verbs/storing.js'
 import { takeOut, toItem } from './verbs/taking.js'
@@ -43,6 +46,7 @@ import {
 } from './verbs/verb-options.js'
 
 type Run<T> = (session: Session) => T
+type Factory<T> = (context: ComputeContext<T>) => T | Promise<T>
 
 let handleOfCache: (cache: CacheVerbs) => object
 
@@ -103,11 +107,7 @@ export abstract class CacheVerbs implements DiskCache {
   }
 
   async has(key: Key): Promise<boolean> {
-    const found = await this.#read('has', key, undefined, (shard, { data, raw }) => {
-      const session = shard.current
-      return session?.statements.get('has', data, raw ? 1 : 0, shard.disk.now())
-    })
-    return found !== undefined
+    return (await this.#read('has', key, undefined, isThere)) ?? false
   }
 
   async getMany<T = unknown>(keys: Iterable<Key>, options?: Waiting): Promise<(T | undefined)[]> {
@@ -124,6 +124,10 @@ export abstract class CacheVerbs implements DiskCache {
     return storeValue(this.#handle, 'add', key, value, options, add)
   }
 
+  getOrSet<T>(key: Key, factory: Factory<T>, options?: Computing): Promise<T> {
+    return this.#handle.ready(() => getOrSet(this.#handle, key, factory, options))
+  }
+
   setMany(entries: Iterable<Entry>, options?: Waiting): Promise<boolean[]> {
     const handle = this.#handle
     return handle.start(
@@ -138,8 +142,7 @@ export abstract class CacheVerbs implements DiskCache {
       const { shard, encoded, now } = this.#locate(key)
       const change = resolveChangeOf(options ?? {}, now)
       const run: Run<boolean> = session => touch(session, encoded, change, now)
-      const work = { run, identity: keyIdentity(encoded) }
-      return this.#handle.write(shard, work, { key, options, refused: false, retry: true })
+      return this.#write(shard, encoded, run, { key, options, refused: false })
     })
   }
 
@@ -148,11 +151,7 @@ export abstract class CacheVerbs implements DiskCache {
       checkVerbOptions(options, 'delete', 'waiting')
       const { shard, encoded, now } = this.#locate(key)
       const run: Run<boolean> = session => remove(session, encoded, now)
-      return this.#handle.write(
-        shard,
-        { run, identity: keyIdentity(encoded) },
-        { key, options, refused: false, retry: true },
-      )
+      return this.#write(shard, encoded, run, { key, options, refused: false })
     })
   }
 
@@ -169,8 +168,7 @@ export abstract class CacheVerbs implements DiskCache {
       checkVerbOptions(options, 'pop', 'waiting')
       const { shard, encoded, now } = this.#locate(key)
       const run: Run<ReturnType<typeof takeOut>> = session => takeOut(shard, session, take(session, encoded, now))
-      const work = { run, identity: keyIdentity(encoded) }
-      return toItem<T>(await this.#handle.write(shard, work, { key, options, refused: undefined, retry: true }))
+      return toItem<T>(await this.#write(shard, encoded, run, { key, options, refused: undefined }))
     })
   }
 
@@ -184,8 +182,7 @@ export abstract class CacheVerbs implements DiskCache {
       const initial = resolveInitial(options.default)
       const count = { key: encoded, delta: checkDelta(delta), initial, now, expireTime, tag, tags, name: kindOf(key) }
       const run: Run<number | bigint | undefined> = session => incr(session, count)
-      const work = { run, identity: keyIdentity(encoded) }
-      return this.#handle.write(shard, work, { key, options, refused: undefined, retry: true })
+      return this.#write(shard, encoded, run, { key, options, refused: undefined })
     }) as Promise<number>
   }
 
@@ -282,6 +279,10 @@ export abstract class CacheVerbs implements DiskCache {
     const encoded = this.#handle.encodeKey(key)
     const shard = this.#handle.route(encoded)
     return { shard, encoded, now: shard.disk.now() }
+  }
+
+  #write<T>(shard: Shard, encoded: EncodedKey, run: Run<T>, call: Omit<Call<T>, 'retry'>): Promise<T> {
+    return this.#handle.write(shard, { run, identity: keyIdentity(encoded) }, { ...call, retry: true })
   }
 
   #read<T>(

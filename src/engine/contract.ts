@@ -2,6 +2,8 @@ import type { Readable } from 'node:stream'
 import type { CacheEvents } from './events.js'
 import type {
   CacheStats,
+  ComputeContext,
+  Computing,
   Counting,
   Finding,
   Info,
@@ -64,6 +66,12 @@ export interface DiskCache extends AsyncDisposable {
   setMany(entries: Iterable<Entry>, options?: Waiting): Promise<boolean[]>
   /** Stores a value only if the key has none: over all processes one caller wins. */
   add(key: Key, value: unknown, options?: Storing): Promise<boolean>
+  /**
+   * The value of a key; when there is none it is computed, stored and answered. Over all processes one caller computes
+   * and the others wait for it; when its process dies, another takes over. An error of `factory` reaches all who wait,
+   * and is not stored; nor is `undefined`. Those who wait in the process of the computation get the very object.
+   */
+  getOrSet<T>(key: Key, factory: (context: ComputeContext<T>) => T | Promise<T>, options?: Computing): Promise<T>
   /** Changes expiry or metadata of a live entry. */
   touch(key: Key, options: Touching): Promise<boolean>
   /** Removes an entry; false when there was none. */

@@ -25,6 +25,8 @@ export { FanoutCache } from './fanout-cache.js'
 export type {
   CacheOptions,
   CacheStats,
+  ComputeContext,
+  Computing,
   Counting,
   DiskOptions,
   EvictionPolicy,

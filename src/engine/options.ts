@@ -61,6 +61,37 @@ export interface Counting extends Storing {
   readonly default?: number | bigint | null
 }
 
+/** How a value is computed that is not there, and stored: the options of `getOrSet`. */
+export interface Computing extends Storing {
+  /**
+   * How long after its `ttl` an old value is still answered, at once, while one caller computes a new one. To all other
+   * verbs the entry is there until `ttl` and `staleFor` are over.
+   */
+  readonly staleFor?: Duration
+  /**
+   * Computes a new value before the old one expires, the earlier the longer it takes and the greater `beta` is; 1 is a
+   * good value. The old one is answered meanwhile. Source: Vattani, Chierichetti, Lowenstein, Optimal Probabilistic
+   * Cache Stampede Prevention, VLDB 2015. @default none
+   */
+  readonly beta?: number
+  /** How long after its last sign of life a process that computes is taken for dead, and another takes over. @default 10_000 */
+  readonly lease?: Duration
+}
+
+/** What the function that computes a value is given. */
+export interface ComputeContext<T> {
+  /** Sets the time to live of what is computed, over the option `ttl`. */
+  ttl(ttl: Duration | null): void
+  /** Sets the tag, over the option `tag`. */
+  tag(tag: Tag): void
+  /** The value goes to those who wait for it, and is not stored. */
+  skip(): void
+  /** Aborts when all who waited for the value have given up. */
+  readonly signal: AbortSignal
+  /** The value that is replaced: present when a stale one, or one that expires soon, is computed anew. */
+  readonly previous?: T
+}
+
 /** What is known of an entry. Instants are epoch milliseconds, sizes bytes. */
 export interface Info {
   readonly key: Key

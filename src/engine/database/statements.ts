@@ -28,6 +28,9 @@ export type ValueRow = readonly [
   accessTime: number,
 ]
 
+/** What is known of how a value was computed. */
+export type ComputationRow = readonly [expireTime: number | null, due: number | null, seconds: number]
+
 /** What a write must know of the row it replaces. */
 export type StateRow = readonly [
   rowid: number,
@@ -56,6 +59,12 @@ export const WINDOW_ROWS = 2000
 const SQL = {
   value: `raw SELECT mode, filename, value, size, rowid, access_time FROM Cache
     WHERE key = ? AND raw = ? AND (expire_time IS NULL OR expire_time > ?)`,
+  // Of an entry that was computed, as long as it is this version of the entry.
+  computation: `raw SELECT expire_time, due, seconds FROM Cache
+    JOIN Freshness ON Freshness.rowid = Cache.rowid AND Freshness.store_time = Cache.store_time
+    WHERE key = ? AND raw = ?`,
+  setFreshness: `run INSERT OR REPLACE INTO Freshness (rowid, store_time, due, seconds)
+    SELECT rowid, store_time, ?, ? FROM Cache WHERE key = ? AND raw = ?`,
   entry: `raw SELECT rowid, key, raw, store_time, expire_time, access_time, access_count, tag, size, mode, filename, value FROM Cache WHERE key = ? AND raw = ?`,
   entryById: `raw SELECT rowid, key, raw, store_time, expire_time, access_time, access_count, tag, size, mode, filename, value FROM Cache WHERE rowid = ?`,
   // The size of an inline value, and metadata, but not the value.

@@ -13,6 +13,7 @@ import {
   takeRow,
   versionOf,
 } from './entries.js'
+import { leaseName, revokeLease } from './leases.js'
 
 /** Stores an entry. */
 export function set(session: Session, entry: NewEntry): boolean {
@@ -57,6 +58,8 @@ export function touch(session: Session, key: EncodedKey, change: Change, now: nu
 
 /** Removes an entry. An expired one goes as well, but was no entry any more. */
 export function remove(session: Session, key: EncodedKey, now: number): boolean {
+  // Who computes a value for this key began before it was removed: the result would be an old one.
+  if (session.has('leases')) revokeLease(session, leaseName('flight', key))
   const state = stateOf(session, key)
   if (!state) return false
   deleteRow(session, state[0], state[1], state[2])

@@ -45,6 +45,11 @@ export function readValue(shard: Shard, key: EncodedKey): unknown {
   return shard.disk.decode(mode, value)
 }
 
+/** Whether a key has a live entry. */
+export function isThere(shard: Shard, { data, raw }: EncodedKey): boolean {
+  return sessionOf(shard).statements.get('has', data, raw ? 1 : 0, shard.disk.now()) !== undefined
+}
+
 /** The live entry of a key with its value. */
 export async function readItem<T>(shard: Shard, key: EncodedKey): Promise<Item<T> | undefined> {
   const found = await readEntry(shard, key, toInfo)

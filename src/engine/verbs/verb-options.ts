@@ -13,6 +13,7 @@ const STORING = [...WAITING, 'ttl', 'tag', 'tags', 'file', 'meta']
 export type VerbOptions =
   | 'waiting'
   | 'storing'
+  | 'computing'
   | 'touching'
   | 'counting'
   | 'pushing'
@@ -27,6 +28,7 @@ export type VerbOptions =
 const VERB_OPTIONS: Readonly<Record<VerbOptions, ReadonlySet<string>>> = {
   waiting: new Set(WAITING),
   storing: new Set(STORING),
+  computing: new Set([...STORING, 'staleFor', 'beta', 'lease']),
   touching: new Set([...WAITING, 'ttl', 'meta', 'ifVersion']),
   counting: new Set([...STORING, 'default']),
   pushing: new Set([...STORING, 'prefix', 'side']),
