@@ -23,7 +23,7 @@ export class DiskCacheError extends Error {
 
 /** A lock was held by somebody else past the deadline. */
 export class TimeoutError extends DiskCacheError {
-  override name = 'TimeoutError' as const
+  override name: 'TimeoutError' | 'LockTimeoutError' = 'TimeoutError'
   override readonly code = 'ERR_CACHE_TIMEOUT' as const
   override readonly refusal = 'timeout' as const
   /** Rows that a bulk removal had removed, and committed, before the deadline. */
@@ -32,6 +32,26 @@ export class TimeoutError extends DiskCacheError {
   constructor(directory: string, removed = 0, options?: Cause) {
     super(`the database in ${directory} was locked by others until the deadline`, options)
     this.removed = removed
+  }
+}
+
+/** A `Lock`, `RLock` or semaphore was held by others until the deadline of `acquire`. */
+export class LockTimeoutError extends TimeoutError {
+  override name = 'LockTimeoutError' as const
+
+  constructor(name: string, milliseconds: number) {
+    super('')
+    this.message = `${name} was held by others for ${Math.round(milliseconds)} ms`
+  }
+}
+
+/** Somebody else may have the lock now: its holder gave no sign of life for too long, or it was removed. */
+export class LeaseLostError extends DiskCacheError {
+  override name = 'LeaseLostError' as const
+  override readonly code = 'ERR_CACHE_LEASE_LOST' as const
+
+  constructor(name: string) {
+    super(`the lease of ${name} was lost`)
   }
 }
 

@@ -13,6 +13,8 @@ export {
   DiskCacheError,
   DiskFullError,
   DriverError,
+  LeaseLostError,
+  LockTimeoutError,
   PendingLimitError,
   ReadonlyError,
   SchemaError,
@@ -47,4 +49,10 @@ export type {
   Touching,
   Waiting,
 } from './options.js'
+export { BoundedSemaphore, type SemaphoreOptions } from './recipes/bounded-semaphore.js'
+export type { CacheLike } from './recipes/engine-access.js'
+export type { Lease } from './recipes/lease.js'
+export type { Acquiring, LockOptions } from './recipes/leased-lock.js'
+export { Lock } from './recipes/lock.js'
+export { RLock } from './recipes/rlock.js'
 export type { Clock, Duration } from './time.js'

@@ -1,0 +1,43 @@
+import { leaseName } from '../operations/leases.js'
+import { type LockRules, slotLock } from '../operations/locks.js'
+import { kindOf } from '../option-names.js'
+import type { Key } from '../options.js'
+import type { Shard } from '../shards/shard.js'
+import type { CacheLike } from './engine-access.js'
+import { LeasedLock, type LockOptions } from './leased-lock.js'
+
+/** Options of a semaphore. */
+export interface SemaphoreOptions extends LockOptions {
+  /** How many may have it at the same time; all who use the key should say the same. @default 1 */
+  readonly value?: number
+}
+
+const OPTIONS = new Set(['ttl', 'allowEviction', 'value'])
+const MOST = 10_000
+
+/**
+ * Lets at most `value` holders in at a time, over all processes of the directory. Each holds a lease of its own: one that
+ * dies gives its place back, and no one can give back a place that is not his.
+ */
+export class BoundedSemaphore extends LeasedLock {
+  readonly value: number
+  readonly #names: readonly string[]
+
+  /** @throws TypeError for what is no cache, no key, or an unknown option; RangeError for values out of range */
+  constructor(cache: CacheLike, key: Key, options: SemaphoreOptions = {}) {
+    super('BoundedSemaphore', cache, key, options, OPTIONS)
+    this.value = checkValue(options.value ?? 1)
+    const name = leaseName('semaphore', this.encoded)
+    this.#names = Array.from({ length: this.value }, (_, slot) => `${name}:${slot}`)
+  }
+
+  protected override rules(_shard: Shard, ttl: number): LockRules {
+    return slotLock(this.#names, ttl / 1000)
+  }
+}
+
+function checkValue(value: unknown): number {
+  if (typeof value !== 'number') throw new TypeError(`value must be a number, got ${kindOf(value)}`)
+  if (Number.isInteger(value) && value >= 1 && value <= MOST) return value
+  throw new RangeError(`value must be a whole number from 1 to ${MOST}, got ${value}`)
+}

@@ -1,0 +1,38 @@
+import { entryLock, type LockRules } from '../operations/locks.js'
+import type { Key } from '../options.js'
+import type { Shard } from '../shards/shard.js'
+import type { CacheLike } from './engine-access.js'
+import { LeasedLock, type LockOptions } from './leased-lock.js'
+
+export const LOCK_OPTIONS: ReadonlySet<string> = new Set(['ttl', 'allowEviction'])
+
+/** A lock kept as an entry of the cache, as Python's `Lock` is: on one key the two exclude each other. */
+export abstract class EntryLock extends LeasedLock {
+  protected constructor(kind: string, cache: CacheLike, key: Key, options: LockOptions) {
+    super(kind, cache, key, options, LOCK_OPTIONS)
+  }
+
+  protected override rules(shard: Shard, ttl: number): LockRules {
+    const { encoded } = this
+    return entryLock(encoded, token => {
+      const { mode, data } = shard.disk.codec.encodeValue(token)
+      const now = shard.disk.now()
+      const value = { mode, value: data, size: 0, weight: token.length }
+      return { key: encoded, value, now, expireTime: now + ttl / 1000, tag: null, tags: [] }
+    })
+  }
+}
+
+/**
+ * A lock over all processes of the directory. Whoever has it holds a lease, which is extended while its process lives and
+ * ends by itself when it does not. Only the owner can release it.
+ *
+ * @example
+ * await using lease = await new Lock(cache, 'report').acquire({ timeout: '5s' })
+ */
+export class Lock extends EntryLock {
+  /** @throws TypeError for what is no cache, no key, or an unknown option; RangeError for a ttl out of range */
+  constructor(cache: CacheLike, key: Key, options: LockOptions = {}) {
+    super('Lock', cache, key, options)
+  }
+}

@@ -1,0 +1,132 @@
+import { AsyncLocalStorage } from 'node:async_hooks'
+import type { Key } from '../options.js'
+import type { Duration } from '../time.js'
+import type { CacheLike } from './engine-access.js'
+import type { Lease } from './lease.js'
+import type { Acquiring, LockOptions } from './leased-lock.js'
+import { EntryLock } from './lock.js'
+
+/** One holding, from the first acquisition to the last release. */
+interface Holding {
+  lease: Lease | undefined
+  /** Acquisitions that were not yet released. */
+  depth: number
+  over: boolean
+}
+
+/** The holdings of an async context, innermost first. */
+interface Frame {
+  readonly lock: string
+  readonly holding: Holding
+  readonly outer: Frame | undefined
+}
+
+const contexts = new AsyncLocalStorage<Frame | undefined>()
+
+/**
+ * A lock that whoever has it may acquire again, as often as it is released. Who that is, is the async context: what is
+ * awaited or started from where the lock was acquired. On the same key it excludes `Lock` as well.
+ *
+ * A function that acquires, and is called without `await`, shares its context with its caller until it is awaited: run
+ * what competes through `run`, which gives each call a context of its own.
+ */
+export class RLock extends EntryLock {
+  readonly #name: string
+
+  /** @throws TypeError for what is no cache, no key, or an unknown option; RangeError for a ttl out of range */
+  constructor(cache: CacheLike, key: Key, options: LockOptions = {}) {
+    super('RLock', cache, key, options)
+    const { data, raw } = this.encoded
+    this.#name = `${this.handle.directory}\n${raw}\n${typeof data}\n${Buffer.isBuffer(data) ? data.toString('hex') : data}`
+  }
+
+  override acquire(options?: Acquiring): Promise<Lease> {
+    const again = this.#enterAgain()
+    if (again) return Promise.resolve(again)
+    const holding = this.#enter()
+    return this.#hold(holding, super.acquire(options)) as Promise<Lease>
+  }
+
+  override tryAcquire(): Promise<Lease | undefined> {
+    const again = this.#enterAgain()
+    if (again) return Promise.resolve(again)
+    const holding = this.#enter()
+    return this.#hold(holding, super.tryAcquire())
+  }
+
+  /** Runs a function while the lock is held, in an async context of its own. */
+  run<T>(body: (lease: Lease) => T | Promise<T>, options?: Acquiring): Promise<T> {
+    return contexts.run(contexts.getStore(), async () => {
+      const lease = await this.acquire(options)
+      try {
+        return await body(lease)
+      } finally {
+        await lease.release()
+      }
+    })
+  }
+
+  #enterAgain(): Lease | undefined {
+    for (let frame = contexts.getStore(); frame; frame = frame.outer) {
+      const { lease, over } = frame.holding
+      // A holding that is still being waited for is that of a sibling: nobody comes here twice before having it.
+      if (frame.lock !== this.#name || over || !lease || lease.signal.aborted) continue
+      frame.holding.depth++
+      return new NestedLease(frame.holding, lease)
+    }
+    return undefined
+  }
+
+  #enter(): Holding {
+    const holding: Holding = { lease: undefined, depth: 1, over: false }
+    let outer = contexts.getStore()
+    while (outer?.holding.over) outer = outer.outer
+    contexts.enterWith({ lock: this.#name, holding, outer })
+    return holding
+  }
+
+  async #hold(holding: Holding, acquiring: Promise<Lease | undefined>): Promise<Lease | undefined> {
+    try {
+      holding.lease = await acquiring
+    } finally {
+      holding.over = holding.lease === undefined
+    }
+    return holding.lease && new NestedLease(holding, holding.lease)
+  }
+}
+
+/** One of the acquisitions of a holding: the last one that is released releases the lock. */
+class NestedLease implements Lease {
+  readonly token: string
+  readonly fence: number
+  readonly #holding: Holding
+  readonly #lease: Lease
+  #released = false
+
+  constructor(holding: Holding, lease: Lease) {
+    this.token = lease.token
+    this.fence = lease.fence
+    this.#holding = holding
+    this.#lease = lease
+  }
+
+  get signal(): AbortSignal {
+    return this.#lease.signal
+  }
+
+  async extend(ttl?: Duration): Promise<boolean> {
+    return !this.#released && this.#lease.extend(ttl)
+  }
+
+  async release(): Promise<boolean> {
+    if (this.#released) return false
+    this.#released = true
+    if (--this.#holding.depth > 0) return !this.#lease.signal.aborted
+    this.#holding.over = true
+    return this.#lease.release()
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.release()
+  }
+}
