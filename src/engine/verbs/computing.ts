@@ -9,7 +9,7 @@ import { kindOf } from '../option-names.js'
 import type { ComputeContext, Computing, Key } from '../options.js'
 import type { Shard } from '../shards/shard.js'
 import { milliseconds } from '../time.js'
-import { joinFlight, LEFT_TO_OTHERS, type Order } from './flight.js'
+import { isUnderWay, joinFlight, LEFT_TO_OTHERS, type Order } from './flight.js'
 import { FAILED, readValue, sessionOf, tryOnce } from './reading.js'
 import { checkVerbOptions, resolveStoring, resolveWaiting } from './verb-options.js'
 
@@ -62,7 +62,7 @@ function serve<T>({ value, due }: Found, order: Order<T>): T {
 
 /** Computes a new value while the old one is served. Nobody waits for it: its errors are events. */
 function renew<T>(order: Order<T>): void {
-  if (order.handle.options.readonly) return
+  if (order.handle.options.readonly || isUnderWay(order)) return
   joinFlight(order).landed.catch(error => order.handle.events.emit('error', error as Error))
 }
 

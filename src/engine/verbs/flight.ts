@@ -49,6 +49,11 @@ export function joinFlight<T>(order: Order<T>): Flight<T> {
   return flight
 }
 
+/** Whether this process computes the key already. */
+export function isUnderWay({ shard, encoded }: Pick<Order<unknown>, 'shard' | 'encoded'>): boolean {
+  return flights.get(shard)?.has(keyIdentity(encoded)) ?? false
+}
+
 /** One computation of one key: one per process at a time, and, as long as its lease holds, one over all processes. */
 export class Flight<T> {
   readonly landed: Promise<T | typeof LEFT_TO_OTHERS>
