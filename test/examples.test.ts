@@ -44,6 +44,22 @@ describe('examples', () => {
     ])
   })
 
+  it('stampede/main.mjs shows how many searches each way of caching costs', async () => {
+    const picture = join(temporaryDirectory(), 'stampede.svg')
+    const { lines } = await run('stampede/main.mjs', {}, ['--seconds', '2', '--svg', picture])
+    const searches = (title: string): number => {
+      const line = lines.find(one => one.startsWith(`${title}: `)) ?? ''
+      return Number(/: (\d+) searches for \d+ requests/.exec(line)?.[1])
+    }
+    // Four processes miss at once, and each again and again until it has the answer.
+    expect(searches('get and set')).toBeGreaterThanOrEqual(4)
+    // At most one for the beginning and one for each second that an answer lives.
+    expect(searches('getOrSet')).toBeLessThanOrEqual(3)
+    expect(searches('getOrSet')).toBeGreaterThanOrEqual(1)
+    expect(searches('getOrSet with beta')).toBeGreaterThanOrEqual(1)
+    expect(readFileSync(picture, 'utf8')).toMatch(/^<svg [\s\S]*getOrSet with beta[\s\S]*<\/svg>\n$/)
+  })
+
   it.runIf(peer('python'))('python-share/share.mjs shares a directory with Python', async () => {
     const { lines } = await run('python-share/share.mjs', { FANOUT_CACHE_PYTHON: python })
     expect(lines).toEqual([
