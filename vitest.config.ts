@@ -1,10 +1,13 @@
-import { defineConfig } from 'vitest/config'
+import { availableParallelism } from 'node:os'
+import { configDefaults, defineConfig } from 'vitest/config'
+
+/** Small projects which are copied elsewhere, given the packed package, and run there. */
+const COPIED = ['test/consumers/**', 'test/hosts/**']
+/** Rates and ticks of the loop: these run one after another when everything else is done. */
+const TIMED = ['test/loop/**/*.test.ts']
 
 export default defineConfig({
   test: {
-    include: ['test/**/*.test.ts'],
-    // Small projects which are copied elsewhere, given the packed package, and run there.
-    exclude: ['**/node_modules/**', 'test/consumers/**', 'test/hosts/**'],
     // Tests start processes and load a native module: each file gets a process of its own.
     pool: 'forks',
     testTimeout: 30_000,
@@ -12,5 +15,21 @@ export default defineConfig({
     retry: 0,
     // The package is loaded by Node itself, as users load it.
     server: { deps: { external: [/\/dist\/[^/]+\.[cm]js$/] } },
+    projects: [
+      {
+        extends: true,
+        test: {
+          name: 'behaviour',
+          include: ['test/**/*.test.ts'],
+          exclude: [...configDefaults.exclude, ...COPIED, ...TIMED],
+          maxWorkers: Math.max(2, Math.floor(availableParallelism() / 2)),
+          sequence: { groupOrder: 0 },
+        },
+      },
+      {
+        extends: true,
+        test: { name: 'timed', include: TIMED, maxWorkers: 1, sequence: { groupOrder: 1 } },
+      },
+    ],
   },
 })
