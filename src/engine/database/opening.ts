@@ -1,7 +1,7 @@
-import { chmodSync, existsSync, mkdirSync, statSync } from 'node:fs'
+import { chmodSync, mkdirSync, statSync } from 'node:fs'
 import { join } from 'node:path'
 import type { FileModes } from '../disk/value-files.js'
-import { DirectoryError } from '../errors.js'
+import { DirectoryError, TimeoutError } from '../errors.js'
 import { systemCode } from '../file-errors.js'
 import { type Connection, connect } from './connection.js'
 import { inspectSchema, type SchemaState } from './schema-check.js'
@@ -34,14 +34,31 @@ export interface Opened {
   readonly identity: string
 }
 
-/** One attempt to open a database, and to make it where there is none. Throws SQLITE_BUSY when somebody else does. */
+/**
+ * One attempt to open a database, and to make it where there is none.
+ *
+ * Throws SQLITE_BUSY when somebody else makes it. @throws TimeoutError when it was moved aside, or replaced, meanwhile
+ */
 export function openDatabase(options: OpeningOptions): Opened {
-  const { directory, readonly, given } = options
+  const { directory, readonly } = options
   makeDirectory(options)
   const path = join(directory, DATABASE_FILE)
-  const existed = existsSync(path)
-  if (readonly && !existed) throw new DirectoryError(directory, 'holds no cache, and readonly makes none')
-  const db = connect(path, { readonly, mustExist: readonly })
+  const before = fileIdentity(path)
+  if (readonly && before === undefined) throw new DirectoryError(directory, 'holds no cache, and readonly makes none')
+  try {
+    const opened = openFile(options, path, before !== undefined)
+    if (before === undefined || opened.identity === before) return opened
+    // Its log may be that of the other one.
+    opened.db.close()
+  } catch (error) {
+    if (before === undefined || fileIdentity(path) === before) throw error
+  }
+  throw new TimeoutError(directory)
+}
+
+function openFile(options: OpeningOptions, path: string, existed: boolean): Opened {
+  const { directory, readonly, given } = options
+  const db = connect(path, { readonly, mustExist: existed })
   try {
     let schema = inspectSchema(db, directory)
     if (schema.empty || schema.incomplete) {

@@ -1,67 +1,142 @@
 import { randomBytes } from 'node:crypto'
+import { chmodSync, existsSync } from 'node:fs'
 import * as fsp from 'node:fs/promises'
 import { join } from 'node:path'
+import { isBusy } from '../database/busy.js'
+import { type Connection, connect } from '../database/connection.js'
 import { DATABASE_FILE, fileIdentity } from '../database/opening.js'
-import { isMissing, systemCode } from '../file-errors.js'
-import { isoNow, systemClock } from '../time.js'
+import type { FileModes } from '../disk/value-files.js'
+import { CorruptError, TimeoutError } from '../errors.js'
+import { isMissing } from '../file-errors.js'
+import type { Shard } from '../shards/shard.js'
+import { isoNow } from '../time.js'
 import { inspectDatabase } from './inspect-database.js'
 
-const LOCK_FILE = 'cache.db-quarantine.lock'
-const LOCK_STALE_MILLISECONDS = 30_000
+/** An empty database, for its lock: the system frees it when its holder dies, in whatever container that was. */
+const LOCK_FILE = `${DATABASE_FILE}-quarantine.lock`
+const LOCK_PATIENCE_MILLISECONDS = 30_000
 const POLL_MILLISECONDS = 20
 
+/** Python's check() passes over paths that hold cache.db. */
+const TARGET_PREFIX = `${DATABASE_FILE}-quarantine-`
+/** Ends the name of the directory for as long as not everything has been moved into it. */
+const UNFINISHED = '.moving'
+
 /**
- * Moves a damaged database and its value files aside, once over all processes. Answers where to; `undefined` when
- * another process has done it meanwhile, or the database proves sound.
+ * Moves the damaged database of a shard and its value files aside, once over all processes. Nothing is moved when another
+ * process has done it meanwhile, or the database proves sound.
  *
  * @param identity the file that was found damaged, if it was open
+ * @throws TimeoutError when another process does not come to its end with it
  */
-export async function quarantine(directory: string, identity: string | undefined): Promise<string | undefined> {
-  const release = await takeLock(join(directory, LOCK_FILE))
-  try {
+export async function quarantine(shard: Shard, damage: unknown, identity: string | undefined): Promise<void> {
+  const { directory, options } = shard
+  const moved = await underLock(directory, options.modes, LOCK_PATIENCE_MILLISECONDS, async () => {
+    const path = await finish(directory)
+    if (path !== undefined) tellUnfinished(shard, path)
     const now = fileIdentity(join(directory, DATABASE_FILE))
     if (now === undefined || (identity !== undefined && identity !== now)) return undefined
-    if (inspectDatabase(directory) === 'sound') return undefined
-    return await moveAside(directory)
-  } finally {
-    await release()
-  }
+    return inspectDatabase(directory) === 'sound' ? undefined : moveAside(directory, options.modes)
+  })
+  if (moved !== undefined) shard.events.quarantined(directory, moved, shard.translate(damage) as Error)
 }
 
-async function moveAside(directory: string): Promise<string> {
+/** Whether the database is missing where one was moved aside, or is being moved now. */
+export function mayBeMoving(directory: string): boolean {
+  return !existsSync(join(directory, DATABASE_FILE)) && existsSync(join(directory, LOCK_FILE))
+}
+
+/**
+ * Ends what a process began and was killed in. A fresh database must not be made before: it would get the log and the
+ * shared memory of the damaged one.
+ *
+ * @throws TimeoutError while another process is moving the database
+ */
+export async function finishQuarantine(shard: Shard): Promise<void> {
+  const { directory, options } = shard
+  const path = await underLock(directory, options.modes, 0, () => finish(directory))
+  if (path !== undefined) tellUnfinished(shard, path)
+}
+
+function tellUnfinished({ directory, events }: Shard, path: string): void {
+  events.quarantined(directory, path, new CorruptError(directory, 'a process ended while it moved it aside'))
+}
+
+async function finish(directory: string): Promise<string | undefined> {
+  const target = await unfinishedIn(directory)
+  if (target === undefined || !existsSync(join(target, DATABASE_FILE))) return undefined
+  // A fresh database may be there already, of Python's: what lies beside it is its own then.
+  if (!existsSync(join(directory, DATABASE_FILE))) await moveRest(directory, target)
+  return finished(target)
+}
+
+async function moveAside(directory: string, modes: FileModes): Promise<string> {
+  const target = (await unfinishedIn(directory)) ?? (await makeTarget(directory, modes))
+  // The database goes first: none is made in its place while its files follow.
+  await fsp.rename(join(directory, DATABASE_FILE), join(target, DATABASE_FILE))
+  await moveRest(directory, target)
+  return finished(target)
+}
+
+async function makeTarget(directory: string, modes: FileModes): Promise<string> {
   const stamp = isoNow()
     .replace(/[^0-9]/g, '')
     .slice(0, 14)
-  // Python's check() passes over paths that hold cache.db.
-  const name = `${DATABASE_FILE}-quarantine-${stamp}-${randomBytes(3).toString('hex')}`
-  const target = join(directory, name)
-  await fsp.mkdir(target, { mode: 0o700 })
-  const entries = await fsp.readdir(directory)
-  // The database goes first: from then on others open a fresh one, whose files have new names.
-  const order = [DATABASE_FILE, `${DATABASE_FILE}-wal`, `${DATABASE_FILE}-shm`]
-  const folders = entries.filter(entry => /^[0-9a-f]{2}$/.test(entry))
-  for (const entry of [...order, ...folders]) {
+  const target = join(directory, `${TARGET_PREFIX}${stamp}-${randomBytes(3).toString('hex')}${UNFINISHED}`)
+  await fsp.mkdir(target, { mode: modes.directory })
+  if (modes.exact) await fsp.chmod(target, modes.directory)
+  return target
+}
+
+async function moveRest(directory: string, target: string): Promise<void> {
+  const folders = (await fsp.readdir(directory)).filter(entry => /^[0-9a-f]{2}$/.test(entry))
+  const logs = ['-wal', '-shm', '-journal'].map(suffix => DATABASE_FILE + suffix)
+  for (const entry of [...logs, ...folders]) {
     try {
       await fsp.rename(join(directory, entry), join(target, entry))
     } catch (error) {
       if (!isMissing(error)) throw error
     }
   }
-  return target
 }
 
-async function takeLock(path: string): Promise<() => Promise<void>> {
+async function unfinishedIn(directory: string): Promise<string | undefined> {
+  const entries = await fsp.readdir(directory)
+  const name = entries.find(entry => entry.startsWith(TARGET_PREFIX) && entry.endsWith(UNFINISHED))
+  return name === undefined ? undefined : join(directory, name)
+}
+
+async function finished(target: string): Promise<string> {
+  const path = target.slice(0, -UNFINISHED.length)
+  await fsp.rename(target, path)
+  return path
+}
+
+async function underLock<T>(directory: string, modes: FileModes, patience: number, work: () => Promise<T>): Promise<T> {
+  const path = join(directory, LOCK_FILE)
+  const isNew = !existsSync(path)
+  const lock = connect(path, { readonly: false, mustExist: false })
+  try {
+    if (isNew) chmodSync(path, modes.file)
+    await takeLock(lock, directory, patience)
+    return await work()
+  } finally {
+    // Nothing was written: what ends with the connection is the lock.
+    lock.close()
+  }
+}
+
+async function takeLock(lock: Connection, directory: string, patience: number): Promise<void> {
+  const deadline = performance.now() + patience
   for (;;) {
     try {
-      await fsp.writeFile(path, String(process.pid), { flag: 'wx', mode: 0o600 })
-      return () => fsp.rm(path, { force: true })
+      // No file beside it: this, too, asks for the lock.
+      lock.pragma('journal_mode = MEMORY')
+      lock.exec('BEGIN EXCLUSIVE')
+      return
     } catch (error) {
-      if (systemCode(error) !== 'EEXIST') throw error
-    }
-    const stat = await fsp.stat(path).catch(() => undefined)
-    // Its holder died: the time of the file system is compared with that of a new file, not with a clock.
-    if (stat && systemClock.now() - stat.mtimeMs > LOCK_STALE_MILLISECONDS) {
-      await fsp.rm(path, { force: true })
+      if (!isBusy(error)) throw error
+      if (performance.now() >= deadline) throw new TimeoutError(directory, 0, { cause: error })
     }
     await new Promise(resolve => setTimeout(resolve, POLL_MILLISECONDS))
   }

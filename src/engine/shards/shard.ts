@@ -13,7 +13,7 @@ import { DiskFullError, TimeoutError } from '../errors.js'
 import { Culler } from '../maintenance/culler.js'
 import { DiskReserve } from '../maintenance/disk-reserve.js'
 import { Housekeeping } from '../maintenance/housekeeping.js'
-import { quarantine } from '../maintenance/quarantine.js'
+import { finishQuarantine, mayBeMoving, quarantine } from '../maintenance/quarantine.js'
 import { endAllGrace } from '../operations/grace.js'
 import { removeDamaged } from '../operations/items.js'
 import { isCorruption, translateError } from '../translate-error.js'
@@ -183,7 +183,7 @@ export class Shard implements WriterHost {
     if (this.#reopening) return
     const { identity } = this.#opened ?? {}
     this.#release()
-    const work = damage === undefined ? Promise.resolve() : this.#moveAside(damage, identity)
+    const work = damage === undefined ? Promise.resolve() : quarantine(this, damage, identity)
     this.#reopening = work
       .then(() => this.#openPatiently())
       .then(
@@ -225,10 +225,12 @@ export class Shard implements WriterHost {
     const deadline = performance.now() + (root === undefined ? timeout : Math.max(timeout, OPENING_TIMEOUT))
     for (let failures = 0, quarantined = 0; ; failures++) {
       try {
+        if (!this.options.readonly && mayBeMoving(this.directory)) await finishQuarantine(this)
         return this.#openNow()
       } catch (error) {
         const late = performance.now() > deadline
-        if (isBusy(error) && !late) {
+        // TimeoutError: others are moving it aside, or did so while it was being opened.
+        if ((isBusy(error) || error instanceof TimeoutError) && !late) {
           await new Promise(resolve => setTimeout(resolve, Math.min(backoff(failures), deadline - performance.now())))
         } else if (sqliteCode(error) === 'SQLITE_IOERR_SHMSIZE' && this.reserve.giveUp()) {
           // The disk is full: the shared memory of the log gets the room of the reserve.
@@ -239,7 +241,7 @@ export class Shard implements WriterHost {
           quarantined < 3
         ) {
           quarantined++
-          await this.#moveAside(error, undefined)
+          await quarantine(this, error, undefined)
         } else {
           throw isBusy(error) ? new TimeoutError(this.directory, 0, { cause: error }) : this.translate(error)
         }
@@ -262,12 +264,6 @@ export class Shard implements WriterHost {
     this.#session = undefined
     this.#opened?.db.close()
     this.#opened = undefined
-  }
-
-  async #moveAside(error: unknown, identity: string | undefined): Promise<void> {
-    const path = await quarantine(this.directory, identity)
-    if (path === undefined) return
-    this.events.quarantined(this.directory, path, this.translate(error) as Error)
   }
 
   #removeDamaged(session: Session): void {
