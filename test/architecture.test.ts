@@ -73,6 +73,7 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
     'engine/file-errors',
     'engine/time',
     'engine/option-names',
+    'engine/translate-error',
     'engine/cache-options',
     'type engine/cache-handle',
     'type engine/contract',

@@ -2,7 +2,7 @@ import { spawnSync } from 'node:child_process'
 import { existsSync } from 'node:fs'
 
 /** Programs and places which some tests need and which not every machine has. */
-export type Peer = 'python' | 'nginx' | 'redis' | 'tmpfs'
+export type Peer = 'python' | 'nginx' | 'redis' | 'tmpfs' | 'prlimit'
 
 /** The Python in which diskcache can be imported. */
 export const python: string = process.env['FANOUT_CACHE_PYTHON'] ?? '/usr/bin/python3'
@@ -11,6 +11,8 @@ const LOOKUPS: Readonly<Record<Peer, () => boolean>> = {
   python: () => runs(python, ['-c', 'import diskcache']),
   nginx: () => runs('nginx', ['-v']),
   redis: () => runs('redis-server', ['--version']),
+  // Of util-linux: changes the limits of a process that runs.
+  prlimit: () => runs('prlimit', ['--version']),
   // Mounting one takes root.
   tmpfs: () => process.platform === 'linux' && process.getuid?.() === 0 && existsSync('/proc/mounts'),
 }

@@ -198,7 +198,8 @@ function runApart(session: Session, jobs: readonly Job[], failed: Failure[]): Ra
   return ran
 }
 
-function commitSpinning(session: Session): void {
+/** Commits, and tries it again at once for a moment while others who read hold it up. */
+export function commitSpinning(session: Session): void {
   const until = performance.now() + COMMIT_SPIN_MILLISECONDS
   for (;;) {
     try {
@@ -211,7 +212,7 @@ function commitSpinning(session: Session): void {
 }
 
 /** SQLITE_FULL and some others have rolled back by themselves; everything else leaves the transaction open. */
-function rollBack(session: Session): void {
+export function rollBack(session: Session): void {
   if (session.db.inTransaction) session.statements.run('rollback')
   session.rolledBack()
 }

@@ -1,12 +1,17 @@
 import type { CacheHandle } from '../cache-handle.js'
 import { backoff, isBusy, SPIN_MILLISECONDS } from '../database/busy.js'
+import { commitSpinning, rollBack } from '../database/group-commit.js'
 import type { Session } from '../database/session.js'
 import { StorageError, TimeoutError } from '../errors.js'
 import type { Key, Waiting } from '../options.js'
 import type { Shard } from '../shards/shard.js'
+import { translateError } from '../translate-error.js'
 import type { CacheTransaction, TransactionScope } from './cache-transaction.js'
 import { isThenable, promiseError } from './open-transaction.js'
 import { checkVerbOptions, type ResolvedWaiting, resolveWaiting } from './verb-options.js'
+
+/** How long the further commits of a transaction are tried, at least, when the first is made. */
+const LATER_COMMITS_MILLISECONDS = 1000
 
 type Transacting = { readonly keys?: readonly Key[] } & Waiting
 
@@ -25,14 +30,15 @@ export async function transactOver<T, Tx extends CacheTransaction>(
   const tx = makeTransaction(scopeOf(handle, shards))
   const run = (): T => runBody(tx, body)
   const [only] = shards
-  if (shards.length === 1 && only) {
+  // A rollback journal is committed when those who read let it be: that may take a while, and the body runs once.
+  if (shards.length === 1 && only && only.settings.journalMode === 'wal') {
     const work = { run, alone: true, barrier: true }
     return handle.write<T>(only, work, { options, refused: undefined as T })
   }
   try {
     return await transactAcross(shards, run, waiting)
   } catch (error) {
-    return handle.refusal(error, { refused: undefined as T })
+    return handle.refusal(translateError(error, handle.directory), { refused: undefined as T })
   }
 }
 
@@ -89,7 +95,7 @@ async function transactAcross<T>(shards: readonly Shard[], run: () => T, waiting
       waiting.signal?.throwIfAborted()
       const attemptedAt = performance.now()
       const sessions = await openSessions(shards)
-      if (beginAll(sessions)) return await finish(shards, sessions, run)
+      if (beginAll(sessions)) return await finish(shards, sessions, run, deadline)
       // What waits behind this transaction has had its attempt as well.
       for (const shard of shards) shard.writer.refuseLate(attemptedAt)
       if (attemptedAt >= deadline) throw new TimeoutError(shards[0]?.directory ?? '')
@@ -141,22 +147,55 @@ function beginAll(sessions: readonly Session[]): boolean {
   return false
 }
 
-async function finish<T>(shards: readonly Shard[], sessions: readonly Session[], run: () => T): Promise<T> {
+async function finish<T>(
+  shards: readonly Shard[],
+  sessions: readonly Session[],
+  run: () => T,
+  deadline: number,
+): Promise<T> {
   let result: T
   try {
     for (const [at, shard] of shards.entries()) shard.prologue(sessions[at] as Session)
     result = run()
     for (const [at, shard] of shards.entries()) shard.epilogue(sessions[at] as Session)
-    for (const session of sessions) session.statements.run('commit')
   } catch (error) {
-    for (const session of sessions) {
-      if (session.db.inTransaction) session.statements.run('rollback')
-      session.rolledBack()
-    }
-    throw shards[0]?.translate(error) ?? error
+    for (const session of sessions) rollBack(session)
+    throw error
   }
-  await Promise.all(sessions.flatMap(session => session.takeCommitTasks().map(task => task())))
+  await commitAll(sessions, deadline)
   return result
+}
+
+/** Commits one after the other. What is committed stays when a later one fails, and with it what its rows name. */
+async function commitAll(sessions: readonly Session[], deadline: number): Promise<void> {
+  const tasks: (void | Promise<void>)[] = []
+  let committed = 0
+  try {
+    for (const session of sessions) {
+      // Half a transaction is worse than a late one.
+      const until = committed === 0 ? deadline : Math.max(deadline, performance.now() + LATER_COMMITS_MILLISECONDS)
+      await commitPatiently(session, until)
+      committed++
+      for (const task of session.takeCommitTasks()) tasks.push(task())
+    }
+  } catch (error) {
+    for (const session of sessions.slice(committed)) rollBack(session)
+    throw error
+  } finally {
+    await Promise.all(tasks)
+  }
+}
+
+/** Others who read hold up the COMMIT of a rollback journal. No new ones begin while it is tried. */
+async function commitPatiently(session: Session, until: number): Promise<void> {
+  for (let failures = 0; ; failures++) {
+    try {
+      return commitSpinning(session)
+    } catch (error) {
+      if (!isBusy(error) || performance.now() >= until) throw error
+    }
+    await new Promise(resolve => setTimeout(resolve, backoff(failures)))
+  }
 }
 
 function deadlineOf({ wait }: ResolvedWaiting): number {

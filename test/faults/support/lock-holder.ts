@@ -12,10 +12,22 @@ export class LockHolder {
     this.#process = process
   }
 
-  static async start(kind: Kind, directory: string, shards: readonly string[] = shardsOf(kind)): Promise<LockHolder> {
+  static async start(
+    kind: Kind,
+    directory: string,
+    shards: readonly string[] = shardsOf(kind),
+    reading = false,
+  ): Promise<LockHolder> {
     const databases = shards.map(shard => join(directory, shard, 'cache.db'))
-    const holder = new LockHolder(new FixtureProcess(SCRIPT, { databases }))
+    const holder = new LockHolder(new FixtureProcess(SCRIPT, { databases, reading }))
     await holder.#process.line('ready')
+    return holder
+  }
+
+  /** A process that reads, and so holds up every COMMIT of a rollback journal. */
+  static async reading(kind: Kind, directory: string, shards?: readonly string[]): Promise<LockHolder> {
+    const holder = await LockHolder.start(kind, directory, shards, true)
+    await holder.take()
     return holder
   }
 
