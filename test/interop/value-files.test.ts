@@ -1,21 +1,23 @@
 import { existsSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { Readable } from 'node:stream'
+import { type Codec, jsonCodec, pickleCodec, structuredCodec } from 'fanout-cache'
 import { expect, it } from 'vitest'
 import { startPython } from '../helpers/python.js'
 import { temporaryDirectory } from '../helpers/temp-directory.js'
 import { valueFiles } from '../helpers/value-files.js'
+import { VALUES } from './samples.js'
 import { expectClean, openCache, openInPython, rows, withPython } from './support.js'
 
 const BYTES = Buffer.from(Array.from({ length: 70_000 }, (_, index) => index % 251))
 const VALUE_FILE = /^[0-9a-f]{2}\/[0-9a-f]{2}\/[0-9a-f]{28}\.val$/
 
-async function shared() {
+async function shared(codec?: Codec, inPython?: string) {
   const directory = temporaryDirectory()
   const python = startPython()
-  const cache = openCache(directory)
+  const cache = openCache(directory, codec && { codec })
   await cache.open()
-  await openInPython(python, directory)
+  await openInPython(python, directory, inPython)
   return { cache, python, directory }
 }
 
@@ -43,6 +45,32 @@ withPython('value files that Node wrote', () => {
     ])
     expect(await python.call(`[cache['small'], cache['small text']]`)).toEqual([Buffer.from('abc'), 'abc'])
     expect((await cache.info('small text'))?.path).toMatch(VALUE_FILE)
+    await expectClean(cache, python)
+  })
+
+  it.each([structuredCodec, pickleCodec])(
+    'hold every native value, for Python to read, with codec $name',
+    async codec => {
+      const { cache, python } = await shared(codec)
+      for (const { title, node } of VALUES) await cache.set(title, node, { file: true })
+      const keys = VALUES.map(({ title }) => title)
+      expect(await python.wire('[cache[key] for key in keys]', { keys })).toEqual([
+        'list',
+        VALUES.map(({ python: wire }) => wire),
+      ])
+      expect(await cache.getMany(keys)).toEqual(VALUES.map(({ node }) => node))
+      for (const key of keys) expect((await cache.info(key))?.path, key).toMatch(VALUE_FILE)
+      expect(await python.call('[cache.pop(key) for key in keys[:3]]', { keys })).toEqual([0, 1, -1])
+      await expectClean(cache, python)
+    },
+  )
+
+  it('hold every value of JSON, for JSONDisk to read', async () => {
+    const { cache, python } = await shared(jsonCodec, 'Cache(directory, disk=JSONDisk)')
+    const values = [null, true, false, 0, -1, 1.5, 2 ** 40, 10n ** 30n, 'text', [1, 'two', null], { a: { b: [] } }]
+    for (const [key, value] of values.entries()) await cache.set(key, value, { file: true })
+    expect(await python.call('[cache[key] for key in range(count)]', { count: values.length })).toEqual(values)
+    expect(await cache.getMany(values.keys())).toEqual(values)
     await expectClean(cache, python)
   })
 
@@ -147,6 +175,16 @@ withPython('metadata beside a value file', () => {
     expect((await cache.getItem('bytes'))?.meta).toEqual(meta)
     await cache.touch('bytes', { meta: { type: 'image/png' } })
     expect(await python.call(`cache.pop('bytes')`)).toEqual(BYTES)
+    await expectClean(cache, python)
+  })
+
+  it.each([structuredCodec, pickleCodec])('is never taken for the value by Python, with codec $name', async codec => {
+    const { cache, python } = await shared(codec)
+    for (const { title, node } of VALUES) await cache.set(title, node, { meta: { a: 1 } })
+    const keys = VALUES.map(({ title }) => title)
+    const read = await python.call<unknown[]>('[cache[key] for key in keys]', { keys })
+    for (const [at, { title, node }] of VALUES.entries()) expect([node, null], title).toContainEqual(read[at])
+    expect(await cache.getMany(keys)).toEqual(VALUES.map(({ node }) => node))
     await expectClean(cache, python)
   })
 

@@ -2,6 +2,7 @@ import { DecodeError } from '../errors.js'
 import type { Key } from '../options.js'
 import type { Codec, EncodedValue, SqlValue } from './codec.js'
 import { MODE_BINARY, MODE_JSON, MODE_PICKLE, MODE_RAW, MODE_TEXT } from './modes.js'
+import { writePickle } from './pickle/writer.js'
 import { encodeOwn } from './structured-codec.js'
 import { encodeTextForFile } from './text-file.js'
 import type { PendingFile, ValueFiles } from './value-files.js'
@@ -112,8 +113,11 @@ export class Disk {
       return { mode, bytes: Buffer.from(data) }
     } else if (Buffer.isBuffer(data) && !(mode === MODE_PICKLE && hasMeta)) {
       return { mode, bytes: data }
+    } else if (mode === MODE_RAW && !hasMeta) {
+      // DiskCache has no form for a number in a file, but reads every pickle.
+      return { mode: MODE_PICKLE, bytes: writePickle(value) }
     }
-    // Numbers have no form in a file, and Python would read metadata beside a pickle as the pickle.
+    // Python would read metadata beside a pickle as the pickle.
     const own = encodeOwn(value)
     return { mode: own.mode, bytes: Buffer.isBuffer(own.data) ? own.data : Buffer.from(String(own.data)) }
   }

@@ -48,7 +48,9 @@ export function touch(session: Session, key: EncodedKey, change: Change, now: nu
   if (change.ifVersion !== undefined && change.ifVersion !== versionOf(rowid, storeTime, expireTime)) return false
   if (change.meta !== undefined) {
     if (filename === null || mode === MODE_PICKLE) {
-      throw new TypeError('meta can be changed only on an entry that was stored with meta, or with file: true')
+      throw new TypeError(
+        'meta can be changed only on an entry that was stored with meta, or that is bytes or text in a file',
+      )
     }
     session.statements.run('touchMeta', change.meta, rowid)
   }
