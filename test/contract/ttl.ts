@@ -194,6 +194,15 @@ function removing(subject: Subject): void {
     expect(await cache.expire()).toBe(1)
   })
 
+  it('expire() with now Infinity removes whatever expires at all', async () => {
+    const { cache } = withClock(subject)
+    await cache.set('expires', 1, { ttl: '7d' })
+    await cache.set('stays', 1)
+    expect(await cache.expire({ now: -Infinity })).toBe(0)
+    expect(await cache.expire({ now: Infinity })).toBe(1)
+    expect(await cache.has('stays')).toBe(true)
+  })
+
   it('set() removes some of what has expired, within cullLimit', async () => {
     const { cache, clock } = withClock(subject, { cullLimit: 10 })
     for (let key = 0; key < 60; key += 1) await cache.set(key, key, { ttl: 1000 })

@@ -10,7 +10,6 @@ import { clear, evict, expire, type Page } from '../operations/removal.js'
 import { kindOf } from '../option-names.js'
 import type { Counting, Info, Item, Key, Listing, Storing, Tag, Touching } from '../options.js'
 import type { Shard } from '../shards/shard.js'
-import { toSeconds } from '../time.js'
 import { isThenable, openSavepoint, openSession, promiseError, storedValue } from './open-transaction.js'
 import { toInfo } from './reading.js'
 import { isStream, takeValueNow } from './value-source.js'
@@ -20,6 +19,7 @@ import {
   encodeTag,
   resolveChangeOf,
   resolveInitial,
+  resolveNow,
   resolveStoring,
 } from './verb-options.js'
 
@@ -143,9 +143,10 @@ export class CacheTransaction implements Transaction {
 
   expire(options: { readonly now?: number } = {}): number {
     checkVerbOptions(options, 'expire', 'expiring')
+    const now = resolveNow(options.now)
     return this.#removeAll(session => {
-      const now = options.now === undefined ? session.disk.now() : toSeconds(options.now)
-      return () => expire(session, now)
+      const instant = now ?? session.disk.now()
+      return () => expire(session, instant)
     })
   }
 

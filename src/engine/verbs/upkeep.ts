@@ -13,9 +13,8 @@ import { kindOf } from '../option-names.js'
 import type { CacheStats, Finding, Settings, SettingsChange, Tag, Waiting } from '../options.js'
 import { checkedShare } from '../shards/engine.js'
 import type { Shard } from '../shards/shard.js'
-import { toSeconds } from '../time.js'
 import { readPatiently, sessionOf } from './reading.js'
-import { checkVerbOptions, encodeTag, type ResolvedWaiting, resolveWaiting } from './verb-options.js'
+import { checkVerbOptions, encodeTag, type ResolvedWaiting, resolveNow, resolveWaiting } from './verb-options.js'
 
 type Expiring = { readonly now?: number } & Waiting
 
@@ -32,12 +31,8 @@ export async function volume(handle: CacheHandle): Promise<number> {
 
 export async function expire(handle: CacheHandle, options: Expiring | undefined): Promise<number> {
   checkVerbOptions(options, 'expire', 'expiring')
-  const at = options?.now
-  if (at !== undefined && (typeof at !== 'number' || Number.isNaN(at))) {
-    throw new TypeError(`expire: now must be epoch milliseconds, got ${kindOf(at)}`)
-  }
   // One instant for all shards.
-  const now = at === undefined ? (handle.shards[0] as Shard).disk.now() : toSeconds(at)
+  const now = resolveNow(options?.now) ?? (handle.shards[0] as Shard).disk.now()
   return removeInPages(handle, options, (session, _cursor: true | undefined) => removal.expire(session, now))
 }
 

@@ -111,6 +111,14 @@ export function resolveTtl(ttl: unknown, now: number): number | null {
   return expiry(milliseconds(ttl, 'ttl'), now)
 }
 
+/** The instant up to which `expire` removes, in seconds. Infinity: whatever expires at all. */
+export function resolveNow(now: unknown): number | undefined {
+  if (now === undefined) return undefined
+  if (typeof now !== 'number') throw new TypeError(`now must be epoch milliseconds, got ${kindOf(now)}`)
+  if (Number.isNaN(now)) throw new RangeError('now must be epoch milliseconds, got NaN')
+  return toSeconds(now)
+}
+
 function expiry(ttl: number, now: number): number | null {
   if (ttl === Number.POSITIVE_INFINITY) return null
   // Added in milliseconds, as the clock counts: the sum of two rounded fractions may be a hair later than the instant.
