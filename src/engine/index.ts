@@ -49,10 +49,17 @@ export type {
   Touching,
   Waiting,
 } from './options.js'
+export { Averager } from './recipes/averager.js'
+export { type BarrierOptions, barrier, type LockFactory, type LockLike } from './recipes/barrier.js'
 export { BoundedSemaphore, type SemaphoreOptions } from './recipes/bounded-semaphore.js'
 export type { CacheLike } from './recipes/engine-access.js'
 export type { Lease } from './recipes/lease.js'
 export type { Acquiring, LockOptions } from './recipes/leased-lock.js'
 export { Lock } from './recipes/lock.js'
+export { memoize } from './recipes/memoize.js'
+export { type MemoizeStampedeOptions, memoizeStampede } from './recipes/memoize-stampede.js'
+export type { Memoized, MemoizeOptions } from './recipes/memoizing.js'
 export { RLock } from './recipes/rlock.js'
+export { type ThrottleOptions, throttle } from './recipes/throttle.js'
+export type { AsyncCall } from './recipes/wrapping.js'
 export type { Clock, Duration } from './time.js'

@@ -55,6 +55,22 @@ export async function getOrSet<T>(
   }
 }
 
+/** The same for those who have looked and found nothing, so that their miss is counted once. */
+export function computeMissing<T>(
+  handle: CacheHandle,
+  key: Key,
+  factory: (context: ComputeContext<T>) => T | Promise<T>,
+  options: Computing,
+): Promise<T> {
+  return handle.ready(async () => {
+    const encoded = handle.encodeKey(key)
+    const shard = handle.route(encoded)
+    const order: Order<T> = { handle, shard, key, encoded, factory, options, ...resolveComputing(shard, options) }
+    const value = await joinFlight(order).board(options.signal)
+    return value === LEFT_TO_OTHERS ? getOrSet(handle, key, factory, options) : value
+  })
+}
+
 function serve<T>({ value, due }: Found, order: Order<T>): T {
   if (due !== undefined) renew({ ...order, replaced: { value: value as T, version: due } })
   return value as T

@@ -1,0 +1,93 @@
+import { types } from 'node:util'
+import { isPlainObject } from '../disk/describe.js'
+import { encodeKey } from '../disk/keys.js'
+import { kindOf } from '../option-names.js'
+import type { Key } from '../options.js'
+
+/** Objects in objects are looked into so far; what holds itself is refused when it is encoded. */
+const MAX_DEPTH = 100
+const NOTHING: readonly never[] = []
+
+/** How the arguments of a call become a key. */
+export interface KeyRules {
+  readonly name: string
+  /** Whether the types of the arguments are part of the key. */
+  readonly typed: boolean
+  /** Positions of arguments, and names of properties of arguments, that are left out. */
+  readonly ignore: ReadonlySet<number | string>
+}
+
+/**
+ * The key of a call, in the form of Python's `memoize`, whose arguments by position these are: the name, the arguments
+ * that count, `null`. Undefined arguments at the end are left out, as are undefined properties of objects.
+ *
+ * Python has nothing after the `null` unless arguments have names. We have there the names of the types where they
+ * count, else the positions of undefined arguments, so that these are no nulls.
+ */
+export function argumentsKey({ name, typed, ignore }: KeyRules, args: readonly unknown[]): Key {
+  const kept: unknown[] = []
+  for (let at = 0; at < args.length; at++) {
+    const arg = args[at]
+    if (!ignore.has(at)) kept.push(typeof arg === 'object' ? withoutUndefined(arg, ignore, 0) : arg)
+  }
+  while (kept.length > 0 && kept[kept.length - 1] === undefined) kept.pop()
+  const tail = typed ? kept.map(typeName) : kept.includes(undefined) ? [gapsIn(kept)] : NOTHING
+  return [name, ...kept.map(toNull), null, ...tail] as Key
+}
+
+/** @throws TypeError that says which argument cannot be part of a key, and what to do */
+export function checkArguments({ name, ignore }: KeyRules, args: readonly unknown[]): void {
+  for (const [at, arg] of args.entries()) {
+    if (arg === undefined || ignore.has(at)) continue
+    try {
+      encodeKey([withoutUndefined(arg, ignore, 0)])
+    } catch (cause) {
+      const reason = (cause as Error).message.replaceAll('key[0]', `args[${at}]`)
+      throw new TypeError(`${name}: ${reason}; give the option key: (...args) => Key, or ignore that argument`, {
+        cause,
+      })
+    }
+  }
+}
+
+/** @throws TypeError when it is no list of positions and names, RangeError for a position that there cannot be */
+export function resolveIgnore(ignore: unknown): ReadonlySet<number | string> {
+  if (ignore === undefined) return new Set()
+  if (!Array.isArray(ignore) && !types.isSet(ignore)) {
+    throw new TypeError(`ignore must be an array of positions and names of properties, got ${kindOf(ignore)}`)
+  }
+  for (const one of ignore as Iterable<unknown>) {
+    if (typeof one === 'string') continue
+    if (typeof one !== 'number') throw new TypeError(`ignore must hold positions and names only, got ${kindOf(one)}`)
+    if (!Number.isInteger(one) || one < 0) {
+      throw new RangeError(`ignore: a position is a whole number from 0, got ${kindOf(one)}`)
+    }
+  }
+  return new Set(ignore as Iterable<number | string>)
+}
+
+/** An argument without undefined properties, at any depth, and at the first without those that are ignored. */
+function withoutUndefined(value: unknown, ignore: ReadonlySet<number | string>, depth: number): unknown {
+  if (typeof value !== 'object' || value === null || depth > MAX_DEPTH) return value
+  if (Array.isArray(value)) return value.map(part => withoutUndefined(part, ignore, depth + 1))
+  if (!isPlainObject(value)) return value
+  const entries = Object.entries(value).filter(([name, part]) => {
+    return part !== undefined && !(depth === 0 && ignore.has(name))
+  })
+  return Object.fromEntries(entries.map(([name, part]) => [name, withoutUndefined(part, ignore, depth + 1)]))
+}
+
+/** The positions of what is undefined. */
+function gapsIn(args: readonly unknown[]): number[] {
+  return args.flatMap((arg, at) => (arg === undefined ? [at] : []))
+}
+
+function toNull(arg: unknown): unknown {
+  return arg === undefined ? null : arg
+}
+
+function typeName(value: unknown): string {
+  if (value === null) return 'null'
+  if (Array.isArray(value)) return 'array'
+  return types.isUint8Array(value) ? 'bytes' : typeof value
+}

@@ -1,0 +1,90 @@
+import type { CacheHandle } from '../cache-handle.js'
+import type { DiskCache } from '../contract.js'
+import type { Session } from '../database/session.js'
+import type { EncodedKey } from '../disk/codec.js'
+import { keyIdentity } from '../disk/keys.js'
+import { remove } from '../operations/items.js'
+import { kindOf } from '../option-names.js'
+import type { Key } from '../options.js'
+import { accessEngine, type CacheLike } from './engine-access.js'
+import { type NumberPair, readPair, storePair, toPair } from './number-pair.js'
+import { cacheOf } from './targets.js'
+
+const RECIPE = 'Averager'
+const USAGE = 'new Averager(cache, key)'
+
+/**
+ * The mean of all values that were added under a key, by all processes; Python's `Averager` on the same key has part
+ * in it. It is an entry of the cache and goes with it when it is evicted, cleared or deleted.
+ *
+ * @example
+ * const latency = new Averager(cache, 'latency')
+ * await latency.add(12)
+ * await latency.add(16)
+ * await latency.get() // 14
+ */
+export class Averager {
+  readonly #cache: DiskCache
+  readonly #handle: CacheHandle
+  readonly #key: Key
+
+  constructor(cache: CacheLike, key: Key) {
+    this.#cache = cacheOf(cache, USAGE)
+    this.#handle = accessEngine(cache, USAGE)
+    this.#handle.encodeKey(key)
+    this.#key = key
+  }
+
+  /**
+   * Adds a value. Answers false when a FanoutCache refused it.
+   *
+   * @throws RangeError for NaN and infinite values, and when the sum would become infinite; nothing is added then
+   */
+  add(value: number): Promise<boolean> {
+    const checked = (): number => checkValue(value)
+    return this.#handle.start(checked, addend => {
+      return this.#write(false, (session, key) => {
+        const [total, count] = readPair(session, key, session.disk.now(), RECIPE) ?? [0, 0]
+        if (!Number.isFinite(total + addend)) throw new RangeError(`${RECIPE}: the sum would no longer be finite`)
+        storePair(session, key, [total + addend, count + 1], null)
+        return true
+      })
+    })
+  }
+
+  /** The mean; `undefined` when nothing was added. */
+  async get(): Promise<number | undefined> {
+    const stored = await this.#cache.get(this.#key)
+    return stored === undefined ? undefined : mean(toPair(stored, RECIPE))
+  }
+
+  /** The mean, which begins anew: over all processes one caller gets it. */
+  pop(): Promise<number | undefined> {
+    return this.#handle.ready(() => {
+      return this.#write(undefined, (session, key) => {
+        const now = session.disk.now()
+        const pair = readPair(session, key, now, RECIPE)
+        remove(session, key, now)
+        return pair && mean(pair)
+      })
+    })
+  }
+
+  #write<T>(refused: T, operation: (session: Session, key: EncodedKey) => T): Promise<T> {
+    const handle = this.#handle
+    const key = handle.encodeKey(this.#key)
+    const run = (session: Session): T => operation(session, key)
+    const call = { key: this.#key, refused, retry: true }
+    return handle.write(handle.route(key), { run, identity: keyIdentity(key) }, call)
+  }
+}
+
+function checkValue(value: unknown): number {
+  if (typeof value !== 'number') throw new TypeError(`${RECIPE}: value must be a number, got ${kindOf(value)}`)
+  if (!Number.isFinite(value)) throw new RangeError(`${RECIPE}: value must be finite, got ${value}`)
+  return value
+}
+
+function mean([total, count]: NumberPair): number | undefined {
+  return count === 0 ? undefined : total / count
+}

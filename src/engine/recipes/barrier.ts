@@ -1,0 +1,88 @@
+import { checkOptionNames, checkOptionsObject, kindOf } from '../option-names.js'
+import type { Key } from '../options.js'
+import type { CacheLike } from './engine-access.js'
+import { Lock } from './lock.js'
+import { cacheOf } from './targets.js'
+import { type AsyncCall, checkFunction, dressAs, nameOf } from './wrapping.js'
+
+const RECIPE = 'barrier'
+const USAGE = 'barrier(cache, fn, { lock, name, key })'
+const OPTIONS = new Set(['lock', 'name', 'key'])
+
+/** What a barrier needs of a lock; `Lock`, `RLock` and `BoundedSemaphore` have it. */
+export interface LockLike {
+  acquire(): Promise<{ release(): Promise<unknown> }>
+  /** Used in the place of `acquire` where it is there: runs a function while the lock is held. */
+  run?<T>(body: () => T | Promise<T>): Promise<T>
+}
+
+/** A class of locks, or a function that makes one. */
+export type LockFactory = (new (cache: CacheLike, key: Key) => LockLike) | ((cache: CacheLike, key: Key) => LockLike)
+
+/** What keeps calls apart. */
+export interface BarrierOptions<This, Args extends readonly unknown[]> {
+  /** @default Lock */
+  readonly lock?: LockFactory
+  /** Key of the lock; Python's `barrier` of this name has the same. @default `barrier:` and `fn.name` */
+  readonly name?: string
+  /** One lock for each key that it answers, in the place of one for the function: calls of other keys do not wait. */
+  readonly key?: (this: This, ...args: Args) => Key
+}
+
+/**
+ * A function whose calls run one at a time, over all processes. The lock is given back when a call has settled, and ends
+ * by itself some time after its process died.
+ *
+ * @example
+ * const rebuild = barrier(cache, async index => build(index), { name: 'rebuild', key: index => index })
+ *
+ * @throws TypeError when the function has no name and none is given, and when another one has its name on this cache
+ */
+export function barrier<This, Args extends readonly unknown[], Result>(
+  cache: CacheLike,
+  fn: (this: This, ...args: Args) => Result,
+  options: BarrierOptions<This, Args> = {},
+): AsyncCall<This, Args, Result> {
+  const target = cacheOf(cache, USAGE)
+  checkFunction(fn, USAGE)
+  checkOptionsObject(options, USAGE)
+  checkOptionNames(options, OPTIONS, RECIPE)
+  const { key, lock = Lock } = options
+  if (key !== undefined && typeof key !== 'function') {
+    throw new TypeError(`key must be a function that makes a key, got ${kindOf(key)}`)
+  }
+  const name = nameOf(target, fn, options.name, { recipe: RECIPE, prefix: 'barrier:' })
+  const makeLock = lockMaker(lock, cache)
+  const common = key === undefined ? makeLock(name) : undefined
+  const guarded = async function (this: This, ...args: Args): Promise<Awaited<Result>> {
+    const own = common ?? makeLock([name, Reflect.apply(key as NonNullable<typeof key>, this, args)])
+    return await holding(own, async () => await Reflect.apply(fn, this, args))
+  }
+  return dressAs(guarded, fn)
+}
+
+function lockMaker(lock: LockFactory, cache: CacheLike): (key: Key) => LockLike {
+  if (typeof lock !== 'function') throw new TypeError(`lock must be a class or function, got ${kindOf(lock)}`)
+  const make = isClass(lock) ? (key: Key): LockLike => new lock(cache, key) : (key: Key): LockLike => lock(cache, key)
+  return key => {
+    const made: unknown = make(key)
+    if (typeof (made as Partial<LockLike> | undefined)?.acquire === 'function') return made as LockLike
+    throw new TypeError(`${RECIPE}: lock must make something with a method acquire, got ${kindOf(made)}`)
+  }
+}
+
+function isClass(lock: LockFactory): lock is new (cache: CacheLike, key: Key) => LockLike {
+  return typeof (lock.prototype as Partial<LockLike> | undefined)?.acquire === 'function'
+}
+
+async function holding<T>(lock: LockLike, body: () => Promise<T>): Promise<T> {
+  // An RLock knows its holder by the async context, which its run() makes.
+  if (typeof lock.run === 'function') return lock.run(body)
+  const lease = await lock.acquire()
+  const [outcome] = await Promise.allSettled([body()])
+  const [release] = await Promise.allSettled([(async () => lease.release())()])
+  // What the function has to say comes first; a lock that could not be given back ends by itself.
+  if (outcome.status === 'rejected') throw outcome.reason
+  if (release.status === 'rejected') throw release.reason
+  return outcome.value
+}

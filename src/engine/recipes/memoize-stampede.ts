@@ -1,0 +1,77 @@
+import { kindOf } from '../option-names.js'
+import { type Duration, milliseconds } from '../time.js'
+import type { CacheLike } from './engine-access.js'
+import {
+  asMemoized,
+  callKeys,
+  MEMOIZE_OPTIONS,
+  type Memoized,
+  type MemoizeOptions,
+  resolveMemoizing,
+} from './memoizing.js'
+import { cacheOf } from './targets.js'
+import { checkFunction } from './wrapping.js'
+
+const RECIPE = 'memoizeStampede'
+const USAGE = 'memoizeStampede(cache, fn, { ttl, … })'
+const OPTIONS = new Set([...MEMOIZE_OPTIONS, 'beta'])
+
+/** How the results of a function are kept and renewed. */
+export interface MemoizeStampedeOptions<This, Args extends readonly unknown[]> extends MemoizeOptions<This, Args> {
+  /** Time to live of results, above 0 and finite. */
+  readonly ttl: Duration
+  /** How eagerly results are renewed before they expire: 0 not at all, above 1 earlier. @default 1 */
+  readonly beta?: number
+}
+
+/**
+ * As `memoize`, for results that many ask for: one caller computes a new result before the old one expires, the earlier
+ * the longer that takes, and all are answered with the old one meanwhile. What goes wrong in this computation is the
+ * event `error` of the cache; the old result stays until it expires.
+ *
+ * Source: Vattani, Chierichetti, Lowenstein, Optimal Probabilistic Cache Stampede Prevention, VLDB 2015.
+ *
+ * @example
+ * const frontPage = memoizeStampede(cache, async () => render(), { name: 'frontPage', ttl: '1m' })
+ *
+ * @throws TypeError without `ttl`, and as `memoize` does; RangeError when `ttl` or `beta` is out of range
+ */
+export function memoizeStampede<This, Args extends readonly unknown[], Result>(
+  cache: CacheLike,
+  fn: (this: This, ...args: Args) => Result,
+  options: MemoizeStampedeOptions<This, Args>,
+): Memoized<This, Args, Result> {
+  const target = cacheOf(cache, USAGE)
+  checkFunction(fn, USAGE)
+  if (options?.ttl === undefined || options.ttl === null) {
+    throw new TypeError(`${USAGE}: ttl is required, a result that never expires is never renewed`)
+  }
+  const computing = { ...resolveMemoizing(options, RECIPE, OPTIONS), beta: resolveBeta(options.beta) }
+  checkTtl(options.ttl)
+  const keys = callKeys(target, fn, options, RECIPE)
+  const memoized = async function (this: This, ...args: Args): Promise<Awaited<Result>> {
+    const compute = (): Result => Reflect.apply(fn, this, args)
+    try {
+      return await target.getOrSet(keys.of(this, args), compute as () => Awaited<Result>, computing)
+    } catch (error) {
+      if (error instanceof TypeError) keys.check(args)
+      throw error
+    }
+  }
+  return asMemoized(memoized, fn, keys)
+}
+
+function checkTtl(ttl: Duration): void {
+  const life = milliseconds(ttl, 'ttl')
+  if (life === 0 || life === Number.POSITIVE_INFINITY) {
+    throw new RangeError(`${RECIPE}: ttl must be above 0 and finite, got ${life}`)
+  }
+}
+
+function resolveBeta(beta: unknown = 1): number {
+  if (typeof beta !== 'number') throw new TypeError(`beta must be a number, got ${kindOf(beta)}`)
+  if (!(beta >= 0) || beta === Number.POSITIVE_INFINITY) {
+    throw new RangeError(`beta must be a finite number of 0 or more, got ${beta}`)
+  }
+  return beta
+}

@@ -1,0 +1,71 @@
+import { CacheVerbs } from '../cache-verbs.js'
+import type { DiskCache } from '../contract.js'
+import { handleOf } from '../handle-of.js'
+import type { Computing, Key } from '../options.js'
+import { milliseconds } from '../time.js'
+import { computeMissing } from '../verbs/computing.js'
+import type { CacheLike } from './engine-access.js'
+import {
+  asMemoized,
+  callKeys,
+  MEMOIZE_OPTIONS,
+  type Memoized,
+  type MemoizeOptions,
+  resolveMemoizing,
+} from './memoizing.js'
+import { cacheOf } from './targets.js'
+import { checkFunction } from './wrapping.js'
+
+const RECIPE = 'memoize'
+const USAGE = 'memoize(cache, fn, { name, ttl, … })'
+const OPTIONS = new Set(MEMOIZE_OPTIONS)
+
+/**
+ * A function that answers from the cache what `fn` has answered to the same arguments before. Over all processes one
+ * caller computes and the others wait for it. Errors are not stored, nor is `undefined`; `null` and `false` are.
+ *
+ * Arguments must be what a key can be: strings, numbers, bigints, bytes, booleans, null, and arrays and plain objects of
+ * these. For others give `key`. `this` is handed on and does not count, unless `key` makes it count.
+ *
+ * @example
+ * const userOf = memoize(cache, async id => fetchUser(id), { name: 'userOf', ttl: '5m' })
+ * await userOf(1)
+ * await cache.delete(userOf.cacheKey(1))
+ *
+ * @throws TypeError when the function has no name and none is given, and when another one has its name on this cache
+ */
+export function memoize<This, Args extends readonly unknown[], Result>(
+  cache: CacheLike,
+  fn: (this: This, ...args: Args) => Result,
+  options: MemoizeOptions<This, Args> = {},
+): Memoized<This, Args, Result> {
+  const target = cacheOf(cache, USAGE)
+  checkFunction(fn, USAGE)
+  const computing = resolveMemoizing(options, RECIPE, OPTIONS)
+  const { ttl } = computing
+  const stores = ttl === undefined || ttl === null || milliseconds(ttl, 'ttl') > 0
+  const keys = callKeys(target, fn, options, RECIPE)
+  const memoized = async function (this: This, ...args: Args): Promise<Awaited<Result>> {
+    const key = keys.of(this, args)
+    let found: Awaited<Result> | undefined
+    try {
+      // A look by itself costs less than getOrSet, which is for those who find nothing.
+      found = await target.get(key)
+    } catch (error) {
+      keys.check(args)
+      throw error
+    }
+    if (found !== undefined) return found
+    const compute = (): Result => Reflect.apply(fn, this, args)
+    if (!stores) return await compute()
+    return computeIn(target, key, compute as () => Awaited<Result>, computing)
+  }
+  return asMemoized(memoized, fn, keys)
+}
+
+/** `getOrSet` without its look, which would count the miss a second time. */
+function computeIn<T>(cache: DiskCache, key: Key, compute: () => T, computing: Computing): Promise<T> {
+  const isOurs = cache instanceof CacheVerbs && cache.getOrSet === CacheVerbs.prototype.getOrSet
+  if (isOurs) return computeMissing(handleOf(cache), key, compute, computing)
+  return cache.getOrSet(key, compute, computing)
+}

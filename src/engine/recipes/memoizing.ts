@@ -1,0 +1,87 @@
+import type { DiskCache } from '../contract.js'
+import { checkOptionNames, checkOptionsObject, kindOf } from '../option-names.js'
+import type { Computing, Key, Tag } from '../options.js'
+import { type Duration, milliseconds } from '../time.js'
+import { encodeTag } from '../verbs/verb-options.js'
+import { argumentsKey, checkArguments, type KeyRules, resolveIgnore } from './arguments-key.js'
+import { type AsyncCall, dressAs, nameOf } from './wrapping.js'
+
+/** How the results of a function are kept. */
+export interface MemoizeOptions<This, Args extends readonly unknown[]> {
+  /** Begins the keys of all results. Python's `cache.memoize(name=…)` of the same name shares them. @default `fn.name` */
+  readonly name?: string
+  /** Time to live of results; 0: those that are there are answered, new ones are not stored. @default the cache's */
+  readonly ttl?: Duration | null
+  readonly tag?: Tag
+  /** Keep the results of 1, 1n and true apart: the types of arguments are part of the key. @default false */
+  readonly typed?: boolean
+  /** Positions, from 0, of arguments that do not count, and names of properties of arguments that are plain objects. */
+  readonly ignore?: readonly (number | string)[] | ReadonlySet<number | string>
+  /** The whole key of a call, in the place of name and arguments: no two functions may give the same. */
+  readonly key?: (this: This, ...args: Args) => Key
+}
+
+/** A function whose results are kept in a cache. */
+export interface Memoized<This, Args extends readonly unknown[], Result> extends AsyncCall<This, Args, Result> {
+  /** The key under which the result of such a call is kept: to look it up, delete or touch it. */
+  cacheKey(...args: Args): Key
+  /** The function itself. */
+  readonly original: (this: This, ...args: Args) => Result
+}
+
+/** The keys of the calls of one function. */
+export interface CallKeys<This, Args> {
+  of(self: This, args: Args): Key
+  /** @throws TypeError that says which argument cannot be part of a key */
+  check(args: Args): void
+}
+
+/** Option names of both memoizing functions. */
+export const MEMOIZE_OPTIONS: readonly string[] = ['name', 'ttl', 'tag', 'typed', 'ignore', 'key']
+
+/** Checks the options and answers those that `getOrSet` takes. */
+export function resolveMemoizing(
+  options: { readonly ttl?: Duration | null; readonly tag?: Tag },
+  recipe: string,
+  known: ReadonlySet<string>,
+): Computing {
+  checkOptionsObject(options, recipe)
+  checkOptionNames(options, known, recipe)
+  const { ttl, tag } = options
+  if (ttl !== undefined && ttl !== null) milliseconds(ttl, 'ttl')
+  if (tag !== undefined) encodeTag(tag)
+  return { ...(ttl !== undefined && { ttl }), ...(tag !== undefined && { tag }) }
+}
+
+export function callKeys<This, Args extends readonly unknown[], Result>(
+  cache: DiskCache,
+  fn: (this: This, ...args: Args) => Result,
+  { key, name, typed, ignore }: MemoizeOptions<This, Args>,
+  recipe: string,
+): CallKeys<This, Args> {
+  if (key === undefined) {
+    const isTyped: unknown = typed === undefined ? false : typed
+    if (typeof isTyped !== 'boolean') throw new TypeError(`typed must be true or false, got ${kindOf(typed)}`)
+    const rules: KeyRules = { name: nameOf(cache, fn, name, { recipe }), typed: isTyped, ignore: resolveIgnore(ignore) }
+    return { of: (_self, args) => argumentsKey(rules, args), check: args => checkArguments(rules, args) }
+  }
+  if (typeof key !== 'function') throw new TypeError(`key must be a function that makes a key, got ${kindOf(key)}`)
+  if (typed !== undefined || ignore !== undefined) {
+    throw new TypeError(`${recipe}: key makes the whole key, typed and ignore mean nothing beside it`)
+  }
+  return { of: (self, args) => Reflect.apply(key, self, args), check: () => undefined }
+}
+
+/** Gives the wrapper what a memoized function has. */
+export function asMemoized<This, Args extends readonly unknown[], Result>(
+  wrapper: AsyncCall<This, Args, Result>,
+  original: (this: This, ...args: Args) => Result,
+  keys: CallKeys<This, Args>,
+): Memoized<This, Args, Result> {
+  const cacheKey = function (this: unknown, ...args: Args): Key {
+    keys.check(args)
+    // Called as a method of the wrapper; `cacheKey.call(self, …)` names what `key` shall see as `this`.
+    return keys.of((this === wrapper ? undefined : this) as This, args)
+  }
+  return dressAs(Object.assign(wrapper, { cacheKey, original }), original)
+}

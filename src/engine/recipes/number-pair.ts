@@ -1,0 +1,40 @@
+import type { Session } from '../database/session.js'
+import type { EncodedKey } from '../disk/codec.js'
+import { pickleCodec } from '../disk/pickle-codec.js'
+import { entryOf, isLive } from '../operations/entries.js'
+import { set } from '../operations/items.js'
+import { storedValue } from '../verbs/open-transaction.js'
+
+/** What DiskCache's recipes keep in a row: a total and a count, an instant and a tally. */
+export type NumberPair = readonly [number, number]
+
+/** The pair under a key. @throws TypeError when something else is stored there */
+export function readPair(session: Session, key: EncodedKey, now: number, what: string): NumberPair | undefined {
+  const row = entryOf(session, key)
+  if (!row || !isLive(row[4], now)) return undefined
+  const stored = storedValue(session, row)
+  return stored && toPair(stored.value, what)
+}
+
+/** @throws TypeError when it is no pair of numbers */
+export function toPair(value: unknown, what: string): NumberPair {
+  if (Array.isArray(value) && value.length === 2) {
+    const [first, second] = value.map(toNumber)
+    if (first !== undefined && second !== undefined) return [first, second]
+  }
+  throw new TypeError(`${what}: something else is stored under its key`)
+}
+
+/** Stores a pair so that Python reads it, whatever the codec: the default one would write an array as JSON. */
+export function storePair(session: Session, key: EncodedKey, pair: NumberPair, expireTime: number | null): void {
+  const { codec } = session.disk
+  const { mode, data } = (codec.name === 'structured' ? pickleCodec : codec).encodeValue([...pair])
+  const value = { mode, value: data, size: 0, weight: 64 }
+  set(session, { key, value, now: session.disk.now(), expireTime, tag: null, tags: [] })
+}
+
+/** Python's whole numbers may be longer than ours. */
+function toNumber(value: unknown): number | undefined {
+  if (typeof value === 'number' && Number.isFinite(value)) return value
+  return typeof value === 'bigint' ? Number(value) : undefined
+}

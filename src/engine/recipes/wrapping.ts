@@ -1,0 +1,49 @@
+import type { DiskCache } from '../contract.js'
+import { kindOf } from '../option-names.js'
+
+/** A function that answers in time what `Result` says, with the parameters and `this` of the one it stands for. */
+export type AsyncCall<This, Args extends readonly unknown[], Result> = (
+  this: This,
+  ...args: Args
+) => Promise<Awaited<Result>>
+
+const sources = new WeakMap<DiskCache, Map<string, string>>()
+
+/** @throws TypeError that says how the recipe is called */
+export function checkFunction(fn: unknown, usage: string): void {
+  if (typeof fn === 'function') return
+  throw new TypeError(`${usage}: the second argument must be a function, got ${kindOf(fn)}`)
+}
+
+/**
+ * The name that was given, or that of the function.
+ *
+ * @throws TypeError when there is neither, and when another function has the same name: they would share an entry
+ */
+export function nameOf(
+  cache: DiskCache,
+  fn: { readonly name: string },
+  name: unknown,
+  { recipe, prefix = '' }: { readonly recipe: string; readonly prefix?: string },
+): string {
+  if (name !== undefined) {
+    if (typeof name === 'string' && name !== '' && name.isWellFormed()) return name
+    throw new TypeError(`${recipe}: name must be a well-formed string that is not empty, got ${kindOf(name)}`)
+  }
+  if (fn.name === '') throw new TypeError(`${recipe}: the function has no name of its own, give the option name`)
+  const known = sources.get(cache) ?? new Map<string, string>()
+  sources.set(cache, known)
+  const source = Function.prototype.toString.call(fn)
+  const id = `${recipe} ${fn.name}`
+  if ((known.get(id) ?? source) !== source) {
+    throw new TypeError(`${recipe}: another function is named ${fn.name} on this cache, give the option name`)
+  }
+  known.set(id, source)
+  return prefix + fn.name
+}
+
+/** Gives a wrapper the name and length of what it wraps. */
+export function dressAs<F extends object>(wrapper: F, fn: { readonly name: string; readonly length: number }): F {
+  Object.defineProperty(wrapper, 'name', { value: fn.name, configurable: true })
+  return Object.defineProperty(wrapper, 'length', { value: fn.length, configurable: true })
+}
