@@ -56,7 +56,7 @@ export async function expectMisuse(
   call: () => unknown,
   type: typeof TypeError | typeof RangeError,
   names: RegExp,
-  label: string,
+  label?: string,
 ): Promise<void> {
   const error = await misuse(call)
   expect(error, label).toBeInstanceOf(type)

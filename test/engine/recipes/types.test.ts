@@ -1,0 +1,69 @@
+import { barrier, type Cache, type Key, type Memoized, memoize, memoizeStampede, throttle } from 'fanout-cache'
+import { describe, expect, expectTypeOf, it } from 'vitest'
+
+/** What compiles, and what does not: `tsc -p test` is the test. These functions are never called. */
+function memoizing(cache: Cache): void {
+  const find = memoize(cache, async (id: number, kind?: string) => ({ id, kind }))
+  expectTypeOf(find).parameters.toEqualTypeOf<[id: number, kind?: string]>()
+  expectTypeOf(find).returns.toEqualTypeOf<Promise<{ id: number; kind: string | undefined }>>()
+  expectTypeOf(find.cacheKey).parameters.toEqualTypeOf<[id: number, kind?: string]>()
+  expectTypeOf(find.cacheKey(1)).toEqualTypeOf<Key>()
+  expectTypeOf(find.original(1)).toEqualTypeOf<Promise<{ id: number; kind: string | undefined }>>()
+  expectTypeOf(find).toExtend<Memoized<unknown, [number, string?], unknown>>()
+  // @ts-expect-error: a string is no id
+  void find('1')
+  // @ts-expect-error: an argument is missing
+  void find()
+  // @ts-expect-error: as the function itself
+  find.cacheKey('1')
+
+  const lengthOf = memoize(cache, (word: string) => word.length, { name: 'lengthOf', ttl: '5m', tag: 'words' })
+  expectTypeOf(lengthOf('word')).toEqualTypeOf<Promise<number>>()
+  const rest = memoize(cache, (first: string, ...others: number[]) => others.length + first.length)
+  expectTypeOf(rest).parameters.toEqualTypeOf<[first: string, ...others: number[]]>()
+
+  const keyed = memoize(cache, (user: { id: number }) => user.id, { key: user => ['user', user.id] })
+  expectTypeOf(keyed({ id: 1 })).toEqualTypeOf<Promise<number>>()
+  // @ts-expect-error: a Date is no key
+  memoize(cache, (at: Date) => at, { key: at => at })
+  // @ts-expect-error: there is no such option
+  memoize(cache, (id: number) => id, { expire: 5 })
+  // @ts-expect-error: the function is missing
+  memoize(cache, { name: 'find' })
+
+  const method = memoize(cache, function price(this: { tax: number }, net: number) {
+    return this.tax * net
+  })
+  const shop = { tax: 2, method }
+  void shop.method(1)
+  // @ts-expect-error: this is missing
+  void method(1)
+}
+
+function renewing(cache: Cache): void {
+  const find = memoizeStampede(cache, async (id: number) => id, { ttl: '1m', beta: 2 })
+  expectTypeOf(find).toEqualTypeOf<Memoized<unknown, [id: number], Promise<number>>>()
+  // @ts-expect-error: ttl is missing
+  memoizeStampede(cache, async (id: number) => id, {})
+  // @ts-expect-error: what never expires is never renewed
+  memoizeStampede(cache, async (id: number) => id, { ttl: null })
+}
+
+function coordinating(cache: Cache): void {
+  const ask = throttle(cache, (url: string) => url.length, { count: 10, per: '1s' })
+  expectTypeOf(ask).parameters.toEqualTypeOf<[url: string]>()
+  expectTypeOf(ask('/')).toEqualTypeOf<Promise<number>>()
+  // @ts-expect-error: per is missing
+  throttle(cache, (url: string) => url, { count: 10 })
+
+  const build = barrier(cache, async (name: string) => ({ name }), { key: name => name })
+  expectTypeOf(build('a')).toEqualTypeOf<Promise<{ name: string }>>()
+  // @ts-expect-error: a lock acquires
+  barrier(cache, (name: string) => name, { lock: () => ({ lock: () => 1 }) })
+}
+
+describe('the types of recipes', () => {
+  it('keep parameters, this and results', () => {
+    for (const checked of [memoizing, renewing, coordinating]) expect(checked).toBeTypeOf('function')
+  })
+})
