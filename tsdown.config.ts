@@ -1,4 +1,3 @@
-import { existsSync } from 'node:fs'
 import { defineConfig } from 'tsdown'
 
 /** What is built, by the name it has in dist. A door also needs its lines in `exports` and `typesVersions` of package.json. */
@@ -8,7 +7,7 @@ const entry = {
 }
 
 export default defineConfig({
-  entry: Object.fromEntries(Object.entries(entry).filter(([, file]) => existsSync(file))),
+  entry,
   format: ['esm', 'cjs'],
   platform: 'node',
   target: 'node20',

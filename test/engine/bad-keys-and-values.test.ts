@@ -165,6 +165,9 @@ describe('bad values', () => {
     }
     await expect(cache.setMany([7] as never)).rejects.toThrow(TypeError)
     await expect(cache.setMany(['ab'] as never)).rejects.toThrow(TypeError)
+    await expect(cache.transact(tx => tx.setMany(['ab'] as never))).rejects.toThrow(TypeError)
+    await expect(cache.transact(tx => tx.setMany(7 as never))).rejects.toThrow(TypeError)
+    await expect(cache.transact(tx => tx.deleteMany('ab'))).rejects.toThrow(TypeError)
   })
 })
 

@@ -38,7 +38,8 @@ export function encodeEntries(
   checkVerbOptions(options, 'setMany', 'waiting')
   checkIterable(entries, 'setMany')
   return Array.from(entries, given => {
-    const [key, value, own] = checkEntry(given)
+    checkEntry(given)
+    const [key, value, own] = given
     checkVerbOptions(own, 'setMany', 'storing')
     if (isStream(value)) throw new TypeError('setMany stores values, not streams: use set')
     const encoded = handle.options.codec.encodeValue(value)
@@ -128,8 +129,9 @@ async function storeChunk(
   for (const { at } of chunk) answers[at] = stored
 }
 
-function checkEntry(entry: unknown): Entry {
-  if (Array.isArray(entry) && entry.length >= 2 && entry.length <= 3) return entry as unknown as Entry
+/** The type promises it; JavaScript does not. @throws TypeError */
+export function checkEntry(entry: Entry): void {
+  if (Array.isArray(entry) && entry.length >= 2 && entry.length <= 3) return
   throw new TypeError(`setMany: entries must be [key, value] or [key, value, options], got ${kindOf(entry)}`)
 }
 

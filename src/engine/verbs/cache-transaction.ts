@@ -10,11 +10,13 @@ import { clear, evict, expire, type Page } from '../operations/removal.js'
 import { kindOf } from '../option-names.js'
 import type { Counting, Info, Item, Key, Listing, Storing, Tag, Touching } from '../options.js'
 import type { Shard } from '../shards/shard.js'
+import { checkEntry } from './bulk.js'
 import { isThenable, openSavepoint, openSession, promiseError, storedValue } from './open-transaction.js'
 import { toInfo } from './reading.js'
 import { isStream, takeValueNow } from './value-source.js'
 import {
   checkDelta,
+  checkIterable,
   checkVerbOptions,
   encodeTag,
   resolveChangeOf,
@@ -76,7 +78,13 @@ export class CacheTransaction implements Transaction {
   }
 
   setMany(entries: Iterable<Entry>): boolean[] {
-    return this.transact(() => Array.from(entries, ([key, value, options]) => this.set(key, value, options)))
+    checkIterable(entries, 'setMany')
+    return this.transact(() =>
+      Array.from(entries, entry => {
+        checkEntry(entry)
+        return this.set(...entry)
+      }),
+    )
   }
 
   add(key: Key, value: unknown, options?: Storing): boolean {
@@ -96,6 +104,7 @@ export class CacheTransaction implements Transaction {
   }
 
   deleteMany(keys: Iterable<Key>): boolean[] {
+    checkIterable(keys, 'deleteMany')
     return this.transact(() => Array.from(keys, key => this.delete(key)))
   }
 
