@@ -136,7 +136,7 @@ export class CacheHandle {
         if (inOrder) return inOrder.value
       }
     }
-    if (turnIsLong()) await nextTurn()
+    if (turnIsLong()) await shard.closing.track(nextTurn())
     try {
       return await readPatiently(shard, wait, read)
     } catch (error) {

@@ -86,7 +86,7 @@ export abstract class CacheVerbs implements DiskCache {
     const read = (): unknown => readValue(shard, encoded)
     if (options !== undefined) checkVerbOptions(options, 'get', 'waiting')
     else if (shard.writer.pending.empty && shard.current) {
-      if (turnIsLong()) await nextTurn()
+      if (turnIsLong()) await shard.closing.track(nextTurn())
       const value = tryOnce(read)
       if (value !== FAILED && !(value instanceof Promise)) return value as T
       if (value instanceof Promise) return handle.read(shard, undefined, options, () => value, key) as Promise<T>
@@ -125,7 +125,7 @@ export abstract class CacheVerbs implements DiskCache {
   }
 
   getOrSet<T>(key: Key, factory: Factory<T>, options?: Computing): Promise<T> {
-    return this.#handle.ready(() => getOrSet(this.#handle, key, factory, options))
+    return getOrSet(this.#handle, key, factory, options)
   }
 
   setMany(entries: Iterable<Entry>, options?: Waiting): Promise<boolean[]> {

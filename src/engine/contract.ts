@@ -68,8 +68,13 @@ export interface DiskCache extends AsyncDisposable {
   add(key: Key, value: unknown, options?: Storing): Promise<boolean>
   /**
    * The value of a key; when there is none it is computed, stored and answered. Over all processes one caller computes
-   * and the others wait for it; when its process dies, another takes over. An error of `factory` reaches all who wait,
-   * and is not stored; nor is `undefined`. Those who wait in the process of the computation get the very object.
+   * and the others wait for it; when its process dies, another takes over. Those who wait in the process of the
+   * computation get the very object. An error of `factory` reaches all who wait there, and is not stored; nor is
+   * `undefined`: other processes then compute for themselves. `factory` must not ask for its own key.
+   *
+   * The value is answered and not stored when the key was deleted or stored meanwhile, or the cache was closed; also
+   * when the cache cannot store it, which `refused` tells: the lock is not free within `timeout` (default: `lease`), the
+   * disk is full, the value is too large. With `readonly` it rejects where there is no value.
    */
   getOrSet<T>(key: Key, factory: (context: ComputeContext<T>) => T | Promise<T>, options?: Computing): Promise<T>
   /** Changes expiry or metadata of a live entry. */

@@ -64,8 +64,8 @@ export interface Counting extends Storing {
 /** How a value is computed that is not there, and stored: the options of `getOrSet`. */
 export interface Computing extends Storing {
   /**
-   * How long after its `ttl` an old value is still answered, at once, while one caller computes a new one. To all other
-   * verbs the entry is there until `ttl` and `staleFor` are over.
+   * How long after its `ttl` an old value is still answered, at once, while a new one is computed for later calls; the
+   * event `error` tells when that fails. To all other verbs the entry is there until `ttl` and `staleFor` are over.
    */
   readonly staleFor?: Duration
   /**
@@ -86,7 +86,7 @@ export interface ComputeContext<T> {
   tag(tag: Tag): void
   /** The value goes to those who wait for it, and is not stored. */
   skip(): void
-  /** Aborts when all who waited for the value have given up. */
+  /** Aborts when all who waited for the value have given up. The lease then ends, also if the function goes on. */
   readonly signal: AbortSignal
   /** The value that is replaced: present when a stale one, or one that expires soon, is computed anew. */
   readonly previous?: T

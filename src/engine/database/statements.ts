@@ -29,7 +29,13 @@ export type ValueRow = readonly [
 ]
 
 /** What is known of how a value was computed. */
-export type ComputationRow = readonly [expireTime: number | null, due: number | null, seconds: number]
+export type ComputationRow = readonly [
+  expireTime: number | null,
+  due: number | null,
+  seconds: number,
+  rowid: number,
+  storeTime: number,
+]
 
 /** What a write must know of the row it replaces. */
 export type StateRow = readonly [
@@ -60,7 +66,7 @@ const SQL = {
   value: `raw SELECT mode, filename, value, size, rowid, access_time FROM Cache
     WHERE key = ? AND raw = ? AND (expire_time IS NULL OR expire_time > ?)`,
   // Of an entry that was computed, as long as it is this version of the entry.
-  computation: `raw SELECT expire_time, due, seconds FROM Cache
+  computation: `raw SELECT expire_time, due, seconds, Cache.rowid, Cache.store_time FROM Cache
     JOIN Freshness ON Freshness.rowid = Cache.rowid AND Freshness.store_time = Cache.store_time
     WHERE key = ? AND raw = ?`,
   setFreshness: `run INSERT OR REPLACE INTO Freshness (rowid, store_time, due, seconds)

@@ -156,12 +156,6 @@ export function tagsOf(session: Session, rowid: number): string[] {
   return session.has('entryTags') ? session.statements.all<string>('tags', rowid) : []
 }
 
-/** The version of the row of a key, expired or not. */
-export function versionAt(session: Session, key: EncodedKey): string | undefined {
-  const state = stateOf(session, key)
-  return state && versionOf(state[0], state[4], state[3])
-}
-
 /** Changes with every UPDATE of the row: each sets a store time that is later than the one before. */
 export function versionOf(rowid: number, storeTime: number, expireTime: number | null): string {
   return `${rowid}.${storeTime}.${expireTime ?? ''}`

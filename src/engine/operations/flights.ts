@@ -19,9 +19,15 @@ export interface FlightPlan {
   readonly replaced: string | undefined
 }
 
+/** The entry which was live when a computation began. */
+export interface LiveEntry {
+  readonly version: string
+  readonly expireTime: number | null
+}
+
 /** What a process that would compute is told. */
 export type Clearance =
-  | { readonly kind: 'granted'; readonly version: string | undefined }
+  | { readonly kind: 'granted'; readonly found: LiveEntry | undefined }
   /** Another process computes. */
   | { readonly kind: 'held' }
   /** A fresh value has been stored meanwhile. */
@@ -30,27 +36,28 @@ export type Clearance =
 /** Takes the lease of a computation, unless it is not needed any more. */
 export function takeOff(session: Session, plan: FlightPlan): Clearance {
   const { key, name, token, seconds, replaced } = plan
-  const version = liveVersion(session, key)
-  if (version !== undefined && version !== replaced && isFresh(session, key)) return { kind: 'stored' }
+  const found = liveEntry(session, key)
+  if (found && found.version !== replaced && isFresh(session, key)) return { kind: 'stored' }
   if (acquireLease(session, name, token, seconds) === undefined) return { kind: 'held' }
-  return { kind: 'granted', version }
+  return { kind: 'granted', found }
 }
 
 /**
  * Stores what was computed and ends the lease. Stores nothing when the lease was lost or revoked, or when somebody has
- * stored another value in the meantime: what was computed is then older than what is there.
+ * stored another value in the meantime, or removed the one that was there: what was computed is then the older news.
  */
 export function land(
   session: Session,
   plan: FlightPlan,
-  version: string | undefined,
+  found: LiveEntry | undefined,
   entry: NewEntry,
   computation: Computation | undefined,
 ): boolean {
   if (!holdsLease(session, plan.name, plan.token)) return false
   releaseLease(session, plan.name, plan.token)
-  const current = liveVersion(session, plan.key)
-  if (current !== undefined && current !== version) return false
+  const current = liveEntry(session, plan.key)
+  if (current && current.version !== found?.version) return false
+  if (!current && found && isLive(found.expireTime, session.disk.now())) return false
   set(session, entry)
   if (computation) setFreshness(session, plan.key, computation)
   return true
@@ -62,10 +69,10 @@ export function isGroundFree(session: Session, name: string): boolean {
   return !lease || lease.due <= session.disk.now()
 }
 
-function liveVersion(session: Session, key: EncodedKey): string | undefined {
+function liveEntry(session: Session, key: EncodedKey): LiveEntry | undefined {
   const state = stateOf(session, key)
   if (!state || !isLive(state[3], session.disk.now())) return undefined
-  return versionOf(state[0], state[4], state[3])
+  return { version: versionOf(state[0], state[4], state[3]), expireTime: state[3] }
 }
 
 function isFresh(session: Session, { data, raw }: EncodedKey): boolean {

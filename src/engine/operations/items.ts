@@ -60,8 +60,7 @@ export function touch(session: Session, key: EncodedKey, change: Change, now: nu
 
 /** Removes an entry. An expired one goes as well, but was no entry any more. */
 export function remove(session: Session, key: EncodedKey, now: number): boolean {
-  // Who computes a value for this key began before it was removed: the result would be an old one.
-  if (session.has('leases')) revokeLease(session, leaseName('flight', key))
+  revokeFlight(session, key)
   const state = stateOf(session, key)
   if (!state) return false
   deleteRow(session, state[0], state[1], state[2])
@@ -70,6 +69,7 @@ export function remove(session: Session, key: EncodedKey, now: number): boolean 
 
 /** Takes a live entry out of the database. Its file, if it has one, is left to the caller: it is the value. */
 export function take(session: Session, key: EncodedKey, now: number): Taken | undefined {
+  revokeFlight(session, key)
   const row = entryOf(session, key)
   if (!row) return undefined
   if (!isLive(row[4], now)) {
@@ -77,6 +77,11 @@ export function take(session: Session, key: EncodedKey, now: number): Taken | un
     return undefined
   }
   return takeRow(session, row)
+}
+
+/** Who computes a value for this key began before it was removed: the result would be an old one. */
+function revokeFlight(session: Session, key: EncodedKey): void {
+  if (session.has('leases')) revokeLease(session, leaseName('flight', key))
 }
 
 /** Removes a row whose value file was found missing or short, unless it was stored anew meanwhile. */

@@ -17,6 +17,7 @@ import { finishQuarantine, mayBeMoving, quarantine } from '../maintenance/quaran
 import { endAllGrace } from '../operations/grace.js'
 import { removeDamaged } from '../operations/items.js'
 import { isCorruption, translateError } from '../translate-error.js'
+import { Closing } from './closing.js'
 import type { ShardEvents, ShardOptions } from './shard-options.js'
 
 /** How long opening waits for others who are creating the same database. Milliseconds. */
@@ -40,6 +41,7 @@ export class Shard implements WriterHost {
   readonly marks: AccessMarks = new AccessMarks()
   readonly culler: Culler
   readonly reserve: DiskReserve
+  readonly closing: Closing = new Closing()
   readonly #housekeeping: Housekeeping
   #session: Session | undefined
   #opened: Opened | undefined
@@ -48,7 +50,6 @@ export class Shard implements WriterHost {
   #foreignTriggers = false
   #lookedAt = Number.NEGATIVE_INFINITY
   #reopening: Promise<void> | undefined
-  readonly #incoming = new Set<Promise<unknown>>()
   readonly #damaged = new Map<number, string>()
 
   constructor(directory: string, options: ShardOptions, events: ShardEvents) {
@@ -90,19 +91,11 @@ export class Shard implements WriterHost {
 
   async close(): Promise<void> {
     this.#housekeeping.stop()
-    await Promise.allSettled(this.#incoming)
+    await this.closing.begin()
     await this.writer.idle()
     if (this.#session && !this.options.readonly) await this.#lastWrite()
     await this.#housekeeping.finished()
     this.#release()
-  }
-
-  /** A stream that is being copied to a file: closing waits for it. */
-  track<T>(incoming: Promise<T>): Promise<T> {
-    this.#incoming.add(incoming)
-    const forget = (): boolean => this.#incoming.delete(incoming)
-    incoming.then(forget, forget)
-    return incoming
   }
 
   /** Queues a write. */

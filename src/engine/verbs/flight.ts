@@ -1,17 +1,21 @@
 import { randomUUID } from 'node:crypto'
+import { Readable } from 'node:stream'
 import type { CacheHandle } from '../cache-handle.js'
 import type { Session } from '../database/session.js'
 import type { EncodedKey } from '../disk/codec.js'
 import { type KeyIdentity, keyIdentity } from '../disk/keys.js'
 import { DiskCacheError } from '../errors.js'
-import { type FlightPlan, isGroundFree, land, takeOff } from '../operations/flights.js'
-import { extendLease, leaseName, releaseLease } from '../operations/leases.js'
+import type { NewEntry } from '../operations/entries.js'
+import { type Clearance, type FlightPlan, isGroundFree, type LiveEntry, land, takeOff } from '../operations/flights.js'
+import { extendLease, holdsLease, leaseName, releaseLease } from '../operations/leases.js'
+import { kindOf } from '../option-names.js'
 import type { ComputeContext, Computing, Key, Tag } from '../options.js'
 import type { Shard } from '../shards/shard.js'
-import { milliseconds } from '../time.js'
+import { milliseconds, toMilliseconds, toSeconds } from '../time.js'
 import { readValue } from './reading.js'
 import { storeValue } from './storing.js'
-import { isStream } from './value-source.js'
+import { isStream, watchStream } from './value-source.js'
+import { encodeTag, resolveWaiting } from './verb-options.js'
 
 /** What one call of `getOrSet` asks for. Durations are milliseconds. */
 export interface Order<T> {
@@ -27,11 +31,14 @@ export interface Order<T> {
   readonly replaced?: { readonly value: T; readonly version: string }
 }
 
-/** Why a flight brings no value: another process makes it, and nobody here waits for it. */
+/** Why a flight brings no value: nobody here waits for it, and another process makes it, or it could not be stored. */
 export const LEFT_TO_OTHERS: unique symbol = Symbol('left to others')
 
 const FIRST_POLL = 2
 const LONGEST_POLL = 50
+/** A longer time would overflow a timer. */
+const LONGEST_BEAT = 3_600_000
+const HELD: Clearance = { kind: 'held' }
 
 const flights = new WeakMap<Shard, Map<KeyIdentity, Flight<unknown>>>()
 
@@ -41,17 +48,14 @@ export function joinFlight<T>(order: Order<T>): Flight<T> {
   flights.set(order.shard, byKey)
   const identity = keyIdentity(order.encoded)
   const known = byKey.get(identity)
-  if (known) return known as Flight<T>
-  const flight = new Flight(order, identity)
+  if (known?.isCurrent) return known as Flight<T>
+  const flight = new Flight(order)
   byKey.set(identity, flight as Flight<unknown>)
-  const forget = (): boolean => byKey.delete(identity)
+  const forget = (): void => {
+    if (byKey.get(identity) === flight) byKey.delete(identity)
+  }
   flight.landed.then(forget, forget)
   return flight
-}
-
-/** Whether this process computes the key already. */
-export function isUnderWay({ shard, encoded }: Pick<Order<unknown>, 'shard' | 'encoded'>): boolean {
-  return flights.get(shard)?.has(keyIdentity(encoded)) ?? false
 }
 
 /** One computation of one key: one per process at a time, and, as long as its lease holds, one over all processes. */
@@ -59,13 +63,16 @@ export class Flight<T> {
   readonly landed: Promise<T | typeof LEFT_TO_OTHERS>
   readonly #order: Order<T>
   readonly #plan: FlightPlan
-  readonly #identity: KeyIdentity
   readonly #giveUp = new AbortController()
+  /** How many wait for it. Nobody need wait for what replaces an old value. */
   #passengers = 0
+  #hasLease = false
+  #isStoring = false
+  /** The database is being closed: nothing can be written any more. */
+  #isClosed = false
 
-  constructor(order: Order<T>, identity: KeyIdentity) {
+  constructor(order: Order<T>) {
     this.#order = order
-    this.#identity = identity
     this.#plan = {
       key: order.encoded,
       name: leaseName('flight', order.encoded),
@@ -74,6 +81,19 @@ export class Flight<T> {
       replaced: order.replaced?.version,
     }
     this.landed = this.#fly()
+    if (order.replaced) this.landed.catch(error => order.handle.events.emit('error', toError(error)))
+  }
+
+  /** Whether it is worth waiting for: not when it was given up, nor when its key was removed since it began. */
+  get isCurrent(): boolean {
+    if (this.#isClosed || this.#giveUp.signal.aborted) return false
+    const session = this.#order.shard.current
+    if (!this.#hasLease || !session) return true
+    try {
+      return holdsLease(session, this.#plan.name, this.#plan.token)
+    } catch {
+      return true
+    }
   }
 
   /** Waits for the value. When all who wait have given up, so does the computation. */
@@ -82,7 +102,7 @@ export class Flight<T> {
     if (!signal) return this.landed
     return new Promise((resolve, reject) => {
       const leave = (): void => {
-        if (--this.#passengers === 0) this.#giveUp.abort(signal.reason)
+        if (--this.#passengers === 0 && !this.#order.replaced) this.#giveUp.abort(signal.reason)
         reject(signal.reason)
       }
       if (signal.aborted) return leave()
@@ -93,14 +113,27 @@ export class Flight<T> {
   }
 
   async #fly(): Promise<T | typeof LEFT_TO_OTHERS> {
-    // Whoever begins the flight boards it in this turn: only then it is known whether anybody waits.
-    await undefined
+    const forget = this.#order.shard.closing.onBegin(() => {
+      // What is being stored ends the lease with the same write, for which closing waits.
+      if (!this.#isStoring) this.#release()
+      this.#isClosed = true
+    })
+    try {
+      // Whoever begins the flight boards it in this turn: only then it is known whether anybody waits.
+      await undefined
+      return await this.#route()
+    } finally {
+      forget()
+    }
+  }
+
+  async #route(): Promise<T | typeof LEFT_TO_OTHERS> {
     const { handle, shard, encoded } = this.#order
-    while (handle.isOpen) {
+    while (handle.isOpen && !this.#isClosed) {
       this.#giveUp.signal.throwIfAborted()
       const clearance = await this.#askForClearance()
-      if (clearance === undefined) return this.#compute(false, undefined)
-      if (clearance.kind === 'granted') return this.#compute(true, clearance.version)
+      if (clearance === undefined) break
+      if (clearance.kind === 'granted') return this.#compute(clearance.found)
       if (clearance.kind === 'stored') {
         const value = await handle.read(shard, encoded, undefined, () => readValue(shard, encoded) as T | Promise<T>)
         if (value !== undefined) return value
@@ -110,18 +143,25 @@ export class Flight<T> {
         await this.#waitForOthers()
       }
     }
-    return this.#compute(false, undefined)
+    // Without a lease nothing is stored: it is computed for those who wait alone.
+    return this.#passengers === 0 ? LEFT_TO_OTHERS : this.#compute(undefined)
   }
 
   /** `undefined` when the lock is not to be had, or the disk is full: the value is then computed without protection. */
-  async #askForClearance(): Promise<ReturnType<typeof takeOff> | undefined> {
+  async #askForClearance(): Promise<Clearance | undefined> {
     const { handle, shard, key, options, lease } = this.#order
-    const patience = options.timeout === undefined ? lease : milliseconds(options.timeout, 'timeout')
-    const run = (session: Session): ReturnType<typeof takeOff> => takeOff(session, this.#plan)
-    const deadline = performance.now() + patience
+    const { wait } = resolveWaiting(options, lease, false)
+    const run = (session: Session): Clearance => {
+      const clearance = this.#isClosed || !handle.isOpen ? HELD : takeOff(session, this.#plan)
+      // Known from the commit on, and not only when the promise settles: a removal may be the next write.
+      this.#hasLease = clearance.kind === 'granted'
+      return clearance
+    }
     try {
-      return await shard.write({ run, identity: this.#identity }, { deadline, signal: this.#giveUp.signal })
+      // No reader of the key waits for it: an old value is answered also while the lock is not to be had.
+      return await shard.write({ run }, { deadline: performance.now() + wait, signal: this.#giveUp.signal })
     } catch (error) {
+      this.#hasLease = false
       if (!(error instanceof DiskCacheError) || error.refusal === undefined) throw error
       handle.tellRefused(error, key)
       return undefined
@@ -129,11 +169,11 @@ export class Flight<T> {
   }
 
   async #waitForOthers(): Promise<void> {
-    const { shard } = this.#order
+    const { shard, handle } = this.#order
     for (let wait = FIRST_POLL; !this.#giveUp.signal.aborted; wait = Math.min(LONGEST_POLL, wait * 1.5)) {
       await new Promise(resolve => setTimeout(resolve, wait * (0.5 + Math.random() / 2)))
       const session = shard.current
-      if (!session || !this.#order.handle.isOpen) return
+      if (!session || !handle.isOpen || this.#isClosed) return
       try {
         if (isGroundFree(session, this.#plan.name)) return
       } catch {
@@ -143,75 +183,67 @@ export class Flight<T> {
     }
   }
 
-  async #compute(leased: boolean, version: string | undefined): Promise<T> {
+  async #compute(found: LiveEntry | undefined): Promise<T> {
     const { factory, replaced } = this.#order
     const chosen: Chosen = { skip: false }
-    const context = {
-      ttl: (ttl: Computing['ttl']): void => {
-        if (ttl !== null) milliseconds(ttl, 'ttl')
-        chosen.ttl = ttl
-      },
-      tag: (tag: Tag): void => {
-        chosen.tag = tag
-      },
-      skip: (): void => {
-        chosen.skip = true
-      },
-      signal: this.#giveUp.signal,
-      ...(replaced && { previous: replaced.value }),
-    }
-    const heartbeat = leased ? this.#keepLease() : undefined
+    const context = contextOf(chosen, this.#giveUp.signal, replaced)
+    const heartbeat = this.#keepLease()
     const startedAt = performance.now()
-    let stored = false
     try {
-      const value = await factory(context as ComputeContext<T>)
+      const value = await factory(context)
       const seconds = (performance.now() - startedAt) / 1000
-      if (leased && !chosen.skip && value !== undefined) stored = await this.#store(value, chosen, seconds, version)
+      refuseStream(value)
+      if (!chosen.skip && value !== undefined) await this.#store(value, chosen, seconds, found)
       return value
     } finally {
       clearInterval(heartbeat)
-      if (leased && !stored) this.#release()
+      this.#release()
     }
   }
 
   #keepLease(): NodeJS.Timeout {
-    const { shard, lease, handle } = this.#order
+    const { shard, lease } = this.#order
     const run = (session: Session): boolean => extendLease(session, this.#plan.name, this.#plan.token, lease / 1000)
     const beat = (): void => {
+      // A computation that was given up and does not end must not keep its key from others.
+      if (!this.#hasLease || this.#isClosed || this.#giveUp.signal.aborted) return
       // A beat that fails costs the lease when others take it over; whether they did is seen when the value is stored.
-      if (handle.isOpen)
-        shard.write({ run, optional: true }, { deadline: performance.now() + lease }).catch(() => undefined)
+      shard.write({ run, optional: true }, { deadline: performance.now() + lease }).catch(() => undefined)
     }
-    return setInterval(beat, lease / 3).unref()
+    return setInterval(beat, Math.min(lease / 3, LONGEST_BEAT)).unref()
   }
 
-  /** Answers whether the value was written, and the lease with it. */
-  async #store(value: T, chosen: Chosen, seconds: number, version: string | undefined): Promise<boolean> {
+  /** Writes the value if it may be, and with it ends the lease. */
+  async #store(value: T, chosen: Chosen, seconds: number, found: LiveEntry | undefined): Promise<void> {
     const { handle, key, options, staleFor, lease } = this.#order
-    if (isStream(value)) throw new TypeError('getOrSet: the function must answer a value, not a stream')
     const ttl = [chosen.ttl, options.ttl, handle.options.defaultTtl].find(one => one !== undefined) ?? null
     const life = ttl === null ? Number.POSITIVE_INFINITY : milliseconds(ttl, 'ttl')
-    if (life === 0 || !handle.isOpen) return false
+    if (life === 0 || !this.#hasLease || !handle.isOpen) return
     const { tag = options.tag } = chosen
-    const { tags, file, meta, timeout = lease } = options
-    const storing = { tag, tags, file, meta, timeout, ttl: life + staleFor }
+    const { tags, file, meta, retry, timeout = retry ? undefined : lease } = options
+    const storing = { tag, tags, file, meta, retry, timeout, ttl: life + staleFor }
     const given = Object.fromEntries(Object.entries(storing).filter(([, one]) => one !== undefined))
     const isKept = staleFor > 0 || options.beta !== undefined
+    const operation = (session: Session, entry: NewEntry): boolean => {
+      const due = life === Number.POSITIVE_INFINITY ? null : toSeconds(toMilliseconds(entry.now) + life)
+      return land(session, this.#plan, found, entry, isKept ? { due, seconds } : undefined)
+    }
+    this.#isStoring = true
     try {
-      return await storeValue(handle, 'set', key, value, given, (session, entry) => {
-        const due = entry.expireTime === null ? null : entry.expireTime - staleFor / 1000
-        return land(session, this.#plan, version, entry, isKept ? { due, seconds } : undefined)
-      })
+      const landed = await storeValue(handle, 'set', key, value, given, operation, false)
+      if (landed) this.#hasLease = false
     } catch (error) {
       // The cache has told that it refused: whoever asked for the value gets it all the same.
-      if (error instanceof DiskCacheError && error.refusal !== undefined) return false
-      throw error
+      if (!(error instanceof DiskCacheError) || error.refusal === undefined) throw error
+    } finally {
+      this.#isStoring = false
     }
   }
 
   #release(): void {
-    const { shard, lease, handle } = this.#order
-    if (!handle.isOpen) return
+    if (!this.#hasLease || this.#isClosed) return
+    this.#hasLease = false
+    const { shard, lease } = this.#order
     const run = (session: Session): boolean => releaseLease(session, this.#plan.name, this.#plan.token)
     // Where it cannot be released it ends by itself.
     shard.write({ run, optional: true }, { deadline: performance.now() + lease }).catch(() => undefined)
@@ -222,4 +254,36 @@ interface Chosen {
   ttl?: Computing['ttl']
   tag?: Tag
   skip: boolean
+}
+
+/** What the function is given. What it chooses is checked there and then, so that its own stack shows the mistake. */
+function contextOf<T>(chosen: Chosen, signal: AbortSignal, replaced: Order<T>['replaced']): ComputeContext<T> {
+  return {
+    ttl: ttl => {
+      if (ttl !== null) milliseconds(ttl, 'ttl')
+      chosen.ttl = ttl
+    },
+    tag: tag => {
+      encodeTag(tag)
+      chosen.tag = tag
+    },
+    skip: () => {
+      chosen.skip = true
+    },
+    signal,
+    ...(replaced && { previous: replaced.value }),
+  }
+}
+
+/** @throws TypeError for a stream: many may wait for the value, and one could read it */
+function refuseStream(value: unknown): void {
+  if (!isStream(value)) return
+  watchStream(value)
+  if (value instanceof Readable) value.destroy()
+  throw new TypeError('getOrSet: the function must answer a value, not a stream')
+}
+
+function toError(error: unknown): Error {
+  if (error instanceof Error) return error
+  return new Error(`getOrSet: a new value could not be computed: ${kindOf(error)} was thrown`, { cause: error })
 }

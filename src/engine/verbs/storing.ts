@@ -12,7 +12,11 @@ import { checkVerbOptions, encodeMeta, type ResolvedStoring, resolveStoring, res
 
 type StoreOperation = (session: Session, entry: NewEntry) => boolean
 
-/** `set` and `add`: a value under a key. */
+/**
+ * `set` and `add`: a value under a key.
+ *
+ * @param ordered whether reads of the key wait for it
+ */
 export function storeValue(
   handle: CacheHandle,
   verb: 'set' | 'add',
@@ -20,6 +24,7 @@ export function storeValue(
   value: unknown,
   options: Storing | undefined,
   operation: StoreOperation,
+  ordered = true,
 ): Promise<boolean> {
   const prepare = (): EncodedCall => {
     checkVerbOptions(options, verb, 'storing')
@@ -28,7 +33,7 @@ export function storeValue(
   return handle.start(prepare, ({ key: encoded, value: encodedValue }) => {
     const shard = handle.route(encoded)
     const call: Call<boolean> = { key, options, refused: false, retry: true }
-    const identity = keyIdentity(encoded)
+    const order = ordered ? { identity: keyIdentity(encoded) } : {}
     const store = (incoming: IncomingValue, storing: ResolvedStoring, now: number): Promise<boolean> => {
       const { prepared, readiness, discard } = incoming
       const { expireTime, tag, tags } = storing
@@ -38,7 +43,7 @@ export function storeValue(
         if (!stored && discard) session.afterCommit(discard)
         return stored
       }
-      return handle.write(shard, { run, identity, bytes: prepared.weight, readiness, discard }, call)
+      return handle.write(shard, { run, ...order, bytes: prepared.weight, readiness, discard }, call)
     }
     return takeIn(handle, shard, { encoded: encodedValue, value, options, call, store })
   })
@@ -109,7 +114,7 @@ function takeIn<T>(handle: CacheHandle, shard: Shard, incoming: Incoming<T>): Pr
   const now = shard.disk.now()
   // Checked now also for a stream, whose time begins when it has ended.
   const storing = resolveStoring(options, now, handle.options.defaultTtl)
-  if (encoded === undefined) return shard.track(takeInStream(handle, shard, incoming))
+  if (encoded === undefined) return shard.closing.track(takeInStream(handle, shard, incoming))
   try {
     return store(takeValue(shard, encoded, value, storing), storing, now)
   } catch (error) {
