@@ -3,6 +3,9 @@ import { describe } from 'vitest'
 import { bulkSuite } from './bulk.js'
 import { countersSuite } from './counters.js'
 import { descriptionsSuite } from './descriptions.js'
+import { getOrSetSuite } from './get-or-set.js'
+import { getOrSetFlightsSuite } from './get-or-set-flights.js'
+import { getOrSetFreshnessSuite } from './get-or-set-freshness.js'
 import { itemsSuite } from './items.js'
 import { keysSuite } from './keys.js'
 import { lifecycleSuite } from './lifecycle.js'
@@ -35,6 +38,9 @@ const SUITES: readonly ((subject: Subject) => void)[] = [
   maintenanceSuite,
   settingsSuite,
   lifecycleSuite,
+  getOrSetSuite,
+  getOrSetFreshnessSuite,
+  getOrSetFlightsSuite,
 ]
 
 /** What every implementation of `DiskCache` does. One is done when this passes. */

@@ -1,4 +1,4 @@
-import { cpSync, existsSync } from 'node:fs'
+import { cpSync, existsSync, readdirSync } from 'node:fs'
 import { isAbsolute, join, relative } from 'node:path'
 import { describe, expect, it } from 'vitest'
 import { temporaryDirectory } from '../helpers/temp-directory.js'
@@ -57,6 +57,21 @@ function closing(subject: Subject): void {
     await cache.close()
     expect(await Promise.all(writes)).toEqual(writes.map(() => true))
     expect(await cache.count()).toBe(50)
+  })
+
+  it('close() lets the reads that were called before end, and leaves no connection behind', async () => {
+    const cache = subject.make()
+    await cache.setMany([
+      ['inline', 1],
+      ['file', LARGE],
+    ])
+    // So many that they give way to other work before all are done.
+    const reads = Array.from({ length: 3000 }, (_, at) => [cache.get('inline'), cache.getItem(at), cache.has('file')])
+    await cache.close()
+    expect(await Promise.all(reads.flat())).toEqual(reads.flatMap(() => [1, undefined, true]))
+    const names = readdirSync(cache.directory, { recursive: true, encoding: 'utf8' })
+    // SQLite removes its side files when the last connection closes.
+    expect(names.filter(name => name.endsWith('-wal'))).toEqual([])
   })
 
   it('a verb after close() opens again', async () => {

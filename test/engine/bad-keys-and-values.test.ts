@@ -47,6 +47,7 @@ const KEY_VERBS: Readonly<Record<string, (cache: DiskCache, key: Key) => unknown
       [key, 1],
     ]),
   add: (cache, key) => cache.add(key, 1),
+  getOrSet: (cache, key) => cache.getOrSet(key, () => 1),
   touch: (cache, key) => cache.touch(key, { ttl: 1 }),
   delete: (cache, key) => cache.delete(key),
   deleteMany: (cache, key) => cache.deleteMany(['fine', key]),

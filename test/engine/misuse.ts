@@ -15,6 +15,7 @@ export const VERBS: Readonly<Record<string, Call>> = {
   setMany: (cache, options) => cache.setMany([['key', 1]], options),
   'an entry of setMany': (cache, options) => cache.setMany([['key', 1, options]]),
   add: (cache, options) => cache.add('key', 1, options),
+  getOrSet: (cache, options) => cache.getOrSet('key', () => 1, options),
   touch: (cache, options) => cache.touch('key', options),
   delete: (cache, options) => cache.delete('key', options),
   deleteMany: (cache, options) => cache.deleteMany(['key'], options),

@@ -37,6 +37,7 @@ function writes(cache: DiskCache): readonly (readonly [string, () => Promise<unk
     ['set', () => cache.set(0, 'new')],
     ['set of a file', () => cache.set(0, LARGE)],
     ['add', () => cache.add('k', 'new')],
+    ['getOrSet', () => cache.getOrSet('k', () => 'new')],
     ['touch', () => cache.touch(0, { ttl: 1 })],
     ['delete', () => cache.delete(0)],
     ['pop', () => cache.pop(0)],
