@@ -27,7 +27,7 @@ import type {
 } from './options.js'
 import type { Shard } from './shards/shard.js'
 import { encodeEntries, removeKeys, storeEntries } from './verbs/bulk.js'
-import { CacheTransaction } from './verbs/cache-transaction.js'
+import { newTransaction } from './verbs/cache-transaction.js'
 import { getOrSet } from './verbs/computing.js'
 import { listEntries, listKeys } from './verbs/listing.js'
 import { FAILED, isThere, readInfo, readItem, readValue, tryOnce } from './verbs/reading.js'
@@ -249,7 +249,7 @@ export abstract class CacheVerbs implements DiskCache {
   }
 
   transact<T>(body: (tx: Transaction) => T, options?: { readonly keys?: readonly Key[] } & Waiting): Promise<T> {
-    return this.#handle.ready(() => transactOver(this.#handle, body, options, scope => new CacheTransaction(scope)))
+    return this.#handle.ready(() => transactOver(this.#handle, body, options, newTransaction))
   }
 
   on<E extends keyof CacheEvents>(event: E, listener: (payload: CacheEvents[E]) => void): this {

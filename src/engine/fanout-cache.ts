@@ -3,11 +3,14 @@ import { Cache } from './cache.js'
 import { CacheHandle } from './cache-handle.js'
 import { resolveOptions } from './cache-options.js'
 import { CacheVerbs } from './cache-verbs.js'
+import type { DequeOptions } from './collections/contract.js'
+import { Deque } from './collections/deque.js'
+import { Index } from './collections/persistent-index.js'
 import { handleOf } from './handle-of.js'
-import { kindOf } from './option-names.js'
+import { checkOptionNames, checkOptionsObject, kindOf } from './option-names.js'
 import type { CacheOptions, FanoutCacheOptions } from './options.js'
 
-/** Options that a sub-cache takes over. */
+/** Options that a sub-cache or collection takes over. */
 const INHERITED = ['clock', 'codec', 'readonly']
 
 /**
@@ -20,6 +23,8 @@ const INHERITED = ['clock', 'codec', 'readonly']
  */
 export class FanoutCache extends CacheVerbs {
   readonly #subcaches = new Map<string, Cache>()
+  readonly #deques = new Map<string, Deque>()
+  readonly #indexes = new Map<string, Index>()
 
   /**
    * @param directory made when missing; without one the cache lives in a temporary directory until it is closed
@@ -37,10 +42,47 @@ export class FanoutCache extends CacheVerbs {
   cache(name: string, options: CacheOptions = {}): Cache {
     const known = this.#subcaches.get(name)
     if (known) return known
-    const inherited = Object.fromEntries(INHERITED.flatMap(option => this.#given(option)))
-    const cache = new Cache(join(this.directory, 'cache', ...partsOf(name)), { ...inherited, ...options })
+    const directory = join(this.directory, 'cache', ...partsOf(name, 'cache'))
+    const cache = new Cache(directory, { ...this.#inherited(), ...options })
     this.#subcaches.set(name, cache)
     return cache
+  }
+
+  /**
+   * A `Deque` below this directory, in DiskCache's place for it: one for each name. Clock and codec are those of this
+   * cache; it is closed with this cache.
+   *
+   * @throws RangeError when the name has a deque already that holds another number of items
+   */
+  deque<T = unknown>(name: string, options: Pick<DequeOptions, 'maxLength'> = {}): Deque<T> {
+    checkOptionsObject(options, 'deque')
+    checkOptionNames(options, new Set(['maxLength']), 'deque')
+    const known = this.#deques.get(name)
+    if (known) {
+      const { maxLength = known.maxLength } = options
+      if (maxLength === known.maxLength) return known as Deque<T>
+      throw new RangeError(`the deque '${name}' has the maxLength ${known.maxLength}: use setMaxLength to change it`)
+    }
+    const directory = join(this.directory, 'deque', ...partsOf(name, 'deque'))
+    const deque = new Deque<T>(directory, { ...this.#inherited(), ...options })
+    this.#deques.set(name, deque as Deque)
+    return deque
+  }
+
+  /**
+   * An `Index` below this directory, in DiskCache's place for it: one for each name. Clock and codec are those of this
+   * cache; it is closed with this cache.
+   */
+  index<V = unknown>(name: string): Index<V> {
+    const known = this.#indexes.get(name)
+    if (known) return known as Index<V>
+    const index = new Index<V>(join(this.directory, 'index', ...partsOf(name, 'index')), this.#inherited())
+    this.#indexes.set(name, index as Index)
+    return index
+  }
+
+  #inherited(): Pick<CacheOptions, 'clock' | 'codec' | 'readonly'> {
+    return Object.fromEntries(INHERITED.flatMap(option => this.#given(option)))
   }
 
   #given(option: string): [string, unknown][] {
@@ -49,19 +91,19 @@ export class FanoutCache extends CacheVerbs {
   }
 
   override async close(): Promise<void> {
-    const caches = [...this.#subcaches.values()]
-    this.#subcaches.clear()
-    await Promise.all(caches.map(cache => cache.close()))
+    const parts = [...this.#subcaches.values(), ...this.#deques.values(), ...this.#indexes.values()]
+    for (const names of [this.#subcaches, this.#deques, this.#indexes]) names.clear()
+    await Promise.all(parts.map(part => part.close()))
     await super.close()
   }
 }
 
-function partsOf(name: string): string[] {
+function partsOf(name: string, what: string): string[] {
   if (typeof name !== 'string' || name === '')
-    throw new TypeError(`the name of a cache must be a string, got ${kindOf(name)}`)
+    throw new TypeError(`the name of a ${what} must be a string, got ${kindOf(name)}`)
   const parts = name.split('/').filter(part => part !== '')
   const bad = parts.find(part => part === '.' || part === '..' || part.includes('\\') || part.includes('\0'))
   if (bad !== undefined || parts.length === 0)
-    throw new RangeError(`the name of a cache must not lead elsewhere, got '${name}'`)
+    throw new RangeError(`the name of a ${what} must not lead elsewhere, got '${name}'`)
   return parts
 }

@@ -1,4 +1,15 @@
 export { Cache } from './cache.js'
+export type {
+  CollectionOptions,
+  DequeOptions,
+  DequeTransaction,
+  IndexTransaction,
+  TakenItem,
+  Taking,
+  Walking,
+} from './collections/contract.js'
+export { Deque } from './collections/deque.js'
+export { Index } from './collections/persistent-index.js'
 export type { DiskCache, Entry, Queueing, QueueTransaction, StoredFile, Transaction } from './contract.js'
 export type { Codec, EncodedKey, EncodedValue, SqlValue } from './disk/codec.js'
 export { jsonCodec } from './disk/json-codec.js'

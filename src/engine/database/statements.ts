@@ -1,6 +1,7 @@
 import type { Statement } from 'better-sqlite3'
 import type { SqlValue } from '../disk/codec.js'
 import type { Connection } from './connection.js'
+import { DEQUE_SQL, type DequeStatement } from './deque-statements.js'
 
 /** All columns of an entry, in the order of the table. */
 export type EntryRow = readonly [
@@ -194,7 +195,9 @@ const SQL = {
   rollbackTo: 'run ROLLBACK TO operation',
 } as const
 
-export type StatementName = keyof typeof SQL
+export type StatementName = keyof typeof SQL | DequeStatement
+
+const ALL: Readonly<Record<StatementName, string>> = { ...SQL, ...DEQUE_SQL }
 
 type Bound = Statement<unknown[], unknown>
 
@@ -252,7 +255,7 @@ export class Statements {
   }
 
   #compile(name: StatementName): Bound {
-    const text = SQL[name]
+    const text = ALL[name]
     const space = text.indexOf(' ')
     const statement = this.#db.prepare(text.slice(space + 1))
     const mode = text.slice(0, space)

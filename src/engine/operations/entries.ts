@@ -25,9 +25,14 @@ export interface Taken {
 /** Takes a row out of the database and leaves its file. */
 export function takeRow(session: Session, row: EntryRow): Taken {
   const tags = tagsOf(session, row[0])
-  session.removedUntil = Math.max(session.removedUntil, session.disk.now())
-  session.statements.run('delete', row[0])
+  removeRow(session, row[0])
   return { row, tags }
+}
+
+/** Removes a row and leaves its file. */
+export function removeRow(session: Session, rowid: number): void {
+  session.removedUntil = Math.max(session.removedUntil, session.disk.now())
+  session.statements.prepare('delete').run(rowid)
 }
 
 /** Whether an entry with this expiry is still a hit. At the very instant it is not. */
@@ -136,8 +141,7 @@ function insertTime(session: Session, now: number): number {
 }
 
 export function deleteRow(session: Session, rowid: number, filename: string | null, size: number): void {
-  session.removedUntil = Math.max(session.removedUntil, session.disk.now())
-  session.statements.prepare('delete').run(rowid)
+  removeRow(session, rowid)
   if (filename !== null) removeFile(session, filename, size)
 }
 

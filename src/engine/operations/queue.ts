@@ -4,14 +4,14 @@ import type { EncodedKey } from '../disk/codec.js'
 import { deleteRow, isInexact, isLive, type NewEntry, storeRow, type Taken, takeRow, toEntryRow } from './entries.js'
 
 /** DiskCache's first key of a queue; later ones count up at the back and down at the front. */
-const FIRST = 500_000_000_000_000
+export const FIRST = 500_000_000_000_000
 
 /**
  * Keys of a queue have 15 digits. DiskCache takes any number above 0 for one, so that an ordinary key 1 becomes the
  * head of the queue; all keys that its queues reach in practice have 15 digits.
  */
-const LEAST = 99_999_999_999_999
-const MOST = 999_999_999_999_999
+export const LEAST = 99_999_999_999_999
+export const MOST = 999_999_999_999_999
 const DIGITS = 15
 
 export type Side = 'front' | 'back'

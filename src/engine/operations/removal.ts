@@ -76,19 +76,20 @@ function furtherPage(session: Session, tag: SqlValue, at: Extent): TagPage {
   return { rows, after: rows.at(-1)?.[0] ?? at.last, ended: rows.length < PAGE_ROWS }
 }
 
-function wholeExtent(session: Session): Extent {
+export function wholeExtent(session: Session): Extent {
   const newest = session.statements.get<readonly [number | null, number | null]>('newest')
   return { after: 0, last: newest?.[0] ?? 0, storeTime: newest?.[1] ?? 0 }
 }
 
-interface Step<Cursor> {
+export interface Step<Cursor> {
   readonly rows: readonly RemovalRow[]
   readonly next: Cursor
   /** Whether these rows were the last ones. */
   readonly last: (rows: number) => boolean
 }
 
-function removePages<Cursor>(session: Session, step: () => Step<Cursor>): Page<Cursor> {
+/** Removes the rows of one step after the other until the page is full. */
+export function removePages<Cursor>(session: Session, step: () => Step<Cursor>): Page<Cursor> {
   const until = performance.now() + PAGE_MILLISECONDS
   let removed = 0
   let bytes = 0

@@ -288,6 +288,10 @@ export class CacheTransaction implements Transaction {
   }
 }
 
+export function newTransaction(scope: TransactionScope): CacheTransaction {
+  return new CacheTransaction(scope)
+}
+
 function startsWith(key: Key, prefix: string): boolean {
   return typeof key === 'string' && key.startsWith(prefix)
 }

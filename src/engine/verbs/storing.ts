@@ -28,25 +28,39 @@ export function storeValue(
 ): Promise<boolean> {
   const prepare = (): EncodedCall => {
     checkVerbOptions(options, verb, 'storing')
-    return { key: handle.encodeKey(key), value: encodeValue(handle, value) }
+    return encodeCall(handle, key, value)
   }
-  return handle.start(prepare, ({ key: encoded, value: encodedValue }) => {
-    const shard = handle.route(encoded)
-    const call: Call<boolean> = { key, options, refused: false, retry: true }
-    const order = ordered ? { identity: keyIdentity(encoded) } : {}
-    const store = (incoming: IncomingValue, storing: ResolvedStoring, now: number): Promise<boolean> => {
-      const { prepared, readiness, discard } = incoming
-      const { expireTime, tag, tags } = storing
-      const entry = { key: encoded, value: prepared, now, expireTime, tag, tags }
-      const run = (session: Session): boolean => {
-        const stored = operation(session, entry)
-        if (!stored && discard) session.afterCommit(discard)
-        return stored
-      }
-      return handle.write(shard, { run, ...order, bytes: prepared.weight, readiness, discard }, call)
+  return handle.start(prepare, encoded => storeEncoded(handle, encoded, options, operation, ordered))
+}
+
+/** A key and a value as they were when the verb was called. */
+export function encodeCall(handle: CacheHandle, key: Key, value: unknown): EncodedCall {
+  return { key, value, encodedKey: handle.encodeKey(key), encodedValue: encodeValue(handle, value) }
+}
+
+/** Stores what was encoded. */
+export function storeEncoded(
+  handle: CacheHandle,
+  { key, value, encodedKey, encodedValue }: EncodedCall,
+  options: Storing | undefined,
+  operation: StoreOperation,
+  ordered = true,
+): Promise<boolean> {
+  const shard = handle.route(encodedKey)
+  const call: Call<boolean> = { key, options, refused: false, retry: true }
+  const order = ordered ? { identity: keyIdentity(encodedKey) } : {}
+  const store = (incoming: IncomingValue, storing: ResolvedStoring, now: number): Promise<boolean> => {
+    const { prepared, readiness, discard } = incoming
+    const { expireTime, tag, tags } = storing
+    const entry = { key: encodedKey, value: prepared, now, expireTime, tag, tags }
+    const run = (session: Session): boolean => {
+      const stored = operation(session, entry)
+      if (!stored && discard) session.afterCommit(discard)
+      return stored
     }
-    return takeIn(handle, shard, { encoded: encodedValue, value, options, call, store })
-  })
+    return handle.write(shard, { run, ...order, bytes: prepared.weight, readiness, discard }, call)
+  }
+  return takeIn(handle, shard, { encoded: encodedValue, value, options, call, store })
 }
 
 /** `push`: a value at the end of a queue. */
@@ -69,13 +83,16 @@ export function pushValue(handle: CacheHandle, value: unknown, options: Pushing 
   })
 }
 
-interface EncodedCall {
-  readonly key: EncodedKey
-  readonly value: EncodedValue | undefined
+export interface EncodedCall {
+  readonly key: Key
+  readonly value: unknown
+  readonly encodedKey: EncodedKey
+  /** Absent for a stream. */
+  readonly encodedValue: EncodedValue | undefined
 }
 
 /** Values are encoded when the verb is called: the caller may change them afterwards. Streams are not. */
-function encodeValue(handle: CacheHandle, value: unknown): EncodedValue | undefined {
+export function encodeValue(handle: CacheHandle, value: unknown): EncodedValue | undefined {
   if (!isStream(value)) return handle.options.codec.encodeValue(value)
   watchStream(value)
   return undefined
@@ -99,7 +116,7 @@ export function checkQueue<Side extends 'front' | 'back'>(
 }
 
 /** A value that is to be stored, and how. */
-interface Incoming<T> {
+export interface Incoming<T> {
   /** Absent for a stream. */
   readonly encoded: EncodedValue | undefined
   readonly value: unknown
@@ -109,7 +126,7 @@ interface Incoming<T> {
 }
 
 /** Takes in a value, or copies a stream, and hands it on; what refuses it is answered as the cache does. */
-function takeIn<T>(handle: CacheHandle, shard: Shard, incoming: Incoming<T>): Promise<T> {
+export function takeIn<T>(handle: CacheHandle, shard: Shard, incoming: Incoming<T>): Promise<T> {
   const { encoded, value, options, call, store } = incoming
   const now = shard.disk.now()
   // Checked now also for a stream, whose time begins when it has ended.

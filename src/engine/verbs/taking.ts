@@ -1,33 +1,37 @@
 import type { Session } from '../database/session.js'
+import type { EntryRow } from '../database/statements.js'
 import { removeFile, type Taken } from '../operations/entries.js'
 import type { Item } from '../options.js'
 import type { Shard } from '../shards/shard.js'
 import { toInfo } from './reading.js'
 
+/** How the value of a row that was taken out is to be had; `undefined` when its file was missing. */
+export type TakenValue = () => Promise<{ readonly value: unknown } | undefined>
+
 /** A row that was taken out of the database, and how its value is to be had. */
 export interface TakenItem {
   readonly info: ReturnType<typeof toInfo>
-  readonly value: () => Promise<{ readonly value: unknown } | undefined>
+  readonly value: TakenValue
 }
 
-/**
- * Prepares the value of a row that an operation has taken out. A file is read after the commit, and removed when it
- * was read: nobody else can reach it any more.
- */
+/** Prepares what is known of a row that an operation has taken out, and its value. */
 export function takeOut(shard: Shard, session: Session, taken: Taken | undefined): TakenItem | undefined {
   if (!taken) return undefined
   const { row, tags } = taken
+  return { info: toInfo(session, row, tags), value: takeOutValue(shard, session, row) }
+}
+
+/** Prepares its value. A file is read after the commit, and removed when it was read: nobody else can reach it any more. */
+export function takeOutValue(shard: Shard, session: Session, row: EntryRow): TakenValue {
   const [, , , , , , , , size, mode, filename, data] = row
-  const info = toInfo(session, row, tags)
-  if (filename === null) return { info, value: async () => ({ value: shard.disk.decode(mode, data) }) }
+  if (filename === null) return async () => ({ value: shard.disk.decode(mode, data) })
   const inGrace = session.settings.unlinkGrace > 0
   if (inGrace) removeFile(session, filename, size)
-  const value = async (): Promise<{ readonly value: unknown } | undefined> => {
+  return async () => {
     const bytes = await shard.disk.files.read(filename, size)
     if (!inGrace) await shard.disk.files.remove(filename)
     return bytes && { value: shard.disk.decode(mode, bytes) }
   }
-  return { info, value }
 }
 
 /** The item, or `undefined` when its file was missing. */

@@ -6,7 +6,7 @@ import { StorageError, TimeoutError } from '../errors.js'
 import type { Key, Waiting } from '../options.js'
 import type { Shard } from '../shards/shard.js'
 import { translateError } from '../translate-error.js'
-import type { CacheTransaction, TransactionScope } from './cache-transaction.js'
+import type { TransactionScope } from './cache-transaction.js'
 import { isThenable, promiseError } from './open-transaction.js'
 import { checkVerbOptions, type ResolvedWaiting, resolveWaiting } from './verb-options.js'
 
@@ -15,8 +15,13 @@ const LATER_COMMITS_MILLISECONDS = 1000
 
 type Transacting = { readonly keys?: readonly Key[] } & Waiting
 
+/** What a body is given: its verbs work until `end()`. */
+export interface Endable {
+  end(): void
+}
+
 /** Runs a user's body in a transaction over the shards that it concerns. */
-export async function transactOver<T, Tx extends CacheTransaction>(
+export async function transactOver<T, Tx extends Endable>(
   handle: CacheHandle,
   body: (tx: Tx) => T,
   options: Transacting | undefined,
@@ -42,7 +47,7 @@ export async function transactOver<T, Tx extends CacheTransaction>(
   }
 }
 
-function runBody<T, Tx extends CacheTransaction>(tx: Tx, body: (tx: Tx) => T): T {
+function runBody<T, Tx extends Endable>(tx: Tx, body: (tx: Tx) => T): T {
   try {
     const result = body(tx)
     if (isThenable(result)) throw promiseError(result)

@@ -184,7 +184,7 @@ async function patiently(handle: CacheHandle, shard: Shard, work: Parameters<Sha
   }
 }
 
-type PageStep<Cursor> = (session: Session, cursor: Cursor | undefined, shard: Shard) => removal.Page<Cursor>
+export type PageStep<Cursor> = (session: Session, cursor: Cursor | undefined, shard: Shard) => removal.Page<Cursor>
 
 /**
  * Removes in pages, each a transaction of its own. The first page keeps its place in the order of calls; the later
@@ -192,7 +192,7 @@ type PageStep<Cursor> = (session: Session, cursor: Cursor | undefined, shard: Sh
  *
  * @throws TimeoutError with the number of rows removed so far
  */
-async function removeInPages<Cursor>(
+export async function removeInPages<Cursor>(
   handle: CacheHandle,
   options: Waiting | undefined,
   step: PageStep<Cursor>,

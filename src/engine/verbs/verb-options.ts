@@ -24,6 +24,8 @@ export type VerbOptions =
   | 'transacting'
   | 'listing'
   | 'resetting'
+  | 'taking'
+  | 'walking'
 
 const VERB_OPTIONS: Readonly<Record<VerbOptions, ReadonlySet<string>>> = {
   waiting: new Set(WAITING),
@@ -39,6 +41,8 @@ const VERB_OPTIONS: Readonly<Record<VerbOptions, ReadonlySet<string>>> = {
   transacting: new Set([...WAITING, 'keys']),
   listing: new Set(['prefix', 'tag', 'reverse', 'includeExpired']),
   resetting: new Set(['reset']),
+  taking: new Set([...WAITING, 'lease', 'side']),
+  walking: new Set(['reverse']),
 }
 
 const META_BYTES = 16 * 1024

@@ -1,0 +1,59 @@
+import { Cache } from '../cache.js'
+import type { CacheHandle } from '../cache-handle.js'
+import { checkOptionNames, checkOptionsObject, kindOf } from '../option-names.js'
+import type { CacheOptions, Waiting } from '../options.js'
+import type { Shard } from '../shards/shard.js'
+import type { CollectionOptions } from './contract.js'
+
+const CACHE_OPTIONS = ['timeout', 'codec', 'readonly', 'onCorrupt', 'clock', 'maxPending', 'disk', 'sqlite']
+
+/** The cache of a collection, and whether the collection made it: then it closes it. */
+export interface CollectionCache {
+  readonly cache: Cache
+  readonly own: boolean
+}
+
+/**
+ * Makes the cache of a collection, which neither evicts nor expires, or takes the one that is given.
+ *
+ * @param own options of the collection itself
+ * @throws TypeError for unknown options, and for a cache of another class
+ */
+export function collectionCache(
+  place: string,
+  given: unknown,
+  options: CollectionOptions & object,
+  own: readonly string[],
+): CollectionCache {
+  checkOptionsObject(options, place)
+  if (given instanceof Cache) {
+    checkOptionNames(options, new Set(own), `${place}.from`)
+    return { cache: given, own: false }
+  }
+  if (typeof given === 'object' && given !== null) {
+    throw new TypeError(`${place} lies in a directory, or by ${place}.from in a Cache, got ${kindOf(given)}`)
+  }
+  checkOptionNames(options, new Set([...own, ...CACHE_OPTIONS]), place)
+  const forCache = Object.fromEntries(Object.entries(options).filter(([name]) => !own.includes(name)))
+  const settings: CacheOptions = { ...forCache, evictionPolicy: 'none' }
+  return { cache: new Cache(given as string | undefined, settings), own: true }
+}
+
+/** @throws TypeError when it is no Cache */
+export function checkCache(cache: unknown, place: string): Cache {
+  if (cache instanceof Cache) return cache
+  throw new TypeError(`${place} needs a Cache, got ${kindOf(cache)}; a FanoutCache has deque(name) and index(name)`)
+}
+
+/** Verbs of a collection wait until the lock is free, as DiskCache's do, unless a `timeout` was given. */
+export function patient<Options extends Waiting>(
+  handle: CacheHandle,
+  options: Options | undefined,
+): Waiting & Partial<Options> {
+  return { retry: !handle.options.given.has('timeout'), ...options } as Waiting & Partial<Options>
+}
+
+/** The one database of a `Cache`. */
+export function shardOf(handle: CacheHandle): Shard {
+  return handle.shards[0] as Shard
+}

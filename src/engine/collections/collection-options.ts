@@ -1,0 +1,42 @@
+import { kindOf } from '../option-names.js'
+import type { Key } from '../options.js'
+import type { Walking } from './contract.js'
+
+/** @throws TypeError, RangeError */
+export function checkMaxLength(maxLength: unknown): number {
+  if (typeof maxLength !== 'number') throw new TypeError(`maxLength must be a number, got ${kindOf(maxLength)}`)
+  if (maxLength === Number.POSITIVE_INFINITY || (Number.isSafeInteger(maxLength) && maxLength >= 0)) return maxLength
+  throw new RangeError(`maxLength must be a whole number of 0 or more, or Infinity, got ${maxLength}`)
+}
+
+/** @throws TypeError when it is no whole number */
+export function checkIndex(index: unknown, verb: string): asserts index is number {
+  if (Number.isInteger(index)) return
+  throw new TypeError(`${verb}: the index must be a whole number, got ${kindOf(index)}`)
+}
+
+/** @throws TypeError when it is no whole number */
+export function checkSteps(steps: unknown): asserts steps is number {
+  if (Number.isInteger(steps)) return
+  throw new TypeError(`rotate: steps must be a whole number, got ${kindOf(steps)}`)
+}
+
+/** @throws TypeError */
+export function checkReverse(options: Walking | undefined, verb: string): boolean {
+  const { reverse = false } = options ?? {}
+  if (typeof reverse === 'boolean') return reverse
+  throw new TypeError(`${verb}: reverse must be true or false, got ${kindOf(reverse)}`)
+}
+
+/** @throws TypeError */
+export function checkLast(options: { readonly last?: boolean } | undefined, verb: string): boolean {
+  const { last = true } = options ?? {}
+  if (typeof last === 'boolean') return last
+  throw new TypeError(`${verb}: last must be true or false, got ${kindOf(last)}`)
+}
+
+/** An entry of an index has no options: it never expires. @throws TypeError */
+export function checkPair(entry: unknown): readonly [key: Key, value: unknown] {
+  if (Array.isArray(entry) && entry.length === 2) return entry as unknown as readonly [Key, unknown]
+  throw new TypeError(`setMany: entries of an Index must be [key, value], got ${kindOf(entry)}`)
+}

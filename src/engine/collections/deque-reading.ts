@@ -1,0 +1,172 @@
+import type { CacheHandle } from '../cache-handle.js'
+import { nextTurn, turnIsLong } from '../fairness.js'
+import { AFTER_BACK, BEFORE_FRONT, keyAt, lengthOf, rowBeside } from '../operations/deque.js'
+import { isLive } from '../operations/entries.js'
+import type { Side } from '../operations/queue.js'
+import { hasDue, returnDue } from '../operations/taken.js'
+import type { Waiting } from '../options.js'
+import type { Shard } from '../shards/shard.js'
+import { readPatiently, sessionOf } from '../verbs/reading.js'
+import { patient, shardOf } from './collection-cache.js'
+import { asStoredOrItself, isEqual } from './equality.js'
+
+/** As many are read in one go: about a millisecond. */
+const ITEMS_PER_PAGE = 100
+
+/** An item with what tells it from a later one. */
+export interface FoundItem {
+  readonly key: number
+  readonly rowid: number
+  readonly storeTime: number
+  readonly value: unknown
+}
+
+/**
+ * The first item that has a value, from beside `key` on and up to `last`. One whose file is missing is passed over: it
+ * was taken by somebody a moment ago, or it is damaged and goes with the next write.
+ */
+async function findItem(shard: Shard, key: number, side: Side, last: number): Promise<FoundItem | undefined> {
+  let at = key
+  let missing: string | undefined
+  for (;;) {
+    const session = sessionOf(shard)
+    const row = rowBeside(session, at, side)
+    if (!row || (side === 'front' ? Number(row[1]) > last : Number(row[1]) < last)) return undefined
+    const [rowid, , , storeTime, expireTime, , , , size, mode, filename, data] = row
+    const found = { key: Number(row[1]), rowid, storeTime }
+    if (isLive(expireTime, shard.disk.now())) {
+      if (filename === null) return { ...found, value: shard.disk.decode(mode, data) }
+      // Among writes the file is opened at once: the next of them may remove it.
+      const bytes = await shard.disk.files.read(filename, size, session.db.inTransaction)
+      if (bytes) return { ...found, value: shard.disk.decode(mode, bytes) }
+      if (missing !== filename) {
+        // It may have been replaced meanwhile: the row is looked at once more.
+        missing = filename
+        continue
+      }
+      shard.noteDamaged(rowid, filename)
+    }
+    at = found.key
+  }
+}
+
+/** What `pop` and `popLeft` would take. Items whose lease has ended are put back first. */
+export async function peekItem(handle: CacheHandle, side: Side, options: Waiting | undefined): Promise<unknown> {
+  const shard = shardOf(handle)
+  for (;;) {
+    const read = (): Promise<FoundItem | undefined> | 'due' => {
+      if (!handle.options.readonly && hasDue(sessionOf(shard))) return 'due'
+      return side === 'front'
+        ? findItem(shard, BEFORE_FRONT, 'front', AFTER_BACK)
+        : findItem(shard, AFTER_BACK, 'back', BEFORE_FRONT)
+    }
+    const found = await handle.read<FoundItem | undefined | 'due'>(shard, undefined, options, read)
+    if (found !== 'due') return found?.value
+    const call = { options: patient(handle, options), refused: undefined }
+    await handle.write<void>(shard, { run: returnDue, barrier: true }, call)
+  }
+}
+
+export async function countItems(handle: CacheHandle, options: Waiting | undefined): Promise<number> {
+  const shard = shardOf(handle)
+  return (await handle.read(shard, undefined, options, () => lengthOf(sessionOf(shard)))) ?? 0
+}
+
+/** The value at an index, or the next one that has a value. */
+export async function valueAt(handle: CacheHandle, index: number, options: Waiting | undefined): Promise<unknown> {
+  const shard = shardOf(handle)
+  const read = (): Promise<FoundItem | undefined> | undefined => {
+    const key = keyAt(sessionOf(shard), index)
+    if (key === undefined) return undefined
+    return index < 0 ? findItem(shard, key + 1, 'back', BEFORE_FRONT) : findItem(shard, key - 1, 'front', AFTER_BACK)
+  }
+  return (await handle.read(shard, undefined, options, read))?.value
+}
+
+/**
+ * All items, one at a time. Those which are added behind the end after the first step are not seen, those which are
+ * removed meanwhile are left out.
+ */
+export async function* walk(handle: CacheHandle, reverse: boolean): AsyncGenerator<FoundItem> {
+  const side = reverse ? 'back' : 'front'
+  const step = async (shard: Shard, from: number, last: number): Promise<FoundItem[]> => {
+    const found = await findItem(shard, from, side, last)
+    return found ? [found] : []
+  }
+  for await (const items of pages(handle, reverse, step)) yield* items
+}
+
+/** All items in pages, for who looks at all of them: what is removed meanwhile may be in the page. */
+export function walkPages(handle: CacheHandle): AsyncGenerator<readonly FoundItem[]> {
+  return pages(handle, false, async (shard, from, last) => {
+    const page: FoundItem[] = []
+    for (let at = from; page.length < ITEMS_PER_PAGE; ) {
+      const found = findInline(shard, at, last) ?? (await findItem(shard, at, 'front', last))
+      if (!found) break
+      page.push(found)
+      at = found.key
+    }
+    return page
+  })
+}
+
+type Step = (shard: Shard, from: number, last: number) => Promise<FoundItem[]>
+
+async function* pages(handle: CacheHandle, reverse: boolean, step: Step): AsyncGenerator<readonly FoundItem[]> {
+  await handle.open()
+  const shard = shardOf(handle)
+  const last = await handle.read(shard, undefined, undefined, () => keyAt(sessionOf(shard), reverse ? 0 : -1))
+  if (last === undefined) return
+  for (let at = reverse ? AFTER_BACK : BEFORE_FRONT; ; ) {
+    const from = at
+    const page = await readPatiently(shard, handle.options.timeout, () => step(shard, from, last))
+    const end = page.at(-1)
+    if (!end) return
+    at = end.key
+    yield page
+    // A page takes about as long as others should be made to wait.
+    if (page.length > 1 || turnIsLong()) await nextTurn()
+  }
+}
+
+/** The next item, when its value is in the database. */
+function findInline(shard: Shard, key: number, last: number): FoundItem | undefined {
+  const row = rowBeside(sessionOf(shard), key, 'front')
+  if (!row || Number(row[1]) > last || row[10] !== null || !isLive(row[4], shard.disk.now())) return undefined
+  return { key: Number(row[1]), rowid: row[0], storeTime: row[3], value: shard.disk.decode(row[9], row[11]) }
+}
+
+/** How many items are equal to a value, which is as it would come back. */
+export async function countEqual(handle: CacheHandle, wanted: unknown): Promise<number> {
+  let count = 0
+  for await (const page of walkPages(handle)) for (const { value } of page) if (isEqual(value, wanted)) count++
+  return count
+}
+
+/** 0 when other items are equal to these, in number too; else what `order` says of the first pair that differs. */
+export async function difference(
+  handle: CacheHandle,
+  others: Iterator<unknown> | AsyncIterator<unknown>,
+  order: (a: unknown, b: unknown) => -1 | 1,
+): Promise<-1 | 0 | 1> {
+  let ended = false
+  const next = async (): Promise<IteratorResult<unknown>> => {
+    const step = await others.next()
+    ended = step.done === true
+    return step
+  }
+  try {
+    for await (const page of walkPages(handle)) {
+      for (const { value } of page) {
+        const { done, value: other } = await next()
+        if (done) return 1
+        const stored = asStoredOrItself(handle.options.codec, other)
+        if (!isEqual(value, stored)) return order(value, stored)
+      }
+    }
+    return (await next()).done ? 0 : -1
+  } finally {
+    // Whoever made the other items may have to close something.
+    if (!ended) await others.return?.()
+  }
+}

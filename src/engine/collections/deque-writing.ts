@@ -1,0 +1,248 @@
+import type { CacheHandle, Call } from '../cache-handle.js'
+import type { Session } from '../database/session.js'
+import type { EncodedValue } from '../disk/codec.js'
+import * as items from '../operations/deque.js'
+import { type Reversal, reverse, rotate } from '../operations/deque-order.js'
+import type { Side } from '../operations/queue.js'
+import { clearItems, returnDue } from '../operations/taken.js'
+import type { Waiting } from '../options.js'
+import { encodeValue, takeIn } from '../verbs/storing.js'
+import { type TakenValue, takeOutValue } from '../verbs/taking.js'
+import { removeInPages } from '../verbs/upkeep.js'
+import { type IncomingValue, isStream, takeValue } from '../verbs/value-source.js'
+import { resolveStoring } from '../verbs/verb-options.js'
+import { patient, shardOf } from './collection-cache.js'
+import { walkPages } from './deque-reading.js'
+import { isEqual } from './equality.js'
+
+/** Items of one commit: more of them would hold the loop for longer than a few milliseconds. */
+const ITEMS_PER_COMMIT = 500
+/** Items never expire, whatever the cache says of its entries. */
+const FOR_EVER = { ttl: null } as const
+
+/** At which side something is put, and how long the deque may get by it. */
+export interface End {
+  readonly side: Side
+  readonly maxLength: number
+}
+
+/** Runs one operation in its place among the calls of this process. */
+function write<T>(
+  handle: CacheHandle,
+  run: (session: Session) => T,
+  options: Waiting | undefined,
+  refused?: T,
+): Promise<T> {
+  const call = { options: patient(handle, options), refused } as Call<T>
+  return handle.write<T>(shardOf(handle), { run, barrier: true }, call)
+}
+
+/** A value at an end; what is too much goes at the other one. */
+export function putItem(handle: CacheHandle, end: End, value: unknown, options: Waiting | undefined): Promise<void> {
+  const run = (session: Session, item: items.NewItem): boolean => {
+    items.pushAll(session, [item], end.side)
+    return items.trim(session, end.maxLength, otherSide(end.side))
+  }
+  return store(handle, value, options, run, more => trimOn(handle, end, more, options))
+}
+
+/** A value in the place of another. */
+export function replaceItem(
+  handle: CacheHandle,
+  index: number,
+  value: unknown,
+  options: Waiting | undefined,
+): Promise<void> {
+  return store(
+    handle,
+    value,
+    options,
+    (session, item) => items.setAt(session, index, item),
+    async () => {},
+  )
+}
+
+function store<T>(
+  handle: CacheHandle,
+  value: unknown,
+  options: Waiting | undefined,
+  operation: (session: Session, item: items.NewItem) => T,
+  afterwards: (result: T) => Promise<void>,
+): Promise<void> {
+  return handle.start(
+    () => encodeValue(handle, value),
+    encoded => {
+      const shard = shardOf(handle)
+      const call = { options: patient(handle, options), refused: undefined } as Call<T | undefined>
+      const put = (
+        { prepared, readiness, discard }: IncomingValue,
+        _: unknown,
+        now: number,
+      ): Promise<T | undefined> => {
+        const item = { value: prepared, now, expireTime: null, tag: null, tags: [] }
+        const run = (session: Session): T => operation(session, item)
+        return handle.write(shard, { run, barrier: true, bytes: prepared.weight, readiness, discard }, call)
+      }
+      const stored = takeIn(handle, shard, { encoded, value, options: { ...options, ...FOR_EVER }, call, store: put })
+      return stored.then(result => afterwards(result as T))
+    },
+  )
+}
+
+/** Values at an end, one after the other, some hundreds in a commit. Those of one call keep together in a process. */
+export function putItems(
+  handle: CacheHandle,
+  end: End,
+  values: Iterable<unknown>,
+  options: Waiting | undefined,
+): Promise<void> {
+  return handle.start(
+    () => Array.from(values, value => ({ value, encoded: encodeItem(handle, value) })),
+    async encoded => {
+      handle.assertWritable()
+      const commits: Promise<void>[] = []
+      for (let at = 0; at < encoded.length; at += ITEMS_PER_COMMIT) {
+        commits.push(putSome(handle, end, encoded.slice(at, at + ITEMS_PER_COMMIT), options))
+      }
+      await Promise.all(commits)
+    },
+  )
+}
+
+/** The same from an asynchronous source: it is asked for more when what it gave is stored. */
+export async function putItemsOf(
+  handle: CacheHandle,
+  end: End,
+  values: AsyncIterable<unknown>,
+  options: Waiting | undefined,
+): Promise<void> {
+  let some: unknown[] = []
+  for await (const value of values) {
+    some.push(value)
+    if (some.length < ITEMS_PER_COMMIT) continue
+    await putItems(handle, end, some, options)
+    some = []
+  }
+  await putItems(handle, end, some, options)
+}
+
+interface EncodedItem {
+  readonly value: unknown
+  readonly encoded: EncodedValue
+}
+
+function encodeItem(handle: CacheHandle, value: unknown): EncodedValue {
+  if (isStream(value)) throw new TypeError('extend stores values, not streams: use append')
+  return handle.options.codec.encodeValue(value)
+}
+
+async function putSome(
+  handle: CacheHandle,
+  end: End,
+  some: readonly EncodedItem[],
+  options: Waiting | undefined,
+): Promise<void> {
+  const shard = shardOf(handle)
+  const now = shard.disk.now()
+  const incoming = takeValues(handle, some, now)
+  const files = incoming.flatMap(({ readiness }) => readiness ?? [])
+  const work = {
+    run: (session: Session): boolean => {
+      const rows = incoming.map(({ prepared }) => ({ value: prepared, now, expireTime: null, tag: null, tags: [] }))
+      items.pushAll(session, rows, end.side)
+      return items.trim(session, end.maxLength, otherSide(end.side))
+    },
+    barrier: true,
+    bytes: incoming.reduce((sum, { prepared }) => sum + prepared.weight, 0),
+    ...(files.length > 0 && { readiness: Promise.all(files) }),
+    discard: () => {
+      for (const { discard } of incoming) discard?.()
+    },
+  }
+  const more = await handle.write(shard, work, { options: patient(handle, options), refused: false })
+  await trimOn(handle, end, more, options)
+}
+
+/** Takes in values, or none: when one is refused, the files of those before it are removed. */
+function takeValues(handle: CacheHandle, some: readonly EncodedItem[], now: number): IncomingValue[] {
+  const storing = resolveStoring(FOR_EVER, now, undefined)
+  const incoming: IncomingValue[] = []
+  try {
+    for (const { value, encoded } of some) incoming.push(takeValue(shardOf(handle), encoded, value, storing))
+    return incoming
+  } catch (error) {
+    for (const { discard } of incoming) discard?.()
+    throw error
+  }
+}
+
+/** Trims on, a page at a time. */
+async function trimOn(handle: CacheHandle, end: End, more: boolean, options: Waiting | undefined): Promise<void> {
+  for (let again = more; again; ) {
+    const run = (session: Session): boolean => items.trim(session, end.maxLength, otherSide(end.side))
+    again = await write(handle, run, options, false)
+  }
+}
+
+/** Removes from the front what is more than `maxLength`. */
+export function trimItems(handle: CacheHandle, maxLength: number, options: Waiting | undefined): Promise<void> {
+  return trimOn(handle, { side: 'back', maxLength }, maxLength !== Number.POSITIVE_INFINITY, options)
+}
+
+/** Takes an item out for good. One whose file is missing is passed over. */
+export async function popItem(handle: CacheHandle, side: Side, options: Waiting | undefined): Promise<unknown> {
+  const shard = shardOf(handle)
+  for (;;) {
+    const run = (session: Session): TakenValue | undefined => {
+      returnDue(session)
+      const row = items.pop(session, side)
+      return row && takeOutValue(shard, session, row)
+    }
+    const taken = await write(handle, run, options)
+    const found = await taken?.()
+    if (found || !taken) return found?.value
+  }
+}
+
+export async function removeAt(handle: CacheHandle, index: number, options: Waiting | undefined): Promise<void> {
+  await write(handle, session => items.deleteAt(session, index), options)
+}
+
+/** Removes the first item that is equal to a value; when somebody else gets it first, the next one. */
+export async function removeEqual(
+  handle: CacheHandle,
+  wanted: unknown,
+  options: Waiting | undefined,
+): Promise<boolean> {
+  handle.assertWritable()
+  for await (const page of walkPages(handle)) {
+    for (const { rowid, storeTime, value } of page) {
+      if (!isEqual(value, wanted)) continue
+      if (await write(handle, session => items.removeSame(session, rowid, storeTime), options, false)) return true
+    }
+  }
+  return false
+}
+
+export async function rotateItems(handle: CacheHandle, steps: number, options: Waiting | undefined): Promise<void> {
+  for (let left = steps; left !== 0; ) {
+    const wanted = left
+    left = await write(handle, session => rotate(session, wanted), options, 0)
+  }
+}
+
+export async function reverseItems(handle: CacheHandle, options: Waiting | undefined): Promise<void> {
+  let cursor: Reversal | undefined
+  do {
+    const at = cursor
+    cursor = await write(handle, session => reverse(session, at), options)
+  } while (cursor)
+}
+
+export function removeAll(handle: CacheHandle, options: Waiting | undefined): Promise<number> {
+  return removeInPages(handle, patient(handle, options), clearItems)
+}
+
+function otherSide(side: Side): Side {
+  return side === 'front' ? 'back' : 'front'
+}

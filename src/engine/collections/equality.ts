@@ -1,0 +1,54 @@
+import { isDeepStrictEqual, types } from 'node:util'
+import type { Codec } from '../disk/codec.js'
+import { kindOf } from '../option-names.js'
+
+/** Whether two values are equal: the same scalar of one type, or alike in all parts. */
+export function isEqual(a: unknown, b: unknown): boolean {
+  return a === b || isDeepStrictEqual(a, b)
+}
+
+/**
+ * A value as it would come back, so that it can be compared with what did: a class instance as a plain object, a
+ * Uint8Array as a Buffer.
+ *
+ * @throws TypeError when it cannot be stored
+ */
+export function asStored(codec: Codec, value: unknown): unknown {
+  const { mode, data } = codec.encodeValue(value)
+  return codec.decodeValue(mode, data)
+}
+
+/** The same for a value of another collection: what cannot be stored is equal to nothing that was. */
+export function asStoredOrItself(codec: Codec, value: unknown): unknown {
+  try {
+    return asStored(codec, value)
+  } catch (error) {
+    if (error instanceof TypeError) return value
+    throw error
+  }
+}
+
+/** The order of two values that are not equal. @throws TypeError when they have none */
+export function orderOf(a: unknown, b: unknown): -1 | 1 {
+  if (types.isUint8Array(a) && types.isUint8Array(b)) return Buffer.compare(a, b) < 0 ? -1 : 1
+  if (haveOrder(a, b)) {
+    if ((a as number) < (b as number)) return -1
+    if ((a as number) > (b as number)) return 1
+  }
+  throw new TypeError(`compare: ${kindOf(a)} and ${kindOf(b)} have no order`)
+}
+
+function haveOrder(a: unknown, b: unknown): boolean {
+  if (typeof a === 'number' || typeof a === 'bigint') return typeof b === 'number' || typeof b === 'bigint'
+  if (types.isDate(a)) return types.isDate(b)
+  return (typeof a === 'string' || typeof a === 'boolean') && typeof a === typeof b
+}
+
+/** Walks any iterable, asynchronous or not, and ends it when the walk ends early. */
+export function iteratorOf(items: unknown): AsyncIterator<unknown> | Iterator<unknown> | undefined {
+  if (typeof items === 'string') return items[Symbol.iterator]()
+  if (typeof items !== 'object' || items === null) return undefined
+  if (Symbol.asyncIterator in items) return (items as AsyncIterable<unknown>)[Symbol.asyncIterator]()
+  if (Symbol.iterator in items) return (items as Iterable<unknown>)[Symbol.iterator]()
+  return undefined
+}

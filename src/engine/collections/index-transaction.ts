@@ -1,0 +1,126 @@
+import { takeRow } from '../operations/entries.js'
+import { peekItem } from '../operations/queue.js'
+import type { Item, Key, Pulling } from '../options.js'
+import type { TransactionScope } from '../verbs/cache-transaction.js'
+import { CacheQueueTransaction } from '../verbs/queue-transaction.js'
+import { checkIterable, checkVerbOptions } from '../verbs/verb-options.js'
+import { checkLast, checkPair, checkReverse } from './collection-options.js'
+import type { IndexTransaction, Walking } from './contract.js'
+
+/** Entries never expire, whatever the cache says of its own. */
+const FOR_EVER = { ttl: null } as const
+
+type Ends = Pick<Pulling, 'prefix' | 'side'>
+
+/** The verbs inside an index's `transact`: those of its cache's transaction. */
+export class OpenIndex<V> implements IndexTransaction<V> {
+  readonly #tx: EndTransaction
+
+  constructor(scope: TransactionScope) {
+    this.#tx = new EndTransaction(scope)
+  }
+
+  /** No verb works after the body has returned. */
+  end(): void {
+    this.#tx.end()
+  }
+
+  get(key: Key): V | undefined {
+    return this.#tx.get<V>(key)
+  }
+
+  getMany(keys: Iterable<Key>): (V | undefined)[] {
+    checkIterable(keys, 'getMany')
+    return this.#tx.getMany<V>(keys)
+  }
+
+  has(key: Key): boolean {
+    return this.#tx.has(key)
+  }
+
+  set(key: Key, value: V): boolean {
+    return this.#tx.set(key, value, FOR_EVER)
+  }
+
+  setMany(entries: Iterable<readonly [key: Key, value: V]>): boolean[] {
+    checkIterable(entries, 'setMany')
+    return this.#tx.setMany(Array.from(entries, entry => [...checkPair(entry), FOR_EVER] as const))
+  }
+
+  setDefault(key: Key, value: V): V {
+    this.#tx.add(key, value, FOR_EVER)
+    const known = this.#tx.getItem<V>(key)
+    if (known) return known.value
+    // The file of the entry that was there is missing: it is none.
+    this.#tx.set(key, value, FOR_EVER)
+    return this.#tx.get<V>(key) as V
+  }
+
+  delete(key: Key): boolean {
+    return this.#tx.delete(key)
+  }
+
+  pop(key: Key): V | undefined {
+    return this.#tx.pop<V>(key)
+  }
+
+  popItem(options?: { readonly last?: boolean }): Item<V> | undefined {
+    checkVerbOptions(options, 'popItem', 'peeking')
+    return this.#tx.takeEnd<V>(checkLast(options, 'popItem'))
+  }
+
+  peekItem(options?: { readonly last?: boolean }): Item<V> | undefined {
+    return this.#tx.peekItem<V>({ last: checkLast(options, 'peekItem') })
+  }
+
+  push(value: V, options?: Ends): Key {
+    checkVerbOptions(options, 'push', 'pulling')
+    return this.#tx.push(value, { ...options, ...FOR_EVER })
+  }
+
+  pull(options?: Ends): Item<V> | undefined {
+    return this.#tx.pull<V>(options)
+  }
+
+  *keys(options?: Walking): Generator<Key> {
+    checkVerbOptions(options, 'keys', 'walking')
+    yield* this.#tx.keys({ reverse: checkReverse(options, 'keys') })
+  }
+
+  *values(options?: Walking): Generator<V> {
+    for (const [, value] of this.entries(options)) yield value
+  }
+
+  *entries(options?: Walking): Generator<[Key, V]> {
+    checkVerbOptions(options, 'entries', 'walking')
+    yield* this.#tx.entries<V>({ reverse: checkReverse(options, 'entries') })
+  }
+
+  size(): number {
+    return this.#tx.count()
+  }
+
+  clear(): number {
+    return this.#tx.clear()
+  }
+
+  transact<R>(body: (tx: IndexTransaction<V>) => R): R {
+    return this.#tx.transact(() => body(this))
+  }
+}
+
+class EndTransaction extends CacheQueueTransaction {
+  /** Takes out the entry that was stored last, or first. */
+  takeEnd<T>(last: boolean): Item<T> | undefined {
+    const [session] = this.sessions()
+    if (!session) return undefined
+    return this.savepoint(session, () => {
+      for (;;) {
+        const row = peekItem(session, last, session.disk.now())
+        if (!row) return undefined
+        const item = this.taken<T>(session, takeRow(session, row))
+        if (item) return item
+      }
+    })
+  }
+}

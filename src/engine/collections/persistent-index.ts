@@ -1,0 +1,277 @@
+import type { Cache } from '../cache.js'
+import type { CacheHandle } from '../cache-handle.js'
+import type { Session } from '../database/session.js'
+import { keyIdentity } from '../disk/keys.js'
+import { handleOf } from '../handle-of.js'
+import { takeRow } from '../operations/entries.js'
+import { add } from '../operations/items.js'
+import { peekItem } from '../operations/queue.js'
+import type { Item, Key, Pulling, Waiting } from '../options.js'
+import { encodeCall, storeEncoded } from '../verbs/storing.js'
+import { takeOut, toItem } from '../verbs/taking.js'
+import { transactOver } from '../verbs/transacting.js'
+import { checkIterable, checkVerbOptions } from '../verbs/verb-options.js'
+import { checkCache, collectionCache, patient, shardOf } from './collection-cache.js'
+import { checkLast, checkPair, checkReverse } from './collection-options.js'
+import type { CollectionOptions, IndexTransaction, Walking } from './contract.js'
+import { asStoredOrItself, isEqual, iteratorOf } from './equality.js'
+import { OpenIndex } from './index-transaction.js'
+
+/** Entries never expire, whatever the cache says of its own. */
+const FOR_EVER = { ttl: null } as const
+
+/**
+ * A map in a directory, in the order in which its keys were first stored, shared by all processes that open it,
+ * Python's `Index` among them. It neither evicts nor expires.
+ *
+ * A miss is `undefined`, which no value is. The writing verbs wait until the lock of the database is free, unless a
+ * `timeout` was given, here or to the index: then they reject with `TimeoutError`.
+ *
+ * @example
+ * await using pages = new Index('/var/lib/app/pages')
+ * await pages.set('/about', { title: 'About' })
+ * await pages.get('/about')
+ */
+export class Index<V = unknown> implements AsyncIterable<[Key, V]>, AsyncDisposable {
+  /** The cache in which the entries are. */
+  readonly cache: Cache
+  readonly directory: string
+  readonly #own: boolean
+
+  /**
+   * @param directory made when missing; without one the index lives in a temporary directory until it is closed
+   * @throws TypeError for unknown options and wrong types, RangeError for values out of range, and for options that
+   *   differ from those of an open cache of this process on the same directory
+   */
+  constructor(directory?: string, options: CollectionOptions = {}) {
+    const { cache, own } = collectionCache('Index', directory, options, [])
+    this.cache = cache
+    this.directory = cache.directory
+    this.#own = own
+  }
+
+  /** All entries of a cache as an index. Closing the index leaves the cache open; if the cache evicts, entries may go. */
+  static from<V = unknown>(cache: Cache): Index<V> {
+    return new Index<V>(checkCache(cache, 'Index.from') as never)
+  }
+
+  /** Opens now instead of at the first verb, so that errors show here. */
+  async open(): Promise<this> {
+    await this.cache.open()
+    return this
+  }
+
+  get(key: Key, options?: Waiting): Promise<V | undefined> {
+    return this.cache.get<V>(key, options)
+  }
+
+  /** Values in the order of the keys. */
+  getMany(keys: Iterable<Key>, options?: Waiting): Promise<(V | undefined)[]> {
+    return this.cache.getMany<V>(keys, options)
+  }
+
+  has(key: Key): Promise<boolean> {
+    return this.cache.has(key)
+  }
+
+  /** Stores a value. A key that there is keeps its place in the order. */
+  set(key: Key, value: V, options?: Waiting): Promise<boolean> {
+    return this.#call('set', options, waiting => this.cache.set(key, value, { ...waiting, ...FOR_EVER }))
+  }
+
+  /** Stores all entries, a thousand in a commit. */
+  setMany(entries: Iterable<readonly [key: Key, value: V]>, options?: Waiting): Promise<boolean[]> {
+    return this.#call('setMany', options, waiting => {
+      checkIterable(entries, 'setMany')
+      const forEver = Array.from(entries, entry => [...checkPair(entry), FOR_EVER] as const)
+      return this.cache.setMany(forEver, waiting)
+    })
+  }
+
+  /** The value of the key; when there is none, `value` is stored first. Over all processes one caller stores it. */
+  setDefault(key: Key, value: V, options?: Waiting): Promise<V> {
+    return this.#call('setDefault', options, waiting => {
+      const handle = handleOf(this.cache)
+      return handle.start(
+        () => encodeCall(handle, key, value),
+        async encoded => {
+          for (;;) {
+            const known = await this.cache.get<V>(key, options)
+            if (known !== undefined) return known
+            await storeEncoded(handle, encoded, { ...waiting, ...FOR_EVER }, add)
+          }
+        },
+      )
+    })
+  }
+
+  /** Removes an entry; false when there was none. */
+  delete(key: Key, options?: Waiting): Promise<boolean> {
+    return this.#call('delete', options, waiting => this.cache.delete(key, waiting))
+  }
+
+  /** Removes an entry and answers its value: over all processes one caller gets it. */
+  pop(key: Key, options?: Waiting): Promise<V | undefined> {
+    return this.#call('pop', options, waiting => this.cache.pop<V>(key, waiting))
+  }
+
+  /** Takes out the entry that was stored last, or first: over all processes one caller gets it. */
+  popItem(options?: { readonly last?: boolean } & Waiting): Promise<Item<V> | undefined> {
+    const handle = handleOf(this.cache)
+    return handle.start(
+      () => {
+        checkVerbOptions(options, 'popItem', 'peeking')
+        return checkLast(options, 'popItem')
+      },
+      last => popEnd<V>(handle, last, options),
+    )
+  }
+
+  /** The entry that was stored last, or first. */
+  peekItem(options?: { readonly last?: boolean } & Waiting): Promise<Item<V> | undefined> {
+    return this.cache.peekItem<V>(patient(handleOf(this.cache), options))
+  }
+
+  /** Puts a value at the end of a queue in the key space, and answers its key. */
+  push(value: V, options?: Pulling): Promise<Key> {
+    return this.#call('push', options, waiting => this.cache.push(value, { ...waiting, ...FOR_EVER }), 'pulling')
+  }
+
+  /** Takes the first value of a queue in the key space: over all processes one caller gets it. */
+  pull(options?: Pulling): Promise<Item<V> | undefined> {
+    return this.#call('pull', options, waiting => this.cache.pull<V>(waiting), 'pulling')
+  }
+
+  /** Keys in the order in which they were first stored. Those added after the first step are not seen. */
+  async *keys(options?: Walking): AsyncGenerator<Key, void, void> {
+    checkVerbOptions(options, 'keys', 'walking')
+    yield* this.cache.keys({ reverse: checkReverse(options, 'keys') })
+  }
+
+  async *values(options?: Walking): AsyncGenerator<V, void, void> {
+    checkVerbOptions(options, 'values', 'walking')
+    for await (const [, value] of this.entries(options)) yield value
+  }
+
+  async *entries(options?: Walking): AsyncGenerator<[Key, V], void, void> {
+    checkVerbOptions(options, 'entries', 'walking')
+    yield* this.cache.entries<V>({ reverse: checkReverse(options, 'entries') })
+  }
+
+  [Symbol.asyncIterator](): AsyncGenerator<[Key, V], void, void> {
+    return this.entries()
+  }
+
+  size(): Promise<number> {
+    return this.cache.count()
+  }
+
+  /** Removes all entries that there are when it is called. Answers how many. */
+  clear(options?: Waiting): Promise<number> {
+    return this.#call('clear', options, waiting => this.cache.clear(waiting))
+  }
+
+  /**
+   * Whether another map has equal entries. Against an Index, a Map or another iterable of entries the order counts,
+   * against a plain object it does not.
+   */
+  async equals(other: unknown): Promise<boolean> {
+    const size = other instanceof Index ? await other.size() : other instanceof Map ? other.size : undefined
+    if (size !== undefined && size !== (await this.size())) return false
+    const others = iteratorOf(other)
+    if (others) return this.#equalsInOrder(others)
+    return typeof other === 'object' && other !== null && this.#equalsObject(other)
+  }
+
+  /** Runs `body` in a transaction: all of it takes effect, or nothing. `body` is synchronous and runs once. */
+  transact<R>(body: (tx: IndexTransaction<V>) => R, options?: Waiting): Promise<R> {
+    return this.#call('transact', options, waiting => {
+      const handle = handleOf(this.cache)
+      return handle.ready(() => transactOver<R, OpenIndex<V>>(handle, body, waiting, scope => new OpenIndex<V>(scope)))
+    })
+  }
+
+  /** Waits for the writes that are under way and closes. A later verb opens again. */
+  async close(): Promise<void> {
+    if (this.#own) await this.cache.close()
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.close()
+  }
+
+  toString(): string {
+    return `Index('${this.directory}')`
+  }
+
+  async #equalsInOrder(others: Iterator<unknown> | AsyncIterator<unknown>): Promise<boolean> {
+    let ended = false
+    try {
+      for await (const [key, value] of this.entries()) {
+        const next = await others.next()
+        ended = next.done === true
+        if (ended || !this.#isEntry(next.value, key, value)) return false
+      }
+      ended = (await others.next()).done === true
+      return ended
+    } finally {
+      if (!ended) await others.return?.()
+    }
+  }
+
+  #isEntry(other: unknown, key: Key, value: V): boolean {
+    if (!Array.isArray(other) || other.length !== 2) return false
+    const { codec } = handleOf(this.cache).options
+    try {
+      if (keyIdentity(codec.encodeKey(other[0])) !== keyIdentity(codec.encodeKey(key))) return false
+    } catch (error) {
+      if (error instanceof TypeError) return false
+      throw error
+    }
+    return isEqual(value, asStoredOrItself(codec, other[1]))
+  }
+
+  async #equalsObject(other: object): Promise<boolean> {
+    const entries = Object.entries(other)
+    if (entries.length !== (await this.size())) return false
+    for (const [key, value] of entries) {
+      const own = await this.get(key)
+      if (own === undefined || !isEqual(own, asStoredOrItself(handleOf(this.cache).options.codec, value))) return false
+    }
+    return true
+  }
+
+  /** Begins a verb at once, waiting for locks as collections do; what it throws becomes a rejection. */
+  #call<R, Options extends Waiting>(
+    verb: string,
+    options: Options | undefined,
+    begin: (waiting: Waiting & Partial<Options>) => Promise<R>,
+    kind: 'waiting' | 'pulling' = 'waiting',
+  ): Promise<R> {
+    try {
+      checkVerbOptions(options, verb, kind)
+      return begin(patient(handleOf(this.cache), options))
+    } catch (error) {
+      return Promise.reject(error)
+    }
+  }
+}
+
+/** One whose file is missing is passed over. */
+async function popEnd<V>(
+  handle: CacheHandle,
+  last: boolean,
+  options: Waiting | undefined,
+): Promise<Item<V> | undefined> {
+  const shard = shardOf(handle)
+  for (;;) {
+    const run = (session: Session): ReturnType<typeof takeOut> => {
+      const row = peekItem(session, last, shard.disk.now())
+      return row && takeOut(shard, session, takeRow(session, row))
+    }
+    const call = { options: patient(handle, options), refused: undefined }
+    const taken = await handle.write(shard, { run, barrier: true }, call)
+    const item = await toItem<V>(taken)
+    if (item || !taken) return item
+  }
+}

@@ -1,0 +1,150 @@
+import { randomUUID } from 'node:crypto'
+import type { CacheHandle } from '../cache-handle.js'
+import type { Session } from '../database/session.js'
+import type { EntryRow } from '../database/statements.js'
+import { DiskCacheError } from '../errors.js'
+import type { Side } from '../operations/queue.js'
+import { extendItem, finishItem, releaseItem, type Taking as Taken, takeItem } from '../operations/taken.js'
+import { kindOf } from '../option-names.js'
+import type { Waiting } from '../options.js'
+import type { Shard } from '../shards/shard.js'
+import { milliseconds } from '../time.js'
+import { checkQueue } from '../verbs/storing.js'
+import { checkVerbOptions } from '../verbs/verb-options.js'
+import { patient, shardOf } from './collection-cache.js'
+import type { TakenItem, Taking } from './contract.js'
+
+const DEFAULT_LEASE = 30_000
+/** A lease is extended when this part of it is over. */
+const BEAT = 1 / 3
+/** The longest time of a timer. */
+const LONGEST = 2 ** 31 - 1
+
+interface ResolvedTaking {
+  readonly lease: number
+  readonly side: Side
+}
+
+/** @throws TypeError, RangeError */
+export function resolveTaking(options: Taking | undefined): ResolvedTaking {
+  checkVerbOptions(options, 'take', 'taking')
+  const { side } = checkQueue({ side: options?.side }, 'front')
+  const lease = options?.lease === undefined ? DEFAULT_LEASE : milliseconds(options.lease, 'lease')
+  if (lease > 0 && lease !== Number.POSITIVE_INFINITY) return { lease, side }
+  throw new RangeError(`lease must be a duration that is finite and more than 0, got ${kindOf(options?.lease)}`)
+}
+
+/** Takes an item for the time of a lease. One whose file is missing is removed, and the next one taken. */
+export async function takeNext<T>(
+  handle: CacheHandle,
+  { lease, side }: ResolvedTaking,
+  options: Waiting | undefined,
+): Promise<TakenItem<T> | undefined> {
+  const shard = shardOf(handle)
+  for (;;) {
+    const run = (session: Session): ReturnType<typeof takeItem> => takeItem(session, side, randomUUID(), lease / 1000)
+    const call = { options: waitingOf(handle, options), refused: undefined }
+    const taken = await handle.write(shard, { run, barrier: true }, call)
+    if (!taken) return undefined
+    const item = new LeasedItem<T>(handle, taken.taking, side, lease)
+    try {
+      const found = await readValue(shard, taken.row)
+      if (found) return item.with(found.value as T)
+      await item.done()
+    } catch (error) {
+      // It cannot be read now, perhaps by somebody else or later: it comes back when the lease ends.
+      item.stop()
+      throw error
+    }
+  }
+}
+
+/** What of `take`'s options says how a verb waits. */
+function waitingOf(handle: CacheHandle, { retry, timeout, signal }: Waiting = {}): Waiting {
+  return patient(handle, {
+    ...(retry === undefined ? undefined : { retry }),
+    ...(timeout === undefined ? undefined : { timeout }),
+    ...(signal === undefined ? undefined : { signal }),
+  })
+}
+
+async function readValue(shard: Shard, row: EntryRow): Promise<{ readonly value: unknown } | undefined> {
+  const [, , , , , , , , size, mode, filename, data] = row
+  if (filename === null) return { value: shard.disk.decode(mode, data) }
+  const bytes = await shard.disk.files.read(filename, size)
+  return bytes && { value: shard.disk.decode(mode, bytes) }
+}
+
+/** An item of which this process has the lease, and the timer that extends it. */
+class LeasedItem<T> {
+  readonly #handle: CacheHandle
+  readonly #taken: Taken
+  readonly #side: Side
+  readonly #lease: number
+  readonly #lost = new AbortController()
+  readonly #timer: NodeJS.Timeout
+  #ended = false
+
+  constructor(handle: CacheHandle, taken: Taken, side: Side, lease: number) {
+    this.#handle = handle
+    this.#taken = taken
+    this.#side = side
+    this.#lease = lease
+    this.#timer = setInterval(() => void this.#beat(), Math.min(lease * BEAT, LONGEST))
+    // An item that is being worked on does not keep the process alive.
+    this.#timer.unref()
+  }
+
+  /** What the user sees. */
+  with(value: T): TakenItem<T> {
+    const dispose = async (): Promise<void> => {
+      if (!this.#ended) await this.release()
+    }
+    return {
+      value,
+      signal: this.#lost.signal,
+      done: options => this.done(options),
+      release: options => this.release(options),
+      [Symbol.asyncDispose]: dispose,
+    }
+  }
+
+  stop(): void {
+    clearInterval(this.#timer)
+  }
+
+  done(options?: Waiting): Promise<boolean> {
+    return this.#end('done', session => finishItem(session, this.#taken), options)
+  }
+
+  release(options?: Waiting): Promise<boolean> {
+    return this.#end('release', session => releaseItem(session, this.#taken, this.#side), options)
+  }
+
+  /** The heart goes on beating until the end is committed: it may be waited for. */
+  #end(verb: string, run: (session: Session) => boolean, options: Waiting | undefined): Promise<boolean> {
+    return this.#handle.ready(async () => {
+      checkVerbOptions(options, verb, 'waiting')
+      const call = { options: patient(this.#handle, options), refused: false }
+      const ended = await this.#handle.write(shardOf(this.#handle), { run, barrier: true }, call)
+      this.#ended = true
+      this.stop()
+      return ended
+    })
+  }
+
+  /** A closed cache is not opened for it. What fails is tried again by the next beat. */
+  async #beat(): Promise<void> {
+    const handle = this.#handle
+    if (!handle.isOpen) return
+    const run = (session: Session): boolean => extendItem(session, this.#taken, this.#lease / 1000)
+    const call = { options: { timeout: this.#lease }, refused: true }
+    const held = await handle.write(shardOf(handle), { run, optional: true }, call).catch(() => true)
+    if (held || this.#ended) return
+    this.#ended = true
+    this.stop()
+    this.#lost.abort(
+      new DiskCacheError('the lease of this item has ended, and it was taken by somebody else or cleared'),
+    )
+  }
+}
