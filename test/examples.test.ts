@@ -4,6 +4,7 @@ import { mkdirSync, readFileSync, symlinkSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { text } from 'node:stream/consumers'
 import { fileURLToPath } from 'node:url'
+import { Cache } from 'fanout-cache'
 import { describe, expect, it, onTestFinished } from 'vitest'
 import { peer, python } from './helpers/peers.js'
 import { temporaryDirectory } from './helpers/temp-directory.js'
@@ -42,6 +43,36 @@ describe('examples', () => {
       expect.stringMatching(/^100 of 100 jobs done, each once/),
       'left in the queue: undefined',
     ])
+  })
+
+  it('crawl/main.mjs loses no page of workers that are killed', async () => {
+    const { lines } = await run('crawl/main.mjs', {}, ['--kill', '3'])
+    const [, done, found, words] = /^(\d+) of (\d+) pages, (\d+) words/.exec(lines[0] ?? '') ?? []
+    expect(Number(found)).toBeGreaterThan(100)
+    expect(done).toBe(found)
+    expect(Number(words)).toBeGreaterThan(10_000)
+    expect(lines[1]).toMatch(/^3 workers killed, \d+ pages begun again, 0 lost$/)
+  })
+
+  it('crawl/main.mjs goes on where it was when it was killed as a whole', async () => {
+    const directory = join(temporaryDirectory(), 'crawl')
+    const first = spawn(process.execPath, [`${PACKAGE}/examples/crawl/main.mjs`, directory, '--workers', '1'])
+    const ended = once(first, 'exit')
+    const cache = new Cache(directory, { evictionPolicy: 'none' })
+    await expect
+      .poll(async () => (await cache.get<number>(['count', 'done'])) ?? 0, { timeout: 20_000 })
+      .toBeGreaterThan(10)
+    first.kill('SIGKILL')
+    await ended
+    await cache.close()
+
+    const { lines } = await run('crawl/main.mjs', {}, [directory])
+    const [, before, known] = /^going on: (\d+) of (\d+) pages are done$/.exec(lines[0] ?? '') ?? []
+    expect(Number(before)).toBeGreaterThan(10)
+    expect(Number(before)).toBeLessThan(Number(known))
+    const [, done, found] = /^(\d+) of (\d+) pages/.exec(lines[1] ?? '') ?? []
+    expect(done).toBe(found)
+    expect(lines[2]).toMatch(/, 0 lost$/)
   })
 
   it('stampede/main.mjs shows how many searches each way of caching costs', async () => {
