@@ -1,6 +1,6 @@
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'
-import { mkdirSync, readFileSync, symlinkSync, writeFileSync } from 'node:fs'
+import { mkdirSync, readdirSync, readFileSync, symlinkSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { text } from 'node:stream/consumers'
 import { fileURLToPath } from 'node:url'
@@ -105,9 +105,13 @@ describe('examples', () => {
   })
 })
 
-describe('README.md', () => {
-  const readme = readFileSync(`${PACKAGE}/README.md`, 'utf8')
-  const snippets = [...readme.matchAll(/^```js\n([\s\S]*?)^```$/gm)].map(match => match[1] ?? '')
+const PAGES = ['README.md', ...readdirSync(`${PACKAGE}/docs`).map(page => `docs/${page}`)].filter(page =>
+  page.endsWith('.md'),
+)
+
+describe.each(PAGES)('%s', page => {
+  const text = readFileSync(`${PACKAGE}/${page}`, 'utf8')
+  const snippets = [...text.matchAll(/^```js\n([\s\S]*?)^```$/gm)].map(match => match[1] ?? '')
 
   it('holds snippets', () => {
     expect(snippets.length).toBeGreaterThan(3)

@@ -7,9 +7,6 @@ const COLUMNS = 'rowid, key, raw, store_time, expire_time, access_time, access_c
 /** What begins with `fanout-cache:taken-`: the character after `-` is `.`. */
 const TAKEN = "key >= 'fanout-cache:taken-' AND key < 'fanout-cache:taken.' AND raw = 1"
 
-/** More rows of others than this are not counted, the items are. */
-export const FEW_FOREIGN_ROWS = 1000
-
 export type DequeStatement =
   | 'dequeSpan'
   | 'dequeCount'
@@ -32,7 +29,7 @@ export type DequeStatement =
   | 'revokeTaken'
 
 export const DEQUE_SQL: Readonly<Record<DequeStatement, string>> = {
-  // Both ends, all rows, and the rows that are no items: below, above, and NULL.
+  // Both ends, all rows, and the rows that are no items: below, above, and NULL, counted up to 1,000 of each.
   dequeSpan: `raw SELECT
     (SELECT key FROM Cache WHERE ${ITEM} ORDER BY key LIMIT 1),
     (SELECT key FROM Cache WHERE ${ITEM} ORDER BY key DESC LIMIT 1),

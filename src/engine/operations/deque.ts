@@ -1,4 +1,3 @@
-import { FEW_FOREIGN_ROWS } from '../database/deque-statements.js'
 import type { Session } from '../database/session.js'
 import type { EntryRow, RemovalRow } from '../database/statements.js'
 import type { EncodedKey } from '../disk/codec.js'
@@ -21,6 +20,9 @@ export interface Span {
 
 type SpanRow = readonly [front: number | null, back: number | null, rows: number, foreign: number]
 
+/** With fewer rows of others they are counted, else the items are: the limit in the statement. */
+const FEW_ROWS = 1000
+
 /** Below every item, and above. */
 export const BEFORE_FRONT: number = LEAST
 export const AFTER_BACK: number = MOST
@@ -33,7 +35,7 @@ export function spanOf(session: ReadSession): Span | undefined {
   const { statements } = session
   const [front, back, rows, foreign] = statements.get<SpanRow>('dequeSpan') as SpanRow
   if (front === null || back === null) return undefined
-  const few = foreign < FEW_FOREIGN_ROWS
+  const few = foreign < FEW_ROWS
   return { front, back, length: few ? Number(rows) - foreign : Number(statements.get('dequeCount')) }
 }
 
