@@ -1,12 +1,15 @@
 import { chmodSync, chownSync, mkdirSync, readdirSync, writeFileSync } from 'node:fs'
-import { join } from 'node:path'
+import { dirname, join } from 'node:path'
 import { type CacheOptions, DirectoryError } from 'fanout-cache'
 import { describe, expect, it, onTestFinished } from 'vitest'
 import { FixtureProcess } from '../helpers/child-process.js'
 import { temporaryDirectory } from '../helpers/temp-directory.js'
+import { valueFiles } from '../helpers/value-files.js'
 import { cacheOf, KINDS, type Kind, optionsOf, shardsOf } from './support/caches.js'
+import { LockHolder } from './support/lock-holder.js'
 
 const SCRIPT = new URL('./fixtures/unprivileged.mjs', import.meta.url)
+const LATE = new URL('./fixtures/late-writer.mjs', import.meta.url)
 const NOBODY = 65534
 
 /** A temporary directory which the unprivileged process owns. */
@@ -115,5 +118,35 @@ describe.skipIf(process.platform === 'win32').each(KINDS)('a %s on a directory',
     for (const file of files) mode(join(directory, file), 0)
     const [line] = await run(kind, directory, [GET])
     expect(line).toMatch(/^get rejected .*"code":"ERR_CACHE_(DIRECTORY|STORAGE)"/)
+  })
+
+  it('where a value file cannot be removed makes a removal once, and answers it', async () => {
+    const directory = await made(kind)
+    await run(kind, directory, [['set', 0, 'F'.repeat(40_000), { retry: true }]])
+    const [file = ''] = valueFiles(directory)
+    mode(dirname(dirname(file)), 0)
+    const lines = await run(kind, directory, [['delete', 0, { retry: true }], ['has', 0], ['count']])
+    expect(lines.slice(0, 3)).toEqual(['delete true', 'has false', 'count 1'])
+  })
+
+  it('that can no longer be written ends no process when files that came to nothing cannot be removed', async () => {
+    const directory = await made(kind)
+    const child = new FixtureProcess(LATE, { kind, directory, options: optionsOf(kind) })
+    await child.line('open')
+    const holder = await LockHolder.holding(kind, directory)
+    child.send('write')
+    await child.line('called')
+    await expect.poll(() => valueFiles(directory).length, { interval: 5 }).toBe(4)
+    const shards = shardsOf(kind).map(shard => join(directory, shard))
+    for (const shard of shards) mode(shard, 0o500)
+    const refused = kind === 'Cache' ? ['ERR_CACHE_TIMEOUT', 'ERR_CACHE_TIMEOUT'] : [false, false]
+    const many = kind === 'Cache' ? 'ERR_CACHE_TIMEOUT' : [false]
+    const ended = await child.line('ended')
+    expect(JSON.parse(ended.slice(6))).toEqual([...refused, refused[0], many])
+    expect(await child.line('get')).toBe('get "old"')
+    for (const shard of shards) chmodSync(shard, 0o700)
+    await holder.free()
+    child.send('close')
+    await child.done()
   })
 })

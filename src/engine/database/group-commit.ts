@@ -140,11 +140,16 @@ function commit(host: Steps, session: Session, batch: readonly Job[], ran: reado
   return { done: ran, failed: [], notRun: batch.slice(ran.length) }
 }
 
-function start(tasks: readonly CommitTask[], from: number, to: number): Promise<void>[] {
+/** Begins what follows a commit. What is committed stays, whatever becomes of it: an error is a promise's, too. */
+export function start(tasks: readonly CommitTask[], from: number, to: number): Promise<void>[] {
   const started: Promise<void>[] = []
-  for (let at = from; at < to; at++) {
-    const outcome = tasks[at]?.()
-    if (outcome) started.push(outcome)
+  for (const task of tasks.slice(from, to)) {
+    try {
+      const outcome = task()
+      if (outcome) started.push(outcome)
+    } catch (error) {
+      started.push(Promise.reject(error))
+    }
   }
   return started
 }

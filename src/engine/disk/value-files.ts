@@ -5,7 +5,7 @@ import { dirname, join } from 'node:path'
 import type { Readable } from 'node:stream'
 import { Transform } from 'node:stream'
 import { pipeline } from 'node:stream/promises'
-import { isMissing } from '../file-errors.js'
+import { isMissing, systemCode } from '../file-errors.js'
 import { openPlain, openPlainNow, readDescriptor, retryMissing } from './plain-files.js'
 import { isSafeFilename, parentsArePlain } from './safe-filename.js'
 
@@ -138,9 +138,17 @@ export class ValueFiles {
     return this.#folder
   }
 
-  /** Removes a file that no row will name, at once: whoever is told that a write was refused finds nothing of it. */
+  /**
+   * Removes a file that no row will name, at once: whoever is told that a write was refused finds nothing of it. Where
+   * that is not possible it is left to the sweep.
+   */
   discard(file: PendingFile): void {
-    fs.rmSync(join(this.directory, file.filename ?? file.temporary), { force: true })
+    try {
+      fs.rmSync(join(this.directory, file.filename ?? file.temporary), { force: true })
+    } catch (error) {
+      if (systemCode(error) === undefined) throw error
+      return
+    }
     if (file.filename !== undefined) this.#pruneNow(file.filename)
   }
 
@@ -286,7 +294,6 @@ function temporaryName(): string {
   return `${TEMPORARY_PREFIX}${randomBytes(16).toString('hex')}`
 }
 
-/** Two levels of 256, as DiskCache has them. */
 function randomFolder(): string {
   const name = randomBytes(2).toString('hex')
   return `${name.slice(0, 2)}/${name.slice(2)}`

@@ -1,6 +1,6 @@
 import type { CacheHandle } from '../cache-handle.js'
 import { backoff, isBusy, SPIN_MILLISECONDS } from '../database/busy.js'
-import { commitSpinning, rollBack } from '../database/group-commit.js'
+import { commitSpinning, rollBack, start } from '../database/group-commit.js'
 import type { Session } from '../database/session.js'
 import { StorageError, TimeoutError } from '../errors.js'
 import type { Key, Waiting } from '../options.js'
@@ -173,7 +173,7 @@ async function finish<T>(
 
 /** Commits one after the other. What is committed stays when a later one fails, and with it what its rows name. */
 async function commitAll(sessions: readonly Session[], deadline: number): Promise<void> {
-  const tasks: (void | Promise<void>)[] = []
+  const tasks: Promise<void>[] = []
   let committed = 0
   try {
     for (const session of sessions) {
@@ -181,13 +181,14 @@ async function commitAll(sessions: readonly Session[], deadline: number): Promis
       const until = committed === 0 ? deadline : Math.max(deadline, performance.now() + LATER_COMMITS_MILLISECONDS)
       await commitPatiently(session, until)
       committed++
-      for (const task of session.takeCommitTasks()) tasks.push(task())
+      const after = session.takeCommitTasks()
+      tasks.push(...start(after, 0, after.length))
     }
   } catch (error) {
     for (const session of sessions.slice(committed)) rollBack(session)
     throw error
   } finally {
-    await Promise.all(tasks)
+    await Promise.allSettled(tasks)
   }
 }
 
