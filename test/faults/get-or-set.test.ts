@@ -164,6 +164,21 @@ describe.each(KINDS)('getOrSet() of many processes on a %s', kind => {
     await computers.expectClean()
   })
 
+  it('does not store a late value while another computes, and leaves it its lease', async () => {
+    const computers = await Computers.on(kind)
+    const late = await computers.computing('hold', { lease: 300 })
+    const taker = await computers.computing('wait', { lease: 300 })
+    computers.release()
+    expect(await valuesOf([late])).toEqual([`value made by ${late.pid}`])
+    expect(await computers.stored()).toBeNull()
+    const [third] = await computers.start(1, 'answer')
+    third?.send('go')
+    await third?.line('asking')
+    taker.send('finish')
+    expect(await valuesOf(third ? [taker, third] : [])).toEqual([1, 2].map(() => `value made by ${taker.pid}`))
+    expect(computers.computed()).toEqual([late.pid, taker.pid])
+  })
+
   it('lets another compute once the key was deleted, and keeps the newer value', async () => {
     const computers = await Computers.on(kind)
     const late = await computers.computing('wait')
@@ -244,6 +259,31 @@ describe.each(KINDS)('getOrSet() on a %s that cannot be written', kind => {
     await holder.free()
     await expect.poll(() => cache.get(KEY)).toBe('new')
     expect(factory).toHaveBeenCalledTimes(1)
+  })
+
+  it('answers an old value at once while a new one waits for the lock', async () => {
+    const clock = new ManualClock()
+    const directory = temporaryDirectory()
+    const cache = cacheOf(kind, directory, { clock })
+    const options = { ttl: 1000, staleFor: '1h', lease: '1h' } as const
+    await cache.getOrSet(KEY, () => 'old', options)
+    clock.advance(1000)
+    const begun = new Gate()
+    const result = new Gate<string>()
+    const factory = (): Promise<string> => {
+      begun.open()
+      return result.opened
+    }
+    expect(await cache.getOrSet(KEY, factory, options)).toBe('old')
+    await begun.opened
+    const holder = await LockHolder.holding(kind, directory)
+    result.open('new')
+    for (let call = 0; call < 20; call++) {
+      await new Promise(resolve => setImmediate(resolve))
+      expect(await cache.getOrSet(KEY, () => 'another', options)).toBe('old')
+    }
+    await holder.free()
+    await expect.poll(() => cache.get(KEY)).toBe('new')
   })
 
   it('computes nothing for an old value that it could not store', async () => {
