@@ -39,8 +39,8 @@ export class TimeoutError extends DiskCacheError {
 export class LockTimeoutError extends TimeoutError {
   override name = 'LockTimeoutError' as const
 
-  constructor(name: string, milliseconds: number) {
-    super('')
+  constructor(name: string, milliseconds: number, options?: Cause) {
+    super('', 0, options)
     this.message = `${name} was held by others for ${Math.round(milliseconds)} ms`
   }
 }

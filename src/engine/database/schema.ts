@@ -78,7 +78,8 @@ export const UNLINK_LATER: Readonly<Record<string, string>> = {
 
 /**
  * Leases: who may do something until `due`, over all processes. No row of Cache belongs to them, so that nothing which
- * counts, lists, clears or evicts entries meets them. `Fence` has one row, the last fencing number that was given.
+ * counts, lists, clears or evicts entries meets them. `Fence` has one row, a number no less than all fencing numbers
+ * that were given.
  */
 export const LEASES: Readonly<Record<string, string>> = {
   Lease:

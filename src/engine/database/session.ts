@@ -39,6 +39,8 @@ export class Session {
   storesNewKeys = false
   /** Bytes that the operations of this transaction brought. */
   bytes = 0
+  /** Fencing numbers that this process may give without writing: the last it gave, and the last it reserved. */
+  readonly fences: { last: number; upTo: number } = { last: 0, upTo: Number.NaN }
   /** Whether the side tables and the tag index are there. */
   entryTags: boolean
   unlinkLater: boolean

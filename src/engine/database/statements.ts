@@ -102,6 +102,10 @@ const SQL = {
   touch: 'run UPDATE Cache SET store_time = store_time + 0.000001, expire_time = ? WHERE rowid = ?',
   touchMeta: 'run UPDATE Cache SET store_time = store_time + 0.000001, value = ? WHERE rowid = ?',
   delete: 'run DELETE FROM Cache WHERE rowid = ?',
+  // Of whoever knows the value: the owner of a lock.
+  touchOwn: `run UPDATE Cache SET store_time = store_time + 0.000001, expire_time = ?
+    WHERE key = ? AND raw = ? AND mode = ? AND value = ? AND filename IS NULL`,
+  deleteOwn: 'run DELETE FROM Cache WHERE key = ? AND raw = ? AND mode = ? AND value = ? AND filename IS NULL',
   deleteFile: 'raw SELECT rowid, filename, size FROM Cache WHERE rowid = ? AND filename = ?',
 
   tags: 'pluck SELECT tag FROM EntryTag WHERE rowid = ? ORDER BY _rowid_',
@@ -181,11 +185,13 @@ const SQL = {
   extendLease: 'run UPDATE Lease SET due = ? WHERE name = ? AND token = ?',
   releaseLease: 'run DELETE FROM Lease WHERE name = ? AND token = ?',
   revokeLease: 'run DELETE FROM Lease WHERE name = ?',
+  leasesOf: 'pluck SELECT COUNT(*) FROM Lease WHERE name > ? AND name < ? AND due > ?',
+  dropEnded: 'run DELETE FROM Lease WHERE name > ? AND name < ? AND due <= ?',
   // Those that a process left behind when it was killed. Taken items of a queue are returned instead.
   forgetLeases: "run DELETE FROM Lease WHERE due < ? AND name NOT GLOB 'taken:*'",
   takenDue: "raw SELECT name, token FROM Lease WHERE due <= ? AND name GLOB 'taken:*' ORDER BY name DESC LIMIT 100",
   fence: 'pluck SELECT number FROM Fence WHERE id = 1',
-  setFence: 'run INSERT OR REPLACE INTO Fence (id, number) VALUES (1, ?)',
+  setFence: 'run INSERT INTO Fence (id, number) VALUES (1, ?) ON CONFLICT (id) DO UPDATE SET number = excluded.number',
 
   begin: 'run BEGIN IMMEDIATE',
   commit: 'run COMMIT',

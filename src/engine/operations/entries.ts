@@ -116,6 +116,13 @@ export function storeInline(session: Session, entry: NewEntry): boolean {
   return true
 }
 
+/** Writes a new entry that lies in the database and has no further tags. Answers false when its key has a row. */
+export function addInline(session: Session, entry: NewEntry): boolean {
+  if (!insertInline(session, entry)) return false
+  noteStored(session, entry)
+  return true
+}
+
 function updateInline(session: Session, { value, now, key, expireTime, tag }: NewEntry): boolean {
   const statement = session.statements.prepare('updateInline')
   const raw = key.raw ? 1 : 0
@@ -143,6 +150,12 @@ function insertTime(session: Session, now: number): number {
 export function deleteRow(session: Session, rowid: number, filename: string | null, size: number): void {
   removeRow(session, rowid)
   if (filename !== null) removeFile(session, filename, size)
+}
+
+/** Removes the row of a key if it has this very value, in the database. */
+export function deleteOwn(session: Session, key: EncodedKey, mode: number, value: SqlValue): boolean {
+  session.removedUntil = Math.max(session.removedUntil, session.disk.now())
+  return session.statements.run('deleteOwn', key.data, key.raw ? 1 : 0, mode, value) > 0
 }
 
 /** Removes a value file after the commit, or after the grace which the directory asks for. */

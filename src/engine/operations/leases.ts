@@ -1,12 +1,16 @@
 import type { Session } from '../database/session.js'
 import type { EncodedKey } from '../disk/codec.js'
+import { keyIdentity } from '../disk/keys.js'
 import { ensureSideTable } from './side-tables.js'
 
 /** What a lease is for. One name is one lease per kind. */
-export type LeaseKind = 'flight' | 'semaphore' | 'taken'
+export type LeaseKind = 'flight' | 'lock' | 'semaphore' | 'taken'
 
 /** Leases that ended so long ago are forgotten. Seconds. */
 const FORGET_AFTER = 60
+
+/** As many as milliseconds in a second: see nextFence. */
+const RESERVED_FENCES = 1000
 
 type LeaseRow = readonly [token: string, due: number, fence: number]
 
@@ -18,10 +22,20 @@ export interface LeaseState {
 }
 
 /** The name of the lease that belongs to a key: equal exactly for keys that are one row. */
-export function leaseName(kind: LeaseKind, { data, raw }: EncodedKey): string {
+export function leaseName(kind: LeaseKind, key: EncodedKey): string {
+  const { data, raw } = key
   if (typeof data === 'string') return `${kind}:${raw ? 't' : 'p'}${data}`
   if (Buffer.isBuffer(data)) return `${kind}:${raw ? 'b' : 'q'}${data.toString('hex')}`
-  return `${kind}:n${data}`
+  // 2 ** 62 and 2n ** 62n are one row, and are printed differently.
+  const identity = keyIdentity(key)
+  return `${kind}:n${typeof identity === 'number' ? identity : data}`
+}
+
+/** What the names of leases of a group begin with, where many may hold something that belongs to a key. */
+export function leaseGroup(kind: LeaseKind, key: EncodedKey): string {
+  const name = leaseName(kind, key)
+  // The length keeps apart keys of which one begins with the other.
+  return `${kind}:${name.length}:${name}:`
 }
 
 /**
@@ -63,6 +77,17 @@ export function holdsLease(session: Session, name: string, token: string): boole
   return leaseOf(session, name)?.token === token
 }
 
+/** How many leases of a group have not ended. */
+export function countLeases(session: Session, group: string): number {
+  if (!session.has('leases')) return 0
+  return session.statements.get<number>('leasesOf', group, afterGroup(group), session.disk.now()) ?? 0
+}
+
+/** Removes the leases of a group that have ended: their holders learn of it when they look. */
+export function dropEndedLeases(session: Session, group: string): void {
+  if (session.has('leases')) session.statements.run('dropEnded', group, afterGroup(group), session.disk.now())
+}
+
 /** The lease of a name, ended or not. */
 export function leaseOf(session: Session, name: string): LeaseState | undefined {
   if (!session.has('leases')) return undefined
@@ -75,12 +100,30 @@ export function leaseOf(session: Session, name: string): LeaseState | undefined 
  * smaller number than it has seen. It is no less than the time in milliseconds, so that it also grows when the
  * directory was removed meanwhile.
  *
+ * What is stored is a number beyond all that were given: a process that is alone reserves some, so that most of its
+ * acquisitions write one page less.
+ *
  * Source: Kleppmann, How to do distributed locking (2016).
  */
 export function nextFence(session: Session, now: number): number {
   ensureSideTable(session, 'leases')
-  const last = Number(session.statements.get('fence') ?? 0)
-  const fence = Math.max(last + 1, Math.floor(now * 1000))
-  session.statements.run('setFence', BigInt(fence))
+  const { fences } = session
+  const stored = Number(session.statements.get('fence') ?? 0)
+  // Nobody has reserved numbers since this process did.
+  const isOwn = stored === fences.upTo
+  const fence = Math.max((isOwn ? fences.last : stored) + 1, Math.floor(now * 1000))
+  fences.last = fence
+  if (isOwn && fence <= fences.upTo) return fence
+  // Who takes turns with others reserves none, or the numbers would run away from the time.
+  fences.upTo = isOwn ? fence + RESERVED_FENCES : fence
+  session.statements.run('setFence', BigInt(fences.upTo))
+  session.afterRollback(() => {
+    fences.upTo = Number.NaN
+  })
   return fence
+}
+
+/** The first text beyond all that begin with a group's, which ends in a colon. */
+function afterGroup(group: string): string {
+  return `${group.slice(0, -1)};`
 }

@@ -1,16 +1,15 @@
 import type { Session } from '../database/session.js'
-import type { EntryRow } from '../database/statements.js'
 import type { EncodedKey } from '../disk/codec.js'
-import { deleteRow, entryOf, isLive, type NewEntry } from './entries.js'
+import { addInline, deleteOwn, type NewEntry } from './entries.js'
 import { add } from './items.js'
-import { acquireLease, extendLease, leaseOf, nextFence, releaseLease } from './leases.js'
+import { acquireLease, countLeases, dropEndedLeases, extendLease, nextFence, releaseLease } from './leases.js'
 
 /** How a kind of lock is kept in a database. Operations over a session, as all of them. */
 export interface LockRules {
   /** Answers the fencing number; `undefined` while others have it. */
-  take(session: Session, token: string): number | undefined
-  /** Answers false when the lock is not this token's any more. */
-  extend(session: Session, token: string): boolean
+  take(session: Session, token: string, seconds: number): number | undefined
+  /** Makes it last for `seconds` from now. Answers false when the lock is not this token's any more. */
+  extend(session: Session, token: string, seconds: number): boolean
   release(session: Session, token: string): boolean
   /** Whether trying is worth a transaction. */
   isFree(session: Session): boolean
@@ -19,59 +18,49 @@ export interface LockRules {
 /**
  * A lock that is an entry: whoever adds it has it, and it ends by expiring. Python's `Lock` on the same key adds an entry
  * as well, so that both exclude each other. Its value is the token of the owner.
- *
- * @param makeEntry the entry of a token, with its expiry from now
  */
-export function entryLock(key: EncodedKey, makeEntry: (token: string) => NewEntry): LockRules {
-  const ownRow = (session: Session, token: string): EntryRow | undefined => {
-    const row = entryOf(session, key)
-    return row && row[10] === null && session.disk.decode(row[9], row[11]) === token ? row : undefined
-  }
+export function entryLock(key: EncodedKey): LockRules {
+  const raw = key.raw ? 1 : 0
   return {
-    take: (session, token) => {
-      const entry = makeEntry(token)
-      return add(session, entry) ? nextFence(session, entry.now) : undefined
+    take: (session, token, seconds) => {
+      const entry = entryOfToken(session, key, token, seconds)
+      // It is there, if at all, since its holder died: adding it at once saves a look.
+      if (!addInline(session, entry) && !add(session, entry)) return undefined
+      return nextFence(session, entry.now)
     },
-    extend: (session, token) => {
-      const row = ownRow(session, token)
-      return row !== undefined && session.statements.run('touch', makeEntry(token).expireTime, row[0]) > 0
+    extend: (session, token, seconds) => {
+      const { mode, data } = session.disk.codec.encodeValue(token)
+      const expireTime = session.disk.now() + seconds
+      return session.statements.run('touchOwn', expireTime, key.data, raw, mode, data) > 0
     },
     release: (session, token) => {
-      const row = ownRow(session, token)
-      if (row) deleteRow(session, row[0], null, 0)
-      return row !== undefined
+      const { mode, data } = session.disk.codec.encodeValue(token)
+      return deleteOwn(session, key, mode, data)
     },
-    isFree: session => {
-      const row = entryOf(session, key)
-      return !row || !isLive(row[4], session.disk.now())
-    },
+    isFree: session => session.statements.get('has', key.data, raw, session.disk.now()) === undefined,
   }
 }
 
-/** Places of which one token has one each: leases in the side table. */
-export function slotLock(names: readonly string[], seconds: number): LockRules {
-  const slotOf = (session: Session, token: string): string | undefined =>
-    names.find(name => leaseOf(session, name)?.token === token)
+/** A lock of `value` places: every holder has a lease in the side table. */
+export function placesLock(group: string, value: number): LockRules {
   return {
-    take: (session, token) => {
-      for (const name of names) {
-        const fence = acquireLease(session, name, token, seconds)
-        if (fence !== undefined) return fence
-      }
-      return undefined
+    take: (session, token, seconds) => {
+      // Whoever was taken for dead is out for good, so that nobody comes back into a place that was given away.
+      dropEndedLeases(session, group)
+      if (countLeases(session, group) >= value) return undefined
+      return acquireLease(session, group + token, token, seconds)
     },
-    extend: (session, token) => {
-      const slot = slotOf(session, token)
-      return slot !== undefined && extendLease(session, slot, token, seconds)
-    },
-    release: (session, token) => {
-      const slot = slotOf(session, token)
-      return slot !== undefined && releaseLease(session, slot, token)
-    },
-    isFree: session =>
-      names.some(name => {
-        const lease = leaseOf(session, name)
-        return !lease || lease.due <= session.disk.now()
-      }),
+    extend: (session, token, seconds) => extendLease(session, group + token, token, seconds),
+    release: (session, token) => releaseLease(session, group + token, token),
+    isFree: session => countLeases(session, group) < value,
   }
 }
+
+function entryOfToken(session: Session, key: EncodedKey, token: string, seconds: number): NewEntry {
+  const { mode, data } = session.disk.codec.encodeValue(token)
+  const now = session.disk.now()
+  const value = { mode, value: data, size: 0, weight: token.length }
+  return { key, value, now, expireTime: now + seconds, tag: null, tags: NO_TAGS }
+}
+
+const NO_TAGS: readonly string[] = []

@@ -1,8 +1,7 @@
-import { leaseName } from '../operations/leases.js'
-import { type LockRules, slotLock } from '../operations/locks.js'
+import { leaseGroup } from '../operations/leases.js'
+import { type LockRules, placesLock } from '../operations/locks.js'
 import { kindOf } from '../option-names.js'
 import type { Key } from '../options.js'
-import type { Shard } from '../shards/shard.js'
 import type { CacheLike } from './engine-access.js'
 import { LeasedLock, type LockOptions } from './leased-lock.js'
 
@@ -21,22 +20,19 @@ const MOST = 10_000
  */
 export class BoundedSemaphore extends LeasedLock {
   readonly value: number
-  readonly #names: readonly string[]
+  protected override readonly rules: LockRules
+  protected override readonly lineName: string
 
   /** @throws TypeError for what is no cache, no key, or an unknown option; RangeError for values out of range */
   constructor(cache: CacheLike, key: Key, options: SemaphoreOptions = {}) {
     super('BoundedSemaphore', cache, key, options, OPTIONS)
-    this.value = checkValue(options.value ?? 1)
-    const name = leaseName('semaphore', this.encoded)
-    this.#names = Array.from({ length: this.value }, (_, slot) => `${name}:${slot}`)
-  }
-
-  protected override rules(_shard: Shard, ttl: number): LockRules {
-    return slotLock(this.#names, ttl / 1000)
+    this.value = checkValue(options.value)
+    this.lineName = leaseGroup('semaphore', this.encoded)
+    this.rules = placesLock(this.lineName, this.value)
   }
 }
 
-function checkValue(value: unknown): number {
+function checkValue(value: unknown = 1): number {
   if (typeof value !== 'number') throw new TypeError(`value must be a number, got ${kindOf(value)}`)
   if (Number.isInteger(value) && value >= 1 && value <= MOST) return value
   throw new RangeError(`value must be a whole number from 1 to ${MOST}, got ${value}`)

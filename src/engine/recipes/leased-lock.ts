@@ -2,17 +2,17 @@ import { randomUUID } from 'node:crypto'
 import type { CacheHandle } from '../cache-handle.js'
 import type { Session } from '../database/session.js'
 import type { EncodedKey } from '../disk/codec.js'
-import { keyIdentity } from '../disk/keys.js'
+import { type KeyIdentity, keyIdentity } from '../disk/keys.js'
 import { DiskCacheError, LockTimeoutError, TimeoutError } from '../errors.js'
 import type { LockRules } from '../operations/locks.js'
 import { checkOptionNames, checkOptionsObject, kindOf } from '../option-names.js'
 import type { Key } from '../options.js'
 import type { Shard } from '../shards/shard.js'
 import { type Duration, milliseconds } from '../time.js'
-import { FAILED, tryOnce } from '../verbs/reading.js'
+import { sessionOf } from '../verbs/reading.js'
 import { accessEngine, type CacheLike, refuseEviction } from './engine-access.js'
-import { KeptLease, type Lease, type LeaseKeeper } from './lease.js'
-import { type Ticket, WaitingLine } from './waiting-line.js'
+import { checkTtl, KeptLease, type Lease, type LeaseKeeper, LONGEST_TIMER } from './lease.js'
+import { type Place, WaitingLine } from './waiting-line.js'
 
 /** Options of locks. */
 export interface LockOptions {
@@ -41,9 +41,6 @@ interface Patience {
 
 const ACQUIRING = new Set(['timeout', 'signal'])
 const TTL_MILLISECONDS = 30_000
-const LEAST_TTL = 20
-/** What setTimeout can count to. Milliseconds. */
-const LONGEST_TIMER = 2 ** 31 - 1
 /** How long `tryAcquire` waits for the database itself. */
 const TRY_MILLISECONDS = 1000
 const FIRST_PAUSE = 1
@@ -56,10 +53,13 @@ const lines = new WeakMap<Shard, Map<string, WaitingLine>>()
 export abstract class LeasedLock {
   protected readonly handle: CacheHandle
   protected readonly encoded: EncodedKey
-  protected readonly ttl: number
-  readonly #label: string
-  readonly #lineName: string
+  /** How it is kept in a shard. */
+  protected abstract readonly rules: LockRules
+  /** Equal for those who wait for the same thing. */
+  protected abstract readonly lineName: string
+  readonly #identity: KeyIdentity
   readonly #allowEviction: boolean
+  readonly #keeper: LeaseKeeper
 
   protected constructor(kind: string, cache: CacheLike, key: Key, options: LockOptions, known: ReadonlySet<string>) {
     checkOptionsObject(options, kind)
@@ -67,161 +67,178 @@ export abstract class LeasedLock {
     const { ttl = TTL_MILLISECONDS, allowEviction = false } = options
     this.handle = accessEngine(cache, kind)
     this.encoded = this.handle.encodeKey(key)
-    this.ttl = checkTtl(ttl)
     if (typeof allowEviction !== 'boolean') {
       throw new TypeError(`allowEviction must be true or false, got ${kindOf(allowEviction)}`)
     }
-    this.#label = `${kind} ${kindOf(key)}`
-    this.#lineName = `${kind} ${keyIdentity(this.encoded)}`
+    this.#identity = keyIdentity(this.encoded)
     this.#allowEviction = allowEviction
+    this.#keeper = {
+      label: `${kind} ${kindOf(key)}`,
+      ttl: checkTtl(ttl),
+      extend: (token, time, deadline) => this.#extend(token, time, deadline),
+      release: token => this.#release(token),
+    }
   }
-
-  /** How it is kept in a shard, for a lease that lasts `ttl` milliseconds. */
-  protected abstract rules(shard: Shard, ttl: number): LockRules
 
   /**
    * Waits for the lock. Those of one process get it in the order in which they asked.
    *
-   * @throws LockTimeoutError after `timeout`; the reason of `signal`; RangeError on a cache that may evict
+   * @throws LockTimeoutError after `timeout`; the reason of `signal`; RangeError on a cache that may evict;
+   *   DiskCacheError when the cache is closed meanwhile
    */
   async acquire(options: Acquiring = {}): Promise<Lease> {
-    checkOptionsObject(options, 'acquire')
-    checkOptionNames(options, ACQUIRING, 'acquire')
-    const { signal } = options
-    if (signal !== undefined && !(signal instanceof AbortSignal)) {
-      throw new TypeError(`signal must be an AbortSignal, got ${kindOf(signal)}`)
-    }
-    const timeout = options.timeout === undefined ? Number.POSITIVE_INFINITY : milliseconds(options.timeout, 'timeout')
-    signal?.throwIfAborted()
-    const shard = await this.#openShard()
-    const isFirst = lines.get(shard)?.get(this.#lineName) === undefined
-    const deadline = performance.now() + timeout
-    const lease = isFirst ? await this.#attempt(shard, deadline, signal) : undefined
-    return lease ?? this.#wait(shard, { timeout, deadline, signal })
+    const { timeout, signal } = checkAcquiring(options)
+    const patience = { timeout, signal, deadline: performance.now() + timeout }
+    return this.handle.ready(() => this.#acquire(patience))
   }
 
-  async #wait(shard: Shard, { timeout, deadline, signal }: Patience): Promise<Lease> {
-    const ticket = this.#enterLine(shard)
-    const giveUp = new AbortController()
-    giveUp.signal.addEventListener('abort', ticket.wake, { once: true })
-    const abort = (): void => giveUp.abort(signal?.reason)
-    if (signal?.aborted) abort()
-    signal?.addEventListener('abort', abort, { once: true })
-    const timer = armTimer(deadline - performance.now(), () => giveUp.abort(new LockTimeoutError(this.#label, timeout)))
-    try {
-      for (let pause = FIRST_PAUSE; ; pause = Math.min(LONGEST_PAUSE, pause * 1.5)) {
-        await ticket.first
-        giveUp.signal.throwIfAborted()
-        const lease = await this.#attempt(shard, deadline, giveUp.signal)
-        if (lease) return lease
-        await ticket.pause(pause * (0.5 + Math.random() / 2))
-      }
-    } finally {
-      clearTimeout(timer)
-      signal?.removeEventListener('abort', abort)
-      ticket.leave()
-    }
-  }
-
-  /** The lock, if it is free now; `undefined` if not. */
+  /** The lock, if it is free now and nobody of this process waits for it; `undefined` if not. */
   async tryAcquire(): Promise<Lease | undefined> {
-    const shard = await this.#openShard()
-    try {
-      return await this.#attempt(shard, performance.now() + TRY_MILLISECONDS, undefined)
-    } catch (error) {
-      if (error instanceof TimeoutError) return undefined
-      throw error
-    }
+    return this.handle.ready(async () => {
+      const shard = this.#writableShard()
+      if (lines.get(shard)?.has(this.lineName) || !this.#mayBeFree(shard)) return undefined
+      try {
+        return await this.#attempt(shard, performance.now() + TRY_MILLISECONDS, undefined)
+      } catch (error) {
+        if (error instanceof TimeoutError) return undefined
+        throw error
+      }
+    })
   }
 
   /** Whether somebody, here or elsewhere, has it, so that nobody could acquire it now. */
   locked(): Promise<boolean> {
     return this.handle.ready(async () => {
       const shard = this.handle.route(this.encoded)
-      const rules = this.rules(shard, this.ttl)
-      return !(await this.handle.read(shard, this.encoded, undefined, () => isFree(shard, rules)))
+      const look = (): boolean => this.rules.isFree(sessionOf(shard))
+      return !(await this.handle.read(shard, this.encoded, undefined, look))
     })
   }
 
-  /** One try, as long as the database itself is not locked. `undefined` when others have the lock. */
+  async #acquire(patience: Patience): Promise<Lease> {
+    const shard = this.#writableShard()
+    const line = lineOf(shard, this.lineName)
+    // From here on it has its place, whatever is waited for.
+    const place = line.enter()
+    const { timeout, signal, deadline } = patience
+    try {
+      const lease = place.isFirst ? await this.#attempt(shard, deadline, signal) : undefined
+      return lease ?? (await this.#wait(shard, place, patience))
+    } catch (error) {
+      // The database itself was locked by others.
+      if (!(error instanceof TimeoutError) || error instanceof LockTimeoutError || error === signal?.reason) throw error
+      throw new LockTimeoutError(this.#keeper.label, timeout, { cause: error })
+    } finally {
+      place.leave()
+      if (line.empty) lines.get(shard)?.delete(this.lineName)
+    }
+  }
+
+  async #wait(shard: Shard, place: Place, { timeout, signal, deadline }: Patience): Promise<Lease> {
+    const giveUp = new AbortController()
+    giveUp.signal.addEventListener('abort', () => place.wake(), { once: true })
+    const abort = (): void => giveUp.abort(signal?.reason)
+    if (signal?.aborted) abort()
+    signal?.addEventListener('abort', abort, { once: true })
+    const late = (): void => giveUp.abort(new LockTimeoutError(this.#keeper.label, timeout))
+    const timer = armTimer(deadline - performance.now(), late)
+    try {
+      for (let pause = FIRST_PAUSE; ; pause = Math.min(LONGEST_PAUSE, pause * 1.5)) {
+        await place.turn()
+        giveUp.signal.throwIfAborted()
+        this.#assertOpen(shard)
+        place.look()
+        const lease = this.#mayBeFree(shard) ? await this.#attempt(shard, deadline, giveUp.signal) : undefined
+        if (lease) return lease
+        await place.pause(pause * (0.5 + Math.random() / 2))
+      }
+    } finally {
+      clearTimeout(timer)
+      signal?.removeEventListener('abort', abort)
+    }
+  }
+
+  /** One try. `undefined` when others have the lock. */
   async #attempt(shard: Shard, deadline: number, signal: AbortSignal | undefined): Promise<Lease | undefined> {
-    const rules = this.rules(shard, this.ttl)
-    // Looking is cheaper than a transaction, and disturbs nobody.
-    const { pending } = shard.writer
-    const look = (): boolean => isFree(shard, rules)
-    const seen = pending.empty && shard.current ? tryOnce(look) : FAILED
-    const free = seen === FAILED ? await this.handle.read(shard, this.encoded, undefined, look) : seen
-    if (!free) return undefined
+    const { ttl } = this.#keeper
     const token = randomUUID()
     const askedAt = performance.now()
-    const run = (session: Session): number | undefined => rules.take(session, token)
-    const identity = keyIdentity(this.encoded)
+    const run = (session: Session): number | undefined => this.rules.take(session, token, ttl / 1000)
+    const fence = await shard.write({ run, identity: this.#identity }, { deadline, signal })
+    if (fence === undefined) return undefined
+    const lease = new KeptLease(this.#keeper, token, fence, askedAt + ttl)
+    if (!signal?.aborted) return lease
+    // Who has given up does not look at what comes of it.
+    await lease.release().catch(() => undefined)
+    throw signal.reason
+  }
+
+  /** Looking is cheaper than a transaction, and disturbs nobody. */
+  #mayBeFree(shard: Shard): boolean {
+    const session = shard.current
+    if (!session || shard.writer.pending.has(this.#identity)) return true
     try {
-      const fence = await shard.write({ run, identity }, { deadline, signal })
-      return fence === undefined ? undefined : new KeptLease(this.#keeper(), token, fence, askedAt + this.ttl)
-    } catch (error) {
-      if (signal?.aborted && !(error instanceof DiskCacheError)) return undefined
-      throw error
+      return this.rules.isFree(session)
+    } catch {
+      // The attempt tells what is wrong.
+      return true
     }
   }
 
-  #keeper(): LeaseKeeper {
-    return {
-      name: this.#label,
-      ttl: this.ttl,
-      extend: async (token, ttl) => {
-        // A heartbeat does not open a cache that was closed.
-        if (!this.handle.isOpen) throw new DiskCacheError(`the cache in ${this.handle.directory} is closed`)
-        return this.#write((shard, session) => this.rules(shard, ttl).extend(session, token))
-      },
-      release: async token => {
-        const released = await this.#write((shard, session) => this.rules(shard, this.ttl).release(session, token))
-        lines.get(this.handle.route(this.encoded))?.get(this.#lineName)?.nudge()
-        return released
-      },
-    }
+  async #extend(token: string, time: number, deadline: number): Promise<boolean> {
+    // A heartbeat does not open a cache that was closed.
+    if (!this.handle.isOpen) throw new DiskCacheError(`the cache in ${this.handle.directory} is closed`)
+    const run = (session: Session): boolean => this.rules.extend(session, token, time / 1000)
+    return this.handle.route(this.encoded).write({ run, identity: this.#identity }, { deadline })
   }
 
-  #write(run: (shard: Shard, session: Session) => boolean): Promise<boolean> {
-    return this.handle.ready(() => {
-      const shard = this.handle.route(this.encoded)
-      const work = { run: (session: Session): boolean => run(shard, session), identity: keyIdentity(this.encoded) }
-      return shard.write(work, { deadline: performance.now() + this.ttl })
-    })
-  }
-
-  #openShard(): Promise<Shard> {
+  #release(token: string): Promise<boolean> {
     return this.handle.ready(async () => {
-      this.handle.assertWritable()
       const shard = this.handle.route(this.encoded)
-      refuseEviction(shard, this.#allowEviction, this.#label)
-      return shard
+      const run = (session: Session): boolean => this.rules.release(session, token)
+      const deadline = performance.now() + this.#keeper.ttl
+      const released = await shard.write({ run, identity: this.#identity }, { deadline })
+      lines.get(shard)?.get(this.lineName)?.nudge()
+      return released
     })
   }
 
-  #enterLine(shard: Shard): Ticket {
-    const byName = lines.get(shard) ?? new Map<string, WaitingLine>()
-    lines.set(shard, byName)
-    const line = byName.get(this.#lineName) ?? new WaitingLine()
-    byName.set(this.#lineName, line)
-    const ticket = line.enter()
-    const leave = (): void => {
-      ticket.leave()
-      if (line.empty) byName.delete(this.#lineName)
-    }
-    return { ...ticket, leave }
+  /** @throws ReadonlyError; RangeError when the cache may evict */
+  #writableShard(): Shard {
+    this.handle.assertWritable()
+    const shard = this.handle.route(this.encoded)
+    refuseEviction(shard, this.#allowEviction, this.#keeper.label)
+    return shard
+  }
+
+  /** Waiting does not open a cache that was closed, nor go on with another that was opened in its place. */
+  #assertOpen(shard: Shard): void {
+    if (this.handle.isOpen && this.handle.route(this.encoded) === shard) return
+    throw new DiskCacheError(
+      `the cache in ${this.handle.directory} was closed while ${this.#keeper.label} was waited for`,
+    )
   }
 }
 
-function isFree(shard: Shard, rules: LockRules): boolean {
-  const session = shard.current
-  return session === undefined || rules.isFree(session)
+/** @throws TypeError or RangeError for what `acquire` does not know; the reason of a signal that is aborted */
+export function checkAcquiring(options: Acquiring): Pick<Patience, 'timeout' | 'signal'> {
+  checkOptionsObject(options, 'acquire')
+  checkOptionNames(options, ACQUIRING, 'acquire')
+  const { signal } = options
+  if (signal !== undefined && !(signal instanceof AbortSignal)) {
+    throw new TypeError(`signal must be an AbortSignal, got ${kindOf(signal)}`)
+  }
+  const timeout = options.timeout === undefined ? Number.POSITIVE_INFINITY : milliseconds(options.timeout, 'timeout')
+  signal?.throwIfAborted()
+  return { timeout, signal }
 }
 
-function checkTtl(ttl: unknown): number {
-  const time = milliseconds(ttl, 'ttl')
-  if (time >= LEAST_TTL && time < Number.POSITIVE_INFINITY) return time
-  throw new RangeError(`ttl must be at least ${LEAST_TTL} milliseconds and finite, got ${time}`)
+function lineOf(shard: Shard, name: string): WaitingLine {
+  const byName = lines.get(shard) ?? new Map<string, WaitingLine>()
+  const line = byName.get(name) ?? new WaitingLine()
+  lines.set(shard, byName)
+  byName.set(name, line)
+  return line
 }
 
 function armTimer(timeout: number, fire: () => void): NodeJS.Timeout | undefined {

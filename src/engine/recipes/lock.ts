@@ -1,6 +1,6 @@
+import { leaseName } from '../operations/leases.js'
 import { entryLock, type LockRules } from '../operations/locks.js'
 import type { Key } from '../options.js'
-import type { Shard } from '../shards/shard.js'
 import type { CacheLike } from './engine-access.js'
 import { LeasedLock, type LockOptions } from './leased-lock.js'
 
@@ -8,18 +8,13 @@ export const LOCK_OPTIONS: ReadonlySet<string> = new Set(['ttl', 'allowEviction'
 
 /** A lock kept as an entry of the cache, as Python's `Lock` is: on one key the two exclude each other. */
 export abstract class EntryLock extends LeasedLock {
+  protected override readonly rules: LockRules
+  protected override readonly lineName: string
+
   protected constructor(kind: string, cache: CacheLike, key: Key, options: LockOptions) {
     super(kind, cache, key, options, LOCK_OPTIONS)
-  }
-
-  protected override rules(shard: Shard, ttl: number): LockRules {
-    const { encoded } = this
-    return entryLock(encoded, token => {
-      const { mode, data } = shard.disk.codec.encodeValue(token)
-      const now = shard.disk.now()
-      const value = { mode, value: data, size: 0, weight: token.length }
-      return { key: encoded, value, now, expireTime: now + ttl / 1000, tag: null, tags: [] }
-    })
+    this.rules = entryLock(this.encoded)
+    this.lineName = leaseName('lock', this.encoded)
   }
 }
 
