@@ -1,9 +1,10 @@
 import { AsyncLocalStorage } from 'node:async_hooks'
+import { kindOf } from '../option-names.js'
 import type { Key } from '../options.js'
 import type { Duration } from '../time.js'
 import type { CacheLike } from './engine-access.js'
 import type { Lease } from './lease.js'
-import type { Acquiring, LockOptions } from './leased-lock.js'
+import { type Acquiring, checkAcquiring, type LockOptions } from './leased-lock.js'
 import { EntryLock } from './lock.js'
 
 /** One holding, from the first acquisition to the last release. */
@@ -22,12 +23,13 @@ interface Frame {
 }
 
 const contexts = new AsyncLocalStorage<Frame | undefined>()
+const NO_HOLDING: Holding = { lease: undefined, depth: 0, over: true }
 
 /**
  * A lock that whoever has it may acquire again, as often as it is released. Who that is, is the async context: what is
  * awaited or started from where the lock was acquired. On the same key it excludes `Lock` as well.
  *
- * A function that acquires, and is called without `await`, shares its context with its caller until it is awaited: run
+ * A function that acquires, and is called without `await`, shares its context with its caller until it has released: run
  * what competes through `run`, which gives each call a context of its own.
  */
 export class RLock extends EntryLock {
@@ -36,27 +38,30 @@ export class RLock extends EntryLock {
   /** @throws TypeError for what is no cache, no key, or an unknown option; RangeError for a ttl out of range */
   constructor(cache: CacheLike, key: Key, options: LockOptions = {}) {
     super('RLock', cache, key, options)
-    const { data, raw } = this.encoded
-    this.#name = `${this.handle.directory}\n${raw}\n${typeof data}\n${Buffer.isBuffer(data) ? data.toString('hex') : data}`
+    this.#name = `${this.handle.directory}\n${this.lineName}`
   }
 
-  override acquire(options?: Acquiring): Promise<Lease> {
+  override async acquire(options: Acquiring = {}): Promise<Lease> {
+    checkAcquiring(options)
     const again = this.#enterAgain()
-    if (again) return Promise.resolve(again)
-    const holding = this.#enter()
-    return this.#hold(holding, super.acquire(options)) as Promise<Lease>
+    if (again) return again
+    return this.#hold(this.#enter(), super.acquire(options)) as Promise<Lease>
   }
 
-  override tryAcquire(): Promise<Lease | undefined> {
-    const again = this.#enterAgain()
-    if (again) return Promise.resolve(again)
-    const holding = this.#enter()
-    return this.#hold(holding, super.tryAcquire())
+  override async tryAcquire(): Promise<Lease | undefined> {
+    return this.#enterAgain() ?? this.#hold(this.#enter(), super.tryAcquire())
   }
 
-  /** Runs a function while the lock is held, in an async context of its own. */
-  run<T>(body: (lease: Lease) => T | Promise<T>, options?: Acquiring): Promise<T> {
-    return contexts.run(contexts.getStore(), async () => {
+  /**
+   * Runs a function while the lock is held, in an async context of its own, and answers what it answers.
+   *
+   * @throws what the function throws, and as `acquire` does
+   */
+  async run<T>(body: (lease: Lease) => T | Promise<T>, options?: Acquiring): Promise<T> {
+    if (typeof body !== 'function') throw new TypeError(`run needs a function, got ${kindOf(body)}`)
+    // A frame of its own: with the one that is there already, AsyncLocalStorage would go on in the caller's context.
+    const frame: Frame = { lock: this.#name, holding: NO_HOLDING, outer: contexts.getStore() }
+    return contexts.run(frame, async () => {
       const lease = await this.acquire(options)
       try {
         return await body(lease)
@@ -80,7 +85,8 @@ export class RLock extends EntryLock {
   #enter(): Holding {
     const holding: Holding = { lease: undefined, depth: 1, over: false }
     let outer = contexts.getStore()
-    while (outer?.holding.over) outer = outer.outer
+    // What is still being waited for is a sibling's: it must not become this context's when the sibling gets it.
+    while (outer && (outer.holding.over || !outer.holding.lease)) outer = outer.outer
     contexts.enterWith({ lock: this.#name, holding, outer })
     return holding
   }
