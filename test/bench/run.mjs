@@ -12,6 +12,8 @@ const MEASUREMENTS = [
   'set-concurrent',
   'http',
   'objects',
+  'recipes',
+  'deque',
   'large-values',
   'open',
   'eviction-policies',

@@ -48,6 +48,8 @@ class Clock:
 class Peer:
     def __init__(self):
         self.cache = None
+        self.deque = None
+        self.value_of = None
 
     def versions(self, command):
         return {
@@ -98,6 +100,54 @@ class Peer:
             if get(key) is None:
                 raise KeyError(key)
         self.cache.close()
+        return clock.read()
+
+    def memoize(self, command):
+        """Wraps a function, and computes the results that `memoized` will ask for."""
+        self.value_of = self.cache.memoize(name="value_at")(value_at)
+        for number in range(command["count"]):
+            self.value_of(number)
+        return {}
+
+    def memoized(self, command):
+        order = random_order(command["count"], command["keys"], command["seed"])
+        return timed(self.value_of, order, None, command.get("latencies", False))
+
+    def lock(self, command):
+        lock = diskcache.Lock(self.cache, command["key"])
+
+        def cycle(_):
+            lock.acquire()
+            lock.release()
+            return True
+
+        return timed(cycle, range(command["count"]), None, command.get("latencies", False))
+
+    def open_deque(self, command):
+        self.deque = diskcache.Deque(directory=command["directory"])
+        return {}
+
+    def prepare_deque(self, command):
+        self.deque.clear()
+        with self.deque.transact():
+            self.deque.extend(value_at(at) for at in range(command["count"]))
+        return {}
+
+    def append(self, command):
+        append = self.deque.append
+        values = [value_at(at) for at in range(command["count"])]
+        gc.collect()
+        clock = Clock()
+        for value in values:
+            append(value)
+        return clock.read()
+
+    def popleft(self, command):
+        popleft = self.deque.popleft
+        gc.collect()
+        clock = Clock()
+        for _ in range(command["count"]):
+            popleft()
         return clock.read()
 
     def mixed(self, command):
