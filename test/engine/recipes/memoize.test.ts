@@ -1,4 +1,4 @@
-import { Cache, type DiskCache, memoize } from 'fanout-cache'
+import { Cache, type DiskCache, Index, memoize } from 'fanout-cache'
 import { describe, expect, it, vi } from 'vitest'
 import { everySubject, type Subject, withClock } from '../../contract/subjects.js'
 import { collect } from '../../helpers/collect.js'
@@ -206,6 +206,18 @@ describe('memoize', () => {
     const find = memoize({ cache: store }, (id: number) => id, { name: 'find' })
     await find(1)
     expect(await store.has(find.cacheKey(1))).toBe(true)
+  })
+
+  it('keeps results as entries of an Index', async () => {
+    await using index = new Index<unknown>(temporaryDirectory())
+    await index.cache.configure({ statistics: true })
+    const squareOf = memoize(index, (number: number) => number ** 2, { name: 'squareOf' })
+    for (let number = 0; number < 20; number++) await squareOf(number)
+    expect(await index.cache.stats()).toMatchObject({ hits: 0, misses: 20 })
+    for (let number = 0; number < 20; number++) expect(await squareOf(number)).toBe(number ** 2)
+    expect(await index.cache.stats()).toMatchObject({ hits: 20, misses: 20 })
+    expect(await index.get(squareOf.cacheKey(5))).toBe(25)
+    expect(await index.size()).toBe(20)
   })
 
   it('takes a cache that somebody else has made', async () => {
