@@ -1,6 +1,6 @@
 import { checkOptionNames, checkOptionsObject, kindOf } from '../option-names.js'
 import type { Key } from '../options.js'
-import type { CacheLike } from './engine-access.js'
+import type { CacheLike } from './cache-like.js'
 import { Lock } from './lock.js'
 import { cacheOf } from './targets.js'
 import { type AsyncCall, checkFunction, dressAs, nameOf } from './wrapping.js'

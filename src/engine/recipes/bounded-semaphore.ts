@@ -1,9 +1,12 @@
+import type { EncodedKey } from '../disk/codec.js'
 import { leaseGroup } from '../operations/leases.js'
-import { type LockRules, placesLock } from '../operations/locks.js'
-import { kindOf } from '../option-names.js'
+import { placesLock } from '../operations/locks.js'
+import { checkOptionNames, checkOptionsObject, kindOf } from '../option-names.js'
 import type { Key } from '../options.js'
-import type { CacheLike } from './engine-access.js'
-import { LeasedLock, type LockOptions } from './leased-lock.js'
+import type { CacheLike } from './cache-like.js'
+import { type Kept, LeasedLock } from './leased-lock.js'
+import type { LockOptions } from './lock-options.js'
+import { SharedLock } from './shared-lock.js'
 
 /** Options of a semaphore. */
 export interface SemaphoreOptions extends LockOptions {
@@ -18,17 +21,20 @@ const MOST = 10_000
  * Lets at most `value` holders in at a time, over all processes of the directory. Each holds a lease of its own: one that
  * dies gives its place back, and no one can give back a place that is not his.
  */
-export class BoundedSemaphore extends LeasedLock {
+export class BoundedSemaphore extends SharedLock {
   readonly value: number
-  protected override readonly rules: LockRules
-  protected override readonly lineName: string
 
   /** @throws TypeError for what is no cache, no key, or an unknown option; RangeError for values out of range */
   constructor(cache: CacheLike, key: Key, options: SemaphoreOptions = {}) {
-    super('BoundedSemaphore', cache, key, options, OPTIONS)
-    this.value = checkValue(options.value)
-    this.lineName = leaseGroup('semaphore', this.encoded)
-    this.rules = placesLock(this.lineName, this.value)
+    checkOptionsObject(options, 'BoundedSemaphore')
+    checkOptionNames(options, OPTIONS, 'BoundedSemaphore')
+    const value = checkValue(options.value)
+    const keep = (encoded: EncodedKey): Kept => {
+      const lineName = leaseGroup('semaphore', encoded)
+      return { rules: placesLock(lineName, value), lineName }
+    }
+    super(new LeasedLock('BoundedSemaphore', cache, key, options, keep))
+    this.value = value
   }
 }
 

@@ -1,12 +1,9 @@
 import type { CacheHandle } from '../cache-handle.js'
 import { CacheVerbs } from '../cache-verbs.js'
-import type { DiskCache } from '../contract.js'
 import { handleOf } from '../handle-of.js'
 import { kindOf } from '../option-names.js'
 import type { Shard } from '../shards/shard.js'
-
-/** A cache, or what is kept in one, such as an `Index`. */
-export type CacheLike = DiskCache | { readonly cache: DiskCache }
+import type { CacheLike } from './cache-like.js'
 
 /** @throws TypeError when it is no cache of this package */
 export function accessEngine(cache: CacheLike, user: string): CacheHandle {

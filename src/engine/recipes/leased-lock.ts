@@ -8,29 +8,13 @@ import type { LockRules } from '../operations/locks.js'
 import { checkOptionNames, checkOptionsObject, kindOf } from '../option-names.js'
 import type { Key } from '../options.js'
 import type { Shard } from '../shards/shard.js'
-import { type Duration, milliseconds } from '../time.js'
+import { milliseconds } from '../time.js'
 import { sessionOf } from '../verbs/reading.js'
-import { accessEngine, type CacheLike, refuseEviction } from './engine-access.js'
+import type { CacheLike } from './cache-like.js'
+import { accessEngine, refuseEviction } from './engine-access.js'
 import { checkTtl, KeptLease, type Lease, type LeaseKeeper, LONGEST_TIMER } from './lease.js'
+import type { Acquiring, LockOptions } from './lock-options.js'
 import { type Place, WaitingLine } from './waiting-line.js'
-
-/** Options of locks. */
-export interface LockOptions {
-  /**
-   * How long after its last sign of life a holder is taken for dead. A living one extends its lease by itself.
-   * @default 30_000
-   */
-  readonly ttl?: Duration
-  /** Use a cache that may evict the lock when it is full. @default false */
-  readonly allowEviction?: boolean
-}
-
-/** How `acquire` waits. */
-export interface Acquiring {
-  /** @default as long as it takes */
-  readonly timeout?: Duration
-  readonly signal?: AbortSignal
-}
 
 /** Milliseconds; `deadline` on the clock of `performance.now()`. */
 interface Patience {
@@ -49,27 +33,34 @@ const LONGEST_PAUSE = 25
 /** Lines of this process, by shard and by what is waited for. */
 const lines = new WeakMap<Shard, Map<string, WaitingLine>>()
 
+/** How a kind of lock is kept. */
+export interface Kept {
+  readonly rules: LockRules
+  readonly lineName: string
+}
+
 /** What locks and semaphores have in common: a lease that is waited for, kept alive, and given back by its owner alone. */
-export abstract class LeasedLock {
-  protected readonly handle: CacheHandle
-  protected readonly encoded: EncodedKey
-  /** How it is kept in a shard. */
-  protected abstract readonly rules: LockRules
+export class LeasedLock {
+  readonly handle: CacheHandle
+  readonly encoded: EncodedKey
   /** Equal for those who wait for the same thing. */
-  protected abstract readonly lineName: string
+  readonly lineName: string
+  /** How it is kept in a shard. */
+  readonly #rules: LockRules
   readonly #identity: KeyIdentity
   readonly #allowEviction: boolean
   readonly #keeper: LeaseKeeper
 
-  protected constructor(kind: string, cache: CacheLike, key: Key, options: LockOptions, known: ReadonlySet<string>) {
-    checkOptionsObject(options, kind)
-    checkOptionNames(options, known, kind)
+  constructor(kind: string, cache: CacheLike, key: Key, options: LockOptions, keep: (key: EncodedKey) => Kept) {
     const { ttl = TTL_MILLISECONDS, allowEviction = false } = options
     this.handle = accessEngine(cache, kind)
     this.encoded = this.handle.encodeKey(key)
     if (typeof allowEviction !== 'boolean') {
       throw new TypeError(`allowEviction must be true or false, got ${kindOf(allowEviction)}`)
     }
+    const { rules, lineName } = keep(this.encoded)
+    this.#rules = rules
+    this.lineName = lineName
     this.#identity = keyIdentity(this.encoded)
     this.#allowEviction = allowEviction
     this.#keeper = {
@@ -110,7 +101,7 @@ export abstract class LeasedLock {
   locked(): Promise<boolean> {
     return this.handle.ready(async () => {
       const shard = this.handle.route(this.encoded)
-      const look = (): boolean => this.rules.isFree(sessionOf(shard))
+      const look = (): boolean => this.#rules.isFree(sessionOf(shard))
       return !(await this.handle.read(shard, this.encoded, undefined, look))
     })
   }
@@ -163,7 +154,7 @@ export abstract class LeasedLock {
     const { ttl } = this.#keeper
     const token = randomUUID()
     const askedAt = performance.now()
-    const run = (session: Session): number | undefined => this.rules.take(session, token, ttl / 1000)
+    const run = (session: Session): number | undefined => this.#rules.take(session, token, ttl / 1000)
     const fence = await shard.write({ run, identity: this.#identity }, { deadline, signal })
     if (fence === undefined) return undefined
     const lease = new KeptLease(this.#keeper, token, fence, askedAt + ttl)
@@ -178,7 +169,7 @@ export abstract class LeasedLock {
     const session = shard.current
     if (!session || shard.writer.pending.has(this.#identity)) return true
     try {
-      return this.rules.isFree(session)
+      return this.#rules.isFree(session)
     } catch {
       // The attempt tells what is wrong.
       return true
@@ -188,14 +179,14 @@ export abstract class LeasedLock {
   async #extend(token: string, time: number, deadline: number): Promise<boolean> {
     // A heartbeat does not open a cache that was closed.
     if (!this.handle.isOpen) throw new DiskCacheError(`the cache in ${this.handle.directory} is closed`)
-    const run = (session: Session): boolean => this.rules.extend(session, token, time / 1000)
+    const run = (session: Session): boolean => this.#rules.extend(session, token, time / 1000)
     return this.handle.route(this.encoded).write({ run, identity: this.#identity }, { deadline })
   }
 
   #release(token: string): Promise<boolean> {
     return this.handle.ready(async () => {
       const shard = this.handle.route(this.encoded)
-      const run = (session: Session): boolean => this.rules.release(session, token)
+      const run = (session: Session): boolean => this.#rules.release(session, token)
       const deadline = performance.now() + this.#keeper.ttl
       const released = await shard.write({ run, identity: this.#identity }, { deadline })
       lines.get(shard)?.get(this.lineName)?.nudge()

@@ -1,6 +1,6 @@
 import { kindOf } from '../option-names.js'
 import { type Duration, milliseconds } from '../time.js'
-import type { CacheLike } from './engine-access.js'
+import type { CacheLike } from './cache-like.js'
 import {
   asMemoized,
   callKeys,

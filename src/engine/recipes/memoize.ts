@@ -4,7 +4,7 @@ import { handleOf } from '../handle-of.js'
 import type { Computing, Key } from '../options.js'
 import { milliseconds } from '../time.js'
 import { computeMissing } from '../verbs/computing.js'
-import type { CacheLike } from './engine-access.js'
+import type { CacheLike } from './cache-like.js'
 import {
   asMemoized,
   callKeys,

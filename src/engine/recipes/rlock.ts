@@ -2,10 +2,12 @@ import { AsyncLocalStorage } from 'node:async_hooks'
 import { kindOf } from '../option-names.js'
 import type { Key } from '../options.js'
 import type { Duration } from '../time.js'
-import type { CacheLike } from './engine-access.js'
+import type { CacheLike } from './cache-like.js'
+import { newEntryLock } from './entry-lock.js'
 import type { Lease } from './lease.js'
-import { type Acquiring, checkAcquiring, type LockOptions } from './leased-lock.js'
-import { EntryLock } from './lock.js'
+import { checkAcquiring } from './leased-lock.js'
+import type { Acquiring, LockOptions } from './lock-options.js'
+import { SharedLock } from './shared-lock.js'
 
 /** One holding, from the first acquisition to the last release. */
 interface Holding {
@@ -32,13 +34,14 @@ const NO_HOLDING: Holding = { lease: undefined, depth: 0, over: true }
  * A function that acquires, and is called without `await`, shares its context with its caller until it has released: run
  * what competes through `run`, which gives each call a context of its own.
  */
-export class RLock extends EntryLock {
+export class RLock extends SharedLock {
   readonly #name: string
 
   /** @throws TypeError for what is no cache, no key, or an unknown option; RangeError for a ttl out of range */
   constructor(cache: CacheLike, key: Key, options: LockOptions = {}) {
-    super('RLock', cache, key, options)
-    this.#name = `${this.handle.directory}\n${this.lineName}`
+    const lock = newEntryLock('RLock', cache, key, options)
+    super(lock)
+    this.#name = `${lock.handle.directory}\n${lock.lineName}`
   }
 
   override async acquire(options: Acquiring = {}): Promise<Lease> {

@@ -1,5 +1,6 @@
 import type { Lease } from './lease.js'
-import type { Acquiring, LeasedLock } from './leased-lock.js'
+import type { LeasedLock } from './leased-lock.js'
+import type { Acquiring } from './lock-options.js'
 
 /** The verbs of locks and semaphores. */
 export abstract class SharedLock {

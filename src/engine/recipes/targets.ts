@@ -1,6 +1,6 @@
 import type { DiskCache } from '../contract.js'
 import { kindOf } from '../option-names.js'
-import type { CacheLike } from './engine-access.js'
+import type { CacheLike } from './cache-like.js'
 
 /** The cache itself, of whoever makes it: only its verbs are used. @throws TypeError that says how the recipe is called */
 export function cacheOf(target: CacheLike, usage: string): DiskCache {
