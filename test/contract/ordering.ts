@@ -21,6 +21,31 @@ function perKey(subject: Subject): void {
     expect(await Promise.all(calls)).toEqual([true, 1, true, 2])
   })
 
+  it('a get() sees the set() called before it when a later set() was given up', async () => {
+    const cache = await subject.make().open()
+    const abort = new AbortController()
+    const calls: Promise<unknown>[] = [cache.set('key', 1), cache.set('key', 2, { signal: abort.signal })]
+    abort.abort(new Error('enough'))
+    calls.push(cache.get('key'))
+    const [first, second, read] = await Promise.allSettled(calls)
+    expect(first).toMatchObject({ value: true })
+    expect(second).toMatchObject({ reason: abort.signal.reason })
+    expect(read).toMatchObject({ value: 1 })
+  })
+
+  it('a get() sees the clear() called before it when a later evict() was given up', async () => {
+    const cache = subject.make()
+    await cache.set('key', 1)
+    const abort = new AbortController()
+    const calls: Promise<unknown>[] = [cache.clear(), cache.evict('red', { signal: abort.signal })]
+    abort.abort(new Error('enough'))
+    calls.push(cache.get('key'))
+    const [first, second, read] = await Promise.allSettled(calls)
+    expect(first).toMatchObject({ value: 1 })
+    expect(second).toMatchObject({ reason: abort.signal.reason })
+    expect(read).toMatchObject({ value: undefined })
+  })
+
   it('every reading verb sees the writes called before it', async () => {
     const cache = subject.make()
     void cache.set('key', 'value', { tag: 'red' })

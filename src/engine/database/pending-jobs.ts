@@ -3,40 +3,45 @@ import type { Job } from './job.js'
 
 /** Which keys have writes that were called and are not yet committed, so that reads keep their place among them. */
 export class PendingJobs {
-  #last = new Map<KeyIdentity, Job>()
-  /** Jobs with an identity that were added and not deleted. */
+  /** Counts, since jobs may be refused in any order: that of a later call leaves the earlier ones. */
+  #jobs = new Map<KeyIdentity, number>()
   #count = 0
-  #barrier: Job | undefined
+  #barriers = 0
 
   /** Nothing waits: the common case of a read, tested first. */
   get empty(): boolean {
-    return this.#count === 0 && this.#barrier === undefined
+    return this.#count === 0 && this.#barriers === 0
   }
 
-  add(job: Job): void {
-    const { identity, barrier } = job.work
+  add({ work: { identity, barrier } }: Job): void {
     if (identity !== undefined) {
       this.#count++
-      this.#last.set(identity, job)
+      this.#jobs.set(identity, (this.#jobs.get(identity) ?? 0) + 1)
     } else if (barrier) {
-      this.#barrier = job
+      this.#barriers++
     }
   }
 
   /**
    * Forgets a job that was added. With the last one the map is replaced: a Map from which everything is deleted again
-   * and again leaves its old tables to the next full garbage collection, with all the jobs that were in them.
+   * and again leaves its old tables to the next full garbage collection.
    */
-  delete(job: Job): void {
-    const { identity } = job.work
+  delete({ work: { identity, barrier } }: Job): void {
     if (identity !== undefined) {
-      if (--this.#count === 0) this.#last = new Map()
-      else if (this.#last.get(identity) === job) this.#last.delete(identity)
+      if (--this.#count === 0) this.#jobs = new Map()
+      else this.#forget(identity)
+    } else if (barrier) {
+      this.#barriers--
     }
-    if (this.#barrier === job) this.#barrier = undefined
   }
 
   has(identity: KeyIdentity): boolean {
-    return this.#last.has(identity) || this.#barrier !== undefined
+    return this.#barriers > 0 || this.#jobs.has(identity)
+  }
+
+  #forget(identity: KeyIdentity): void {
+    const left = (this.#jobs.get(identity) ?? 0) - 1
+    if (left > 0) this.#jobs.set(identity, left)
+    else this.#jobs.delete(identity)
   }
 }
