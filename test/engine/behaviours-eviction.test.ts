@@ -28,6 +28,20 @@ async function fill({ cache, clock }: { cache: Cache; clock: ManualClock }, keys
 
 const TEN = [0, 1, 2, 3, 4, 5, 6, 7, 8, 9]
 
+describe('a listener that is told of an eviction', () => {
+  it('may give up a write that was called before and has not been made', async () => {
+    // The first write fills a batch, so that the second has no turn in it.
+    const cache = structured.make({ maxItems: 1, disk: { minFileSize: 2 ** 25 } })
+    await cache.set('old', 1)
+    const abort = new AbortController()
+    cache.on('evict', () => abort.abort(new Error('enough')))
+    const large = cache.set('large', Buffer.alloc(9_000_000))
+    const ended = await Promise.allSettled([large, cache.set('late', 1, { signal: abort.signal })])
+    expect(ended).toMatchObject([{ value: true }, { reason: abort.signal.reason }])
+    expect(await cache.has('late')).toBe(false)
+  })
+})
+
 describe('eviction by policy', () => {
   // test_least_recently_stored
   it('least-recently-stored lets the items stored first go, and no more than must', async () => {

@@ -147,6 +147,8 @@ export class Writer {
     }
     for (const { job, error } of outcome.failed) this.#reject(job, this.#host.translate(error))
     for (const { job, result, tasks } of outcome.done) this.#finish(job, result, tasks)
+    // A listener that was told of an eviction may have given up what was out of the queue just then.
+    for (const job of outcome.notRun) if (job.signal?.aborted) this.#drop(job, job.signal.reason)
   }
 
   #begin(session: Session): { readonly startedAt: number; readonly error?: unknown } {
