@@ -12,6 +12,13 @@ const FOREVER = 'WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n 
 
 const COUNT_INSERT = 'CREATE TRIGGER Settings_count_insert AFTER INSERT ON Cache FOR EACH ROW BEGIN'
 
+/** The side tables of getOrSet, as the cache makes them. */
+const SIDE_TABLES: Readonly<Record<string, string>> = {
+  Lease: 'name TEXT PRIMARY KEY, token TEXT NOT NULL, due REAL NOT NULL, fence INTEGER NOT NULL',
+  Fence: 'id INTEGER PRIMARY KEY, number INTEGER NOT NULL',
+  Freshness: 'rowid INTEGER PRIMARY KEY, store_time REAL NOT NULL, expire_time REAL, due REAL, seconds REAL NOT NULL',
+}
+
 const CHANGES: Readonly<Record<string, Change>> = {
   'a view named Cache': db => {
     db.exec('ALTER TABLE Cache RENAME TO Hidden')
@@ -70,6 +77,44 @@ const CHANGES: Readonly<Record<string, Change>> = {
   'a view named EntryTag': db => {
     db.exec(`CREATE VIEW EntryTag AS SELECT 1 AS rowid, (${FOREVER}) AS tag`)
   },
+  ...sideTableChanges(),
+}
+
+function sideTableChanges(): Record<string, Change> {
+  const changes: Record<string, Change> = {}
+  for (const [table, columns] of Object.entries(SIDE_TABLES)) {
+    const made = `CREATE TABLE ${table} (${columns})`
+    changes[`another table named ${table}`] = db => {
+      db.exec(`CREATE TABLE ${table} (name TEXT, token TEXT, due REAL, fence INTEGER, number INTEGER)`)
+    }
+    changes[`a table ${table} with a check`] = db => {
+      db.exec(`CREATE TABLE ${table} (${columns}, CHECK (length(hex(zeroblob(1000))) > 0))`)
+    }
+    changes[`a view named ${table}`] = db => {
+      db.exec(`CREATE VIEW ${table} AS SELECT 'a' AS name, 'b' AS token, (${FOREVER}) AS due, 1 AS number`)
+    }
+    changes[`a table named ${table.toUpperCase()}`] = db => {
+      db.exec(`CREATE TABLE ${table.toUpperCase()} (anything)`)
+    }
+    changes[`a trigger on ${table}`] = db => {
+      db.exec(`${made}; CREATE TRIGGER Extra AFTER INSERT ON ${table} BEGIN DELETE FROM Cache; END`)
+    }
+    changes[`an index on an expression of ${table}`] = db => {
+      db.exec(`${made}; CREATE INDEX Extra ON ${table} (hex(due))`.replace('hex(due)', hexOf(table)))
+    }
+  }
+  changes['another trigger named Freshness_delete'] = db => {
+    db.exec(`CREATE TABLE Freshness (${SIDE_TABLES['Freshness']})`)
+    db.exec('CREATE TRIGGER Freshness_delete AFTER DELETE ON Cache FOR EACH ROW BEGIN DELETE FROM Cache; END')
+  }
+  changes['a trigger named Freshness_delete on another table'] = db => {
+    db.exec('CREATE TRIGGER Freshness_delete AFTER DELETE ON Settings BEGIN DELETE FROM Cache; END')
+  }
+  return changes
+}
+
+function hexOf(table: string): string {
+  return table === 'Fence' ? 'hex(number)' : 'hex(due)'
 }
 
 /** Makes the table Cache anew with another text. */
@@ -124,6 +169,34 @@ describe.each(KINDS)('a %s on a database with', kind => {
     tamper(kind, directory, db => {
       expect(db.prepare('SELECT name FROM users').pluck().all()).toEqual(['ann'])
     })
+  })
+
+  it('the side tables of getOrSet opens, and uses them', async () => {
+    const directory = temporaryDirectory()
+    const first = cacheOf(kind, directory)
+    const options = { ttl: '1h', staleFor: '1h', beta: 1 } as const
+    for (let key = 0; key < 8; key += 1) await first.getOrSet(key, () => `value ${key}`, options)
+    await first.close()
+    const cache = cacheOf(kind, directory)
+    expect(await cache.getOrSet(0, () => 'new', options)).toBe('value 0')
+    expect(await cache.getOrSet(8, () => 'new', options)).toBe('new')
+    expect(await cache.check()).toEqual([])
+  })
+
+  it.each(['Lease', 'Fence'])('a missing %s makes it anew', async table => {
+    const directory = temporaryDirectory()
+    const options = { ttl: '1h', staleFor: '1h', beta: 1 } as const
+    const first = cacheOf(kind, directory)
+    for (let key = 0; key < 8; key += 1) await first.getOrSet(key, () => `value ${key}`, options)
+    await first.close()
+    tamper(kind, directory, db => db.exec(`DROP TABLE ${table}`))
+    const cache = cacheOf(kind, directory)
+    for (let key = 0; key < 8; key += 1) {
+      expect(await cache.getOrSet(key, () => expect.unreachable(), options)).toBe(`value ${key}`)
+      expect(await cache.delete(key, { retry: true })).toBe(true)
+      expect(await cache.getOrSet(key, () => 'new', options)).toBe('new')
+    }
+    expect(await cache.check()).toEqual([])
   })
 
   it('the indexes of an older DiskCache opens', async () => {

@@ -90,11 +90,11 @@ export const LEASES: Readonly<Record<string, string>> = {
 
 /**
  * Of entries that were computed: until when they are fresh, and how many seconds it took. A row counts for the version
- * of the entry that has its store time, so that an overwrite, also by Python, puts it out of use.
+ * of the entry that has its store time and expiry, so that an overwrite or a touch, also by Python, puts it out of use.
  */
 export const FRESHNESS: Readonly<Record<string, string>> = {
   Freshness:
-    'CREATE TABLE IF NOT EXISTS Freshness (rowid INTEGER PRIMARY KEY, store_time REAL NOT NULL, due REAL, seconds REAL NOT NULL)',
+    'CREATE TABLE IF NOT EXISTS Freshness (rowid INTEGER PRIMARY KEY, store_time REAL NOT NULL, expire_time REAL, due REAL, seconds REAL NOT NULL)',
   Freshness_delete: `CREATE TRIGGER IF NOT EXISTS Freshness_delete
   AFTER DELETE ON Cache FOR EACH ROW BEGIN
     DELETE FROM Freshness WHERE rowid = OLD.rowid;

@@ -86,7 +86,7 @@ export class Session {
     this.indexes = names
     this.entryTags = names.has('EntryTag')
     this.unlinkLater = names.has('UnlinkLater')
-    this.leases = names.has('Lease')
+    this.leases = names.has('Lease') && names.has('Fence')
     this.freshness = names.has('Freshness')
     this.tagIndex = names.has('Cache_tag_rowid')
   }

@@ -67,11 +67,12 @@ const SQL = {
   value: `raw SELECT mode, filename, value, size, rowid, access_time FROM Cache
     WHERE key = ? AND raw = ? AND (expire_time IS NULL OR expire_time > ?)`,
   // Of an entry that was computed, as long as it is this version of the entry.
-  computation: `raw SELECT expire_time, due, seconds, Cache.rowid, Cache.store_time FROM Cache
+  computation: `raw SELECT Cache.expire_time, due, seconds, Cache.rowid, Cache.store_time FROM Cache
     JOIN Freshness ON Freshness.rowid = Cache.rowid AND Freshness.store_time = Cache.store_time
+      AND Freshness.expire_time IS Cache.expire_time
     WHERE key = ? AND raw = ?`,
-  setFreshness: `run INSERT OR REPLACE INTO Freshness (rowid, store_time, due, seconds)
-    SELECT rowid, store_time, ?, ? FROM Cache WHERE key = ? AND raw = ?`,
+  setFreshness: `run INSERT OR REPLACE INTO Freshness (rowid, store_time, expire_time, due, seconds)
+    SELECT rowid, store_time, expire_time, ?, ? FROM Cache WHERE key = ? AND raw = ?`,
   entry: `raw SELECT rowid, key, raw, store_time, expire_time, access_time, access_count, tag, size, mode, filename, value FROM Cache WHERE key = ? AND raw = ?`,
   entryById: `raw SELECT rowid, key, raw, store_time, expire_time, access_time, access_count, tag, size, mode, filename, value FROM Cache WHERE rowid = ?`,
   // The size of an inline value, and metadata, but not the value.
