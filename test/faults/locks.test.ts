@@ -1,0 +1,141 @@
+import { readFileSync, writeFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { setTimeout as pause } from 'node:timers/promises'
+import { BoundedSemaphore, Lock } from 'fanout-cache'
+import { describe, expect, it } from 'vitest'
+import { FixtureProcess } from '../helpers/child-process.js'
+import { temporaryDirectory } from '../helpers/temp-directory.js'
+import { cacheOf, KINDS, type Kind, kindsOf, optionsOf } from './support/caches.js'
+import { holderNow, noteKill, replay } from './support/holders-log.js'
+import { printedSeed } from './support/random.js'
+
+const SCRIPT = new URL('./fixtures/lock-worker.mjs', import.meta.url)
+const PROCESSES = 8
+const INCREMENTS = 1000
+const OPTIONS = { evictionPolicy: 'none' } as const
+
+async function started(count: number, args: object): Promise<FixtureProcess[]> {
+  const workers = Array.from({ length: count }, () => new FixtureProcess(SCRIPT, args))
+  await Promise.all(workers.map(worker => worker.line('ready')))
+  for (const worker of workers) worker.send('go')
+  return workers
+}
+
+interface Storm {
+  readonly kind: Kind
+  readonly directory: string
+  readonly file: string
+  readonly kills: number
+  /** Places, of a semaphore. */
+  readonly value?: number
+}
+
+/**
+ * Lets processes hold a lock in turn and kills one after the other, every second time one that is inside, each replaced
+ * by a new one. Then lets all of them end: whoever waited for ever would be noticed.
+ */
+async function storm({ kind, directory, file, kills, value }: Storm): Promise<void> {
+  const { random } = printedSeed(`locks ${kind} ${value ?? ''}`)
+  const args = { act: 'work', kind, directory, options: optionsOf(kind, OPTIONS), file, ttl: 1500, hold: 4, value }
+  const workers = await started(PROCESSES, args)
+  for (let kill = 0; kill < kills; kill += 1) {
+    await pause(50 + random() * 300)
+    const holder = workers.findIndex(({ pid }) => pid === holderNow(file))
+    const at = kill % 2 && holder >= 0 ? holder : Math.floor(random() * workers.length)
+    const [victim] = workers.splice(at, 1, ...(await started(1, args)))
+    await victim?.kill()
+    noteKill(file, victim?.pid ?? 0)
+  }
+  await pause(300)
+  for (const worker of workers) worker.send('stop')
+  for (const worker of workers) expect(await worker.done()).toContain('stopped')
+}
+
+function emptyFile(text = ''): string {
+  const file = join(temporaryDirectory(), 'file')
+  writeFileSync(file, text)
+  return file
+}
+
+describe.each(KINDS)('processes that share a lock of a %s', kind => {
+  it(`count a plain file up exactly: ${PROCESSES} of them, ${INCREMENTS} times each`, {
+    timeout: 120_000,
+  }, async () => {
+    const directory = temporaryDirectory()
+    const file = emptyFile('0')
+    const args = { act: 'increment', kind, directory, options: optionsOf(kind, OPTIONS), file, times: INCREMENTS }
+    const workers = await started(PROCESSES, args)
+    for (const worker of workers) expect(await worker.done()).toContain('incremented')
+    expect(readFileSync(file, 'utf8')).toBe(String(PROCESSES * INCREMENTS))
+    const cache = cacheOf(kind, directory, OPTIONS)
+    expect(await new Lock(cache, 'report').locked()).toBe(false)
+    expect(kindsOf(await cache.check())).toEqual([])
+  })
+
+  it('hold it one at a time, with growing fences, while holders are killed', { timeout: 120_000 }, async () => {
+    const directory = temporaryDirectory()
+    const file = emptyFile()
+    await storm({ kind, directory, file, kills: 10 })
+    const { fences, written, most, killedInside } = replay(file)
+    expect(most).toBe(1)
+    expect(killedInside).toBeGreaterThan(0)
+    expect(fences).toEqual([...new Set(fences)].sort((a, b) => a - b))
+    // No update was lost, and none came twice.
+    expect(written).toEqual(written.map((_, at) => at + 1))
+    const cache = cacheOf(kind, directory, OPTIONS)
+    await expect.poll(() => new Lock(cache, 'report').locked(), { timeout: 5000 }).toBe(false)
+    expect(kindsOf(await cache.check())).toEqual([])
+  })
+
+  it('are never more than three in a semaphore of three, while holders are killed', { timeout: 120_000 }, async () => {
+    const directory = temporaryDirectory()
+    const file = emptyFile()
+    await storm({ kind, directory, file, kills: 10, value: 3 })
+    const { fences, most, killedInside } = replay(file)
+    expect(most).toBe(3)
+    expect(killedInside).toBeGreaterThan(0)
+    expect(new Set(fences).size).toBe(fences.length)
+    const pool = new BoundedSemaphore(cacheOf(kind, directory, OPTIONS), 'report', { value: 3 })
+    // The places of those who were killed have come back.
+    for (let place = 0; place < 3; place += 1) await pool.acquire({ timeout: '10s' })
+    expect(await pool.tryAcquire()).toBe(undefined)
+  })
+
+  it.each([undefined, 1])(
+    'learn that they lost it when they were stopped beyond their lease (places: %s)',
+    async value => {
+      const directory = temporaryDirectory()
+      const args = { act: 'hold', kind, directory, options: optionsOf(kind, OPTIONS), ttl: 300, value }
+      const [holder] = (await started(1, args)) as [FixtureProcess]
+      const old = Number((await holder.line('held')).split(' ')[1])
+      process.kill(holder.pid, 'SIGSTOP')
+      const cache = cacheOf(kind, directory, OPTIONS)
+      const lock = value === undefined ? new Lock(cache, 'report') : new BoundedSemaphore(cache, 'report', { value })
+      const lease = await lock.acquire({ timeout: '20s' })
+      expect(lease.fence).toBeGreaterThan(old)
+      process.kill(holder.pid, 'SIGCONT')
+      expect(await holder.line('lost')).toBe('lost LeaseLostError')
+      holder.send('release')
+      expect(await holder.line('released')).toBe('released false')
+      expect(await lock.locked()).toBe(true)
+      expect(await lease.release()).toBe(true)
+      expect(await lock.locked()).toBe(false)
+    },
+  )
+
+  it('go on with it when they were stopped beyond their lease and nobody came', async () => {
+    const directory = temporaryDirectory()
+    const args = { act: 'hold', kind, directory, options: optionsOf(kind, OPTIONS), ttl: 300 }
+    const [holder] = (await started(1, args)) as [FixtureProcess]
+    await holder.line('held')
+    process.kill(holder.pid, 'SIGSTOP')
+    const cache = cacheOf(kind, directory, OPTIONS)
+    const lock = new Lock(cache, 'report')
+    await expect.poll(() => lock.locked(), { timeout: 10_000 }).toBe(false)
+    process.kill(holder.pid, 'SIGCONT')
+    await expect.poll(() => lock.locked(), { timeout: 10_000 }).toBe(true)
+    holder.send('release')
+    expect(await holder.line('released')).toBe('released true')
+    expect(holder.lines.filter(line => line.startsWith('lost'))).toEqual([])
+  })
+})
