@@ -1,7 +1,7 @@
 import { join } from 'node:path'
 import { setTimeout as pause } from 'node:timers/promises'
 import Database from 'better-sqlite3'
-import { Cache } from 'fanout-cache'
+import { Cache, Lock } from 'fanout-cache'
 import { describe, expect, it, onTestFinished } from 'vitest'
 import { FixtureProcess } from '../helpers/child-process.js'
 import { temporaryDirectory } from '../helpers/temp-directory.js'
@@ -21,7 +21,7 @@ interface Ticks {
   readonly seconds: number
 }
 
-type Work = 'waiting sets' | 'awaited sets' | 'awaited gets' | 'check' | 'createTagIndex'
+type Work = 'waiting sets' | 'awaited sets' | 'awaited gets' | 'waiting locks' | 'check' | 'createTagIndex'
 
 interface Measurement {
   readonly work: Work
@@ -78,6 +78,23 @@ describe('the event loop stays free', { timeout: 120_000 }, () => {
         await holder.line('freed', from)
       }
       const ticks = await measure({ work: 'waiting sets', directory, before, during })
+      expect(ticks.seconds).toBeGreaterThan(0.9)
+      return ticks
+    })
+    expect(share).toBeGreaterThanOrEqual(SHARE)
+  })
+
+  it('while two hundred wait for a Lock that another process has for a second', async () => {
+    const directory = await prepared()
+    const cache = new Cache(directory, { evictionPolicy: 'none' })
+    onTestFinished(() => cache.close())
+    const share = await bestShare('Lock held', async () => {
+      const lease = await new Lock(cache, 'report').acquire()
+      const during = async (): Promise<void> => {
+        await pause(1000)
+        await lease.release()
+      }
+      const ticks = await measure({ work: 'waiting locks', directory, during })
       expect(ticks.seconds).toBeGreaterThan(0.9)
       return ticks
     })
