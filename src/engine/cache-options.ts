@@ -3,7 +3,7 @@ import { JOURNAL_MODES, LEAST_SIZE_LIMIT, type StoredSettings } from './database
 import type { PendingLimits } from './database/writer.js'
 import type { Codec } from './disk/codec.js'
 import { structuredCodec } from './disk/structured-codec.js'
-import type { FileModes } from './disk/value-files.js'
+import type { FileModes } from './disk/value-folders.js'
 import { checkOptionNames, checkOptionsObject, kindOf } from './option-names.js'
 import type { CacheOptions, DiskOptions, FanoutCacheOptions, SettingsChange, SqliteOptions } from './options.js'
 import { type Clock, milliseconds, SteadyClock, systemClock } from './time.js'

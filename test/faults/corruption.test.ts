@@ -1,11 +1,13 @@
 import { existsSync, readFileSync, truncateSync } from 'node:fs'
 import { join } from 'node:path'
+import Database from 'better-sqlite3'
 import { type CacheEvents, type CacheOptions, CorruptError, type DiskCache } from 'fanout-cache'
 import { describe, expect, it } from 'vitest'
 import { temporaryDirectory } from '../helpers/temp-directory.js'
+import { valueFiles } from '../helpers/value-files.js'
 import { checkedValue, sequenceOf } from './fixtures/checked-value.mjs'
 import { cacheOf, KINDS, type Kind, kindsOf, shardsOf } from './support/caches.js'
-import { DAMAGES, type Damage, isSame } from './support/damage.js'
+import { DAMAGES, type Damage, isSame, overwrite } from './support/damage.js'
 
 const ENTRIES = 600
 const DAMAGE_NAMES = Object.keys(DAMAGES) as Damage[]
@@ -27,6 +29,17 @@ async function damaged(kind: Kind, directory: string, damage: (path: string) => 
   const path = join(directory, shardsOf(kind)[0] ?? '.', 'cache.db')
   damage(path)
   return path
+}
+
+/** Damages the first page of a table so that everyone who has the database open meets the damage. */
+function overwriteTable(shard: string, table: string): void {
+  const db = new Database(join(shard, 'cache.db'))
+  const page = db.prepare('SELECT rootpage FROM sqlite_master WHERE name = ?').pluck().get(table)
+  // A change by somebody else: what others have of the file in memory is read anew.
+  db.exec("UPDATE Settings SET value = value WHERE key = 'count'")
+  db.pragma('wal_checkpoint(TRUNCATE)')
+  db.close()
+  overwrite(join(shard, 'cache.db'), (Number(page) - 1) * 4096, 4096)
 }
 
 /** Reads and overwrites every entry of the damaged database, so that each of its pages is visited. */
@@ -91,6 +104,26 @@ describe.each(KINDS)('a %s with onCorrupt quarantine', kind => {
     expect(await cache.get(0)).toBe('fresh')
     expect(await cache.get(10)).toBeUndefined()
     expect(kindsOf(await cache.check())).toEqual([])
+  })
+
+  it('loses no file of a write that is under way when the damage shows', async () => {
+    const directory = temporaryDirectory()
+    const cache = cacheOf(kind, directory, { onCorrupt: 'quarantine' })
+    const moved: string[] = []
+    cache.on('quarantine', ({ path }) => moved.push(path))
+    await cache.set(0, 'old', { retry: true })
+    const shard = join(directory, shardsOf(kind)[0] ?? '.')
+    // What a trigger of the INSERT meets, when the file has its place already.
+    overwriteTable(shard, 'Settings')
+    const value = 'F'.repeat(40_000)
+    expect(await Promise.all([cache.set(2, value, { retry: true }), cache.add(4, value, { retry: true })])).toEqual([
+      true,
+      true,
+    ])
+    expect(moved).toHaveLength(1)
+    expect(await cache.getMany([0, 2, 4])).toEqual([undefined, value, value])
+    expect(kindsOf(await cache.check())).toEqual([])
+    for (const path of moved) expect(valueFiles(path)).toEqual([])
   })
 
   it('takes a database that is truncated to nothing for a new one', async () => {

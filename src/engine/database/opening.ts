@@ -1,6 +1,6 @@
 import { chmodSync, mkdirSync, statSync } from 'node:fs'
 import { join } from 'node:path'
-import type { FileModes } from '../disk/value-files.js'
+import type { FileModes } from '../disk/value-folders.js'
 import { DirectoryError, TimeoutError } from '../errors.js'
 import { systemCode } from '../file-errors.js'
 import { type Connection, connect } from './connection.js'

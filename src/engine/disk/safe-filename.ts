@@ -18,9 +18,11 @@ export function parentsArePlain(directory: string, name: string): boolean {
   for (const part of parts) {
     path = join(path, part)
     try {
-      if (!lstatSync(path).isDirectory()) return false
-    } catch (error) {
+      const stat = lstatSync(path, { throwIfNoEntry: false })
       // A directory that is not there leads nowhere: the caller finds the file missing.
+      if (!stat) return true
+      if (!stat.isDirectory()) return false
+    } catch (error) {
       if (isMissing(error)) return true
       throw error
     }

@@ -1,13 +1,14 @@
 import { randomBytes } from 'node:crypto'
 import * as fs from 'node:fs'
 import * as fsp from 'node:fs/promises'
-import { dirname, join } from 'node:path'
+import { join } from 'node:path'
 import type { Readable } from 'node:stream'
 import { Transform } from 'node:stream'
 import { pipeline } from 'node:stream/promises'
 import { isMissing, systemCode } from '../file-errors.js'
 import { openPlain, openPlainNow, readDescriptor, retryMissing } from './plain-files.js'
 import { isSafeFilename, parentsArePlain } from './safe-filename.js'
+import { type FileModes, ValueFolders } from './value-folders.js'
 
 /**
  * What the names of files begin with that have no place yet: Python's `check()` passes over paths that hold `cache.db`.
@@ -18,19 +19,8 @@ export const TEMPORARY_PREFIX = 'cache.db-tmp-'
 /** An example of a name: `1f/e2/03f4a89b1c7d6e5f40312233445566.val` below the cache's directory. */
 export const VALUE_FILE: RegExp = /^[0-9a-f]{2}\/[0-9a-f]{2}\/[0-9a-f]{28}\.val$/
 
-export interface FileModes {
-  readonly directory: number
-  readonly file: number
-  /** Modes that were asked for are set with chmod, since a umask cuts what open() is given. */
-  readonly exact: boolean
-}
-
-/**
- * As in DiskCache a file has a folder of its own, until so many were made; then so many files share one, since making
- * and removing folders takes longer than writing a small file.
- */
-const OWN_FOLDERS = 64
-const FILES_PER_FOLDER = 64
+/** Others remove directories that have become empty, also between our two calls. */
+const PLACE_TRIES = 10
 
 /** When copying a stream ends early. */
 export interface CopyBounds {
@@ -55,12 +45,12 @@ export interface PendingFile {
 export class ValueFiles {
   readonly directory: string
   readonly modes: FileModes
-  #folder = randomFolder()
-  #placed = 0
+  readonly #folders: ValueFolders
 
   constructor(directory: string, modes: FileModes) {
     this.directory = directory
     this.modes = modes
+    this.#folders = new ValueFolders(directory, modes)
   }
 
   /** Writes bytes to a temporary file. */
@@ -85,7 +75,7 @@ export class ValueFiles {
     const data = typeof bytes === 'string' ? Buffer.from(bytes) : bytes
     try {
       retryMissing(attempt => {
-        if (attempt > 1) this.makeDirectory('.')
+        if (attempt > 1) this.#folders.makeDirectory('.')
         fs.writeFileSync(path, data, { flag: 'wx', mode: this.modes.file })
       })
       if (this.modes.exact) fs.chmodSync(path, this.modes.file)
@@ -120,22 +110,39 @@ export class ValueFiles {
   /** Moves a file to a place of its own and answers its relative name. Harmless when it has one already. */
   place(file: PendingFile): string {
     if (file.filename !== undefined) return file.filename
-    const folder = this.#nextFolder()
-    const filename = `${folder}/${randomBytes(14).toString('hex')}.val`
+    const name = `${randomBytes(14).toString('hex')}.val`
     const from = join(this.directory, file.temporary)
-    const to = join(this.directory, filename)
-    retryMissing(attempt => {
-      if (attempt > 1) this.#makeFolder(folder)
-      fs.renameSync(from, to)
-    })
-    file.filename = filename
-    return filename
+    let folder = this.#folders.next()
+    for (let attempt = 1; ; attempt++) {
+      try {
+        if (attempt > 1) this.#folders.make(folder)
+        fs.renameSync(from, join(this.directory, folder, name))
+        break
+      } catch (error) {
+        if (attempt > 1) this.#folders.pruneNow(`${folder}/${name}`)
+        const mayGo = isMissing(error) || systemCode(error) === 'EEXIST'
+        // Nobody has made it, or others were removing it; after that something foreign must stand in its place.
+        if (!mayGo || attempt >= 3) folder = this.#folders.change()
+        if (!mayGo || attempt === PLACE_TRIES) throw error
+      }
+    }
+    file.filename = `${folder}/${name}`
+    return file.filename
   }
 
-  #nextFolder(): string {
-    this.#placed++
-    if (this.#placed <= OWN_FOLDERS || this.#placed % FILES_PER_FOLDER === 0) this.#folder = randomFolder()
-    return this.#folder
+  /** Takes a file back out of its place, since the row that names it was undone: whoever moves files may not know it. */
+  displace(file: PendingFile): void {
+    const { filename } = file
+    if (filename === undefined) return
+    try {
+      fs.renameSync(join(this.directory, filename), join(this.directory, file.temporary))
+    } catch (error) {
+      if (systemCode(error) === undefined) throw error
+      // It stays where it is, and is found there, unless it is gone.
+      if (!isMissing(error)) return
+    }
+    delete file.filename
+    this.#folders.pruneNow(filename)
   }
 
   /**
@@ -149,7 +156,7 @@ export class ValueFiles {
       if (systemCode(error) === undefined) throw error
       return
     }
-    if (file.filename !== undefined) this.#pruneNow(file.filename)
+    if (file.filename !== undefined) this.#folders.pruneNow(file.filename)
   }
 
   /** Removes a value file and the directories that become empty by it. Missing ones are fine, foreign ones stay. */
@@ -157,7 +164,7 @@ export class ValueFiles {
     const name = this.#checked(filename)
     if (name === undefined) return Promise.resolve()
     return new Promise(resolve => {
-      fs.unlink(join(this.directory, name), () => this.#pruneParents(name, resolve))
+      fs.unlink(join(this.directory, name), () => this.#folders.prune(name, resolve))
     })
   }
 
@@ -165,7 +172,7 @@ export class ValueFiles {
     const name = this.#checked(filename)
     if (name === undefined) return
     fs.rmSync(join(this.directory, name), { force: true })
-    this.#pruneNow(name)
+    this.#folders.pruneNow(name)
   }
 
   /**
@@ -212,15 +219,6 @@ export class ValueFiles {
     return openPlain(join(this.directory, name), size)
   }
 
-  makeDirectory(relative: string): void {
-    const path = join(this.directory, relative)
-    fs.mkdirSync(path, { recursive: true, mode: this.modes.directory })
-    if (!this.modes.exact) return
-    for (let part = relative; part !== '' && part !== '.'; part = part.split('/').slice(0, -1).join('/')) {
-      fs.chmodSync(join(this.directory, part), this.modes.directory)
-    }
-  }
-
   /** The name with the separators of this system, when it cannot lead out of the directory. */
   #checked(filename: string): string | undefined {
     const name = filename.replaceAll('\\', '/')
@@ -251,7 +249,7 @@ export class ValueFiles {
     } catch (error) {
       if (!isMissing(error)) throw error
     }
-    this.makeDirectory('.')
+    this.#folders.makeDirectory('.')
     return fsp.open(path, 'wx', this.modes.file)
   }
 
@@ -259,42 +257,8 @@ export class ValueFiles {
     await handle.close()
     await fsp.rm(join(this.directory, temporary), { force: true })
   }
-
-  /** On a full disk the outer directory may be made and the inner one not: then neither stays. */
-  #makeFolder(folder: string): void {
-    try {
-      this.makeDirectory(folder)
-    } catch (error) {
-      this.#pruneNow(`${folder}/none`)
-      throw error
-    }
-  }
-
-  #pruneNow(name: string): void {
-    for (let parent = dirname(name); parent !== '.'; parent = dirname(parent)) {
-      try {
-        fs.rmdirSync(join(this.directory, parent))
-      } catch (error) {
-        // It holds other files: this is the end. Somebody else may have removed it, and not the one above.
-        if (!isMissing(error)) return
-      }
-    }
-  }
-
-  #pruneParents(name: string, done: () => void): void {
-    const parent = dirname(name)
-    if (parent === '.') return done()
-    fs.rmdir(join(this.directory, parent), error =>
-      error && !isMissing(error) ? done() : this.#pruneParents(parent, done),
-    )
-  }
 }
 
 function temporaryName(): string {
   return `${TEMPORARY_PREFIX}${randomBytes(16).toString('hex')}`
-}
-
-function randomFolder(): string {
-  const name = randomBytes(2).toString('hex')
-  return `${name.slice(0, 2)}/${name.slice(2)}`
 }

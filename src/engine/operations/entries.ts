@@ -2,6 +2,7 @@ import type { Session } from '../database/session.js'
 import type { EntryRow, StateRow } from '../database/statements.js'
 import type { EncodedKey, SqlValue } from '../disk/codec.js'
 import type { PreparedValue } from '../disk/disk.js'
+import type { PendingFile } from '../disk/value-files.js'
 import { ensureSideTable } from './side-tables.js'
 
 const MICROSECOND = 1e-6
@@ -73,9 +74,9 @@ export function toEntryRow(row: readonly unknown[] | undefined): EntryRow | unde
  * the order of listings.
  */
 export function storeRow(session: Session, entry: NewEntry, state: StateRow | undefined): number {
-  const { statements, disk } = session
+  const { statements } = session
   const { value, now, key } = entry
-  const filename = value.file ? disk.files.place(value.file) : null
+  const filename = value.file ? placeFile(session, value.file) : null
   const columns = [entry.tag, value.size, value.mode, filename, value.value] as const
   let rowid: number
   if (state) {
@@ -96,6 +97,13 @@ export function storeRow(session: Session, entry: NewEntry, state: StateRow | un
   if (entry.tags.length > 0) addTags(session, rowid, entry.tags)
   noteStored(session, entry)
   return rowid
+}
+
+function placeFile(session: Session, file: PendingFile): string {
+  const filename = session.disk.files.place(file)
+  // A quarantine moves what has its place along with the database, and this write may be made in the next one.
+  session.afterRollback(() => session.disk.files.displace(file))
+  return filename
 }
 
 /**

@@ -1,7 +1,7 @@
 import type { StoredSettings } from '../database/settings.js'
 import type { PendingLimits } from '../database/writer.js'
 import type { Codec } from '../disk/codec.js'
-import type { FileModes } from '../disk/value-files.js'
+import type { FileModes } from '../disk/value-folders.js'
 import type { Victim } from '../operations/culling.js'
 import type { Clock } from '../time.js'
 
