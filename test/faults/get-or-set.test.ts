@@ -10,10 +10,12 @@ import { temporaryDirectory } from '../helpers/temp-directory.js'
 import { valueFiles } from '../helpers/value-files.js'
 import { cacheOf, KINDS, type Kind, kindsOf, optionsOf, shardsOf } from './support/caches.js'
 import { LockHolder } from './support/lock-holder.js'
+import { printedSeed } from './support/random.js'
 import { readElsewhere } from './support/reader.js'
 import { fillUp, mountTmpfs, tmpfsAvailable } from './support/tmpfs.js'
 
 const SCRIPT = new URL('./fixtures/computer.mjs', import.meta.url)
+const INVALIDATOR = new URL('./fixtures/invalidator.mjs', import.meta.url)
 const KEY = 'key'
 const UNBOUNDED = 2 ** 30
 
@@ -199,6 +201,29 @@ describe.each(KINDS)('getOrSet() of many processes on a %s', kind => {
     runner.send('finish')
     expect(await valuesOf([runner])).toEqual([`value made by ${runner.pid}`])
     expect(await cache.get(KEY)).toBe('next')
+  })
+})
+
+describe.each(KINDS)('getOrSet() on a %s whose keys many processes delete', kind => {
+  it('answers and keeps nothing that was computed before the key was deleted', { timeout: 60_000 }, async () => {
+    const { seed } = printedSeed(`getOrSet ${kind}`)
+    const sources = temporaryDirectory()
+    const all = [0, 1, 2, 3]
+    for (const key of all) for (const name of ['source', 'deleted']) writeFileSync(join(sources, `${name}-${key}`), '0')
+    const directory = temporaryDirectory()
+    const args = { kind, directory, options: optionsOf(kind), sources, all, rounds: 150 }
+    const processes = all.map(mine => new FixtureProcess(INVALIDATOR, { ...args, mine, seed: seed + mine }))
+    await Promise.all(processes.map(process => process.line('ready')))
+    sendAll(processes, 'go')
+    const told = await Promise.all(processes.map(process => process.done()))
+    expect(told.flat().filter(line => line !== 'ready' && line !== 'done')).toEqual([])
+    const cache = cacheOf(kind, directory)
+    for (const key of all) {
+      const source = Number(readFileSync(join(sources, `source-${key}`), 'utf8'))
+      expect(source).toBeGreaterThan(5)
+      expect([source, undefined]).toContain(await cache.get(key))
+    }
+    expect(kindsOf(await cache.check())).toEqual([])
   })
 })
 

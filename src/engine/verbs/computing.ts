@@ -6,7 +6,7 @@ import { nextTurn, turnIsLong } from '../fairness.js'
 import { versionOf } from '../operations/entries.js'
 import { isDue } from '../operations/freshness.js'
 import { kindOf } from '../option-names.js'
-import type { ComputeContext, Computing, Key } from '../options.js'
+import type { ComputeContext, Computing, Key, Waiting } from '../options.js'
 import type { Shard } from '../shards/shard.js'
 import { milliseconds } from '../time.js'
 import { joinFlight, LEFT_TO_OTHERS, type Order } from './flight.js'
@@ -15,7 +15,7 @@ import { checkVerbOptions, resolveStoring, resolveWaiting } from './verb-options
 
 const LEASE_MILLISECONDS = 10_000
 const LEAST_LEASE = 100
-const NO_OPTIONS: Computing = {}
+const PLAIN: Resolved = { options: {}, staleFor: 0, lease: LEASE_MILLISECONDS }
 
 type Looked = Found | undefined | Promise<Found | undefined>
 
@@ -25,30 +25,27 @@ interface Found {
   readonly due?: string
 }
 
+/** A call whose key and options were checked and taken over when it was made. */
+interface Request<T> {
+  readonly key: Key
+  readonly encoded: EncodedKey
+  readonly factory: (context: ComputeContext<T>) => T | Promise<T>
+  readonly resolved: Resolved
+}
+
+type Resolved = Pick<Order<unknown>, 'options' | 'staleFor' | 'lease'>
+
 /** `getOrSet`: the value of a key, computed by one caller where there is none. */
 export function getOrSet<T>(
   handle: CacheHandle,
   key: Key,
   factory: (context: ComputeContext<T>) => T | Promise<T>,
-  options: Computing = NO_OPTIONS,
+  options: Computing | undefined,
 ): Promise<T> {
-  const prepare = (): Omit<Order<T>, 'shard'> => {
-    if (typeof factory !== 'function') {
-      throw new TypeError(`getOrSet: the second argument must be a function that computes, got ${kindOf(factory)}`)
-    }
-    return { handle, key, encoded: handle.encodeKey(key), factory, ...resolveComputing(options) }
-  }
-  return handle.start(prepare, prepared => fulfil({ ...prepared, shard: handle.route(prepared.encoded) }))
-}
-
-async function fulfil<T>(order: Order<T>): Promise<T> {
-  for (;;) {
-    const found = await look(order)
-    if (found) return serve(found, order)
-    order.handle.assertWritable()
-    const value = await joinFlight(order).board(order.options.signal)
-    if (value !== LEFT_TO_OTHERS) return value
-  }
+  return handle.start(
+    () => checkRequest(handle, key, factory, options),
+    request => fulfil(handle, request),
+  )
 }
 
 /** The same for those who have looked and found nothing, so that their miss is counted once. */
@@ -58,38 +55,67 @@ export function computeMissing<T>(
   factory: (context: ComputeContext<T>) => T | Promise<T>,
   options: Computing,
 ): Promise<T> {
-  return handle.ready(async () => {
-    handle.assertWritable()
-    const encoded = handle.encodeKey(key)
-    const shard = handle.route(encoded)
-    const value = await joinFlight({ handle, shard, key, encoded, factory, ...resolveComputing(options) }).board(
-      options.signal,
-    )
-    return value === LEFT_TO_OTHERS ? getOrSet(handle, key, factory, options) : value
-  })
+  return handle.start(
+    () => checkRequest(handle, key, factory, options),
+    async request => {
+      handle.assertWritable()
+      const order = orderOf(handle, handle.route(request.encoded), request)
+      const value = await joinFlight(order).board(request.resolved.options.signal)
+      return value === LEFT_TO_OTHERS ? fulfil(handle, request) : value
+    },
+  )
 }
 
-async function look<T>(order: Order<T>): Promise<Found | undefined> {
-  const { handle, shard, key, encoded, options } = order
-  const read = (): Looked => readComputed(shard, encoded, options)
-  const { timeout, signal } = options
-  // The common case: nothing waits, and the value lies in the database.
-  if (shard.writer.pending.empty && shard.current && signal === undefined) {
-    if (turnIsLong()) await shard.closing.track(nextTurn())
-    const found = tryOnce(read)
-    if (found instanceof Promise) return handle.read(shard, undefined, undefined, () => found, key)
-    if (found !== FAILED) return found as Found | undefined
+function checkRequest<T>(
+  handle: CacheHandle,
+  key: Key,
+  factory: (context: ComputeContext<T>) => T | Promise<T>,
+  options: Computing | undefined,
+): Request<T> {
+  if (typeof factory !== 'function') {
+    throw new TypeError(`getOrSet: the second argument must be a function that computes, got ${kindOf(factory)}`)
   }
-  const waiting = { ...(timeout !== undefined && { timeout }), ...(signal && { signal }) }
-  return handle.read(shard, encoded, waiting, read, key)
+  return { key, encoded: handle.encodeKey(key), factory, resolved: resolveComputing(options) }
+}
+
+async function fulfil<T>(handle: CacheHandle, request: Request<T>): Promise<T> {
+  const { encoded, resolved } = request
+  const shard = handle.route(encoded)
+  const read = (): Looked => readComputed(shard, encoded, resolved.options)
+  for (;;) {
+    // The common case: nothing waits, and the value lies in the database.
+    let found: unknown = FAILED
+    if (shard.writer.pending.empty && shard.current && resolved.options.signal === undefined) {
+      if (turnIsLong()) await shard.closing.track(nextTurn())
+      found = tryOnce(read)
+    }
+    if (found === FAILED) {
+      found = await handle.read(shard, encoded, waitingOf(resolved.options), read, request.key)
+    } else if (found instanceof Promise) {
+      const reading = found
+      found = await handle.read(shard, undefined, undefined, () => reading, request.key)
+    }
+    if (found !== undefined) return serve(found as Found, handle, shard, request)
+    handle.assertWritable()
+    const value = await joinFlight(orderOf(handle, shard, request)).board(resolved.options.signal)
+    if (value !== LEFT_TO_OTHERS) return value
+  }
 }
 
 /** Answers the value that is there. When it is an old one, a new one is computed, for which nobody waits. */
-function serve<T>({ value, due }: Found, order: Order<T>): T {
-  if (due !== undefined && !order.handle.options.readonly) {
-    joinFlight({ ...order, replaced: { value: value as T, version: due } })
+function serve<T>({ value, due }: Found, handle: CacheHandle, shard: Shard, request: Request<T>): T {
+  if (due !== undefined && !handle.options.readonly) {
+    joinFlight({ ...orderOf(handle, shard, request), replaced: { value: value as T, version: due } })
   }
   return value as T
+}
+
+function orderOf<T>(handle: CacheHandle, shard: Shard, { key, encoded, factory, resolved }: Request<T>): Order<T> {
+  return { handle, shard, key, encoded, factory, ...resolved }
+}
+
+function waitingOf({ timeout, signal }: Computing): Waiting {
+  return { ...(timeout !== undefined && { timeout }), ...(signal && { signal }) }
 }
 
 function readComputed(shard: Shard, key: EncodedKey, options: Computing): Looked {
@@ -116,8 +142,8 @@ function foundOf(value: unknown, due: string | undefined): Found | undefined {
 }
 
 /** Checks the options at every call, also where the value is there. */
-function resolveComputing(options: Computing): Pick<Order<unknown>, 'options' | 'staleFor' | 'lease'> {
-  if (options === NO_OPTIONS) return { options, staleFor: 0, lease: LEASE_MILLISECONDS }
+function resolveComputing(options: Computing | undefined): Resolved {
+  if (options === undefined) return PLAIN
   checkVerbOptions(options, 'getOrSet', 'computing')
   resolveStoring(options, 0, undefined)
   resolveWaiting(options, 0, false)

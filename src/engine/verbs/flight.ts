@@ -66,7 +66,7 @@ export class Flight<T> {
   readonly #giveUp = new AbortController()
   /** How many wait for it. Nobody need wait for what replaces an old value. */
   #passengers = 0
-  #hasLease = false
+  #phase: Phase = 'asking'
   #isStoring = false
   /** The database is being closed: nothing can be written any more. */
   #isClosed = false
@@ -84,11 +84,14 @@ export class Flight<T> {
     if (order.replaced) this.landed.catch(error => order.handle.events.emit('error', toError(error)))
   }
 
-  /** Whether it is worth waiting for: not when it was given up, nor when its key was removed since it began. */
+  /**
+   * Whether its value is good for who calls now: not when it was given up, nor when the key may have been removed since
+   * the value was computed. Removal ends the lease, which tells as long as the flight has it.
+   */
   get isCurrent(): boolean {
-    if (this.#isClosed || this.#giveUp.signal.aborted) return false
+    if (this.#isClosed || this.#giveUp.signal.aborted || this.#phase === 'over') return false
     const session = this.#order.shard.current
-    if (!this.#hasLease || !session) return true
+    if (this.#phase !== 'leased' || !session) return true
     try {
       return holdsLease(session, this.#plan.name, this.#plan.token)
     } catch {
@@ -137,6 +140,7 @@ export class Flight<T> {
       if (clearance.kind === 'stored') {
         const value = await handle.read(shard, encoded, undefined, () => readValue(shard, encoded) as T | Promise<T>)
         if (value !== undefined) return value
+        this.#phase = 'asking'
       } else if (this.#passengers === 0) {
         return LEFT_TO_OTHERS
       } else {
@@ -154,14 +158,14 @@ export class Flight<T> {
     const run = (session: Session): Clearance => {
       const clearance = this.#isClosed || !handle.isOpen ? HELD : takeOff(session, this.#plan)
       // Known from the commit on, and not only when the promise settles: a removal may be the next write.
-      this.#hasLease = clearance.kind === 'granted'
+      this.#phase = PHASES[clearance.kind]
       return clearance
     }
     try {
       // No reader of the key waits for it: an old value is answered also while the lock is not to be had.
       return await shard.write({ run }, { deadline: performance.now() + wait, signal: this.#giveUp.signal })
     } catch (error) {
-      this.#hasLease = false
+      this.#phase = 'asking'
       if (!(error instanceof DiskCacheError) || error.refusal === undefined) throw error
       handle.tellRefused(error, key)
       return undefined
@@ -206,7 +210,7 @@ export class Flight<T> {
     const run = (session: Session): boolean => extendLease(session, this.#plan.name, this.#plan.token, lease / 1000)
     const beat = (): void => {
       // A computation that was given up and does not end must not keep its key from others.
-      if (!this.#hasLease || this.#isClosed || this.#giveUp.signal.aborted) return
+      if (this.#phase !== 'leased' || this.#isClosed || this.#giveUp.signal.aborted) return
       // A beat that fails costs the lease when others take it over; whether they did is seen when the value is stored.
       shard.write({ run, optional: true }, { deadline: performance.now() + lease }).catch(() => undefined)
     }
@@ -218,7 +222,7 @@ export class Flight<T> {
     const { handle, key, options, staleFor, lease } = this.#order
     const ttl = [chosen.ttl, options.ttl, handle.options.defaultTtl].find(one => one !== undefined) ?? null
     const life = ttl === null ? Number.POSITIVE_INFINITY : milliseconds(ttl, 'ttl')
-    if (life === 0 || !this.#hasLease || !handle.isOpen) return
+    if (life === 0 || this.#phase !== 'leased' || !handle.isOpen) return
     const { tag = options.tag } = chosen
     const { tags, file, meta, retry, timeout = retry ? undefined : lease } = options
     const storing = { tag, tags, file, meta, retry, timeout, ttl: life + staleFor }
@@ -231,7 +235,7 @@ export class Flight<T> {
     this.#isStoring = true
     try {
       const landed = await storeValue(handle, 'set', key, value, given, operation, false)
-      if (landed) this.#hasLease = false
+      if (landed) this.#phase = 'over'
     } catch (error) {
       // The cache has told that it refused: whoever asked for the value gets it all the same.
       if (!(error instanceof DiskCacheError) || error.refusal === undefined) throw error
@@ -241,14 +245,19 @@ export class Flight<T> {
   }
 
   #release(): void {
-    if (!this.#hasLease || this.#isClosed) return
-    this.#hasLease = false
+    if (this.#phase !== 'leased' || this.#isClosed) return
+    this.#phase = 'over'
     const { shard, lease } = this.#order
     const run = (session: Session): boolean => releaseLease(session, this.#plan.name, this.#plan.token)
     // Where it cannot be released it ends by itself.
     shard.write({ run, optional: true }, { deadline: performance.now() + lease }).catch(() => undefined)
   }
 }
+
+/** Asking for the lease, or computing without one; computing with it; or with a value that is there. */
+type Phase = 'asking' | 'leased' | 'over'
+
+const PHASES: Readonly<Record<Clearance['kind'], Phase>> = { granted: 'leased', held: 'asking', stored: 'over' }
 
 interface Chosen {
   ttl?: Computing['ttl']
