@@ -74,6 +74,22 @@ withPython("Python's Lock and ours on one key", () => {
       await expectClean(cache, python)
     })
 
+    it('exclude each other when ours is taken again and again', async () => {
+      const [cache, python] = await share()
+      const lock = new Lock(cache, 'report')
+      for (let round = 0; round < 3; round++) {
+        for (let time = 0; time < 5; time++) await (await lock.acquire()).release()
+        expect(await inPython(python, 'return lock.locked()')).toBe(false)
+        await inPython(python, 'lock.acquire()')
+        expect(await lock.tryAcquire()).toBe(undefined)
+        await inPython(python, 'lock.release()')
+        const lease = await lock.acquire()
+        expect(await inPython(python, 'return lock.locked()')).toBe(true)
+        expect(await lease.release()).toBe(true)
+      }
+      await expectClean(cache, python)
+    })
+
     it('take over from each other when the holder gives no sign of life', async () => {
       const [cache, python] = await share()
       await inPython(python, 'lock.acquire()', 0.3)

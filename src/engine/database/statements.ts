@@ -106,6 +106,9 @@ const SQL = {
   // Of whoever knows the value: the owner of a lock.
   touchOwn: `run UPDATE Cache SET store_time = store_time + 0.000001, expire_time = ?
     WHERE key = ? AND raw = ? AND mode = ? AND value = ? AND filename IS NULL`,
+  takeReleased: `run UPDATE Cache SET store_time = MAX(?, store_time + 0.000001), expire_time = ?, access_time = ?,
+    access_count = 0, mode = ?, value = ? WHERE key = ? AND raw = ? AND expire_time = ? AND filename IS NULL`,
+  deleteReleased: 'run DELETE FROM Cache WHERE key = ? AND raw = ? AND expire_time = ? AND filename IS NULL',
   deleteOwn: 'run DELETE FROM Cache WHERE key = ? AND raw = ? AND mode = ? AND value = ? AND filename IS NULL',
   deleteFile: 'raw SELECT rowid, filename, size FROM Cache WHERE rowid = ? AND filename = ?',
 

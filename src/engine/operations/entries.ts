@@ -160,6 +160,13 @@ export function deleteRow(session: Session, rowid: number, filename: string | nu
   if (filename !== null) removeFile(session, filename, size)
 }
 
+/** Writes an entry over one that has no file, no further tags and exactly this expiry. */
+export function takeReleased(session: Session, { value, now, key, expireTime }: NewEntry, released: number): boolean {
+  const { statements } = session
+  const raw = key.raw ? 1 : 0
+  return statements.run('takeReleased', now, expireTime, now, value.mode, value.value, key.data, raw, released) > 0
+}
+
 /** Removes the row of a key if it has this very value, in the database. */
 export function deleteOwn(session: Session, key: EncodedKey, mode: number, value: SqlValue): boolean {
   session.removedUntil = Math.max(session.removedUntil, session.disk.now())

@@ -1,8 +1,11 @@
 import type { Session } from '../database/session.js'
 import type { EncodedKey } from '../disk/codec.js'
-import { addInline, deleteOwn, type NewEntry } from './entries.js'
+import { addInline, deleteOwn, type NewEntry, takeReleased } from './entries.js'
 import { add } from './items.js'
 import { acquireLease, countLeases, dropEndedLeases, extendLease, nextFence, releaseLease } from './leases.js'
+
+/** The expiry of a released lock whose row is kept: long ago, and in as many bytes as any other time. Seconds. */
+const RELEASED = 0.5
 
 /** How a kind of lock is kept in a database. Operations over a session, as all of them. */
 export interface LockRules {
@@ -10,7 +13,10 @@ export interface LockRules {
   take(session: Session, token: string, seconds: number): number | undefined
   /** Makes it last for `seconds` from now. Answers false when the lock is not this token's any more. */
   extend(session: Session, token: string, seconds: number): boolean
-  release(session: Session, token: string): boolean
+  /** @param keep whether it is probably taken again soon, and what is left of it should stay for that */
+  release(session: Session, token: string, keep: boolean): boolean
+  /** Removes what `keep` has left. */
+  tidy?(session: Session): void
   /** Whether trying is worth a transaction. */
   isFree(session: Session): boolean
 }
@@ -18,14 +24,20 @@ export interface LockRules {
 /**
  * A lock that is an entry: whoever adds it has it, and it ends by expiring. Python's `Lock` on the same key adds an entry
  * as well, so that both exclude each other. Its value is the token of the owner.
+ *
+ * A lock that is taken again and again keeps its row in between, as an entry that has expired: two updates change four
+ * pages, an insertion and a deletion eight.
  */
 export function entryLock(key: EncodedKey): LockRules {
   const raw = key.raw ? 1 : 0
+  let isKept = false
   return {
     take: (session, token, seconds) => {
       const entry = entryOfToken(session, key, token, seconds)
-      // It is there, if at all, since its holder died: adding it at once saves a look.
-      if (!addInline(session, entry) && !add(session, entry)) return undefined
+      // A guess that fails costs a statement, as a look would.
+      const taken =
+        (isKept && takeReleased(session, entry, RELEASED)) || addInline(session, entry) || add(session, entry)
+      if (!taken) return undefined
       return nextFence(session, entry.now)
     },
     extend: (session, token, seconds) => {
@@ -33,9 +45,15 @@ export function entryLock(key: EncodedKey): LockRules {
       const expireTime = session.disk.now() + seconds
       return session.statements.run('touchOwn', expireTime, key.data, raw, mode, data) > 0
     },
-    release: (session, token) => {
+    release: (session, token, keep) => {
+      isKept = keep
       const { mode, data } = session.disk.codec.encodeValue(token)
+      if (keep) return session.statements.run('touchOwn', RELEASED, key.data, raw, mode, data) > 0
       return deleteOwn(session, key, mode, data)
+    },
+    tidy: session => {
+      isKept = false
+      session.statements.run('deleteReleased', key.data, raw, RELEASED)
     },
     isFree: session => session.statements.get('has', key.data, raw, session.disk.now()) === undefined,
   }

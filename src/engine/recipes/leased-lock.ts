@@ -23,10 +23,17 @@ interface Patience {
   readonly signal: AbortSignal | undefined
 }
 
+const PATIENT: Patience = {
+  timeout: Number.POSITIVE_INFINITY,
+  deadline: Number.POSITIVE_INFINITY,
+  signal: undefined,
+}
 const ACQUIRING = new Set(['timeout', 'signal'])
 const TTL_MILLISECONDS = 30_000
 /** How long `tryAcquire` waits for the database itself. */
 const TRY_MILLISECONDS = 1000
+/** A lock that is released again within this time is a busy one. */
+const BUSY_MILLISECONDS = 1000
 const FIRST_PAUSE = 1
 const LONGEST_PAUSE = 25
 
@@ -50,6 +57,8 @@ export class LeasedLock {
   readonly #identity: KeyIdentity
   readonly #allowEviction: boolean
   readonly #keeper: LeaseKeeper
+  #releasedAt = Number.NEGATIVE_INFINITY
+  #tidying: NodeJS.Timeout | undefined
 
   constructor(kind: string, cache: CacheLike, key: Key, options: LockOptions, keep: (key: EncodedKey) => Kept) {
     const { ttl = TTL_MILLISECONDS, allowEviction = false } = options
@@ -77,14 +86,15 @@ export class LeasedLock {
    * @throws LockTimeoutError after `timeout`; the reason of `signal`; RangeError on a cache that may evict;
    *   DiskCacheError when the cache is closed meanwhile
    */
-  async acquire(options: Acquiring = {}): Promise<Lease> {
-    const { timeout, signal } = checkAcquiring(options)
-    const patience = { timeout, signal, deadline: performance.now() + timeout }
-    return this.handle.ready(() => this.#acquire(patience))
+  acquire(options?: Acquiring): Promise<Lease> {
+    return this.handle.start(
+      () => checkAcquiring(options),
+      patience => this.#acquire(patience),
+    )
   }
 
   /** The lock, if it is free now and nobody of this process waits for it; `undefined` if not. */
-  async tryAcquire(): Promise<Lease | undefined> {
+  tryAcquire(): Promise<Lease | undefined> {
     return this.handle.ready(async () => {
       const shard = this.#writableShard()
       if (lines.get(shard)?.has(this.lineName) || !this.#mayBeFree(shard)) return undefined
@@ -186,12 +196,32 @@ export class LeasedLock {
   #release(token: string): Promise<boolean> {
     return this.handle.ready(async () => {
       const shard = this.handle.route(this.encoded)
-      const run = (session: Session): boolean => this.#rules.release(session, token)
-      const deadline = performance.now() + this.#keeper.ttl
-      const released = await shard.write({ run, identity: this.#identity }, { deadline })
+      const now = performance.now()
+      const keep = now - this.#releasedAt < BUSY_MILLISECONDS
+      this.#releasedAt = now
+      if (keep) this.#tidying ??= this.#tidyLater()
+      const run = (session: Session): boolean => this.#rules.release(session, token, keep)
+      const released = await shard.write({ run, identity: this.#identity }, { deadline: now + this.#keeper.ttl })
       lines.get(shard)?.get(this.lineName)?.nudge()
       return released
     })
+  }
+
+  /** A lock that was not released for a while leaves nothing behind. */
+  #tidyLater(): NodeJS.Timeout {
+    return setTimeout(() => {
+      const now = performance.now()
+      const isBusy = now - this.#releasedAt < BUSY_MILLISECONDS
+      this.#tidying = isBusy ? this.#tidyLater() : undefined
+      if (isBusy || !this.handle.isOpen) return
+      const run = (session: Session): void => this.#rules.tidy?.(session)
+      const work = { run, identity: this.#identity, optional: true }
+      // What cannot be removed now goes when others write.
+      this.handle
+        .route(this.encoded)
+        .write(work, { deadline: now + TRY_MILLISECONDS })
+        .catch(() => undefined)
+    }, BUSY_MILLISECONDS).unref()
   }
 
   /** @throws ReadonlyError; RangeError when the cache may evict */
@@ -212,7 +242,8 @@ export class LeasedLock {
 }
 
 /** @throws TypeError or RangeError for what `acquire` does not know; the reason of a signal that is aborted */
-export function checkAcquiring(options: Acquiring): Pick<Patience, 'timeout' | 'signal'> {
+export function checkAcquiring(options: Acquiring | undefined): Patience {
+  if (options === undefined) return PATIENT
   checkOptionsObject(options, 'acquire')
   checkOptionNames(options, ACQUIRING, 'acquire')
   const { signal } = options
@@ -221,7 +252,7 @@ export function checkAcquiring(options: Acquiring): Pick<Patience, 'timeout' | '
   }
   const timeout = options.timeout === undefined ? Number.POSITIVE_INFINITY : milliseconds(options.timeout, 'timeout')
   signal?.throwIfAborted()
-  return { timeout, signal }
+  return { timeout, signal, deadline: performance.now() + timeout }
 }
 
 function lineOf(shard: Shard, name: string): WaitingLine {

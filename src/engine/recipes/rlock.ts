@@ -44,7 +44,7 @@ export class RLock extends SharedLock {
     this.#name = `${lock.handle.directory}\n${lock.lineName}`
   }
 
-  override async acquire(options: Acquiring = {}): Promise<Lease> {
+  override async acquire(options?: Acquiring): Promise<Lease> {
     checkAcquiring(options)
     const again = this.#enterAgain()
     if (again) return again
