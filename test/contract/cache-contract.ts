@@ -6,6 +6,8 @@ import { descriptionsSuite } from './descriptions.js'
 import { getOrSetSuite } from './get-or-set.js'
 import { getOrSetFlightsSuite } from './get-or-set-flights.js'
 import { getOrSetFreshnessSuite } from './get-or-set-freshness.js'
+import { getOrSetMisuseSuite } from './get-or-set-misuse.js'
+import { getOrSetStoringSuite } from './get-or-set-storing.js'
 import { itemsSuite } from './items.js'
 import { keysSuite } from './keys.js'
 import { lifecycleSuite } from './lifecycle.js'
@@ -39,8 +41,10 @@ const SUITES: readonly ((subject: Subject) => void)[] = [
   settingsSuite,
   lifecycleSuite,
   getOrSetSuite,
+  getOrSetStoringSuite,
   getOrSetFreshnessSuite,
   getOrSetFlightsSuite,
+  getOrSetMisuseSuite,
 ]
 
 /** What every implementation of `DiskCache` does. One is done when this passes. */
