@@ -91,7 +91,7 @@ describe.each(KINDS)('kill -9 of a process that moves the damaged database of a 
       }
     }
     expect.unreachable('it never came to its end')
-  })
+  }, 120_000)
 
   it.each([0, 1, 2, 4])('lets those go on at once who waited for it, at step %d', async step => {
     const scene = await damaged(kind, step)

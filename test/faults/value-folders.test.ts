@@ -77,5 +77,5 @@ describe.each(KINDS)('the folders of the value files of a %s', kind => {
     await cache.deleteMany([0, 2], { retry: true })
     expect(valueFiles(directory)).toEqual([])
     expect(kindsOf(await cache.check())).toEqual([])
-  })
+  }, 120_000)
 })
