@@ -199,7 +199,7 @@ export class LeasedLock {
       const now = performance.now()
       const keep = now - this.#releasedAt < BUSY_MILLISECONDS
       this.#releasedAt = now
-      if (keep) this.#tidying ??= this.#tidyLater()
+      if (keep) this.#tidying ??= this.#tidyIn(BUSY_MILLISECONDS)
       const run = (session: Session): boolean => this.#rules.release(session, token, keep)
       const released = await shard.write({ run, identity: this.#identity }, { deadline: now + this.#keeper.ttl })
       lines.get(shard)?.get(this.lineName)?.nudge()
@@ -208,20 +208,18 @@ export class LeasedLock {
   }
 
   /** A lock that was not released for a while leaves nothing behind. */
-  #tidyLater(): NodeJS.Timeout {
+  #tidyIn(pause: number): NodeJS.Timeout {
     return setTimeout(() => {
       const now = performance.now()
-      const isBusy = now - this.#releasedAt < BUSY_MILLISECONDS
-      this.#tidying = isBusy ? this.#tidyLater() : undefined
-      if (isBusy || !this.handle.isOpen) return
+      const left = this.#releasedAt + BUSY_MILLISECONDS - now
+      this.#tidying = left > 0 ? this.#tidyIn(left) : undefined
+      if (left > 0 || !this.handle.isOpen) return
       const run = (session: Session): void => this.#rules.tidy?.(session)
       const work = { run, identity: this.#identity, optional: true }
+      const shard = this.handle.route(this.encoded)
       // What cannot be removed now goes when others write.
-      this.handle
-        .route(this.encoded)
-        .write(work, { deadline: now + TRY_MILLISECONDS })
-        .catch(() => undefined)
-    }, BUSY_MILLISECONDS).unref()
+      shard.write(work, { deadline: now + TRY_MILLISECONDS }).catch(() => undefined)
+    }, pause).unref()
   }
 
   /** @throws ReadonlyError; RangeError when the cache may evict */

@@ -166,6 +166,18 @@ describe.each(SUBJECTS)('over a %s, the lease of a %s', (_kind, _name, open, mak
     expect(await next.release()).toBe(true)
   })
 
+  it('does not take away what others have since it ended', async () => {
+    const clock = new ManualClock()
+    const cache = open({ clock })
+    const lease = await make(cache).acquire()
+    clock.advance(30_000)
+    const next = await elsewhere(() => held(make(cache).tryAcquire()))
+    expect(await lease.release()).toBe(false)
+    expect(await elsewhere(() => make(cache).tryAcquire())).toBe(undefined)
+    expect(await next.extend()).toBe(true)
+    expect(await next.release()).toBe(true)
+  })
+
   it('answers false to its release when others had it meanwhile', async () => {
     const clock = new ManualClock()
     const cache = open({ clock })
