@@ -1,4 +1,4 @@
-import { AsyncLocalStorage } from 'node:async_hooks'
+import { AsyncLocalStorage, AsyncResource, executionAsyncId } from 'node:async_hooks'
 import { kindOf } from '../option-names.js'
 import type { Key } from '../options.js'
 import type { Duration } from '../time.js'
@@ -22,17 +22,20 @@ interface Frame {
   readonly lock: string
   readonly holding: Holding
   readonly outer: Frame | undefined
+  /** The callback in which it was entered, by its async id. */
+  readonly enteredIn: number
 }
 
 const contexts = new AsyncLocalStorage<Frame | undefined>()
 const NO_HOLDING: Holding = { lease: undefined, depth: 0, over: true }
+let contextsStay: boolean | undefined
 
 /**
  * A lock that whoever has it may acquire again, as often as it is released. Who that is, is the async context: what is
  * awaited or started from where the lock was acquired. On the same key it excludes `Lock` as well.
  *
- * A function that acquires, and is called without `await`, shares its context with its caller until it has released: run
- * what competes through `run`, which gives each call a context of its own.
+ * A function that acquires, and is called without `await` by another, shares its context with that until it has released:
+ * run what competes through `run`, which gives each call a context of its own.
  */
 export class RLock extends SharedLock {
   readonly #name: string
@@ -63,7 +66,7 @@ export class RLock extends SharedLock {
   async run<T>(body: (lease: Lease) => T | Promise<T>, options?: Acquiring): Promise<T> {
     if (typeof body !== 'function') throw new TypeError(`run needs a function, got ${kindOf(body)}`)
     // A frame of its own: with the one that is there already, AsyncLocalStorage would go on in the caller's context.
-    const frame: Frame = { lock: this.#name, holding: NO_HOLDING, outer: contexts.getStore() }
+    const frame: Frame = { lock: this.#name, holding: NO_HOLDING, outer: contexts.getStore(), enteredIn: 0 }
     return contexts.run(frame, async () => {
       const lease = await this.acquire(options)
       try {
@@ -76,9 +79,8 @@ export class RLock extends SharedLock {
 
   #enterAgain(): Lease | undefined {
     for (let frame = contexts.getStore(); frame; frame = frame.outer) {
-      const { lease, over } = frame.holding
-      // A holding that is still being waited for is that of a sibling: nobody comes here twice before having it.
-      if (frame.lock !== this.#name || over || !lease || lease.signal.aborted) continue
+      const { lease } = frame.holding
+      if (frame.lock !== this.#name || isSiblings(frame) || !lease || lease.signal.aborted) continue
       frame.holding.depth++
       return new NestedLease(frame.holding, lease)
     }
@@ -88,9 +90,9 @@ export class RLock extends SharedLock {
   #enter(): Holding {
     const holding: Holding = { lease: undefined, depth: 1, over: false }
     let outer = contexts.getStore()
-    // What is still being waited for is a sibling's: it must not become this context's when the sibling gets it.
-    while (outer && (outer.holding.over || !outer.holding.lease)) outer = outer.outer
-    contexts.enterWith({ lock: this.#name, holding, outer })
+    // What is a sibling's must not become this context's when the sibling gets it.
+    while (outer && isSiblings(outer)) outer = outer.outer
+    contexts.enterWith({ lock: this.#name, holding, outer, enteredIn: executionAsyncId() })
     return holding
   }
 
@@ -102,6 +104,30 @@ export class RLock extends SharedLock {
     }
     return holding.lease && new NestedLease(holding, holding.lease)
   }
+}
+
+/** Whether a frame that is found in this context is over, or that of somebody else who came by here. */
+function isSiblings({ holding, enteredIn }: Frame): boolean {
+  // Nobody comes here twice before having the lock, nor in the callback in which it was asked for.
+  return holding.over || !holding.lease || (enteredIn === executionAsyncId() && doContextsStay())
+}
+
+/**
+ * Up to Node 22 a context belongs to an async resource: what is entered in a callback of a timer, or of a connection, is
+ * still there when the same timer or connection calls back again.
+ */
+function doContextsStay(): boolean {
+  contextsStay ??= probeContexts()
+  return contextsStay
+}
+
+function probeContexts(): boolean {
+  const probe = new AsyncLocalStorage<boolean>()
+  const resource = new AsyncResource('RLock')
+  resource.runInAsyncScope(() => probe.enterWith(true))
+  const stays = resource.runInAsyncScope(() => probe.getStore() === true)
+  probe.disable()
+  return stays
 }
 
 /** One of the acquisitions of a holding: the last one that is released releases the lock. */

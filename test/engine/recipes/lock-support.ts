@@ -42,7 +42,11 @@ const outside = new AsyncResource('outside of all locks')
 
 /** Runs in an async context which has no lock, so that an RLock does not enter again. */
 export function elsewhere<T>(work: () => Promise<T>): Promise<T> {
-  return outside.runInAsyncScope(work)
+  return outside.runInAsyncScope(async () => {
+    // In a callback of its own: what is entered in that of a resource may stay there.
+    await undefined
+    return work()
+  })
 }
 
 /** When the only lease of a cache ends, in epoch milliseconds. */

@@ -1,3 +1,4 @@
+import { EventEmitterAsyncResource } from 'node:events'
 import { setTimeout as pause } from 'node:timers/promises'
 import { type Lease, LeaseLostError, Lock, LockTimeoutError, RLock } from 'fanout-cache'
 import { describe, expect, it } from 'vitest'
@@ -86,6 +87,41 @@ describe.each(KINDS)('an RLock of a %s', (_kind, open) => {
         await lease.release()
       }),
     ])
+    expect(most).toBe(1)
+  })
+
+  it('excludes what one timer, or one emitter, starts again and again', async () => {
+    const cache = open()
+    // What comes at once must have the lock when the next one comes.
+    await cache.open()
+    const lock = new RLock(cache, 'report')
+    let inside = 0
+    let most = 0
+    const task = async (): Promise<void> => {
+      const lease = await lock.acquire()
+      most = Math.max(most, ++inside)
+      await using again = await lock.acquire({ timeout: 1000 })
+      expect(again.token).toBe(lease.token)
+      await pause(15)
+      inside--
+      await lease.release()
+    }
+    const tasks: Promise<void>[] = []
+    await new Promise<void>(resolve => {
+      const timer = setInterval(() => {
+        tasks.push(task())
+        if (tasks.length < 6) return
+        clearInterval(timer)
+        resolve()
+      }, 4)
+    })
+    const emitter = new EventEmitterAsyncResource({ name: 'emitter' }).on('work', () => tasks.push(task()))
+    for (let time = 0; time < 4; time++) {
+      emitter.emit('work')
+      await pause(4)
+    }
+    await Promise.all(tasks)
+    expect(tasks.length).toBe(10)
     expect(most).toBe(1)
   })
 
