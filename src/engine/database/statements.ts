@@ -24,9 +24,8 @@ export type ValueRow = readonly [
   mode: number,
   filename: string | null,
   value: SqlValue,
-  size: number,
-  rowid: number,
-  accessTime: number,
+  rowid?: number,
+  accessTime?: number,
 ]
 
 /** What is known of how a value was computed. */
@@ -64,7 +63,10 @@ export const WINDOW_ROWS = 2000
  * Keys of queues lie in a range of 15 digits, see operations/queue.ts.
  */
 const SQL = {
-  value: `raw SELECT mode, filename, value, size, rowid, access_time FROM Cache
+  // Each column costs as much as a comparison: what only marks of reads need is read only for them.
+  bareValue: `raw SELECT mode, filename, value FROM Cache
+    WHERE key = ? AND raw = ? AND (expire_time IS NULL OR expire_time > ?)`,
+  value: `raw SELECT mode, filename, value, rowid, access_time FROM Cache
     WHERE key = ? AND raw = ? AND (expire_time IS NULL OR expire_time > ?)`,
   // Of an entry that was computed, as long as it is this version of the entry.
   computation: `raw SELECT Cache.expire_time, due, seconds, Cache.rowid, Cache.store_time FROM Cache

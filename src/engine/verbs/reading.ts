@@ -35,13 +35,14 @@ export async function readPatiently<T>(shard: Shard, wait: number, read: () => T
 /** The live value of a key: at once when it is in the database, as a promise when it is a file. */
 export function readValue(shard: Shard, key: EncodedKey): unknown {
   const session = sessionOf(shard)
-  const row = session.statements.prepare('value').get(key.data, key.raw ? 1 : 0, shard.disk.now()) as
-    | ValueRow
-    | undefined
+  const { statistics, evictionPolicy } = session.settings
+  const marks = statistics || EVICTION_POLICIES[evictionPolicy].marks !== undefined
+  const statement = session.statements.prepare(marks ? 'value' : 'bareValue')
+  const row = statement.get(key.data, key.raw ? 1 : 0, shard.disk.now()) as ValueRow | undefined
   if (!row) return miss(shard, session)
-  const [mode, filename, value, , rowid, accessTime] = row
+  const [mode, filename, value, rowid, accessTime] = row
   if (filename !== null || isLarge(value)) return readEntryValue(shard, key)
-  noteHit(shard, session, rowid, accessTime)
+  if (rowid !== undefined && accessTime !== undefined) noteHit(shard, session, rowid, accessTime)
   return shard.disk.decode(mode, value)
 }
 
