@@ -8,7 +8,7 @@ import { valueFiles } from '../helpers/value-files.js'
 import { type Answer, CacheModel, type Call, perform, type Step, steps } from './cache-model.js'
 
 /** Sequences per implementation; MODEL_RUNS asks for a longer search. */
-const RUNS = Number(process.env['MODEL_RUNS'] ?? 80)
+const RUNS = Number(process.env['MODEL_RUNS'] ?? 40)
 const MIN_FILE_SIZE = 32_768
 
 type Settled = { readonly value: unknown } | { readonly error: unknown }

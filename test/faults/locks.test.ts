@@ -40,9 +40,11 @@ async function storm({ kind, directory, file, kills, value }: Storm): Promise<vo
   const workers = await started(PROCESSES, args)
   for (let kill = 0; kill < kills; kill += 1) {
     await pause(50 + random() * 300)
+    // Its replacement is there before: whoever holds it now is killed now.
+    const replacement = await started(1, args)
     const holder = workers.findIndex(({ pid }) => pid === holderNow(file))
-    const at = kill % 2 && holder >= 0 ? holder : Math.floor(random() * workers.length)
-    const [victim] = workers.splice(at, 1, ...(await started(1, args)))
+    const at = kill % 3 && holder >= 0 ? holder : Math.floor(random() * workers.length)
+    const [victim] = workers.splice(at, 1, ...replacement)
     await victim?.kill()
     noteKill(file, victim?.pid ?? 0)
   }
