@@ -38,15 +38,17 @@ async function storm({ kind, directory, file, kills, value }: Storm): Promise<vo
   const { random } = printedSeed(`locks ${kind} ${value ?? ''}`)
   const args = { act: 'work', kind, directory, options: optionsOf(kind, OPTIONS), file, ttl: 1500, hold: 4, value }
   const workers = await started(PROCESSES, args)
-  for (let kill = 0; kill < kills; kill += 1) {
-    await pause(50 + random() * 300)
+  let killedInside = 0
+  for (let kill = 0; kill < kills || killedInside === 0; kill += 1) {
     // Its replacement is there before: whoever holds it now is killed now.
-    const replacement = await started(1, args)
+    const [fresh] = (await started(1, args)) as [FixtureProcess]
+    await pause(50 + random() * 200)
     const holder = workers.findIndex(({ pid }) => pid === holderNow(file))
-    const at = kill % 3 && holder >= 0 ? holder : Math.floor(random() * workers.length)
-    const [victim] = workers.splice(at, 1, ...replacement)
-    await victim?.kill()
-    noteKill(file, victim?.pid ?? 0)
+    const at = kill % 2 && holder >= 0 ? holder : Math.floor(random() * workers.length)
+    const [victim] = workers.splice(at, 1, fresh) as [FixtureProcess]
+    await victim.kill()
+    if (holderNow(file) === victim.pid) killedInside += 1
+    noteKill(file, victim.pid)
   }
   await pause(300)
   for (const worker of workers) worker.send('stop')

@@ -78,7 +78,7 @@ withPython("Python's Lock and ours on one key", () => {
       const [cache, python] = await share()
       const lock = new Lock(cache, 'report')
       for (let round = 0; round < 3; round++) {
-        for (let time = 0; time < 5; time++) await (await lock.acquire()).release()
+        for (let time = 0; time < 25; time++) await (await lock.acquire()).release()
         expect(await inPython(python, 'return lock.locked()')).toBe(false)
         await inPython(python, 'lock.acquire()')
         expect(await lock.tryAcquire()).toBe(undefined)

@@ -32,7 +32,8 @@ const ACQUIRING = new Set(['timeout', 'signal'])
 const TTL_MILLISECONDS = 30_000
 /** How long `tryAcquire` waits for the database itself. */
 const TRY_MILLISECONDS = 1000
-/** A lock that is released again within this time is a busy one. */
+/** A lock that is released so many times, each within this time of the one before, is a busy one. */
+const BUSY_RELEASES = 16
 const BUSY_MILLISECONDS = 1000
 const FIRST_PAUSE = 1
 const LONGEST_PAUSE = 25
@@ -58,6 +59,7 @@ export class LeasedLock {
   readonly #allowEviction: boolean
   readonly #keeper: LeaseKeeper
   #releasedAt = Number.NEGATIVE_INFINITY
+  #releases = 0
   #tidying: NodeJS.Timeout | undefined
 
   constructor(kind: string, cache: CacheLike, key: Key, options: LockOptions, keep: (key: EncodedKey) => Kept) {
@@ -197,8 +199,9 @@ export class LeasedLock {
     return this.handle.ready(async () => {
       const shard = this.handle.route(this.encoded)
       const now = performance.now()
-      const keep = now - this.#releasedAt < BUSY_MILLISECONDS
+      this.#releases = now - this.#releasedAt < BUSY_MILLISECONDS ? this.#releases + 1 : 1
       this.#releasedAt = now
+      const keep = this.#releases > BUSY_RELEASES
       if (keep) this.#tidying ??= this.#tidyIn(BUSY_MILLISECONDS)
       const run = (session: Session): boolean => this.#rules.release(session, token, keep)
       const released = await shard.write({ run, identity: this.#identity }, { deadline: now + this.#keeper.ttl })
