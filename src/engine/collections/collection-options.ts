@@ -37,6 +37,10 @@ export function checkLast(options: { readonly last?: boolean } | undefined, verb
 
 /** An entry of an index has no options: it never expires. @throws TypeError */
 export function checkPair(entry: unknown): readonly [key: Key, value: unknown] {
-  if (Array.isArray(entry) && entry.length === 2) return entry as unknown as readonly [Key, unknown]
+  if (Array.isArray(entry) && entry.length === 2) {
+    // Whether it is a key is found out when it is encoded.
+    const [key, value]: unknown[] = entry
+    return [key as Key, value]
+  }
   throw new TypeError(`setMany: entries of an Index must be [key, value], got ${kindOf(entry)}`)
 }

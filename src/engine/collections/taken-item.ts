@@ -2,7 +2,7 @@ import { randomUUID } from 'node:crypto'
 import type { CacheHandle } from '../cache-handle.js'
 import type { Session } from '../database/session.js'
 import type { EntryRow } from '../database/statements.js'
-import { DiskCacheError } from '../errors.js'
+import { LeaseLostError } from '../errors.js'
 import type { Side } from '../operations/queue.js'
 import { extendItem, finishItem, releaseItem, type Taking as Taken, takeItem } from '../operations/taken.js'
 import { kindOf } from '../option-names.js'
@@ -143,8 +143,6 @@ class LeasedItem<T> {
     if (held || this.#ended) return
     this.#ended = true
     this.stop()
-    this.#lost.abort(
-      new DiskCacheError('the lease of this item has ended, and it was taken by somebody else or cleared'),
-    )
+    this.#lost.abort(new LeaseLostError('a taken item'))
   }
 }
