@@ -22,7 +22,8 @@ export default defineConfig({
           name: 'behaviour',
           include: ['test/**/*.test.ts'],
           exclude: [...configDefaults.exclude, ...COPIED, ...TIMED],
-          maxWorkers: Math.max(2, Math.floor(availableParallelism() / 2)),
+          // They wait for processes, locks and leases for most of their time.
+          maxWorkers: Math.max(3, Math.floor(availableParallelism() / 2)),
           sequence: { groupOrder: 0 },
         },
       },
