@@ -16,8 +16,8 @@ export interface Validators {
 export interface Evaluated extends Validators {
   /** The status that would be answered without them; others than 2xx and 412 ignore them (RFC 9110 §13.2.1). 200 when left out. */
   readonly status?: number
-  /** Epoch milliseconds, for two-digit years of RFC 850 dates; the epoch when left out. */
-  readonly now?: number
+  /** Epoch milliseconds, for two-digit years: {@link parseHttpDate}. */
+  readonly now?: number | undefined
 }
 
 /** The validators among the fields of a response. A date that is given twice is none. */
@@ -66,11 +66,11 @@ function notModifiedSince(request: RequestHead, against: Evaluated): boolean {
 
 function dateOf(request: RequestHead, name: string, { now }: Evaluated): number | undefined {
   const lines = fieldLines(request.fields, name)
-  return lines.length === 1 ? parseHttpDate(lines[0] ?? '', now ?? 0) : undefined
+  return lines.length === 1 ? parseHttpDate(lines[0] ?? '', now) : undefined
 }
 
 function parsed(date: string | undefined, { now }: Evaluated): number | undefined {
-  return date === undefined ? undefined : parseHttpDate(date, now ?? 0)
+  return date === undefined ? undefined : parseHttpDate(date, now)
 }
 
 function matches(list: string, etag: string | undefined, equal: (a: string, b: string) => boolean): boolean {

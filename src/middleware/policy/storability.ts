@@ -35,6 +35,8 @@ export type NotStoredReason =
   | 'vary-authorization'
   /** Nothing says how long it is fresh. */
   | 'no-freshness'
+  /** It has to be validated each time, and has nothing to validate it by. */
+  | 'no-cache'
   /** It is stale already, and nothing allows to use it. */
   | 'stale'
   /** Fresh by an option of the developer's, and the request has a cookie. */
@@ -128,27 +130,20 @@ function byFreshness(
   policy: Policy,
 ): NotStoredReason | undefined {
   const freshness = freshnessOf(response, policy)
-  if (freshness.source === 'none') return forValidation(response, directives, policy) ? undefined : 'no-freshness'
+  const asks = isUnqualified(directives, 'no-cache')
+  if (freshness.source === 'none' && !(asks && isHeuristicallyCacheable(response.status))) return 'no-freshness'
   if (freshness.source === 'option' && hasField(request.fields, 'Cookie') && !policy.ignoreCookies) return 'cookie'
-  if (!isUnqualified(directives, 'no-cache') && isFreshOnArrival(response, freshness)) return undefined
+  if (!asks && isFreshOnArrival(response, freshness)) return undefined
   const windows = staleWindows(response, policy)
-  const later = windows.whileRevalidate > 0 || windows.ifError > 0
-  return later || (policy.storeForValidation && hasValidator(response)) ? undefined : 'stale'
+  if (windows.whileRevalidate > 0 || windows.ifError > 0) return undefined
+  // A 304 can renew it.
+  if (policy.storeForValidation && hasValidator(response)) return undefined
+  return asks ? 'no-cache' : 'stale'
 }
 
 function isFreshOnArrival(response: StoredResponse, { lifetime, source }: Freshness): boolean {
   const age = source === 'option' ? residentTime : currentAge
   return lifetime > age(response, response.receivedAt)
-}
-
-/** `no-cache` without any freshness: worth storing where a 304 can renew it. */
-function forValidation(response: StoredResponse, directives: Directives, policy: Policy): boolean {
-  return (
-    policy.storeForValidation &&
-    isUnqualified(directives, 'no-cache') &&
-    isHeuristicallyCacheable(response.status) &&
-    hasValidator(response)
-  )
 }
 
 function hasValidator(response: ResponseHead): boolean {
