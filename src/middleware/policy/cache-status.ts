@@ -1,4 +1,4 @@
-import { type Item, parseList, serializeList, Token } from 'structured-headers'
+import { type BareItem, parseList, serializeBareItem, Token } from 'structured-headers'
 import { fieldLines } from './fields.js'
 import type { Fields } from './message.js'
 
@@ -44,16 +44,22 @@ const LONGEST_KEY = 256
 
 /** The member of `Cache-Status` for one answer, such as `app; hit; ttl=30`. */
 export function cacheStatus(status: CacheStatus): string {
-  const parameters: Item[1] = new Map()
-  if (status.fwd !== undefined) parameters.set('fwd', new Token(status.fwd))
-  else if (status.hit) parameters.set('hit', true)
-  if (status.fwdStatus !== undefined) parameters.set('fwd-status', integer(status.fwdStatus))
-  if (status.ttl !== undefined) parameters.set('ttl', integer(Math.floor(status.ttl / 1000)))
-  if (status.stored) parameters.set('stored', true)
-  if (status.collapsed && status.fwd !== undefined) parameters.set('collapsed', true)
-  if (status.key !== undefined) parameters.set('key', printable(status.key).slice(0, LONGEST_KEY))
-  if (status.detail !== undefined) parameters.set('detail', word(status.detail))
-  return serializeList([[word(status.name), parameters]]).replaceAll(';', '; ')
+  const { name, fwd, fwdStatus, ttl, key, detail } = status
+  const parameters: [string, BareItem | undefined][] = [
+    ['hit', (fwd === undefined && status.hit) || undefined],
+    ['fwd', fwd === undefined ? undefined : new Token(fwd)],
+    ['fwd-status', fwdStatus === undefined ? undefined : integer(fwdStatus)],
+    ['ttl', ttl === undefined ? undefined : integer(Math.floor(ttl / 1000))],
+    ['stored', status.stored || undefined],
+    ['collapsed', (fwd !== undefined && status.collapsed) || undefined],
+    ['key', key === undefined ? undefined : printable(key).slice(0, LONGEST_KEY)],
+    ['detail', detail === undefined ? undefined : word(detail)],
+  ]
+  const given = parameters.flatMap(([parameter, value]) => {
+    if (value === undefined) return []
+    return value === true ? [parameter] : [`${parameter}=${serializeBareItem(value)}`]
+  })
+  return [serializeBareItem(word(name)), ...given].join('; ')
 }
 
 /**
