@@ -32,6 +32,8 @@ export function parseHttpDate(text: string, now: number = Date.UTC(2019, 11, 31)
   return undefined
 }
 
+const FOUR_CENTURIES = 146_097 * 86_400_000
+
 /** An instant as IMF-fixdate, the form that is to be sent. Parts of a second are cut off. */
 export function formatHttpDate(milliseconds: number): string {
   return new Date(milliseconds).toUTCString()
@@ -54,9 +56,9 @@ function instant(year = '', monthName = '', day = '', time: readonly string[]): 
   const month = MONTHS.indexOf(monthName.toLowerCase())
   // 60 is a leap second (RFC 9110 §5.6.7).
   if (hours > 23 || minutes > 59 || seconds > 60) return undefined
-  const date = new Date(0)
-  date.setUTCFullYear(Number(year), month, Number(day))
+  // Date.UTC takes years below 100 for those of the last century; the calendar repeats after 400.
+  const days = Date.UTC(Number(year) + 400, month, Number(day)) - FOUR_CENTURIES
   // 31 November would become 1 December.
-  if (date.getUTCMonth() !== month || date.getUTCDate() !== Number(day)) return undefined
-  return date.setUTCHours(hours, minutes, seconds)
+  if (new Date(days).getUTCDate() !== Number(day)) return undefined
+  return days + ((hours * 60 + minutes) * 60 + seconds) * 1000
 }
