@@ -1,3 +1,5 @@
+import { remembered } from './remembered.js'
+
 const MONTHS = ['jan', 'feb', 'mar', 'apr', 'may', 'jun', 'jul', 'aug', 'sep', 'oct', 'nov', 'dec']
 const MONTH = MONTHS.join('|')
 const TIME = '(\\d{2}):(\\d{2}):(\\d{2})'
@@ -23,14 +25,18 @@ const ASCTIME = new RegExp(`^(?:mon|tue|wed|thu|fri|sat|sun) (${MONTH}) (\\d{2}|
  * @param now epoch milliseconds: two digits of a year mean one that is at most 50 years ahead of it; 1970 to 2069 when left out
  */
 export function parseHttpDate(text: string, now: number = Date.UTC(2019, 11, 31)): number | undefined {
+  const absolute = fourDigitYear(text)
+  if (absolute !== undefined) return absolute
+  const rfc850 = RFC_850.exec(text)
+  return rfc850 ? fullYear(rfc850, now) : undefined
+}
+
+const fourDigitYear: (text: string) => number | undefined = /* @__PURE__ */ remembered(text => {
   const imf = IMF_FIXDATE.exec(text)
   if (imf) return instant(imf[3], imf[2], imf[1], imf.slice(4, 7))
-  const rfc850 = RFC_850.exec(text)
-  if (rfc850) return fullYear(rfc850, now)
   const asctime = ASCTIME.exec(text)
-  if (asctime) return instant(asctime[6], asctime[1], asctime[2], asctime.slice(3, 6))
-  return undefined
-}
+  return asctime ? instant(asctime[6], asctime[1], asctime[2], asctime.slice(3, 6)) : undefined
+})
 
 const FOUR_CENTURIES = 146_097 * 86_400_000
 
