@@ -101,6 +101,11 @@ describe('updatedByHead (RFC 9111 §4.3.5)', () => {
   })
 })
 
+it('leaves what is stored as it is when a HEAD fails', () => {
+  const stored = ok('ETag: "a"')
+  expect(updatedByHead(stored, { ...notModified('ETag: "b"'), status: 503 }, DEFAULT_POLICY)).toBe(stored)
+})
+
 describe('validationFields (RFC 9111 §4.3.1)', () => {
   it.each<[stored: string[][], fields: string[]]>([
     [[], []],
