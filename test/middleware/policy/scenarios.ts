@@ -19,17 +19,19 @@ export type Scenario = readonly [title: string, steps: readonly Step[], options?
 
 /** Runs each scenario in a cache of its own. */
 export function scenarios(table: readonly Scenario[]): void {
-  it.each(table)('%s', (_title, steps, options) => {
-    const cache = new CacheSimulator(options)
-    for (const [at, step] of steps.entries()) {
-      const outcome = cache.run(step)
-      const place = `step ${at + 1}`
-      expect(`${outcome.by} ${outcome.status}`, place).toBe(step.is)
-      if (step.body !== undefined) expect(outcome.body, place).toBe(step.body)
-      for (const line of step.has ?? []) expectLine(outcome.fields, line, place)
-      for (const line of step.asks ?? []) expectLine(outcome.forwarded ?? [], line, place)
-    }
-  })
+  for (const [title, steps, options] of table) it(title, () => run(steps, options))
+}
+
+function run(steps: readonly Step[], options?: PolicyOptions): void {
+  const cache = new CacheSimulator(options)
+  for (const [at, step] of steps.entries()) {
+    const outcome = cache.run(step)
+    const place = `step ${at + 1}`
+    expect(`${outcome.by} ${outcome.status}`, place).toBe(step.is)
+    if (step.body !== undefined) expect(outcome.body, place).toBe(step.body)
+    for (const line of step.has ?? []) expectLine(outcome.fields, line, place)
+    for (const line of step.asks ?? []) expectLine(outcome.forwarded ?? [], line, place)
+  }
 }
 
 function expectLine(fields: Outcome['fields'], line: string, place: string): void {
