@@ -3,6 +3,7 @@ import { hasField } from './fields.js'
 import { currentAge, type Freshness, freshnessOf, residentTime } from './freshness.js'
 import type { RequestHead, StoredResponse } from './message.js'
 import type { Policy } from './options.js'
+import { partOf } from './partial.js'
 import { type Demands, demandsOf } from './request-directives.js'
 import { type StaleWindows, staleWindows } from './stale-windows.js'
 import { permitsAuthorized } from './storability.js'
@@ -14,6 +15,15 @@ export interface Ageing {
   readonly age: number
   readonly ttl: number
 }
+
+/** Why a stored response is not for a request. */
+export type BypassReason =
+  /** The request has `Authorization`, and the response is not for all. */
+  | 'authorization'
+  /** The request has a cookie, and the response is fresh by an option only. */
+  | 'cookie'
+  /** The response is a 206 that has not all that is asked for. */
+  | 'partial'
 
 /** What is to be done with a stored response that the key and `Vary` have selected. */
 export type Decision = Ageing &
@@ -28,7 +38,7 @@ export type Decision = Ageing &
     /** As validate, but the client does not want to wait for it: 504 (RFC 9111 §5.2.1.7). */
     | { readonly kind: 'gateway-timeout' }
     /** This request gets its answer from the handler, and the stored response stays as it is. */
-    | { readonly kind: 'bypass'; readonly reason: 'authorization' | 'cookie' }
+    | { readonly kind: 'bypass'; readonly reason: BypassReason }
   )
 
 /** Whether and how a stored response answers a request (RFC 9111 §4). Conditions and ranges are evaluated on the answer, afterwards. */
@@ -36,8 +46,8 @@ export function decide(request: RequestHead, stored: StoredResponse, now: number
   const effective = effectiveDirectives(stored.fields, policy.targets)
   const freshness = freshnessOf(stored, policy, effective)
   const ageing = ageOf(stored, now, freshness)
-  const notFor = reservedFor(request, effective, freshness, policy)
-  if (notFor) return { kind: 'bypass', reason: notFor, ...ageing }
+  const reason = notFor(request, stored, effective, freshness, policy)
+  if (reason) return { kind: 'bypass', reason, ...ageing }
   const demands = demandsOf(request, policy)
   const decision =
     byDemands(effective, ageing, demands) ?? byAge(staleWindows(stored, policy, effective), ageing, demands)
@@ -57,13 +67,15 @@ function ageOf(stored: StoredResponse, now: number, { lifetime, source }: Freshn
   return { age, ttl }
 }
 
-/** Why a request that names a person does not get what is for all. */
-function reservedFor(
+/** Why a request does not get a response that its key has selected. */
+function notFor(
   request: RequestHead,
+  stored: StoredResponse,
   { directives }: Effective,
   { source }: Freshness,
   policy: Policy,
-): 'authorization' | 'cookie' | undefined {
+): BypassReason | undefined {
+  if (stored.status === 206 && !partOf(request, stored)) return 'partial'
   if (hasField(request.fields, 'Authorization') && !permitsAuthorized(directives)) return 'authorization'
   return source === 'option' && !policy.ignoreCookies && hasField(request.fields, 'Cookie') ? 'cookie' : undefined
 }
