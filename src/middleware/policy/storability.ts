@@ -59,6 +59,20 @@ export function storability(request: RequestHead, response: StoredResponse, poli
   return reason === undefined ? { store: true } : { store: false, reason }
 }
 
+/**
+ * What becomes of a stored response whose fields a 304, or an answer to a HEAD, has updated: the update is stored; the response goes, since
+ * it says now that nobody may keep it; or it is kept as it was, stale, for it is only this request whose exchange may not be stored.
+ * A client can so ask for `no-store`, and takes nothing from others.
+ */
+export function afterUpdate(
+  request: RequestHead,
+  updated: StoredResponse,
+  policy: Policy,
+): 'update' | 'keep' | 'remove' {
+  if (!storability({ method: 'GET', url: request.url, fields: [] }, updated, policy).store) return 'remove'
+  return storability({ ...request, method: 'GET' }, updated, policy).store ? 'update' : 'keep'
+}
+
 /** Methods and statuses (RFC 9111 §3, first to third condition). */
 function byMessage(request: RequestHead, response: StoredResponse, policy: Policy): NotStoredReason | undefined {
   if (request.method !== 'GET' && !isStorablePost(request, response, policy)) return 'method'

@@ -14,7 +14,7 @@ const KEPT: readonly string[] = ['Content-Length', 'Content-Encoding', 'Content-
 /**
  * A stored response with the fields of the 304 that has confirmed it (RFC 9111 §3.2, §4.3.4): each field that the 304 has replaces all
  * lines of that name. Its age begins anew. `Set-Cookie` of the 304 is left out unless the policy stores it.
- * What comes out may be unfit for storing: ask {@link storability} again, and mind that `Vary` may be another.
+ * What comes out may be unfit for storing: ask {@link afterUpdate}, and mind that `Vary` may be another.
  *
  * @param notModified the 304, with the instants of its own request
  */
