@@ -19,8 +19,8 @@ export function parseContentRange(value: string): ContentRange | undefined {
 }
 
 /**
- * The bytes that a request asks for of a stored 206, when it has them all (RFC 9111 §3.3): one range that lies within what is stored, of a
- * representation whose size is known. Positions are those of the whole representation.
+ * The bytes that a request asks for of a stored 206, when it has them all (RFC 9111 §3.3): one range that lies within
+ * what is stored, of a representation whose size is known. Positions are those of the whole representation.
  */
 export function partOf(request: RequestHead, stored: ResponseHead): ByteRange | undefined {
   const lines = fieldLines(stored.fields, 'Content-Range')

@@ -33,7 +33,9 @@ export type Decision = Ageing &
     | { readonly kind: 'stale-while-revalidate' }
     /** Answer with it: the client takes stale ones (RFC 9111 §5.2.1.2). */
     | { readonly kind: 'stale' }
-    /** Ask the handler, with {@link validationFields}: it is stale, may never be used unasked, or the client wants that. */
+    /**
+     * Ask the handler, with {@link validationFields}: it is stale, may never be used unasked, or the client wants that.
+     */
     | { readonly kind: 'validate'; readonly reason: 'stale' | 'no-cache' | 'request' }
     /** As validate, but the client does not want to wait for it: 504 (RFC 9111 §5.2.1.7). */
     | { readonly kind: 'gateway-timeout' }
@@ -41,7 +43,10 @@ export type Decision = Ageing &
     | { readonly kind: 'bypass'; readonly reason: BypassReason }
   )
 
-/** Whether and how a stored response answers a request (RFC 9111 §4). Conditions and ranges are evaluated on the answer, afterwards. */
+/**
+ * Whether and how a stored response answers a request (RFC 9111 §4). Conditions and ranges are evaluated on the answer,
+ * afterwards.
+ */
 export function decide(request: RequestHead, stored: StoredResponse, now: number, policy: Policy): Decision {
   const effective = effectiveDirectives(stored.fields, policy.targets)
   const freshness = freshnessOf(stored, policy, effective)
@@ -95,7 +100,9 @@ function byAge(windows: StaleWindows, ageing: Ageing, demands: Demands): Decisio
   return background ? { kind: 'stale-while-revalidate', ...ageing } : { kind: 'validate', reason: 'stale', ...ageing }
 }
 
-/** What the client does not take though it is fresh (RFC 9111 §5.2.1). Freshness that runs out is none of its demands. */
+/**
+ * What the client does not take though it is fresh (RFC 9111 §5.2.1). Freshness that runs out is none of its demands.
+ */
 function demandsValidation(demands: Demands, { age, ttl }: Ageing): boolean {
   if (demands.noCache || demands.maxAge === 0) return true
   if (demands.maxAge !== undefined && age > demands.maxAge) return true

@@ -48,8 +48,8 @@ interface Variant {
 const CONDITIONS = ['If-None-Match', 'If-Modified-Since', 'If-Match', 'If-Unmodified-Since', 'If-Range', 'Range']
 
 /**
- * A cache that is nothing but the rules, one after another, over a map: no sockets, no files, no clock. Whole scenarios of RFC 9111 run in it
- * within microseconds, and it shows how the rules go together.
+ * A cache that is nothing but the rules, one after another, over a map: no sockets, no files, no clock. Whole scenarios
+ * of RFC 9111 run in it within microseconds, and it shows how the rules go together.
  */
 export class CacheSimulator {
   readonly #policy: Policy
