@@ -19,6 +19,7 @@ export class ShardMemory {
   /** Entries of epochs before it are of a database that is not open any more. */
   #first = 0
   #dataVersion: unknown
+  #willChange = false
   /** The turn of the loop in which SQLite was asked last whether others have written. */
   #askedIn = -1
 
@@ -69,13 +70,19 @@ export class ShardMemory {
 
   /** This connection has committed. What it wrote under keys is forgotten; what else it wrote, nobody knows. */
   committed(jobs: readonly { readonly job: Job }[]): void {
-    let changed = false
+    let changed = this.#willChange
+    this.#willChange = false
     for (const { job } of jobs) {
       const { identity } = job.work
       if (identity === undefined) changed = true
       else this.#tier.forget(identity, this)
     }
     if (changed) this.changed()
+  }
+
+  /** The transaction that is open removes what no job of it names. */
+  willChange(): void {
+    this.#willChange = true
   }
 
   /** Any row may have changed. */
