@@ -48,7 +48,7 @@ export class ShardMemory {
       if (version === undefined) return false
       if (version !== this.#dataVersion) {
         this.epoch++
-        if (this.#dataVersion !== undefined) this.#tier.sawNewer()
+        this.#tier.sawNewer()
         this.#dataVersion = version
       }
       this.#askedIn = this.#tier.beginTurn()

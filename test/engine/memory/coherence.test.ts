@@ -1,6 +1,10 @@
-import { type Cache, Lock, type Tag } from 'fanout-cache'
+import { renameSync, rmSync } from 'node:fs'
+import { join } from 'node:path'
+import { type Cache, Lock, type Tag, TimeoutError } from 'fanout-cache'
 import { describe, expect, it } from 'vitest'
+import { overwriteAll } from '../../faults/support/damage.js'
 import { ManualClock } from '../../helpers/manual-clock.js'
+import { rawDatabase } from '../../helpers/raw-database.js'
 import { figures, forgetful, hitsOf, nextTurn, remembering, rememberingShards, Stranger } from './support.js'
 
 describe('memory and others who write', () => {
@@ -139,6 +143,47 @@ describe('memory and others who write', () => {
   })
 })
 
+describe('memory and a database that is gone', () => {
+  it('takes no entry for one of the database that came in its place', async () => {
+    const clock = new ManualClock()
+    const cache = await remembering({}, { clock })
+    // The same row of the same version, with another value.
+    const other = await remembering({}, { clock })
+    await cache.set('a', 'old')
+    await other.set('a', 'new')
+    await other.close()
+    expect([await cache.get('a'), await cache.get('a')]).toEqual(['old', 'old'])
+    for (const suffix of ['', '-wal', '-shm']) rmSync(join(cache.directory, `cache.db${suffix}`), { force: true })
+    renameSync(join(other.directory, 'cache.db'), join(cache.directory, 'cache.db'))
+    await expect.poll(() => cache.set('b', 1).then(() => cache.get('a'))).toBe('new')
+  })
+
+  it('forgets what was in a directory that was removed', async () => {
+    const cache = await remembering({ mode: 'frozen' })
+    await cache.set('a', { n: 1 })
+    await cache.get('a')
+    rmSync(cache.directory, { recursive: true })
+    await expect.poll(() => cache.set('b', 1).then(() => cache.get('a'))).toBeUndefined()
+    expect(await cache.get('b')).toBe(1)
+  })
+
+  it.each([{}, { mode: 'frozen' }] as const)(
+    'forgets what a quarantine has moved aside, with memory %j',
+    async memory => {
+      const cache = await remembering(memory, { onCorrupt: 'quarantine' })
+      await cache.setMany(Array.from({ length: 200 }, (_, at) => [`key ${at}`, { at, text: 'x'.repeat(500) }] as const))
+      const keys = Array.from({ length: 200 }, (_, at) => `key ${at}`)
+      await cache.getMany(keys)
+      const told = new Promise(resolve => cache.once('quarantine', resolve))
+      overwriteAll(join(cache.directory, 'cache.db'))
+      await expect.poll(() => cache.set('b', 1)).toBe(true)
+      await cache.check()
+      await told
+      expect(await cache.getMany(['key 0', 'key 199', 'b'])).toEqual([undefined, undefined, 1])
+    },
+  )
+})
+
 describe('memory and own writes', () => {
   const TAG: Tag = 'red'
   const writes: Readonly<Record<string, (cache: Cache, clock: ManualClock) => Promise<unknown>>> = {
@@ -218,6 +263,29 @@ describe('memory and own writes', () => {
     const read = cache.get('a')
     await expect(failed).rejects.toThrow('undo')
     expect([await read, await cache.get('a')]).toEqual(['old', 'old'])
+  })
+
+  it('keeps nothing of a COMMIT that failed', async () => {
+    const cache = await remembering({}, { sqlite: { journalMode: 'delete' } })
+    await cache.set('a', 'old')
+    // Who reads holds up the COMMIT of a rollback journal.
+    const reading = rawDatabase(cache.directory).prepare('SELECT key FROM Cache').iterate()
+    reading.next()
+    const refused = cache.set('a', 'new', { timeout: 30 })
+    const read = cache.get('a')
+    await expect(refused).rejects.toThrow(TimeoutError)
+    reading.return?.()
+    expect(await read).toBe('old')
+    expect([await cache.get('a'), await cache.get('a')]).toEqual(['old', 'old'])
+  })
+
+  it('sees what a write of another key has evicted', async () => {
+    const cache = await remembering({}, { maxItems: 2 })
+    for (const key of ['a', 'b', 'c', 'd']) {
+      await cache.set(key, key)
+      await cache.getMany(['a', 'b', 'c', 'd'])
+    }
+    expect(await cache.getMany(['a', 'b', 'c', 'd'])).toEqual([undefined, undefined, 'c', 'd'])
   })
 
   it('answers a listener of evict with what is there', async () => {
