@@ -2,7 +2,15 @@ import type { EncodedKey } from '../disk/codec.js'
 import { encodeKey, type KeyIdentity, keyIdentity } from '../disk/keys.js'
 import type { MemoryStats } from '../options.js'
 import type { Shard } from '../shards/shard.js'
-import { type Keeping, type KeptValue, type ReadValue, readKept, textBytes, valueFor } from './kept-value.js'
+import {
+  type Keeping,
+  type KeptValue,
+  NOTHING_KEPT,
+  type ReadValue,
+  readKept,
+  textBytes,
+  valueFor,
+} from './kept-value.js'
 import { LruMap } from './lru-map.js'
 import { MemoryEntry } from './memory-entry.js'
 import type { ResolvedMemory } from './memory-options.js'
@@ -15,7 +23,6 @@ const ENTRY_SHARE = 16
 /** A missing key is remembered when it was missed again while so many others were missed once. */
 const MISSED_ONCE = 512
 const MISSED_KEY_LENGTH = 128
-const NOTHING: KeptValue = { mode: undefined, value: undefined, bytes: 0 }
 
 /** The row of a live entry that lies in the database. */
 export interface LoadedRow {
@@ -104,7 +111,7 @@ export class MemoryTier {
   /** Remembers that a key has no entry, if that was asked before. */
   keepMiss(shard: Shard, key: EncodedKey, text: string | undefined): void {
     const identity = keyIdentity(key)
-    if (this.#missedOnce.delete(identity)) return this.#put(shard, key, text, undefined, NOTHING)
+    if (this.#missedOnce.delete(identity)) return this.#put(shard, key, text, undefined, NOTHING_KEPT)
     this.#drop(identity, shard)
     if (typeof identity === 'string' && identity.length > MISSED_KEY_LENGTH) return
     if (this.#missedOnce.size >= MISSED_ONCE) this.#missedOnce.clear()
