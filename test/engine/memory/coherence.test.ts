@@ -63,7 +63,10 @@ describe('memory and others who write', () => {
     await cache.set('a', 'old')
     await cache.get('a')
     const written = new Promise<void>(resolve => {
-      setTimeout(() => resolve(stranger.set('a', 'new')), 5)
+      setTimeout(() => {
+        stranger.set('a', 'new')
+        resolve()
+      }, 5)
     })
     while ((await cache.get('a')) === 'old');
     await written

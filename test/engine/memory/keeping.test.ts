@@ -216,6 +216,12 @@ describe('the option memory', () => {
     )
   })
 
+  it('names the option that was meant', () => {
+    const make = (memory: object) => () => new FanoutCache(temporaryDirectory(), { memory })
+    expect(make({ maxByte: 1 })).toThrow(/memory: unknown option maxByte; did you mean maxBytes/)
+    expect(make({ mode: 'freeze' })).toThrow(/memory\.mode must be one of 'copy', 'frozen'/)
+  })
+
   it('ends with the last handle that asked for it', async () => {
     const cache = await remembering({ mode: 'frozen' })
     const plain = await forgetful(cache).open()

@@ -58,24 +58,39 @@ export async function hitsOf(cache: DiskCache, work: () => Promise<unknown>): Pr
 
 /** Writes as another process does: through a connection of its own. */
 export class Stranger {
-  readonly #db: ReturnType<typeof rawDatabase>
+  readonly #directory: string
+  /** No two rows of one key are stored at one time. */
+  #now = 0
+  #opened: ReturnType<typeof rawDatabase> | undefined
 
   constructor(directory: string) {
-    this.#db = rawDatabase(directory)
+    this.#directory = directory
+  }
+
+  get #db(): ReturnType<typeof rawDatabase> {
+    this.#opened ??= rawDatabase(this.#directory)
+    return this.#opened
   }
 
   /** A new value of an entry that is there. */
-  set(key: string, value: string | number): void {
-    this.#db.prepare('UPDATE Cache SET value = ?, mode = 1, store_time = store_time + 1 WHERE key = ?').run(value, key)
+  set(key: string, value: string | number): { readonly changes: number } {
+    return this.#db
+      .prepare('UPDATE Cache SET value = ?, mode = 1, store_time = store_time + 1 WHERE key = ?')
+      .run(value, key)
   }
 
   insert(key: string, value: string | number): void {
     this.#db
       .prepare(
         `INSERT INTO Cache (key, raw, store_time, expire_time, access_time, access_count, tag, size, mode, filename, value)
-         VALUES (?, 1, 1, NULL, 1, 0, NULL, 0, 1, NULL, ?)`,
+         VALUES (?, 1, ?, NULL, 1, 0, NULL, 0, 1, NULL, ?)`,
       )
-      .run(key, value)
+      .run(key, ++this.#now, value)
+  }
+
+  put(key: string, value: string | number): void {
+    const { changes } = this.set(key, value)
+    if (changes === 0) this.insert(key, value)
   }
 
   delete(key: string): void {
