@@ -21,10 +21,11 @@ export function getValue<T>(handle: CacheHandle, key: Key, options: Waiting | un
   if (memory === undefined) {
     return handle.isOpen ? getStored(handle, key, options) : handle.ready(() => getValue(handle, key, options))
   }
-  if (options !== undefined || typeof key !== 'string') return getThrough(handle, memory, key, options, turnIsLong())
+  // With options `handle.read` looks at the clock.
+  if (options !== undefined) return getThrough(handle, memory, key, options, false)
   // Also what comes from memory gives way to the loop, and ends the turn in which others are not asked again.
   const late = turnIsLong()
-  const entry = late ? undefined : memory.findText(key)
+  const entry = late || typeof key !== 'string' ? undefined : memory.findText(key)
   if (entry !== undefined) return Promise.resolve(answer(memory, entry) as T | undefined)
   return getThrough(handle, memory, key, options, late)
 }
