@@ -1,0 +1,175 @@
+import type { Job } from '../database/job.js'
+import type { Session } from '../database/session.js'
+import type { VersionedValueRow } from '../database/statements.js'
+import type { Shard } from '../shards/shard.js'
+import type { MemoryEntry } from './memory-entry.js'
+import type { MemoryTier } from './memory-tier.js'
+
+type VersionRow = readonly [rowid: number, storeTime: number, expireTime: number | null]
+
+/** So many questions are looked back on to see whether asking is worth it. */
+const QUESTIONS = 32
+/** A question takes half as long as a look at a row: it is worth it when it saves that many looks. */
+const WORTHWHILE = QUESTIONS / 2
+/** So many entries are compared with their rows at once before it is tried again whether asking is worth it. */
+const DIRECT_LOOKS = 512
+/** Up to this size the row is read with its value, which saves a second look when it has changed. Bytes. */
+const SMALL = 4096
+
+/**
+ * What the memory knows of one shard: whether others may have written to it since its entries were read.
+ *
+ * Each state of the database that may differ from the one before has a number, its epoch. An entry of the present epoch
+ * is true; one of an older epoch must be compared with its row.
+ */
+export class ShardMemory {
+  readonly shard: Shard
+  readonly #tier: MemoryTier
+  epoch = 0
+  /** Entries of epochs before it are of a database that is not open any more. */
+  #first = 0
+  #dataVersion: unknown
+  #willChange = false
+  #questions = 0
+  /** Answers that took no look at the database. */
+  #saved = 0
+  #directLooks = 0
+  /** The turn of the loop in which SQLite was asked last whether others have written. */
+  #askedIn = -1
+
+  constructor(tier: MemoryTier, shard: Shard) {
+    this.#tier = tier
+    this.shard = shard
+  }
+
+  /** The entry if it may be answered now, or the one that was read in its place. */
+  confirmed(entry: MemoryEntry): MemoryEntry | undefined {
+    const { pending } = this.shard.writer
+    if (!pending.empty && pending.has(entry.key)) return undefined
+    if (this.#isBusy) {
+      this.#directLooks--
+      return this.#confirm(entry)
+    }
+    this.#tier.askSuspects()
+    if (this.#askedIn !== this.#tier.turn && !this.ask()) return undefined
+    if (entry.epoch !== this.epoch) return this.#confirm(entry)
+    this.#saved++
+    return entry
+  }
+
+  /**
+   * Asks SQLite whether another connection has committed. Answers false when that cannot be known now.
+   *
+   * `data_version` says nothing of what this connection commits: see `committed`.
+   */
+  ask(): boolean {
+    this.#weigh()
+    try {
+      const version = this.shard.current?.statements.prepare('dataVersion').get()
+      if (version === undefined) return false
+      if (version !== this.#dataVersion) {
+        this.epoch++
+        this.#tier.sawNewer()
+        this.#dataVersion = version
+      }
+      this.#askedIn = this.#tier.beginTurn()
+      return true
+    } catch {
+      // Busy, damaged or gone: the read that follows meets the same error, and knows what to do.
+      return false
+    }
+  }
+
+  /**
+   * A statement of this process looks at the shard and may see what is newer than the entries: none of any shard is
+   * answered before SQLite was asked again, so that nobody sees the newer state and then an older one.
+   */
+  looked(): void {
+    this.#askedIn = -1
+    if (this.#isBusy) this.#tier.sawNewer()
+    else this.#tier.suspect(this)
+  }
+
+  /** This connection has committed. What it wrote under keys is forgotten; what else it wrote, nobody knows. */
+  committed(jobs: readonly { readonly job: Job }[]): void {
+    let changed = this.#willChange
+    this.#willChange = false
+    for (const { job } of jobs) {
+      const { identity } = job.work
+      if (identity === undefined) changed = true
+      else this.#tier.forget(identity, this)
+    }
+    if (changed) this.changed()
+  }
+
+  /** The transaction that is open removes what no job of it names. */
+  willChange(): void {
+    this.#willChange = true
+  }
+
+  /** Any row may have changed. */
+  changed(): void {
+    this.epoch++
+  }
+
+  /** The database was closed: another one will be opened, whose versions may be the same by chance. */
+  reset(): void {
+    this.changed()
+    this.looked()
+    this.#first = this.epoch
+    this.#dataVersion = undefined
+  }
+
+  /** Others write so often, or reads are so few, that every entry is compared with its row without asking first. */
+  get #isBusy(): boolean {
+    return this.#directLooks > 0
+  }
+
+  #weigh(): void {
+    if (++this.#questions < QUESTIONS) return
+    if (this.#saved < WORTHWHILE) this.#directLooks = DIRECT_LOOKS
+    this.#questions = 0
+    this.#saved = 0
+  }
+
+  /** Compares an entry with its row. One that has changed is read anew, if it is small. */
+  #confirm(entry: MemoryEntry): MemoryEntry | undefined {
+    const session = this.shard.current
+    if (!session) return undefined
+    try {
+      const present = entry.epoch < this.#first ? undefined : this.#look(entry, session)
+      if (present) {
+        present.epoch = this.epoch
+        return present
+      }
+    } catch {
+      // As above; or the new value cannot be decoded.
+    }
+    this.#tier.drop(entry)
+    this.looked()
+    return undefined
+  }
+
+  #look(entry: MemoryEntry, session: Session): MemoryEntry | undefined {
+    if (entry.isMiss || entry.bytes > SMALL) return isVersion(entry, session) ? entry : undefined
+    const values = [entry.data, entry.raw, session.disk.now()] as const
+    const row = session.statements.prepare('versionedValue').get(...values) as VersionedValueRow | undefined
+    if (!row) return undefined
+    const [, , , rowid, , storeTime, expireTime] = row
+    if (isSame(entry, rowid, storeTime, expireTime)) return entry
+    this.looked()
+    return this.#tier.renew(entry, row)
+  }
+}
+
+function isVersion(entry: MemoryEntry, session: Session): boolean {
+  const row = session.statements.prepare('version').get(entry.data, entry.raw) as VersionRow | undefined
+  if (!row) return entry.isMiss
+  const [rowid, storeTime, expireTime] = row
+  if (entry.isMiss) return expireTime !== null && expireTime <= session.disk.now()
+  return isSame(entry, rowid, storeTime, expireTime)
+}
+
+function isSame(entry: MemoryEntry, rowid: number, storeTime: number, expireTime: number | null): boolean {
+  return rowid === entry.rowid && storeTime === entry.storeTime && expireTime === entry.expireTime
+}
