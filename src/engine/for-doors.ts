@@ -15,7 +15,7 @@ import { removePrefix as removeKeyRange } from './verbs/removing-prefix.js'
  * build of the package, through its verbs.
  */
 
-export { editDistance, kindOf } from './option-names.js'
+export { checkOptionNames, editDistance, kindOf } from './option-names.js'
 export { type Clock, type Duration, milliseconds, systemClock } from './time.js'
 export type { Valued } from './verbs/reading-expiring.js'
 export { optionNamesOf }

@@ -213,6 +213,7 @@ export function createCacheScenarios({ createCache, Keyv, miss, diskStore, singl
     },
     'singleFlight says what it needs': () => {
       assert.throws(() => singleFlight(createCache()), /one of whose stores is a diskStore/)
+      assert.throws(() => singleFlight(createCache(), { leese: 1 }), /did you mean lease/)
     },
   }
 }
