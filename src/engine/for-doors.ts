@@ -30,8 +30,11 @@ export function kindOfDirectory(directory: string): 'Cache' | 'FanoutCache' | un
 }
 
 /** `get`, with the instant at which the value expires: cheaper than `getItem`. */
-export async function getExpiring<T>(cache: DiskCache, key: Key): Promise<Valued<T> | undefined> {
-  if (cache instanceof CacheVerbs) return readExpiring<T>(handleOf(cache), key)
+export function getExpiring<T>(cache: DiskCache, key: Key): Promise<Valued<T> | undefined> {
+  return cache instanceof CacheVerbs ? readExpiring<T>(handleOf(cache), key) : getItemOf<T>(cache, key)
+}
+
+async function getItemOf<T>(cache: DiskCache, key: Key): Promise<Valued<T> | undefined> {
   const item = await cache.getItem<T>(key)
   return item && { value: item.value, expiresAt: item.expiresAt }
 }
