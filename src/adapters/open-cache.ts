@@ -61,7 +61,11 @@ export function openCache(source: CacheSource, door: string): OpenedCache {
 }
 
 /** One object of options, of the source of a door and of options beside it. @throws TypeError when it is no source */
-export function optionsOf<Options extends DoorOptions>(source: CacheSource, options: Options, door: string): Options {
+export function optionsOf<Options extends DoorOptions>(
+  source: CacheSource | Options,
+  options: Options,
+  door: string,
+): Options {
   if (isDiskCache(source)) return { ...options, cache: source }
   if (typeof source === 'string' || isFileUrl(source)) return { ...options, directory: source }
   return { ...checked(source, door), ...options }
