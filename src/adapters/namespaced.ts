@@ -136,18 +136,19 @@ function wasExpected(cache: DiskCache, key: string, value: unknown): boolean {
   return true
 }
 
-type Refused = { readonly key?: unknown; readonly error: Error }
+interface Refused {
+  readonly key?: unknown
+  readonly error: Error
+}
 
-/** A cache as a door has opened it, which remembers why a write was refused: hosts expect an error, not an answer. */
+/** The last refusal of each cache. One listener for all doors: a door may be made for every request. */
+const refusals = new WeakMap<DiskCache, { last: Refused | undefined }>()
+
+/** A cache as a door has opened it. Of refused writes it knows why: hosts expect an error, not an answer. */
 export class Door {
   /** Whether the cache keeps a Map: see keyv/stored-values.ts. */
   readonly boxes: boolean
   readonly #opened: OpenedCache
-  #refused: Refused | undefined
-  #listens = false
-  readonly #listener = (refused: Refused): void => {
-    this.#refused = refused
-  }
 
   constructor(opened: OpenedCache) {
     this.#opened = opened
@@ -158,22 +159,24 @@ export class Door {
     return this.#opened.cache
   }
 
+  /** Before a write: begins to notice refusals. */
   listen(): void {
-    if (this.#listens) return
-    this.#listens = true
-    this.cache.on('refused', this.#listener)
+    if (refusals.has(this.cache)) return
+    const heard: { last: Refused | undefined } = { last: undefined }
+    refusals.set(this.cache, heard)
+    this.cache.on('refused', refused => {
+      heard.last = refused
+    })
   }
 
   /** Why the last write of a key, or of many, was refused. */
   refusal(key?: string): Error {
-    const refused = this.#refused
+    const refused = refusals.get(this.cache)?.last
     if (refused && (refused.key === undefined || key === undefined || refused.key === key)) return refused.error
     return new Error('the cache refused to store the value')
   }
 
   async close(): Promise<void> {
-    this.cache.off('refused', this.#listener)
-    this.#listens = false
     await this.#opened.close()
   }
 }

@@ -55,9 +55,7 @@ describe('bentocache: its own suite of drivers', () => {
       const made = new BentoCache({
         default: 'app',
         stores: {
-          app: bentostore()
-            .useL1Layer(memoryDriver({}))
-            .useL2Layer(bentoDriver(where) as never),
+          app: bentostore().useL1Layer(memoryDriver({})).useL2Layer(bentoDriver(where)),
         },
       })
       onTestFinished(() => made.disconnectAll())
@@ -129,7 +127,7 @@ describe('cachified', () => {
     const get = (options = {}) =>
       cachified({
         key: 'a',
-        cache: cache as never,
+        cache,
         ttl: 1000,
         swr: 10_000,
         getFreshValue: () => ({ call: ++calls }),
@@ -142,7 +140,7 @@ describe('cachified', () => {
     vi.setSystemTime(1_700_000_020_000)
     expect(await cache.get('a')).toBeUndefined()
     expect(await get({ forceFresh: true })).toEqual({ call: 3 })
-    await cachified({ key: 'map', cache: cache as never, getFreshValue: () => new Map([[1, 2n]]) })
+    await cachified({ key: 'map', cache, getFreshValue: () => new Map([[1, 2n]]) })
     expect((await cache.get('map'))?.value).toEqual(new Map([[1, 2n]]))
     await cache.delete('a')
     expect(await get()).toEqual({ call: 4 })
@@ -163,7 +161,7 @@ describe('express-rate-limit', () => {
           rateLimit({
             windowMs: 60_000,
             limit: 3,
-            store: store as never,
+            store,
             standardHeaders: 'draft-8',
             legacyHeaders: true,
           }),
