@@ -3,6 +3,14 @@ import { defineConfig } from 'tsdown'
 /** What is built, by the name it has in dist. A door also needs its lines in `exports` and `typesVersions` of package.json. */
 const entry = {
   index: 'src/engine/index.ts',
+  keyv: 'src/adapters/keyv/index.ts',
+  keyv6: 'src/adapters/keyv6/index.ts',
+  'cache-manager': 'src/adapters/cache-manager/index.ts',
+  bentocache: 'src/adapters/extra/bentocache.ts',
+  cachified: 'src/adapters/extra/cachified.ts',
+  'express-rate-limit': 'src/adapters/extra/express-rate-limit.ts',
+  'express-session': 'src/adapters/extra/express-session.ts',
+  unstorage: 'src/adapters/extra/unstorage.ts',
   'maintenance-worker': 'src/engine/maintenance/worker.ts',
 }
 

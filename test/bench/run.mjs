@@ -14,6 +14,7 @@ const MEASUREMENTS = [
   'objects',
   'memory',
   'recipes',
+  'keyv',
   'deque',
   'large-values',
   'open',

@@ -39,6 +39,16 @@ export type VersionedValueRow = readonly [
   expireTime: number | null,
 ]
 
+/** What `get` reads where the expiry matters too. */
+export type ExpiringRow = readonly [
+  mode: number,
+  filename: string | null,
+  value: SqlValue,
+  expireTime: number | null,
+  rowid?: number,
+  accessTime?: number,
+]
+
 /** What is known of how a value was computed. */
 export type ComputationRow = readonly [
   expireTime: number | null,
@@ -83,6 +93,10 @@ const SQL = {
   versionedValue: `raw SELECT mode, filename, value, rowid, access_time, store_time, expire_time FROM Cache
     WHERE key = ? AND raw = ? AND (expire_time IS NULL OR expire_time > ?)`,
   version: 'raw SELECT rowid, store_time, expire_time FROM Cache WHERE key = ? AND raw = ?',
+  bareExpiringValue: `raw SELECT mode, filename, value, expire_time FROM Cache
+    WHERE key = ? AND raw = ? AND (expire_time IS NULL OR expire_time > ?)`,
+  expiringValue: `raw SELECT mode, filename, value, expire_time, rowid, access_time FROM Cache
+    WHERE key = ? AND raw = ? AND (expire_time IS NULL OR expire_time > ?)`,
   // Of an entry that was computed, as long as it is this version of the entry.
   computation: `raw SELECT Cache.expire_time, due, seconds, Cache.rowid, Cache.store_time FROM Cache
     JOIN Freshness ON Freshness.rowid = Cache.rowid AND Freshness.store_time = Cache.store_time
@@ -136,6 +150,8 @@ const SQL = {
     WHERE expire_time IS NOT NULL AND expire_time <= ? ORDER BY expire_time LIMIT 100`,
   cleared: `raw SELECT rowid, filename, size FROM Cache
     WHERE rowid > ? AND rowid <= ? AND store_time <= ? ORDER BY rowid LIMIT 100`,
+  clearedByPrefix: `raw SELECT rowid, filename, size, key FROM Cache
+    WHERE key >= ? AND key < ? AND raw = 1 AND rowid <= ? AND store_time <= ? ORDER BY key LIMIT 100`,
   taggedByIndex: `raw SELECT rowid, filename, size FROM Cache
     WHERE tag = ? AND rowid > ? AND store_time <= ? ORDER BY rowid LIMIT 100`,
   // The plus keeps the planner on the rowids, so that a page ends where it should.

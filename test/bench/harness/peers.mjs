@@ -16,6 +16,7 @@ import { setTimeout as delay } from 'node:timers/promises'
  * @property {(key: string, value: string) => Promise<unknown>} set
  * @property {(key: string) => Promise<unknown>} delete
  * @property {() => Promise<unknown>} close
+ * @property {string} [url] of its server
  */
 
 const OPENERS = { lmdb: openLmdb, '@keyv/sqlite': openKeyv, cacache: openCacache, redis: openRedis }
@@ -63,10 +64,14 @@ async function openLmdb(directory) {
   }
 }
 
-/** With better-sqlite3, which it builds with synchronous=NORMAL for WAL, as the package here has it. */
-async function openKeyv(directory) {
+/**
+ * With better-sqlite3, which it builds with synchronous=NORMAL for WAL, as the package here has it.
+ *
+ * @param wal false: as it comes, with a rollback journal that is flushed at every commit
+ */
+export async function openKeyv(directory, wal = true) {
   const [{ default: Keyv }, { default: KeyvSqlite }] = await Promise.all([import('keyv'), import('@keyv/sqlite')])
-  const store = new KeyvSqlite({ uri: `sqlite://${join(directory, 'keyv.db')}`, driver: 'better-sqlite3', wal: true })
+  const store = new KeyvSqlite({ uri: `sqlite://${join(directory, 'keyv.db')}`, driver: 'better-sqlite3', wal })
   const keyv = new Keyv({ store })
   return {
     name: '@keyv/sqlite',
@@ -107,6 +112,7 @@ async function openRedis(directory) {
   if (!client.isReady) throw new Error('redis-server does not answer')
   return {
     name: 'redis',
+    url: `redis://127.0.0.1:${port}`,
     weight: 0.25,
     get: async key => (await client.get(key)) ?? undefined,
     set: (key, value) => client.set(key, value),

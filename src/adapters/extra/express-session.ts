@@ -1,0 +1,111 @@
+import { type SessionData, Store } from 'express-session'
+import type { DiskCache, Duration } from '../../engine/index.js'
+import { Door, Namespaced } from '../namespaced.js'
+import { type CacheSource, type DoorOptions, openCache, optionsOf } from '../open-cache.js'
+import { hostTtl, ttlUntil } from '../ttl.js'
+
+const DAY = 86_400_000
+
+export interface SessionStoreOptions extends DoorOptions {
+  /** @default 'sessions' */
+  readonly prefix?: string
+  /** How long a session lives whose cookie has no expiry: until the browser is closed, which nobody is told. @default '1d' */
+  readonly ttl?: Duration
+}
+
+type Done = (error?: unknown) => void
+
+/**
+ * A store for express-session: sessions survive restarts, are shared by all processes of the machine, and go when their
+ * cookies expire. A cache evicts when it is full: give sessions a directory of their own, with `evictionPolicy: 'none'`.
+ *
+ * @example
+ * app.use(session({ secret, resave: false, saveUninitialized: false, store: new DiskSessionStore('/var/lib/app/sessions') }))
+ */
+export class DiskSessionStore extends Store {
+  readonly #door: Door
+  readonly #space: Namespaced
+  readonly #ttl: number | null
+
+  /** @throws TypeError when no directory is named and for misspelt options, RangeError as the constructors of caches do */
+  constructor(source: CacheSource | SessionStoreOptions, options: SessionStoreOptions = {}) {
+    super()
+    const { prefix = 'sessions', ttl, ...rest } = optionsOf(source, options, 'DiskSessionStore')
+    this.#door = new Door(openCache(rest, 'DiskSessionStore'))
+    this.#space = new Namespaced(this.#door, prefix)
+    const given = hostTtl(ttl)
+    this.#ttl = given === undefined ? DAY : given
+  }
+
+  /** The cache that holds the sessions. */
+  get cache(): DiskCache {
+    return this.#door.cache
+  }
+
+  override get(id: string, callback: (error: unknown, session?: SessionData | null) => void): void {
+    answer(this.#space.get<SessionData>(id), callback, found => found?.value ?? null)
+  }
+
+  override set(id: string, session: SessionData, callback?: Done): void {
+    // What express-session compares and sends is the JSON of a session, its cookie included.
+    const store = async (): Promise<void> => {
+      const value: unknown = JSON.parse(JSON.stringify(session))
+      await this.#space.set({ key: id, value, ttl: this.#ttlOf(session) })
+    }
+    answer(store(), callback)
+  }
+
+  override touch(id: string, session: SessionData, callback?: Done): void {
+    const ttl = this.#ttlOf(session)
+    answer(this.cache.touch(this.#space.keyOf(id), { ttl: ttl === undefined ? null : ttl }), callback)
+  }
+
+  override destroy(id: string, callback?: Done): void {
+    answer(this.#space.delete(id), callback)
+  }
+
+  override all(callback: (error: unknown, sessions?: { [id: string]: SessionData } | null) => void): void {
+    const collect = async (): Promise<{ [id: string]: SessionData }> => {
+      const sessions: { [id: string]: SessionData } = Object.create(null)
+      for await (const [id, session] of this.#space.entries<SessionData>()) sessions[id] = session
+      return sessions
+    }
+    answer(collect(), callback, sessions => sessions)
+  }
+
+  override length(callback: (error: unknown, length?: number) => void): void {
+    const count = async (): Promise<number> => {
+      let length = 0
+      for await (const _id of this.#space.keys()) length++
+      return length
+    }
+    answer(count(), callback, length => length)
+  }
+
+  override clear(callback?: Done): void {
+    answer(this.#space.clear(), callback)
+  }
+
+  /** Ends the use of the engine; the last one on a directory closes it. A cache that was given stays open. */
+  async disconnect(): Promise<void> {
+    await this.#door.close()
+  }
+
+  #ttlOf({ cookie }: SessionData): number | null | undefined {
+    const expires: unknown = cookie?.expires
+    if (expires === null || expires === undefined || expires === false) return this.#ttl
+    return ttlUntil(new Date(expires as Date | string).getTime())
+  }
+}
+
+/** Answers a callback, outside of the promise, so that what it throws is not taken for a failure of the store. */
+function answer<T, A>(
+  promise: Promise<T>,
+  callback?: (error: unknown, answer?: A) => void,
+  convert?: (value: T) => A,
+): void {
+  promise.then(
+    value => callback && process.nextTick(() => (convert ? callback(null, convert(value)) : callback(null))),
+    (error: unknown) => callback && process.nextTick(() => callback(error)),
+  )
+}

@@ -1,0 +1,97 @@
+import { removePrefix } from '../../engine/for-doors.js'
+import type { DiskCache } from '../../engine/index.js'
+import { Door, Namespaced } from '../namespaced.js'
+import { type CacheSource, type DoorOptions, openCache, optionsOf } from '../open-cache.js'
+import { hostTtl, timeLeft } from '../ttl.js'
+
+/** What unstorage gives along with a key; `ttl` in seconds, as in its other drivers. */
+export interface TransactionOptions {
+  readonly ttl?: number
+}
+
+export interface DiskDriverOptions extends DoorOptions {
+  /** Entries lie below it. @default 'unstorage' */
+  readonly base?: string
+  /** Time to live of items stored without one: seconds. @default they never expire */
+  readonly ttl?: number
+}
+
+/** A driver for `createStorage({ driver })` of unstorage. */
+export interface DiskDriver {
+  readonly name: string
+  readonly flags: { readonly ttl: true }
+  readonly options: DiskDriverOptions
+  getInstance(): DiskCache
+  hasItem(key: string): Promise<boolean>
+  getItem(key: string): Promise<string | number | boolean | object | null>
+  getItemRaw(key: string): Promise<unknown>
+  getItems(items: readonly { readonly key: string }[]): Promise<{ key: string; value: string | null }[]>
+  setItem(key: string, value: string, options?: TransactionOptions): Promise<void>
+  setItemRaw(key: string, value: unknown, options?: TransactionOptions): Promise<void>
+  setItems(
+    items: readonly { readonly key: string; readonly value: string; readonly options?: TransactionOptions }[],
+    common?: TransactionOptions,
+  ): Promise<void>
+  removeItem(key: string): Promise<void>
+  getMeta(key: string): Promise<{ mtime: Date; atime: Date; size: number; ttl?: number } | null>
+  getKeys(base?: string): Promise<string[]>
+  clear(base?: string): Promise<void>
+  dispose(): Promise<void>
+}
+
+/**
+ * A driver on disk for unstorage. `setItemRaw` keeps values as they are: Buffer, Map, Date.
+ *
+ * @throws TypeError when no directory is named and for misspelt options, RangeError as the constructors of caches do
+ * @example
+ * const storage = createStorage({ driver: diskDriver('/var/cache/app') })
+ */
+export function diskDriver(source: CacheSource | DiskDriverOptions, given: DiskDriverOptions = {}): DiskDriver {
+  const { base = 'unstorage', ttl, ...options } = optionsOf(source, given, 'diskDriver')
+  const door = new Door(openCache(options, 'diskDriver'))
+  const space = new Namespaced(door, base)
+  const ttlOf = (seconds: number | undefined): number | null | undefined => {
+    const chosen = seconds ?? ttl
+    return chosen === undefined ? undefined : hostTtl(chosen * 1000)
+  }
+  const store = (key: string, value: unknown, own?: TransactionOptions): Promise<void> =>
+    space.set({ key, value, ttl: ttlOf(own?.ttl) })
+  const read = async <T>(key: string): Promise<T | null> => (await space.get<T>(key))?.value ?? null
+  return {
+    name: 'fanout-cache',
+    flags: { ttl: true },
+    options: { base, ...options },
+    getInstance: () => door.cache,
+    hasItem: key => space.has(key),
+    getItem: read,
+    getItemRaw: read,
+    getItems: items => Promise.all(items.map(async ({ key }) => ({ key, value: await read<string>(key) }))),
+    setItem: store,
+    setItemRaw: store,
+    setItems: async (items, common) => {
+      const stored = await space.setMany(
+        items.map(({ key, value, options: own }) => ({ key, value, ttl: ttlOf(own?.ttl ?? common?.ttl) })),
+      )
+      if (stored.includes(false)) throw door.refusal()
+    },
+    removeItem: async key => {
+      await space.delete(key)
+    },
+    getMeta: async key => {
+      const info = await door.cache.info(space.keyOf(key))
+      if (!info) return null
+      const left = timeLeft(info.expiresAt)
+      const times = { mtime: new Date(info.storedAt), atime: new Date(info.accessedAt), size: info.size }
+      return left === undefined ? times : { ...times, ttl: Math.ceil(left / 1000) }
+    },
+    getKeys: async (below = '') => {
+      const keys: string[] = []
+      for await (const key of space.keys()) if (key.startsWith(below)) keys.push(key)
+      return keys
+    },
+    clear: async (below = '') => {
+      await removePrefix(door.cache, space.prefix + below)
+    },
+    dispose: () => door.close(),
+  }
+}

@@ -1,0 +1,182 @@
+import { getExpiring, keepsObjects, kindOf, removePrefix, type Valued } from '../engine/for-doors.js'
+import type { DiskCache, Entry } from '../engine/index.js'
+import type { OpenedCache } from './open-cache.js'
+
+/** One entry of `setMany`. `ttl` as the engine has it. */
+export interface NewEntry {
+  readonly key: string
+  readonly value: unknown
+  readonly ttl: number | null | undefined
+}
+
+/**
+ * The entries of one namespace of a cache, which is what the doors show. Their keys are
+ * `encodeURIComponent(namespace):key`: the first colon ends the namespace, whatever either holds, so that no two of
+ * them touch. Without a namespace the keys begin with the colon.
+ */
+export class Namespaced {
+  readonly cache: DiskCache
+  readonly prefix: string
+  readonly #door: Door
+
+  /** @throws TypeError when it cannot be a namespace */
+  constructor(door: Door, namespace: string | undefined) {
+    this.#door = door
+    this.cache = door.cache
+    this.prefix = prefixOf(namespace)
+  }
+
+  /** Whether its cache keeps a Map: see keyv/stored-values.ts. */
+  get boxes(): boolean {
+    return this.#door.boxes
+  }
+
+  get<T = unknown>(key: string): Promise<Valued<T> | undefined> {
+    return getExpiring<T>(this.cache, this.keyOf(key))
+  }
+
+  getMany<T = unknown>(keys: readonly string[]): Promise<(Valued<T> | undefined)[]> {
+    return Promise.all(keys.map(key => this.get<T>(key)))
+  }
+
+  has(key: string): Promise<boolean> {
+    return this.cache.has(this.keyOf(key))
+  }
+
+  /** Stores a value. @throws the error for which the cache refused it */
+  async set({ key, value, ttl }: NewEntry): Promise<void> {
+    const full = this.keyOf(key)
+    if (wasExpected(this.cache, full, value)) return
+    this.#door.listen()
+    // What has expired already is not stored, but it replaces what was there.
+    if (ttl === 0) await this.cache.delete(full)
+    else if (!(await this.cache.set(full, value, ttl === undefined ? undefined : { ttl })))
+      throw this.#door.refusal(full)
+  }
+
+  /**
+   * Stores many, those of one shard in one commit. @throws the error for which the cache refused all of them
+   */
+  async setMany(entries: readonly NewEntry[]): Promise<boolean[]> {
+    if (entries.length === 0) return []
+    const elapsed = entries.filter(({ ttl }) => ttl === 0).map(({ key }) => this.keyOf(key))
+    const rows: Entry[] = entries
+      .filter(({ ttl }) => ttl !== 0)
+      .map(({ key, value, ttl }) => [this.keyOf(key), value, ttl === undefined ? {} : { ttl }])
+    this.#door.listen()
+    if (elapsed.length > 0) await this.cache.deleteMany(elapsed)
+    const stored = await this.cache.setMany(rows)
+    if (rows.length > 0 && !stored.some(Boolean)) throw this.#door.refusal()
+    let at = 0
+    return entries.map(({ ttl }) => (ttl === 0 ? true : (stored[at++] ?? false)))
+  }
+
+  delete(key: string): Promise<boolean> {
+    return this.cache.delete(this.keyOf(key))
+  }
+
+  deleteMany(keys: readonly string[]): Promise<boolean[]> {
+    return this.cache.deleteMany(keys.map(key => this.keyOf(key)))
+  }
+
+  /** Removes the entries of this namespace, in pages, and no others. */
+  async clear(): Promise<void> {
+    await removePrefix(this.cache, this.prefix)
+  }
+
+  /** Keys without their namespace. */
+  async *keys(): AsyncGenerator<string> {
+    for await (const key of this.cache.keys({ prefix: this.prefix })) yield this.#ownKey(key)
+  }
+
+  async *entries<T = unknown>(): AsyncGenerator<[key: string, value: T]> {
+    for await (const [key, value] of this.cache.entries<T>({ prefix: this.prefix })) yield [this.#ownKey(key), value]
+  }
+
+  /** The key in the cache. @throws TypeError when it is no string */
+  keyOf(key: unknown): string {
+    if (typeof key === 'string') return this.prefix + key
+    if (typeof key === 'number') return this.prefix + String(key)
+    throw new TypeError(`a key must be a string, got ${kindOf(key)}`)
+  }
+
+  #ownKey(key: unknown): string {
+    return (key as string).slice(this.prefix.length)
+  }
+}
+
+/** @throws TypeError when it cannot be a namespace */
+export function prefixOf(namespace: unknown): string {
+  if (namespace === undefined || namespace === null || namespace === '') return ':'
+  if (typeof namespace === 'string' && namespace.isWellFormed()) return `${encodeURIComponent(namespace)}:`
+  throw new TypeError(`namespace must be a well-formed string, got ${kindOf(namespace)}`)
+}
+
+/** Values which the cache has already, and which a host will store once more: see cache-manager/single-flight.ts. */
+const expected = new WeakMap<DiskCache, Map<string, unknown>>()
+let expecting = 0
+
+/** The next `set` of a key with this value has nothing to do. */
+export function expectWrite(cache: DiskCache, key: string, value: unknown): void {
+  const writes = expected.get(cache) ?? new Map<string, unknown>()
+  expected.set(cache, writes)
+  if (!writes.has(key)) expecting++
+  writes.set(key, value)
+}
+
+export function forgetWrite(cache: DiskCache, key: string): void {
+  if (expecting > 0 && expected.get(cache)?.delete(key)) expecting--
+}
+
+function wasExpected(cache: DiskCache, key: string, value: unknown): boolean {
+  if (expecting === 0) return false
+  const writes = expected.get(cache)
+  if (!writes?.has(key) || !Object.is(writes.get(key), value)) return false
+  forgetWrite(cache, key)
+  return true
+}
+
+interface Refused {
+  readonly key?: unknown
+  readonly error: Error
+}
+
+/** The last refusal of each cache. One listener for all doors: a door may be made for every request. */
+const refusals = new WeakMap<DiskCache, { last: Refused | undefined }>()
+
+/** A cache as a door has opened it. Of refused writes it knows why: hosts expect an error, not an answer. */
+export class Door {
+  /** Whether the cache keeps a Map: see keyv/stored-values.ts. */
+  readonly boxes: boolean
+  readonly #opened: OpenedCache
+
+  constructor(opened: OpenedCache) {
+    this.#opened = opened
+    this.boxes = keepsObjects(opened.cache)
+  }
+
+  get cache(): DiskCache {
+    return this.#opened.cache
+  }
+
+  /** Before a write: begins to notice refusals. */
+  listen(): void {
+    if (refusals.has(this.cache)) return
+    const heard: { last: Refused | undefined } = { last: undefined }
+    refusals.set(this.cache, heard)
+    this.cache.on('refused', refused => {
+      heard.last = refused
+    })
+  }
+
+  /** Why the last write of a key, or of many, was refused. */
+  refusal(key?: string): Error {
+    const refused = refusals.get(this.cache)?.last
+    if (refused && (refused.key === undefined || key === undefined || refused.key === key)) return refused.error
+    return new Error('the cache refused to store the value')
+  }
+
+  async close(): Promise<void> {
+    await this.#opened.close()
+  }
+}
