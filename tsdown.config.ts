@@ -3,6 +3,9 @@ import { defineConfig } from 'tsdown'
 /** What is built, by the name it has in dist. A door also needs its lines in `exports` and `typesVersions` of package.json. */
 const entry = {
   index: 'src/engine/index.ts',
+  keyv: 'src/adapters/keyv/index.ts',
+  keyv6: 'src/adapters/keyv6/index.ts',
+  'cache-manager': 'src/adapters/cache-manager/index.ts',
   'maintenance-worker': 'src/engine/maintenance/worker.ts',
 }
 

@@ -89,7 +89,7 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
   'engine/recipes/': ['engine/*', 'engine/verbs/', 'engine/operations/', 'engine/disk/', 'type engine/'],
   'engine/*': ['engine/'],
 
-  'adapters/': ['engine/index', 'npm:keyv', 'npm:cache-manager'],
+  'adapters/': ['engine/index', 'engine/for-doors', 'npm:keyv', 'npm:cache-manager'],
   'middleware/': ['engine/index', 'type npm:express'],
   'middleware/policy/': ['engine/time', 'engine/option-names', 'npm:range-parser', 'npm:structured-headers'],
   'nest-module/': [

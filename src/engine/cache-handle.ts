@@ -58,8 +58,13 @@ export class CacheHandle {
 
   /** The shards of the open engine. */
   get shards(): readonly Shard[] {
-    if (!this.#engine) throw new DiskCacheError(`the cache in ${this.directory} was closed meanwhile`)
+    if (!this.#engine) throw this.#closedMeanwhile()
     return this.#engine.shards
+  }
+
+  /** @throws DiskCacheError when a shard is none of the open engine: the cache was closed, and maybe opened again */
+  assertOpen(shard: Shard): void {
+    if (!this.shards.includes(shard)) throw this.#closedMeanwhile()
   }
 
   /** Verbs that gave up waiting for a lock, of all handles on the directory. */
@@ -231,6 +236,10 @@ export class CacheHandle {
     if (this.#opening || this.#closing || this.#removed) return false
     this.#engine = joinEngine(this.kind, this.directory, this.options, this.events)
     return this.#engine !== undefined
+  }
+
+  #closedMeanwhile(): DiskCacheError {
+    return new DiskCacheError(`the cache in ${this.directory} was closed meanwhile`)
   }
 
   async #acquire(): Promise<void> {

@@ -43,6 +43,12 @@ const CACHE_OPTIONS = new Set([
   ...SETTING_OPTIONS,
 ])
 const FANOUT_OPTIONS = new Set([...CACHE_OPTIONS, 'shards'])
+
+/** The options that a constructor knows. */
+export function optionNamesOf(kind: 'Cache' | 'FanoutCache'): ReadonlySet<string> {
+  return kind === 'Cache' ? CACHE_OPTIONS : FANOUT_OPTIONS
+}
+
 const DISK_OPTIONS = new Set(['minFileSize', 'directoryMode', 'fileMode', 'unlinkGrace'])
 const DISK_SETTINGS = new Set(['minFileSize', 'unlinkGrace'])
 const SQLITE_OPTIONS = new Set(['cacheSize', 'mmapSize', 'journalMode', 'synchronous', 'autoVacuum'])

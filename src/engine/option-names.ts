@@ -41,7 +41,7 @@ function nearest(name: string, known: ReadonlySet<string>): string | undefined {
 }
 
 /** Levenshtein's distance, a row at a time. */
-function editDistance(a: string, b: string): number {
+export function editDistance(a: string, b: string): number {
   let row = Array.from({ length: b.length + 1 }, (_, at) => at)
   for (let i = 1; i <= a.length; i++) {
     const next = [i]

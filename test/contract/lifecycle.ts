@@ -74,6 +74,21 @@ function closing(subject: Subject): void {
     expect(names.filter(name => name.endsWith('-wal'))).toEqual([])
   })
 
+  it('a listing that is continued after close() rejects, and opens nothing', async () => {
+    const cache = subject.make()
+    await cache.setMany(Array.from({ length: 500 }, (_, key) => [key, key] as const))
+    const listings = [cache.keys(), cache.entries(), cache.keys({ reverse: true })].map(listing =>
+      listing[Symbol.asyncIterator](),
+    )
+    for (const listing of listings) expect((await listing.next()).done).toBe(false)
+    await cache.close()
+    for (const listing of listings) {
+      await expect(exhaust(listing)).rejects.toThrow(/was closed meanwhile/)
+    }
+    const names = readdirSync(cache.directory, { recursive: true, encoding: 'utf8' })
+    expect(names.filter(name => name.endsWith('-wal'))).toEqual([])
+  })
+
   it('a verb after close() opens again', async () => {
     const cache = subject.make()
     await cache.set('key', LARGE)
@@ -184,4 +199,8 @@ function events(subject: Subject): void {
     for (let key = 10; key < 20; key += 1) await cache.set(key, key)
     expect(calls).toBe(before)
   })
+}
+
+async function exhaust(listing: AsyncIterator<unknown>): Promise<void> {
+  while (!(await listing.next()).done);
 }

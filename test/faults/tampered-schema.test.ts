@@ -47,6 +47,11 @@ const CHANGES: Readonly<Record<string, Change>> = {
     const body = "BEGIN UPDATE Settings SET value = value + 1 WHERE key = 'count'; END"
     db.exec(`CREATE TRIGGER Settings_count_insert BEFORE INSERT ON Cache FOR EACH ROW ${body}`)
   },
+  'a trigger with another condition': db => {
+    db.exec('DROP TRIGGER Settings_size_insert')
+    const body = "BEGIN UPDATE Settings SET value = value + NEW.size WHERE key = 'size'; END"
+    db.exec(`CREATE TRIGGER Settings_size_insert AFTER INSERT ON Cache FOR EACH ROW WHEN NEW.size <> 1 ${body}`)
+  },
   'an index on an expression': db => {
     db.exec('CREATE INDEX Extra ON Cache (abs(size))')
   },

@@ -119,6 +119,7 @@ async function* pages(handle: CacheHandle, reverse: boolean, step: Step): AsyncG
   if (last === undefined) return
   for (let at = reverse ? AFTER_BACK : BEFORE_FRONT; ; ) {
     const from = at
+    handle.assertOpen(shard)
     const page = await readPatiently(shard, handle.options.timeout, () => step(shard, from, last))
     const end = page.at(-1)
     if (!end) return

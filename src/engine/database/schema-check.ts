@@ -7,6 +7,7 @@ import {
   FRESHNESS,
   INDEXES,
   LEASES,
+  PYTHON_TRIGGERS,
   SETTINGS_TABLE,
   TAG_INDEX,
   TRIGGERS,
@@ -41,7 +42,7 @@ const OURS = new Map<string, readonly string[]>([
   ['table Settings', [SETTINGS_TABLE]],
   ['table Cache', [CACHE_TABLE]],
   ...entries('index', INDEXES),
-  ...entries('trigger', TRIGGERS),
+  ...Object.keys(TRIGGERS).map(name => [`trigger ${name}`, triggers(name)] as const),
   ...Object.entries({ ...ENTRY_TAG, ...UNLINK_LATER, ...LEASES, ...FRESHNESS }).map(
     ([name, sql]) => [`${kindOf(sql)} ${name}`, [sql]] as const,
   ),
@@ -119,4 +120,8 @@ function kindOf(sql: string): string {
 
 function entries(kind: string, statements: Readonly<Record<string, string>>): [string, readonly string[]][] {
   return Object.entries(statements).map(([name, sql]) => [`${kind} ${name}`, [sql]])
+}
+
+function triggers(name: string): string[] {
+  return [TRIGGERS, PYTHON_TRIGGERS].map(known => known[name] ?? '')
 }

@@ -28,6 +28,16 @@ export type ValueRow = readonly [
   accessTime?: number,
 ]
 
+/** What `get` reads where the expiry matters too. */
+export type ExpiringRow = readonly [
+  mode: number,
+  filename: string | null,
+  value: SqlValue,
+  expireTime: number | null,
+  rowid?: number,
+  accessTime?: number,
+]
+
 /** What is known of how a value was computed. */
 export type ComputationRow = readonly [
   expireTime: number | null,
@@ -67,6 +77,10 @@ const SQL = {
   bareValue: `raw SELECT mode, filename, value FROM Cache
     WHERE key = ? AND raw = ? AND (expire_time IS NULL OR expire_time > ?)`,
   value: `raw SELECT mode, filename, value, rowid, access_time FROM Cache
+    WHERE key = ? AND raw = ? AND (expire_time IS NULL OR expire_time > ?)`,
+  bareExpiringValue: `raw SELECT mode, filename, value, expire_time FROM Cache
+    WHERE key = ? AND raw = ? AND (expire_time IS NULL OR expire_time > ?)`,
+  expiringValue: `raw SELECT mode, filename, value, expire_time, rowid, access_time FROM Cache
     WHERE key = ? AND raw = ? AND (expire_time IS NULL OR expire_time > ?)`,
   // Of an entry that was computed, as long as it is this version of the entry.
   computation: `raw SELECT Cache.expire_time, due, seconds, Cache.rowid, Cache.store_time FROM Cache
@@ -121,6 +135,8 @@ const SQL = {
     WHERE expire_time IS NOT NULL AND expire_time <= ? ORDER BY expire_time LIMIT 100`,
   cleared: `raw SELECT rowid, filename, size FROM Cache
     WHERE rowid > ? AND rowid <= ? AND store_time <= ? ORDER BY rowid LIMIT 100`,
+  clearedByPrefix: `raw SELECT rowid, filename, size, key FROM Cache
+    WHERE key >= ? AND key < ? AND raw = 1 AND rowid <= ? AND store_time <= ? ORDER BY key LIMIT 100`,
   taggedByIndex: `raw SELECT rowid, filename, size FROM Cache
     WHERE tag = ? AND rowid > ? AND store_time <= ? ORDER BY rowid LIMIT 100`,
   // The plus keeps the planner on the rowids, so that a page ends where it should.

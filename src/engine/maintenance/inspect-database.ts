@@ -2,21 +2,26 @@ import { join } from 'node:path'
 import { isBusy } from '../database/busy.js'
 import { connect } from '../database/connection.js'
 import { DATABASE_FILE } from '../database/opening.js'
+import type { Finding } from '../options.js'
 import { isCorruption } from '../translate-error.js'
 
-/** Whether a database is damaged, seen from a connection of its own. */
-export function inspectDatabase(directory: string): 'sound' | 'damaged' {
+/** What is wrong with a database, if anything, seen from a connection of its own. Takes seconds where it is large. */
+export function inspectDatabase(directory: string): Finding[] {
   try {
     const db = connect(join(directory, DATABASE_FILE), { readonly: false, mustExist: true })
     try {
-      const rows = db.pragma('quick_check(1)') as { quick_check: string }[]
-      return rows[0]?.quick_check === 'ok' ? 'sound' : 'damaged'
+      const [row] = db.pragma('quick_check(1)') as { quick_check: string }[]
+      return row?.quick_check === 'ok' ? [] : [damaged(row?.quick_check ?? 'nothing to check')]
     } finally {
       db.close()
     }
   } catch (error) {
-    if (isCorruption(error)) return 'damaged'
-    if (isBusy(error)) return 'sound'
+    if (isCorruption(error)) return [damaged((error as Error).message)]
+    if (isBusy(error)) return []
     throw error
   }
+}
+
+function damaged(message: string): Finding {
+  return { kind: 'integrity', message, fixed: false }
 }

@@ -10,7 +10,7 @@ import { CorruptError, TimeoutError } from '../errors.js'
 import { isMissing } from '../file-errors.js'
 import type { Shard } from '../shards/shard.js'
 import { isoNow } from '../time.js'
-import { inspectDatabase } from './inspect-database.js'
+import { runTask } from './worker-client.js'
 
 /** An empty database, for its lock: the system frees it when its holder dies, in whatever container that was. */
 const LOCK_FILE = `${DATABASE_FILE}-quarantine.lock`
@@ -36,7 +36,8 @@ export async function quarantine(shard: Shard, damage: unknown, identity: string
     if (path !== undefined) tellUnfinished(shard, path)
     const now = fileIdentity(join(directory, DATABASE_FILE))
     if (now === undefined || (identity !== undefined && identity !== now)) return undefined
-    return inspectDatabase(directory) === 'sound' ? undefined : moveAside(directory, options.modes)
+    const findings = await runTask({ task: 'inspect', directory })
+    return findings.length === 0 ? undefined : moveAside(directory, options.modes)
   })
   if (moved !== undefined) shard.events.quarantined(directory, moved, shard.translate(damage) as Error)
 }

@@ -15,6 +15,8 @@ export type WorkerTask =
       readonly timeout: number
     }
   | { readonly task: 'vacuum'; readonly directory: string }
+  /** Answers a finding when the database is damaged. */
+  | { readonly task: 'inspect'; readonly directory: string }
 
 /** What it answers. */
 export type WorkerAnswer =

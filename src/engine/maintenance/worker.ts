@@ -5,6 +5,7 @@ import { connect } from '../database/connection.js'
 import { DATABASE_FILE } from '../database/opening.js'
 import type { Finding } from '../options.js'
 import { checkShard } from './check.js'
+import { inspectDatabase } from './inspect-database.js'
 import type { WorkerAnswer, WorkerTask } from './worker-client.js'
 
 /** The thread for what takes seconds. Here SQLite may wait for locks by itself: nobody is held up by it. */
@@ -20,6 +21,7 @@ async function run(task: WorkerTask): Promise<Finding[]> {
     }
     return findings
   }
+  if (task.task === 'inspect') return inspectDatabase(task.directory)
   const db = connect(join(task.directory, DATABASE_FILE), { readonly: false, mustExist: true, timeout: LOCK_TIMEOUT })
   try {
     db.exec(task.task === 'index' ? task.sql : 'VACUUM')

@@ -2,6 +2,7 @@ import type { Session } from '../database/session.js'
 import { PAGE_ROWS, type RemovalRow, WINDOW_ROWS } from '../database/statements.js'
 import type { SqlValue } from '../disk/codec.js'
 import { deleteRow } from './entries.js'
+import { prefixEnd } from './listing.js'
 
 /** What one page of a bulk removal did; `next` is where the following page goes on. */
 export interface Page<Cursor> {
@@ -38,6 +39,23 @@ export function clear(session: Session, cursor: Extent | undefined): Page<Extent
     return { rows, next: extent, last: count => count < PAGE_ROWS }
   })
 }
+
+export interface PrefixCursor extends Extent {
+  readonly from: SqlValue
+}
+
+/** Removes entries whose keys are strings that begin with a prefix. */
+export function clearPrefix(session: Session, prefix: string, cursor: PrefixCursor | undefined): Page<PrefixCursor> {
+  let at = cursor ?? { ...wholeExtent(session), from: prefix }
+  const end = prefixEnd(prefix)
+  return removePages(session, () => {
+    const rows = session.statements.all<PrefixRow>('clearedByPrefix', at.from, end, at.last, at.storeTime)
+    at = { ...at, from: rows.at(-1)?.[3] ?? at.from }
+    return { rows, next: at, last: count => count < PAGE_ROWS }
+  })
+}
+
+type PrefixRow = readonly [...row: RemovalRow, key: SqlValue]
 
 export interface TagCursor extends Extent {
   readonly further: boolean
@@ -82,7 +100,7 @@ export function wholeExtent(session: Session): Extent {
 }
 
 export interface Step<Cursor> {
-  readonly rows: readonly RemovalRow[]
+  readonly rows: readonly (RemovalRow | PrefixRow)[]
   readonly next: Cursor
   /** Whether these rows were the last ones. */
   readonly last: (rows: number) => boolean

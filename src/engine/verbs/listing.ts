@@ -38,7 +38,7 @@ export async function* listEntries<T>(handle: CacheHandle, options: Listing | un
   const listing = resolveListing(options, 'entries')
   for await (const { shard, row } of rows(handle, listing)) {
     const now = listing.includeExpired ? Number.NEGATIVE_INFINITY : shard.disk.now()
-    const found = await readPatiently(shard, handle.options.timeout, () => readEntryRow(shard, row[0], now))
+    const found = await readOpen(handle, shard, () => readEntryRow(shard, row[0], now))
     if (found) yield [shard.disk.decodeKey(found.row[1], found.row[2] !== 0), found.value as T]
   }
 }
@@ -65,7 +65,7 @@ async function* rows(handle: CacheHandle, listing: ResolvedListing): AsyncGenera
   const ends: number[] = []
   for (const shard of shards) {
     await settled(handle, shard)
-    ends.push(await readPatiently(shard, handle.options.timeout, () => lastRow(sessionOf(shard))))
+    ends.push(await readOpen(handle, shard, () => lastRow(sessionOf(shard))))
   }
   for (const [at, shard] of shards.entries()) {
     for await (const page of pagesOf(handle, shard, listing, ends[at] as number)) {
@@ -93,7 +93,7 @@ async function* pagesOf(
   ordered.sort((a, b) => (listing.reverse ? b - a : a - b))
   for (let at = 0; at < ordered.length; at += ROWIDS_PER_PAGE) {
     const rowids = ordered.slice(at, at + ROWIDS_PER_PAGE)
-    yield await readPatiently(shard, handle.options.timeout, () => {
+    yield await readOpen(handle, shard, () => {
       const { statements } = sessionOf(shard)
       return rowids.flatMap(rowid => {
         const row = statements.get<EntryRow>('entryById', rowid)
@@ -134,7 +134,7 @@ async function* steps<Page>(handle: CacheHandle, shard: Shard, begin: () => Iter
   let iterator: Iterator<Page> | undefined
   let begun = false
   for (;;) {
-    const step = await readPatiently(shard, handle.options.timeout, () => {
+    const step = await readOpen(handle, shard, () => {
       // A generator that has thrown is over: before its first page it is begun again, after it the listing fails.
       iterator = begun && iterator ? iterator : begin()
       const next = iterator.next()
@@ -145,6 +145,15 @@ async function* steps<Page>(handle: CacheHandle, shard: Shard, begin: () => Iter
     yield step.value
     await nextTurn()
   }
+}
+
+/**
+ * Reads while the cache is open. A listing may outlive its cache's `close()`: it ends with an error then, and opens no
+ * shard that nobody would close again.
+ */
+function readOpen<T>(handle: CacheHandle, shard: Shard, read: () => T | Promise<T>): Promise<T> {
+  handle.assertOpen(shard)
+  return readPatiently(shard, handle.options.timeout, read)
 }
 
 /** Listings see the writes that were called before them. */

@@ -1,0 +1,5 @@
+export type { CacheSource, DoorOptions } from '../open-cache.js'
+export type { CreateKeyvOptions } from './create-keyv.js'
+export { createKeyv } from './keyv.js'
+export { KeyvDiskStore, type KeyvEntry } from './keyv-disk-store.js'
+export type { Envelope } from './stored-values.js'

@@ -1,0 +1,234 @@
+import { EventEmitter } from 'node:events'
+import type { DiskCache } from '../../engine/index.js'
+import { Door, Namespaced } from '../namespaced.js'
+import { type CacheSource, isDiskCache, openCache } from '../open-cache.js'
+import { hostTtl } from '../ttl.js'
+import { type Owner, Owners } from './owners.js'
+import type { Envelope } from './stored-values.js'
+import { type Answer, answers, toAnswer, toStored } from './value-space.js'
+
+/** Keys of Keyv 5, as a plain Keyv gives them: with the namespace and a colon before them. */
+interface Place {
+  readonly space: Namespaced
+  readonly key: string
+}
+
+/**
+ * A store for Keyv 5: entries live on disk, are shared by all processes that open the directory, and expire by
+ * themselves. Each Keyv gets a store of its own; those on one directory share one engine.
+ *
+ * @example
+ * const keyv = new Keyv({ store: new KeyvDiskStore('/var/cache/app'), namespace: 'users' })
+ */
+export class KeyvDiskStore extends EventEmitter {
+  /** Whether Keyv makes strings of values, and puts the namespace before keys. */
+  protected readonly plain: boolean = true
+  /** What Keyv looks at before it offers `iterator()`. */
+  opts: Record<string, unknown> = { dialect: 'sqlite', url: '' }
+  readonly #door: Door
+  readonly #owners: Owners
+  readonly #spaces = new Map<string | undefined, Namespaced>()
+  readonly #ttl: number | null | undefined
+  /** Whether keys have come without a namespace: with `useKeyPrefix: false`. */
+  #unprefixed = false
+
+  /**
+   * @param source a directory, options with `directory` and those of a FanoutCache, or a cache, which is never closed here
+   * @throws TypeError for misspelt options, RangeError for values out of range and for options that differ from those
+   *   of an open cache of this process on the directory
+   */
+  constructor(source: CacheSource) {
+    super()
+    this.setMaxListeners(0)
+    this.#door = new Door(openCache(source, 'KeyvDiskStore'))
+    const { namespace, ttl } = (isDiskCache(source) || typeof source === 'string' ? {} : source) as Named
+    this.#ttl = hostTtl(ttl)
+    this.#owners = new Owners(namespace)
+    this.#spaceOf(namespace)
+  }
+
+  /** The cache that holds the entries. */
+  get cache(): DiskCache {
+    return this.#door.cache
+  }
+
+  /** The namespace of the Keyv that uses this store; Keyv sets it. */
+  get namespace(): string | undefined {
+    return this.#owners.last.namespace
+  }
+
+  set namespace(namespace: string | undefined) {
+    this.#spaceOf(namespace)
+    this.#owners.adopt(namespace, others => refuseOverlap(namespace, others))
+  }
+
+  /** Keyv 6 asks for it first: there keys and expiry come in other shapes. */
+  get capabilities(): never {
+    throw new TypeError('this KeyvDiskStore is for Keyv 5: with Keyv 6, import it from fanout-cache/keyv6')
+  }
+
+  override on(event: string | symbol, listener: (...args: never[]) => void): this {
+    if (event === 'error') this.#owners.announce()
+    return super.on(event, listener as (...args: unknown[]) => void)
+  }
+
+  async get(key: string): Promise<Answer> {
+    const { space, key: own } = this.#place(key)
+    try {
+      return toAnswer(await space.get(own), this.plain)
+    } catch (error) {
+      // Keyv answers undefined and tells nobody.
+      if (this.listenerCount('error') > 0) this.emit('error', error)
+      throw error
+    }
+  }
+
+  getMany(keys: readonly string[]): Promise<Answer[]> {
+    return Promise.all(
+      keys.map(async key => {
+        const { space, key: own } = this.#place(key)
+        return toAnswer(await space.get(own), this.plain)
+      }),
+    )
+  }
+
+  async has(key: string): Promise<boolean> {
+    const { space, key: own } = this.#place(key)
+    return space.has(own)
+  }
+
+  hasMany(keys: readonly string[]): Promise<boolean[]> {
+    return Promise.all(keys.map(key => this.has(key)))
+  }
+
+  /** @param ttl milliseconds; 0, NaN and Infinity never expire, what is negative has expired */
+  async set(key: string, value: unknown, ttl?: number): Promise<boolean> {
+    const { space, key: own } = this.#place(key)
+    await space.set({ key: own, value: toStored(value), ttl: this.#ttlOf(ttl) })
+    return true
+  }
+
+  /** Stores all entries, those of one shard in one commit. */
+  async setMany(entries: readonly KeyvEntry[]): Promise<boolean[]> {
+    const rows = entries.map(({ key, value, ttl }) => ({
+      ...this.#place(key),
+      value: toStored(value),
+      ttl: this.#ttlOf(ttl),
+    }))
+    const answers: boolean[] = []
+    for (const [space, places] of grouped(rows)) {
+      const stored = await space.setMany(places.map(at => rows[at] as NonNullable<(typeof rows)[0]>))
+      for (const [index, at] of places.entries()) answers[at] = stored[index] ?? false
+    }
+    return answers
+  }
+
+  async delete(key: string): Promise<boolean> {
+    const { space, key: own } = this.#place(key)
+    return space.delete(own)
+  }
+
+  /** Whether any of them was there. */
+  async deleteMany(keys: readonly string[]): Promise<boolean> {
+    const places = keys.map(key => this.#place(key))
+    const removed = await this.cache.deleteMany(places.map(({ space, key }) => space.keyOf(key)))
+    return removed.some(Boolean)
+  }
+
+  /** Removes the entries of the namespace, in pages, and no others. */
+  async clear(): Promise<void> {
+    const { all, last } = this.#owners
+    if (all.length > 1) throw shared(all)
+    await this.#spaceOf(last.namespace).clear()
+  }
+
+  /** Keyv takes it in its constructor: then it stays with the namespace of that Keyv. */
+  get iterator(): () => AsyncGenerator<[key: string, answer: string | Envelope]> {
+    const owner = this.#owners.last
+    return () => this.#iterate(owner)
+  }
+
+  /** Ends the use of the engine; the last one on a directory closes it. A cache that was given stays open. */
+  async disconnect(): Promise<void> {
+    await this.#door.close()
+  }
+
+  async *#iterate({ namespace }: Owner): AsyncGenerator<[key: string, answer: string | Envelope]> {
+    // A plain Keyv drops all up to the first colon, also where it has put nothing before the key.
+    const before = !this.plain || this.#unprefixed ? '' : `${namespace ?? ''}:`
+    for await (const [key, answer] of answers(this.#spaceOf(namespace), this.plain)) yield [before + key, answer]
+  }
+
+  #place(key: string): Place {
+    const { last, all } = this.#owners
+    if (!this.plain || typeof key !== 'string') return { space: this.#spaceOf(last.namespace), key }
+    const owner = isOf(key, last) || all.length === 1 ? last : (all.find(one => isOf(key, one)) ?? last)
+    const space = this.#spaceOf(owner.namespace)
+    if (!owner.namespace) return { space, key }
+    if (isOf(key, owner)) return { space, key: key.slice(owner.namespace.length + 1) }
+    this.#unprefixed = true
+    return { space, key }
+  }
+
+  #spaceOf(namespace: string | undefined): Namespaced {
+    const known = this.#spaces.get(namespace)
+    if (known) return known
+    const made = new Namespaced(this.#door, namespace)
+    this.#spaces.set(namespace, made)
+    return made
+  }
+
+  #ttlOf(ttl: unknown): number | null | undefined {
+    return ttl === undefined || ttl === null ? this.#ttl : hostTtl(ttl)
+  }
+}
+
+/** The store of `createKeyv`: values come as they are, and keys without a namespace. */
+export class KeyvValueStore extends KeyvDiskStore {
+  protected override readonly plain: boolean = false
+}
+
+interface Named {
+  readonly namespace?: string
+  readonly ttl?: unknown
+}
+
+/** One entry of `setMany`; `ttl` in milliseconds. */
+export interface KeyvEntry {
+  readonly key: string
+  readonly value: unknown
+  readonly ttl?: number | undefined
+}
+
+function isOf(key: string, { namespace }: Owner): boolean {
+  return namespace !== undefined && key.startsWith(namespace) && key[namespace.length] === ':'
+}
+
+/** The positions of entries by their namespace. */
+function grouped(rows: readonly Place[]): Map<Namespaced, number[]> {
+  const groups = new Map<Namespaced, number[]>()
+  for (const [at, { space }] of rows.entries()) {
+    const known = groups.get(space)
+    if (known) known.push(at)
+    else groups.set(space, [at])
+  }
+  return groups
+}
+
+/** Of two namespaces `a` and `a:b` in one store, a key `a:b:c` could belong to either. */
+function refuseOverlap(namespace: string | undefined, others: readonly Owner[]): void {
+  const prefix = `${namespace ?? ''}:`
+  const clash = others.some(other => {
+    const theirs = `${other.namespace ?? ''}:`
+    return !namespace || !other.namespace || theirs.startsWith(prefix) || prefix.startsWith(theirs)
+  })
+  if (clash && !others.some(other => other.namespace === namespace)) throw shared([...others, { namespace }])
+}
+
+function shared(owners: readonly Owner[]): TypeError {
+  const names = owners.map(({ namespace }) => (namespace ? `'${namespace}'` : 'none')).join(' and ')
+  return new TypeError(
+    `this KeyvDiskStore was given to Keyvs of the namespaces ${names}, and it cannot tell which of them asks: ` +
+      'make a new KeyvDiskStore for each Keyv; those on one directory share its engine',
+  )
+}

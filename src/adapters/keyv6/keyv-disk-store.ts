@@ -1,0 +1,179 @@
+import { EventEmitter } from 'node:events'
+import type { DiskCache } from '../../engine/index.js'
+import type { Envelope } from '../keyv/stored-values.js'
+import { type Answer, answers, toAnswer, toStored } from '../keyv/value-space.js'
+import { Door, Namespaced } from '../namespaced.js'
+import { type CacheSource, isDiskCache, openCache } from '../open-cache.js'
+import { hostTtl, ttlUntil } from '../ttl.js'
+
+/** One entry of `setMany`; `expires` in epoch milliseconds. */
+export interface KeyvStorageEntry {
+  readonly key: string
+  readonly value: unknown
+  readonly expires?: number | undefined
+}
+
+/**
+ * A store for Keyv 6: entries live on disk, are shared by all processes that open the directory, and expire by
+ * themselves. Each Keyv gets a store of its own; those on one directory share one engine.
+ *
+ * @example
+ * const keyv = new Keyv({ store: new KeyvDiskStore('/var/cache/app'), namespace: 'users' })
+ */
+export class KeyvDiskStore extends EventEmitter {
+  /** Whether Keyv makes strings of values. */
+  protected readonly plain: boolean = true
+  readonly #door: Door
+  readonly #ttl: number | null | undefined
+  #namespace: string | undefined
+  #space: Namespaced
+  /** Keyvs that listen for errors: each does so when it is made. */
+  #keyvs = 0
+  #named = 0
+
+  /**
+   * @param source a directory, options with `directory` and those of a FanoutCache, or a cache, which is never closed here
+   * @throws TypeError for misspelt options, RangeError for values out of range and for options that differ from those
+   *   of an open cache of this process on the directory
+   */
+  constructor(source: CacheSource) {
+    super()
+    this.setMaxListeners(0)
+    this.#door = new Door(openCache(source, 'KeyvDiskStore'))
+    const { namespace, ttl } = (isDiskCache(source) || typeof source === 'string' ? {} : source) as Named
+    this.#ttl = hostTtl(ttl)
+    this.#namespace = namespace
+    this.#space = new Namespaced(this.#door, namespace)
+  }
+
+  /** The cache that holds the entries. */
+  get cache(): DiskCache {
+    return this.#door.cache
+  }
+
+  /** What tells Keyv 6 that expiry comes as an instant, and that it need not look after it. */
+  get capabilities(): KeyvCapabilities {
+    return CAPABILITIES
+  }
+
+  /** Keyv 5 looks at it. */
+  get opts(): never {
+    throw new TypeError('this KeyvDiskStore is for Keyv 6: with Keyv 5, import it from fanout-cache/keyv')
+  }
+
+  /** The namespace of the Keyv that uses this store; Keyv sets it. */
+  get namespace(): string | undefined {
+    return this.#namespace
+  }
+
+  /** @throws TypeError when a second Keyv has another: the store cannot tell which of them asks */
+  set namespace(namespace: string | undefined) {
+    if (this.#named > 0 && this.#keyvs > this.#named && namespace !== this.#namespace) {
+      throw new TypeError(
+        `this KeyvDiskStore belongs to a Keyv of the namespace '${this.#namespace ?? ''}', and cannot serve ` +
+          `'${namespace ?? ''}' too: make a new KeyvDiskStore for each Keyv; those on one directory share its engine`,
+      )
+    }
+    this.#space = new Namespaced(this.#door, namespace)
+    this.#namespace = namespace
+    this.#named = this.#keyvs
+  }
+
+  override on(event: string | symbol, listener: (...args: never[]) => void): this {
+    if (event === 'error') this.#keyvs++
+    return super.on(event, listener as (...args: unknown[]) => void)
+  }
+
+  async get(key: string): Promise<Answer> {
+    return toAnswer(await this.#space.get(key), this.plain)
+  }
+
+  async getMany(keys: readonly string[]): Promise<Answer[]> {
+    const found = await this.#space.getMany(keys)
+    return found.map(one => toAnswer(one, this.plain))
+  }
+
+  async has(key: string): Promise<boolean> {
+    return this.#space.has(key)
+  }
+
+  async hasMany(keys: readonly string[]): Promise<boolean[]> {
+    return Promise.all(keys.map(key => this.#space.has(key)))
+  }
+
+  /** @param expires epoch milliseconds; what is over already is not stored, and takes the place of what was there */
+  async set(key: string, value: unknown, expires?: number): Promise<boolean> {
+    await this.#space.set({ key, value: toStored(value), ttl: this.#ttlOf(expires) })
+    return true
+  }
+
+  /** Stores all entries, those of one shard in one commit. */
+  async setMany(entries: readonly KeyvStorageEntry[]): Promise<boolean[]> {
+    return this.#space.setMany(
+      entries.map(({ key, value, expires }) => ({ key, value: toStored(value), ttl: this.#ttlOf(expires) })),
+    )
+  }
+
+  async delete(key: string): Promise<boolean> {
+    return this.#space.delete(key)
+  }
+
+  async deleteMany(keys: readonly string[]): Promise<boolean[]> {
+    return this.#space.deleteMany(keys)
+  }
+
+  /** Removes the entries of the namespace, in pages, and no others. */
+  async clear(): Promise<void> {
+    await this.#space.clear()
+  }
+
+  /** Keys without their namespace. */
+  iterator(): AsyncGenerator<[key: string, answer: string | Envelope]> {
+    return answers(this.#space, this.plain)
+  }
+
+  /** Ends the use of the engine; the last one on a directory closes it. A cache that was given stays open. */
+  async disconnect(): Promise<void> {
+    await this.#door.close()
+  }
+
+  #ttlOf(expires: unknown): number | null | undefined {
+    return expires === undefined || expires === null ? this.#ttl : ttlUntil(expires)
+  }
+}
+
+/** The store of `createKeyv`: values come as they are. */
+export class KeyvValueStore extends KeyvDiskStore {
+  protected override readonly plain: boolean = false
+}
+
+interface Named {
+  readonly namespace?: string
+  readonly ttl?: unknown
+}
+
+/** How an adapter of Keyv 6 describes itself. */
+export interface KeyvCapabilities {
+  readonly compatible: true
+  readonly store: 'keyvStorage'
+  readonly expires: true
+  readonly methods: KeyvMethods
+}
+
+type StorageMethod =
+  | ('get' | 'getMany' | 'has' | 'hasMany' | 'set' | 'setMany')
+  | ('delete' | 'deleteMany' | 'clear' | 'disconnect' | 'iterator')
+
+export type KeyvMethods = Readonly<Record<StorageMethod, { readonly exists: true; readonly methodType: 'async' }>>
+
+const METHOD = { exists: true, methodType: 'async' } as const
+
+const CAPABILITIES: KeyvCapabilities = {
+  compatible: true,
+  store: 'keyvStorage',
+  expires: true,
+  methods: {
+    ...{ get: METHOD, getMany: METHOD, has: METHOD, hasMany: METHOD, set: METHOD, setMany: METHOD },
+    ...{ delete: METHOD, deleteMany: METHOD, clear: METHOD, disconnect: METHOD, iterator: METHOD },
+  },
+}

@@ -1,0 +1,146 @@
+import { getExpiring, kindOf, removePrefix, type Valued } from '../engine/for-doors.js'
+import type { DiskCache, Entry } from '../engine/index.js'
+import type { OpenedCache } from './open-cache.js'
+
+/** One entry of `setMany`. `ttl` as the engine has it. */
+export interface NewEntry {
+  readonly key: string
+  readonly value: unknown
+  readonly ttl: number | null | undefined
+}
+
+/**
+ * The entries of one namespace of a cache, which is what the doors show. Their keys are
+ * `encodeURIComponent(namespace):key`: the first colon ends the namespace, whatever either holds, so that no two of
+ * them touch. Without a namespace the keys begin with the colon.
+ */
+export class Namespaced {
+  readonly cache: DiskCache
+  readonly prefix: string
+  readonly #door: Door
+
+  /** @throws TypeError when it cannot be a namespace */
+  constructor(door: Door, namespace: string | undefined) {
+    this.#door = door
+    this.cache = door.cache
+    this.prefix = prefixOf(namespace)
+  }
+
+  get<T = unknown>(key: string): Promise<Valued<T> | undefined> {
+    return getExpiring<T>(this.cache, this.keyOf(key))
+  }
+
+  getMany<T = unknown>(keys: readonly string[]): Promise<(Valued<T> | undefined)[]> {
+    return Promise.all(keys.map(key => this.get<T>(key)))
+  }
+
+  has(key: string): Promise<boolean> {
+    return this.cache.has(this.keyOf(key))
+  }
+
+  /** Stores a value. @throws the error for which the cache refused it */
+  async set({ key, value, ttl }: NewEntry): Promise<void> {
+    const full = this.keyOf(key)
+    this.#door.listen()
+    // What has expired already is not stored, but it replaces what was there.
+    if (ttl === 0) await this.cache.delete(full)
+    else if (!(await this.cache.set(full, value, ttl === undefined ? undefined : { ttl })))
+      throw this.#door.refusal(full)
+  }
+
+  /**
+   * Stores many, those of one shard in one commit. @throws the error for which the cache refused all of them
+   */
+  async setMany(entries: readonly NewEntry[]): Promise<boolean[]> {
+    if (entries.length === 0) return []
+    const elapsed = entries.filter(({ ttl }) => ttl === 0).map(({ key }) => this.keyOf(key))
+    const rows: Entry[] = entries
+      .filter(({ ttl }) => ttl !== 0)
+      .map(({ key, value, ttl }) => [this.keyOf(key), value, ttl === undefined ? {} : { ttl }])
+    this.#door.listen()
+    if (elapsed.length > 0) await this.cache.deleteMany(elapsed)
+    const stored = await this.cache.setMany(rows)
+    if (rows.length > 0 && !stored.some(Boolean)) throw this.#door.refusal()
+    let at = 0
+    return entries.map(({ ttl }) => (ttl === 0 ? true : (stored[at++] ?? false)))
+  }
+
+  delete(key: string): Promise<boolean> {
+    return this.cache.delete(this.keyOf(key))
+  }
+
+  deleteMany(keys: readonly string[]): Promise<boolean[]> {
+    return this.cache.deleteMany(keys.map(key => this.keyOf(key)))
+  }
+
+  /** Removes the entries of this namespace, in pages, and no others. */
+  async clear(): Promise<void> {
+    await removePrefix(this.cache, this.prefix)
+  }
+
+  /** Keys without their namespace. */
+  async *keys(): AsyncGenerator<string> {
+    for await (const key of this.cache.keys({ prefix: this.prefix })) yield this.#ownKey(key)
+  }
+
+  async *entries<T = unknown>(): AsyncGenerator<[key: string, value: T]> {
+    for await (const [key, value] of this.cache.entries<T>({ prefix: this.prefix })) yield [this.#ownKey(key), value]
+  }
+
+  /** The key in the cache. @throws TypeError when it is no string */
+  keyOf(key: unknown): string {
+    if (typeof key === 'string') return this.prefix + key
+    if (typeof key === 'number') return this.prefix + String(key)
+    throw new TypeError(`a key must be a string, got ${kindOf(key)}`)
+  }
+
+  #ownKey(key: unknown): string {
+    return (key as string).slice(this.prefix.length)
+  }
+}
+
+/** @throws TypeError when it cannot be a namespace */
+export function prefixOf(namespace: unknown): string {
+  if (namespace === undefined || namespace === null || namespace === '') return ':'
+  if (typeof namespace === 'string' && namespace.isWellFormed()) return `${encodeURIComponent(namespace)}:`
+  throw new TypeError(`namespace must be a well-formed string, got ${kindOf(namespace)}`)
+}
+
+type Refused = { readonly key?: unknown; readonly error: Error }
+
+/** A cache as a door has opened it, which remembers why a write was refused: hosts expect an error, not an answer. */
+export class Door {
+  readonly #opened: OpenedCache
+  #refused: Refused | undefined
+  #listens = false
+  readonly #listener = (refused: Refused): void => {
+    this.#refused = refused
+  }
+
+  constructor(opened: OpenedCache) {
+    this.#opened = opened
+  }
+
+  get cache(): DiskCache {
+    return this.#opened.cache
+  }
+
+  listen(): void {
+    if (this.#listens) return
+    this.#listens = true
+    this.cache.on('refused', this.#listener)
+  }
+
+  /** Why the last write of a key, or of many, was refused. */
+  refusal(key?: string): Error {
+    const refused = this.#refused
+    if (refused && (refused.key === undefined || key === undefined || refused.key === key)) return refused.error
+    return new Error('the cache refused to store the value')
+  }
+
+  async close(): Promise<void> {
+    this.cache.off('refused', this.#listener)
+    this.#listens = false
+    await this.#opened.close()
+  }
+}

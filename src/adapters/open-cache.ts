@@ -1,0 +1,106 @@
+import { editDistance, kindOf, kindOfDirectory, optionNamesOf } from '../engine/for-doors.js'
+import { Cache, type CacheOptions, type DiskCache, FanoutCache, type FanoutCacheOptions } from '../engine/index.js'
+
+/** Where a door keeps its entries, besides the options of the host, which pass. */
+export interface DoorOptions extends FanoutCacheOptions {
+  /** The directory of the cache; made when missing. */
+  readonly directory?: string
+  /** An open cache instead of a directory: the door uses it, and never closes it. */
+  readonly cache?: DiskCache
+}
+
+/** A directory, options that name one, or a cache. */
+export type CacheSource = string | DoorOptions | DiskCache
+
+/** A cache as a door has it. */
+export interface OpenedCache {
+  readonly cache: DiskCache
+  /** Ends the use of this door: the last one on a directory closes it. Does nothing to a cache that was given. */
+  close(): Promise<void>
+}
+
+/** Options of hosts that come along with ours. Those that are not here pass too, unless they look like a slip in one of ours. */
+const HOST_OPTIONS = [
+  ...[
+    'ttl',
+    'namespace',
+    'store',
+    'stores',
+    'max',
+    'maxSize',
+    'name',
+    'prefix',
+    'isGlobal',
+    'isCacheable',
+    'refreshThreshold',
+  ],
+  ...['nonBlocking', 'cacheId', 'refreshAllStores', 'onBackgroundRefreshError', 'shouldCloneBeforeSet', 'emitErrors'],
+  ...['throwOnErrors', 'stats', 'useKeyPrefix', 'checkExpired', 'sanitize', 'inject', 'imports', 'extraProviders'],
+]
+
+/**
+ * The cache of a door. All doors of a process on one directory share one engine; a directory that is empty becomes a
+ * `FanoutCache`, any other is opened as what it is.
+ *
+ * @param door who asks, for messages
+ * @throws TypeError when no directory is named, or an option looks like a slip; RangeError as the constructors of caches do
+ */
+export function openCache(source: CacheSource, door: string): OpenedCache {
+  if (isDiskCache(source)) return given(source)
+  const options: DoorOptions =
+    typeof source === 'string' || isFileUrl(source) ? { directory: source } : checked(source, door)
+  if (options.cache !== undefined) return given(checkedCache(options, door))
+  const { directory } = options
+  if (directory === undefined) {
+    throw new TypeError(`${door}: say where, with a directory: ${door}({ directory: '/var/cache/app' })`)
+  }
+  const kind = kindOfDirectory(directory) ?? 'FanoutCache'
+  const own = ownOptions(options, kind, door)
+  const cache = kind === 'Cache' ? new Cache(directory, own) : new FanoutCache(directory, own)
+  return { cache, close: () => cache.close() }
+}
+
+/** Whether something has the verbs of a cache, of whichever build of this package it is. */
+export function isDiskCache(source: unknown): source is DiskCache {
+  const { getItem, setMany, deleteMany } = (source ?? {}) as Partial<DiskCache>
+  return [getItem, setMany, deleteMany].every(verb => typeof verb === 'function')
+}
+
+function given(cache: DiskCache): OpenedCache {
+  return { cache, close: () => Promise.resolve() }
+}
+
+function isFileUrl(source: unknown): source is string {
+  return source instanceof URL
+}
+
+function checked(source: unknown, door: string): DoorOptions {
+  if (typeof source === 'object' && source !== null && !Array.isArray(source)) return source
+  throw new TypeError(`${door} needs a directory, options with one, or a cache; got ${kindOf(source)}`)
+}
+
+function checkedCache({ cache, directory }: DoorOptions, door: string): DiskCache {
+  if (!isDiskCache(cache)) throw new TypeError(`${door}: cache must be a Cache or FanoutCache, got ${kindOf(cache)}`)
+  if (directory === undefined) return cache
+  throw new TypeError(`${door}: give a directory or a cache, not both`)
+}
+
+/** The options of the engine alone. */
+function ownOptions(options: DoorOptions, kind: 'Cache' | 'FanoutCache', door: string): CacheOptions {
+  const known = optionNamesOf(kind)
+  const own: Record<string, unknown> = {}
+  for (const [name, value] of Object.entries(options)) {
+    if (known.has(name)) own[name] = value
+    else if (name !== 'directory' && !HOST_OPTIONS.includes(name)) refuseSlip(name, known, door)
+  }
+  return own
+}
+
+/** Hosts pass options that nobody here knows; one that is almost ours was meant for us. */
+function refuseSlip(name: string, known: ReadonlySet<string>, door: string): void {
+  const lower = name.toLowerCase()
+  const meant = ['directory', 'namespace', ...known].find(
+    candidate => editDistance(lower, candidate.toLowerCase()) <= Math.floor(candidate.length / 4),
+  )
+  if (meant !== undefined) throw new TypeError(`${door}: unknown option ${name}; did you mean ${meant}?`)
+}

@@ -1,0 +1,58 @@
+import type { CacheHandle } from '../cache-handle.js'
+import { EVICTION_POLICIES } from '../database/eviction-policies.js'
+import type { ExpiringRow } from '../database/statements.js'
+import type { EncodedKey } from '../disk/codec.js'
+import { nextTurn, turnIsLong } from '../fairness.js'
+import { isLarge } from '../operations/entries.js'
+import type { Key } from '../options.js'
+import type { Shard } from '../shards/shard.js'
+import { toMilliseconds } from '../time.js'
+import { FAILED, miss, noteHit, readItem, sessionOf, tryOnce } from './reading.js'
+
+/** A value, and the instant at which it expires: epoch milliseconds. */
+export interface Valued<T> {
+  readonly value: T
+  readonly expiresAt: number | undefined
+}
+
+type Looked<T> = Valued<T> | undefined
+
+/** `get` for those who must know when the value expires. */
+export function readExpiring<T>(handle: CacheHandle, key: Key): Promise<Looked<T>> {
+  return handle.ready(() => readNow<T>(handle, key))
+}
+
+async function readNow<T>(handle: CacheHandle, key: Key): Promise<Looked<T>> {
+  const encoded = handle.encodeKey(key)
+  const shard = handle.route(encoded)
+  const read = (): Looked<T> | Promise<Looked<T>> => readRow<T>(shard, encoded)
+  if (shard.writer.pending.empty && shard.current) {
+    if (turnIsLong()) await shard.closing.track(nextTurn())
+    const found = tryOnce(read)
+    if (found !== FAILED && !(found instanceof Promise)) return found as Looked<T>
+    if (found instanceof Promise)
+      return handle.read(shard, undefined, undefined, () => found, key) as Promise<Looked<T>>
+  }
+  return handle.read(shard, encoded, undefined, read, key)
+}
+
+function readRow<T>(shard: Shard, key: EncodedKey): Looked<T> | Promise<Looked<T>> {
+  const session = sessionOf(shard)
+  const { statistics, evictionPolicy } = session.settings
+  const marks = statistics || EVICTION_POLICIES[evictionPolicy].marks !== undefined
+  const statement = session.statements.prepare(marks ? 'expiringValue' : 'bareExpiringValue')
+  const row = statement.get(key.data, key.raw ? 1 : 0, shard.disk.now()) as ExpiringRow | undefined
+  if (!row) return miss(shard, session)
+  const [mode, filename, value, expireTime, rowid, accessTime] = row
+  if (filename !== null || isLarge(value)) return readFile<T>(shard, key)
+  if (rowid !== undefined && accessTime !== undefined) noteHit(shard, session, rowid, accessTime)
+  return {
+    value: shard.disk.decode(mode, value) as T,
+    expiresAt: expireTime === null ? undefined : toMilliseconds(expireTime),
+  }
+}
+
+async function readFile<T>(shard: Shard, key: EncodedKey): Promise<Looked<T>> {
+  const item = await readItem<T>(shard, key)
+  return item && { value: item.value, expiresAt: item.expiresAt }
+}
