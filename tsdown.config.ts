@@ -6,6 +6,7 @@ const entry = {
   keyv: 'src/adapters/keyv/index.ts',
   keyv6: 'src/adapters/keyv6/index.ts',
   'cache-manager': 'src/adapters/cache-manager/index.ts',
+  nest: 'src/nest-module/index.ts',
   'maintenance-worker': 'src/engine/maintenance/worker.ts',
 }
 

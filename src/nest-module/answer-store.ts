@@ -3,6 +3,7 @@ import type { DiskCache, Storing, Transaction } from '../engine/index.js'
 import { selectingKey } from '../middleware/policy/vary.js'
 import { type Answer, type Kept, readKept, storedAnswer, storedVariants, type Variants } from './answer.js'
 import { digest, type HttpExchange } from './http-exchange.js'
+import { decodeStored, encodeStored } from './stored-value.js'
 
 /** An answer that was found. */
 export interface Hit {
@@ -51,7 +52,7 @@ export class AnswerStore {
     const item = await this.#cache.getItem(this.#key)
     if (!item) return { flight: this.#key }
     const { version, value } = item
-    const kept = readKept(value)
+    const kept = readKept(decodeStored(value))
     if ('variants' in kept) return this.#findVariant(version, kept.variants)
     if (kept.answer.origin === undefined || kept.answer.origin === this.#origin) return hitOf(item, kept.answer)
     return { flight: this.#keyOf('', this.#selection([])), found: { version } }
@@ -86,14 +87,15 @@ export class AnswerStore {
     if (!variants) return
     const at = this.#keyOf(variants.generation, this.#selection(variants.vary))
     await this.#transact([this.#key, at], tx => {
-      if (this.#variantsIn(tx)?.generation === variants.generation) tx.set(at, storedAnswer(answer), keeping)
+      if (this.#variantsIn(tx)?.generation === variants.generation)
+        tx.set(at, encodeStored(storedAnswer(answer)), keeping)
     })
   }
 
   async #findVariant(version: string, variants: Variants): Promise<Hit | Vacancy> {
     const key = this.#keyOf(variants.generation, this.#selection(variants.vary))
     const item = await this.#cache.getItem(key)
-    const kept = item && readKept(item.value)
+    const kept = item && readKept(decodeStored(item.value))
     if (item && kept && 'answer' in kept) return hitOf(item, kept.answer)
     return { flight: key, found: { version, variants } }
   }
@@ -115,7 +117,7 @@ export class AnswerStore {
     await this.#transact([this.#key, at], tx => {
       if (tx.info(this.#key)?.version !== version) return
       tx.set(this.#key, storedVariants(next), keeping)
-      tx.set(at, storedAnswer(answer), keeping)
+      tx.set(at, encodeStored(storedAnswer(answer)), keeping)
     })
   }
 

@@ -1,5 +1,12 @@
 import 'reflect-metadata'
-import { type CallHandler, type ExecutionContext, Inject, Injectable, type NestInterceptor, Optional } from '@nestjs/common'
+import {
+  type CallHandler,
+  type ExecutionContext,
+  Inject,
+  Injectable,
+  type NestInterceptor,
+  Optional,
+} from '@nestjs/common'
 import { HttpAdapterHost, ModuleRef, Reflector } from '@nestjs/core'
 import { lastValueFrom, type Observable, of } from 'rxjs'
 import type { Duration } from '../engine/index.js'
@@ -152,7 +159,9 @@ function optional(property: string, token: unknown): void {
   Inject(token as string)(CacheInterceptor.prototype, property)
 }
 
-function targetsOf(context: ExecutionContext): [ReturnType<ExecutionContext['getHandler']>, ReturnType<ExecutionContext['getClass']>] {
+function targetsOf(
+  context: ExecutionContext,
+): [ReturnType<ExecutionContext['getHandler']>, ReturnType<ExecutionContext['getClass']>] {
   return [context.getHandler(), context.getClass()]
 }
 

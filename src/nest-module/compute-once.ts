@@ -1,4 +1,5 @@
 import type { ComputeContext, Computing, DiskCache } from '../engine/index.js'
+import { decodeStored, encodeStored } from './stored-value.js'
 
 /** How long an answer waits for its own storing. */
 const STORING_MILLISECONDS = 25
@@ -48,13 +49,13 @@ export async function computeOnce<T>(computation: Computation<T>): Promise<Compu
   const attempt = new Attempt(compute, patience)
   try {
     const waiting = { timeout: LOCK_MILLISECONDS, ...options, ...(attempt.signal && { signal: attempt.signal }) }
-    const stored = cache.getOrSet<T | typeof NOT_KEPT>(key, context => attempt.run(context), waiting)
+    const stored = cache.getOrSet<unknown>(key, context => attempt.run(context), waiting)
     // Where the answer did not wait for it, this is all that hears of it.
     stored.catch(error => {
       if (!(error instanceof ComputeError) && !attempt.gaveUp) report(error)
     })
     const value = await Promise.race([stored, attempt.isMade])
-    if (!attempt.own && value !== NOT_KEPT) return { value, own: false }
+    if (!attempt.own && value !== NOT_KEPT) return { value: decodeStored(value) as T, own: false }
   } catch (error) {
     if (!attempt.own && error instanceof ComputeError) throw error.cause
   } finally {
@@ -97,7 +98,7 @@ class Attempt<T> {
     return this.#patience?.signal.aborted ?? false
   }
 
-  async run(context: ComputeContext<T | typeof NOT_KEPT>): Promise<T | typeof NOT_KEPT> {
+  async run(context: ComputeContext<unknown>): Promise<unknown> {
     clearTimeout(this.#timer)
     this.own = this.#compute(context)
     try {
@@ -107,7 +108,7 @@ class Attempt<T> {
         return NOT_KEPT
       }
       if (!this.#isSettled) this.#timer = setTimeout(() => this.#goOn(NOT_KEPT), STORING_MILLISECONDS)
-      return value
+      return value === undefined ? undefined : encodeStored(value)
     } catch (error) {
       throw new ComputeError('a value could not be computed', { cause: error })
     }

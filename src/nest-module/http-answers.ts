@@ -1,7 +1,7 @@
 import type { CacheStatus } from '../middleware/policy/cache-status.js'
 import { ageField, currentAge } from '../middleware/policy/freshness.js'
-import { bypassOf, demandsOf } from '../middleware/policy/request-directives.js'
 import { DEFAULT_POLICY } from '../middleware/policy/options.js'
+import { bypassOf, demandsOf } from '../middleware/policy/request-directives.js'
 import { type Answer, readKept } from './answer.js'
 import { AnswerStore, type Hit, type Keeping, type Vacancy } from './answer-store.js'
 import type { CacheHost } from './cache-host.js'
@@ -123,7 +123,8 @@ class Answering {
     }
     const kept = readKept(value)
     const again = await this.#find()
-    if (again === undefined || 'answer' in again || again.flight !== place.flight || !('answer' in kept)) return undefined
+    if (again === undefined || 'answer' in again || again.flight !== place.flight || !('answer' in kept))
+      return undefined
     const { answer } = kept
     const isOurs = answer.origin === undefined || answer.origin === this.#store.origin
     if (!isOurs || !this.#mayHave(answer.reach)) return undefined
@@ -132,7 +133,7 @@ class Answering {
 
   /** Runs the handler and says what is stored of its answer. */
   async #make(place: Vacancy): Promise<MadeAnswer> {
-    const { host, tags } = this.#request
+    const { tags } = this.#request
     const verdict = await this.#run()
     if (!verdict.keep) {
       passing.add(place.flight)

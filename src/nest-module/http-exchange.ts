@@ -2,7 +2,7 @@ import { createHash } from 'node:crypto'
 import type { IncomingHttpHeaders, OutgoingHttpHeaders } from 'node:http'
 import type { ExecutionContext } from '@nestjs/common'
 import type { HttpAdapterHost } from '@nestjs/core'
-import { cacheStatus, type CacheStatus } from '../middleware/policy/cache-status.js'
+import { type CacheStatus, cacheStatus } from '../middleware/policy/cache-status.js'
 import { fieldValue, listMembers, setField } from '../middleware/policy/fields.js'
 import type { Fields, RequestHead } from '../middleware/policy/message.js'
 

@@ -1,8 +1,8 @@
-import { permitsAuthorized, storability } from '../middleware/policy/storability.js'
 import { deleteField, fieldLines, hasField, listMembers, setField } from '../middleware/policy/fields.js'
 import { freshnessOf } from '../middleware/policy/freshness.js'
 import type { Fields, RequestHead, StoredResponse } from '../middleware/policy/message.js'
 import { DEFAULT_POLICY, type Policy } from '../middleware/policy/options.js'
+import { permitsAuthorized, storability } from '../middleware/policy/storability.js'
 import { fieldsToStore } from '../middleware/policy/stored-fields.js'
 import { effectiveDirectives } from '../middleware/policy/targeted.js'
 import { varyOf } from '../middleware/policy/vary.js'
@@ -95,5 +95,7 @@ function withoutPrivate(fields: Fields): Fields {
   const members = listMembers(fieldLines(fields, 'Cache-Control'))
   const others = members.filter(member => !/^private$/i.test(member))
   if (others.length === members.length) return fields
-  return others.length === 0 ? deleteField(fields, 'Cache-Control') : setField(fields, 'Cache-Control', others.join(', '))
+  return others.length === 0
+    ? deleteField(fields, 'Cache-Control')
+    : setField(fields, 'Cache-Control', others.join(', '))
 }

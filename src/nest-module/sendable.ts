@@ -13,7 +13,8 @@ export interface Sendable {
  * Not kept: `undefined`, of which nobody can tell whether the handler has answered by itself; streams and files.
  */
 export function sendableOf(value: unknown): Sendable | undefined {
-  if (value === undefined || typeof value === 'function' || typeof value === 'symbol' || isStreaming(value)) return undefined
+  if (value === undefined || typeof value === 'function' || typeof value === 'symbol' || isStreaming(value))
+    return undefined
   if (isPlain(value, 0)) return { body: value }
   try {
     const json = JSON.stringify(value) as string | undefined
@@ -33,13 +34,21 @@ function isPlain(value: unknown, depth: number): boolean {
   if (isTypedArray(value) || value instanceof Date) return true
   const prototype: unknown = Object.getPrototypeOf(value)
   if (prototype !== Object.prototype && prototype !== null) return false
-  return typeof (value as { toJSON?: unknown }).toJSON !== 'function' && Object.values(value).every(item => isPlain(item, depth + 1))
+  return (
+    typeof (value as { toJSON?: unknown }).toJSON !== 'function' &&
+    Object.values(value).every(item => isPlain(item, depth + 1))
+  )
 }
 
 /** Whether it can be read once only, and so not be kept. */
 export function isStreaming(value: unknown): boolean {
   if (typeof value !== 'object' || value === null) return false
-  if (value instanceof StreamableFile || value instanceof ReadableStream || value instanceof Blob || value instanceof Response) {
+  if (
+    value instanceof StreamableFile ||
+    value instanceof ReadableStream ||
+    value instanceof Blob ||
+    value instanceof Response
+  ) {
     return true
   }
   const { pipe, getStream, [Symbol.asyncIterator]: iterate } = value as Record<PropertyKey, unknown>

@@ -1,5 +1,5 @@
-import { checkOptionNames, checkOptionsObject, kindOf } from '../../engine/option-names.js'
 import type { Computing, Duration } from '../../engine/index.js'
+import { checkOptionNames, checkOptionsObject, kindOf } from '../../engine/option-names.js'
 import { lifeOf } from '../cache-life.js'
 import { computeOnce } from '../compute-once.js'
 import { isStreaming } from '../sendable.js'
@@ -62,6 +62,9 @@ async function answer({ host, args, proceed, place }: MethodCall, options: Cache
 }
 
 /** An option that may be a function of the arguments. */
-export function resolved<T>(option: T | ((...args: never[]) => T) | undefined, args: readonly unknown[]): T | undefined {
+export function resolved<T>(
+  option: T | ((...args: never[]) => T) | undefined,
+  args: readonly unknown[],
+): T | undefined {
   return typeof option === 'function' ? (option as (...args: readonly unknown[]) => T)(...args) : option
 }

@@ -52,7 +52,8 @@ export function wrapMethod<M extends AnyMethod>(
 /** One property for each cache that the methods of a class use. */
 function injectHost(target: object, cacheName: string | undefined): symbol {
   const slot = Symbol.for(`fanout-cache.nest.${getCacheHostToken(cacheName)}`)
-  const injected: { readonly key: unknown }[] = Reflect.getMetadata('self:properties_metadata', target.constructor) ?? []
+  const injected: { readonly key: unknown }[] =
+    Reflect.getMetadata('self:properties_metadata', target.constructor) ?? []
   if (!injected.some(({ key }) => key === slot)) Inject(getCacheHostToken(cacheName))(target, slot)
   return slot
 }
