@@ -418,11 +418,14 @@ describe('CacheInterceptor shares', () => {
   })
 
   it('nothing with a user whom a guard has recognised by other means', async () => {
-    const guard = { canActivate: (context: any) => Boolean((context.switchToHttp().getRequest().user = { id: 1 })) }
+    const canActivate = (context: any): true => {
+      context.switchToHttp().getRequest().user = { id: 1 }
+      return true
+    }
     const app = await startApp({
       imports: [CacheModule.register({ directory: temporaryDirectory(), shards: 1 })],
       controllers: [Pages],
-      providers: [{ provide: APP_GUARD, useValue: guard }],
+      providers: [{ provide: APP_GUARD, useValue: { canActivate } }],
     })
     expect(await app.cached(['/number'], ['/number'])).toEqual(['MISS', 'MISS'])
     expect(await app.cached(['/public'], ['/public'])).toEqual(['MISS', 'HIT'])
