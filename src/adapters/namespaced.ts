@@ -1,4 +1,4 @@
-import { getExpiring, kindOf, removePrefix, type Valued } from '../engine/for-doors.js'
+import { getExpiring, keepsObjects, kindOf, removePrefix, type Valued } from '../engine/for-doors.js'
 import type { DiskCache, Entry } from '../engine/index.js'
 import type { OpenedCache } from './open-cache.js'
 
@@ -26,6 +26,11 @@ export class Namespaced {
     this.prefix = prefixOf(namespace)
   }
 
+  /** Whether its cache keeps a Map: see keyv/stored-values.ts. */
+  get boxes(): boolean {
+    return this.#door.boxes
+  }
+
   get<T = unknown>(key: string): Promise<Valued<T> | undefined> {
     return getExpiring<T>(this.cache, this.keyOf(key))
   }
@@ -41,6 +46,7 @@ export class Namespaced {
   /** Stores a value. @throws the error for which the cache refused it */
   async set({ key, value, ttl }: NewEntry): Promise<void> {
     const full = this.keyOf(key)
+    if (wasExpected(this.cache, full, value)) return
     this.#door.listen()
     // What has expired already is not stored, but it replaces what was there.
     if (ttl === 0) await this.cache.delete(full)
@@ -106,10 +112,36 @@ export function prefixOf(namespace: unknown): string {
   throw new TypeError(`namespace must be a well-formed string, got ${kindOf(namespace)}`)
 }
 
+/** Values which the cache has already, and which a host will store once more: see cache-manager/single-flight.ts. */
+const expected = new WeakMap<DiskCache, Map<string, unknown>>()
+let expecting = 0
+
+/** The next `set` of a key with this value has nothing to do. */
+export function expectWrite(cache: DiskCache, key: string, value: unknown): void {
+  const writes = expected.get(cache) ?? new Map<string, unknown>()
+  expected.set(cache, writes)
+  if (!writes.has(key)) expecting++
+  writes.set(key, value)
+}
+
+export function forgetWrite(cache: DiskCache, key: string): void {
+  if (expecting > 0 && expected.get(cache)?.delete(key)) expecting--
+}
+
+function wasExpected(cache: DiskCache, key: string, value: unknown): boolean {
+  if (expecting === 0) return false
+  const writes = expected.get(cache)
+  if (!writes?.has(key) || !Object.is(writes.get(key), value)) return false
+  forgetWrite(cache, key)
+  return true
+}
+
 type Refused = { readonly key?: unknown; readonly error: Error }
 
 /** A cache as a door has opened it, which remembers why a write was refused: hosts expect an error, not an answer. */
 export class Door {
+  /** Whether the cache keeps a Map: see keyv/stored-values.ts. */
+  readonly boxes: boolean
   readonly #opened: OpenedCache
   #refused: Refused | undefined
   #listens = false
@@ -119,6 +151,7 @@ export class Door {
 
   constructor(opened: OpenedCache) {
     this.#opened = opened
+    this.boxes = keepsObjects(opened.cache)
   }
 
   get cache(): DiskCache {

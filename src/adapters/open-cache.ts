@@ -60,6 +60,13 @@ export function openCache(source: CacheSource, door: string): OpenedCache {
   return { cache, close: () => cache.close() }
 }
 
+/** One object of options, of the source of a door and of options beside it. @throws TypeError when it is no source */
+export function optionsOf<Options extends DoorOptions>(source: CacheSource, options: Options, door: string): Options {
+  if (isDiskCache(source)) return { ...options, cache: source }
+  if (typeof source === 'string' || isFileUrl(source)) return { ...options, directory: source }
+  return { ...checked(source, door), ...options }
+}
+
 /** Whether something has the verbs of a cache, of whichever build of this package it is. */
 export function isDiskCache(source: unknown): source is DiskCache {
   const { getItem, setMany, deleteMany } = (source ?? {}) as Partial<DiskCache>

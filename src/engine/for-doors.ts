@@ -1,10 +1,12 @@
 import { optionNamesOf } from './cache-options.js'
 import { CacheVerbs } from './cache-verbs.js'
 import type { DiskCache } from './contract.js'
+import { structuredCodec } from './disk/structured-codec.js'
 import { handleOf } from './handle-of.js'
 import type { Key } from './options.js'
 import { findEngine } from './shards/engine.js'
 import { absoluteDirectory, countShards, hasDatabase } from './shards/layout.js'
+import { systemClock } from './time.js'
 import { readExpiring, type Valued } from './verbs/reading-expiring.js'
 import { removePrefix as removeKeyRange } from './verbs/removing-prefix.js'
 
@@ -50,6 +52,16 @@ export async function removePrefix(cache: DiskCache, prefix: string): Promise<nu
   }
   await removePage()
   return removed
+}
+
+/** The time as a cache has it: epoch milliseconds. */
+export function nowOf(cache: DiskCache): number {
+  return cache instanceof CacheVerbs ? handleOf(cache).options.clock.now() : systemClock.now()
+}
+
+/** Whether objects of all kinds come back as they were: not with a codec of one's own, nor of Python's. */
+export function keepsObjects(cache: DiskCache): boolean {
+  return cache instanceof CacheVerbs && handleOf(cache).options.codec === structuredCodec
 }
 
 const KEYS_PER_PAGE = 500

@@ -104,12 +104,12 @@ export class DiskStore {
   #entry(key: string, value: unknown, ttl: number | string | undefined): NewEntry {
     if (!this.isCacheable(value)) throw new TypeError(`${kindOf(value)} is not a cacheable value`)
     const given = ttl === undefined || ttl === null ? this.#ttl : hostTtl(ttl)
-    return { key, value: storeValue(value), ttl: given }
+    return { key, value: storeValue(value, this.#door.boxes), ttl: given }
   }
 }
 
 /** The value of what is stored, also of what a plain Keyv has stored under this key. */
-function valueFrom<T>(stored: unknown): T | undefined {
+export function valueFrom<T>(stored: unknown): T | undefined {
   const text = textOf(stored)
   return (text === undefined ? unmarked(stored) : readEnvelope(text)?.value) as T | undefined
 }

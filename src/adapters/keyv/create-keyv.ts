@@ -1,6 +1,6 @@
 import { createRequire } from 'node:module'
 import type { Keyv, KeyvOptions } from 'keyv'
-import { type CacheSource, type DoorOptions, isDiskCache } from '../open-cache.js'
+import { type CacheSource, type DoorOptions, optionsOf } from '../open-cache.js'
 import { defaultTtl } from '../ttl.js'
 import { KeyvValueStore } from './keyv-disk-store.js'
 
@@ -23,9 +23,7 @@ const SERIALIZING = ['serialize', 'deserialize', 'compression', 'serialization',
 /** `createKeyv` for a class of Keyv 5. */
 export function createKeyvOf(found: unknown, source: CacheSource, options: CreateKeyvOptions = {}): Keyv {
   const Class = checkedClass(found)
-  const all: CreateKeyvOptions = isDiskCache(source)
-    ? { ...options, cache: source }
-    : { ...(typeof source === 'string' ? { directory: source } : source), ...options }
+  const all = optionsOf(source, options, 'createKeyv')
   refuseSerializing(all)
   const { namespace, ttl, emitErrors, throwOnErrors, stats, ...rest } = all
   const milliseconds = defaultTtl(ttl)

@@ -40,16 +40,26 @@ export class KeyvDiskStore extends EventEmitter {
   constructor(source: CacheSource) {
     super()
     this.setMaxListeners(0)
-    this.#door = new Door(openCache(source, 'KeyvDiskStore'))
+    this.#door = new Door(openCache(source, this.door))
     const { namespace, ttl } = (isDiskCache(source) || typeof source === 'string' ? {} : source) as Named
     this.#ttl = hostTtl(ttl)
     this.#owners = new Owners(namespace)
     this.#spaceOf(namespace)
   }
 
+  /** What messages about wrong options begin with. */
+  protected get door(): string {
+    return 'KeyvDiskStore'
+  }
+
   /** The cache that holds the entries. */
   get cache(): DiskCache {
     return this.#door.cache
+  }
+
+  /** The key in the cache of an entry whose key in Keyv is this. */
+  keyOf(key: string): string {
+    return this.#spaceOf(this.namespace).keyOf(key)
   }
 
   /** The namespace of the Keyv that uses this store; Keyv sets it. */
@@ -104,7 +114,7 @@ export class KeyvDiskStore extends EventEmitter {
   /** @param ttl milliseconds; 0, NaN and Infinity never expire, what is negative has expired */
   async set(key: string, value: unknown, ttl?: number): Promise<boolean> {
     const { space, key: own } = this.#place(key)
-    await space.set({ key: own, value: toStored(value), ttl: this.#ttlOf(ttl) })
+    await space.set({ key: own, value: toStored(value, this.#door), ttl: this.#ttlOf(ttl) })
     return true
   }
 
@@ -112,7 +122,7 @@ export class KeyvDiskStore extends EventEmitter {
   async setMany(entries: readonly KeyvEntry[]): Promise<boolean[]> {
     const rows = entries.map(({ key, value, ttl }) => ({
       ...this.#place(key),
-      value: toStored(value),
+      value: toStored(value, this.#door),
       ttl: this.#ttlOf(ttl),
     }))
     const answers: boolean[] = []
@@ -186,6 +196,10 @@ export class KeyvDiskStore extends EventEmitter {
 /** The store of `createKeyv`: values come as they are, and keys without a namespace. */
 export class KeyvValueStore extends KeyvDiskStore {
   protected override readonly plain: boolean = false
+
+  protected override get door(): string {
+    return 'createKeyv'
+  }
 }
 
 interface Named {

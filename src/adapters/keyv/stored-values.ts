@@ -11,10 +11,15 @@ const TEXT_OF_KEYV = '\u0001'
 const VALUE = '\u0002'
 const UNDEFINED = '\u0003'
 
-/** What is stored for a value; every value has another. */
-export function storeValue(value: unknown): unknown {
+/**
+ * What is stored for a value; every value has another.
+ *
+ * @param boxes whether the codec keeps a Map: then a small bigint does not come back as a number, nor bytes as a Buffer
+ */
+export function storeValue(value: unknown, boxes: boolean): unknown {
   if (value === undefined) return UNDEFINED
-  return typeof value === 'string' && isMarked(value) ? VALUE + value : value
+  if (typeof value === 'string') return isMarked(value) ? VALUE + value : value
+  return boxes && needsBox(value) ? new Map([[VALUE, value]]) : value
 }
 
 /** What is stored for a string that a plain Keyv made of a value. */
@@ -31,7 +36,7 @@ export function textOf(stored: unknown): string | undefined {
 
 /** The value of what is not such a string. */
 export function unmarked(stored: unknown): unknown {
-  if (typeof stored !== 'string') return stored
+  if (typeof stored !== 'string') return isBox(stored) ? stored.get(VALUE) : stored
   if (stored === UNDEFINED) return undefined
   return stored.startsWith(VALUE) ? stored.slice(1) : stored
 }
@@ -78,6 +83,16 @@ function prepare(value: unknown): unknown {
   if (Array.isArray(value)) return value.map(prepare)
   if ('toJSON' in value && typeof value.toJSON === 'function') return prepare(value.toJSON())
   return Object.fromEntries(Object.entries(value).map(([name, one]) => [name, prepare(one)]))
+}
+
+/** SQLite has one kind of whole number and one of bytes, for which the cache answers a number and a Buffer. */
+function needsBox(value: unknown): boolean {
+  if (typeof value === 'bigint') return value >= Number.MIN_SAFE_INTEGER && value <= Number.MAX_SAFE_INTEGER
+  return isBox(value) || (value instanceof Uint8Array && !Buffer.isBuffer(value))
+}
+
+function isBox(value: unknown): value is Map<unknown, unknown> {
+  return value instanceof Map && value.size === 1 && value.has(VALUE)
 }
 
 function isMarked(text: string): boolean {

@@ -15,9 +15,9 @@ import {
 export type Answer = string | Envelope | undefined
 
 /** What is stored for what a Keyv gives to its store. */
-export function toStored(given: unknown): unknown {
+export function toStored(given: unknown, { boxes }: Pick<Namespaced, 'boxes'>): unknown {
   if (typeof given === 'string') return storeText(given)
-  return storeValue(isEnvelope(given) ? given.value : given)
+  return storeValue(isEnvelope(given) ? given.value : given, boxes)
 }
 
 /**

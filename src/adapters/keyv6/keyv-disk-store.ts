@@ -39,16 +39,26 @@ export class KeyvDiskStore extends EventEmitter {
   constructor(source: CacheSource) {
     super()
     this.setMaxListeners(0)
-    this.#door = new Door(openCache(source, 'KeyvDiskStore'))
+    this.#door = new Door(openCache(source, this.door))
     const { namespace, ttl } = (isDiskCache(source) || typeof source === 'string' ? {} : source) as Named
     this.#ttl = hostTtl(ttl)
     this.#namespace = namespace
     this.#space = new Namespaced(this.#door, namespace)
   }
 
+  /** What messages about wrong options begin with. */
+  protected get door(): string {
+    return 'KeyvDiskStore'
+  }
+
   /** The cache that holds the entries. */
   get cache(): DiskCache {
     return this.#door.cache
+  }
+
+  /** The key in the cache of an entry whose key in Keyv is this. */
+  keyOf(key: string): string {
+    return this.#space.keyOf(key)
   }
 
   /** What tells Keyv 6 that expiry comes as an instant, and that it need not look after it. */
@@ -103,14 +113,18 @@ export class KeyvDiskStore extends EventEmitter {
 
   /** @param expires epoch milliseconds; what is over already is not stored, and takes the place of what was there */
   async set(key: string, value: unknown, expires?: number): Promise<boolean> {
-    await this.#space.set({ key, value: toStored(value), ttl: this.#ttlOf(expires) })
+    await this.#space.set({ key, value: toStored(value, this.#door), ttl: this.#ttlOf(expires) })
     return true
   }
 
   /** Stores all entries, those of one shard in one commit. */
   async setMany(entries: readonly KeyvStorageEntry[]): Promise<boolean[]> {
     return this.#space.setMany(
-      entries.map(({ key, value, expires }) => ({ key, value: toStored(value), ttl: this.#ttlOf(expires) })),
+      entries.map(({ key, value, expires }) => ({
+        key,
+        value: toStored(value, this.#door),
+        ttl: this.#ttlOf(expires),
+      })),
     )
   }
 
@@ -145,6 +159,10 @@ export class KeyvDiskStore extends EventEmitter {
 /** The store of `createKeyv`: values come as they are. */
 export class KeyvValueStore extends KeyvDiskStore {
   protected override readonly plain: boolean = false
+
+  protected override get door(): string {
+    return 'createKeyv'
+  }
 }
 
 interface Named {

@@ -1,7 +1,7 @@
 import Installed, { type Keyv } from 'keyv'
 import type { DiskCache } from '../../engine/index.js'
 import { type CreateKeyvOptions, refuseSerializing } from '../keyv/create-keyv.js'
-import { isDiskCache } from '../open-cache.js'
+import { optionsOf } from '../open-cache.js'
 import { defaultTtl } from '../ttl.js'
 import { KeyvValueStore } from './keyv-disk-store.js'
 
@@ -24,9 +24,7 @@ export function createKeyv<Value = unknown>(
   options: CreateKeyv6Options = {},
 ): Keyv<Value> {
   const Class = checkedClass(Installed)
-  const all: CreateKeyv6Options = isDiskCache(source)
-    ? { ...options, cache: source }
-    : { ...(typeof source === 'string' ? { directory: source } : source), ...options }
+  const all = optionsOf(source, options, 'createKeyv')
   refuseSerializing(all)
   const { namespace, ttl, stats, ...rest } = all
   return new Class({
