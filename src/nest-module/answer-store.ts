@@ -88,7 +88,7 @@ export class AnswerStore {
     const at = this.#keyOf(variants.generation, this.#selection(variants.vary))
     await this.#transact([this.#key, at], tx => {
       if (this.#variantsIn(tx)?.generation === variants.generation)
-        tx.set(at, encodeStored(storedAnswer(answer)), keeping)
+        tx.set(at, encodeStored(storedAnswer(answer), this.#cache), keeping)
     })
   }
 
@@ -117,7 +117,7 @@ export class AnswerStore {
     await this.#transact([this.#key, at], tx => {
       if (tx.info(this.#key)?.version !== version) return
       tx.set(this.#key, storedVariants(next), keeping)
-      tx.set(at, encodeStored(storedAnswer(answer)), keeping)
+      tx.set(at, encodeStored(storedAnswer(answer), this.#cache), keeping)
     })
   }
 

@@ -1,6 +1,6 @@
 import { Logger, type OnApplicationShutdown } from '@nestjs/common'
+import { nowOf } from '../engine/for-doors.js'
 import type { DiskCache } from '../engine/index.js'
-import { type Clock, systemClock } from '../engine/time.js'
 
 /** What is removed together. */
 export interface Eviction {
@@ -29,8 +29,6 @@ export interface CacheHostParts {
   /** Default time to live in milliseconds; absent: never expires. */
   readonly ttl?: number
   readonly ignoreCookies?: boolean
-  /** The clock of the engine. @default the system's */
-  readonly clock?: Clock
   readonly close: () => Promise<void>
 }
 
@@ -43,25 +41,23 @@ export class CacheHost implements OnApplicationShutdown {
   readonly ttl: number | undefined
   readonly ignoreCookies: boolean
   readonly #prefix: string
-  readonly #clock: Clock
   readonly #close: () => Promise<void>
   readonly #logger = new Logger('CacheModule')
   readonly #listener = ({ message }: Error): void => this.#logger.warn(message)
 
-  constructor({ cache, manager, prefix, ttl, ignoreCookies = false, clock = systemClock, close }: CacheHostParts) {
+  constructor({ cache, manager, prefix, ttl, ignoreCookies = false, close }: CacheHostParts) {
     this.cache = cache
     this.manager = manager
     this.ttl = ttl
     this.ignoreCookies = ignoreCookies
     this.#prefix = prefix
-    this.#clock = clock
     this.#close = close
     cache.on('error', this.#listener)
   }
 
   /** Epoch milliseconds. */
   now(): number {
-    return this.#clock.now()
+    return nowOf(this.cache)
   }
 
   /** The key in the engine of a key of the cache manager. */

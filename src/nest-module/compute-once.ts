@@ -45,8 +45,8 @@ class ComputeError extends Error {
  * of `compute` reach whoever waits for it in this process, as they are.
  */
 export async function computeOnce<T>(computation: Computation<T>): Promise<Computed<T>> {
-  const { cache, key, compute, options, patience, report } = computation
-  const attempt = new Attempt(compute, patience)
+  const { cache, key, compute, options, report } = computation
+  const attempt = new Attempt(computation)
   try {
     const waiting = { timeout: LOCK_MILLISECONDS, ...options, ...(attempt.signal && { signal: attempt.signal }) }
     const stored = cache.getOrSet<unknown>(key, context => attempt.run(context), waiting)
@@ -73,14 +73,15 @@ class Attempt<T> {
   own: Promise<Made<T>> | undefined
   /** Fulfilled when the value is there and storing it takes long. */
   readonly isMade: Promise<typeof NOT_KEPT>
-  readonly #compute: Computation<T>['compute']
+  readonly #computation: Computation<T>
   readonly #patience: AbortController | undefined
   #goOn: (nothing: typeof NOT_KEPT) => void = () => {}
   #timer: NodeJS.Timeout | undefined
   #isSettled = false
 
-  constructor(compute: Computation<T>['compute'], patience: number | undefined) {
-    this.#compute = compute
+  constructor(computation: Computation<T>) {
+    const { patience } = computation
+    this.#computation = computation
     this.isMade = new Promise(resolve => {
       this.#goOn = resolve
     })
@@ -100,7 +101,7 @@ class Attempt<T> {
 
   async run(context: ComputeContext<unknown>): Promise<unknown> {
     clearTimeout(this.#timer)
-    this.own = this.#compute(context)
+    this.own = this.#computation.compute(context)
     try {
       const { value, keep } = await this.own
       if (!keep) {
@@ -108,7 +109,7 @@ class Attempt<T> {
         return NOT_KEPT
       }
       if (!this.#isSettled) this.#timer = setTimeout(() => this.#goOn(NOT_KEPT), STORING_MILLISECONDS)
-      return value === undefined ? undefined : encodeStored(value)
+      return value === undefined ? undefined : encodeStored(value, this.#computation.cache)
     } catch (error) {
       throw new ComputeError('a value could not be computed', { cause: error })
     }

@@ -1,4 +1,5 @@
 import { diskStore } from '../adapters/cache-manager/disk-store.js'
+import { isDiskCache } from '../adapters/open-cache.js'
 import type { DiskCache } from '../engine/index.js'
 import { kindOf } from '../engine/option-names.js'
 import type { CacheManagerOptions } from './cache.options.js'
@@ -25,8 +26,13 @@ export async function makeStore(
   const made: unknown = factory
     ? await factory(isOurs ? ownOptions(options, ttl, temporary) : { ...options, ttl })
     : given
+  if (isDiskCache(made)) return diskStore({ cache: made, ...named(options), ...(ttl !== undefined && { ttl }) })
   if (typeof made === 'object' && made !== null) return made
   throw new TypeError(`CacheModule: store must be diskStore, a store or a factory of one, got ${kindOf(made)}`)
+}
+
+function named({ namespace }: CacheManagerOptions): { readonly namespace?: string } {
+  return namespace === undefined ? {} : { namespace }
 }
 
 function factoryIn(store: unknown): StoreFactory | undefined {

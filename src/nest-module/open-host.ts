@@ -1,3 +1,4 @@
+import { singleFlight } from '../adapters/cache-manager/single-flight.js'
 import { createKeyvOf } from '../adapters/keyv/create-keyv.js'
 import { prefixOf } from '../adapters/namespaced.js'
 import { isDiskCache } from '../adapters/open-cache.js'
@@ -39,13 +40,23 @@ export async function openHost(given: CacheManagerOptions, name: string | undefi
     await opened.close()
     throw error
   }
-  const { ignoreCookies, clock } = options
+  const { ignoreCookies } = options
   return new CacheHost({
     ...opened,
+    manager: sharingWrap(opened.manager),
     ...(ttl !== undefined && { ttl }),
     ...(ignoreCookies !== undefined && { ignoreCookies }),
-    ...(clock && { clock }),
   })
+}
+
+/** Computes in `wrap` once over all processes, where one of the stores can. */
+function sharingWrap(manager: ManagerLike): ManagerLike {
+  const { store, stores } = manager as {
+    readonly store?: unknown
+    readonly stores?: readonly { readonly store?: unknown }[]
+  }
+  const all = [store, ...(stores ?? []).map(keyv => keyv.store)] as (Layers | undefined)[]
+  return all.some(one => typeof one?.keyOf === 'function' && engineOf(one)) ? singleFlight(manager) : manager
 }
 
 /** One store: `diskStore` by default. */
@@ -89,7 +100,9 @@ function overStores(options: CacheManagerOptions, ttl: number | undefined, insta
   const cache = engineOf(onDisk)
   if (!cache) throw notOnDisk('stores')
   const close = async (): Promise<void> => {
-    await Promise.all(keyvs.map(keyv => (keyv as { disconnect?(): Promise<unknown> }).disconnect?.()))
+    // A store of version 5 is not the one of its Keyv, which knows its engine only.
+    const all = new Set([...keyvs, ...given.filter(isStore5)])
+    await Promise.all([...all].map(store => (store as { disconnect?(): Promise<unknown> }).disconnect?.()))
   }
   const manager = installed.make({ ...settingsOf(options, ttl), stores: keyvs })
   return { cache, prefix: prefixIn(onDisk), close, manager }

@@ -1,12 +1,14 @@
-import { readEnvelope, storeValue, textOf, unmarked } from '../adapters/keyv/stored-values.js'
+import { valueFrom } from '../adapters/cache-manager/cache-manager-store.js'
+import { storeValue } from '../adapters/keyv/stored-values.js'
+import { keepsObjects } from '../engine/for-doors.js'
+import type { DiskCache } from '../engine/index.js'
 
-/** What lies in the cache for a value: the same as if the cache manager had stored it, so that each reads the other's. */
-export function encodeStored(value: unknown): unknown {
-  return storeValue(value)
+/** What lies in a cache for a value: the same as if the cache manager had stored it, so that each reads the other's. */
+export function encodeStored(value: unknown, cache: DiskCache): unknown {
+  return storeValue(value, keepsObjects(cache))
 }
 
-/** The value of what lies in the cache, also of what a plain Keyv has put there. */
+/** The value of what lies in a cache, also of what a plain Keyv has put there. */
 export function decodeStored(stored: unknown): unknown {
-  const text = textOf(stored)
-  return text === undefined ? unmarked(stored) : readEnvelope(text)?.value
+  return valueFrom(stored)
 }
