@@ -15,7 +15,7 @@ import { removePrefix as removeKeyRange } from './verbs/removing-prefix.js'
  * build of the package, through its verbs.
  */
 
-export { editDistance, kindOf } from './option-names.js'
+export { checkOptionNames, editDistance, kindOf } from './option-names.js'
 export { type Clock, type Duration, milliseconds, systemClock } from './time.js'
 export type { Valued } from './verbs/reading-expiring.js'
 export { optionNamesOf }
@@ -30,8 +30,11 @@ export function kindOfDirectory(directory: string): 'Cache' | 'FanoutCache' | un
 }
 
 /** `get`, with the instant at which the value expires: cheaper than `getItem`. */
-export async function getExpiring<T>(cache: DiskCache, key: Key): Promise<Valued<T> | undefined> {
-  if (cache instanceof CacheVerbs) return readExpiring<T>(handleOf(cache), key)
+export function getExpiring<T>(cache: DiskCache, key: Key): Promise<Valued<T> | undefined> {
+  return cache instanceof CacheVerbs ? readExpiring<T>(handleOf(cache), key) : getItemOf<T>(cache, key)
+}
+
+async function getItemOf<T>(cache: DiskCache, key: Key): Promise<Valued<T> | undefined> {
   const item = await cache.getItem<T>(key)
   return item && { value: item.value, expiresAt: item.expiresAt }
 }

@@ -1,3 +1,4 @@
+import { createRequire } from 'node:module'
 import { Cache, FanoutCache } from 'fanout-cache'
 import { createKeyv, KeyvDiskStore } from 'fanout-cache/keyv'
 import { KeyvDiskStore as KeyvDiskStore6 } from 'fanout-cache/keyv6'
@@ -371,6 +372,17 @@ describe('createKeyv', () => {
     for (const name of ['serialize', 'compression']) {
       expect(() => createKeyv('/x', { [name]: () => '' })).toThrow(`createKeyv stores values as they are, so ${name}`)
     }
+  })
+
+  it('is the same by require, over the same engine', async () => {
+    const where = place()
+    const required = createRequire(import.meta.url)('fanout-cache/keyv') as typeof import('fanout-cache/keyv')
+    const [esm, cjs] = [ending(createKeyv(where)), ending(required.createKeyv(where))]
+    await esm.set('a', new Set([1n]), 60_000)
+    expect(await cjs.get('a')).toEqual(new Set([1n]))
+    await using cache = new Cache(temporaryDirectory())
+    await required.createKeyv(cache).set('a', 5n)
+    expect(await cache.count()).toBe(1)
   })
 
   it('lets its entries expire in the cache, which removes them', async () => {

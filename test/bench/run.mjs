@@ -13,6 +13,7 @@ const MEASUREMENTS = [
   'http',
   'objects',
   'recipes',
+  'keyv',
   'deque',
   'large-values',
   'open',

@@ -20,6 +20,7 @@ export class HostApp {
     const source = join(root, 'test', 'hosts', name)
     const directory = mkdtempSync(join(tmpdir(), `fanout-cache-host-${name}-`))
     cpSync(source, directory, { recursive: true, filter: path => path !== join(source, 'node_modules') })
+    cpSync(join(root, 'test', 'hosts', 'shared'), join(directory, 'shared'), { recursive: true })
     linkAll(join(source, 'node_modules'), join(directory, 'node_modules'))
     await unpack(directory, packed ?? (await packOnce()))
     return new HostApp(directory)

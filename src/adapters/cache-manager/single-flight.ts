@@ -1,5 +1,5 @@
-import { keepsObjects, nowOf } from '../../engine/for-doors.js'
-import { type DiskCache, DiskCacheError } from '../../engine/index.js'
+import { checkOptionNames, keepsObjects, nowOf } from '../../engine/for-doors.js'
+import { type DiskCache, DiskCacheError, type Duration } from '../../engine/index.js'
 import { storeValue } from '../keyv/stored-values.js'
 import { expectWrite, forgetWrite } from '../namespaced.js'
 import { isDiskCache } from '../open-cache.js'
@@ -19,6 +19,11 @@ interface Tier {
 type Compute = () => unknown
 type Wrap = (key: string, compute: Compute, ...rest: unknown[]) => Promise<unknown>
 
+export interface SingleFlightOptions {
+  /** How long after its last sign of life a process that computes is taken for dead, and another takes over. @default 10_000 */
+  readonly lease?: Duration
+}
+
 /** A value as `wrap` is called for it. */
 interface Call {
   readonly tier: Tier
@@ -27,6 +32,7 @@ interface Call {
   /** Milliseconds, or a function of the value; as `wrap` was given it. */
   readonly ttl: unknown
   readonly began: number
+  readonly options: SingleFlightOptions
 }
 
 /**
@@ -40,14 +46,16 @@ interface Call {
  * const cache = singleFlight(createCache({ stores: [new Keyv(), diskStore.keyv({ directory })] }))
  * await cache.wrap('report', () => compute(), '5m')
  */
-export function singleFlight<C extends object>(cache: C): C {
+export function singleFlight<C extends object>(cache: C, options: SingleFlightOptions = {}): C {
+  checkOptionNames(options, new Set(['lease']), 'singleFlight')
   const tier = tierOf(cache)
   const { wrap } = cache as { readonly wrap?: Wrap }
   if (tier === undefined || typeof wrap !== 'function') {
     throw new TypeError('singleFlight needs a cache of cache-manager one of whose stores is a diskStore')
   }
   const shared: Wrap = async (key, compute, ...rest) => {
-    const call: Call = { tier, key: tier.keyOf(key), compute, ttl: ttlOf(rest[0]), began: nowOf(tier.cache) }
+    const began = nowOf(tier.cache)
+    const call: Call = { tier, key: tier.keyOf(key), compute, ttl: ttlOf(rest[0]), began, options }
     try {
       return await wrap(key, () => once(call), ...rest)
     } finally {
@@ -58,7 +66,7 @@ export function singleFlight<C extends object>(cache: C): C {
 }
 
 /** What cache-manager calls when it has found no value, or wants a fresh one. */
-async function once({ tier, key, compute, ttl, began }: Call): Promise<unknown> {
+async function once({ tier, key, compute, ttl, began, options }: Call): Promise<unknown> {
   const { cache } = tier
   let computed = false
   const factory = async (context: { ttl(ttl: number | null): void; skip(): void }): Promise<unknown> => {
@@ -80,7 +88,7 @@ async function once({ tier, key, compute, ttl, began }: Call): Promise<unknown> 
       computed = true
       return await compute()
     }
-    return valueFrom(await cache.getOrSet(key, factory))
+    return valueFrom(await cache.getOrSet(key, factory, options))
   } catch (error) {
     // Trouble in the cache is no reason to have no value.
     if (computed || !(error instanceof DiskCacheError)) throw error

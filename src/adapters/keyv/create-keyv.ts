@@ -43,8 +43,14 @@ export function createKeyvOf(found: unknown, source: CacheSource, options: Creat
 
 /** The Keyv that the app has installed. @throws Error when there is none */
 export function installedKeyv(): unknown {
-  const loaded = createRequire(import.meta.url)('keyv') as { readonly default?: unknown }
-  return loaded.default ?? loaded
+  return createRequire(import.meta.url)('keyv')
+}
+
+/** The class in what a module of Keyv exports, however it was loaded: as a module, by `require`, or of Keyv 4. */
+export function classIn(found: unknown): unknown {
+  if (typeof found !== 'object' || found === null) return found
+  const { Keyv: named, default: main } = found as { readonly Keyv?: unknown; readonly default?: unknown }
+  return named ?? main
 }
 
 export function refuseSerializing(options: object): void {
@@ -57,7 +63,8 @@ export function refuseSerializing(options: object): void {
 }
 
 /** @throws TypeError for Keyv 4 and 6 */
-function checkedClass(found: unknown): KeyvClass {
+function checkedClass(exported: unknown): KeyvClass {
+  const found = classIn(exported)
   const { prototype } = (found ?? {}) as { readonly prototype?: object }
   if (typeof found === 'function' && prototype !== undefined && 'getRaw' in prototype && !('setRaw' in prototype)) {
     return found as KeyvClass

@@ -27,6 +27,8 @@ export class KeyvDiskStore extends EventEmitter {
   opts: Record<string, unknown> = { dialect: 'sqlite', url: '' }
   readonly #door: Door
   readonly #owners: Owners
+  /** The entries of the Keyv that came last. */
+  #current: Namespaced
   readonly #spaces = new Map<string | undefined, Namespaced>()
   readonly #ttl: number | null | undefined
   /** Whether keys have come without a namespace: with `useKeyPrefix: false`. */
@@ -44,7 +46,7 @@ export class KeyvDiskStore extends EventEmitter {
     const { namespace, ttl } = (isDiskCache(source) || typeof source === 'string' ? {} : source) as Named
     this.#ttl = hostTtl(ttl)
     this.#owners = new Owners(namespace)
-    this.#spaceOf(namespace)
+    this.#current = this.#spaceOf(namespace)
   }
 
   /** What messages about wrong options begin with. */
@@ -68,8 +70,9 @@ export class KeyvDiskStore extends EventEmitter {
   }
 
   set namespace(namespace: string | undefined) {
-    this.#spaceOf(namespace)
+    const space = this.#spaceOf(namespace)
     this.#owners.adopt(namespace, others => refuseOverlap(namespace, others))
+    this.#current = space
   }
 
   /** Keyv 6 asks for it first: there keys and expiry come in other shapes. */
@@ -83,9 +86,10 @@ export class KeyvDiskStore extends EventEmitter {
   }
 
   async get(key: string): Promise<Answer> {
-    const { space, key: own } = this.#place(key)
     try {
-      return toAnswer(await space.get(own), this.plain)
+      if (!this.plain) return toAnswer(await this.#current.get(key), false)
+      const { space, key: own } = this.#place(key)
+      return toAnswer(await space.get(own), true)
     } catch (error) {
       // Keyv answers undefined and tells nobody.
       if (this.listenerCount('error') > 0) this.emit('error', error)
@@ -171,7 +175,7 @@ export class KeyvDiskStore extends EventEmitter {
 
   #place(key: string): Place {
     const { last, all } = this.#owners
-    if (!this.plain || typeof key !== 'string') return { space: this.#spaceOf(last.namespace), key }
+    if (!this.plain || typeof key !== 'string') return { space: this.#current, key }
     const owner = isOf(key, last) || all.length === 1 ? last : (all.find(one => isOf(key, one)) ?? last)
     const space = this.#spaceOf(owner.namespace)
     if (!owner.namespace) return { space, key }

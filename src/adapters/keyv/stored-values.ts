@@ -29,7 +29,7 @@ export function storeText(text: string): string {
 
 /** The string that a plain Keyv has made; `undefined` when it was a value. */
 export function textOf(stored: unknown): string | undefined {
-  if (typeof stored !== 'string') return undefined
+  if (typeof stored !== 'string' || isOrdinary(stored)) return undefined
   if (stored.startsWith(TEXT_OF_KEYV)) return stored.slice(1)
   return ENVELOPE.test(stored) ? stored : undefined
 }
@@ -85,6 +85,14 @@ function prepare(value: unknown): unknown {
   return Object.fromEntries(Object.entries(value).map(([name, one]) => [name, prepare(one)]))
 }
 
+/** What most strings are: one look tells that they are neither marked nor an envelope. */
+function isOrdinary(text: string): boolean {
+  const first = text.charCodeAt(0)
+  return first > 3 && first !== OPENING_BRACE
+}
+
+const OPENING_BRACE = 0x7b
+
 /** SQLite has one kind of whole number and one of bytes, for which the cache answers a number and a Buffer. */
 function needsBox(value: unknown): boolean {
   if (typeof value === 'bigint') return value >= Number.MIN_SAFE_INTEGER && value <= Number.MAX_SAFE_INTEGER
@@ -96,5 +104,6 @@ function isBox(value: unknown): value is Map<unknown, unknown> {
 }
 
 function isMarked(text: string): boolean {
+  if (isOrdinary(text)) return false
   return text.startsWith(TEXT_OF_KEYV) || text.startsWith(VALUE) || text.startsWith(UNDEFINED) || ENVELOPE.test(text)
 }

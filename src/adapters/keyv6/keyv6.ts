@@ -1,6 +1,6 @@
 import Installed, { type Keyv } from 'keyv'
 import type { DiskCache } from '../../engine/index.js'
-import { type CreateKeyvOptions, refuseSerializing } from '../keyv/create-keyv.js'
+import { type CreateKeyvOptions, classIn, refuseSerializing } from '../keyv/create-keyv.js'
 import { optionsOf } from '../open-cache.js'
 import { defaultTtl } from '../ttl.js'
 import { KeyvValueStore } from './keyv-disk-store.js'
@@ -39,7 +39,8 @@ export function createKeyv<Value = unknown>(
 }
 
 /** @throws TypeError for earlier majors */
-function checkedClass(found: unknown): KeyvClass {
+function checkedClass(exported: unknown): KeyvClass {
+  const found = classIn(exported)
   const { prototype } = (found ?? {}) as { readonly prototype?: object }
   if (typeof found === 'function' && prototype !== undefined && 'setRaw' in prototype) return found as KeyvClass
   throw new TypeError(

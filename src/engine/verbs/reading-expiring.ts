@@ -19,7 +19,7 @@ type Looked<T> = Valued<T> | undefined
 
 /** `get` for those who must know when the value expires. */
 export function readExpiring<T>(handle: CacheHandle, key: Key): Promise<Looked<T>> {
-  return handle.ready(() => readNow<T>(handle, key))
+  return handle.isOpen ? readNow<T>(handle, key) : handle.ready(() => readNow<T>(handle, key))
 }
 
 async function readNow<T>(handle: CacheHandle, key: Key): Promise<Looked<T>> {

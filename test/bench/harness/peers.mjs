@@ -16,6 +16,7 @@ import { setTimeout as delay } from 'node:timers/promises'
  * @property {(key: string, value: string) => Promise<unknown>} set
  * @property {(key: string) => Promise<unknown>} delete
  * @property {() => Promise<unknown>} close
+ * @property {string} [url] of its server
  */
 
 const OPENERS = { lmdb: openLmdb, '@keyv/sqlite': openKeyv, cacache: openCacache, redis: openRedis }
@@ -107,6 +108,7 @@ async function openRedis(directory) {
   if (!client.isReady) throw new Error('redis-server does not answer')
   return {
     name: 'redis',
+    url: `redis://127.0.0.1:${port}`,
     weight: 0.25,
     get: async key => (await client.get(key)) ?? undefined,
     set: (key, value) => client.set(key, value),

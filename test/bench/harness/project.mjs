@@ -18,7 +18,20 @@ export function packageUrl() {
 }
 
 export async function loadPackage() {
-  const url = packageUrl()
+  return load(packageUrl())
+}
+
+/** A door of the package, such as `keyv`. What it needs is found from the root of the project. */
+export async function loadDoor(name) {
+  return load(new URL(findFile(manifest.exports[`./${name}`], ['node', 'import', 'default']), root))
+}
+
+/** A package that the project is developed with, in the version of package.json. */
+export function requireDeveloped(name) {
+  return requireFromRoot(name)
+}
+
+async function load(url) {
   if (!existsSync(url)) throw new Error('the package is not built: npm run build')
   return import(url.href)
 }

@@ -1,0 +1,39 @@
+import { FanoutCache } from 'fanout-cache'
+import { expect, it } from 'vitest'
+import { FixtureProcess } from '../helpers/child-process.js'
+import { temporaryDirectory } from '../helpers/temp-directory.js'
+
+const SCRIPT = new URL('./fixtures/doors-user.mjs', import.meta.url)
+const DOORS = 10
+
+/** Until a process has used each of its doors so often. */
+async function busy(process: FixtureProcess, rounds: number): Promise<void> {
+  for (let round = 0; round < rounds * DOORS; round++) await process.line('used', process.lines.length)
+}
+
+it('all doors of a directory in two processes, one of them killed, leave it whole and mix nothing up', {
+  timeout: 60_000,
+}, async () => {
+  const directory = temporaryDirectory()
+  const [first, second] = [1, 2].map(seed => new FixtureProcess(SCRIPT, { directory, seed })) as [
+    FixtureProcess,
+    FixtureProcess,
+  ]
+  await Promise.all([first.line('ready'), second.line('ready')])
+  await Promise.all([busy(first, 2), busy(second, 2)])
+  await first.kill()
+  const third = new FixtureProcess(SCRIPT, { directory, seed: 3 })
+  await Promise.all([busy(second, 2), busy(third, 1)])
+  for (const process of [second, third]) process.send('over')
+  await Promise.all([second.line('over'), third.line('over')])
+  await Promise.all([second.done(), third.done()])
+  const wrong = [first, second, third].flatMap(({ lines }) => lines.filter(line => line.startsWith('wrong')))
+  expect(wrong).toEqual([])
+
+  await using cache = new FanoutCache(directory)
+  // What a killed process leaves: a value file that no row names yet, and the folder made for it.
+  const left = await cache.check()
+  expect(left.filter(({ kind }) => kind !== 'unknown-file' && kind !== 'empty-directory')).toEqual([])
+  await cache.check({ fix: true })
+  expect(await cache.check()).toEqual([])
+})
