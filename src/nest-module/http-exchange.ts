@@ -12,6 +12,7 @@ type HttpAdapter = HttpAdapterHost['httpAdapter']
 interface RequestLike {
   readonly headers: IncomingHttpHeaders
   readonly protocol?: string
+  readonly socket?: { readonly localPort?: number }
   /** Where passport and most guards put whom they have recognised. */
   readonly user?: unknown
 }
@@ -41,7 +42,7 @@ export class HttpExchange {
     this.#response = context.switchToHttp().getResponse<ResponseLike>()
     this.usualStatus = this.#response.statusCode
     this.#before = { ...this.#response.getHeaders() }
-    const host = `${adapter.getRequestHostname(request)} ${request.headers.host ?? ''}`
+    const host = [adapter.getRequestHostname(request), request.headers.host].map(one => sameInAllProcesses(one, request))
     const url: unknown = adapter.getRequestUrl(request)
     this.hasUser = request.user !== undefined && request.user !== null
     this.head = {
@@ -49,7 +50,7 @@ export class HttpExchange {
       url: `${request.protocol ?? 'http'}://${request.headers.host ?? ''}${String(url)}`,
       fields: fieldsOf(request.headers),
     }
-    this.origin = `${request.protocol ?? ''}://${host} ${context.getClass().name}.${context.getHandler().name}`
+    this.origin = `${request.protocol ?? ''}://${host.join(' ')} ${context.getClass().name}.${context.getHandler().name}`
   }
 
   get status(): number {
@@ -98,6 +99,13 @@ export class HttpExchange {
     if (this.isAnswered) return
     this.#adapter.setHeader(this.#response, name, value as string)
   }
+}
+
+/** A host without the port of this very process, so that processes of one app on several ports share answers. */
+function sameInAllProcesses(host: unknown, { socket }: RequestLike): string {
+  const text = String(host ?? '')
+  const own = `:${socket?.localPort}`
+  return text.endsWith(own) ? `${text.slice(0, -own.length)}:*` : text
 }
 
 /** A short text for a long one: two of them never meet. */
