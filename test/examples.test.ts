@@ -1,6 +1,7 @@
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { existsSync, mkdirSync, readdirSync, readFileSync, symlinkSync, writeFileSync } from 'node:fs'
+import { isBuiltin } from 'node:module'
 import { dirname, join } from 'node:path'
 import { text } from 'node:stream/consumers'
 import { fileURLToPath } from 'node:url'
@@ -42,6 +43,24 @@ describe('examples', () => {
       'workers ended with [ 0, 0 ]',
       expect.stringMatching(/^100 of 100 jobs done, each once/),
       'left in the queue: undefined',
+    ])
+  })
+
+  it('keyv/main.mjs shares values as they are with a second process', async () => {
+    const { lines } = await run('keyv/main.mjs')
+    expect(lines.join('\n').replaceAll(/\s+/g, ' ')).toBe(
+      "in the second: [ Map(1) { 'USD' => 1.17 }, Map(1) { 'USD' => 1.31 }, undefined ] " +
+        "back in the first: Map(1) { 'EUR' => 0.85 } cleared: false true",
+    )
+  })
+
+  it('cache-manager/main.mjs computes once for three processes, and keeps it over a restart', async () => {
+    const { lines } = await run('cache-manager/main.mjs')
+    expect(lines).toEqual([
+      '3 processes, 1 computation, 1 answer',
+      'after a restart: 1 computation',
+      'left to live: 1 min',
+      'removed: undefined',
     ])
   })
 
@@ -117,6 +136,10 @@ describe.each(['README.md', ...documents()])('%s', document => {
     const directory = temporaryDirectory()
     mkdirSync(join(directory, 'node_modules'))
     symlinkSync(PACKAGE, join(directory, 'node_modules', 'fanout-cache'), 'junction')
+    for (const name of hostsOf(snippet)) {
+      mkdirSync(dirname(join(directory, 'node_modules', name)), { recursive: true })
+      symlinkSync(join(PACKAGE, 'node_modules', name), join(directory, 'node_modules', name), 'junction')
+    }
     writeFileSync(join(directory, 'snippet.mjs'), snippet)
     const { code, stdout, stderr } = await end(join(directory, 'snippet.mjs'), {}, [], directory)
     const said = [...snippet.matchAll(/console\.log\(.*\/\/ (.+)$/gm)].map(match => match[1])
@@ -145,6 +168,13 @@ describe('demo', () => {
     expect({ code, stderr }).toEqual({ code: 1, stderr: "PORT must be a port number, got 'http'\n" })
   })
 })
+
+/** Other packages that a snippet imports: those of this repository, one instance of each. */
+function hostsOf(snippet: string): string[] {
+  const specifiers = [...snippet.matchAll(/ from '([^'.][^']*)'/g)].map(([, specifier = '']) => specifier)
+  const names = specifiers.map(specifier => /^(@[^/]+\/)?[^/]+/.exec(specifier)?.[0] ?? specifier)
+  return [...new Set(names)].filter(name => name !== 'fanout-cache' && !isBuiltin(name))
+}
 
 /** The pages of docs. */
 function documents(): string[] {

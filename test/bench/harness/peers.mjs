@@ -64,10 +64,14 @@ async function openLmdb(directory) {
   }
 }
 
-/** With better-sqlite3, which it builds with synchronous=NORMAL for WAL, as the package here has it. */
-async function openKeyv(directory) {
+/**
+ * With better-sqlite3, which it builds with synchronous=NORMAL for WAL, as the package here has it.
+ *
+ * @param wal false: as it comes, with a rollback journal that is flushed at every commit
+ */
+export async function openKeyv(directory, wal = true) {
   const [{ default: Keyv }, { default: KeyvSqlite }] = await Promise.all([import('keyv'), import('@keyv/sqlite')])
-  const store = new KeyvSqlite({ uri: `sqlite://${join(directory, 'keyv.db')}`, driver: 'better-sqlite3', wal: true })
+  const store = new KeyvSqlite({ uri: `sqlite://${join(directory, 'keyv.db')}`, driver: 'better-sqlite3', wal })
   const keyv = new Keyv({ store })
   return {
     name: '@keyv/sqlite',
