@@ -28,7 +28,11 @@ export class NestHost {
     const nest = new NestHost(await HostApp.prepare(name))
     cpSync(join(root, 'test', 'hosts', 'nest'), nest.#host.directory, { recursive: true })
     for (const migration of Object.keys(MIGRATIONS)) nest.#migrate(migration, migrations.includes(migration))
-    nest.#transpile()
+    const { type } = JSON.parse(readFileSync(join(nest.#host.directory, 'package.json'), 'utf8')) as {
+      readonly type?: string
+    }
+    const module = type === 'module' ? ts.ModuleKind.ES2022 : ts.ModuleKind.CommonJS
+    transpile(nest.#sources, join(nest.#host.directory, 'out'), module)
     return nest
   }
 
@@ -69,22 +73,20 @@ export class NestHost {
     if (changed.length !== 1) throw new Error(`${name} changes ${changed.length} lines instead of one`)
     writeFileSync(join(this.#sources, `${name}-after.ts`), text.replace(before, after))
   }
+}
 
-  /** Without looking at types, which takes longer than all else. */
-  #transpile(): void {
-    const { directory } = this.#host
-    const { type } = JSON.parse(readFileSync(join(directory, 'package.json'), 'utf8')) as { readonly type?: string }
-    const compilerOptions: ts.CompilerOptions = {
-      target: ts.ScriptTarget.ES2022,
-      module: type === 'module' ? ts.ModuleKind.ES2022 : ts.ModuleKind.CommonJS,
-      experimentalDecorators: true,
-      emitDecoratorMetadata: true,
-      esModuleInterop: true,
-    }
-    mkdirSync(join(directory, 'out'))
-    for (const name of readdirSync(this.#sources)) {
-      const { outputText } = ts.transpileModule(readFileSync(join(this.#sources, name), 'utf8'), { compilerOptions })
-      writeFileSync(join(directory, 'out', name.replace('.ts', '.js')), outputText)
-    }
+/** Compiles a folder of sources without looking at types, which takes longer than all else. */
+export function transpile(sources: string, out: string, module: ts.ModuleKind): void {
+  const compilerOptions: ts.CompilerOptions = {
+    target: ts.ScriptTarget.ES2022,
+    module,
+    experimentalDecorators: true,
+    emitDecoratorMetadata: true,
+    esModuleInterop: true,
+  }
+  mkdirSync(out)
+  for (const name of readdirSync(sources)) {
+    const { outputText } = ts.transpileModule(readFileSync(join(sources, name), 'utf8'), { compilerOptions })
+    writeFileSync(join(out, name.replace('.ts', '.js')), outputText)
   }
 }
