@@ -25,6 +25,8 @@ export default defineConfig({
   dts: { sourcemap: false },
   // The build fails when code or declarations of another package would be copied into the output.
   deps: { onlyBundle: [] },
+  // Or the declarations of a door that never names it would import it.
+  treeshake: { moduleSideEffects: [{ test: /^better-sqlite3$/, sideEffects: false }] },
   outputOptions: {
     // CommonJS is sloppy unless it says otherwise.
     strict: true,
