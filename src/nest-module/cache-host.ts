@@ -1,6 +1,7 @@
 import { Logger, type OnApplicationShutdown } from '@nestjs/common'
 import { nowOf } from '../engine/for-doors.js'
 import type { DiskCache } from '../engine/index.js'
+import { RecentKeys } from './recent-keys.js'
 
 /** What is removed together. */
 export interface Eviction {
@@ -40,6 +41,10 @@ export class CacheHost implements OnApplicationShutdown {
   readonly manager: ManagerLike
   readonly ttl: number | undefined
   readonly ignoreCookies: boolean
+  /** Keys whose answers turned out not to be kept: their requests are not made to wait for each other. */
+  readonly passing: RecentKeys = new RecentKeys(1000, 10_000)
+  /** Handlers whose answers were found to be for requests with credentials too. */
+  readonly reaching: RecentKeys = new RecentKeys(1000, 60_000)
   readonly #prefix: string
   readonly #close: () => Promise<void>
   readonly #logger = new Logger('CacheModule')

@@ -115,17 +115,25 @@ export class CacheInterceptor implements NestInterceptor {
 
   #hostOf(context: ExecutionContext): CacheHost {
     const name = this.reflector.getAllAndOverride<string | undefined>(CACHE_NAME_METADATA, targetsOf(context))
-    const host = name === undefined ? this.cacheHost : this.moduleRef?.get(getCacheHostToken(name), { strict: false })
-    if (host) return host as CacheHost
+    const host = name === undefined ? this.cacheHost : this.#hostNamed(name)
+    if (host) return host
     throw new Error(
-      'CacheInterceptor of fanout-cache/nest found no cache: import CacheModule from fanout-cache/nest too, ' +
-        'and register it in this module or with isGlobal: true',
+      `CacheInterceptor of fanout-cache/nest found no cache${name === undefined ? '' : ` of the name ${name}`}: import ` +
+        'CacheModule from fanout-cache/nest too, and register it in this module or with isGlobal: true',
     )
+  }
+
+  #hostNamed(name: string): CacheHost | undefined {
+    try {
+      return this.moduleRef?.get<CacheHost>(getCacheHostToken(name), { strict: false })
+    } catch {
+      return undefined
+    }
   }
 
   async #audienceOf(context: ExecutionContext): Promise<Audience> {
     const who = await this.#noted<string | number | undefined>(CACHE_AUDIENCE_METADATA, context)
-    if (who === undefined || who === null) return { kind: 'anonymous' }
+    if (who === undefined || who === null || who === '') return { kind: 'anonymous' }
     const isFunction = typeof this.#metadata<unknown>(CACHE_AUDIENCE_METADATA, context) === 'function'
     return isFunction ? { kind: 'person', id: String(who) } : { kind: 'everyone' }
   }

@@ -8,7 +8,6 @@ import type { CacheHost } from './cache-host.js'
 import { computeOnce } from './compute-once.js'
 import type { HttpExchange } from './http-exchange.js'
 import { credentialsOf, reachOf, type Terms, verdictOn } from './http-rules.js'
-import { RecentKeys } from './recent-keys.js'
 import { sendableOf } from './sendable.js'
 
 /** One request whose answer may be kept. */
@@ -31,11 +30,6 @@ export interface CacheableRequest {
 const PATIENCE = 5000
 const MOST_ROUNDS = 3
 const NAME = DEFAULT_POLICY.name
-
-/** Answers that turned out not to be kept: their requests are not made to wait for each other. */
-const passing = new RecentKeys(1000, 10_000)
-/** Handlers whose answers were found to be for requests with credentials too. */
-const reaching = new RecentKeys(1000, 60_000)
 
 /** Whether a request has to do with the cache at all. */
 export function concernsCache({ head }: HttpExchange): boolean {
@@ -96,8 +90,8 @@ class Answering {
   /** Whether its answer is likely to be one for all who wait for it. */
   #mayJoin({ flight }: Vacancy): boolean {
     const { exchange, terms, host } = this.#request
-    if (passing.has(flight)) return false
-    return this.#mayHave(reachOf(exchange, terms, host.now())) || reaching.has(exchange.origin)
+    if (host.passing.has(flight)) return false
+    return this.#mayHave(reachOf(exchange, terms, host.now())) || host.reaching.has(exchange.origin)
   }
 
   /** Runs the handler, or waits for somebody who does. Answers what others have made and nobody could store. */
@@ -133,10 +127,10 @@ class Answering {
 
   /** Runs the handler and says what is stored of its answer. */
   async #make(place: Vacancy): Promise<MadeAnswer> {
-    const { tags } = this.#request
+    const { host, tags } = this.#request
     const verdict = await this.#run()
     if (!verdict.keep) {
-      passing.add(place.flight)
+      host.passing.add(place.flight)
       this.#tell({ fwd: 'uri-miss', detail: verdict.reason })
       return { ...NOTHING, keeping: {} }
     }
@@ -180,7 +174,7 @@ class Answering {
     const { keep } = await this.#run()
     this.#tell({ fwd: detail === 'credentials' ? 'bypass' : 'miss', ...(detail !== undefined && { detail }) })
     // The next ones may wait for each other.
-    if (keep && reachOf(exchange, terms, host.now()) > 0) reaching.add(exchange.origin)
+    if (keep && reachOf(exchange, terms, host.now()) > 0) host.reaching.add(exchange.origin)
     return this.#made?.value
   }
 

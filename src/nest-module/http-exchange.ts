@@ -42,7 +42,9 @@ export class HttpExchange {
     this.#response = context.switchToHttp().getResponse<ResponseLike>()
     this.usualStatus = this.#response.statusCode
     this.#before = { ...this.#response.getHeaders() }
-    const host = [adapter.getRequestHostname(request), request.headers.host].map(one => sameInAllProcesses(one, request))
+    const host = [adapter.getRequestHostname(request), request.headers.host].map(one =>
+      sameInAllProcesses(one, request),
+    )
     const url: unknown = adapter.getRequestUrl(request)
     this.hasUser = request.user !== undefined && request.user !== null
     this.head = {
@@ -82,7 +84,7 @@ export class HttpExchange {
   /** Puts a kept answer into the response. Names that `Vary` has already stay there. */
   replay(status: number | undefined, fields: Fields): void {
     if (status !== undefined) this.#adapter.status(this.#response, status)
-    const merged = setVary(fields, fieldValue(this.fields, 'Vary'))
+    const merged = setVary(fields, this.#lineOf('Vary'))
     for (const name of new Set(merged.map(([name]) => name))) {
       const lines = merged.filter(line => line[0] === name).map(([, value]) => value)
       this.setHeader(name, lines.length === 1 ? (lines[0] as string) : lines)
@@ -90,9 +92,14 @@ export class HttpExchange {
   }
 
   tell(status: CacheStatus): void {
-    const there = fieldValue(this.fields, 'Cache-Status')
+    const there = this.#lineOf('Cache-Status')
     const own = cacheStatus(status)
     this.setHeader('Cache-Status', there === undefined ? own : `${there}, ${own}`)
+  }
+
+  #lineOf(name: string): string | undefined {
+    const value: unknown = this.#adapter.getHeader(this.#response, name)
+    return value === undefined ? undefined : String(value)
   }
 
   setHeader(name: string, value: string | readonly string[]): void {

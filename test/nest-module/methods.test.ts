@@ -2,6 +2,7 @@ import { Controller, Delete, Get, Header, HttpCode, Injectable, Param, UseInterc
 import type { FanoutCache } from 'fanout-cache'
 import {
   CACHE_MANAGER,
+  CacheAudience,
   Cacheable,
   CacheEvict,
   CacheInterceptor,
@@ -239,6 +240,11 @@ describe('@Cacheable', () => {
   it.each([
     ['an unknown option', () => Cacheable({ keys: 'a' } as never), /unknown option keys; did you mean key\?/],
     ['a ttl', () => Cacheable({ ttl: 'soon' }), /ttl must be/],
+    [
+      'an audience',
+      () => CacheAudience('user' as never),
+      /expected 'everyone' or a function of the context, got 'user'/,
+    ],
     ['nothing to evict', () => CacheEvict({}), /say what is removed/],
     ['an unknown option of @CacheEvict', () => CacheEvict({ tag: 'a' } as never), /did you mean tags\?/],
     [

@@ -1,5 +1,6 @@
 import { type CustomDecorator, type ExecutionContext, SetMetadata } from '@nestjs/common'
 import type { Duration } from '../../engine/index.js'
+import { kindOf } from '../../engine/option-names.js'
 import {
   CACHE_AUDIENCE_METADATA,
   CACHE_KEY_METADATA,
@@ -49,10 +50,14 @@ export function CacheTags(...tags: readonly string[] | readonly [CacheTagsFactor
  * - `'everyone'`: the answer is the same for all, whatever they send.
  * - a function: those for whom it answers the same text share an answer, such as one user.
  *
+ * @throws TypeError for anything else
  * @example
  * @CacheAudience(context => context.switchToHttp().getRequest().user.id)
  */
 export function CacheAudience(audience: 'everyone' | CacheAudienceFactory): CustomDecorator<string> {
+  if (audience !== 'everyone' && typeof audience !== 'function') {
+    throw new TypeError(`@CacheAudience: expected 'everyone' or a function of the context, got ${kindOf(audience)}`)
+  }
   return SetMetadata(CACHE_AUDIENCE_METADATA, audience)
 }
 

@@ -38,7 +38,12 @@ export async function measure(bench) {
 
   const verdicts = [informative(`${OURS}, to ${NONE}`, series.get(OURS), series.get(NONE))]
   if (series.has(REDIS)) verdicts.push(informative(`${OURS}, to ${REDIS}`, series.get(OURS), series.get(REDIS)))
-  return { title: `NestJS, ${CONNECTIONS} connections, answers that are kept`, series: [...series.values()], verdicts, notes }
+  return {
+    title: `NestJS, ${CONNECTIONS} connections, answers that are kept`,
+    series: [...series.values()],
+    verdicts,
+    notes,
+  }
 }
 
 async function serve(name, options, known, paths) {
