@@ -11,6 +11,7 @@ const entry = {
   'express-rate-limit': 'src/adapters/extra/express-rate-limit.ts',
   'express-session': 'src/adapters/extra/express-session.ts',
   unstorage: 'src/adapters/extra/unstorage.ts',
+  nest: 'src/nest-module/index.ts',
   'maintenance-worker': 'src/engine/maintenance/worker.ts',
 }
 
@@ -29,6 +30,8 @@ export default defineConfig({
   dts: { sourcemap: false },
   // The build fails when code or declarations of another package would be copied into the output.
   deps: { onlyBundle: [] },
+  // Or the declarations of a door that never names it would import it.
+  treeshake: { moduleSideEffects: [{ test: /^better-sqlite3$/, sideEffects: false }] },
   outputOptions: {
     // CommonJS is sloppy unless it says otherwise.
     strict: true,

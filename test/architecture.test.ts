@@ -105,12 +105,16 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
   'middleware/policy/': ['engine/time', 'engine/option-names', 'npm:range-parser', 'npm:structured-headers'],
   'nest-module/': [
     'engine/index',
+    'engine/for-doors',
+    'engine/option-names',
+    'engine/time',
     'adapters/',
     'middleware/policy/',
     'npm:@nestjs/common',
     'npm:@nestjs/core',
-    'npm:cache-manager',
+    'npm:reflect-metadata',
     'npm:rxjs',
+    'type npm:cache-manager',
   ],
   'cli/': ['engine/index'],
 }

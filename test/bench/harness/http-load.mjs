@@ -24,10 +24,10 @@ export class HttpLoad {
   }
 
   /** Sends one request for each path, the next one on a connection when its answer is there. */
-  async run(paths) {
+  async run(paths, method = 'PUT') {
     let next = 0
     const take = () => (next < paths.length ? paths[next++] : undefined)
-    await Promise.all(this.#sockets.map(socket => converse(socket, take)))
+    await Promise.all(this.#sockets.map(socket => converse(socket, take, method)))
   }
 
   close() {
@@ -35,7 +35,7 @@ export class HttpLoad {
   }
 }
 
-function converse(socket, take) {
+function converse(socket, take, method) {
   return new Promise((resolve, reject) => {
     let received = Buffer.alloc(0)
     const listeners = {
@@ -57,7 +57,7 @@ function converse(socket, take) {
     const send = () => {
       const path = take()
       if (path === undefined) end(resolve)
-      else socket.write(`PUT ${path} HTTP/1.1\r\nHost: localhost\r\nContent-Length: 0\r\n\r\n`)
+      else socket.write(`${method} ${path} HTTP/1.1\r\nHost: localhost\r\nContent-Length: 0\r\n\r\n`)
     }
     for (const [event, listener] of Object.entries(listeners)) socket.on(event, listener)
     send()

@@ -1,0 +1,145 @@
+import { randomUUID } from 'node:crypto'
+import type { DiskCache, Storing, Transaction } from '../engine/index.js'
+import { selectingKey } from '../middleware/policy/vary.js'
+import { type Answer, type Kept, readKept, storedAnswer, storedVariants, type Variants } from './answer.js'
+import { digest, type HttpExchange } from './http-exchange.js'
+import { decodeStored, encodeStored } from './stored-value.js'
+
+/** An answer that was found. */
+export interface Hit {
+  readonly answer: Answer
+  /** Epoch milliseconds. */
+  readonly storedAt: number
+  readonly expiresAt?: number
+}
+
+/** Where the answer of a request belongs for which there is none. */
+export interface Vacancy {
+  /** The key whose computation is waited for. */
+  readonly flight: string
+  /** What stands at the key itself: nothing, the list of variants, or an answer of another host or handler. */
+  readonly found?: { readonly version: string; readonly variants?: Variants }
+}
+
+/** How an answer is stored. `ttl`: milliseconds, or `null`. */
+export type Keeping = Required<Pick<Storing, 'ttl' | 'tags'>>
+
+/** More answers of one key than these are not kept, so that made-up fields of requests cannot fill the cache. */
+const MOST_VARIANTS = 16
+const LOCK_MILLISECONDS = 250
+
+/** The answers of one key, as one request sees them. */
+export class AnswerStore {
+  readonly #cache: DiskCache
+  readonly #key: string
+  readonly #exchange: HttpExchange
+  /** Which of the answers is meant, besides by `Vary`. */
+  readonly #origin: string | undefined
+
+  /** @param isNamed the app has chosen the key: it stands for one answer, whatever host and handler */
+  constructor(cache: DiskCache, key: string, exchange: HttpExchange, isNamed: boolean) {
+    this.#cache = cache
+    this.#key = key
+    this.#exchange = exchange
+    this.#origin = isNamed ? undefined : exchange.origin
+  }
+
+  get origin(): string | undefined {
+    return this.#origin
+  }
+
+  async find(): Promise<Hit | Vacancy> {
+    const item = await this.#cache.getItem(this.#key)
+    if (!item) return { flight: this.#key }
+    const { version, value } = item
+    const kept = readKept(decodeStored(value))
+    if ('variants' in kept) return this.#findVariant(version, kept.variants)
+    if (kept.answer.origin === undefined || kept.answer.origin === this.#origin) return hitOf(item, kept.answer)
+    return { flight: this.#keyOf('', this.#selection([])), found: { version } }
+  }
+
+  /**
+   * What the computation at the vacancy is to store in place of an answer.
+   *
+   * @param vary the fields that it names
+   * @returns the value for the key of the flight; `undefined`: nothing there, it was kept elsewhere
+   */
+  async settle(vacancy: Vacancy, answer: Answer, vary: readonly string[], keeping: Keeping): Promise<unknown> {
+    const { found } = vacancy
+    if (found === undefined) {
+      if (vary.length === 0) return storedAnswer(answer)
+      return storedVariants({ generation: randomUUID(), vary, known: [this.#selection(vary)] })
+    }
+    const { variants } = found
+    if (variants && vary.every(name => variants.vary.includes(name))) {
+      await this.#list(variants, this.#selection(variants.vary), keeping)
+      return storedAnswer(answer)
+    }
+    const all = [...new Set([...(variants?.vary ?? []), ...vary])].sort()
+    const next: Variants = { generation: randomUUID(), vary: all, known: [this.#selection(all)] }
+    await this.#replace(found.version, next, answer, keeping)
+    return undefined
+  }
+
+  /** Stores the answer behind a list of variants that was stored for it, unless that was removed since. */
+  async follow(stored: unknown, answer: Answer, keeping: Keeping): Promise<void> {
+    const { variants } = readKept(stored) as Partial<Extract<Kept, { variants: Variants }>>
+    if (!variants) return
+    const at = this.#keyOf(variants.generation, this.#selection(variants.vary))
+    await this.#transact([this.#key, at], tx => {
+      if (this.#variantsIn(tx)?.generation === variants.generation)
+        tx.set(at, encodeStored(storedAnswer(answer), this.#cache), keeping)
+    })
+  }
+
+  async #findVariant(version: string, variants: Variants): Promise<Hit | Vacancy> {
+    const key = this.#keyOf(variants.generation, this.#selection(variants.vary))
+    const item = await this.#cache.getItem(key)
+    const kept = item && readKept(decodeStored(item.value))
+    if (item && kept && 'answer' in kept) return hitOf(item, kept.answer)
+    return { flight: key, found: { version, variants } }
+  }
+
+  /** Notes a further variant; the oldest goes when there are too many. */
+  async #list({ generation }: Variants, selection: string, keeping: Keeping): Promise<void> {
+    await this.#transact([this.#key], tx => {
+      const now = this.#variantsIn(tx)
+      if (now?.generation !== generation) return []
+      const known = [...now.known.filter(one => one !== selection), selection]
+      tx.set(this.#key, storedVariants({ ...now, known: known.slice(-MOST_VARIANTS) }), keeping)
+      return known.slice(0, -MOST_VARIANTS)
+    }).then(dropped => this.#cache.deleteMany((dropped ?? []).map(one => this.#keyOf(generation, one))))
+  }
+
+  /** Puts a list of variants where something else was, unless that has changed. */
+  async #replace(version: string, next: Variants, answer: Answer, keeping: Keeping): Promise<void> {
+    const at = this.#keyOf(next.generation, next.known[0] ?? '')
+    await this.#transact([this.#key, at], tx => {
+      if (tx.info(this.#key)?.version !== version) return
+      tx.set(this.#key, storedVariants(next), keeping)
+      tx.set(at, encodeStored(storedAnswer(answer), this.#cache), keeping)
+    })
+  }
+
+  #transact<T>(keys: readonly string[], body: (tx: Transaction) => T): Promise<T | undefined> {
+    return this.#cache.transact(body, { keys, timeout: LOCK_MILLISECONDS })
+  }
+
+  #variantsIn(tx: Transaction): Variants | undefined {
+    const value = tx.get(this.#key)
+    const kept = value === undefined ? undefined : readKept(value)
+    return kept && 'variants' in kept ? kept.variants : undefined
+  }
+
+  #selection(vary: readonly string[]): string {
+    return digest(`${this.#origin ?? ''}\n${selectingKey(vary, this.#exchange.head)}`)
+  }
+
+  #keyOf(generation: string, selection: string): string {
+    return `${this.#key}\n${generation}\n${selection}`
+  }
+}
+
+function hitOf({ storedAt, expiresAt }: { storedAt: number; expiresAt?: number }, answer: Answer): Hit {
+  return { answer, storedAt, ...(expiresAt !== undefined && { expiresAt }) }
+}

@@ -1,0 +1,95 @@
+import { type DynamicModule, Module, type Provider } from '@nestjs/common'
+import { checkOptionsObject, kindOf } from '../engine/option-names.js'
+import { CACHE_MODULE_OPTIONS } from './cache.constants.js'
+import { DiskCacheHealthIndicator } from './cache.health.js'
+import type {
+  CacheManagerOptions,
+  CacheModuleAsyncOptions,
+  CacheModuleOptions,
+  CacheOptionsFactory,
+} from './cache.options.js'
+import { Cache, getCacheHostToken, getCacheManagerToken, getDiskCacheToken } from './cache.tokens.js'
+import type { CacheHost } from './cache-host.js'
+import { openHost } from './open-host.js'
+
+/**
+ * Provides a cache manager over a cache on disk, and the engine itself.
+ *
+ * Takes the place of the module of `@nestjs/cache-manager`: the tokens are the same.
+ *
+ * @example
+ * CacheModule.register({ store: diskStore, directory: '/var/cache/app', ttl: '5m', isGlobal: true })
+ */
+// biome-ignore lint/complexity/noStaticOnlyClass: Nest's modules are classes.
+export class CacheModule {
+  /** A wrong option, and a directory that cannot be opened, keep the app from starting. */
+  static register<StoreConfig extends object = object>(options?: CacheModuleOptions<StoreConfig>): DynamicModule {
+    checkOptionsObject(options ?? {}, 'CacheModule.register')
+    const { isGlobal, name, ...rest } = (options ?? {}) as CacheModuleOptions
+    return moduleOf({ isGlobal, name }, [{ provide: CACHE_MODULE_OPTIONS, useValue: rest }])
+  }
+
+  /** The same, with options that other providers make or know. `isGlobal` and `name` stand beside the function. */
+  static registerAsync<StoreConfig extends object = object>(
+    options: CacheModuleAsyncOptions<StoreConfig>,
+  ): DynamicModule {
+    checkOptionsObject(options, 'CacheModule.registerAsync')
+    const { imports = [], extraProviders = [] } = options
+    return { ...moduleOf(options, [...optionProviders(options), ...extraProviders]), imports }
+  }
+}
+
+Module({})(CacheModule)
+
+interface Registration {
+  readonly isGlobal?: boolean | undefined
+  readonly name?: string | undefined
+}
+
+function moduleOf({ isGlobal = false, name }: Registration, providers: readonly Provider[]): DynamicModule {
+  if (name !== undefined && (typeof name !== 'string' || name === '')) {
+    throw new TypeError(`CacheModule: name must be a text of at least one character, got ${kindOf(name)}`)
+  }
+  const host = getCacheHostToken(name)
+  const manager = getCacheManagerToken(name)
+  const engine = getDiskCacheToken(name)
+  const exported: Provider[] = [
+    {
+      provide: host,
+      useFactory: (options: CacheManagerOptions) => openHost(options, name),
+      inject: [CACHE_MODULE_OPTIONS],
+    },
+    { provide: manager, useFactory: (opened: CacheHost) => opened.manager, inject: [host] },
+    { provide: engine, useFactory: (opened: CacheHost) => opened.cache, inject: [host] },
+    DiskCacheHealthIndicator,
+  ]
+  if (name === undefined) exported.push({ provide: Cache, useExisting: manager })
+  return {
+    module: CacheModule,
+    global: isGlobal,
+    providers: [...providers, ...exported],
+    exports: [host, manager, engine, DiskCacheHealthIndicator, ...(name === undefined ? [Cache] : [])],
+  }
+}
+
+/** Where the options come from. */
+function optionProviders(options: CacheModuleAsyncOptions): Provider[] {
+  const { useFactory, inject = [], useClass, useExisting } = options
+  const given = [useFactory, useClass, useExisting].filter(one => one !== undefined)
+  if (given.length !== 1) {
+    throw new TypeError(
+      `CacheModule.registerAsync needs one of useFactory, useClass and useExisting, got ${given.length === 0 ? 'none' : given.length}`,
+    )
+  }
+  if (useFactory)
+    return [{ provide: CACHE_MODULE_OPTIONS, useFactory: useFactory as (...args: unknown[]) => unknown, inject }]
+  const token = useExisting ?? (useClass as NonNullable<typeof useClass>)
+  return [
+    ...(useClass ? [useClass] : []),
+    {
+      provide: CACHE_MODULE_OPTIONS,
+      useFactory: (factory: CacheOptionsFactory) => factory.createCacheOptions(),
+      inject: [token],
+    },
+  ]
+}

@@ -1,0 +1,52 @@
+import { createRequire } from 'node:module'
+import type { Cache as CacheManager } from 'cache-manager'
+import { CACHE_HOST, CACHE_MANAGER } from './cache.constants.js'
+
+/**
+ * The cache manager, as a type and as an injection token. It is the class of `@nestjs/cache-manager` where that is
+ * installed, so that providers which inject the one get the other.
+ *
+ * @example
+ * constructor(private readonly cache: Cache) {}
+ */
+export interface Cache extends CacheManager {}
+export const Cache: abstract new () => Cache = officialClass() ?? ownClass()
+
+/**
+ * The token of the engine of a registration: a `DiskCache`.
+ *
+ * @param name the `name` it was registered with; none for the one without
+ */
+export function getDiskCacheToken(name?: string): string {
+  return name === undefined ? 'DiskCache' : `DiskCache:${name}`
+}
+
+/**
+ * The token of the cache manager of a registration: `CACHE_MANAGER` for the one without a name.
+ *
+ * @param name the `name` it was registered with
+ */
+export function getCacheManagerToken(name?: string): string {
+  return name === undefined ? CACHE_MANAGER : `${CACHE_MANAGER}:${name}`
+}
+
+function officialClass(): typeof Cache | undefined {
+  try {
+    const official: unknown = createRequire(import.meta.url)('@nestjs/cache-manager')
+    const token = (official as { readonly Cache?: unknown }).Cache
+    return typeof token === 'function' ? (token as typeof Cache) : undefined
+  } catch {
+    // Not installed, or not to be loaded here: Jest cannot require the ES modules of its version 12.
+    return undefined
+  }
+}
+
+function ownClass(): typeof Cache {
+  abstract class Cache {}
+  return Cache as typeof Cache & (abstract new () => CacheManager)
+}
+
+/** The token of what the registration has opened, for the interceptor and the decorators of methods. */
+export function getCacheHostToken(name?: string): string {
+  return name === undefined ? CACHE_HOST : `${CACHE_HOST}:${name}`
+}

@@ -1,0 +1,61 @@
+import { concat, defer, ignoreElements, isObservable, type Observable } from 'rxjs'
+import { checkOptionNames, checkOptionsObject } from '../../engine/option-names.js'
+import type { Eviction } from '../cache-host.js'
+import { resolved } from './cacheable.decorator.js'
+import { type AnyMethod, type MethodCall, type MethodDecoratorFor, wrapMethod } from './method-wrapper.js'
+
+/** What `@CacheEvict` removes. Functions are given the arguments of the call. */
+export interface CacheEvictOptions {
+  /** Keys of `@CacheKey`, `@Cacheable` or the cache manager, or URLs such as `/cats`. */
+  readonly key?: string | readonly string[] | ((...args: never[]) => string | readonly string[])
+  /** Everything that has one of these tags. */
+  readonly tags?: readonly string[] | ((...args: never[]) => readonly string[])
+  /** Everything in the cache of the registration. */
+  readonly all?: boolean
+  /** The `name` of the registration. @default the one without a name */
+  readonly cache?: string
+}
+
+const OPTIONS = new Set(['key', 'tags', 'all', 'cache'])
+
+/**
+ * Removes entries when a method has succeeded, before its answer goes out. On handlers and on methods of providers; the
+ * method then answers a promise.
+ *
+ * @throws TypeError for unknown options, and when nothing is named
+ * @example
+ * @CacheEvict({ key: (id: string) => `user:${id}`, tags: ['users'] })
+ */
+export function CacheEvict(options: CacheEvictOptions): MethodDecoratorFor<AnyMethod> {
+  checkOptionsObject(options, '@CacheEvict')
+  checkOptionNames(options, OPTIONS, '@CacheEvict')
+  if (options.key === undefined && options.tags === undefined && options.all !== true) {
+    throw new TypeError('@CacheEvict: say what is removed, with key, tags or all: true')
+  }
+  return wrapMethod('CacheEvict', options.cache, call => evictAfter(call, options))
+}
+
+function evictAfter(call: MethodCall, options: CacheEvictOptions): unknown {
+  const { host, args, place } = call
+  const evict = (): Promise<void> => {
+    const key = resolved<string | readonly string[]>(options.key, args) ?? []
+    const eviction: Eviction = {
+      keys: typeof key === 'string' ? [key] : key,
+      tags: resolved<readonly string[]>(options.tags, args) ?? [],
+      all: options.all === true,
+    }
+    return host.evict(eviction, `@CacheEvict of ${place}`)
+  }
+  const result = call.proceed()
+  if (isObservable(result)) return concat(result, after(evict))
+  return Promise.resolve(result).then(async value => {
+    if (isObservable(value)) return concat(value, after(evict))
+    await evict()
+    return value
+  })
+}
+
+/** An observable that says nothing, and ends when something is done. */
+function after(action: () => Promise<void>): Observable<never> {
+  return defer(action).pipe(ignoreElements())
+}

@@ -1,0 +1,70 @@
+import type { Computing, Duration } from '../../engine/index.js'
+import { checkOptionNames, checkOptionsObject, kindOf } from '../../engine/option-names.js'
+import { lifeOf } from '../cache-life.js'
+import { computeOnce } from '../compute-once.js'
+import { isStreaming } from '../sendable.js'
+import { argumentText } from './argument-text.js'
+import { type MethodCall, type MethodDecoratorFor, wrapMethod } from './method-wrapper.js'
+
+/** A method that answers a promise. */
+export type AsyncMethod = (...args: never[]) => Promise<unknown>
+
+/** How `@Cacheable` keeps what a method answers. Functions are given the arguments of the call. */
+export interface CacheableOptions extends Pick<Computing, 'staleFor' | 'beta' | 'lease'> {
+  /** The key: the one that `cacheManager.del(key)` takes. @default class, method and arguments, which must then be plain data */
+  readonly key?: string | ((...args: never[]) => string)
+  /** 0: not cached. @default the `ttl` of the module */
+  readonly ttl?: Duration | ((...args: never[]) => Duration)
+  readonly tags?: readonly string[] | ((...args: never[]) => readonly string[])
+  /** What is not to be kept, by what the method answered. `undefined` never is. */
+  readonly unless?: (value: never) => boolean
+  /** The `name` of the registration. @default the one without a name */
+  readonly cache?: string
+}
+
+const OPTIONS = new Set(['key', 'ttl', 'tags', 'unless', 'cache', 'staleFor', 'beta', 'lease'])
+
+/**
+ * Keeps what a method of a provider answers. Where there is nothing it runs once over all processes, as with `getOrSet`
+ * of the engine; those who ask meanwhile wait for it. Errors are not kept. When the cache fails, the method runs.
+ *
+ * @throws TypeError for unknown options; the method rejects with one when no key can be made of its arguments
+ * @example
+ * @Cacheable({ key: (id: string) => `user:${id}`, ttl: '5m', tags: ['users'] })
+ * async find(id: string): Promise<User> {}
+ */
+export function Cacheable(options: CacheableOptions = {}): MethodDecoratorFor<AsyncMethod> {
+  checkOptionsObject(options, '@Cacheable')
+  checkOptionNames(options, OPTIONS, '@Cacheable')
+  if (options.ttl !== undefined && typeof options.ttl !== 'function') lifeOf(options.ttl, '@Cacheable: ttl')
+  return wrapMethod<AsyncMethod>('Cacheable', options.cache, call => answer(call, options))
+}
+
+async function answer({ host, args, proceed, place }: MethodCall, options: CacheableOptions): Promise<unknown> {
+  const { staleFor, beta, lease, unless } = options
+  const key = resolved(options.key, args) ?? `${place}(${argumentText(args, place)})`
+  if (typeof key !== 'string') throw new TypeError(`@Cacheable: key of ${place} must be a string, got ${kindOf(key)}`)
+  const ttl = lifeOf(resolved(options.ttl, args), '@Cacheable: ttl') ?? host.ttl
+  if (ttl === 0) return proceed()
+  const tags = resolved(options.tags, args)
+  const given = Object.entries({ ttl, tags, staleFor, beta, lease }).filter(([, value]) => value !== undefined)
+  const { value } = await computeOnce<unknown>({
+    cache: host.cache,
+    key: host.keyOf(key),
+    options: Object.fromEntries(given),
+    compute: async () => {
+      const value = await proceed()
+      return { value, keep: !isStreaming(value) && !unless?.(value as never) }
+    },
+    report: error => host.report(`@Cacheable of ${place}`, error),
+  })
+  return value
+}
+
+/** An option that may be a function of the arguments. */
+export function resolved<T>(
+  option: T | ((...args: never[]) => T) | undefined,
+  args: readonly unknown[],
+): T | undefined {
+  return typeof option === 'function' ? (option as (...args: readonly unknown[]) => T)(...args) : option
+}

@@ -1,0 +1,68 @@
+import 'reflect-metadata'
+import { Inject } from '@nestjs/common'
+import { getCacheHostToken } from '../cache.tokens.js'
+import type { CacheHost } from '../cache-host.js'
+
+/** A method of a provider or controller. */
+export type AnyMethod = (...args: never[]) => unknown
+
+/** A method decorator for methods of one kind. */
+export type MethodDecoratorFor<M extends AnyMethod> = <T extends M>(
+  target: object,
+  property: string | symbol,
+  descriptor: TypedPropertyDescriptor<T>,
+) => void
+
+/** A call of a decorated method. */
+export interface MethodCall {
+  readonly host: CacheHost
+  readonly args: readonly unknown[]
+  /** Calls the method itself. */
+  readonly proceed: () => unknown
+  /** Class and method. */
+  readonly place: string
+}
+
+/**
+ * Replaces a method. Nest gives each instance of its class what the cache is reached by, as a property; where the class
+ * was made by somebody else, as in a unit test, the method runs as it was written.
+ */
+export function wrapMethod<M extends AnyMethod>(
+  decorator: string,
+  cacheName: string | undefined,
+  intercept: (call: MethodCall) => unknown,
+): MethodDecoratorFor<M> {
+  return (target, property, descriptor) => {
+    const original = descriptor?.value as ((...args: unknown[]) => unknown) | undefined
+    if (typeof original !== 'function' || typeof target === 'function') {
+      throw new TypeError(`@${decorator} belongs on a method of a provider or controller, not on ${String(property)}`)
+    }
+    const slot = injectHost(target, cacheName)
+    const wrapped = function (this: Record<symbol, CacheHost | undefined>, ...args: unknown[]): unknown {
+      const host = this?.[slot]
+      const proceed = (): unknown => original.apply(this, args)
+      if (!host) return proceed()
+      return intercept({ host, args, proceed, place: `${this.constructor.name}.${String(property)}` })
+    }
+    imitate(wrapped, original)
+    descriptor.value = wrapped as unknown as typeof descriptor.value
+  }
+}
+
+/** One property for each cache that the methods of a class use. */
+function injectHost(target: object, cacheName: string | undefined): symbol {
+  const slot = Symbol.for(`fanout-cache.nest.${getCacheHostToken(cacheName)}`)
+  const injected: { readonly key: unknown }[] =
+    Reflect.getMetadata('self:properties_metadata', target.constructor) ?? []
+  if (!injected.some(({ key }) => key === slot)) Inject(getCacheHostToken(cacheName))(target, slot)
+  return slot
+}
+
+/** What other decorators have noted on the method, and its name, which Nest finds the parameters of a handler by. */
+function imitate(wrapped: object, original: (...args: unknown[]) => unknown): void {
+  for (const key of Reflect.getOwnMetadataKeys(original)) {
+    Reflect.defineMetadata(key, Reflect.getOwnMetadata(key, original), wrapped)
+  }
+  Object.defineProperty(wrapped, 'name', { value: original.name, configurable: true })
+  Object.defineProperty(wrapped, 'length', { value: original.length, configurable: true })
+}

@@ -1,0 +1,222 @@
+import type { CacheStatus } from '../middleware/policy/cache-status.js'
+import { ageField, currentAge } from '../middleware/policy/freshness.js'
+import { DEFAULT_POLICY } from '../middleware/policy/options.js'
+import { bypassOf, demandsOf } from '../middleware/policy/request-directives.js'
+import { type Answer, readKept } from './answer.js'
+import { AnswerStore, type Hit, type Keeping, type Vacancy } from './answer-store.js'
+import type { CacheHost } from './cache-host.js'
+import { computeOnce } from './compute-once.js'
+import type { HttpExchange } from './http-exchange.js'
+import { credentialsOf, reachOf, type Terms, verdictOn } from './http-rules.js'
+import { sendableOf } from './sendable.js'
+
+/** One request whose answer may be kept. */
+export interface CacheableRequest {
+  readonly host: CacheHost
+  readonly exchange: HttpExchange
+  /** Of the cache manager. */
+  readonly key: string
+  /** The app has chosen the key. */
+  readonly isNamed: boolean
+  readonly tags: readonly string[]
+  readonly terms: Terms
+  /** Runs the handler. */
+  readonly handle: () => Promise<unknown>
+  /** Called before an answer goes out: `undefined` when it was not kept. */
+  readonly onFound: (body: unknown) => void
+}
+
+/** How long a request waits for the handler of another one, in milliseconds. */
+const PATIENCE = 5000
+const MOST_ROUNDS = 3
+const NAME = DEFAULT_POLICY.name
+
+/** Whether a request has to do with the cache at all. */
+export function concernsCache({ head }: HttpExchange): boolean {
+  return bypassOf(head) === undefined && !demandsOf(head, DEFAULT_POLICY).noStore
+}
+
+/** The body for a request: kept, or made by the handler. */
+export function answerRequest(request: CacheableRequest): Promise<unknown> {
+  return new Answering(request).answer()
+}
+
+class Answering {
+  readonly #request: CacheableRequest
+  readonly #store: AnswerStore
+  readonly #key: string
+  /** What the handler answered to this very request. */
+  #made: { readonly value: unknown } | undefined
+
+  constructor(request: CacheableRequest) {
+    const { host, key, exchange, isNamed } = request
+    this.#request = request
+    this.#key = host.keyOf(key)
+    this.#store = new AnswerStore(host.cache, this.#key, exchange, isNamed)
+  }
+
+  async answer(): Promise<unknown> {
+    for (let round = 0; round < MOST_ROUNDS; round++) {
+      const place = await this.#find()
+      if (place === undefined) break
+      if ('answer' in place) {
+        if (!this.#mayHave(place.answer.reach)) return this.#pass('credentials')
+        if (this.#replay(place, round > 0)) return place.answer.body
+        break
+      }
+      if (this.#request.exchange.head.method !== 'GET') return this.#pass()
+      if (!this.#mayJoin(place)) return this.#pass('not-kept')
+      const shared = await this.#fly(place)
+      if (this.#made) return this.#made.value
+      if (shared && this.#replay(shared, true)) return shared.answer.body
+    }
+    return this.#pass()
+  }
+
+  async #find(): Promise<Hit | Vacancy | undefined> {
+    try {
+      return await this.#store.find()
+    } catch (error) {
+      this.#report(error)
+      return undefined
+    }
+  }
+
+  #mayHave(reach: number): boolean {
+    const { exchange, terms } = this.#request
+    return reach >= credentialsOf(exchange, terms)
+  }
+
+  /** Whether its answer is likely to be one for all who wait for it. */
+  #mayJoin({ flight }: Vacancy): boolean {
+    const { exchange, terms, host } = this.#request
+    if (host.passing.has(flight)) return false
+    return this.#mayHave(reachOf(exchange, terms, host.now())) || host.reaching.has(exchange.origin)
+  }
+
+  /** Runs the handler, or waits for somebody who does. Answers what others have made and nobody could store. */
+  async #fly(place: Vacancy): Promise<Hit | undefined> {
+    const { host, tags } = this.#request
+    let follow: (() => Promise<void>) | undefined
+    const { value } = await computeOnce<unknown>({
+      cache: host.cache,
+      key: place.flight,
+      patience: PATIENCE,
+      options: { tags },
+      report: error => this.#report(error),
+      compute: async context => {
+        const made = await this.#make(place)
+        if (made.keeping.ttl !== undefined) context.ttl(made.keeping.ttl)
+        follow = made.follow
+        return made
+      },
+    })
+    if (this.#made) {
+      await follow?.().catch(error => this.#report(error))
+      return undefined
+    }
+    const kept = readKept(value)
+    const again = await this.#find()
+    if (again === undefined || 'answer' in again || again.flight !== place.flight || !('answer' in kept))
+      return undefined
+    const { answer } = kept
+    const isOurs = answer.origin === undefined || answer.origin === this.#store.origin
+    if (!isOurs || !this.#mayHave(answer.reach)) return undefined
+    return { answer: structuredClone(answer), storedAt: host.now() }
+  }
+
+  /** Runs the handler and says what is stored of its answer. */
+  async #make(place: Vacancy): Promise<MadeAnswer> {
+    const { host, tags } = this.#request
+    const verdict = await this.#run()
+    if (!verdict.keep) {
+      host.passing.add(place.flight)
+      this.#tell({ fwd: 'uri-miss', detail: verdict.reason })
+      return { ...NOTHING, keeping: {} }
+    }
+    const { answer, vary } = verdict
+    const keeping: Keeping = { ttl: verdict.life === Number.POSITIVE_INFINITY ? null : verdict.life, tags }
+    this.#tell({ fwd: place.found ? 'vary-miss' : 'uri-miss', stored: true })
+    try {
+      const value = await this.#store.settle(place, answer, vary, keeping)
+      if (value === undefined) return { ...NOTHING, keeping }
+      return { value, keep: true, keeping, follow: () => this.#store.follow(value, answer, keeping) }
+    } catch (error) {
+      this.#report(error)
+      return { ...NOTHING, keeping: {} }
+    }
+  }
+
+  async #run(): Promise<Judged> {
+    const { exchange, terms, host, handle } = this.#request
+    const value = await handle()
+    this.#made = { value }
+    if (exchange.isAnswered || exchange.isResponse(value)) return { keep: false, reason: 'answered-by-handler' }
+    const sendable = sendableOf(value)
+    if (sendable === undefined) return { keep: false, reason: 'no-data' }
+    const verdict = verdictOn(exchange, terms, host.now())
+    if (!verdict.keep) return verdict
+    const { life, reach, vary, fields } = verdict
+    if (!this.#mayHave(reach)) return { keep: false, reason: 'credentials' }
+    const answer: Answer = {
+      body: sendable.body,
+      fields,
+      reach,
+      ...(exchange.status !== exchange.usualStatus && { status: exchange.status }),
+      ...(this.#store.origin !== undefined && { origin: this.#store.origin }),
+    }
+    return { keep: true, answer, life, vary }
+  }
+
+  /** Runs the handler beside the cache. */
+  async #pass(detail?: string): Promise<unknown> {
+    const { exchange, terms, host } = this.#request
+    const { keep } = await this.#run()
+    this.#tell({ fwd: detail === 'credentials' ? 'bypass' : 'miss', ...(detail !== undefined && { detail }) })
+    // The next ones may wait for each other.
+    if (keep && reachOf(exchange, terms, host.now()) > 0) host.reaching.add(exchange.origin)
+    return this.#made?.value
+  }
+
+  /** Answers false when it cannot be sent: somebody else has written to the cache. */
+  #replay({ answer, storedAt, expiresAt }: Hit, collapsed: boolean): boolean {
+    const { exchange, host, onFound } = this.#request
+    const now = host.now()
+    const { status = exchange.usualStatus, fields } = answer
+    try {
+      exchange.replay(answer.status, fields)
+      const age = currentAge({ status, fields, requestedAt: storedAt, receivedAt: storedAt }, now)
+      exchange.setHeader('Age', ageField(age))
+      exchange.tell({ name: NAME, hit: true, ...(expiresAt !== undefined && { ttl: expiresAt - now }), collapsed })
+    } catch (error) {
+      this.#report(error)
+      return false
+    }
+    onFound(answer.body)
+    return true
+  }
+
+  #tell(status: Omit<CacheStatus, 'name'>): void {
+    const { exchange, onFound } = this.#request
+    if (exchange.isAnswered) return
+    onFound(undefined)
+    exchange.tell({ name: NAME, ...status })
+  }
+
+  #report(error: unknown): void {
+    this.#request.host.report('CacheInterceptor', error)
+  }
+}
+
+interface MadeAnswer {
+  readonly value: unknown
+  readonly keep: boolean
+  readonly keeping: Partial<Keeping>
+  readonly follow?: () => Promise<void>
+}
+
+type Judged =
+  | { readonly keep: true; readonly answer: Answer; readonly life: number; readonly vary: readonly string[] }
+  | { readonly keep: false; readonly reason: string }
+
+const NOTHING = { value: undefined, keep: false }

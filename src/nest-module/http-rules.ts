@@ -1,0 +1,101 @@
+import { deleteField, fieldLines, hasField, listMembers, setField } from '../middleware/policy/fields.js'
+import { freshnessOf } from '../middleware/policy/freshness.js'
+import type { Fields, RequestHead, StoredResponse } from '../middleware/policy/message.js'
+import { DEFAULT_POLICY, type Policy } from '../middleware/policy/options.js'
+import { permitsAuthorized, storability } from '../middleware/policy/storability.js'
+import { fieldsToStore } from '../middleware/policy/stored-fields.js'
+import { effectiveDirectives } from '../middleware/policy/targeted.js'
+import { varyOf } from '../middleware/policy/vary.js'
+import type { Reach } from './answer.js'
+import type { HttpExchange } from './http-exchange.js'
+
+/** Who may share the answers of a handler: see `@CacheAudience`. */
+export type Audience = { readonly kind: 'anonymous' | 'everyone' } | { readonly kind: 'person'; readonly id: string }
+
+/** What the rules are told of a request besides its fields. */
+export interface Terms {
+  readonly audience: Audience
+  /** What the app has said in milliseconds; `Infinity`: never expires. */
+  readonly ttl: number
+  readonly ignoreCookies: boolean
+}
+
+export type Verdict =
+  | {
+      readonly keep: true
+      /** Milliseconds; `Infinity`: never expires. */
+      readonly life: number
+      readonly reach: Reach
+      readonly vary: readonly string[]
+      readonly fields: Fields
+    }
+  | { readonly keep: false; readonly reason: string }
+
+/** What the app has put the interceptor on is kept with any status of success; redirections as elsewhere. */
+const STATUSES = [200, 201, 202, 203, 204, 205, 300, 301, 308]
+
+/** How much a request says of who sends it: the reach that an answer for it must have. */
+export function credentialsOf({ head, hasUser }: HttpExchange, { audience, ignoreCookies }: Terms): Reach {
+  if (audience.kind !== 'anonymous') return 0
+  if (hasUser || hasField(head.fields, 'Authorization')) return 2
+  return hasField(head.fields, 'Cookie') && !ignoreCookies ? 1 : 0
+}
+
+/** How far the response reaches by its fields as they are (RFC 9111 §3.5; explicit freshness says that cookies do not matter). */
+export function reachOf(exchange: HttpExchange, terms: Terms, now: number): Reach {
+  const policy = policyOf(terms)
+  const response = responseOf(exchange, terms, now)
+  const { directives } = effectiveDirectives(response.fields, policy.targets)
+  if (permitsAuthorized(directives)) return 2
+  return freshnessOf(response, policy).source === 'explicit' ? 1 : 0
+}
+
+/** Whether the answer is kept, how long and for whom. */
+export function verdictOn(exchange: HttpExchange, terms: Terms, now: number): Verdict {
+  const policy = policyOf(terms)
+  const response = responseOf(exchange, terms, now)
+  const storable = storability(requestOf(exchange, terms), response, policy)
+  if (!storable.store) return { keep: false, reason: storable.reason }
+  const vary = varyOf(response.fields)
+  if (vary === '*') return { keep: false, reason: 'vary-star' }
+  const { lifetime: life } = freshnessOf(response, policy)
+  const fields = deleteField(fieldsToStore(exchange.changes(), policy), ...OWN_FIELDS)
+  return { keep: true, life, reach: reachOf(exchange, terms, now), vary, fields }
+}
+
+/** Made anew for each answer. */
+const OWN_FIELDS = ['Content-Length', 'Date', 'Age', 'X-Cache', 'Cache-Status']
+
+function policyOf({ ttl, ignoreCookies }: Terms): Policy {
+  return {
+    ...DEFAULT_POLICY,
+    ttl,
+    statusTtl: new Map(STATUSES.map(status => [status, ttl])),
+    ignoreCookies,
+    storeForValidation: false,
+  }
+}
+
+/** The request as the rules see it: where the app has said who shares an answer, credentials have no say. */
+function requestOf({ head, hasUser }: HttpExchange, { audience }: Terms): RequestHead {
+  const { fields } = head
+  if (audience.kind !== 'anonymous') return { ...head, fields: deleteField(fields, 'Authorization', 'Cookie') }
+  // Recognised by something else than Authorization, such as a key in another field.
+  return hasUser ? { ...head, fields: setField(fields, 'Authorization', 'user') } : head
+}
+
+function responseOf(exchange: HttpExchange, { audience }: Terms, now: number): StoredResponse {
+  const { status, fields } = exchange
+  const seen = audience.kind === 'person' ? withoutPrivate(fields) : fields
+  return { status, fields: seen, requestedAt: now, receivedAt: now }
+}
+
+/** `private` is what an answer for one person should say, and it is kept for that person. */
+function withoutPrivate(fields: Fields): Fields {
+  const members = listMembers(fieldLines(fields, 'Cache-Control'))
+  const others = members.filter(member => !/^private$/i.test(member))
+  if (others.length === members.length) return fields
+  return others.length === 0
+    ? deleteField(fields, 'Cache-Control')
+    : setField(fields, 'Cache-Control', others.join(', '))
+}

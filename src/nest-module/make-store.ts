@@ -1,0 +1,52 @@
+import { diskStore } from '../adapters/cache-manager/disk-store.js'
+import { isDiskCache } from '../adapters/open-cache.js'
+import type { DiskCache } from '../engine/index.js'
+import { kindOf } from '../engine/option-names.js'
+import type { CacheManagerOptions } from './cache.options.js'
+
+type StoreFactory = (options: object) => unknown
+
+/** Not for the engine: what the module itself, or the cache manager, does with it. */
+const OF_THE_MODULE = ['store', 'stores', 'max', 'ignoreCookies', 'isGlobal', 'name', 'nonBlocking', 'cacheId', 'ttl']
+
+/**
+ * The store of a registration: made by a factory, an object with `create`, or there already; also as a promise.
+ *
+ * @param temporary a cache in place of a directory
+ * @throws TypeError when `store` is none of these
+ */
+export async function makeStore(
+  options: CacheManagerOptions,
+  ttl: number | undefined,
+  temporary: DiskCache | undefined,
+): Promise<object> {
+  const given: unknown = await (options.store ?? diskStore)
+  const factory = factoryIn(given)
+  const isOurs = given === diskStore
+  const made: unknown = factory
+    ? await factory(isOurs ? ownOptions(options, ttl, temporary) : { ...options, ttl })
+    : given
+  if (isDiskCache(made)) return diskStore({ cache: made, ...named(options), ...(ttl !== undefined && { ttl }) })
+  if (typeof made === 'object' && made !== null) return made
+  throw new TypeError(`CacheModule: store must be diskStore, a store or a factory of one, got ${kindOf(made)}`)
+}
+
+function named({ namespace }: CacheManagerOptions): { readonly namespace?: string } {
+  return namespace === undefined ? {} : { namespace }
+}
+
+function factoryIn(store: unknown): StoreFactory | undefined {
+  if (typeof store === 'function') return store as StoreFactory
+  const { create, get } = (store ?? {}) as Readonly<Record<string, unknown>>
+  return typeof create === 'function' && get === undefined ? (create.bind(store) as StoreFactory) : undefined
+}
+
+function ownOptions(options: CacheManagerOptions, ttl: number | undefined, temporary: DiskCache | undefined): object {
+  const { max, maxItems = max, ...others } = options
+  const kept = Object.entries({ ...others, maxItems, ttl }).filter(
+    ([name, value]) => value !== undefined && (name === 'ttl' || !OF_THE_MODULE.includes(name)),
+  )
+  const all = Object.fromEntries(kept)
+  if (!temporary) return all
+  return { cache: temporary, ttl, namespace: options.namespace }
+}

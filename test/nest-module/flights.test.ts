@@ -1,0 +1,192 @@
+import { Controller, Get, Headers as HeadersOf, HttpException, Req, UseInterceptors } from '@nestjs/common'
+import { FanoutCache } from 'fanout-cache'
+import { CacheInterceptor, CacheModule, CacheTTL, getDiskCacheToken } from 'fanout-cache/nest'
+import { beforeEach, describe, expect, it } from 'vitest'
+import { Gate, nextTurn } from '../helpers/gate.js'
+import { rawDatabase } from '../helpers/raw-database.js'
+import { temporaryDirectory } from '../helpers/temp-directory.js'
+import { type NestApp, startApp } from './nest-app.js'
+
+let calls = 0
+let arrived = 0
+let gate = new Gate()
+
+@Controller()
+@UseInterceptors(CacheInterceptor)
+class Slow {
+  @Get('slow')
+  async slow(@Req() req: any) {
+    const number = ++calls
+    await gate.opened
+    return { number, list: [], seen: req.headers['x-seen'] }
+  }
+
+  @Get('person')
+  async person(@HeadersOf('authorization') who: string) {
+    calls++
+    await gate.opened
+    return { who }
+  }
+
+  @Get('session')
+  async session(@Req() req: any) {
+    const number = ++calls
+    await gate.opened
+    req.res.cookie('session', String(number))
+    return { number }
+  }
+
+  @Get('language')
+  async language(@Req() req: any) {
+    calls++
+    await gate.opened
+    req.res.vary('Accept-Language')
+    return { language: req.headers['accept-language'] }
+  }
+
+  @Get('fails')
+  async fails() {
+    const number = ++calls
+    await gate.opened
+    throw new HttpException(`failure ${number}`, 503)
+  }
+
+  @Get('short')
+  @CacheTTL('1h')
+  async short() {
+    return { number: ++calls }
+  }
+}
+
+let app: NestApp
+let directory: string
+
+async function start(): Promise<void> {
+  calls = 0
+  arrived = 0
+  gate = new Gate()
+  directory = temporaryDirectory()
+  app = await startApp({ imports: [CacheModule.register({ directory, shards: 1 })], controllers: [Slow] }, app =>
+    app.use((_req: unknown, _res: unknown, next: () => void) => {
+      arrived++
+      next()
+    }),
+  )
+}
+
+/** Requests that are all under way before the first handler may end. */
+async function together(path: string, headers: readonly Record<string, string>[], begun: number) {
+  const answers = headers.map(one => app.get(path, one))
+  await expect.poll(() => [arrived, calls], { interval: 1 }).toEqual([headers.length, begun])
+  // Those who have arrived look into the cache and begin to wait.
+  for (let turn = 0; turn < 5; turn++) await nextTurn()
+  gate.open()
+  return Promise.all(answers)
+}
+
+describe('Requests at the same time', () => {
+  beforeEach(start)
+
+  it('run the handler once', async () => {
+    const answers = await together(
+      '/slow',
+      Array.from({ length: 8 }, () => ({})),
+      1,
+    )
+    expect(calls).toBe(1)
+    expect(new Set(answers.map(({ body }) => JSON.stringify(body))).size).toBe(1)
+    expect(answers.filter(({ headers }) => headers.get('x-cache') === 'MISS')).toHaveLength(1)
+    expect(await app.cached(['/slow'])).toEqual(['HIT'])
+  })
+
+  it('run it each for themselves when they carry credentials', async () => {
+    const names = ['alice', 'bob', 'carol']
+    const answers = await together(
+      '/person',
+      names.map(authorization => ({ authorization })),
+      3,
+    )
+    expect(answers.map(({ body }) => body.who)).toEqual(names)
+  })
+
+  it('do not share what turned out not to be for sharing', async () => {
+    const answers = await together('/session', [{}, {}, {}], 1)
+    expect(new Set(answers.map(({ headers }) => headers.get('set-cookie'))).size).toBe(3)
+    expect(calls).toBe(3)
+  })
+
+  it('run it once for each variant, where only the answer tells that there are some', async () => {
+    const languages = ['en', 'de', 'en', 'de', 'fr', 'en']
+    const answers = await together(
+      '/language',
+      languages.map(one => ({ 'accept-language': one })),
+      1,
+    )
+    expect(answers.map(({ body }) => body.language)).toEqual(languages)
+    expect(calls).toBe(3)
+  })
+
+  it('get the error of the handler that they waited for, which is not kept', async () => {
+    const answers = await together('/fails', [{}, {}, {}], 1)
+    expect(answers.map(({ status, body }) => [status, body.message])).toEqual(Array(3).fill([503, 'failure 1']))
+    await app.get('/fails')
+    expect(calls).toBe(2)
+  })
+
+  it('keep nothing that was removed while it was made', async () => {
+    const cache = app.app.get<FanoutCache>(getDiskCacheToken())
+    const answer = app.get('/slow')
+    await expect.poll(() => calls, { interval: 1 }).toBe(1)
+    await app.app.get('CACHE_MANAGER').del('/slow')
+    gate.open()
+    expect((await answer).body.number).toBe(1)
+    expect(await app.cached(['/slow'])).toEqual(['MISS'])
+    expect(await cache.count()).toBe(1)
+  })
+})
+
+describe('Trouble in the cache', () => {
+  beforeEach(start)
+
+  it('behaves as if there were none', async () => {
+    await app.get('/short')
+    await app.app.get<FanoutCache>(getDiskCacheToken()).close()
+    const cache = app.app.get<FanoutCache>(getDiskCacheToken())
+    const failing = async () => {
+      throw new Error('broken')
+    }
+    Object.assign(cache, { getItem: failing, getOrSet: failing })
+    expect((await app.get('/short')).body).toEqual({ number: 2 })
+    Object.assign(cache, { getItem: async () => undefined })
+    expect((await app.get('/short')).body).toEqual({ number: 3 })
+  })
+
+  it('does not let a request wait for a lock that others hold', async () => {
+    await app.get('/short')
+    const others = rawDatabase(`${directory}/000`)
+    others.exec('BEGIN IMMEDIATE')
+    try {
+      gate.open()
+      expect((await app.get('/short')).body).toEqual({ number: 1 })
+      expect((await app.get('/slow')).body.number).toBe(2)
+    } finally {
+      others.exec('ROLLBACK')
+    }
+    expect(await app.cached(['/slow'], ['/slow'])).toEqual(['MISS', 'HIT'])
+  })
+
+  it('does not send what somebody else has made up', async () => {
+    const cache = new FanoutCache(directory)
+    await cache.set(':/short', {
+      'fanout-cache:kept': 'answer',
+      body: 'x',
+      fields: [['X-Evil', 'a\r\nSet-Cookie: b=1']],
+      reach: 2,
+    })
+    const { status, headers, body } = await app.get('/short')
+    expect([status, headers.get('set-cookie'), body]).toEqual([200, null, { number: 1 }])
+    await cache.set(':/short', { 'fanout-cache:kept': 'variants' })
+    expect((await app.get('/short')).body).toEqual({ number: 2 })
+    await cache.close()
+  })
+})

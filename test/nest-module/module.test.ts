@@ -1,0 +1,284 @@
+import { existsSync } from 'node:fs'
+import { join } from 'node:path'
+import { Cache as OfficialCache, CacheModule as OfficialModule } from '@nestjs/cache-manager'
+import { Inject, Injectable, Module, type ModuleMetadata } from '@nestjs/common'
+import { Cache as Engine, FanoutCache } from 'fanout-cache'
+import { diskStore } from 'fanout-cache/cache-manager'
+import { createKeyv, KeyvDiskStore } from 'fanout-cache/keyv'
+import {
+  CACHE_MANAGER,
+  Cache,
+  CacheModule,
+  type CacheModuleOptions,
+  type CacheOptionsFactory,
+  getCacheManagerToken,
+  getDiskCacheToken,
+  InjectCacheManager,
+  InjectDiskCache,
+} from 'fanout-cache/nest'
+import { Keyv } from 'keyv'
+import { describe, expect, it } from 'vitest'
+import { temporaryDirectory } from '../helpers/temp-directory.js'
+import { createApp } from './nest-app.js'
+
+async function managerOf(imports: ModuleMetadata['imports']) {
+  const app = await createApp({ imports: imports ?? [] })
+  return { app, manager: app.get(CACHE_MANAGER), engine: app.get<FanoutCache>(getDiskCacheToken(), { strict: false }) }
+}
+
+describe('CacheModule.register', () => {
+  const forms: [string, (directory: string) => CacheModuleOptions][] = [
+    ['a directory alone', directory => ({ directory, shards: 1 })],
+    ['diskStore', directory => ({ store: diskStore, directory, shards: 1 })],
+    ['diskStore with options of older stores', directory => ({ store: diskStore, directory, ttl: '5m', max: 100 })],
+    ['an object with create', directory => ({ store: { create: diskStore.create }, directory })],
+    ['a factory of the app', directory => ({ store: () => diskStore({ directory, shards: 1 }) })],
+    ['a store', directory => ({ store: diskStore({ directory, shards: 1 }) })],
+    ['the promise of a store', directory => ({ store: Promise.resolve(diskStore({ directory, shards: 1 })) })],
+    ['a Keyv', directory => ({ store: diskStore.keyv({ directory, shards: 1 }) })],
+    ['an open cache', directory => ({ store: new FanoutCache(directory, { shards: 1 }) })],
+    ['stores with a store', directory => ({ stores: [diskStore({ directory, shards: 1 })] })],
+    ['stores with createKeyv', directory => ({ stores: [createKeyv(directory, { shards: 1 })] })],
+    ['stores with one store', directory => ({ stores: createKeyv({ directory, shards: 1 }) })],
+    ['stores with a storage adapter', directory => ({ stores: [new KeyvDiskStore({ directory, shards: 1 })] })],
+    [
+      'stores with an ordinary Keyv',
+      directory => ({ stores: [new Keyv({ store: new KeyvDiskStore({ directory, shards: 1 }) })] }),
+    ],
+    ['stores with a memory in front', directory => ({ stores: [new Keyv(), createKeyv(directory, { shards: 1 })] })],
+  ]
+
+  it.each(forms)('takes %s', async (_, options) => {
+    const directory = temporaryDirectory()
+    const { app, manager, engine } = await managerOf([CacheModule.register(options(directory))])
+    await manager.set('key', { at: 1 })
+    expect(await manager.get('key')).toEqual({ at: 1 })
+    expect(await manager.wrap('wrapped', () => 'made')).toBe('made')
+    expect(engine.directory).toBe(directory)
+    expect(await engine.count()).toBe(2)
+    await app.close()
+    const after = new FanoutCache(directory)
+    expect(await after.count()).toBe(2)
+    await after.close()
+  })
+
+  it('works without a directory, in a directory that goes with the app', async () => {
+    const { app, manager, engine } = await managerOf([CacheModule.register({ shards: 1 })])
+    await manager.set('key', 'value')
+    expect(await manager.get('key')).toBe('value')
+    const { directory } = engine
+    expect(existsSync(directory)).toBe(true)
+    await app.close()
+    expect(existsSync(directory)).toBe(false)
+  })
+
+  it('opens a directory of one database as what it is', async () => {
+    const directory = temporaryDirectory()
+    const before = new Engine(directory)
+    await before.set(':key', 'from before')
+    await before.close()
+    const { manager, engine } = await managerOf([CacheModule.register({ directory, shards: 1 })])
+    expect(engine).toBeInstanceOf(Engine)
+    expect(await manager.get('key')).toBe('from before')
+  })
+
+  it('gives the time to live of the module to what has none', async () => {
+    let now = 1_800_000_000_000
+    const clock = { now: () => now }
+    const { manager, engine } = await managerOf([
+      CacheModule.register({ directory: temporaryDirectory(), shards: 1, ttl: '1m', clock }),
+    ])
+    await manager.set('key', 'value')
+    await manager.set('long', 'value', 120_000)
+    expect((await engine.info(':key'))?.expiresAt).toBe(now + 60_000)
+    now += 60_000
+    expect([await engine.has(':key'), await engine.has(':long')]).toEqual([false, true])
+  })
+
+  it('has the tokens of @nestjs/cache-manager', async () => {
+    @Injectable()
+    class Existing {
+      readonly byToken: unknown
+      readonly byClass: unknown
+      readonly byOfficialClass: unknown
+      constructor(@Inject(CACHE_MANAGER) byToken: unknown, byClass: Cache, byOfficialClass: OfficialCache) {
+        this.byToken = byToken
+        this.byClass = byClass
+        this.byOfficialClass = byOfficialClass
+      }
+    }
+    const app = await createApp({
+      imports: [CacheModule.register({ directory: temporaryDirectory(), shards: 1 })],
+      providers: [Existing],
+    })
+    const { byToken, byClass, byOfficialClass } = app.get(Existing)
+    expect(byToken).toBe(app.get('CACHE_MANAGER'))
+    expect([byClass, byOfficialClass]).toEqual([byToken, byToken])
+    expect(Cache).toBe(OfficialCache)
+  })
+
+  it('reaches other modules only when it is global', async () => {
+    @Injectable()
+    class Service {
+      readonly cache: FanoutCache
+      constructor(@InjectDiskCache() cache: FanoutCache) {
+        this.cache = cache
+      }
+    }
+    class Feature {}
+    Module({ providers: [Service] })(Feature)
+    const directory = temporaryDirectory()
+    const app = await createApp({ imports: [CacheModule.register({ directory, shards: 1, isGlobal: true }), Feature] })
+    expect(app.get(Service, { strict: false }).cache.directory).toBe(directory)
+    const alone = createApp({ imports: [CacheModule.register({ directory, shards: 1 }), Feature] })
+    await expect(alone).rejects.toThrow(/DiskCache/)
+  })
+
+  it('registers several by name, also in one directory', async () => {
+    @Injectable()
+    class Service {
+      readonly managers: any[]
+      readonly engines: FanoutCache[]
+      constructor(
+        @InjectCacheManager() usual: unknown,
+        @InjectCacheManager('reports') reports: unknown,
+        @InjectDiskCache() usualEngine: FanoutCache,
+        @InjectDiskCache('reports') reportsEngine: FanoutCache,
+      ) {
+        this.managers = [usual, reports]
+        this.engines = [usualEngine, reportsEngine]
+      }
+    }
+    const directory = temporaryDirectory()
+    const app = await createApp({
+      imports: [
+        CacheModule.register({ directory, shards: 1 }),
+        CacheModule.register({ directory, shards: 1, name: 'reports' }),
+      ],
+      providers: [Service],
+    })
+    const [usual, reports] = app.get(Service).managers
+    await usual.set('key', 'usual')
+    await reports.set('key', 'report')
+    expect([await usual.get('key'), await reports.get('key')]).toEqual(['usual', 'report'])
+    await reports.clear()
+    expect([await usual.get('key'), await reports.get('key')]).toEqual(['usual', undefined])
+    expect(app.get(getCacheManagerToken('reports'))).toBe(reports)
+  })
+})
+
+describe('CacheModule.registerAsync', () => {
+  class Settings {
+    readonly directory = temporaryDirectory()
+  }
+  class SettingsModule {}
+  Module({ providers: [Settings], exports: [Settings] })(SettingsModule)
+
+  @Injectable()
+  class Factory implements CacheOptionsFactory {
+    readonly #settings: Settings
+    constructor(@Inject(Settings) settings: Settings) {
+      this.#settings = settings
+    }
+    async createCacheOptions() {
+      return { store: diskStore, directory: this.#settings.directory, shards: 1 }
+    }
+  }
+  class FactoryModule {}
+  Module({ imports: [SettingsModule], providers: [Factory], exports: [Factory] })(FactoryModule)
+
+  it.each([
+    [
+      'useFactory',
+      () =>
+        CacheModule.registerAsync({
+          imports: [SettingsModule],
+          inject: [Settings],
+          useFactory: async (settings: Settings) => ({
+            store: diskStore,
+            directory: settings.directory,
+            shards: 1,
+            ttl: '5m',
+          }),
+        }),
+    ],
+    ['useClass', () => CacheModule.registerAsync({ imports: [SettingsModule], useClass: Factory })],
+    ['useExisting', () => CacheModule.registerAsync({ imports: [FactoryModule], useExisting: Factory })],
+  ])('takes options from %s', async (_, register) => {
+    const { app, manager, engine } = await managerOf([register()])
+    await manager.set('key', 'value')
+    expect(await manager.get('key')).toBe('value')
+    expect(engine.directory).toBe(app.get(Settings, { strict: false }).directory)
+  })
+
+  it('takes isGlobal, a name and further providers', async () => {
+    const directory = temporaryDirectory()
+    const app = await createApp({
+      imports: [
+        CacheModule.registerAsync({
+          isGlobal: true,
+          name: 'reports',
+          extraProviders: [{ provide: 'PLACE', useValue: directory }],
+          inject: ['PLACE'],
+          useFactory: (place: string) => ({ directory: place, shards: 1 }),
+        }),
+      ],
+    })
+    expect(app.get<FanoutCache>(getDiskCacheToken('reports'), { strict: false }).directory).toBe(directory)
+  })
+})
+
+describe('A wrong configuration', () => {
+  const file = new URL(import.meta.url).pathname
+  const wrong: [string, unknown, RegExp][] = [
+    ['store and stores', { store: diskStore, stores: [new Keyv()] }, /store or stores, not both/],
+    ['diskStore without a directory', { store: diskStore }, /write store: diskStore, directory: '\/var\/cache\/app'/],
+    ['a slip in an option', { directory: '/tmp/x', tttl: 1 }, /unknown option tttl; did you mean ttl\?/],
+    ['options of Redis', { store: diskStore, directory: '/tmp/x', socket: {} }, /unknown option socket/],
+    ['stores without a disk', { stores: [new Keyv()] }, /write stores: \[createKeyv\('\/var\/cache\/app'\)\]/],
+    ['a store without a disk', { store: new Map() }, /write store: diskStore/],
+    ['no store', { store: 'memory' }, /store must be diskStore, a store or a factory of one, got 'memory'/],
+    ['a factory in stores', { stores: [diskStore] }, /stores takes Keyv instances/],
+    ['a directory beside stores', { stores: [new Keyv()], directory: '/tmp/x' }, /directory belongs to store/],
+    ['a ttl that cannot be read', { directory: '/tmp/x', ttl: 'soon' }, /ttl must be milliseconds or a string/],
+    ['a limit that is too small', { directory: temporaryDirectoryName(), sizeLimit: 1 }, /sizeLimit/],
+    ['a directory that is a file', { directory: file }, /ENOTDIR|is a file|not a directory|EEXIST/i],
+    ['a flag that is none', { directory: '/tmp/x', ignoreCookies: 'yes' }, /ignoreCookies must be true or false/],
+  ]
+
+  it.each(wrong)('keeps the app from starting: %s', async (_, options, message) => {
+    await expect(createApp({ imports: [CacheModule.register(options as CacheModuleOptions)] })).rejects.toThrow(message)
+  })
+
+  it.each([
+    [
+      'no source of options',
+      () => CacheModule.registerAsync({}),
+      /needs one of useFactory, useClass and useExisting, got none/,
+    ],
+    ['two', () => CacheModule.registerAsync({ useFactory: () => ({}), useClass: class {} as never }), /got 2/],
+    ['an empty name', () => CacheModule.register({ name: '' }), /name must be a text/],
+    ['a text', () => CacheModule.register('/var/cache' as never), /options must be an object/],
+  ])('is told where it is written: %s', (_, register, message) => {
+    expect(register).toThrow(message)
+  })
+})
+
+describe('The module of @nestjs/cache-manager', () => {
+  it('takes createKeyv in its stores', async () => {
+    const directory = temporaryDirectory()
+    const app = await createApp({
+      imports: [OfficialModule.register({ stores: [createKeyv(directory, { shards: 1 })], ttl: 60_000 })],
+    })
+    const manager = app.get<OfficialCache>(CACHE_MANAGER)
+    await manager.set('key', new Map([[1, new Date(0)]]))
+    expect(await manager.get('key')).toEqual(new Map([[1, new Date(0)]]))
+    await app.close()
+    const { manager: again } = await managerOf([CacheModule.register({ directory, shards: 1 })])
+    expect(await again.get('key')).toEqual(new Map([[1, new Date(0)]]))
+  })
+})
+
+function temporaryDirectoryName(): string {
+  return join('/tmp', `fanout-cache-none-${process.pid}`)
+}
