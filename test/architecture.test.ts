@@ -87,6 +87,14 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
   'engine/memory/': ['engine/errors', 'engine/time', 'type engine/contract', 'type engine/options'],
   'engine/collections/': ['engine/*', 'engine/verbs/', 'engine/operations/', 'engine/disk/', 'type engine/'],
   'engine/recipes/': ['engine/*', 'engine/verbs/', 'engine/operations/', 'engine/disk/', 'type engine/'],
+  'engine/views/': [
+    'engine/*',
+    'engine/verbs/',
+    'engine/operations/',
+    'engine/disk/',
+    'type engine/',
+    'type npm:@standard-schema/spec',
+  ],
   'engine/*': ['engine/'],
 
   'adapters/': ['engine/index', 'npm:keyv', 'npm:cache-manager'],

@@ -1,6 +1,6 @@
 import { CacheHandle } from './cache-handle.js'
 import { resolveOptions } from './cache-options.js'
-import { CacheVerbs } from './cache-verbs.js'
+import { CacheViews } from './cache-views.js'
 import type { Queueing, QueueTransaction } from './contract.js'
 import { handleOf } from './handle-of.js'
 import type { CacheOptions, Item, Key, Listing, Pulling, Pushing, Waiting } from './options.js'
@@ -19,7 +19,7 @@ import { transactOver } from './verbs/transacting.js'
  * await cache.set('greeting', { text: 'hello' }, { ttl: '5m', tag: 'texts' })
  * await cache.get('greeting')
  */
-export class Cache extends CacheVerbs implements Queueing {
+export class Cache extends CacheViews implements Queueing {
   /**
    * @param directory made when missing; without one the cache lives in a temporary directory until it is closed
    * @throws TypeError for unknown options and wrong types, RangeError for values out of range, and for options that

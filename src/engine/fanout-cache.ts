@@ -2,7 +2,7 @@ import { join } from 'node:path'
 import { Cache } from './cache.js'
 import { CacheHandle } from './cache-handle.js'
 import { resolveOptions } from './cache-options.js'
-import { CacheVerbs } from './cache-verbs.js'
+import { CacheViews } from './cache-views.js'
 import type { DequeOptions } from './collections/contract.js'
 import { Deque } from './collections/deque.js'
 import { Index } from './collections/persistent-index.js'
@@ -21,7 +21,7 @@ const INHERITED = ['clock', 'codec', 'readonly']
  * await using cache = new FanoutCache('/var/cache/app', { sizeLimit: 10 * 2 ** 30 })
  * await cache.set('greeting', 'hello', { ttl: '1h' })
  */
-export class FanoutCache extends CacheVerbs {
+export class FanoutCache extends CacheViews {
   readonly #subcaches = new Map<string, Cache>()
   readonly #deques = new Map<string, Deque>()
   readonly #indexes = new Map<string, Index>()

@@ -81,7 +81,7 @@ export function isListed(row: KeyRow, now: number, includeExpired: boolean): boo
 }
 
 /** The first string that is greater than all which begin with the prefix; SQLite compares the bytes of UTF-8. */
-function prefixEnd(prefix: string): SqlValue {
+export function prefixEnd(prefix: string): SqlValue {
   const points = [...prefix].map(character => character.codePointAt(0) as number)
   while (points.length > 0) {
     const last = points.pop() as number
