@@ -38,7 +38,8 @@ export class NamespaceKeys {
   /** The inverse of `encode`, for keys that it owns. */
   decode(key: Key): Key {
     const text = (key as string).slice(this.prefix.length)
-    return readMarked(text)?.key ?? text
+    const marked = readMarked(text)
+    return marked ? marked.key : text
   }
 
   /** What texts begin with whose keys are texts that begin with `prefix`. Others may begin so as well. */
