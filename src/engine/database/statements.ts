@@ -2,6 +2,7 @@ import type { Statement } from 'better-sqlite3'
 import type { SqlValue } from '../disk/codec.js'
 import type { Connection } from './connection.js'
 import { DEQUE_SQL, type DequeStatement } from './deque-statements.js'
+import { RANGE_SQL, type RangeStatement } from './range-statements.js'
 
 /** All columns of an entry, in the order of the table. */
 export type EntryRow = readonly [
@@ -141,21 +142,6 @@ const SQL = {
     WHERE rowid < ? ORDER BY rowid DESC LIMIT 100`,
   prefixPage: `raw SELECT rowid, key FROM Cache
     WHERE key > ? AND key < ? AND raw = 1 ORDER BY key LIMIT 2000`,
-  // Of text keys in a range, which is what a namespace is.
-  rangeCount: `raw SELECT COUNT(*), MAX(key) FROM
-    (SELECT key FROM Cache WHERE key > ? AND key < ? AND raw = 1 ORDER BY key LIMIT 2000)`,
-  rangeVolume: `raw SELECT COUNT(*), MAX(key), SUM(bytes) FROM (SELECT key, octet_length(key) +
-    CASE WHEN filename IS NULL THEN COALESCE(octet_length(value), 0) ELSE size END AS bytes
-    FROM Cache WHERE key > ? AND key < ? AND raw = 1 ORDER BY key LIMIT 2000)`,
-  rangeCleared: `raw SELECT rowid, filename, size FROM Cache
-    WHERE key > ? AND key < ? AND raw = 1 AND rowid <= ? AND store_time <= ? ORDER BY key LIMIT 100`,
-  rangeFirst: 'pluck SELECT key FROM Cache WHERE key > ? AND key < ? AND raw = 1 ORDER BY key LIMIT 1',
-  keyById: 'raw SELECT key, raw FROM Cache WHERE rowid = ?',
-  bytesById: `pluck SELECT octet_length(key) +
-    CASE WHEN filename IS NULL THEN COALESCE(octet_length(value), 0) ELSE size END FROM Cache WHERE rowid = ?`,
-  expiredAfter: `raw SELECT rowid, filename, size, expire_time FROM Cache
-    WHERE expire_time IS NOT NULL AND expire_time <= ? AND (expire_time, rowid) > (?, ?)
-    ORDER BY expire_time, rowid LIMIT 100`,
   tagPageByIndex: 'pluck SELECT rowid FROM Cache WHERE tag = ? AND rowid > ? ORDER BY rowid LIMIT 2000',
   tagPageByScan: 'pluck SELECT rowid FROM Cache WHERE +tag = ? AND rowid > ? AND rowid <= ? ORDER BY rowid',
   tagPageFurther: 'pluck SELECT rowid FROM EntryTag WHERE tag = ? AND rowid > ? ORDER BY rowid LIMIT 2000',
@@ -222,9 +208,9 @@ const SQL = {
   rollbackTo: 'run ROLLBACK TO operation',
 } as const
 
-export type StatementName = keyof typeof SQL | DequeStatement
+export type StatementName = keyof typeof SQL | DequeStatement | RangeStatement
 
-const ALL: Readonly<Record<StatementName, string>> = { ...SQL, ...DEQUE_SQL }
+const ALL: Readonly<Record<StatementName, string>> = { ...SQL, ...DEQUE_SQL, ...RANGE_SQL }
 
 type Bound = Statement<unknown[], unknown>
 

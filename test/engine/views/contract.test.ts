@@ -9,16 +9,16 @@ import { getOrSetMisuseSuite } from '../../contract/get-or-set-misuse.js'
 import { getOrSetStoringSuite } from '../../contract/get-or-set-storing.js'
 import { itemsSuite } from '../../contract/items.js'
 import { keysSuite } from '../../contract/keys.js'
+import { lifecycleSuite } from '../../contract/lifecycle.js'
 import { listingSuite } from '../../contract/listing.js'
+import { maintenanceSuite } from '../../contract/maintenance.js'
 import { orderingSuite } from '../../contract/ordering.js'
+import { settingsSuite } from '../../contract/settings.js'
 import { streamsAndFilesSuite } from '../../contract/streams-and-files.js'
 import { tagsSuite } from '../../contract/tags.js'
 import { transactSuite } from '../../contract/transact.js'
 import { ttlSuite } from '../../contract/ttl.js'
 import { valuesSuite } from '../../contract/values.js'
-import { maintenanceSuite } from '../../contract/maintenance.js'
-import { settingsSuite } from '../../contract/settings.js'
-import { lifecycleSuite } from '../../contract/lifecycle.js'
 import { namespaceSubjects } from './subjects.js'
 
 const SUITES = [
@@ -34,7 +34,9 @@ const SUITES = [
   orderingSuite,
   keysSuite,
   valuesSuite,
-  maintenanceSuite, settingsSuite, lifecycleSuite,
+  maintenanceSuite,
+  settingsSuite,
+  lifecycleSuite,
   getOrSetSuite,
   getOrSetStoringSuite,
   getOrSetFreshnessSuite,
