@@ -66,6 +66,7 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
     'engine/disk/',
     'engine/operations/',
     'engine/maintenance/',
+    'engine/memory/',
   ],
   'engine/verbs/': [
     'engine/errors',
@@ -83,8 +84,17 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
     'engine/disk/',
     'engine/operations/',
     'engine/maintenance/',
+    'engine/memory/',
   ],
-  'engine/memory/': ['engine/errors', 'engine/time', 'type engine/contract', 'type engine/options'],
+  'engine/memory/': [
+    'type engine/options',
+    'type engine/events',
+    'type engine/shards/',
+    'type engine/database/',
+    'type engine/disk/',
+    'engine/disk/keys',
+    'engine/disk/plain-data',
+  ],
   'engine/collections/': ['engine/*', 'engine/verbs/', 'engine/operations/', 'engine/disk/', 'type engine/'],
   'engine/recipes/': ['engine/*', 'engine/verbs/', 'engine/operations/', 'engine/disk/', 'type engine/'],
   'engine/views/': [

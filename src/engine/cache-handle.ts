@@ -9,6 +9,7 @@ import { type KeyIdentity, keyIdentity } from './disk/keys.js'
 import { ClosedError, DiskCacheError, ReadonlyError, TimeoutError } from './errors.js'
 import { Events } from './events.js'
 import { nextTurn, turnIsLong } from './fairness.js'
+import type { MemoryTier } from './memory/memory-tier.js'
 import type { Key, Waiting } from './options.js'
 import { acquireEngine, type Engine, findEngine, joinEngine, releaseEngine } from './shards/engine.js'
 import { absoluteDirectory } from './shards/layout.js'
@@ -38,6 +39,8 @@ export class CacheHandle {
   readonly directory: string
   readonly options: ResolvedOptions
   readonly events: Events = new Events()
+  /** Values in front of the shards, while it is open and where it was asked for. */
+  memory: MemoryTier | undefined
   readonly #temporary: boolean
   #engine: Engine | undefined
   #opening: Promise<void> | undefined
@@ -230,6 +233,7 @@ export class CacheHandle {
   #join(): boolean {
     if (this.#opening || this.#closing || this.#removed) return false
     this.#engine = joinEngine(this.kind, this.directory, this.options, this.events)
+    this.memory = this.#engine?.memoryOf(this.events)
     return this.#engine !== undefined
   }
 
@@ -237,6 +241,7 @@ export class CacheHandle {
     await this.#closing
     try {
       this.#engine = await acquireEngine(this.kind, this.directory, this.options, this.events)
+      this.memory = this.#engine.memoryOf(this.events)
     } catch (error) {
       throw translateError(error, this.directory)
     }
@@ -248,6 +253,7 @@ export class CacheHandle {
     if (!engine) return
     // New verbs open again, after this has ended.
     this.#engine = undefined
+    this.memory = undefined
     await releaseEngine(engine, this.events, this.#temporary)
   }
 }

@@ -4,8 +4,22 @@ import type { PendingLimits } from './database/writer.js'
 import type { Codec } from './disk/codec.js'
 import { structuredCodec } from './disk/structured-codec.js'
 import type { FileModes } from './disk/value-folders.js'
+import {
+  DEFAULT_MEMORY_BYTES,
+  LEAST_MEMORY_BYTES,
+  MEMORY_MODES,
+  MEMORY_OPTIONS,
+  type ResolvedMemory,
+} from './memory/memory-options.js'
 import { checkOptionNames, checkOptionsObject, kindOf } from './option-names.js'
-import type { CacheOptions, DiskOptions, FanoutCacheOptions, SettingsChange, SqliteOptions } from './options.js'
+import type {
+  CacheOptions,
+  DiskOptions,
+  FanoutCacheOptions,
+  MemoryOptions,
+  SettingsChange,
+  SqliteOptions,
+} from './options.js'
 import { type Clock, milliseconds, SteadyClock, systemClock } from './time.js'
 
 /** Settings without what they are divided by: those of the whole cache, before its shards are known. */
@@ -23,6 +37,8 @@ export interface ResolvedOptions {
   readonly modes: FileModes
   /** Only what was given. */
   readonly settings: SettingsGiven
+  /** Absent: switched off. */
+  readonly memory: ResolvedMemory | undefined
   readonly shards: number | undefined
   /** The options as given, flat, to compare those of two opens of one directory. */
   readonly given: ReadonlyMap<string, unknown>
@@ -39,7 +55,7 @@ const SETTING_OPTIONS = [
   'sqlite',
 ]
 const CACHE_OPTIONS = new Set([
-  ...['timeout', 'defaultTtl', 'codec', 'readonly', 'onCorrupt', 'clock', 'maxPending'],
+  ...['timeout', 'defaultTtl', 'codec', 'readonly', 'onCorrupt', 'clock', 'maxPending', 'memory'],
   ...SETTING_OPTIONS,
 ])
 const FANOUT_OPTIONS = new Set([...CACHE_OPTIONS, 'shards'])
@@ -85,8 +101,24 @@ export function resolveOptions(
       exact: disk.directoryMode !== undefined || disk.fileMode !== undefined,
     },
     settings,
+    memory: resolveMemory(options.memory, kind),
     shards: options.shards,
     given: flatten({ ...options, disk, sqlite, maxPending }),
+  }
+}
+
+function resolveMemory(memory: MemoryOptions | undefined, kind: string): ResolvedMemory | undefined {
+  if (memory === undefined) return undefined
+  checkOptionsObject(memory, `${kind}: memory`)
+  checkOptionNames(memory, new Set(MEMORY_OPTIONS), `${kind}: memory`)
+  const ttl = memory.ttl === undefined ? Number.POSITIVE_INFINITY : milliseconds(memory.ttl, 'memory.ttl') / 1000
+  if (ttl === 0) throw new RangeError('memory.ttl must be more than 0 milliseconds: nothing would be kept')
+  return {
+    maxItems: optional(memory.maxItems, value => whole(value, 'memory.maxItems', 1)) ?? Number.POSITIVE_INFINITY,
+    maxBytes: whole(memory.maxBytes ?? DEFAULT_MEMORY_BYTES, 'memory.maxBytes', LEAST_MEMORY_BYTES),
+    ttl,
+    mode: oneOf(memory.mode, MEMORY_MODES, 'memory.mode') ?? 'copy',
+    given: MEMORY_OPTIONS.filter(name => memory[name] !== undefined),
   }
 }
 
@@ -185,7 +217,8 @@ function clockOf(clock: Clock | undefined): Clock {
 
 function flatten(options: object, prefix = '', into = new Map<string, unknown>()): Map<string, unknown> {
   for (const [name, value] of Object.entries(options)) {
-    if (value === undefined) continue
+    // What differs in memory is the memory's to say: it may be switched on later.
+    if (value === undefined || name === 'memory') continue
     const isGroup = prefix === '' && (name === 'disk' || name === 'sqlite' || name === 'maxPending')
     if (isGroup) flatten(value as object, `${name}.`, into)
     else into.set(prefix + name, value)

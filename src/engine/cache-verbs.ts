@@ -4,7 +4,6 @@ import type { Session } from './database/session.js'
 import type { EncodedKey } from './disk/codec.js'
 import { keyIdentity } from './disk/keys.js'
 import type { CacheEvents } from './events.js'
-import { nextTurn, turnIsLong } from './fairness.js'
 import { incr } from './operations/counters.js'
 import { add, remove, set, take, touch } from './operations/items.js'
 import { kindOf } from './option-names.js'
@@ -29,21 +28,15 @@ import type { Shard } from './shards/shard.js'
 import { encodeEntries, removeKeys, storeEntries } from './verbs/bulk.js'
 import { newTransaction } from './verbs/cache-transaction.js'
 import { getOrSet } from './verbs/computing.js'
+import { getValue, getValues, hasKey } from './verbs/getting.js'
 import { listEntries, listKeys } from './verbs/listing.js'
-import { FAILED, isThere, readInfo, readItem, readValue, tryOnce } from './verbs/reading.js'
+import { readInfo, readItem } from './verbs/reading.js'
 import { openStoredFile } from './verbs/stored-file.js'
 import { storeValue } from './verbs/storing.js'
 import { takeOut, toItem } from './verbs/taking.js'
 import { transactOver } from './verbs/transacting.js'
 import * as upkeep from './verbs/upkeep.js'
-import {
-  checkDelta,
-  checkIterable,
-  checkVerbOptions,
-  resolveChangeOf,
-  resolveInitial,
-  resolveStoring,
-} from './verbs/verb-options.js'
+import { checkDelta, checkVerbOptions, resolveChangeOf, resolveInitial, resolveStoring } from './verbs/verb-options.js'
 
 type Run<T> = (session: Session) => T
 type Factory<T> = (context: ComputeContext<T>) => T | Promise<T>
@@ -76,22 +69,7 @@ export abstract class CacheVerbs implements DiskCache {
   }
 
   get<T = unknown>(key: Key, options?: Waiting): Promise<T | undefined> {
-    return this.#handle.isOpen ? this.#get(key, options) : this.#handle.ready(() => this.#get(key, options))
-  }
-
-  async #get<T>(key: Key, options: Waiting | undefined): Promise<T | undefined> {
-    const handle = this.#handle
-    const encoded = handle.encodeKey(key)
-    const shard = handle.route(encoded)
-    const read = (): unknown => readValue(shard, encoded)
-    if (options !== undefined) checkVerbOptions(options, 'get', 'waiting')
-    else if (shard.writer.pending.empty && shard.current) {
-      if (turnIsLong()) await shard.closing.track(nextTurn())
-      const value = tryOnce(read)
-      if (value !== FAILED && !(value instanceof Promise)) return value as T
-      if (value instanceof Promise) return handle.read(shard, undefined, options, () => value, key) as Promise<T>
-    }
-    return handle.read(shard, encoded, options, read, key) as Promise<T | undefined>
+    return getValue(this.#handle, key, options)
   }
 
   getItem<T = unknown>(key: Key, options?: Waiting): Promise<Item<T> | undefined> {
@@ -106,14 +84,12 @@ export abstract class CacheVerbs implements DiskCache {
     return this.#read('read', key, options, openStoredFile)
   }
 
-  async has(key: Key): Promise<boolean> {
-    return (await this.#read('has', key, undefined, isThere)) ?? false
+  has(key: Key): Promise<boolean> {
+    return hasKey(this.#handle, key)
   }
 
-  async getMany<T = unknown>(keys: Iterable<Key>, options?: Waiting): Promise<(T | undefined)[]> {
-    checkVerbOptions(options, 'getMany', 'waiting')
-    checkIterable(keys, 'getMany')
-    return Promise.all(Array.from(keys, key => this.get<T>(key, options)))
+  getMany<T = unknown>(keys: Iterable<Key>, options?: Waiting): Promise<(T | undefined)[]> {
+    return getValues(this.#handle, keys, options)
   }
 
   set(key: Key, value: unknown, options?: Storing): Promise<boolean> {

@@ -49,6 +49,8 @@ export type {
   Item,
   Key,
   Listing,
+  MemoryOptions,
+  MemoryStats,
   PlainData,
   Pulling,
   Pushing,

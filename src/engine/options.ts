@@ -197,6 +197,24 @@ export interface SettingsChange {
   readonly sqlite?: SqliteOptions
 }
 
+/**
+ * Values in front of the database, in the memory of this process. They are as true as those of the database, whoever
+ * writes, but for what others commit during one turn of the event loop: docs/memory.md.
+ */
+export interface MemoryOptions {
+  /** Entries. @default not limited */
+  readonly maxItems?: number
+  /** Bytes, at least 65,536. An entry may take a sixteenth of it: larger values are read from disk. @default 2 ** 25 */
+  readonly maxBytes?: number
+  /** How long a value stays in memory after it was read, on top of its own time to live. @default not limited */
+  readonly ttl?: Duration
+  /**
+   * `'copy'`: each reader gets a value of its own. `'frozen'`: readers share one, if it is plain data, and it is
+   * deep-frozen; all else is copied. @default 'copy'
+   */
+  readonly mode?: 'copy' | 'frozen'
+}
+
 export interface CacheOptions {
   /** How long a verb waits for a lock. @default 60_000 for Cache, 10 for FanoutCache */
   readonly timeout?: Duration
@@ -226,6 +244,8 @@ export interface CacheOptions {
   readonly evictionPolicy?: EvictionPolicy
   readonly disk?: DiskOptions
   readonly sqlite?: SqliteOptions
+  /** Keep values that are read in memory, too; `{}` does it with the defaults. @default off */
+  readonly memory?: MemoryOptions
 }
 
 export interface FanoutCacheOptions extends CacheOptions {
@@ -259,4 +279,19 @@ export interface CacheStats {
   readonly timeouts: number
   readonly count: number
   readonly volume: number
+  /** Figures of the memory in front of the database, where the option `memory` is given. */
+  readonly memory?: MemoryStats
+}
+
+/** What the memory of this process did for all handles on the directory, and holds now. */
+export interface MemoryStats {
+  /** Reads that it answered, of missing keys as well. */
+  readonly hits: number
+  /** Reads that went to the database. */
+  readonly misses: number
+  /** Entries that made room for others. */
+  readonly evictions: number
+  readonly count: number
+  /** As counted against `maxBytes`. */
+  readonly bytes: number
 }

@@ -7,6 +7,7 @@ interface Steps {
   prologue(session: Session): void
   epilogue(session: Session): void
   makeRoom(grew: boolean): boolean
+  committed(jobs: readonly { readonly job: Job }[]): void
 }
 
 interface Done {
@@ -129,6 +130,7 @@ function runSome(session: Session, batch: readonly Job[], ran: Ran[], limits: Li
 function commit(host: Steps, session: Session, batch: readonly Job[], ran: readonly Ran[]): Outcome {
   host.epilogue(session)
   commitSpinning(session)
+  host.committed(ran)
   const tasks = session.takeCommitTasks()
   if (tasks.length > 0) {
     for (const [at, one] of ran.entries()) {

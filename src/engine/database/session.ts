@@ -33,6 +33,8 @@ export class Session {
    * a new row must not pass for the removed one.
    */
   removedUntil = 0
+  /** How many rows were removed: who counts compares. */
+  removals = 0
   /** Whether rows were stored, so that culling has something to look at. */
   grew = false
   /** Whether the last key that was stored was a new one: the next one probably is, too. */

@@ -29,6 +29,17 @@ export type ValueRow = readonly [
   accessTime?: number,
 ]
 
+/** What memory keeps of an entry. */
+export type VersionedValueRow = readonly [
+  mode: number,
+  filename: string | null,
+  value: SqlValue,
+  rowid: number,
+  accessTime: number,
+  storeTime: number,
+  expireTime: number | null,
+]
+
 /** What is known of how a value was computed. */
 export type ComputationRow = readonly [
   expireTime: number | null,
@@ -69,6 +80,10 @@ const SQL = {
     WHERE key = ? AND raw = ? AND (expire_time IS NULL OR expire_time > ?)`,
   value: `raw SELECT mode, filename, value, rowid, access_time FROM Cache
     WHERE key = ? AND raw = ? AND (expire_time IS NULL OR expire_time > ?)`,
+  // With its version, for memory, and the same version alone.
+  versionedValue: `raw SELECT mode, filename, value, rowid, access_time, store_time, expire_time FROM Cache
+    WHERE key = ? AND raw = ? AND (expire_time IS NULL OR expire_time > ?)`,
+  version: 'raw SELECT rowid, store_time, expire_time FROM Cache WHERE key = ? AND raw = ?',
   // Of an entry that was computed, as long as it is this version of the entry.
   computation: `raw SELECT Cache.expire_time, due, seconds, Cache.rowid, Cache.store_time FROM Cache
     JOIN Freshness ON Freshness.rowid = Cache.rowid AND Freshness.store_time = Cache.store_time
@@ -174,6 +189,8 @@ const SQL = {
   setting: 'pluck SELECT value FROM Settings WHERE key = ?',
 
   schemaVersion: 'pluck PRAGMA schema_version',
+  // Changes when another connection has committed.
+  dataVersion: 'pluck PRAGMA data_version',
   pageCount: 'pluck PRAGMA page_count',
   pageSize: 'pluck PRAGMA page_size',
   freePages: 'pluck PRAGMA freelist_count',

@@ -14,6 +14,8 @@ export interface WriterHost {
   prologue(session: Session): void
   /** Runs last in every transaction: culling, once per batch. */
   epilogue(session: Session): void
+  /** What was queued is committed, and nobody was told yet. */
+  committed(jobs: readonly { readonly job: Job }[]): void
   /** Makes room on a full disk, for what grew or for what removes. Answers whether it is worth trying again. */
   makeRoom(grew: boolean): boolean
   /** The error as callers see it. */

@@ -112,6 +112,7 @@ export class DiskReserve {
       const { files, victims } = makeRoomByRows(session, ROWS_PER_ROUND)
       this.#shard.culler.report(session, victims)
       statements.run('commit')
+      this.#shard.memory?.changed()
       for (const task of session.takeCommitTasks()) void task()
       for (const filename of files) session.disk.files.removeSync(filename)
       return victims

@@ -181,6 +181,7 @@ export class LeasedLock {
   #mayBeFree(shard: Shard): boolean {
     const session = shard.current
     if (!session || shard.writer.pending.has(this.#identity)) return true
+    shard.memory?.looked()
     try {
       return this.#rules.isFree(session)
     } catch {

@@ -2,6 +2,8 @@ import { mkdirSync, rmSync } from 'node:fs'
 import type { ResolvedOptions } from '../cache-options.js'
 import { DEFAULT_SETTINGS, LEAST_SIZE_LIMIT, type StoredSettings } from '../database/settings.js'
 import type { Events } from '../events.js'
+import type { MemoryTier } from '../memory/memory-tier.js'
+import { SharedMemory } from '../memory/shared-memory.js'
 import type { Victim } from '../operations/culling.js'
 import { translateError } from '../translate-error.js'
 import { canonicalDirectory, countShards, hasDatabase, shardDirectory } from './layout.js'
@@ -23,6 +25,7 @@ export class Engine implements ShardEvents {
   readonly shards: readonly Shard[]
   readonly #options: ResolvedOptions
   readonly #listeners = new Set<Events>()
+  readonly #memory: SharedMemory
   /** Verbs that gave up waiting for a lock. */
   timeouts = 0
   #users = 0
@@ -44,12 +47,13 @@ export class Engine implements ShardEvents {
       { length: count },
       (_, at) => new Shard(kind === 'Cache' ? directory : shardDirectory(directory, at), shardOptions, this),
     )
+    this.#memory = new SharedMemory(this.shards)
   }
 
   /** @throws RangeError that names the options in which two opens of one directory differ */
   checkOptions(kind: Kind, options: ResolvedOptions): void {
     if (kind !== this.kind) throw wrongKind(kind, this.directory)
-    const differing: string[] = []
+    const differing = this.#memory.differences(options.memory)
     for (const [name, value] of options.given) {
       const own = this.#options.given.get(name)
       if (own === undefined ? value !== this.#effective(name) : own !== value) differing.push(name)
@@ -67,14 +71,19 @@ export class Engine implements ShardEvents {
   }
 
   /** Counts a further user of an open engine. */
-  join(user: Events): void {
+  join(user: Events, options: ResolvedOptions): void {
     this.#users++
+    this.#memory.join(user, options.memory)
     this.#listeners.add(user)
   }
 
-  async open(user: Events): Promise<void> {
-    this.#users++
-    this.#listeners.add(user)
+  /** The memory, for a user that has asked for it. */
+  memoryOf(user: Events): MemoryTier | undefined {
+    return this.#memory.of(user)
+  }
+
+  async open(user: Events, options: ResolvedOptions): Promise<void> {
+    this.join(user, options)
     try {
       await this.#closing
       this.#opening ??= this.#open()
@@ -90,6 +99,7 @@ export class Engine implements ShardEvents {
   /** Closes for one user; answers whether that was the last one. */
   async close(user: Events): Promise<boolean> {
     this.#users--
+    this.#memory.leave(user)
     if (this.#users > 0) {
       this.#listeners.delete(user)
       await Promise.all(this.shards.map(shard => shard.writer.idle()))
@@ -223,7 +233,7 @@ export function joinEngine(kind: Kind, directory: string, options: ResolvedOptio
   const engine = findEngine(directory)
   if (!engine?.isOpen) return undefined
   engine.checkOptions(kind, options)
-  engine.join(user)
+  engine.join(user, options)
   return engine
 }
 
@@ -243,7 +253,7 @@ export async function acquireEngine(
     engines().set(key, engine)
   }
   try {
-    await engine.open(user)
+    await engine.open(user, options)
     return engine
   } catch (error) {
     if (engine.idle) engines().delete(key)

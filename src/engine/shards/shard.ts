@@ -1,7 +1,7 @@
 import { join, relative } from 'node:path'
 import { AccessMarks } from '../database/access-marks.js'
 import { backoff, isBusy, sqliteCode } from '../database/busy.js'
-import type { Patience, Work } from '../database/job.js'
+import type { Job, Patience, Work } from '../database/job.js'
 import { DATABASE_FILE, fileIdentity, type Opened, openDatabase } from '../database/opening.js'
 import { rewriteTriggers, storeSettings } from '../database/schema-write.js'
 import { Session } from '../database/session.js'
@@ -14,6 +14,7 @@ import { Culler } from '../maintenance/culler.js'
 import { DiskReserve } from '../maintenance/disk-reserve.js'
 import { Housekeeping } from '../maintenance/housekeeping.js'
 import { finishQuarantine, mayBeMoving, quarantine } from '../maintenance/quarantine.js'
+import type { ShardMemory } from '../memory/shard-memory.js'
 import { endAllGrace } from '../operations/grace.js'
 import { removeDamaged } from '../operations/items.js'
 import { isCorruption, translateError } from '../translate-error.js'
@@ -42,6 +43,8 @@ export class Shard implements WriterHost {
   readonly culler: Culler
   readonly reserve: DiskReserve
   readonly closing: Closing = new Closing()
+  /** While somebody has memory switched on. */
+  memory: ShardMemory | undefined
   readonly #housekeeping: Housekeeping
   #session: Session | undefined
   #opened: Opened | undefined
@@ -124,6 +127,7 @@ export class Shard implements WriterHost {
   }
 
   prologue(session: Session): void {
+    this.memory?.looked()
     if (this.#foreignTriggers) {
       rewriteTriggers(session.db)
       session.afterCommit(() => {
@@ -144,7 +148,13 @@ export class Shard implements WriterHost {
   }
 
   epilogue(session: Session): void {
+    const { removals } = session
     this.culler.afterWrites(session)
+    if (this.memory && session.removals !== removals) session.afterCommit(() => this.memory?.changed())
+  }
+
+  committed(jobs: readonly { readonly job: Job }[]): void {
+    this.memory?.committed(jobs)
   }
 
   makeRoom(grew: boolean): boolean {
@@ -255,6 +265,7 @@ export class Shard implements WriterHost {
 
   #release(): void {
     this.#session = undefined
+    this.memory?.reset()
     this.#opened?.db.close()
     this.#opened = undefined
   }

@@ -178,6 +178,7 @@ export class Flight<T> {
       await new Promise(resolve => setTimeout(resolve, wait * (0.5 + Math.random() / 2)))
       const session = shard.current
       if (!session || !handle.isOpen || this.#isClosed) return
+      shard.memory?.looked()
       try {
         if (isGroundFree(session, this.#plan.name)) return
       } catch {

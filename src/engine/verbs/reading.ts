@@ -20,6 +20,7 @@ export async function readPatiently<T>(shard: Shard, wait: number, read: () => T
     const attemptedAt = performance.now()
     try {
       if (!shard.current) await shard.open()
+      shard.memory?.looked()
       return await read()
     } catch (error) {
       if (!isBusy(error)) {
@@ -144,13 +145,15 @@ export function noteHit(shard: Shard, session: Session, rowid: number, accessTim
   else if (marks === 'access_count') shard.marks.counted(rowid)
 }
 
-async function readEntryValue(shard: Shard, key: EncodedKey): Promise<unknown> {
+/** The value of a row that has to be read with all its columns: a file, or a number beyond 2^53. */
+export async function readEntryValue(shard: Shard, key: EncodedKey): Promise<unknown> {
   return (await readEntry(shard, key, () => undefined))?.value
 }
 
 /** The open session. Between two turns of a reopening it throws what readPatiently waits for. */
 export function sessionOf(shard: Shard): Session {
   const session = shard.current
+  shard.memory?.looked()
   if (!session) throw Object.assign(new Error('the database is being opened again'), { code: 'SQLITE_BUSY' })
   return session
 }

@@ -163,6 +163,7 @@ async function finish<T>(
     for (const [at, shard] of shards.entries()) shard.prologue(sessions[at] as Session)
     result = run()
     for (const [at, shard] of shards.entries()) shard.epilogue(sessions[at] as Session)
+    for (const [at, shard] of shards.entries()) sessions[at]?.afterCommit(() => shard.memory?.changed())
   } catch (error) {
     for (const session of sessions) rollBack(session)
     throw error

@@ -105,7 +105,9 @@ export async function stats(
     timeouts: handle.timeouts,
     count: await count(handle),
     volume: await volume(handle),
+    ...(handle.memory && { memory: handle.memory.figures }),
   }
+  if (reset) handle.memory?.resetFigures()
   if (reset) handle.timeouts = 0
   if (reset) await Promise.all(shards.map(shard => resetStats(handle, shard)))
   return figures

@@ -1,0 +1,227 @@
+import type { EncodedKey } from '../disk/codec.js'
+import { encodeKey, type KeyIdentity, keyIdentity } from '../disk/keys.js'
+import type { MemoryStats } from '../options.js'
+import type { Shard } from '../shards/shard.js'
+import { type Keeping, type KeptValue, type ReadValue, readKept, textBytes, valueFor } from './kept-value.js'
+import { LruMap } from './lru-map.js'
+import { MemoryEntry } from './memory-entry.js'
+import type { ResolvedMemory } from './memory-options.js'
+import { ShardMemory } from './shard-memory.js'
+
+/** An entry with its place in the Map, as measured; its key and value come on top. */
+const ENTRY_BYTES = 320
+/** An entry may take this share of the memory: what is larger stays on disk only. */
+const ENTRY_SHARE = 16
+/** A missing key is remembered when it was missed again while so many others were missed once. */
+const MISSED_ONCE = 512
+const MISSED_KEY_LENGTH = 128
+const NOTHING: KeptValue = { mode: undefined, value: undefined, bytes: 0 }
+
+/** The row of a live entry that lies in the database. */
+export interface LoadedRow {
+  readonly rowid: number
+  readonly storeTime: number
+  readonly expireTime: number | null
+  readonly accessTime: number
+}
+
+/**
+ * Values in front of the shards of one engine. What it answers was compared with the database in this turn of the
+ * loop, or is the answer of a statement of this turn.
+ */
+export class MemoryTier {
+  readonly options: ResolvedMemory
+  readonly #entries: LruMap<KeyIdentity, MemoryEntry>
+  /** Entries by the text of their key, under a codec that stores text in another form. */
+  readonly #aliases: Map<string, MemoryEntry> | undefined
+  readonly #keeping: Keeping
+  readonly #missedOnce = new Set<KeyIdentity>()
+  /** Shards that were looked at in this turn, and may have shown something newer. */
+  #suspects: ShardMemory[] = []
+  /** Counts the turns of the loop, and what else makes it necessary to ask all shards again. */
+  turn = 0
+  #turnEnds = false
+  hits = 0
+  misses = 0
+
+  constructor(options: ResolvedMemory, shards: readonly Shard[]) {
+    this.options = options
+    this.#keeping = { frozen: options.mode === 'frozen', most: options.maxBytes / ENTRY_SHARE }
+    const aliases = shards[0]?.options.codec.encodeKey === encodeKey ? undefined : new Map<string, MemoryEntry>()
+    this.#aliases = aliases
+    this.#entries = new LruMap(options.maxItems, options.maxBytes, ({ alias }) => {
+      if (alias !== undefined) aliases?.delete(alias)
+    })
+    for (const shard of shards) shard.memory = new ShardMemory(this, shard)
+  }
+
+  get figures(): MemoryStats {
+    const { hits, misses } = this
+    const { evictions, count, bytes } = this.#entries
+    return { hits, misses, evictions, count, bytes }
+  }
+
+  resetFigures(): void {
+    this.hits = 0
+    this.misses = 0
+    this.#entries.evictions = 0
+  }
+
+  /** The true entry of a text key, found without encoding it. */
+  findText(key: string): MemoryEntry | undefined {
+    const entry = this.#aliases ? this.#aliases.get(key) : this.#entries.peek(key)
+    // Identities of other keys are text that no key of a user is: see keyIdentity.
+    if (entry === undefined || (!entry.isText && this.#aliases === undefined)) return undefined
+    return this.#answer(entry)
+  }
+
+  /** The true entry of a key, counted as a hit; or undefined: the database must be asked. */
+  find(shard: Shard, key: EncodedKey): MemoryEntry | undefined {
+    const entry = this.#entries.peek(keyIdentity(key))
+    // 0 and -0 are one identity, and lie in different shards of a FanoutCache.
+    return entry && entry.shard.shard === shard ? this.#answer(entry) : undefined
+  }
+
+  /** The value of an entry, for one more reader. */
+  valueOf(entry: MemoryEntry): unknown {
+    return valueFor(entry.shard.shard.disk, entry)
+  }
+
+  /** What a row says: for the caller, as the mode of the memory wants it, and for `keep`. */
+  read(shard: Shard, mode: number, data: Parameters<typeof readKept>[2]): ReadValue {
+    return readKept(shard.disk, mode, data, this.#keeping)
+  }
+
+  /**
+   * Remembers the entry of a key, which was read from the database in this very step.
+   *
+   * @param text the key, where it is text
+   */
+  keep(shard: Shard, key: EncodedKey, text: string | undefined, row: LoadedRow, kept: KeptValue): void {
+    this.#put(shard, key, text, row, kept)
+  }
+
+  /** Remembers that a key has no entry, if that was asked before. */
+  keepMiss(shard: Shard, key: EncodedKey, text: string | undefined): void {
+    const identity = keyIdentity(key)
+    if (this.#missedOnce.delete(identity)) return this.#put(shard, key, text, undefined, NOTHING)
+    this.#drop(identity, shard)
+    if (typeof identity === 'string' && identity.length > MISSED_KEY_LENGTH) return
+    if (this.#missedOnce.size >= MISSED_ONCE) this.#missedOnce.clear()
+    this.#missedOnce.add(identity)
+  }
+
+  /** Forgets the entry of a key: it was written. */
+  forget(identity: KeyIdentity, memory: ShardMemory): void {
+    const entry = this.#entries.peek(identity)
+    if (entry?.shard === memory) this.#entries.delete(entry)
+  }
+
+  drop(entry: MemoryEntry): void {
+    this.#entries.delete(entry)
+  }
+
+  clear(): void {
+    this.#entries.clear()
+    this.#aliases?.clear()
+    this.#missedOnce.clear()
+  }
+
+  /** The present turn of the loop, which ends in its check phase. */
+  beginTurn(): number {
+    if (!this.#turnEnds) {
+      this.#turnEnds = true
+      // Not unref'ed: the loop would not hurry to its check phase, and wait for events that belong to a later turn.
+      setImmediate(this.#endTurn)
+    }
+    return this.turn
+  }
+
+  /**
+   * A shard has something newer: what was finished before that, in whatever shard, must be seen from now on, so that
+   * who sees the second of two writes sees the first.
+   */
+  sawNewer(): void {
+    this.turn++
+  }
+
+  suspect(memory: ShardMemory): void {
+    if (!this.#suspects.includes(memory)) this.#suspects.push(memory)
+  }
+
+  askSuspects(): void {
+    if (this.#suspects.length === 0) return
+    const suspects = this.#suspects
+    this.#suspects = []
+    for (const memory of suspects) if (!memory.ask()) this.sawNewer()
+  }
+
+  readonly #endTurn = (): void => {
+    this.turn++
+    this.#turnEnds = false
+    this.#suspects.length = 0
+  }
+
+  #answer(entry: MemoryEntry): MemoryEntry | undefined {
+    if (!entry.shard.isTrue(entry)) return undefined
+    if (entry.until !== Number.POSITIVE_INFINITY && entry.until <= entry.shard.shard.disk.now()) {
+      this.drop(entry)
+      return undefined
+    }
+    this.#entries.use(entry)
+    this.hits++
+    return entry
+  }
+
+  #put(shard: Shard, key: EncodedKey, text: string | undefined, row: LoadedRow | undefined, kept: KeptValue): void {
+    const { memory } = shard
+    if (!memory) return
+    const own = ownKey(key)
+    const identity = typeof own.data === 'string' && own.raw ? own.data : keyIdentity(own)
+    const alias = this.#aliases && text !== undefined ? copyOf(text) : undefined
+    const bytes = ENTRY_BYTES + keyBytes(own, identity) + (alias === undefined ? 0 : textBytes(alias) + 64) + kept.bytes
+    if (bytes > this.#keeping.most) return this.#drop(identity, shard)
+    const raw = own.raw ? 1 : 0
+    const until = this.#until(shard, row?.expireTime ?? null)
+    const { mode, value } = kept
+    const entry = new MemoryEntry({
+      shard: memory,
+      key: identity,
+      alias,
+      data: own.data,
+      raw,
+      row,
+      mode,
+      value,
+      bytes,
+      until,
+    })
+    this.#entries.put(entry)
+    if (alias !== undefined) this.#aliases?.set(alias, entry)
+  }
+
+  #drop(identity: KeyIdentity, shard: Shard): void {
+    if (shard.memory) this.forget(identity, shard.memory)
+  }
+
+  #until(shard: Shard, expireTime: number | null): number {
+    const { ttl } = this.options
+    const end = expireTime ?? Number.POSITIVE_INFINITY
+    return ttl === Number.POSITIVE_INFINITY ? end : Math.min(end, shard.disk.now() + ttl)
+  }
+}
+
+/** The key in memory of its own: a part of a long text, or of a large buffer, would keep all of it. */
+function ownKey({ data, raw }: EncodedKey): EncodedKey {
+  if (typeof data === 'string') return { data: copyOf(data), raw }
+  return { data: Buffer.isBuffer(data) ? Buffer.from(data) : data, raw }
+}
+
+function copyOf(text: string): string {
+  return Buffer.from(text).toString()
+}
+
+function keyBytes({ data }: EncodedKey, identity: KeyIdentity): number {
+  const text = typeof identity === 'string' ? textBytes(identity) : 16
+  return Buffer.isBuffer(data) ? text + 288 + data.byteLength : text
+}

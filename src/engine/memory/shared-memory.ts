@@ -1,0 +1,44 @@
+import type { Events } from '../events.js'
+import type { Shard } from '../shards/shard.js'
+import type { ResolvedMemory } from './memory-options.js'
+import { MemoryTier } from './memory-tier.js'
+
+/**
+ * The memory of one engine, which is there as long as a handle is open that has asked for it. Handles which have not
+ * read from the database; what they write is known to it all the same.
+ */
+export class SharedMemory {
+  readonly #shards: readonly Shard[]
+  readonly #users = new Set<Events>()
+  #tier: MemoryTier | undefined
+
+  constructor(shards: readonly Shard[]) {
+    this.#shards = shards
+  }
+
+  /** Names of the options in which a handle differs from those that use the memory already. */
+  differences(wanted: ResolvedMemory | undefined): string[] {
+    const present = this.#tier?.options
+    if (!wanted || !present) return []
+    return wanted.given.filter(name => wanted[name] !== present[name]).map(name => `memory.${name}`)
+  }
+
+  /** Counts a user more, if that one has asked for memory. */
+  join(user: Events, wanted: ResolvedMemory | undefined): void {
+    if (!wanted) return
+    this.#users.add(user)
+    this.#tier ??= new MemoryTier(wanted, this.#shards)
+  }
+
+  of(user: Events): MemoryTier | undefined {
+    return this.#users.has(user) ? this.#tier : undefined
+  }
+
+  /** With the last user goes the memory. */
+  leave(user: Events): void {
+    if (!this.#users.delete(user) || this.#users.size > 0) return
+    for (const shard of this.#shards) shard.memory = undefined
+    this.#tier?.clear()
+    this.#tier = undefined
+  }
+}

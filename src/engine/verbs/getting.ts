@@ -1,0 +1,132 @@
+import type { CacheHandle } from '../cache-handle.js'
+import { EVICTION_POLICIES } from '../database/eviction-policies.js'
+import type { Session } from '../database/session.js'
+import type { VersionedValueRow } from '../database/statements.js'
+import type { EncodedKey } from '../disk/codec.js'
+import { nextTurn, turnIsLong } from '../fairness.js'
+import type { MemoryEntry } from '../memory/memory-entry.js'
+import type { MemoryTier } from '../memory/memory-tier.js'
+import { isLarge } from '../operations/entries.js'
+import type { Key, Waiting } from '../options.js'
+import type { Shard } from '../shards/shard.js'
+import { FAILED, isThere, miss, noteHit, readEntryValue, readValue, sessionOf, tryOnce } from './reading.js'
+import { checkIterable, checkVerbOptions } from './verb-options.js'
+
+/** A stored access is renewed in memory when it is older, as it is in the database. Seconds. */
+const ACCESS_SECONDS = 5
+
+/** `get`: from memory where that is switched on and true, else from the database. */
+export function getValue<T>(handle: CacheHandle, key: Key, options: Waiting | undefined): Promise<T | undefined> {
+  const { memory } = handle
+  if (memory === undefined) {
+    return handle.isOpen ? getStored(handle, key, options) : handle.ready(() => getValue(handle, key, options))
+  }
+  if (options !== undefined || typeof key !== 'string') return getThrough(handle, memory, key, options, turnIsLong())
+  // Also what comes from memory gives way to the loop, and ends the turn in which others are not asked again.
+  const late = turnIsLong()
+  const entry = late ? undefined : memory.findText(key)
+  if (entry !== undefined) return Promise.resolve(answer(memory, entry) as T | undefined)
+  return getThrough(handle, memory, key, options, late)
+}
+
+/** `getMany`: what memory has is taken at once. */
+export async function getValues<T>(
+  handle: CacheHandle,
+  keys: Iterable<Key>,
+  options: Waiting | undefined,
+): Promise<(T | undefined)[]> {
+  checkVerbOptions(options, 'getMany', 'waiting')
+  checkIterable(keys, 'getMany')
+  return Promise.all(
+    Array.from(keys, key => {
+      const entry = options === undefined && typeof key === 'string' ? handle.memory?.findText(key) : undefined
+      if (entry === undefined || handle.memory === undefined) return getValue<T>(handle, key, options)
+      return answer(handle.memory, entry) as T | undefined
+    }),
+  )
+}
+
+/** `has`: from memory where that is true. */
+export function hasKey(handle: CacheHandle, key: Key): Promise<boolean> {
+  return handle.ready(async () => {
+    const encoded = handle.encodeKey(key)
+    const shard = handle.route(encoded)
+    if (handle.memory && turnIsLong()) await shard.closing.track(nextTurn())
+    const entry = handle.memory?.find(shard, encoded)
+    if (entry) return !entry.isMiss
+    return (await handle.read(shard, encoded, undefined, () => isThere(shard, encoded), key)) ?? false
+  })
+}
+
+async function getStored<T>(handle: CacheHandle, key: Key, options: Waiting | undefined): Promise<T | undefined> {
+  const encoded = handle.encodeKey(key)
+  const shard = handle.route(encoded)
+  const read = (): unknown => readValue(shard, encoded)
+  if (options !== undefined) checkVerbOptions(options, 'get', 'waiting')
+  else if (shard.writer.pending.empty && shard.current) {
+    if (turnIsLong()) await shard.closing.track(nextTurn())
+    const value = tryOnce(read)
+    if (value !== FAILED && !(value instanceof Promise)) return value as T
+    if (value instanceof Promise) return handle.read(shard, undefined, options, () => value, key) as Promise<T>
+  }
+  return handle.read(shard, encoded, options, read, key) as Promise<T | undefined>
+}
+
+async function getThrough<T>(
+  handle: CacheHandle,
+  memory: MemoryTier,
+  key: Key,
+  options: Waiting | undefined,
+  late: boolean,
+): Promise<T | undefined> {
+  const encoded = handle.encodeKey(key)
+  const shard = handle.route(encoded)
+  const text = typeof key === 'string' ? key : undefined
+  const read = (): unknown => readThrough(memory, shard, encoded, text)
+  if (options !== undefined) checkVerbOptions(options, 'get', 'waiting')
+  else if (shard.writer.pending.empty && shard.current) {
+    if (late) await shard.closing.track(nextTurn())
+    const value = tryOnce(read)
+    if (value !== FAILED && !(value instanceof Promise)) return value as T
+    if (value instanceof Promise) return handle.read(shard, undefined, options, () => value, key) as Promise<T>
+  }
+  return handle.read(shard, encoded, options, read, key) as Promise<T | undefined>
+}
+
+/** The live value of a key, from memory or the database; what comes from there is kept. */
+export function readThrough(memory: MemoryTier, shard: Shard, key: EncodedKey, text: string | undefined): unknown {
+  const entry = memory.find(shard, key)
+  if (entry) return answer(memory, entry)
+  memory.misses++
+  const session = sessionOf(shard)
+  const statement = session.statements.prepare('versionedValue')
+  const row = statement.get(key.data, key.raw ? 1 : 0, shard.disk.now()) as VersionedValueRow | undefined
+  // Among writes this is what is not committed, and may never be.
+  const keeps = !session.db.inTransaction
+  if (!row) {
+    if (keeps) memory.keepMiss(shard, key, text)
+    return miss(shard, session)
+  }
+  const [mode, filename, value, rowid, accessTime, storeTime, expireTime] = row
+  if (filename !== null || isLarge(value)) return readEntryValue(shard, key)
+  noteHit(shard, session, rowid, accessTime)
+  const read = memory.read(shard, mode, value)
+  if (keeps) memory.keep(shard, key, text, { rowid, accessTime, storeTime, expireTime }, read.kept)
+  return read.value
+}
+
+/** What an entry of memory says, as a read of the database would have said and noted it. */
+function answer(memory: MemoryTier, entry: MemoryEntry): unknown {
+  const { shard } = entry.shard
+  const { current } = shard
+  if (entry.isMiss) return current && miss(shard, current)
+  if (current) noteUse(shard, current, entry)
+  return memory.valueOf(entry)
+}
+
+function noteUse(shard: Shard, session: Session, entry: MemoryEntry): void {
+  noteHit(shard, session, entry.rowid, entry.accessTime)
+  if (EVICTION_POLICIES[session.settings.evictionPolicy].marks !== 'access_time') return
+  const now = shard.disk.now()
+  if (now - entry.accessTime >= ACCESS_SECONDS) entry.accessTime = now
+}
