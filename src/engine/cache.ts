@@ -1,8 +1,10 @@
+import { join } from 'node:path'
 import { CacheHandle } from './cache-handle.js'
 import { resolveOptions } from './cache-options.js'
 import { CacheViews } from './cache-views.js'
 import type { Queueing, QueueTransaction } from './contract.js'
 import { handleOf } from './handle-of.js'
+import { inheritedOptions } from './inherited-options.js'
 import type { CacheOptions, Item, Key, Listing, Pulling, Pushing, Waiting } from './options.js'
 import { listSortedKeys } from './verbs/listing.js'
 import { peekLast, peekValue, pullValue } from './verbs/queue.js'
@@ -27,6 +29,12 @@ export class Cache extends CacheViews implements Queueing {
    */
   constructor(directory?: string, options?: CacheOptions) {
     super(new CacheHandle('Cache', directory, resolveOptions('Cache', options)))
+  }
+
+  protected override modelCache(name: string, limits: CacheOptions): Cache {
+    // Python's check() and ours pass over what has `cache.db` in its path.
+    const directory = join(this.directory, `cache.db-model-${name}`)
+    return new Cache(directory, { ...inheritedOptions(this), ...limits })
   }
 
   push(value: unknown, options?: Pushing): Promise<Key> {

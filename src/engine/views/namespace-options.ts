@@ -22,6 +22,8 @@ export interface ResolvedNamespace {
   readonly defaultTtl: Duration | null | undefined
   /** What its keys begin with, whatever the version. */
   readonly family: string
+  /** What its keys begin with. */
+  readonly prefix: string
 }
 
 /** @throws TypeError for a name that is no text, and for unknown options; RangeError for what is out of range */
@@ -37,7 +39,14 @@ export function resolveNamespace(name: unknown, options: NamespaceOptions): Reso
     throw new RangeError(`version of a namespace must be a whole number of 0 or more, got ${version}`)
   }
   if (defaultTtl !== undefined && defaultTtl !== null) milliseconds(defaultTtl, 'defaultTtl')
-  return { name, version: version + 0, defaultTtl, family: `${encodeName(name)}:` }
+  const family = `${encodeName(name)}:`
+  return { name, version, defaultTtl, family, prefix: `${family}${version + 0}:` }
+}
+
+/** The entries of a model among those of a cache. No name of a namespace has `=` in keys. */
+export function modelPart(name: string): ResolvedNamespace {
+  const prefix = `model=${encodeName(name)}:`
+  return { name, version: 0, defaultTtl: undefined, family: prefix, prefix }
 }
 
 /** @throws TypeError when it is no well-formed text, RangeError when it is empty */

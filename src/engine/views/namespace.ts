@@ -1,19 +1,15 @@
 import type { CacheVerbs } from '../cache-verbs.js'
 import type { DiskCache, Entry, StoredFile, Transaction } from '../contract.js'
-import type { CacheEvents } from '../events.js'
 import { accessOf, type EngineAccess, registerView } from '../handle-of.js'
 import type {
   CacheStats,
   ComputeContext,
   Computing,
   Counting,
-  Finding,
   Info,
   Item,
   Key,
   Listing,
-  Settings,
-  SettingsChange,
   Storing,
   Tag,
   Touching,
@@ -21,8 +17,18 @@ import type {
 } from '../options.js'
 import * as ranges from '../verbs/ranges.js'
 import { checkIterable } from '../verbs/verb-options.js'
+import { HostView } from './host-view.js'
+import type { Model } from './model.js'
+import type { ModelCache } from './model-cache.js'
+import { modelCacheOf } from './models.js'
 import { NamespaceKeys } from './namespace-keys.js'
-import { defaultsOf, type NamespaceOptions, type ResolvedNamespace, resolveNamespace } from './namespace-options.js'
+import {
+  defaultsOf,
+  modelPart,
+  type NamespaceOptions,
+  type ResolvedNamespace,
+  resolveNamespace,
+} from './namespace-options.js'
 import {
   hostListing,
   NamespaceTransaction,
@@ -30,7 +36,6 @@ import {
   renamedEntries,
   type WithDefaults,
 } from './namespace-transaction.js'
-import { ViewEvents } from './view-events.js'
 
 /** What a namespace is made of. */
 export interface NamespaceParts {
@@ -47,8 +52,7 @@ export interface NamespaceParts {
  * `cull`, `check`, `settings`, `configure` and the tag index concern the whole directory. So do the hits and misses of
  * `stats`, and the events without a key.
  */
-export class Namespace implements DiskCache {
-  readonly directory: string
+export class Namespace extends HostView implements DiskCache {
   readonly name: string
   readonly version: number
   readonly #host: CacheVerbs
@@ -56,20 +60,19 @@ export class Namespace implements DiskCache {
   readonly #family: string
   readonly #keys: NamespaceKeys
   readonly #storing: WithDefaults
-  readonly #events: ViewEvents
 
   /** Made by `cache.namespace(name, options)`. */
   constructor(parts: object, own: object) {
     const { host, outer, storing } = parts as NamespaceParts
-    const { name, version, defaultTtl, family } = own as ResolvedNamespace
-    this.directory = host.directory
+    const { name, version, defaultTtl, family, prefix } = own as ResolvedNamespace
+    const keys = new NamespaceKeys(outer + prefix)
+    super(host, keys)
     this.name = name
     this.version = version
     this.#host = host
     this.#family = outer + family
-    this.#keys = new NamespaceKeys(`${this.#family}${version}:`)
+    this.#keys = keys
     this.#storing = defaultsOf(defaultTtl, storing)
-    this.#events = new ViewEvents(host, this.#keys)
     const { handle } = accessOf(host) as EngineAccess
     const hostKey = (key: Key): Key => this.#keys.encode(key)
     this.#access = registerView(this, { handle, hostKey, storing: this.#storing })
@@ -77,13 +80,21 @@ export class Namespace implements DiskCache {
 
   /** A namespace in this one: `clear` of this one empties it as well. */
   namespace(name: string, options: NamespaceOptions = {}): Namespace {
-    const parts: NamespaceParts = { host: this.#host, outer: this.#keys.prefix, storing: this.#storing }
-    return new Namespace(parts, resolveNamespace(name, options))
+    return new Namespace(this.#parts, resolveNamespace(name, options))
   }
 
-  async open(): Promise<this> {
-    await this.#host.open()
-    return this
+  /**
+   * A cache of the values of one model, in this namespace.
+   *
+   * @throws TypeError when it is no model, and for one with limits of its own, which needs a directory of its own
+   */
+  model<Input, Output>(model: Model<Input, Output>): ModelCache<Input, Output> {
+    return modelCacheOf(this, model, {
+      part: name => new Namespace(this.#parts, modelPart(name)),
+      own: name => {
+        throw new TypeError(`the model '${name}' has limits of its own: use it on the cache, not on a namespace`)
+      },
+    })
   }
 
   async get<T = unknown>(key: Key, options?: Waiting): Promise<T | undefined> {
@@ -214,34 +225,10 @@ export class Namespace implements DiskCache {
     return removed
   }
 
-  cull(options?: Waiting): Promise<number> {
-    return this.#host.cull(options)
-  }
-
-  check(options?: { readonly fix?: boolean } & Waiting): Promise<Finding[]> {
-    return this.#host.check(options)
-  }
-
   async stats(options?: { readonly reset?: boolean }): Promise<CacheStats> {
     const figures = await this.#host.stats(options)
     const { count, bytes } = await this.#tally(true)
     return { ...figures, count, volume: bytes }
-  }
-
-  createTagIndex(): Promise<void> {
-    return this.#host.createTagIndex()
-  }
-
-  dropTagIndex(): Promise<void> {
-    return this.#host.dropTagIndex()
-  }
-
-  settings(): Promise<Settings> {
-    return this.#host.settings()
-  }
-
-  configure(settings: SettingsChange): Promise<Settings> {
-    return this.#host.configure(settings)
   }
 
   async transact<T>(body: (tx: Transaction) => T, options?: { readonly keys?: readonly Key[] } & Waiting): Promise<T> {
@@ -252,28 +239,8 @@ export class Namespace implements DiskCache {
     return this.#host.transact(inside, { ...options, keys: this.#keys.encodeAll(keys) })
   }
 
-  on<E extends keyof CacheEvents>(event: E, listener: (payload: CacheEvents[E]) => void): this {
-    this.#events.on(event, listener)
-    return this
-  }
-
-  once<E extends keyof CacheEvents>(event: E, listener: (payload: CacheEvents[E]) => void): this {
-    this.#events.on(event, listener, true)
-    return this
-  }
-
-  off<E extends keyof CacheEvents>(event: E, listener: (payload: CacheEvents[E]) => void): this {
-    this.#events.off(event, listener)
-    return this
-  }
-
-  /** Ends its listeners. The cache around it stays open, for those who made it. */
-  async close(): Promise<void> {
-    this.#events.close()
-  }
-
-  async [Symbol.asyncDispose](): Promise<void> {
-    await this.close()
+  get #parts(): NamespaceParts {
+    return { host: this.#host, outer: this.#keys.prefix, storing: this.#storing }
   }
 
   #clear(prefix: string, options: Waiting | undefined): Promise<number> {
