@@ -63,7 +63,7 @@ export type StateRow = readonly [
 export type RemovalRow = readonly [rowid: number, filename: string | null, size: number]
 
 /** A row that eviction may take, with its key for those who listen. */
-export type VictimRow = readonly [rowid: number, filename: string | null, size: number, key: SqlValue, raw: number]
+export type VictimRow = readonly [...row: RemovalRow, key: SqlValue, raw: number, accessTime?: number]
 
 /** Rows of one page in the statements below that end in LIMIT 100 and LIMIT 2000. */
 export const PAGE_ROWS = 100
@@ -146,7 +146,7 @@ const SQL = {
     FROM EntryTag CROSS JOIN Cache ON Cache.rowid = EntryTag.rowid
     WHERE EntryTag.tag = ? AND EntryTag.rowid > ? AND Cache.store_time <= ? ORDER BY EntryTag.rowid LIMIT 100`,
   victimsByStoreTime: `raw SELECT rowid, filename, size, key, raw FROM Cache ORDER BY store_time LIMIT ?`,
-  victimsByAccessTime: `raw SELECT rowid, filename, size, key, raw FROM Cache ORDER BY access_time LIMIT ?`,
+  victimsByAccessTime: `raw SELECT rowid, filename, size, key, raw, access_time FROM Cache ORDER BY access_time LIMIT ?`,
   victimsByAccessCount: `raw SELECT rowid, filename, size, key, raw FROM Cache ORDER BY access_count LIMIT ?`,
   newest: 'raw SELECT MAX(rowid), MAX(store_time) FROM Cache',
   lastRowid: 'pluck SELECT MAX(rowid) FROM Cache',
