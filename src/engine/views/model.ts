@@ -48,7 +48,7 @@ export interface Model<Input, Output> {
 /** What may be put into the cache of a model. */
 export type ModelInput<M> = M extends Model<infer Input, unknown> ? Input : never
 /** What comes out of it. */
-export type ModelOutput<M> = M extends Model<never, infer Output> ? Output : never
+export type ModelOutput<M> = M extends Model<unknown, infer Output> ? Output : never
 
 /** A model after it was checked. Times are milliseconds. */
 export interface ResolvedModel {
