@@ -28,6 +28,7 @@ type Misfitting = Extract<Opened, { readonly is: 'misfit' }>
 
 /** How often a value that does not fit is removed and computed again, before it is computed without being stored. */
 const TRIES = 3
+const forgotten = new FinalizationRegistry<() => void>(stop => stop())
 
 /**
  * A cache of the values of one model. What is stored is what was put; what is answered is what the schema makes of it:
@@ -48,9 +49,13 @@ export class ModelCache<Input, Output> {
     this.#model = model as ResolvedModel
     this.#store = new ModelStore(cache, access as EngineAccess)
     this.#renewals = this.#model.sliding ? new Renewals(this.#model, this.#store) : undefined
-    cache.on('evict', () => {
-      this.#counters.evictions++
-    })
+    const counters = this.#counters
+    const note = (): void => {
+      counters.evictions++
+    }
+    cache.on('evict', note)
+    // Nobody closes the cache of a model: one that is no longer used must not be kept by the cache that it is on.
+    forgotten.register(this, () => cache.off('evict', note))
   }
 
   /** The value of a key; `undefined` when there is none that fits. */
