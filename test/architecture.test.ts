@@ -94,6 +94,7 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
     'type engine/disk/',
     'engine/disk/keys',
     'engine/disk/plain-data',
+    'engine/operations/entries',
   ],
   'engine/collections/': ['engine/*', 'engine/verbs/', 'engine/operations/', 'engine/disk/', 'type engine/'],
   'engine/recipes/': ['engine/*', 'engine/verbs/', 'engine/operations/', 'engine/disk/', 'type engine/'],

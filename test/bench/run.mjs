@@ -12,6 +12,7 @@ const MEASUREMENTS = [
   'set-concurrent',
   'http',
   'objects',
+  'memory',
   'recipes',
   'deque',
   'large-values',

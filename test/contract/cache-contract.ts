@@ -47,10 +47,33 @@ const SUITES: readonly ((subject: Subject) => void)[] = [
   getOrSetMisuseSuite,
 ]
 
+const READING: readonly ((subject: Subject) => void)[] = [
+  itemsSuite,
+  countersSuite,
+  ttlSuite,
+  tagsSuite,
+  bulkSuite,
+  transactSuite,
+  orderingSuite,
+  keysSuite,
+  valuesSuite,
+  settingsSuite,
+  lifecycleSuite,
+  getOrSetSuite,
+  getOrSetFreshnessSuite,
+]
+
 /** What every implementation of `DiskCache` does. One is done when this passes. */
 export function cacheContract(subject: Subject): void {
   describe(subject.name, () => {
     for (const suite of SUITES) suite(subject)
+  })
+}
+
+/** The part of it that reads: what memory in front of the database might answer in its place. */
+export function readingContract(subject: Subject): void {
+  describe(subject.name, () => {
+    for (const suite of READING) suite(subject)
   })
 }
 

@@ -5,6 +5,7 @@ import {
   type DiskCache,
   FanoutCache,
   jsonCodec,
+  type MemoryOptions,
   pickleCodec,
   structuredCodec,
 } from 'fanout-cache'
@@ -18,6 +19,8 @@ export interface Subject<C extends DiskCache = DiskCache> {
   readonly codec: CodecName
   /** Whether one database holds all entries: then listings follow the order of storing over all keys. */
   readonly single: boolean
+  /** Whether readers share one value of plain data, which is frozen. */
+  readonly sharesPlainData?: boolean
   /** A cache in a fresh directory, or in the one given, closed when the test has finished. */
   make(options?: CacheOptions, directory?: string): C
 }
@@ -69,6 +72,16 @@ export function fanoutSubject(codec: CodecName): Subject<FanoutCache> {
       // Other test files load the machine: a shard's lock may take longer than 10 ms without anything being wrong.
       return closing(new FanoutCache(directory, { codec: CODECS[codec], shards: SHARDS, timeout: '10s', ...options }))
     },
+  }
+}
+
+/** The same implementation with memory in front of it. */
+export function withMemory<C extends DiskCache>(subject: Subject<C>, memory: MemoryOptions): Subject<C> {
+  return {
+    ...subject,
+    name: `${subject.name} and ${memory.mode ?? 'copy'} memory`,
+    sharesPlainData: memory.mode === 'frozen',
+    make: (options, directory) => subject.make({ memory, ...options }, directory),
   }
 }
 

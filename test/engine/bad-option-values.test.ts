@@ -41,6 +41,17 @@ describe('values of options', () => {
       [7, null, 'all', { count: '1' }],
       [{ count: 0 }, { bytes: -1 }, { count: Number.NaN }],
     ],
+    memory: [
+      [7, null, true, [], { maxItems: '10' }, { ttl: {} }, { mode: 1 }, { maxbytes: 1 }],
+      [
+        { maxItems: 0 },
+        { maxBytes: 65_535 },
+        { maxBytes: Number.NaN },
+        { ttl: 0 },
+        { ttl: 'soon' },
+        { mode: 'shared' },
+      ],
+    ],
     disk: [
       [7, null, { minFileSize: '1k' }, { fileMode: '0600' }],
       [{ minFileSize: -1 }, { directoryMode: 1e9 }, { unlinkGrace: -1 }],

@@ -11,14 +11,21 @@ const NUMBER_BYTES = 16
 const OBJECT_BYTES = 64
 const ARRAY_BYTES = 48
 const SLOT_BYTES = 8
+const DICTIONARY_SLOT_BYTES = 48
+/** Names of properties that were met: the first ones are those of the objects which a program keeps. */
+const SHARED_NAMES = new Set<string>()
+const MOST_SHARED_NAMES = 1000
+const SHARED_NAME_LENGTH = 64
 /** A Buffer with its ArrayBuffer and backing store. */
 const BUFFER_BYTES = 288
 
+/** How a value becomes that of a reader; every other number is the mode of a row, which is decoded for each of them. */
+const SHARED = -1
+const CLONED = -2
+
 /** A value as memory keeps it. */
 export interface KeptValue {
-  /** Absent: `value` is the value itself, which nobody can change. */
-  readonly mode: number | undefined
-  /** The value, or what the row holds, to be decoded for each reader. */
+  readonly mode: number
   readonly value: unknown
   readonly bytes: number
 }
@@ -37,33 +44,33 @@ export interface ReadValue {
   readonly kept: KeptValue
 }
 
+export const NOTHING_KEPT: KeptValue = { mode: SHARED, value: undefined, bytes: 0 }
+
 /**
- * Decodes what a row holds, and says how to keep it: what cannot be changed as it is, plain data deep-frozen when it
- * may be shared, and everything else undecoded.
+ * Decodes what a row holds, and says how to keep it: what cannot be changed as it is, plain data deep-frozen where it
+ * may be shared, or as a tree of which readers get copies, and everything else undecoded.
  */
 export function readKept(disk: Disk, mode: number, data: SqlValue, keeping: Keeping): ReadValue {
-  if (Buffer.isBuffer(data)) return readBytes(disk, mode, data, keeping)
   const value = disk.decode(mode, data)
   if (typeof value !== 'object' || value === null) return shared(value)
-  if (keeping.frozen && isPlainData(value)) return shared(deepFreeze(value))
-  return { value, kept: { mode, value: data, bytes: sizeOf(data) } }
-}
-
-function readBytes(disk: Disk, mode: number, data: Buffer, { frozen, most }: Keeping): ReadValue {
+  if (isPlainData(value)) {
+    if (keeping.frozen) return shared(deepFreeze(value))
+    return { value: clonePlain(value), kept: { mode: CLONED, value, bytes: sizeOf(value) } }
+  }
   // A decoded value may be the bytes themselves, or share them: the caller gets those, memory a copy that nobody has.
-  const value = disk.decode(mode, data)
-  if (typeof value !== 'object' || value === null) return shared(value)
-  if (frozen && isPlainData(value)) return shared(deepFreeze(value))
-  return { value, kept: { mode, value: data.byteLength > most ? null : Buffer.from(data), bytes: sizeOf(data) } }
+  const isKept = !Buffer.isBuffer(data) || data.byteLength <= keeping.most
+  const own = Buffer.isBuffer(data) && isKept ? Buffer.from(data) : data
+  return { value, kept: { mode, value: isKept ? own : null, bytes: sizeOf(data) } }
 }
 
 function shared(value: unknown): ReadValue {
-  return { value, kept: { mode: undefined, value, bytes: sizeOf(value) } }
+  return { value, kept: { mode: SHARED, value, bytes: sizeOf(value) } }
 }
 
 /** The value for one more reader. */
 export function valueFor(disk: Disk, { mode, value }: Pick<KeptValue, 'mode' | 'value'>): unknown {
-  if (mode === undefined) return value
+  if (mode === SHARED) return value
+  if (mode === CLONED) return clonePlain(value as object)
   return disk.decode(mode, Buffer.isBuffer(value) ? Buffer.from(value) : (value as SqlValue))
 }
 
@@ -75,6 +82,24 @@ export function deepFreeze<T>(value: T): T {
     if (typeof part === 'object') deepFreeze(part)
   }
   return Object.freeze(value)
+}
+
+/** A copy of plain data. Taking over the whole shape of an object at once is ten times as fast as `JSON.parse`. */
+export function clonePlain(tree: object): object {
+  if (Array.isArray(tree)) {
+    const copy: unknown[] = tree.slice()
+    for (let at = 0; at < copy.length; at++) {
+      const part = copy[at]
+      if (typeof part === 'object' && part !== null) copy[at] = clonePlain(part)
+    }
+    return copy
+  }
+  const copy: Record<string, unknown> = { ...tree }
+  for (const name in copy) {
+    const part = copy[name]
+    if (typeof part === 'object' && part !== null) copy[name] = clonePlain(part)
+  }
+  return copy
 }
 
 /** Bytes that a value takes, estimated from above. */
@@ -105,9 +130,11 @@ function treeBytes(value: object): number {
   return bytes
 }
 
-/** Names that many objects have are shared by them; those of a dictionary are its own. */
+/** Names that many objects have are one string and one shape; those of a dictionary are its own. */
 function nameBytes(name: string): number {
-  return name.length > 0 ? SLOT_BYTES : 0
+  if (SHARED_NAMES.has(name)) return SLOT_BYTES
+  if (SHARED_NAMES.size < MOST_SHARED_NAMES && name.length <= SHARED_NAME_LENGTH) SHARED_NAMES.add(name)
+  return DICTIONARY_SLOT_BYTES + textBytes(name)
 }
 
 /** A string of V8 has a byte or two for each character: only ASCII is surely the former. */

@@ -22,7 +22,7 @@ export interface Fact {
   readonly raw: 0 | 1
   /** Absent: there is no live row. */
   readonly row: (RowVersion & { readonly accessTime: number }) | undefined
-  readonly mode: number | undefined
+  readonly mode: number
   readonly value: unknown
   readonly bytes: number
   /** When it ends in memory: with the row's time to live or that of the memory. Seconds. */
@@ -41,7 +41,7 @@ export class MemoryEntry implements LruNode<KeyIdentity, MemoryEntry> {
   readonly storeTime: number
   readonly expireTime: number | null
   accessTime: number
-  readonly mode: number | undefined
+  readonly mode: number
   readonly value: unknown
   readonly bytes: number
   readonly until: number

@@ -1,8 +1,18 @@
+import type { VersionedValueRow } from '../database/statements.js'
 import type { EncodedKey } from '../disk/codec.js'
 import { encodeKey, type KeyIdentity, keyIdentity } from '../disk/keys.js'
+import { isLarge } from '../operations/entries.js'
 import type { MemoryStats } from '../options.js'
 import type { Shard } from '../shards/shard.js'
-import { type Keeping, type KeptValue, type ReadValue, readKept, textBytes, valueFor } from './kept-value.js'
+import {
+  type Keeping,
+  type KeptValue,
+  NOTHING_KEPT,
+  type ReadValue,
+  readKept,
+  textBytes,
+  valueFor,
+} from './kept-value.js'
 import { LruMap } from './lru-map.js'
 import { MemoryEntry } from './memory-entry.js'
 import type { ResolvedMemory } from './memory-options.js'
@@ -15,7 +25,6 @@ const ENTRY_SHARE = 16
 /** A missing key is remembered when it was missed again while so many others were missed once. */
 const MISSED_ONCE = 512
 const MISSED_KEY_LENGTH = 128
-const NOTHING: KeptValue = { mode: undefined, value: undefined, bytes: 0 }
 
 /** The row of a live entry that lies in the database. */
 export interface LoadedRow {
@@ -104,7 +113,10 @@ export class MemoryTier {
   /** Remembers that a key has no entry, if that was asked before. */
   keepMiss(shard: Shard, key: EncodedKey, text: string | undefined): void {
     const identity = keyIdentity(key)
-    if (this.#missedOnce.delete(identity)) return this.#put(shard, key, text, undefined, NOTHING)
+    if (this.#missedOnce.delete(identity)) {
+      this.#put(shard, key, text, undefined, NOTHING_KEPT)
+      return
+    }
     this.#drop(identity, shard)
     if (typeof identity === 'string' && identity.length > MISSED_KEY_LENGTH) return
     if (this.#missedOnce.size >= MISSED_ONCE) this.#missedOnce.clear()
@@ -115,6 +127,16 @@ export class MemoryTier {
   forget(identity: KeyIdentity, memory: ShardMemory): void {
     const entry = this.#entries.peek(identity)
     if (entry?.shard === memory) this.#entries.delete(entry)
+  }
+
+  /** The entry of a row that was read in the place of another; undefined when it is not for the memory. */
+  renew(entry: MemoryEntry, row: VersionedValueRow): MemoryEntry | undefined {
+    const { shard } = entry.shard
+    const [mode, filename, value, rowid, accessTime, storeTime, expireTime] = row
+    if (filename !== null || isLarge(value)) return undefined
+    const { kept } = this.read(shard, mode, value)
+    const key = { data: entry.data, raw: entry.raw === 1 }
+    return this.#put(shard, key, entry.alias, { rowid, accessTime, storeTime, expireTime }, kept)
   }
 
   drop(entry: MemoryEntry): void {
@@ -163,24 +185,35 @@ export class MemoryTier {
   }
 
   #answer(entry: MemoryEntry): MemoryEntry | undefined {
-    if (!entry.shard.isTrue(entry)) return undefined
-    if (entry.until !== Number.POSITIVE_INFINITY && entry.until <= entry.shard.shard.disk.now()) {
-      this.drop(entry)
+    const present = entry.shard.confirmed(entry)
+    if (present === undefined) return undefined
+    if (present.until !== Number.POSITIVE_INFINITY && present.until <= present.shard.shard.disk.now()) {
+      this.drop(present)
       return undefined
     }
-    this.#entries.use(entry)
-    this.hits++
-    return entry
+    this.#entries.use(present)
+    if (present === entry) this.hits++
+    else this.misses++
+    return present
   }
 
-  #put(shard: Shard, key: EncodedKey, text: string | undefined, row: LoadedRow | undefined, kept: KeptValue): void {
+  #put(
+    shard: Shard,
+    key: EncodedKey,
+    text: string | undefined,
+    row: LoadedRow | undefined,
+    kept: KeptValue,
+  ): MemoryEntry | undefined {
     const { memory } = shard
-    if (!memory) return
+    if (!memory) return undefined
     const own = ownKey(key)
     const identity = typeof own.data === 'string' && own.raw ? own.data : keyIdentity(own)
     const alias = this.#aliases && text !== undefined ? copyOf(text) : undefined
     const bytes = ENTRY_BYTES + keyBytes(own, identity) + (alias === undefined ? 0 : textBytes(alias) + 64) + kept.bytes
-    if (bytes > this.#keeping.most) return this.#drop(identity, shard)
+    if (bytes > this.#keeping.most) {
+      this.#drop(identity, shard)
+      return undefined
+    }
     const raw = own.raw ? 1 : 0
     const until = this.#until(shard, row?.expireTime ?? null)
     const { mode, value } = kept
@@ -198,6 +231,7 @@ export class MemoryTier {
     })
     this.#entries.put(entry)
     if (alias !== undefined) this.#aliases?.set(alias, entry)
+    return entry
   }
 
   #drop(identity: KeyIdentity, shard: Shard): void {

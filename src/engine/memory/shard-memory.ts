@@ -1,10 +1,20 @@
 import type { Job } from '../database/job.js'
 import type { Session } from '../database/session.js'
+import type { VersionedValueRow } from '../database/statements.js'
 import type { Shard } from '../shards/shard.js'
 import type { MemoryEntry } from './memory-entry.js'
 import type { MemoryTier } from './memory-tier.js'
 
 type VersionRow = readonly [rowid: number, storeTime: number, expireTime: number | null]
+
+/** So many questions are looked back on to see whether asking is worth it. */
+const QUESTIONS = 32
+/** A question takes half as long as a look at a row: it is worth it when it saves that many looks. */
+const WORTHWHILE = QUESTIONS / 2
+/** So many entries are compared with their rows at once before it is tried again whether asking is worth it. */
+const DIRECT_LOOKS = 512
+/** Up to this size the row is read with its value, which saves a second look when it has changed. Bytes. */
+const SMALL = 4096
 
 /**
  * What the memory knows of one shard: whether others may have written to it since its entries were read.
@@ -19,6 +29,11 @@ export class ShardMemory {
   /** Entries of epochs before it are of a database that is not open any more. */
   #first = 0
   #dataVersion: unknown
+  #willChange = false
+  #questions = 0
+  /** Answers that took no look at the database. */
+  #saved = 0
+  #directLooks = 0
   /** The turn of the loop in which SQLite was asked last whether others have written. */
   #askedIn = -1
 
@@ -27,13 +42,19 @@ export class ShardMemory {
     this.shard = shard
   }
 
-  /** Whether an entry may be answered now. */
-  isTrue(entry: MemoryEntry): boolean {
+  /** The entry if it may be answered now, or the one that was read in its place. */
+  confirmed(entry: MemoryEntry): MemoryEntry | undefined {
     const { pending } = this.shard.writer
-    if (!pending.empty && pending.has(entry.key)) return false
+    if (!pending.empty && pending.has(entry.key)) return undefined
+    if (this.#isBusy) {
+      this.#directLooks--
+      return this.#confirm(entry)
+    }
     this.#tier.askSuspects()
-    if (this.#askedIn !== this.#tier.turn && !this.ask()) return false
-    return entry.epoch === this.epoch || this.#confirm(entry)
+    if (this.#askedIn !== this.#tier.turn && !this.ask()) return undefined
+    if (entry.epoch !== this.epoch) return this.#confirm(entry)
+    this.#saved++
+    return entry
   }
 
   /**
@@ -42,12 +63,13 @@ export class ShardMemory {
    * `data_version` says nothing of what this connection commits: see `committed`.
    */
   ask(): boolean {
+    this.#weigh()
     try {
       const version = this.shard.current?.statements.prepare('dataVersion').get()
       if (version === undefined) return false
       if (version !== this.#dataVersion) {
         this.epoch++
-        if (this.#dataVersion !== undefined) this.#tier.sawNewer()
+        this.#tier.sawNewer()
         this.#dataVersion = version
       }
       this.#askedIn = this.#tier.beginTurn()
@@ -64,18 +86,25 @@ export class ShardMemory {
    */
   looked(): void {
     this.#askedIn = -1
-    this.#tier.suspect(this)
+    if (this.#isBusy) this.#tier.sawNewer()
+    else this.#tier.suspect(this)
   }
 
   /** This connection has committed. What it wrote under keys is forgotten; what else it wrote, nobody knows. */
   committed(jobs: readonly { readonly job: Job }[]): void {
-    let changed = false
+    let changed = this.#willChange
+    this.#willChange = false
     for (const { job } of jobs) {
       const { identity } = job.work
       if (identity === undefined) changed = true
       else this.#tier.forget(identity, this)
     }
     if (changed) this.changed()
+  }
+
+  /** The transaction that is open removes what no job of it names. */
+  willChange(): void {
+    this.#willChange = true
   }
 
   /** Any row may have changed. */
@@ -91,20 +120,45 @@ export class ShardMemory {
     this.#dataVersion = undefined
   }
 
-  /** Compares an entry of an older epoch with its row. */
-  #confirm(entry: MemoryEntry): boolean {
+  /** Others write so often, or reads are so few, that every entry is compared with its row without asking first. */
+  get #isBusy(): boolean {
+    return this.#directLooks > 0
+  }
+
+  #weigh(): void {
+    if (++this.#questions < QUESTIONS) return
+    if (this.#saved < WORTHWHILE) this.#directLooks = DIRECT_LOOKS
+    this.#questions = 0
+    this.#saved = 0
+  }
+
+  /** Compares an entry with its row. One that has changed is read anew, if it is small. */
+  #confirm(entry: MemoryEntry): MemoryEntry | undefined {
     const session = this.shard.current
-    if (!session) return false
+    if (!session) return undefined
     try {
-      if (entry.epoch >= this.#first && isVersion(entry, session)) {
-        entry.epoch = this.epoch
-        return true
+      const present = entry.epoch < this.#first ? undefined : this.#look(entry, session)
+      if (present) {
+        present.epoch = this.epoch
+        return present
       }
     } catch {
-      // As above.
+      // As above; or the new value cannot be decoded.
     }
     this.#tier.drop(entry)
-    return false
+    this.looked()
+    return undefined
+  }
+
+  #look(entry: MemoryEntry, session: Session): MemoryEntry | undefined {
+    if (entry.isMiss || entry.bytes > SMALL) return isVersion(entry, session) ? entry : undefined
+    const values = [entry.data, entry.raw, session.disk.now()] as const
+    const row = session.statements.prepare('versionedValue').get(...values) as VersionedValueRow | undefined
+    if (!row) return undefined
+    const [, , , rowid, , storeTime, expireTime] = row
+    if (isSame(entry, rowid, storeTime, expireTime)) return entry
+    this.looked()
+    return this.#tier.renew(entry, row)
   }
 }
 
@@ -113,5 +167,9 @@ function isVersion(entry: MemoryEntry, session: Session): boolean {
   if (!row) return entry.isMiss
   const [rowid, storeTime, expireTime] = row
   if (entry.isMiss) return expireTime !== null && expireTime <= session.disk.now()
+  return isSame(entry, rowid, storeTime, expireTime)
+}
+
+function isSame(entry: MemoryEntry, rowid: number, storeTime: number, expireTime: number | null): boolean {
   return rowid === entry.rowid && storeTime === entry.storeTime && expireTime === entry.expireTime
 }

@@ -150,7 +150,7 @@ export class Shard implements WriterHost {
   epilogue(session: Session): void {
     const { removals } = session
     this.culler.afterWrites(session)
-    if (this.memory && session.removals !== removals) session.afterCommit(() => this.memory?.changed())
+    if (session.removals !== removals) this.memory?.willChange()
   }
 
   committed(jobs: readonly { readonly job: Job }[]): void {

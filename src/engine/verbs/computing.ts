@@ -3,6 +3,8 @@ import type { Session } from '../database/session.js'
 import type { ComputationRow } from '../database/statements.js'
 import type { EncodedKey } from '../disk/codec.js'
 import { nextTurn, turnIsLong } from '../fairness.js'
+import type { MemoryEntry } from '../memory/memory-entry.js'
+import type { MemoryTier } from '../memory/memory-tier.js'
 import { versionOf } from '../operations/entries.js'
 import { isDue } from '../operations/freshness.js'
 import { kindOf } from '../option-names.js'
@@ -10,6 +12,7 @@ import type { ComputeContext, Computing, Key, Waiting } from '../options.js'
 import type { Shard } from '../shards/shard.js'
 import { milliseconds } from '../time.js'
 import { joinFlight, LEFT_TO_OTHERS, type Order } from './flight.js'
+import { answer, readThrough } from './getting.js'
 import { FAILED, readValue, sessionOf, tryOnce } from './reading.js'
 import { checkVerbOptions, resolveStoring, resolveWaiting } from './verb-options.js'
 
@@ -32,6 +35,9 @@ interface Request<T> {
   readonly factory: (context: ComputeContext<T>) => T | Promise<T>
   readonly resolved: Resolved
 }
+
+/** What is looked up of a call. */
+type Lookup = Pick<Request<unknown>, 'key' | 'encoded' | 'resolved'>
 
 type Resolved = Pick<Order<unknown>, 'options' | 'staleFor' | 'lease'>
 
@@ -81,7 +87,7 @@ function checkRequest<T>(
 async function fulfil<T>(handle: CacheHandle, request: Request<T>): Promise<T> {
   const { encoded, resolved } = request
   const shard = handle.route(encoded)
-  const read = (): Looked => readComputed(shard, encoded, resolved.options)
+  const read = (): Looked => readComputed(handle.memory, shard, request)
   for (;;) {
     // The common case: nothing waits, and the value lies in the database.
     let found: unknown = FAILED
@@ -118,22 +124,51 @@ function waitingOf({ timeout, signal }: Computing): Waiting {
   return { ...(timeout !== undefined && { timeout }), ...(signal && { signal }) }
 }
 
-function readComputed(shard: Shard, key: EncodedKey, options: Computing): Looked {
+function readComputed(memory: MemoryTier | undefined, shard: Shard, request: Lookup): Looked {
+  const { key, encoded, resolved } = request
+  const { staleFor, beta } = resolved.options
+  const asksForIt = staleFor !== undefined || beta !== undefined
+  const entry = memory?.find(shard, encoded)
+  if (memory && entry) return foundOf(answer(memory, entry), dueOfEntry(entry, asksForIt, beta))
   const session = sessionOf(shard)
-  const asksForIt = options.staleFor !== undefined || options.beta !== undefined
-  const known = asksForIt ? session.has('freshness') : session.freshness
-  const due = known ? dueVersion(session, key, options.beta) : undefined
-  const value = readValue(shard, key)
+  const due = keepsFreshness(session, asksForIt) ? dueVersion(session, computation(session, encoded), beta) : undefined
+  const text = typeof key === 'string' ? key : undefined
+  const value = memory ? readThrough(memory, shard, encoded, text) : readValue(shard, encoded)
   if (value instanceof Promise) return value.then(one => foundOf(one, due))
   return foundOf(value, due)
 }
 
 /** The version of the entry that is to be replaced; `undefined` when it is fresh, or there is none. */
-function dueVersion(session: Session, key: EncodedKey, beta: number | undefined): string | undefined {
-  const row = session.statements.get<ComputationRow>('computation', key.data, key.raw ? 1 : 0)
+function dueVersion(session: Session, row: ComputationRow | null, beta: number | undefined): string | undefined {
   if (!row || !isDue(row, session.disk.now(), beta, Math.random)) return undefined
   const [expireTime, , , rowid, storeTime] = row
   return versionOf(rowid, storeTime, expireTime)
+}
+
+/** The same for an entry of memory, which knows after the first look how its version was computed. */
+function dueOfEntry(entry: MemoryEntry, asksForIt: boolean, beta: number | undefined): string | undefined {
+  const { current } = entry.shard.shard
+  if (entry.isMiss || !current) return undefined
+  if (entry.computation === undefined) {
+    if (!keepsFreshness(current, asksForIt)) return undefined
+    const row = computation(current, entry)
+    // That of another version means that the entry will be dropped in the next turn.
+    if (row && (row[3] !== entry.rowid || row[4] !== entry.storeTime)) return undefined
+    entry.computation = row
+  }
+  return dueVersion(current, entry.computation, beta)
+}
+
+/** Whether the directory has the table. Others may just have made it: who asks for freshness looks. */
+function keepsFreshness(session: Session, asksForIt: boolean): boolean {
+  return asksForIt ? session.has('freshness') : session.freshness
+}
+
+function computation(
+  session: Session,
+  { data, raw }: Pick<MemoryEntry, 'data'> & { raw: number | boolean },
+): ComputationRow | null {
+  return session.statements.get<ComputationRow>('computation', data, raw ? 1 : 0) ?? null
 }
 
 function foundOf(value: unknown, due: string | undefined): Found | undefined {

@@ -116,7 +116,7 @@ export function readThrough(memory: MemoryTier, shard: Shard, key: EncodedKey, t
 }
 
 /** What an entry of memory says, as a read of the database would have said and noted it. */
-function answer(memory: MemoryTier, entry: MemoryEntry): unknown {
+export function answer(memory: MemoryTier, entry: MemoryEntry): unknown {
   const { shard } = entry.shard
   const { current } = shard
   if (entry.isMiss) return current && miss(shard, current)

@@ -160,10 +160,14 @@ async function finish<T>(
 ): Promise<T> {
   let result: T
   try {
-    for (const [at, shard] of shards.entries()) shard.prologue(sessions[at] as Session)
+    for (const [at, shard] of shards.entries()) {
+      const session = sessions[at] as Session
+      // First, before anybody is told of what was evicted.
+      session.afterCommit(() => shard.memory?.changed())
+      shard.prologue(session)
+    }
     result = run()
     for (const [at, shard] of shards.entries()) shard.epilogue(sessions[at] as Session)
-    for (const [at, shard] of shards.entries()) sessions[at]?.afterCommit(() => shard.memory?.changed())
   } catch (error) {
     for (const session of sessions) rollBack(session)
     throw error

@@ -7,9 +7,9 @@ import { interleave } from '../harness/rounds.mjs'
 import { absoluteAtMost, fasterThan } from '../harness/verdicts.mjs'
 import { filled } from './get.mjs'
 
-const PROCESSES = 8
+export const PROCESSES = 8
 const SHARDS = 8
-const KEYS = 1_000
+export const KEYS = 1_000
 const worker = fileURLToPath(new URL('../workers/mixed.mjs', import.meta.url))
 
 /**
@@ -19,23 +19,9 @@ const worker = fileURLToPath(new URL('../workers/mixed.mjs', import.meta.url))
  * between the rounds and sleep while the others run.
  */
 export async function measure(bench) {
-  const operations = bench.scale(20_000)
   const ours = await ourTeam(bench)
   const teams = [ours, ...(missingPython() ? [] : [await pythonTeam(bench)])]
-  const contestants = teams.map(team => ({
-    name: team.name,
-    operations: operations * PROCESSES,
-    elsewhere: true,
-    run: async round => {
-      const reports = await Promise.all(
-        team.members.map((work, member) => work(operations, round * 100 + member * 2 + 1)),
-      )
-      for (const { failed } of reports) team.failed += failed
-      return { cpu: reports.reduce((sum, { cpu }) => sum + cpu, 0) }
-    },
-  }))
-  const series = await interleave(contestants, bench.rounds)
-  for (const team of teams) await team.close()
+  const series = await compareTeams(bench, teams)
   const [here, there] = series.values()
   const verdicts = [absoluteAtMost('failed sets', ours.failed, 0, 'sets')]
   const notes = []
@@ -53,14 +39,34 @@ export async function measure(bench) {
   }
 }
 
-async function ourTeam(bench) {
+/** Lets the teams work in turn, and closes them. */
+export async function compareTeams(bench, teams) {
+  const operations = bench.scale(20_000)
+  const contestants = teams.map(team => ({
+    name: team.name,
+    operations: operations * PROCESSES,
+    elsewhere: true,
+    run: async round => {
+      const reports = await Promise.all(
+        team.members.map((work, member) => work(operations, round * 100 + member * 2 + 1)),
+      )
+      for (const { failed } of reports) team.failed += failed
+      return { cpu: reports.reduce((sum, { cpu }) => sum + cpu, 0) }
+    },
+  }))
+  const series = await interleave(contestants, bench.rounds)
+  for (const team of teams) await team.close()
+  return series
+}
+
+export async function ourTeam(bench, memory) {
   const directory = bench.directories.fresh('processes')
   await (await filled(new bench.package.FanoutCache(directory, { shards: SHARDS }), keys(KEYS))).close()
-  const argument = JSON.stringify({ directory, shards: SHARDS, count: KEYS })
+  const argument = JSON.stringify({ directory, shards: SHARDS, count: KEYS, memory })
   const children = Array.from({ length: PROCESSES }, () => fork(worker, [argument]))
   await Promise.all(children.map(child => once(child, 'message')))
   return {
-    name: 'FanoutCache',
+    name: memory ? 'FanoutCache with memory' : 'FanoutCache',
     failed: 0,
     members: children.map(child => async (operations, seed) => {
       const answer = once(child, 'message')
@@ -73,7 +79,7 @@ async function ourTeam(bench) {
   }
 }
 
-async function pythonTeam(bench) {
+export async function pythonTeam(bench) {
   const directory = bench.directories.fresh('processes-python')
   const children = []
   for (let member = 0; member < PROCESSES; member++) children.push(await Python.open('fanout', directory))

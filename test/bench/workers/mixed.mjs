@@ -2,9 +2,9 @@ import { keys, randomKeys, randomOrder, valueAt } from '../harness/data.mjs'
 import { loadPackage } from '../harness/project.mjs'
 
 /** One of several processes over one FanoutCache: 90 % get, 9 % set, 1 % delete, each awaited. */
-const { directory, shards, count } = JSON.parse(process.argv[2])
+const { directory, shards, count, memory } = JSON.parse(process.argv[2])
 const { FanoutCache } = await loadPackage()
-const cache = await new FanoutCache(directory, { shards }).open()
+const cache = await new FanoutCache(directory, { shards, ...(memory && { memory }) }).open()
 const known = keys(count)
 
 process.on('message', async ({ operations, seed }) => {
