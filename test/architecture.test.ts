@@ -98,6 +98,14 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
   ],
   'engine/collections/': ['engine/*', 'engine/verbs/', 'engine/operations/', 'engine/disk/', 'type engine/'],
   'engine/recipes/': ['engine/*', 'engine/verbs/', 'engine/operations/', 'engine/disk/', 'type engine/'],
+  'engine/views/': [
+    'engine/*',
+    'engine/verbs/',
+    'engine/operations/',
+    'engine/disk/',
+    'type engine/',
+    'type npm:@standard-schema/spec',
+  ],
   'engine/*': ['engine/'],
 
   'adapters/': ['engine/index', 'engine/for-doors', 'npm:keyv', 'npm:express-session'],

@@ -110,6 +110,18 @@ describe('examples', () => {
     expect(readFileSync(picture, 'utf8')).toMatch(/^<svg [\s\S]*getOrSet with beta[\s\S]*<\/svg>\n$/)
   })
 
+  it('typed/main.mjs reads with a new model what an old one has stored', async () => {
+    const { lines } = await run('typed/main.mjs')
+    expect(lines).toEqual([
+      'Weather: value.fahrenheit: Invalid input: expected number, received string',
+      "migrated: { city: 'Oslo', celsius: -10, at: 2026-01-01T00:00:00.000Z }",
+      'forgotten: weather:{city:Atlantis,units:metric} version',
+      'computed: 20',
+      'kept: 15',
+      '{ hits: 2, misses: 1, migrated: 2, puts: 1, items: 3 }',
+    ])
+  })
+
   it.runIf(peer('python'))('python-share/share.mjs shares a directory with Python', async () => {
     const { lines } = await run('python-share/share.mjs', { FANOUT_CACHE_PYTHON: python })
     expect(lines).toEqual([

@@ -1,8 +1,10 @@
+import { join } from 'node:path'
 import { CacheHandle } from './cache-handle.js'
 import { resolveOptions } from './cache-options.js'
-import { CacheVerbs } from './cache-verbs.js'
+import { CacheViews } from './cache-views.js'
 import type { Queueing, QueueTransaction } from './contract.js'
 import { handleOf } from './handle-of.js'
+import { inheritedOptions } from './inherited-options.js'
 import type { CacheOptions, Item, Key, Listing, Pulling, Pushing, Waiting } from './options.js'
 import { listSortedKeys } from './verbs/listing.js'
 import { peekLast, peekValue, pullValue } from './verbs/queue.js'
@@ -19,7 +21,7 @@ import { transactOver } from './verbs/transacting.js'
  * await cache.set('greeting', { text: 'hello' }, { ttl: '5m', tag: 'texts' })
  * await cache.get('greeting')
  */
-export class Cache extends CacheVerbs implements Queueing {
+export class Cache extends CacheViews implements Queueing {
   /**
    * @param directory made when missing; without one the cache lives in a temporary directory until it is closed
    * @throws TypeError for unknown options and wrong types, RangeError for values out of range, and for options that
@@ -27,6 +29,12 @@ export class Cache extends CacheVerbs implements Queueing {
    */
   constructor(directory?: string, options?: CacheOptions) {
     super(new CacheHandle('Cache', directory, resolveOptions('Cache', options)))
+  }
+
+  protected override modelCache(name: string, limits: CacheOptions): Cache {
+    // Python's check() and ours pass over what has `cache.db` in its path.
+    const directory = join(this.directory, `cache.db-model-${name}`)
+    return new Cache(directory, { ...inheritedOptions(this), ...limits })
   }
 
   push(value: unknown, options?: Pushing): Promise<Key> {

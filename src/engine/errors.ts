@@ -135,6 +135,31 @@ export class DecodeError extends DiskCacheError {
   override readonly code = 'ERR_CACHE_DECODE' as const
 }
 
+/** What a schema has against a value, at one place in it. */
+export interface ValueIssue {
+  /** As one would write it in code: `value.address.zip`. */
+  readonly path: string
+  /** What was expected there, in the words of the schema. */
+  readonly message: string
+}
+
+/** A value does not fit the schema of its model, and was not stored. */
+export class InvalidValueError extends DiskCacheError {
+  override name = 'InvalidValueError' as const
+  override readonly code = 'ERR_CACHE_INVALID_VALUE' as const
+  readonly model: string
+  readonly issues: readonly ValueIssue[]
+
+  /** @param entry which one, where many were given */
+  constructor(model: string, entry: string, issues: readonly ValueIssue[], options?: Cause) {
+    const [first] = issues
+    const others = issues.length > 1 ? ` (and ${issues.length - 1} more)` : ''
+    super(`${model}${entry}: ${first ? `${first.path}: ${first.message}` : 'the value does not fit'}${others}`, options)
+    this.model = model
+    this.issues = issues
+  }
+}
+
 /** SQLite or the file system failed in a way that none of the other classes names; see `cause`. */
 export class StorageError extends DiskCacheError {
   override name = 'StorageError' as const

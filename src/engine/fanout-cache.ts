@@ -2,16 +2,13 @@ import { join } from 'node:path'
 import { Cache } from './cache.js'
 import { CacheHandle } from './cache-handle.js'
 import { resolveOptions } from './cache-options.js'
-import { CacheVerbs } from './cache-verbs.js'
+import { CacheViews } from './cache-views.js'
 import type { DequeOptions } from './collections/contract.js'
 import { Deque } from './collections/deque.js'
 import { Index } from './collections/persistent-index.js'
-import { handleOf } from './handle-of.js'
+import { inheritedOptions } from './inherited-options.js'
 import { checkOptionNames, checkOptionsObject, kindOf } from './option-names.js'
 import type { CacheOptions, FanoutCacheOptions } from './options.js'
-
-/** Options that a sub-cache or collection takes over. */
-const INHERITED = ['clock', 'codec', 'readonly']
 
 /**
  * A cache over several databases, so that processes which write different keys seldom meet. It never rejects because
@@ -21,7 +18,7 @@ const INHERITED = ['clock', 'codec', 'readonly']
  * await using cache = new FanoutCache('/var/cache/app', { sizeLimit: 10 * 2 ** 30 })
  * await cache.set('greeting', 'hello', { ttl: '1h' })
  */
-export class FanoutCache extends CacheVerbs {
+export class FanoutCache extends CacheViews {
   readonly #subcaches = new Map<string, Cache>()
   readonly #deques = new Map<string, Deque>()
   readonly #indexes = new Map<string, Index>()
@@ -43,7 +40,7 @@ export class FanoutCache extends CacheVerbs {
     const known = this.#subcaches.get(name)
     if (known) return known
     const directory = join(this.directory, 'cache', ...partsOf(name, 'cache'))
-    const cache = new Cache(directory, { ...this.#inherited(), ...options })
+    const cache = new Cache(directory, { ...inheritedOptions(this), ...options })
     this.#subcaches.set(name, cache)
     return cache
   }
@@ -64,7 +61,7 @@ export class FanoutCache extends CacheVerbs {
       throw new RangeError(`the deque '${name}' has the maxLength ${known.maxLength}: use setMaxLength to change it`)
     }
     const directory = join(this.directory, 'deque', ...partsOf(name, 'deque'))
-    const deque = new Deque<T>(directory, { ...this.#inherited(), ...options })
+    const deque = new Deque<T>(directory, { ...inheritedOptions(this), ...options })
     this.#deques.set(name, deque as Deque)
     return deque
   }
@@ -76,18 +73,13 @@ export class FanoutCache extends CacheVerbs {
   index<V = unknown>(name: string): Index<V> {
     const known = this.#indexes.get(name)
     if (known) return known as Index<V>
-    const index = new Index<V>(join(this.directory, 'index', ...partsOf(name, 'index')), this.#inherited())
+    const index = new Index<V>(join(this.directory, 'index', ...partsOf(name, 'index')), inheritedOptions(this))
     this.#indexes.set(name, index as Index)
     return index
   }
 
-  #inherited(): Pick<CacheOptions, 'clock' | 'codec' | 'readonly'> {
-    return Object.fromEntries(INHERITED.flatMap(option => this.#given(option)))
-  }
-
-  #given(option: string): [string, unknown][] {
-    const { given } = handleOf(this).options
-    return given.has(option) ? [[option, given.get(option)]] : []
+  protected override modelCache(name: string, limits: CacheOptions): Cache {
+    return this.cache(`models/${name}`, limits)
   }
 
   override async close(): Promise<void> {

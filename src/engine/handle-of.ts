@@ -1,7 +1,37 @@
 import type { CacheHandle } from './cache-handle.js'
-import { type CacheVerbs, opaqueHandleOf } from './cache-verbs.js'
+import { CacheVerbs, opaqueHandleOf } from './cache-verbs.js'
+import type { EncodedKey } from './disk/codec.js'
+import type { Key, Storing } from './options.js'
 
 /** The handle of a cache, for the classes of this package. */
 export function handleOf(cache: CacheVerbs): CacheHandle {
   return opaqueHandleOf(cache) as CacheHandle
+}
+
+/** How what is built on a cache, or on a view of one, reaches the engine. */
+export interface EngineAccess {
+  readonly handle: CacheHandle
+  /** The key by which the engine knows a key of the view. @throws TypeError when it is no key */
+  hostKey(key: Key): Key
+  encodeKey(key: Key): EncodedKey
+  /** Options of a verb that stores, with the defaults of the view. */
+  storing<O extends Storing>(options: O): O
+}
+
+const views = new WeakMap<object, EngineAccess>()
+
+/** Makes a view known, so that recipes take it for the cache that it stands for. */
+export function registerView(view: object, access: Omit<EngineAccess, 'encodeKey'>): EngineAccess {
+  const { handle, hostKey, storing } = access
+  const complete = { handle, hostKey, storing, encodeKey: (key: Key) => handle.encodeKey(hostKey(key)) }
+  views.set(view, complete)
+  return complete
+}
+
+/** The engine behind a cache of this package or a view of one; `undefined` for anything else. */
+export function accessOf(cache: unknown): EngineAccess | undefined {
+  if (typeof cache !== 'object' || cache === null) return undefined
+  if (!(cache instanceof CacheVerbs)) return views.get(cache)
+  const handle = handleOf(cache)
+  return { handle, hostKey: key => key, storing: options => options, encodeKey: key => handle.encodeKey(key) }
 }

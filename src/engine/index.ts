@@ -15,7 +15,7 @@ export type { Codec, EncodedKey, EncodedValue, SqlValue } from './disk/codec.js'
 export { jsonCodec } from './disk/json-codec.js'
 export { pickleCodec } from './disk/pickle-codec.js'
 export { structuredCodec } from './disk/structured-codec.js'
-export type { RefusalReason } from './errors.js'
+export type { RefusalReason, ValueIssue } from './errors.js'
 export {
   ClosedError,
   CorruptError,
@@ -24,6 +24,7 @@ export {
   DiskCacheError,
   DiskFullError,
   DriverError,
+  InvalidValueError,
   LeaseLostError,
   LockTimeoutError,
   PendingLimitError,
@@ -76,3 +77,11 @@ export { RLock } from './recipes/rlock.js'
 export { type ThrottleOptions, throttle } from './recipes/throttle.js'
 export type { AsyncCall } from './recipes/wrapping.js'
 export type { Clock, Duration } from './time.js'
+export { type KeyBuilderOptions, keyBuilder, keyOf } from './views/key-of.js'
+export { defineModel, type Model, type ModelDefinition, type ModelInput, type ModelOutput } from './views/model.js'
+export type { ModelCache } from './views/model-cache.js'
+export type { Misfit, ModelEvents } from './views/model-events.js'
+export type { ModelStats, TierStats } from './views/model-stats.js'
+export type { ModelFactory, Putting, PuttingComputed } from './views/model-values.js'
+export type { Namespace } from './views/namespace.js'
+export type { NamespaceOptions } from './views/namespace-options.js'

@@ -2,6 +2,7 @@ import type { Statement } from 'better-sqlite3'
 import type { SqlValue } from '../disk/codec.js'
 import type { Connection } from './connection.js'
 import { DEQUE_SQL, type DequeStatement } from './deque-statements.js'
+import { RANGE_SQL, type RangeStatement } from './range-statements.js'
 
 /** All columns of an entry, in the order of the table. */
 export type EntryRow = readonly [
@@ -72,7 +73,7 @@ export type StateRow = readonly [
 export type RemovalRow = readonly [rowid: number, filename: string | null, size: number]
 
 /** A row that eviction may take, with its key for those who listen. */
-export type VictimRow = readonly [rowid: number, filename: string | null, size: number, key: SqlValue, raw: number]
+export type VictimRow = readonly [...row: RemovalRow, key: SqlValue, raw: number, accessTime?: number]
 
 /** Rows of one page in the statements below that end in LIMIT 100 and LIMIT 2000. */
 export const PAGE_ROWS = 100
@@ -161,7 +162,7 @@ const SQL = {
     FROM EntryTag CROSS JOIN Cache ON Cache.rowid = EntryTag.rowid
     WHERE EntryTag.tag = ? AND EntryTag.rowid > ? AND Cache.store_time <= ? ORDER BY EntryTag.rowid LIMIT 100`,
   victimsByStoreTime: `raw SELECT rowid, filename, size, key, raw FROM Cache ORDER BY store_time LIMIT ?`,
-  victimsByAccessTime: `raw SELECT rowid, filename, size, key, raw FROM Cache ORDER BY access_time LIMIT ?`,
+  victimsByAccessTime: `raw SELECT rowid, filename, size, key, raw, access_time FROM Cache ORDER BY access_time LIMIT ?`,
   victimsByAccessCount: `raw SELECT rowid, filename, size, key, raw FROM Cache ORDER BY access_count LIMIT ?`,
   newest: 'raw SELECT MAX(rowid), MAX(store_time) FROM Cache',
   lastRowid: 'pluck SELECT MAX(rowid) FROM Cache',
@@ -240,9 +241,9 @@ const SQL = {
   rollbackTo: 'run ROLLBACK TO operation',
 } as const
 
-export type StatementName = keyof typeof SQL | DequeStatement
+export type StatementName = keyof typeof SQL | DequeStatement | RangeStatement
 
-const ALL: Readonly<Record<StatementName, string>> = { ...SQL, ...DEQUE_SQL }
+const ALL: Readonly<Record<StatementName, string>> = { ...SQL, ...DEQUE_SQL, ...RANGE_SQL }
 
 type Bound = Statement<unknown[], unknown>
 

@@ -1,6 +1,7 @@
 import { EVICTION_POLICIES } from '../database/eviction-policies.js'
 import type { Session } from '../database/session.js'
 import type { RemovalRow, StatementName, VictimRow } from '../database/statements.js'
+import type { SqlValue } from '../disk/codec.js'
 import { keyIdentity } from '../disk/keys.js'
 import { deleteRow } from './entries.js'
 import { graceBytes, unlinkOldest } from './grace.js'
@@ -27,6 +28,8 @@ const ORDER: Readonly<Record<string, StatementName>> = {
   access_count: 'victimsByAccessCount',
 }
 const VICTIMS = 16
+/** So many entries of one instant are brought into the order of their keys: to look at more would hold up every write. */
+const TIES = 64
 
 /** Bytes of used pages and of value files, those in grace included. */
 export function volume(session: Session): number {
@@ -111,6 +114,32 @@ function nextVictims(session: Session, count = VICTIMS): VictimRow[] {
   if (!statement) return []
   // Rows of this transaction may be the first in order, as new ones are under least-frequently-used.
   const own = new Set(session.stored.map(keyIdentity))
-  const rows = session.statements.all<VictimRow>(statement, count + own.size)
+  const limit = count + own.size
+  const rows = inOrder(session.statements.all<VictimRow>(statement, limit), limit, () =>
+    session.statements.all<VictimRow>(statement, Math.max(limit, TIES)),
+  )
   return rows.filter(([, , , key, raw]) => !own.has(keyIdentity({ data: key, raw: raw !== 0 })))
+}
+
+/** Puts entries that were used at the same instant into the order of their keys. A page which ends in such is cut there. */
+function inOrder(page: VictimRow[], limit: number, more: () => VictimRow[]): VictimRow[] {
+  const last = page.at(-1)?.[5]
+  if (last === undefined) return page
+  const isCut = page.length === limit
+  const cut = isCut ? page.filter(row => row[5] !== last) : page
+  const rows = cut.length > 0 ? cut : more()
+  return rows.sort((a, b) => Number(a[5]) - Number(b[5]) || compareKeys(a[3], b[3]))
+}
+
+/** As SQLite orders them: numbers, text, bytes. */
+function compareKeys(a: SqlValue, b: SqlValue): number {
+  const kind = kindOfKey(a) - kindOfKey(b)
+  if (kind !== 0) return kind
+  if (Buffer.isBuffer(a) && Buffer.isBuffer(b)) return Buffer.compare(a, b)
+  return (a as string) < (b as string) ? -1 : 1
+}
+
+function kindOfKey(key: SqlValue): number {
+  if (typeof key === 'string') return 1
+  return Buffer.isBuffer(key) ? 2 : 0
 }

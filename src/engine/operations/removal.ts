@@ -61,14 +61,24 @@ export interface TagCursor extends Extent {
   readonly further: boolean
 }
 
-/** Removes entries whose tag, or one of whose further tags, is `tag`. */
-export function evict(session: Session, tag: SqlValue, cursor: TagCursor | undefined): Page<TagCursor> {
+/**
+ * Removes entries whose tag, or one of whose further tags, is `tag`.
+ *
+ * @param concerns which of them; all when it is not given
+ */
+export function evict(
+  session: Session,
+  tag: SqlValue,
+  cursor: TagCursor | undefined,
+  concerns?: (rowid: number) => boolean,
+): Page<TagCursor> {
   let at = cursor ?? { ...wholeExtent(session), further: false }
   return removePages(session, () => {
     const page = at.further ? furtherPage(session, tag, at) : tagPage(session, tag, at)
     const firstStageEnds = page.ended && !at.further && session.has('entryTags') && typeof tag === 'string'
     at = firstStageEnds ? { ...at, after: 0, further: true } : { ...at, after: page.after }
-    return { rows: page.rows, next: at, last: () => page.ended && !firstStageEnds }
+    const rows = concerns ? page.rows.filter(([rowid]) => concerns(rowid)) : page.rows
+    return { rows, next: at, last: () => page.ended && !firstStageEnds }
   })
 }
 

@@ -1,8 +1,8 @@
-import type { CacheHandle } from '../cache-handle.js'
 import type { DiskCache } from '../contract.js'
 import type { Session } from '../database/session.js'
 import type { EncodedKey } from '../disk/codec.js'
 import { keyIdentity } from '../disk/keys.js'
+import type { EngineAccess } from '../handle-of.js'
 import { remove } from '../operations/items.js'
 import { kindOf } from '../option-names.js'
 import type { Key } from '../options.js'
@@ -26,13 +26,13 @@ const USAGE = 'new Averager(cache, key)'
  */
 export class Averager {
   readonly #cache: DiskCache
-  readonly #handle: CacheHandle
+  readonly #access: EngineAccess
   readonly #key: Key
 
   constructor(cache: CacheLike, key: Key) {
     this.#cache = cacheOf(cache, USAGE)
-    this.#handle = accessEngine(cache, USAGE)
-    this.#handle.encodeKey(key)
+    this.#access = accessEngine(cache, USAGE)
+    this.#access.encodeKey(key)
     this.#key = key
   }
 
@@ -43,7 +43,7 @@ export class Averager {
    */
   add(value: number): Promise<boolean> {
     const checked = (): number => checkValue(value)
-    return this.#handle.start(checked, addend => {
+    return this.#access.handle.start(checked, addend => {
       return this.#write(false, (session, key) => {
         const [total, count] = readPair(session, key, session.disk.now(), RECIPE) ?? [0, 0]
         if (!Number.isFinite(total + addend)) throw new RangeError(`${RECIPE}: the sum would no longer be finite`)
@@ -61,7 +61,7 @@ export class Averager {
 
   /** The mean, which begins anew: over all processes one caller gets it. */
   pop(): Promise<number | undefined> {
-    return this.#handle.ready(() => {
+    return this.#access.handle.ready(() => {
       return this.#write(undefined, (session, key) => {
         const now = session.disk.now()
         const pair = readPair(session, key, now, RECIPE)
@@ -72,10 +72,10 @@ export class Averager {
   }
 
   #write<T>(refused: T, operation: (session: Session, key: EncodedKey) => T): Promise<T> {
-    const handle = this.#handle
-    const key = handle.encodeKey(this.#key)
+    const { handle, encodeKey, hostKey } = this.#access
+    const key = encodeKey(this.#key)
     const run = (session: Session): T => operation(session, key)
-    const call = { key: this.#key, refused, retry: true }
+    const call = { key: hostKey(this.#key), refused, retry: true }
     return handle.write(handle.route(key), { run, identity: keyIdentity(key) }, call)
   }
 }

@@ -1,14 +1,12 @@
-import type { CacheHandle } from '../cache-handle.js'
-import { CacheVerbs } from '../cache-verbs.js'
-import { handleOf } from '../handle-of.js'
+import { accessOf, type EngineAccess } from '../handle-of.js'
 import { kindOf } from '../option-names.js'
 import type { Shard } from '../shards/shard.js'
 import type { CacheLike } from './cache-like.js'
 
-/** @throws TypeError when it is no cache of this package */
-export function accessEngine(cache: CacheLike, user: string): CacheHandle {
-  const inner: unknown = cache instanceof CacheVerbs ? cache : (cache as { cache?: unknown } | undefined)?.cache
-  if (inner instanceof CacheVerbs) return handleOf(inner)
+/** @throws TypeError when it is no cache of this package, and no view of one */
+export function accessEngine(cache: CacheLike, user: string): EngineAccess {
+  const access = accessOf(cache) ?? accessOf((cache as { cache?: unknown } | undefined)?.cache)
+  if (access) return access
   throw new TypeError(`${user} needs a Cache or FanoutCache, got ${kindOf(cache)}`)
 }
 

@@ -64,8 +64,9 @@ export class LeasedLock {
 
   constructor(kind: string, cache: CacheLike, key: Key, options: LockOptions, keep: (key: EncodedKey) => Kept) {
     const { ttl = TTL_MILLISECONDS, allowEviction = false } = options
-    this.handle = accessEngine(cache, kind)
-    this.encoded = this.handle.encodeKey(key)
+    const access = accessEngine(cache, kind)
+    this.handle = access.handle
+    this.encoded = access.encodeKey(key)
     if (typeof allowEviction !== 'boolean') {
       throw new TypeError(`allowEviction must be true or false, got ${kindOf(allowEviction)}`)
     }

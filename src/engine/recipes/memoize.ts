@@ -1,6 +1,6 @@
 import { CacheVerbs } from '../cache-verbs.js'
 import type { DiskCache } from '../contract.js'
-import { handleOf } from '../handle-of.js'
+import { accessOf } from '../handle-of.js'
 import type { Computing, Key } from '../options.js'
 import { milliseconds } from '../time.js'
 import { computeMissing } from '../verbs/computing.js'
@@ -65,7 +65,13 @@ export function memoize<This, Args extends readonly unknown[], Result>(
 
 /** `getOrSet` without its look, which would count the miss a second time. */
 function computeIn<T>(cache: DiskCache, key: Key, compute: () => T, computing: Computing): Promise<T> {
-  const isOurs = cache instanceof CacheVerbs && cache.getOrSet === CacheVerbs.prototype.getOrSet
-  if (isOurs) return computeMissing(handleOf(cache), key, compute, computing)
-  return cache.getOrSet(key, compute, computing)
+  const access = hasOwnWay(cache) ? undefined : accessOf(cache)
+  if (!access) return cache.getOrSet(key, compute, computing)
+  return computeMissing(access.handle, access.hostKey(key), compute, access.storing(computing))
+}
+
+/** Whether somebody has put a `getOrSet` of his own in the place of ours. */
+function hasOwnWay(cache: DiskCache): boolean {
+  if (cache instanceof CacheVerbs) return cache.getOrSet !== CacheVerbs.prototype.getOrSet
+  return Object.hasOwn(cache, 'getOrSet')
 }

@@ -41,7 +41,7 @@ export function throttle<This, Args extends readonly unknown[], Result>(
   options: ThrottleOptions,
 ): AsyncCall<This, Args, Result> {
   const target = cacheOf(cache, USAGE)
-  const handle = accessEngine(cache, USAGE)
+  const { handle, encodeKey } = accessEngine(cache, USAGE)
   checkFunction(fn, USAGE)
   checkOptionsObject(options, USAGE)
   checkOptionNames(options, OPTIONS, RECIPE)
@@ -52,7 +52,7 @@ export function throttle<This, Args extends readonly unknown[], Result>(
   const per = resolvePer(options.per)
   const rates = { count: resolveCount(options.count), per, ttl: resolveTtl(options.ttl, per) }
   const name = nameOf(target, fn, options.name, { recipe: RECIPE, prefix: 'throttle:' })
-  const key = handle.encodeKey(name)
+  const key = encodeKey(name)
   const bucket = new TokenBucket(handle, { ...rates, key, allowEviction, label: `${RECIPE} '${name}'` })
   const throttled = async function (this: This, ...args: Args): Promise<Awaited<Result>> {
     await bucket.take()

@@ -5,7 +5,6 @@ import type { EncodedKey } from '../disk/codec.js'
 import { incr } from '../operations/counters.js'
 import { entryOf, isLive, type NewEntry, removeFile, type Taken } from '../operations/entries.js'
 import { add, remove, set, take, touch } from '../operations/items.js'
-import { isListed, lastRow, pages, rowidsByTag } from '../operations/listing.js'
 import { clear, evict, expire, type Page } from '../operations/removal.js'
 import { kindOf } from '../option-names.js'
 import type { Counting, Info, Item, Key, Listing, Storing, Tag, Touching } from '../options.js'
@@ -13,6 +12,7 @@ import type { Shard } from '../shards/shard.js'
 import { checkEntry } from './bulk.js'
 import { isThenable, openSavepoint, openSession, promiseError, storedValue } from './open-transaction.js'
 import { toInfo } from './reading.js'
+import { listRows } from './transaction-listing.js'
 import { isStream, takeValueNow } from './value-source.js'
 import {
   checkDelta,
@@ -136,7 +136,7 @@ export class CacheTransaction implements Transaction {
   }
 
   *keys(options: Listing = {}): Generator<Key> {
-    for (const [session, row] of this.#rows(options)) yield session.disk.decodeKey(row[1], row[2] !== 0)
+    for (const [session, row] of listRows(this.sessions(), options)) yield session.disk.decodeKey(row[1], row[2] !== 0)
   }
 
   *entries<T = unknown>(options: Listing = {}): Generator<[Key, T]> {
@@ -250,24 +250,6 @@ export class CacheTransaction implements Transaction {
     return value && { session, row, value: value.value }
   }
 
-  *#rows(options: Listing): Generator<[Session, readonly [number, EntryRow[1], number, number | null]]> {
-    checkVerbOptions(options, 'keys', 'listing')
-    const { prefix, tag, reverse = false, includeExpired = false } = options
-    const sessions = this.sessions()
-    for (const session of reverse ? sessions.reverse() : sessions) {
-      const tagged = new Set<number>()
-      if (tag !== undefined)
-        for (const page of rowidsByTag(session, encodeTag(tag))) for (const id of page) tagged.add(id)
-      for (const page of pages(session, reverse, lastRow(session))) {
-        for (const row of page) {
-          if (prefix !== undefined && !startsWith(session.disk.decodeKey(row[1], row[2] !== 0), prefix)) continue
-          if (tag !== undefined && !tagged.has(row[0])) continue
-          if (row[1] !== null && isListed(row, session.disk.now(), includeExpired)) yield [session, row]
-        }
-      }
-    }
-  }
-
   #removeAll(begin: (session: Session) => (cursor: unknown) => Page<unknown>): number {
     let removed = 0
     for (const session of this.sessions()) {
@@ -290,8 +272,4 @@ export class CacheTransaction implements Transaction {
 
 export function newTransaction(scope: TransactionScope): CacheTransaction {
   return new CacheTransaction(scope)
-}
-
-function startsWith(key: Key, prefix: string): boolean {
-  return typeof key === 'string' && key.startsWith(prefix)
 }

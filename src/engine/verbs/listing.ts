@@ -110,7 +110,8 @@ function hasPrefix(shard: Shard, row: KeyRow, { prefix }: ResolvedListing): bool
   return typeof key === 'string' && key.startsWith(prefix)
 }
 
-function hidesPrefixes(shard: Shard): boolean {
+/** Whether keys are stored so that what they begin with cannot be searched for. */
+export function hidesPrefixes(shard: Shard): boolean {
   return shard.disk.codec.name === 'json'
 }
 
@@ -130,7 +131,11 @@ async function choose(handle: CacheHandle, shard: Shard, listing: ResolvedListin
 }
 
 /** Takes a page in each turn of the loop, so that a listing of millions holds nobody up. */
-async function* steps<Page>(handle: CacheHandle, shard: Shard, begin: () => Iterator<Page>): AsyncGenerator<Page> {
+export async function* steps<Page>(
+  handle: CacheHandle,
+  shard: Shard,
+  begin: () => Iterator<Page>,
+): AsyncGenerator<Page> {
   let iterator: Iterator<Page> | undefined
   let begun = false
   for (;;) {
@@ -157,7 +162,7 @@ function readOpen<T>(handle: CacheHandle, shard: Shard, read: () => T | Promise<
 }
 
 /** Listings see the writes that were called before them. */
-async function settled(handle: CacheHandle, shard: Shard): Promise<void> {
+export async function settled(handle: CacheHandle, shard: Shard): Promise<void> {
   if (!shard.writer.pending.empty) await handle.read(shard, undefined, undefined, () => shard.writer.idle())
 }
 

@@ -1,0 +1,58 @@
+import { CacheVerbs } from './cache-verbs.js'
+import type { CacheOptions } from './options.js'
+import type { Model } from './views/model.js'
+import type { ModelCache } from './views/model-cache.js'
+import { modelCacheOf, OwnCaches } from './views/models.js'
+import { Namespace, type NamespaceParts } from './views/namespace.js'
+import { modelPart, type NamespaceOptions, resolveNamespace } from './views/namespace-options.js'
+
+/** A cache with views of it: namespaces and models. */
+export abstract class CacheViews extends CacheVerbs {
+  readonly #own = new OwnCaches()
+
+  /**
+   * A part of this cache with keys of its own: a view with every verb. Namespaces of different names never touch each
+   * other, nor do versions of one. A text key `k` of `cache.namespace('prod')` is the entry `prod:1:k` of this cache.
+   *
+   * @example
+   * const prod = cache.namespace('prod', { version: 2, defaultTtl: '5m' })
+   * await prod.set('greeting', 'hello')
+   * await prod.clear()
+   *
+   * @throws TypeError for a name that is no well-formed text, and for unknown options; RangeError for an empty name and
+   *   a version that is no whole number of 0 or more
+   */
+  namespace(name: string, options: NamespaceOptions = {}): Namespace {
+    return new Namespace(this.#parts, resolveNamespace(name, options))
+  }
+
+  /**
+   * A cache of the values of one model: the same object for the same model. Without limits of its own its entries are
+   * those of this cache whose keys begin with `model=`, its name and a colon; else they lie in a `Cache` of their own below
+   * the directory, which is closed with this one.
+   *
+   * @example
+   * const User = defineModel({ name: 'User', version: 1, schema: z.object({ name: z.string() }) })
+   * await cache.model(User).put(1, { name: 'Ann' })
+   *
+   * @throws TypeError when it is no model; RangeError when another model of its name has other limits on this cache
+   */
+  model<Input, Output>(model: Model<Input, Output>): ModelCache<Input, Output> {
+    return modelCacheOf(this, model, {
+      part: name => new Namespace(this.#parts, modelPart(name)),
+      own: (name, limits) => this.#own.get(name, limits, directory => this.modelCache(directory, limits)),
+    })
+  }
+
+  override async close(): Promise<void> {
+    await this.#own.close()
+    await super.close()
+  }
+
+  /** Opens the cache of a model with limits of its own. */
+  protected abstract modelCache(directory: string, limits: CacheOptions): CacheVerbs
+
+  get #parts(): NamespaceParts {
+    return { host: this, outer: '', storing: given => given }
+  }
+}

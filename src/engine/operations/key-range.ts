@@ -1,0 +1,128 @@
+import type { Session } from '../database/session.js'
+import { PAGE_ROWS, type RemovalRow, type StateRow, WINDOW_ROWS } from '../database/statements.js'
+import type { SqlValue } from '../disk/codec.js'
+import { pages, prefixEnd, type ReadSession } from './listing.js'
+import { type Extent, evict, type Page, removePages, type TagCursor, wholeExtent } from './removal.js'
+
+/** The text keys that begin with a prefix, which is not empty. */
+export interface KeyRange {
+  readonly prefix: string
+  /** Keys of the JSON codec are compressed: whether one belongs to the range shows only when it is read. */
+  readonly hidden: boolean
+}
+
+/** What the rows of a page amount to. */
+export interface Tally {
+  readonly count: number
+  /** Of keys and values as stored. */
+  readonly bytes: number
+}
+
+/** Where a removal in the order of expiry goes on. */
+export interface ExpiryCursor {
+  readonly time: number
+  readonly rowid: number
+}
+
+/** Removes the entries of a range that are there when it begins. */
+export function clearRange(session: Session, range: KeyRange, cursor: Extent | undefined): Page<Extent> {
+  let extent = cursor ?? wholeExtent(session)
+  if (range.hidden) {
+    return removePages(session, () => {
+      const { after, last, storeTime } = extent
+      const rows = session.statements.all<RemovalRow>('cleared', after, last, storeTime)
+      extent = { ...extent, after: rows.at(-1)?.[0] ?? last }
+      const own = rows.filter(([rowid]) => isInRange(session, range, rowid))
+      return { rows: own, next: extent, last: () => rows.length < PAGE_ROWS }
+    })
+  }
+  const end = prefixEnd(range.prefix)
+  return removePages(session, () => {
+    // What was found is removed: the next page begins where this one did.
+    const rows = session.statements.all<RemovalRow>('rangeCleared', range.prefix, end, extent.last, extent.storeTime)
+    const isLast = rows.length < PAGE_ROWS
+    const own = isLast ? ownRow(session, range.prefix, extent) : undefined
+    return { rows: own ? [...rows, own] : rows, next: extent, last: () => isLast }
+  })
+}
+
+/** The row whose key is the prefix itself, if it was there when the removal began. */
+function ownRow(session: Session, prefix: string, { last, storeTime }: Extent): RemovalRow | undefined {
+  const state = session.statements.get<StateRow>('state', prefix, 1)
+  return state && state[0] <= last && state[4] <= storeTime ? [state[0], state[1], state[2]] : undefined
+}
+
+/** Removes the entries of a range with a tag. */
+export function evictRange(
+  session: Session,
+  range: KeyRange,
+  tag: SqlValue,
+  cursor: TagCursor | undefined,
+): Page<TagCursor> {
+  return evict(session, tag, cursor, rowid => isInRange(session, range, rowid))
+}
+
+/** Removes what has expired of a range by `now`. */
+export function expireRange(
+  session: Session,
+  range: KeyRange,
+  now: number,
+  cursor: ExpiryCursor | undefined,
+): Page<ExpiryCursor> {
+  let at = cursor ?? { time: Number.NEGATIVE_INFINITY, rowid: 0 }
+  return removePages(session, () => {
+    type Row = readonly [rowid: number, filename: string | null, size: number, expireTime: number]
+    const rows = session.statements.all<Row>('expiredAfter', now, at.time, at.rowid)
+    const last = rows.at(-1)
+    if (last) at = { time: last[3], rowid: last[0] }
+    const own = rows.flatMap(([rowid, filename, size]): RemovalRow[] =>
+      isInRange(session, range, rowid) ? [[rowid, filename, size]] : [],
+    )
+    return { rows: own, next: at, last: () => rows.length < PAGE_ROWS }
+  })
+}
+
+/** Adds up a range in pages. */
+export function* tallyRange(session: Session, range: KeyRange, volume: boolean): Generator<Tally> {
+  if (range.hidden) {
+    yield* tallyHidden(session, range, volume)
+    return
+  }
+  const { statements } = session
+  const own = statements.get<readonly [number]>('state', range.prefix, 1)
+  if (own) yield { count: 1, bytes: volume ? Number(statements.get('bytesById', own[0]) ?? 0) : 0 }
+  const end = prefixEnd(range.prefix)
+  let at: SqlValue = range.prefix
+  for (;;) {
+    type Row = readonly [count: number, last: SqlValue, bytes?: number]
+    const row: Row | undefined = statements.get(volume ? 'rangeVolume' : 'rangeCount', at, end)
+    const count = row?.[0] ?? 0
+    if (count === 0) return
+    yield { count, bytes: row?.[2] ?? 0 }
+    if (count < WINDOW_ROWS) return
+    at = row?.[1] ?? null
+  }
+}
+
+function* tallyHidden(session: Session, range: KeyRange, volume: boolean): Generator<Tally> {
+  const last = Number(session.statements.get('lastRowid') ?? 0)
+  for (const page of pages(session, false, last)) {
+    const own = page.filter(([rowid]) => isInRange(session, range, rowid))
+    const sizes = volume ? own.map(([rowid]) => Number(session.statements.get('bytesById', rowid) ?? 0)) : []
+    yield { count: own.length, bytes: sizes.reduce((sum, size) => sum + size, 0) }
+  }
+}
+
+/** The first key in a range of texts, both ends excluded. */
+export function firstKeyBetween(session: ReadSession, after: string, before: string): string | undefined {
+  return session.statements.get<string>('rangeFirst', after, before)
+}
+
+function isInRange(session: Session, { prefix, hidden }: KeyRange, rowid: number): boolean {
+  const row = session.statements.get<readonly [SqlValue, number]>('keyById', rowid)
+  if (!row) return false
+  const [data, raw] = row
+  if (!hidden) return raw !== 0 && typeof data === 'string' && data.startsWith(prefix)
+  const key = session.disk.decodeKey(data, raw !== 0)
+  return typeof key === 'string' && key.startsWith(prefix)
+}

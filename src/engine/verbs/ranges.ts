@@ -1,0 +1,113 @@
+import type { CacheHandle } from '../cache-handle.js'
+import {
+  clearRange,
+  type ExpiryCursor,
+  evictRange,
+  expireRange,
+  firstKeyBetween,
+  type KeyRange,
+  type Tally,
+  tallyRange,
+} from '../operations/key-range.js'
+import type { Extent, TagCursor } from '../operations/removal.js'
+import type { Tag, Waiting } from '../options.js'
+import type { Shard } from '../shards/shard.js'
+import { hidesPrefixes, listKeys, settled, steps } from './listing.js'
+import { sessionOf } from './reading.js'
+import { removeInPages } from './upkeep.js'
+import { checkVerbOptions, encodeTag, resolveNow } from './verb-options.js'
+
+/** Keys that are looked for in one step. */
+const SEEKS_PER_STEP = 100
+
+/** How many entries there are whose keys are texts that begin with `prefix`, and their bytes where these are asked for. */
+export async function tally(handle: CacheHandle, prefix: string, volume: boolean): Promise<Tally> {
+  let count = 0
+  let bytes = 0
+  for (const shard of handle.shards) {
+    await settled(handle, shard)
+    for await (const page of steps(handle, shard, () => tallyRange(sessionOf(shard), rangeOf(shard, prefix), volume))) {
+      count += page.count
+      bytes += page.bytes
+    }
+  }
+  return { count, bytes }
+}
+
+/** Removes the entries whose keys are texts that begin with `prefix`. */
+export function clear(handle: CacheHandle, prefix: string, options: Waiting | undefined): Promise<number> {
+  checkVerbOptions(options, 'clear', 'waiting')
+  return removeInPages(handle, options, (session, cursor: Extent | undefined, shard) =>
+    clearRange(session, rangeOf(shard, prefix), cursor),
+  )
+}
+
+/** The same for those with a tag. */
+export function evict(handle: CacheHandle, prefix: string, tag: Tag, options: Waiting | undefined): Promise<number> {
+  checkVerbOptions(options, 'evict', 'waiting')
+  const encoded = encodeTag(tag)
+  return removeInPages(handle, options, (session, cursor: TagCursor | undefined, shard) =>
+    evictRange(session, rangeOf(shard, prefix), encoded, cursor),
+  )
+}
+
+/** The same for what has expired. */
+export function expire(
+  handle: CacheHandle,
+  prefix: string,
+  options: ({ readonly now?: number } & Waiting) | undefined,
+): Promise<number> {
+  checkVerbOptions(options, 'expire', 'expiring')
+  const now = resolveNow(options?.now) ?? (handle.shards[0] as Shard).disk.now()
+  return removeInPages(handle, options, (session, cursor: ExpiryCursor | undefined, shard) =>
+    expireRange(session, rangeOf(shard, prefix), now, cursor),
+  )
+}
+
+/** The numbers below `version` that stand between `prefix` and a colon in keys. */
+export async function versionsBelow(handle: CacheHandle, prefix: string, version: number): Promise<number[]> {
+  const found = new Set<number>()
+  for (const shard of handle.shards) {
+    await settled(handle, shard)
+    if (hidesPrefixes(shard)) continue
+    for await (const page of steps(handle, shard, () => seekVersions(shard, prefix))) {
+      for (const one of page) found.add(one)
+    }
+  }
+  if (handle.shards.some(hidesPrefixes)) {
+    for await (const key of listKeys(handle, { prefix, includeExpired: true }, 'keys')) {
+      const one = versionIn(key as string, prefix)
+      if (one !== undefined) found.add(one)
+    }
+  }
+  return Array.from(found).filter(one => one < version)
+}
+
+/** One search for each version, however many entries it has. */
+function* seekVersions(shard: Shard, prefix: string): Generator<number[]> {
+  // Behind the digits comes the colon.
+  const end = `${prefix}:`
+  let after = prefix
+  for (let page: number[] = [], seeks = 0; ; seeks++) {
+    const key = firstKeyBetween(sessionOf(shard), after, end)
+    if (key === undefined) {
+      yield page
+      return
+    }
+    const version = versionIn(key, prefix)
+    if (version !== undefined) page.push(version)
+    after = version === undefined ? key : `${prefix}${version};`
+    if (seeks % SEEKS_PER_STEP < SEEKS_PER_STEP - 1) continue
+    yield page
+    page = []
+  }
+}
+
+function versionIn(key: string, prefix: string): number | undefined {
+  const version = /^(0|[1-9]\d{0,15}):/.exec(key.slice(prefix.length))?.[1]
+  return version === undefined ? undefined : Number(version)
+}
+
+function rangeOf(shard: Shard, prefix: string): KeyRange {
+  return { prefix, hidden: hidesPrefixes(shard) }
+}

@@ -1,0 +1,44 @@
+import type { Session } from '../database/session.js'
+import type { EntryRow } from '../database/statements.js'
+import { isListed, type KeyRow, lastRow, pages, rowidsByPrefix, rowidsByTag } from '../operations/listing.js'
+import type { Listing } from '../options.js'
+import { checkVerbOptions, encodeTag } from './verb-options.js'
+
+/** Rows as a transaction lists them: at once, with what it has written, in stored order. */
+export function* listRows(sessions: Session[], options: Listing): Generator<[Session, KeyRow]> {
+  checkVerbOptions(options, 'keys', 'listing')
+  const { tag, reverse = false, includeExpired = false } = options
+  for (const session of reverse ? sessions.reverse() : sessions) {
+    const tagged = tag === undefined ? undefined : gather(rowidsByTag(session, encodeTag(tag)))
+    for (const row of rowsOf(session, options)) {
+      if (tagged && !tagged.has(row[0])) continue
+      if (row[1] !== null && isListed(row, session.disk.now(), includeExpired)) yield [session, row]
+    }
+  }
+}
+
+function* rowsOf(session: Session, { prefix, reverse = false }: Listing): Generator<KeyRow> {
+  if (prefix === undefined || session.disk.codec.name === 'json') {
+    for (const page of pages(session, reverse, lastRow(session))) {
+      for (const row of page) if (prefix === undefined || startsWith(session, row, prefix)) yield row
+    }
+    return
+  }
+  const rowids = Array.from(gather(rowidsByPrefix(session, prefix))).sort((a, b) => (reverse ? b - a : a - b))
+  for (const rowid of rowids) {
+    const row = session.statements.get<EntryRow>('entryById', rowid)
+    if (row) yield [row[0], row[1], row[2], row[4]]
+  }
+}
+
+function gather(pagesOfRowids: Iterable<number[]>): Set<number> {
+  const rowids = new Set<number>()
+  for (const page of pagesOfRowids) for (const rowid of page) rowids.add(rowid)
+  return rowids
+}
+
+/** Keys of the JSON codec are compressed: their prefix shows only when they are read. */
+function startsWith(session: Session, [, data, raw]: KeyRow, prefix: string): boolean {
+  const key = session.disk.decodeKey(data, raw !== 0)
+  return typeof key === 'string' && key.startsWith(prefix)
+}

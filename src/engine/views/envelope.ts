@@ -1,0 +1,71 @@
+import { isPlainObject } from '../disk/describe.js'
+import type { ValueIssue } from '../errors.js'
+import type { ResolvedModel } from './model.js'
+import { check } from './schema.js'
+
+/** A value as the cache of a model stores it: as it was given, before the schema has changed anything. */
+export interface Envelope {
+  readonly version: string | number
+  readonly value: unknown
+  /** The time to live that it was given, where that is not the model's: what slides must know it. Milliseconds. */
+  readonly ttl?: number | null
+}
+
+/** What becomes of a stored value. */
+export type Opened =
+  | { readonly is: 'value'; readonly value: unknown }
+  /** `input` is what shall be stored in its place. */
+  | { readonly is: 'migrated'; readonly value: unknown; readonly input: unknown }
+  | {
+      readonly is: 'misfit'
+      readonly reason: 'version' | 'schema' | 'migration'
+      readonly issues: readonly ValueIssue[]
+      readonly error?: unknown
+    }
+
+export function seal(model: ResolvedModel, value: unknown, ttl?: number | null): Envelope {
+  return { version: model.version, value, ...(ttl !== undefined && ttl !== model.ttl && { ttl }) }
+}
+
+/** The envelope of a stored value; a value that no model has stored is one without a version. */
+export function envelopeOf(stored: unknown): Partial<Envelope> & { readonly value: unknown } {
+  if (typeof stored === 'object' && stored !== null && isPlainObject(stored) && Object.hasOwn(stored, 'value')) {
+    const { version, value, ttl } = stored as Partial<Envelope>
+    const isTtl = ttl === undefined || ttl === null || (typeof ttl === 'number' && ttl >= 0)
+    if ((typeof version === 'string' || typeof version === 'number') && isTtl) {
+      return { version, value, ...(ttl !== undefined && { ttl }) }
+    }
+  }
+  return { value: stored }
+}
+
+/** The value in an envelope of this version; at once with a synchronous schema. `undefined` for another version. */
+export function openCurrent(model: ResolvedModel, stored: unknown): Opened | undefined | Promise<Opened> {
+  const { version, value } = envelopeOf(stored)
+  if (version !== model.version) return undefined
+  const checked = check(model.schema, value)
+  if (checked instanceof Promise) return checked.then(toOpened)
+  return toOpened(checked)
+}
+
+/** The value of an envelope of any version, migrated where that is needed and possible. */
+export async function open(model: ResolvedModel, stored: unknown): Promise<Opened> {
+  const current = openCurrent(model, stored)
+  if (current !== undefined) return current
+  if (!model.migrate) return { is: 'misfit', reason: 'version', issues: [] }
+  const { version, value } = envelopeOf(stored)
+  try {
+    const input = await model.migrate(value, version)
+    if (input === undefined) return { is: 'misfit', reason: 'version', issues: [] }
+    const checked = await check(model.schema, input)
+    if ('issues' in checked) return { is: 'misfit', reason: 'migration', issues: checked.issues }
+    return { is: 'migrated', value: checked.value, input }
+  } catch (error) {
+    return { is: 'misfit', reason: 'migration', issues: [], error }
+  }
+}
+
+function toOpened(checked: Awaited<ReturnType<typeof check>>): Opened {
+  if ('issues' in checked) return { is: 'misfit', reason: 'schema', issues: checked.issues }
+  return { is: 'value', value: checked.value }
+}

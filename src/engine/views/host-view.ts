@@ -1,0 +1,72 @@
+import type { CacheVerbs } from '../cache-verbs.js'
+import type { CacheEvents } from '../events.js'
+import type { Finding, Settings, SettingsChange, Waiting } from '../options.js'
+import type { NamespaceKeys } from './namespace-keys.js'
+import { ViewEvents } from './view-events.js'
+
+/** What a view leaves to the cache around it: the verbs that concern the directory, and its life. */
+export abstract class HostView {
+  readonly directory: string
+  readonly #host: CacheVerbs
+  readonly #events: ViewEvents
+
+  /** @param host a CacheVerbs, and `keys` a NamespaceKeys: their types are not told to those who use the package */
+  protected constructor(host: object, keys: object) {
+    this.#host = host as CacheVerbs
+    this.directory = this.#host.directory
+    this.#events = new ViewEvents(this.#host, keys as NamespaceKeys)
+  }
+
+  async open(): Promise<this> {
+    await this.#host.open()
+    return this
+  }
+
+  cull(options?: Waiting): Promise<number> {
+    return this.#host.cull(options)
+  }
+
+  check(options?: { readonly fix?: boolean } & Waiting): Promise<Finding[]> {
+    return this.#host.check(options)
+  }
+
+  createTagIndex(): Promise<void> {
+    return this.#host.createTagIndex()
+  }
+
+  dropTagIndex(): Promise<void> {
+    return this.#host.dropTagIndex()
+  }
+
+  settings(): Promise<Settings> {
+    return this.#host.settings()
+  }
+
+  configure(settings: SettingsChange): Promise<Settings> {
+    return this.#host.configure(settings)
+  }
+
+  on<E extends keyof CacheEvents>(event: E, listener: (payload: CacheEvents[E]) => void): this {
+    this.#events.on(event, listener)
+    return this
+  }
+
+  once<E extends keyof CacheEvents>(event: E, listener: (payload: CacheEvents[E]) => void): this {
+    this.#events.on(event, listener, true)
+    return this
+  }
+
+  off<E extends keyof CacheEvents>(event: E, listener: (payload: CacheEvents[E]) => void): this {
+    this.#events.off(event, listener)
+    return this
+  }
+
+  /** Ends its listeners. The cache around it stays open, for those who made it. */
+  async close(): Promise<void> {
+    this.#events.close()
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.close()
+  }
+}

@@ -1,0 +1,72 @@
+import type { DiskCache, Transaction } from '../contract.js'
+import { DiskCacheError, ReadonlyError } from '../errors.js'
+import type { EngineAccess } from '../handle-of.js'
+import type { Item, Key, Storing, Waiting } from '../options.js'
+import { peekItem } from '../verbs/peeking.js'
+
+/** Where the entries of a model lie: a cache of its own, or a part of another one. */
+export class ModelStore {
+  readonly cache: DiskCache
+  readonly access: EngineAccess
+
+  constructor(cache: DiskCache, access: EngineAccess) {
+    this.cache = cache
+    this.access = access
+  }
+
+  /** Epoch milliseconds. */
+  now(): number {
+    return this.access.handle.options.clock.now()
+  }
+
+  /** Reads that memory has answered. */
+  get memoryHits(): number {
+    return this.access.handle.memory?.hits ?? 0
+  }
+
+  /** The entry of a key, as if nobody had looked. */
+  peek(key: Key, options?: Waiting): Promise<Item<unknown> | undefined> {
+    const { handle, encodeKey, hostKey } = this.access
+    return handle.start(
+      () => encodeKey(key),
+      encoded => peekItem(handle, encoded, options, hostKey(key)),
+    )
+  }
+
+  /** Removes an entry, if it is still the one that was seen. What cannot be written now is left. */
+  remove(key: Key, seen: Item<unknown>): Promise<boolean> {
+    return this.#change(key, seen, tx => tx.delete(key))
+  }
+
+  /** Stores another value in the place of an entry, which otherwise stays as it is: if it is still the one that was seen. */
+  replace(key: Key, seen: Item<unknown>, value: unknown): Promise<boolean> {
+    const { expiresAt, tag, tags } = seen
+    const ttl = expiresAt === undefined ? null : Math.max(0, expiresAt - this.now())
+    const storing: Storing = { ttl, tags, ...(tag !== undefined && { tag }) }
+    return this.#change(key, seen, tx => tx.set(key, value, storing))
+  }
+
+  /**
+   * Makes an entry last for `ttl` from now, unless less than `least` of that has gone. No reader waits for it. Answers
+   * until when it will be there; epoch milliseconds.
+   */
+  async renew(key: Key, ttl: number, least: number): Promise<number> {
+    const info = await this.cache.info(key)
+    const until = this.now() + ttl
+    if (info?.expiresAt === undefined || info.expiresAt > until - least) return info?.expiresAt ?? until
+    this.cache.touch(key, { ttl, ifVersion: info.version, retry: false }).catch(() => undefined)
+    return until
+  }
+
+  async #change(key: Key, seen: Item<unknown>, change: (tx: Transaction) => boolean): Promise<boolean> {
+    if (this.access.handle.options.readonly) return false
+    const body = (tx: Transaction): boolean => tx.info(key)?.version === seen.version && change(tx)
+    try {
+      return (await this.cache.transact(body, { keys: [key], retry: false })) ?? false
+    } catch (error) {
+      const isRefused = error instanceof DiskCacheError && error.refusal !== undefined
+      if (isRefused || error instanceof ReadonlyError) return false
+      throw error
+    }
+  }
+}

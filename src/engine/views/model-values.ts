@@ -1,0 +1,117 @@
+import { InvalidValueError } from '../errors.js'
+import { checkOptionNames, checkOptionsObject, kindOf } from '../option-names.js'
+import type { ComputeContext, Computing, Key, Storing, Waiting } from '../options.js'
+import { milliseconds } from '../time.js'
+import { type Envelope, open, seal } from './envelope.js'
+import type { ResolvedModel } from './model.js'
+import { check } from './schema.js'
+
+const WAITING = ['retry', 'timeout', 'signal']
+const STORING = [...WAITING, 'ttl', 'tag', 'tags']
+const OPTIONS: Readonly<Record<'waiting' | 'storing' | 'computing', ReadonlySet<string>>> = {
+  waiting: new Set(WAITING),
+  storing: new Set(STORING),
+  computing: new Set([...STORING, 'staleFor', 'beta', 'lease']),
+}
+
+/** @throws TypeError for what is no object, and for unknown options */
+export function checkModelOptions(options: unknown, verb: string, kind: keyof typeof OPTIONS): void {
+  checkOptionsObject(options, verb)
+  checkOptionNames(options, OPTIONS[kind], verb)
+}
+
+/** The options of a value in a transaction, which waits as a whole. */
+export function withoutWaiting<O extends Waiting>(options: O): Omit<O, keyof Waiting> {
+  const { retry: _retry, timeout: _timeout, signal: _signal, ...others } = options
+  return others
+}
+
+export function waitingOf({ retry, timeout, signal }: Waiting): Waiting {
+  return {
+    ...(retry !== undefined && { retry }),
+    ...(timeout !== undefined && { timeout }),
+    ...(signal !== undefined && { signal }),
+  }
+}
+
+/**
+ * The envelope of a value that fits; at once with a synchronous schema.
+ *
+ * @throws InvalidValueError when it does not fit
+ */
+export function sealed(
+  model: ResolvedModel,
+  value: unknown,
+  ttl: Storing['ttl'],
+  key?: Key,
+): Envelope | Promise<Envelope> {
+  const life = ttl === undefined || ttl === null ? ttl : endless(milliseconds(ttl, 'ttl'))
+  const finish = (checked: Awaited<ReturnType<typeof check>>): Envelope => {
+    if (!('issues' in checked)) return seal(model, value, life)
+    throw new InvalidValueError(model.name, key === undefined ? '' : ` ${kindOf(key)}`, checked.issues)
+  }
+  const checked = check(model.schema, value)
+  return checked instanceof Promise ? checked.then(finish) : finish(checked)
+}
+
+/** The envelopes of many; at once with a synchronous schema. */
+export function sealedAll(
+  model: ResolvedModel,
+  pairs: readonly (readonly [Key, unknown])[],
+  ttl: Storing['ttl'],
+): readonly Envelope[] | Promise<readonly Envelope[]> {
+  const sealing: (Envelope | Promise<Envelope>)[] = []
+  try {
+    for (const [key, value] of pairs) sealing.push(sealed(model, value, ttl, key))
+  } catch (error) {
+    // One error is told: the others have nobody to be told to.
+    for (const one of sealing) if (one instanceof Promise) one.catch(() => undefined)
+    throw error
+  }
+  return sealing.some(one => one instanceof Promise) ? Promise.all(sealing) : (sealing as Envelope[])
+}
+
+export function checkPair<Input>(pair: readonly [key: Key, value: Input]): readonly [Key, Input] {
+  if (Array.isArray(pair) && pair.length === 2) return [pair[0], pair[1]]
+  throw new TypeError(`putMany: entries must be [key, value], got ${kindOf(pair)}`)
+}
+
+/** How a value is put. */
+export type Putting = Omit<Storing, 'file' | 'meta'>
+/** How a value is computed and put. */
+export type PuttingComputed = Omit<Computing, 'file' | 'meta'>
+
+export type ModelFactory<Input, Output> = (context: ComputeContext<Output>) => Input | Promise<Input>
+
+/** Runs the function of `getOrSet` for a model: it is given an old value as the model reads it, and its own is checked. */
+export async function computed<Input, Output>(
+  model: ResolvedModel,
+  factory: ModelFactory<Input | undefined, Output>,
+  context: ComputeContext<unknown>,
+  ttl: Storing['ttl'],
+): Promise<Envelope | undefined> {
+  let life = ttl
+  const old = context.previous === undefined ? undefined : await open(model, context.previous)
+  const own: ComputeContext<Output> = {
+    ttl: given => {
+      context.ttl(given)
+      life = given
+    },
+    tag: context.tag,
+    skip: context.skip,
+    signal: context.signal,
+    ...(old && old.is !== 'misfit' && { previous: old.value as Output }),
+  }
+  const value = await factory(own)
+  return value === undefined ? undefined : sealed(model, value, life)
+}
+
+/** What a function is given whose value nobody stores. */
+export function loneContext(): ComputeContext<unknown> {
+  const ignore = (): void => undefined
+  return { ttl: ignore, tag: ignore, skip: ignore, signal: new AbortController().signal }
+}
+
+function endless(ttl: number): number | null {
+  return ttl === Number.POSITIVE_INFINITY ? null : ttl
+}

@@ -1,0 +1,255 @@
+import type { CacheVerbs } from '../cache-verbs.js'
+import type { DiskCache, Entry, StoredFile, Transaction } from '../contract.js'
+import { accessOf, type EngineAccess, registerView } from '../handle-of.js'
+import type {
+  CacheStats,
+  ComputeContext,
+  Computing,
+  Counting,
+  Info,
+  Item,
+  Key,
+  Listing,
+  Storing,
+  Tag,
+  Touching,
+  Waiting,
+} from '../options.js'
+import * as ranges from '../verbs/ranges.js'
+import { checkIterable } from '../verbs/verb-options.js'
+import { HostView } from './host-view.js'
+import type { Model } from './model.js'
+import type { ModelCache } from './model-cache.js'
+import { modelCacheOf } from './models.js'
+import { NamespaceKeys } from './namespace-keys.js'
+import {
+  defaultsOf,
+  modelPart,
+  type NamespaceOptions,
+  type ResolvedNamespace,
+  resolveNamespace,
+} from './namespace-options.js'
+import {
+  hostListing,
+  NamespaceTransaction,
+  renamed,
+  renamedEntries,
+  type WithDefaults,
+} from './namespace-transaction.js'
+
+/** What a namespace is made of. */
+export interface NamespaceParts {
+  readonly host: CacheVerbs
+  /** What the keys of the namespace around it begin with. */
+  readonly outer: string
+  readonly storing: WithDefaults
+}
+
+/**
+ * A part of a cache with keys of its own: all verbs of a cache, of these keys alone. What it stores are entries of the
+ * cache around it, whose limits and policy they share: a text key `k` is the entry `name:version:k` there.
+ *
+ * `cull`, `check`, `settings`, `configure` and the tag index concern the whole directory. So do the hits and misses of
+ * `stats`, and the events without a key.
+ */
+export class Namespace extends HostView implements DiskCache {
+  readonly name: string
+  readonly version: number
+  readonly #host: CacheVerbs
+  readonly #access: EngineAccess
+  readonly #family: string
+  readonly #keys: NamespaceKeys
+  readonly #storing: WithDefaults
+
+  /** Made by `cache.namespace(name, options)`. */
+  constructor(parts: object, own: object) {
+    const { host, outer, storing } = parts as NamespaceParts
+    const { name, version, defaultTtl, family, prefix } = own as ResolvedNamespace
+    const keys = new NamespaceKeys(outer + prefix)
+    super(host, keys)
+    this.name = name
+    this.version = version
+    this.#host = host
+    this.#family = outer + family
+    this.#keys = keys
+    this.#storing = defaultsOf(defaultTtl, storing)
+    const { handle } = accessOf(host) as EngineAccess
+    const hostKey = (key: Key): Key => this.#keys.encode(key)
+    this.#access = registerView(this, { handle, hostKey, storing: this.#storing })
+  }
+
+  /** A namespace in this one: `clear` of this one empties it as well. */
+  namespace(name: string, options: NamespaceOptions = {}): Namespace {
+    return new Namespace(this.#parts, resolveNamespace(name, options))
+  }
+
+  /**
+   * A cache of the values of one model, in this namespace.
+   *
+   * @throws TypeError when it is no model, and for one with limits of its own, which needs a directory of its own
+   */
+  model<Input, Output>(model: Model<Input, Output>): ModelCache<Input, Output> {
+    return modelCacheOf(this, model, {
+      part: name => new Namespace(this.#parts, modelPart(name)),
+      own: name => {
+        throw new TypeError(`the model '${name}' has limits of its own: use it on the cache, not on a namespace`)
+      },
+    })
+  }
+
+  async get<T = unknown>(key: Key, options?: Waiting): Promise<T | undefined> {
+    return this.#host.get<T>(this.#keys.encode(key), options)
+  }
+
+  async getItem<T = unknown>(key: Key, options?: Waiting): Promise<Item<T> | undefined> {
+    return renamed(this.#keys, await this.#host.getItem<T>(this.#keys.encode(key), options))
+  }
+
+  async info(key: Key, options?: Waiting): Promise<Info | undefined> {
+    return renamed(this.#keys, await this.#host.info(this.#keys.encode(key), options))
+  }
+
+  async getMany<T = unknown>(keys: Iterable<Key>, options?: Waiting): Promise<(T | undefined)[]> {
+    checkIterable(keys, 'getMany')
+    return this.#host.getMany<T>(this.#keys.encodeAll(keys), options)
+  }
+
+  async has(key: Key): Promise<boolean> {
+    return this.#host.has(this.#keys.encode(key))
+  }
+
+  async read(key: Key, options?: Waiting): Promise<StoredFile | undefined> {
+    return renamed(this.#keys, await this.#host.read(this.#keys.encode(key), options))
+  }
+
+  async set(key: Key, value: unknown, options?: Storing): Promise<boolean> {
+    return this.#host.set(this.#keys.encode(key), value, this.#storing(options))
+  }
+
+  async setMany(entries: Iterable<Entry>, options?: Waiting): Promise<boolean[]> {
+    return this.#host.setMany(renamedEntries(this.#keys, entries, this.#storing), options)
+  }
+
+  async add(key: Key, value: unknown, options?: Storing): Promise<boolean> {
+    return this.#host.add(this.#keys.encode(key), value, this.#storing(options))
+  }
+
+  async getOrSet<T>(
+    key: Key,
+    factory: (context: ComputeContext<T>) => T | Promise<T>,
+    options?: Computing,
+  ): Promise<T> {
+    return this.#host.getOrSet(this.#keys.encode(key), factory, this.#storing(options))
+  }
+
+  async touch(key: Key, options: Touching): Promise<boolean> {
+    return this.#host.touch(this.#keys.encode(key), options)
+  }
+
+  async delete(key: Key, options?: Waiting): Promise<boolean> {
+    return this.#host.delete(this.#keys.encode(key), options)
+  }
+
+  async deleteMany(keys: Iterable<Key>, options?: Waiting): Promise<boolean[]> {
+    checkIterable(keys, 'deleteMany')
+    return this.#host.deleteMany(this.#keys.encodeAll(keys), options)
+  }
+
+  async pop<T = unknown>(key: Key, options?: Waiting): Promise<T | undefined> {
+    return this.#host.pop<T>(this.#keys.encode(key), options)
+  }
+
+  async popItem<T = unknown>(key: Key, options?: Waiting): Promise<Item<T> | undefined> {
+    return renamed(this.#keys, await this.#host.popItem<T>(this.#keys.encode(key), options))
+  }
+
+  incr(key: Key, delta?: number, options?: Counting): Promise<number>
+  incr(key: Key, delta: bigint, options?: Counting): Promise<bigint>
+  async incr(key: Key, delta?: number | bigint, options?: Counting): Promise<number | bigint> {
+    return this.#host.incr(this.#keys.encode(key), delta as number, this.#storing(options))
+  }
+
+  decr(key: Key, delta?: number, options?: Counting): Promise<number>
+  decr(key: Key, delta: bigint, options?: Counting): Promise<bigint>
+  async decr(key: Key, delta?: number | bigint, options?: Counting): Promise<number | bigint> {
+    return this.#host.decr(this.#keys.encode(key), delta as number, this.#storing(options))
+  }
+
+  async *keys(options?: Listing): AsyncGenerator<Key> {
+    const { listing, isListed } = hostListing(this.#keys, options)
+    for await (const hostKey of this.#host.keys(listing)) {
+      const key = this.#keys.decode(hostKey)
+      if (isListed(key)) yield key
+    }
+  }
+
+  async *entries<T = unknown>(options?: Listing): AsyncGenerator<[Key, T]> {
+    const { listing, isListed } = hostListing(this.#keys, options)
+    for await (const [hostKey, value] of this.#host.entries<T>(listing)) {
+      const key = this.#keys.decode(hostKey)
+      if (isListed(key)) yield [key, value]
+    }
+  }
+
+  /** Its entries, expired ones that were not yet removed included: counted in pages, so that it takes time in proportion. */
+  async count(): Promise<number> {
+    return (await this.#tally(false)).count
+  }
+
+  /** Bytes of its keys and values as stored; what the database needs around them is left out. */
+  async volume(): Promise<number> {
+    return (await this.#tally(true)).bytes
+  }
+
+  expire(options?: { readonly now?: number } & Waiting): Promise<number> {
+    const { handle } = this.#access
+    return handle.ready(() => ranges.expire(handle, this.#keys.prefix, options))
+  }
+
+  evict(tag: Tag, options?: Waiting): Promise<number> {
+    const { handle } = this.#access
+    return handle.ready(() => ranges.evict(handle, this.#keys.prefix, tag, options))
+  }
+
+  /** Removes all entries that there are when it is called: of this version, and of all namespaces in this one. */
+  clear(options?: Waiting): Promise<number> {
+    return this.#clear(this.#keys.prefix, options)
+  }
+
+  /** Removes what lower versions of this namespace hold. Answers how many entries. */
+  async clearOlderVersions(options?: Waiting): Promise<number> {
+    const { handle } = this.#access
+    const versions = await handle.ready(() => ranges.versionsBelow(handle, this.#family, this.version))
+    let removed = 0
+    for (const version of versions) removed += await this.#clear(`${this.#family}${version}:`, options)
+    return removed
+  }
+
+  async stats(options?: { readonly reset?: boolean }): Promise<CacheStats> {
+    const figures = await this.#host.stats(options)
+    const { count, bytes } = await this.#tally(true)
+    return { ...figures, count, volume: bytes }
+  }
+
+  async transact<T>(body: (tx: Transaction) => T, options?: { readonly keys?: readonly Key[] } & Waiting): Promise<T> {
+    if (typeof body !== 'function') return this.#host.transact(body, options)
+    const inside = (tx: Transaction): T => body(new NamespaceTransaction(tx, this.#keys, this.#storing))
+    const { keys } = options ?? {}
+    if (!Array.isArray(keys)) return this.#host.transact(inside, options)
+    return this.#host.transact(inside, { ...options, keys: this.#keys.encodeAll(keys) })
+  }
+
+  get #parts(): NamespaceParts {
+    return { host: this.#host, outer: this.#keys.prefix, storing: this.#storing }
+  }
+
+  #clear(prefix: string, options: Waiting | undefined): Promise<number> {
+    const { handle } = this.#access
+    return handle.ready(() => ranges.clear(handle, prefix, options))
+  }
+
+  #tally(volume: boolean): Promise<{ readonly count: number; readonly bytes: number }> {
+    const { handle } = this.#access
+    return handle.ready(() => ranges.tally(handle, this.#keys.prefix, volume))
+  }
+}

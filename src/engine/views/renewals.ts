@@ -1,0 +1,35 @@
+import { type KeyIdentity, keyIdentity } from '../disk/keys.js'
+import type { Key } from '../options.js'
+import type { ResolvedModel } from './model.js'
+import type { ModelStore } from './model-store.js'
+
+/** An expiry is renewed when this part of the time to live has gone: so many writes has a hot entry at most in that time. */
+const PART = 1 / 8
+/** Entries whose next renewal is known. Without it a read costs a look at the entry. */
+const MOST_KNOWN = 10_000
+
+/** Time to live that counts from the last read: reads renew it, seldom enough that they do not become writes. */
+export class Renewals {
+  readonly #model: ResolvedModel
+  readonly #store: ModelStore
+  /** When it is worth looking at an entry again. Epoch milliseconds. */
+  readonly #due = new Map<KeyIdentity, number>()
+
+  constructor(model: ResolvedModel, store: ModelStore) {
+    this.#model = model
+    this.#store = store
+  }
+
+  /** @param own the time to live of this entry, where it has one of its own */
+  async read(key: Key, own: number | null | undefined): Promise<void> {
+    const ttl = own === undefined ? this.#model.ttl : own
+    if (typeof ttl !== 'number' || ttl === 0 || this.#store.access.handle.options.readonly) return
+    const identity = keyIdentity(this.#store.access.encodeKey(key))
+    const now = this.#store.now()
+    const due = this.#due.get(identity)
+    if (due !== undefined && now < due && due - now <= ttl) return
+    const renewedUntil = await this.#store.renew(key, ttl, ttl * PART)
+    if (this.#due.size >= MOST_KNOWN) this.#due.clear()
+    this.#due.set(identity, renewedUntil - ttl * (1 - PART))
+  }
+}

@@ -1,0 +1,47 @@
+import type { StandardSchemaV1 } from '@standard-schema/spec'
+import { formatPath } from '../disk/describe.js'
+import type { ValueIssue } from '../errors.js'
+import { kindOf } from '../option-names.js'
+
+/** What a schema makes of a value. */
+export type Checked<Output> = { readonly value: Output } | { readonly issues: readonly ValueIssue[] }
+
+/** @throws TypeError when it is no Standard Schema. Source: standardschema.dev, version 1 */
+export function checkSchema(schema: unknown): asserts schema is StandardSchemaV1 {
+  const isCarrier = (typeof schema === 'object' && schema !== null) || typeof schema === 'function'
+  const standard: unknown = isCarrier ? (schema as { readonly '~standard'?: unknown })['~standard'] : undefined
+  if (typeof standard === 'object' && standard !== null) {
+    const { version, validate } = standard as { readonly version?: unknown; readonly validate?: unknown }
+    if (version === 1 && typeof validate === 'function') return
+  }
+  throw new TypeError(
+    `schema must be a Standard Schema, as zod, valibot, arktype and others make them, got ${kindOf(schema)}`,
+  )
+}
+
+/** Asks a schema; at once when it is synchronous, so that calls keep their order. */
+export function check<Output>(
+  schema: StandardSchemaV1<unknown, Output>,
+  value: unknown,
+): Checked<Output> | Promise<Checked<Output>> {
+  const result = schema['~standard'].validate(value)
+  return result instanceof Promise || isThenable(result) ? Promise.resolve(result).then(toChecked) : toChecked(result)
+}
+
+function toChecked<Output>(result: StandardSchemaV1.Result<Output>): Checked<Output> {
+  if (result.issues === undefined) return { value: result.value }
+  return { issues: result.issues.map(toIssue) }
+}
+
+function toIssue({ message, path = [] }: StandardSchemaV1.Issue): ValueIssue {
+  const steps = path.map(step => {
+    const key = typeof step === 'object' ? step.key : step
+    return typeof key === 'symbol' ? String(key) : key
+  })
+  return { path: formatPath('value', steps), message }
+}
+
+/** A promise of another realm, or of a library. */
+function isThenable<T>(result: T | Promise<T>): result is Promise<T> {
+  return typeof (result as { then?: unknown }).then === 'function'
+}

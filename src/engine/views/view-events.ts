@@ -1,0 +1,64 @@
+import type { CacheEvents } from '../events.js'
+import type { Key } from '../options.js'
+import type { NamespaceKeys } from './namespace-keys.js'
+
+type Listener<E extends keyof CacheEvents> = (payload: CacheEvents[E]) => void
+
+interface Emitter {
+  on<E extends keyof CacheEvents>(event: E, listener: Listener<E>): unknown
+  off<E extends keyof CacheEvents>(event: E, listener: Listener<E>): unknown
+}
+
+interface Passing {
+  readonly event: keyof CacheEvents
+  readonly listener: unknown
+  /** Ends it. */
+  stop(): void
+}
+
+/** The events of a cache as a namespace tells them: those of its own keys, by their own names, and what has no key. */
+export class ViewEvents {
+  readonly #host: Emitter
+  readonly #keys: NamespaceKeys
+  readonly #passing: Passing[] = []
+
+  constructor(host: Emitter, keys: NamespaceKeys) {
+    this.#host = host
+    this.#keys = keys
+  }
+
+  on<E extends keyof CacheEvents>(event: E, listener: Listener<E>, once = false): void {
+    if (typeof listener !== 'function') throw new TypeError(`${event}: the listener must be a function`)
+    const pass: Listener<E> = payload => {
+      const own = this.#own(payload)
+      if (own === undefined) return
+      if (once) this.#end(passing)
+      listener(own)
+    }
+    const passing: Passing = { event, listener, stop: () => this.#host.off(event, pass) }
+    this.#passing.push(passing)
+    this.#host.on(event, pass)
+  }
+
+  off<E extends keyof CacheEvents>(event: E, listener: Listener<E>): void {
+    const passing = this.#passing.findLast(one => one.event === event && one.listener === listener)
+    if (passing) this.#end(passing)
+  }
+
+  close(): void {
+    for (const passing of [...this.#passing]) this.#end(passing)
+  }
+
+  #end(passing: Passing): void {
+    passing.stop()
+    const at = this.#passing.indexOf(passing)
+    if (at >= 0) this.#passing.splice(at, 1)
+  }
+
+  #own<P extends CacheEvents[keyof CacheEvents]>(payload: P): P | undefined {
+    if (payload instanceof Error || !('key' in payload)) return payload
+    const key = payload.key as Key | undefined
+    if (key === undefined) return payload
+    return this.#keys.owns(key) ? { ...payload, key: this.#keys.decode(key) } : undefined
+  }
+}
