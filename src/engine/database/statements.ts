@@ -1,79 +1,9 @@
 import type { Statement } from 'better-sqlite3'
-import type { SqlValue } from '../disk/codec.js'
 import type { Connection } from './connection.js'
 import { DEQUE_SQL, type DequeStatement } from './deque-statements.js'
 import { RANGE_SQL, type RangeStatement } from './range-statements.js'
 
-/** All columns of an entry, in the order of the table. */
-export type EntryRow = readonly [
-  rowid: number,
-  key: SqlValue,
-  raw: number,
-  storeTime: number,
-  expireTime: number | null,
-  accessTime: number,
-  accessCount: number,
-  tag: SqlValue,
-  size: number,
-  mode: number,
-  filename: string | null,
-  value: SqlValue,
-]
-
-/** What `get` reads. */
-export type ValueRow = readonly [
-  mode: number,
-  filename: string | null,
-  value: SqlValue,
-  rowid?: number,
-  accessTime?: number,
-]
-
-/** What memory keeps of an entry. */
-export type VersionedValueRow = readonly [
-  mode: number,
-  filename: string | null,
-  value: SqlValue,
-  rowid: number,
-  accessTime: number,
-  storeTime: number,
-  expireTime: number | null,
-]
-
-/** What `get` reads where the expiry matters too. */
-export type ExpiringRow = readonly [
-  mode: number,
-  filename: string | null,
-  value: SqlValue,
-  expireTime: number | null,
-  rowid?: number,
-  accessTime?: number,
-]
-
-/** What is known of how a value was computed. */
-export type ComputationRow = readonly [
-  expireTime: number | null,
-  due: number | null,
-  seconds: number,
-  rowid: number,
-  storeTime: number,
-]
-
-/** What a write must know of the row it replaces. */
-export type StateRow = readonly [
-  rowid: number,
-  filename: string | null,
-  size: number,
-  expireTime: number | null,
-  storeTime: number,
-  mode: number,
-]
-
-/** What a removal must know of a row. */
-export type RemovalRow = readonly [rowid: number, filename: string | null, size: number]
-
-/** A row that eviction may take, with its key for those who listen. */
-export type VictimRow = readonly [...row: RemovalRow, key: SqlValue, raw: number, accessTime?: number]
+export type * from './rows.js'
 
 /** Rows of one page in the statements below that end in LIMIT 100 and LIMIT 2000. */
 export const PAGE_ROWS = 100
