@@ -91,6 +91,7 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
 
   'adapters/': ['engine/index', 'npm:keyv', 'npm:cache-manager'],
   'middleware/': ['engine/index', 'type npm:express'],
+  'middleware/policy/': ['engine/time', 'engine/option-names', 'npm:range-parser', 'npm:structured-headers'],
   'nest-module/': [
     'engine/index',
     'adapters/',

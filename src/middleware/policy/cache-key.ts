@@ -1,0 +1,169 @@
+import { createHash } from 'node:crypto'
+
+/** What a key is made of. */
+export interface KeyParts {
+  /** The name of the cache: {@link checkCacheName}. */
+  readonly name: string
+  readonly scheme: string
+  /** Host and, where it is not the scheme's own, port. */
+  readonly authority: string
+  /** `originalUrl`, byte for byte: path and query. */
+  readonly target: string
+  /** Longer keys are none. @default 8192 */
+  readonly maxLength?: number
+}
+
+/** Why there is no key, in a word for `Cache-Status`. */
+export type NoKeyReason = 'no-host' | 'bad-host' | 'foreign-host' | 'bad-url' | 'long-url'
+
+/** The longest name of a cache, in characters. */
+const LONGEST_NAME = 200
+const AUTHORITY = /^(?:\[[0-9A-Fa-f:.]{2,45}\]|[A-Za-z0-9._~%!$&'()*+,;=-]{1,255})(?::\d{0,5})?$/
+
+/**
+ * The name of a cache may be any short text of one line that is not empty: it is the first line of every key.
+ *
+ * @throws TypeError when it is no string; RangeError when it is empty, longer than 200 characters or has control characters
+ */
+export function checkCacheName(name: unknown): string {
+  if (typeof name !== 'string')
+    throw new TypeError(`name must be a string, got ${name === null ? 'null' : typeof name}`)
+  if (name === '' || name.length > LONGEST_NAME || hasControl(name)) {
+    throw new RangeError(
+      `name must be 1 to ${LONGEST_NAME} characters of one line, got ${JSON.stringify(name.slice(0, 40))}`,
+    )
+  }
+  return name
+}
+
+/**
+ * The key of a URI: `name⏎scheme://host/path?query`, as it can be read, found and purged by prefix. Two different
+ * requests never have one key: neither part can hold a line end, the authority cannot hold a slash, and path and query
+ * stand there byte for byte, neither decoded nor sorted. Only the authority is normalised (RFC 9110 §4.2.3).
+ */
+export function cacheKey(parts: KeyParts): { readonly key: string } | { readonly none: NoKeyReason } {
+  const { name, scheme, target } = parts
+  const authority = normalAuthority(parts.authority, scheme)
+  if (authority === undefined) return { none: parts.authority === '' ? 'no-host' : 'bad-host' }
+  if (!target.startsWith('/') || hasControl(target) || target.includes(' ')) return { none: 'bad-url' }
+  const key = `${name}\n${scheme}://${authority}${target}`
+  return key.length > (parts.maxLength ?? 8192) ? { none: 'long-url' } : { key }
+}
+
+/** The key of one variant: the key, and a hash of what selects it. It is not a prefix of another one's. */
+export function variantKey(key: string, selecting: string): string {
+  return `${key}\n${createHash('sha256').update(selecting).digest('hex')}`
+}
+
+/** The parts of what {@link cacheKey} and {@link variantKey} made; `undefined` for other keys. */
+export function parseCacheKey(key: string): { name: string; url: string; variant?: string } | undefined {
+  const [name, url, variant, ...more] = key.split('\n')
+  if (!name || url === undefined || more.length > 0 || !/^https?:\/\/[^/]+\//.test(url)) return undefined
+  return variant === undefined ? { name, url } : { name, url, variant }
+}
+
+/** Which requests a host is accepted for. */
+export interface HostRule {
+  /** Stands in for whatever host the request names. */
+  readonly authority?: string | undefined
+  /** Hosts that are cached for, with their ports where those are not the scheme's own; all when left out. */
+  readonly hosts?: readonly string[] | undefined
+}
+
+/**
+ * The authority of a key: the fixed one, or the host that the request names if it is among those allowed. A client can put
+ * anything into `Host`, and what it puts there must not choose another one's page.
+ */
+export function authorityOf(
+  host: string | undefined,
+  scheme: string,
+  rule: HostRule,
+): { readonly authority: string } | { readonly none: NoKeyReason } {
+  const given = rule.authority ?? host
+  if (given === undefined || given === '') return { none: 'no-host' }
+  const authority = normalAuthority(given, scheme)
+  if (authority === undefined) return { none: 'bad-host' }
+  const allowed =
+    rule.authority !== undefined || !rule.hosts || rule.hosts.some(name => normalAuthority(name, scheme) === authority)
+  return allowed ? { authority } : { none: 'foreign-host' }
+}
+
+/** Lower case, without the scheme's own port; `undefined` when it is no authority, or has a user in it (RFC 9110 §4.2.3, §4.2.4). */
+export function normalAuthority(text: string, scheme: string): string | undefined {
+  if ((scheme !== 'http' && scheme !== 'https') || !AUTHORITY.test(text)) return undefined
+  const lower = text.toLowerCase()
+  return lower.replace(scheme === 'http' ? /:(?:80)?$/ : /:(?:443)?$/, '')
+}
+
+/** What a purge looks for. */
+export interface PurgeTarget {
+  /** What all keys that may match begin with. */
+  readonly keyPrefix: string
+  /** Whether a key is meant, its variants included. */
+  matches(key: string): boolean
+}
+
+/**
+ * The keys of all URIs that begin with a prefix: an absolute URI, or a path, which then means all hosts. The prefix is text:
+ * `/news/` does not reach `/newsletter`, `/news` does, for no border is added that was not asked for.
+ *
+ * @throws TypeError when the prefix is neither
+ */
+export function purgePrefix(name: string, prefix: string): PurgeTarget {
+  return target(name, prefix, 'prefix', (wanted, text) => text.startsWith(wanted))
+}
+
+/**
+ * The key of one URI and of its variants; of a path on all hosts.
+ *
+ * @throws TypeError when it is neither an absolute URI nor a path
+ */
+export function purgeUrl(name: string, url: string): PurgeTarget {
+  return target(name, url, 'url', (wanted, text) => text === wanted)
+}
+
+function target(
+  name: string,
+  asked: string,
+  option: string,
+  same: (wanted: string, text: string) => boolean,
+): PurgeTarget {
+  const absolute = normalUrl(asked)
+  if (absolute === undefined && !asked.startsWith('/')) {
+    throw new TypeError(
+      `${option} must be an absolute http(s) URI or a path that begins with /, got ${JSON.stringify(asked.slice(0, 80))}`,
+    )
+  }
+  return {
+    keyPrefix: `${name}\n${absolute ?? ''}`,
+    matches(key) {
+      const parsed = parseCacheKey(key)
+      if (parsed === undefined || parsed.name !== name) return false
+      return absolute === undefined ? same(asked, pathOf(parsed.url)) : same(absolute, parsed.url)
+    },
+  }
+}
+
+/** An absolute URI with its authority as in keys, its path and query as they are, without fragment. */
+export function normalUrl(url: string): string | undefined {
+  const match = /^(https?):\/\/([^/?#]*)([^#]*)/i.exec(url)
+  if (!match) return undefined
+  const scheme = (match[1] ?? '').toLowerCase()
+  const authority = normalAuthority(match[2] ?? '', scheme)
+  const rest = match[3] ?? ''
+  return authority === undefined || hasControl(url)
+    ? undefined
+    : `${scheme}://${authority}${rest.startsWith('/') ? rest : `/${rest}`}`
+}
+
+function pathOf(url: string): string {
+  return url.slice(url.indexOf('/', url.indexOf('://') + 3))
+}
+
+function hasControl(text: string): boolean {
+  for (let at = 0; at < text.length; at++) {
+    const code = text.charCodeAt(at)
+    if (code < 0x20 || code === 0x7f) return true
+  }
+  return false
+}

@@ -1,0 +1,92 @@
+import { type Item, parseList, serializeList, Token } from 'structured-headers'
+import { fieldLines } from './fields.js'
+import type { Fields } from './message.js'
+
+/** Why a request went on to the handler (RFC 9211 §2.2). */
+export type ForwardReason =
+  /** The cache was told to keep out of it. */
+  | 'bypass'
+  /** The method has to be. */
+  | 'method'
+  /** Nothing is stored for the URI. */
+  | 'uri-miss'
+  /** Something is, but not for the fields that `Vary` names. */
+  | 'vary-miss'
+  /** Nothing is, and it is not known whether for the URI or the fields. */
+  | 'miss'
+  /** Directives of the request demand it. */
+  | 'request'
+  /** What is stored is stale. */
+  | 'stale'
+  /** A part is stored, but not all that is needed. */
+  | 'partial'
+
+/** What one cache says of one answer (RFC 9211 §2). */
+export interface CacheStatus {
+  /** Names the cache. */
+  readonly name: string
+  /** Answered without the handler. Left out when `fwd` is given: the two exclude each other. */
+  readonly hit?: boolean
+  readonly fwd?: ForwardReason
+  /** The status that the handler answered, where it is another than the one that is sent, as 304 is. */
+  readonly fwdStatus?: number
+  /** Milliseconds of freshness that are left; negative when stale. Told in seconds. */
+  readonly ttl?: number
+  readonly stored?: boolean
+  /** Joined the flight of another request. */
+  readonly collapsed?: boolean
+  readonly key?: string
+  /** A word or two more, such as why nothing was stored. */
+  readonly detail?: string
+}
+
+const LONGEST_KEY = 256
+
+/** The member of `Cache-Status` for one answer, such as `app; hit; ttl=30`. */
+export function cacheStatus(status: CacheStatus): string {
+  const parameters: Item[1] = new Map()
+  if (status.fwd !== undefined) parameters.set('fwd', new Token(status.fwd))
+  else if (status.hit) parameters.set('hit', true)
+  if (status.fwdStatus !== undefined) parameters.set('fwd-status', integer(status.fwdStatus))
+  if (status.ttl !== undefined) parameters.set('ttl', integer(Math.floor(status.ttl / 1000)))
+  if (status.stored) parameters.set('stored', true)
+  if (status.collapsed && status.fwd !== undefined) parameters.set('collapsed', true)
+  if (status.key !== undefined) parameters.set('key', printable(status.key).slice(0, LONGEST_KEY))
+  if (status.detail !== undefined) parameters.set('detail', word(status.detail))
+  return serializeList([[word(status.name), parameters]]).replaceAll(';', '; ')
+}
+
+/**
+ * The fields with this member added to `Cache-Status`, after those of caches that are nearer to the origin (RFC 9211 §2).
+ * Lines there that are no list are left out: they would make the whole field unreadable.
+ */
+export function appendCacheStatus(fields: Fields, status: CacheStatus): Fields {
+  const lines = fieldLines(fields, 'Cache-Status').filter(line => line !== '' && isList(line))
+  const others = fields.filter(([name]) => name.toLowerCase() !== 'cache-status')
+  return [...others, ['Cache-Status', [...lines, cacheStatus(status)].join(', ')]]
+}
+
+function isList(line: string): boolean {
+  try {
+    return parseList(line).length > 0
+  } catch {
+    return false
+  }
+}
+
+/** A token where the grammar allows it, else a string. */
+function word(text: string): Token | string {
+  const plain = printable(text)
+  return /^[A-Za-z*][A-Za-z0-9!#$%&'*+.^_`|~:/-]*$/.test(plain) ? new Token(plain) : plain
+}
+
+/** What a string of structured fields can hold; line ends as spaces, the rest as question marks. */
+function printable(text: string): string {
+  return text.replaceAll('\n', ' ').replaceAll(/[^\x20-\x7e]/g, '?')
+}
+
+/** Within what an integer of structured fields can hold (RFC 9651 §3.3.1). */
+function integer(value: number): number {
+  const limit = 999_999_999_999_999
+  return Number.isNaN(value) ? 0 : Math.max(-limit, Math.min(limit, Math.trunc(value)))
+}

@@ -1,0 +1,116 @@
+import type { Fields } from './message.js'
+
+/** The values of all lines of a field, without white space around them. */
+export function fieldLines(fields: Fields, name: string): string[] {
+  const wanted = name.toLowerCase()
+  const lines: string[] = []
+  for (const [given, value] of fields) {
+    if (given.length === wanted.length && given.toLowerCase() === wanted) lines.push(trimmed(value))
+  }
+  return lines
+}
+
+/** All lines of a field as one value, joined by `, ` (RFC 9110 §5.2); `undefined` when there is none. */
+export function fieldValue(fields: Fields, name: string): string | undefined {
+  const lines = fieldLines(fields, name)
+  return lines.length === 0 ? undefined : lines.join(', ')
+}
+
+/** Whether there is a line of that name, be it empty. */
+export function hasField(fields: Fields, name: string): boolean {
+  const wanted = name.toLowerCase()
+  return fields.some(([given]) => given.length === wanted.length && given.toLowerCase() === wanted)
+}
+
+/**
+ * The members of a list (RFC 9110 §5.6.1): split at commas outside of quoted strings, trimmed, empty ones left out.
+ * A quote that is never closed hides nothing: what follows it is split all the same, so that no directive can be
+ * smuggled past the cache behind it.
+ */
+export function listMembers(lines: readonly string[]): string[] {
+  return lines.flatMap(splitLine).filter(Boolean)
+}
+
+/** One line split as {@link listMembers} does, empty members included. */
+export function splitLine(line: string): string[] {
+  if (!line.includes('"')) return line.split(',').map(trimmed)
+  const members: string[] = []
+  let start = 0
+  let quotes = true
+  for (let at = 0; at <= line.length; at++) {
+    if (at === line.length || line[at] === ',') {
+      members.push(trimmed(line.slice(start, at)))
+      start = at + 1
+    } else if (quotes && line[at] === '"') {
+      const end = endOfQuoted(line, at)
+      if (end === undefined) quotes = false
+      else at = end
+    }
+  }
+  return members
+}
+
+/** Where the quoted string that begins at `start` has its closing quote (RFC 9110 §5.6.4). */
+function endOfQuoted(text: string, start: number): number | undefined {
+  for (let at = start + 1; at < text.length; at++) {
+    if (text[at] === '\\') at++
+    else if (text[at] === '"') return at
+  }
+  return undefined
+}
+
+/** The text without spaces and tabs around it: the only white space that fields know (RFC 9110 §5.6.3). */
+export function trimmed(text: string): string {
+  let start = 0
+  let end = text.length
+  while (start < end && isBlank(text.charCodeAt(start))) start++
+  while (end > start && isBlank(text.charCodeAt(end - 1))) end--
+  return start === 0 && end === text.length ? text : text.slice(start, end)
+}
+
+function isBlank(code: number): boolean {
+  return code === 0x20 || code === 0x09
+}
+
+/**
+ * Fields that concern one connection only (RFC 9110 §7.6.1), those between a client and its proxy (RFC 9111 §3.1),
+ * and `Trailer`, since trailers are not kept.
+ */
+const HOP_BY_HOP: ReadonlySet<string> = new Set([
+  'connection',
+  'keep-alive',
+  'proxy-authenticate',
+  'proxy-authentication-info',
+  'proxy-authorization',
+  'proxy-connection',
+  'te',
+  'trailer',
+  'transfer-encoding',
+  'upgrade',
+])
+
+/** What may be stored of the fields of a response: all but hop-by-hop fields and those that `Connection` names (RFC 9111 §3.1). */
+export function withoutHopByHop(fields: Fields): Fields {
+  const named = new Set(listMembers(fieldLines(fields, 'Connection')).map(name => name.toLowerCase()))
+  return fields.filter(([name]) => {
+    const lower = name.toLowerCase()
+    return !HOP_BY_HOP.has(lower) && !named.has(lower)
+  })
+}
+
+/** The fields with one line of that name: in the place of the first that there was, else at the end. */
+export function setField(fields: Fields, name: string, value: string): Fields {
+  const wanted = name.toLowerCase()
+  const first = fields.findIndex(([given]) => given.toLowerCase() === wanted)
+  if (first < 0) return [...fields, [name, value]]
+  return fields.flatMap((line, at): Fields => {
+    if (at === first) return [[name, value]]
+    return line[0].toLowerCase() === wanted ? [] : [line]
+  })
+}
+
+/** The fields without all lines of these names. */
+export function deleteField(fields: Fields, ...names: readonly string[]): Fields {
+  const unwanted = new Set(names.map(name => name.toLowerCase()))
+  return fields.filter(([given]) => !unwanted.has(given.toLowerCase()))
+}
