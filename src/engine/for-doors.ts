@@ -1,0 +1,422 @@
+import type { FileHandle } from 'node:fs/promises'
+import type { CacheHandle } from './cache-handle.js'
+import type { DiskCache, StoredFile } from './contract.js'
+import type { Work } from './database/job.js'
+import type { Session } from './database/session.js'
+import type { ValueRow } from './database/statements.js'
+import type { EncodedKey, SqlValue } from './disk/codec.js'
+import type { PreparedValue } from './disk/disk.js'
+import { keyIdentity } from './disk/keys.js'
+import { MODE_BINARY, MODE_RAW } from './disk/modes.js'
+import type { PendingFile } from './disk/value-files.js'
+import { DiskCacheError } from './errors.js'
+import { entryOf, isLive, versionOf } from './operations/entries.js'
+import { remove, set, touch } from './operations/items.js'
+import { acquireLease, extendLease, holdsLease, leaseName, leaseOf, releaseLease } from './operations/leases.js'
+import { evict, type TagCursor } from './operations/removal.js'
+import { type RemovalScope, removedSince, stampRemoval } from './operations/stamps.js'
+import type { Key } from './options.js'
+import { accessEngine } from './recipes/engine-access.js'
+import type { Shard } from './shards/shard.js'
+import { toMilliseconds, toSeconds } from './time.js'
+import { miss, noteHit, sessionOf } from './verbs/reading.js'
+import { openStoredFile } from './verbs/stored-file.js'
+import { removeInPages } from './verbs/upkeep.js'
+
+export { checkOptionNames, checkOptionsObject, kindOf } from './option-names.js'
+export type { RemovalScope } from './operations/stamps.js'
+export { type Duration, milliseconds } from './time.js'
+
+/** Bytes under a key: in the database, or in a file with metadata. */
+export interface Sighting {
+  /** The bytes of an entry in the database. */
+  readonly bytes?: Buffer
+  /** JSON text of the metadata of a file. */
+  readonly meta?: string
+  /** Bytes of the file. */
+  readonly size: number
+  readonly version: string
+}
+
+/** What a door writes: bytes into the database, a file that it has written, or new metadata of a file that is there. */
+export type DoorValue =
+  | { readonly bytes: Buffer }
+  | { readonly file: GrowingFile; readonly meta: string }
+  | { readonly meta: string; readonly version: string }
+
+/** An entry to be written. `ttl` is milliseconds from now. */
+export interface DoorEntry {
+  readonly value: DoorValue
+  readonly ttl: number
+  readonly tags: readonly string[]
+}
+
+/** The right to store something for a key, as long as it is held and nothing was removed that concerns it. */
+export interface DoorLease {
+  /** The key that is computed, and in whose shard the lease lies. */
+  readonly key: string
+  readonly name: string
+  readonly token: string
+  readonly fence: number
+}
+
+/** What becomes of an entry: nothing, removal, other bytes, or other metadata. */
+export type Edit = undefined | 'remove' | { readonly bytes: Buffer } | { readonly meta: string }
+
+/** How long a door waits for the database before it does without it. Milliseconds. */
+const PATIENCE = 40
+/** Nobody waits for what is stored. Milliseconds. */
+const STORING_PATIENCE = 5000
+
+/** A file that is written in parts, and can be read meanwhile. Its place in the cache comes with `DoorStore.land`. */
+export class GrowingFile {
+  readonly handle: FileHandle
+  readonly #shard: Shard
+  readonly #temporary: string
+  #size = 0
+  #taken = false
+
+  constructor(shard: Shard, temporary: string, handle: FileHandle) {
+    this.#shard = shard
+    this.#temporary = temporary
+    this.handle = handle
+  }
+
+  get size(): number {
+    return this.#size
+  }
+
+  async append(bytes: Uint8Array): Promise<void> {
+    for (let at = 0; at < bytes.byteLength; ) {
+      const { bytesWritten } = await this.handle.write(bytes, at, bytes.byteLength - at, this.#size)
+      at += bytesWritten
+      this.#size += bytesWritten
+    }
+  }
+
+  /** As the engine knows it. From here on the engine removes it when it is not stored. */
+  take(): PendingFile {
+    this.#taken = true
+    return { temporary: this.#temporary, size: this.#size }
+  }
+
+  /** Removes the file, unless it was taken. Who reads it can go on. */
+  abandon(): void {
+    if (!this.#taken) this.#shard.disk.files.discard({ temporary: this.#temporary, size: this.#size })
+  }
+}
+
+/** What the HTTP doors need of the engine beyond the verbs: raw bytes, leases, and files that can be read while written. */
+export class DoorStore {
+  readonly #handle: CacheHandle
+  #opening: Promise<boolean> | undefined
+
+  constructor(cache: DiskCache, user: string) {
+    this.#handle = accessEngine(cache as Parameters<typeof accessEngine>[0], user)
+  }
+
+  /** Epoch milliseconds. */
+  now(): number {
+    return this.#handle.options.clock.now()
+  }
+
+  get isWritable(): boolean {
+    return !this.#handle.options.readonly
+  }
+
+  /** Tells the listeners of the cache that something failed which nobody else will hear of. */
+  tell(error: unknown): void {
+    if (error instanceof DiskCacheError && error.refusal !== undefined) this.#handle.tellRefused(error, undefined)
+    else this.#handle.events.emit('error', error instanceof Error ? error : new Error(String(error)))
+  }
+
+  /** Whether the cache is open, or can be opened in a moment. Until it is, there is no cache. */
+  ready(): true | Promise<boolean> {
+    if (this.#handle.isOpen) return true
+    this.#opening ??= this.#handle
+      .open()
+      .then(
+        () => true,
+        error => {
+          this.tell(error)
+          return false
+        },
+      )
+      .finally(() => {
+        this.#opening = undefined
+      })
+    return within(this.#opening, PATIENCE, false)
+  }
+
+  /** The bytes of an entry in the database, at once: `undefined` when there are none, or it takes longer. */
+  glance(key: string): Buffer | undefined {
+    if (!this.#handle.isOpen) return undefined
+    const { shard, encoded } = this.#locate(key)
+    const session = shard.current
+    if (!session || !shard.writer.pending.empty) return undefined
+    try {
+      const row = session.statements.prepare('value').get(encoded.data, encoded.raw ? 1 : 0, shard.disk.now())
+      if (!row) return undefined
+      const [mode, filename, value, rowid, accessTime] = row as ValueRow
+      if (mode !== MODE_RAW || filename !== null || !Buffer.isBuffer(value)) return undefined
+      noteHit(shard, session, rowid as number, accessTime as number)
+      return value
+    } catch {
+      // A log under recovery, or a damaged database: the careful way finds out.
+      return undefined
+    }
+  }
+
+  /** The entry of a key. Trouble is no entry. */
+  async look(key: string): Promise<Sighting | undefined> {
+    try {
+      const { shard, encoded } = this.#locate(key)
+      return await this.#handle.read(shard, encoded, { timeout: PATIENCE }, () => sight(shard, encoded), key)
+    } catch (error) {
+      this.tell(error)
+      return undefined
+    }
+  }
+
+  /** Opens the file of an entry. */
+  async openFile(key: string): Promise<StoredFile | undefined> {
+    try {
+      const { shard, encoded } = this.#locate(key)
+      return await this.#handle.read(shard, encoded, { timeout: PATIENCE }, () => openStoredFile(shard, encoded), key)
+    } catch (error) {
+      this.tell(error)
+      return undefined
+    }
+  }
+
+  /** Values of this size and above go to files. */
+  fileSize(key: string): number {
+    return this.#handle.isOpen ? this.#locate(key).shard.settings.minFileSize : 0
+  }
+
+  /** The largest value that the shard of a key could hold. */
+  sizeLimit(key: string): number {
+    return this.#handle.isOpen ? this.#locate(key).shard.settings.sizeLimit : 0
+  }
+
+  async createFile(key: string): Promise<GrowingFile> {
+    const { shard } = this.#locate(key)
+    const { temporary, handle } = await shard.disk.files.create()
+    return new GrowingFile(shard, temporary, handle)
+  }
+
+  /**
+   * Takes the lease of what is computed for a key. `subject` is the key, or that of one of its variants. `'held'` while
+   * another process has it; `undefined` when the database is not to be had.
+   */
+  async acquire(key: string, subject: string, token: string, ttl: number): Promise<DoorLease | 'held' | undefined> {
+    if (!this.isWritable) return undefined
+    const name = leaseName('flight', this.#handle.encodeKey(subject))
+    try {
+      const { shard } = this.#locate(key)
+      const run = (session: Session): number | undefined => acquireLease(session, name, token, ttl / 1000)
+      const fence = await shard.write({ run, optional: true }, { deadline: performance.now() + PATIENCE })
+      return fence === undefined ? 'held' : { key, name, token, fence }
+    } catch (error) {
+      this.tell(error)
+      return undefined
+    }
+  }
+
+  /** Makes a lease last for `ttl` from now. */
+  extend({ key, name, token }: DoorLease, ttl: number): void {
+    this.#background(key, { run: session => extendLease(session, name, token, ttl / 1000), optional: true })
+  }
+
+  release({ key, name, token }: DoorLease): void {
+    this.#background(key, { run: session => releaseLease(session, name, token), optional: true })
+  }
+
+  /** Whether what is computed under a lease is still news: it was not taken over, and its key was not removed. */
+  isCurrent(lease: DoorLease): boolean {
+    try {
+      const session = this.#handle.isOpen ? this.#locate(lease.key).shard.current : undefined
+      if (!session) return true
+      return holdsLease(session, lease.name, lease.token) && !removedSince(session, { ...lease, tags: [] }, lease.fence)
+    } catch {
+      return true
+    }
+  }
+
+  /** Whether nobody has the lease of a subject any more. */
+  isFree(key: string, subject: string): boolean {
+    try {
+      const { shard } = this.#locate(key)
+      const lease = leaseOf(sessionOf(shard), leaseName('flight', this.#handle.encodeKey(subject)))
+      return !lease || lease.due <= shard.disk.now()
+    } catch {
+      return true
+    }
+  }
+
+  /**
+   * Writes the entry of the key of a lease and ends the lease; nothing is written when the lease was lost, or when
+   * something was removed meanwhile that concerns the key or the tags.
+   *
+   * @param make what is written, from what is there; `undefined`: nothing
+   */
+  async land(
+    lease: DoorLease,
+    tags: readonly string[],
+    make: (current: Sighting | undefined) => DoorEntry | undefined,
+    file?: GrowingFile,
+  ): Promise<boolean> {
+    const { shard, encoded } = this.#locate(lease.key)
+    const pending = file?.take()
+    const run = (session: Session): boolean => {
+      const isOurs = holdsLease(session, lease.name, lease.token)
+      releaseLease(session, lease.name, lease.token)
+      const entry =
+        isOurs && !removedSince(session, { key: lease.key, tags }, lease.fence) && make(sight(shard, encoded))
+      const stored = !!entry && write(session, encoded, entry, pending)
+      if (!stored && pending) session.afterCommit(() => shard.disk.files.discard(pending))
+      return stored
+    }
+    const discard = pending && (() => shard.disk.files.discard(pending))
+    return (await this.#write(shard, { run, identity: keyIdentity(encoded), discard })) ?? false
+  }
+
+  /** Writes an entry whatever is there. */
+  async put(key: string, entry: DoorEntry): Promise<boolean> {
+    const { shard, encoded } = this.#locate(key)
+    const pending = 'file' in entry.value ? entry.value.file.take() : undefined
+    const run = (session: Session): boolean => write(session, encoded, entry, pending)
+    const discard = pending && (() => shard.disk.files.discard(pending))
+    return (await this.#write(shard, { run, identity: keyIdentity(encoded), discard })) ?? false
+  }
+
+  /** Leaves stamps in all shards, or in that of a key, so that nothing older is stored. */
+  async stamp(scope: RemovalScope, key?: string): Promise<void> {
+    const shards = key === undefined ? this.#handle.shards : [this.#locate(key).shard]
+    const run = (session: Session): void => stampRemoval(session, scope)
+    await Promise.all(shards.map(shard => shard.write({ run }, this.#patience())))
+  }
+
+  /** Changes entries, those of one shard in one transaction; a stamp rides in it. Answers what `edit` did, by key. */
+  async edit(
+    keys: readonly string[],
+    edit: (key: string, current: Sighting) => Edit,
+    stamps = false,
+  ): Promise<Map<string, Edit>> {
+    const done = new Map<string, Edit>()
+    const byShard = new Map<Shard, string[]>()
+    for (const key of keys) {
+      const { shard } = this.#locate(key)
+      byShard.set(shard, [...(byShard.get(shard) ?? []), key])
+    }
+    const jobs = Array.from(byShard, ([shard, own]) => {
+      const run = (session: Session): void => {
+        if (stamps) stampRemoval(session, { keys: own })
+        for (const key of own) done.set(key, editOne(shard, session, this.#handle.encodeKey(key), key, edit))
+      }
+      return shard.write({ run, barrier: true }, this.#patience())
+    })
+    await Promise.all(jobs)
+    return done
+  }
+
+  /** Removes the entries with a tag, of all doors and users. */
+  evict(tag: string): Promise<number> {
+    return removeInPages<TagCursor>(this.#handle, undefined, (session, cursor) => evict(session, tag, cursor))
+  }
+
+  async open(): Promise<void> {
+    await this.#handle.open()
+    this.#handle.assertWritable()
+  }
+
+  /** Called when the cache closes. Answers how to take that back. */
+  onClosing(key: string, listener: () => void): () => void {
+    return this.#locate(key).shard.closing.onBegin(listener)
+  }
+
+  #patience(): { readonly deadline: number } {
+    return { deadline: performance.now() + Math.max(this.#handle.options.timeout, STORING_PATIENCE) }
+  }
+
+  #locate(key: Key): { readonly shard: Shard; readonly encoded: EncodedKey } {
+    const encoded = this.#handle.encodeKey(key)
+    return { shard: this.#handle.route(encoded), encoded }
+  }
+
+  async #write<T>(shard: Shard, work: Work<T>): Promise<T | undefined> {
+    try {
+      return await shard.write(work, { deadline: performance.now() + STORING_PATIENCE })
+    } catch (error) {
+      this.tell(error)
+      return undefined
+    }
+  }
+
+  #background(key: string, work: Work<unknown>): void {
+    try {
+      const { shard } = this.#locate(key)
+      shard.write(work, { deadline: performance.now() + STORING_PATIENCE }).catch(() => undefined)
+    } catch {
+      // The cache was closed: a lease ends by itself.
+    }
+  }
+}
+
+function sight(shard: Shard, encoded: EncodedKey): Sighting | undefined {
+  const session = sessionOf(shard)
+  const row = entryOf(session, encoded)
+  if (!row || !isLive(row[4], shard.disk.now())) return miss(shard, session)
+  const [rowid, , , storeTime, expireTime, accessTime, , , size, mode, filename, value] = row
+  noteHit(shard, session, rowid, accessTime)
+  const version = versionOf(rowid, storeTime, expireTime)
+  if (filename === null) return mode === MODE_RAW && Buffer.isBuffer(value) ? { bytes: value, size, version } : undefined
+  return typeof value === 'string' ? { meta: value, size, version } : undefined
+}
+
+function editOne(
+  shard: Shard,
+  session: Session,
+  encoded: EncodedKey,
+  key: string,
+  edit: (key: string, current: Sighting) => Edit,
+): Edit {
+  const current = sight(shard, encoded)
+  const change = current && edit(key, current)
+  const now = session.disk.now()
+  if (change === 'remove') remove(session, encoded, now)
+  else if (change && 'meta' in change) touch(session, encoded, { meta: change.meta }, now)
+  else if (change) rewrite(session, encoded, change.bytes)
+  return change
+}
+
+/** New bytes for an entry in the database, which keeps its expiry and its tags. */
+function rewrite(session: Session, encoded: EncodedKey, bytes: Buffer): void {
+  const row = entryOf(session, encoded)
+  if (row) session.statements.run('touchMeta', bytes, row[0])
+}
+
+function write(session: Session, key: EncodedKey, entry: DoorEntry, file: PendingFile | undefined): boolean {
+  const now = session.disk.now()
+  const expireTime = entry.ttl === Number.POSITIVE_INFINITY ? null : toSeconds(toMilliseconds(now) + entry.ttl)
+  const { value, tags } = entry
+  if ('version' in value) {
+    return touch(session, key, { meta: value.meta, expireTime, ifVersion: value.version }, now)
+  }
+  return set(session, { key, value: prepared(value, file), now, expireTime, tag: null, tags })
+}
+
+function prepared(value: Exclude<DoorValue, { version: string }>, file: PendingFile | undefined): PreparedValue {
+  if ('bytes' in value) {
+    return { mode: MODE_RAW, value: value.bytes as SqlValue, size: 0, weight: value.bytes.byteLength }
+  }
+  return { mode: MODE_BINARY, value: value.meta, size: file?.size ?? 0, weight: 0, ...(file && { file }) }
+}
+
+/** What a promise brings, or `late` when it takes longer. */
+export function within<T>(promise: Promise<T>, time: number, late: T): Promise<T> {
+  return new Promise((resolve, reject) => {
+    const timer = setTimeout(() => resolve(late), time)
+    promise.then(resolve, reject).finally(() => clearTimeout(timer))
+  })
+}
