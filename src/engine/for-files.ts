@@ -98,7 +98,7 @@ export class FileStore {
     return within(this.#opened(), isNew ? MAKING : patience, false)
   }
 
-  /** Opens the file of a key; after `patience` milliseconds there is none. */
+  /** Opens the file of a key. A database that cannot be had within `patience` milliseconds has none; a slow disk is waited for. */
   async read({ key, encoded, shard }: FileKey, patience: number): Promise<StoredFile | undefined> {
     if (!shard) return undefined
     let late = false
@@ -114,7 +114,8 @@ export class FileStore {
         return file ?? undefined
       })
     return within(reading, patience, undefined, () => {
-      late = true
+      late = shard.current === undefined
+      return late
     })
   }
 
@@ -276,20 +277,16 @@ export class FileLease {
 }
 
 /**
- * What a promise brings, or `late` when it takes longer. The time passes in steps, so that a loop which is busy for longer
- * gives what is ready the turns that it needs.
+ * What a promise brings, or `late` when it takes longer and `isLate` agrees. The time passes in steps, so that a loop
+ * which is busy for longer gives what is ready the turns that it needs.
  */
-function within<T>(promise: Promise<T>, time: number, late: T, whenLate?: () => void): Promise<T> {
+function within<T>(promise: Promise<T>, time: number, late: T, isLate: () => boolean = () => true): Promise<T> {
   return new Promise((resolve, reject) => {
-    let steps = STEPS
+    let steps = 0
     const tick = (): void => {
-      steps--
-      if (steps > 0) {
-        timer = setTimeout(tick, time / STEPS)
-        return
-      }
-      whenLate?.()
-      resolve(late)
+      steps++
+      if (steps >= STEPS && isLate()) resolve(late)
+      else timer = setTimeout(tick, time / STEPS)
     }
     let timer = setTimeout(tick, time / STEPS)
     promise.then(resolve, reject).finally(() => clearTimeout(timer))

@@ -63,7 +63,7 @@ export function fieldsOf(request: HttpRequest, options: ResolvedSendFile, file: 
 /** What is kept with a file that `fill` has answered, but for its tag, which is known at its end. */
 export function toKeep(request: HttpRequest, key: Key, body: Omit<FillBody, 'body'>): KeptFields {
   const { type, disposition, cacheControl, encoding, lastModified } = body
-  const modified = typeof lastModified === 'number' ? lastModified : lastModified?.getTime()
+  const modified = lastModified instanceof Date ? lastModified.getTime() : lastModified
   if (modified !== undefined && !Number.isFinite(modified)) {
     throw new TypeError('sendFile: lastModified of what fill answers must be a Date or epoch milliseconds')
   }

@@ -124,7 +124,7 @@ describe('the fields of sendFile()', () => {
       'a',
       undefined,
       { disposition: { type: 'inline', filename: '../b.txt' } },
-      { 'content-disposition': 'inline; filename="b.txt"' },
+      { 'content-disposition': 'inline; filename=b.txt' },
     ],
     ['how it is kept by others', 'a', undefined, {}, { 'cache-control': 'no-cache' }],
     ['how long it is kept by others', 'a', { cacheControl: 'max-age=9' }, {}, { 'cache-control': 'max-age=9' }],

@@ -8,7 +8,7 @@ export type Next = (error?: unknown) => void
 
 /** An app of Express with one middleware, after which nothing is found and errors are told as text. */
 export function app4(handler: SendFileHandler): RequestListener {
-  return expressApp(express4 as unknown as typeof express5, handler)
+  return expressApp(express4, handler)
 }
 
 export function app5(handler: SendFileHandler): RequestListener {
