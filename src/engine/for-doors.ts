@@ -281,11 +281,14 @@ export class DoorStore {
     return (await this.#write(shard, { run, identity: keyIdentity(encoded), discard })) ?? false
   }
 
-  /** Writes an entry whatever is there. */
-  async put(key: string, entry: DoorEntry): Promise<boolean> {
+  /** Writes an entry whatever is there; with a version only over that one. */
+  async put(key: string, entry: DoorEntry, version?: string): Promise<boolean> {
     const { shard, encoded } = this.#locate(key)
     const pending = 'file' in entry.value ? entry.value.file.take() : undefined
-    const run = (session: Session): boolean => write(session, encoded, entry, pending)
+    const run = (session: Session): boolean => {
+      if (version !== undefined && sight(shard, encoded)?.version !== version) return false
+      return write(session, encoded, entry, pending)
+    }
     const discard = pending && (() => shard.disk.files.discard(pending))
     return (await this.#write(shard, { run, identity: keyIdentity(encoded), discard })) ?? false
   }
