@@ -335,6 +335,7 @@ export class DoorStore {
 
   /** Called when the cache closes. Answers how to take that back. */
   onClosing(key: string, listener: () => void): () => void {
+    if (!this.#handle.isOpen) return () => undefined
     return this.#locate(key).shard.closing.onBegin(listener)
   }
 

@@ -27,11 +27,19 @@ export interface GrowingAnswer {
 export class Flight {
   readonly subject: string
   readonly outcome: Promise<Outcome>
+  /** Fulfilled when nobody can join it any more: what it brought is stored, or will not be. */
+  readonly landed: Promise<void>
   lease: DoorLease | undefined
+  /** A request has it in hand. */
+  isLed = false
   #settle: (outcome: Outcome) => void = () => undefined
+  #land: () => void = () => undefined
 
   constructor(subject: string) {
     this.subject = subject
+    this.landed = new Promise(resolve => {
+      this.#land = resolve
+    })
     this.outcome = new Promise(resolve => {
       this.#settle = resolve
     })
@@ -40,6 +48,10 @@ export class Flight {
   /** The first outcome counts. */
   settle(outcome: Outcome): void {
     this.#settle(outcome)
+  }
+
+  land(): void {
+    this.#land()
   }
 }
 
@@ -69,6 +81,7 @@ export class Flights {
   /** Nobody joins it any more. */
   end(flight: Flight): void {
     if (this.#flights.get(flight.subject) === flight) this.#flights.delete(flight.subject)
+    flight.land()
   }
 }
 

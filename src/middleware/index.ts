@@ -1,0 +1,3 @@
+export type { ResponseCacheOptions } from './options.js'
+export { type PurgeOptions, purge } from './purge.js'
+export { type Middleware, responseCache } from './response-cache.js'
