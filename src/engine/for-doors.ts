@@ -23,8 +23,8 @@ import { miss, noteHit, sessionOf } from './verbs/reading.js'
 import { openStoredFile } from './verbs/stored-file.js'
 import { removeInPages } from './verbs/upkeep.js'
 
-export { checkOptionNames, checkOptionsObject, kindOf } from './option-names.js'
 export type { RemovalScope } from './operations/stamps.js'
+export { checkOptionNames, checkOptionsObject, kindOf } from './option-names.js'
 export { type Duration, milliseconds } from './time.js'
 
 /** Bytes under a key: in the database, or in a file with metadata. */
@@ -374,7 +374,8 @@ function sight(shard: Shard, encoded: EncodedKey): Sighting | undefined {
   const [rowid, , , storeTime, expireTime, accessTime, , , size, mode, filename, value] = row
   noteHit(shard, session, rowid, accessTime)
   const version = versionOf(rowid, storeTime, expireTime)
-  if (filename === null) return mode === MODE_RAW && Buffer.isBuffer(value) ? { bytes: value, size, version } : undefined
+  if (filename === null)
+    return mode === MODE_RAW && Buffer.isBuffer(value) ? { bytes: value, size, version } : undefined
   return typeof value === 'string' ? { meta: value, size, version } : undefined
 }
 

@@ -1,8 +1,8 @@
 import { randomBytes } from 'node:crypto'
 import { request as httpRequest, type OutgoingHttpHeaders, type Server } from 'node:http'
 import type { Socket } from 'node:net'
-import * as streams from 'node:stream'
 import type { Duplex } from 'node:stream'
+import * as streams from 'node:stream'
 import type { Flight, Flights } from './flights.js'
 import type { HttpRequest } from './http-message.js'
 

@@ -2,18 +2,18 @@ import { randomUUID } from 'node:crypto'
 import type { Exchange } from './core.js'
 import type { Flight, GrowingAnswer } from './flights.js'
 import { isGone } from './http-message.js'
-import { Leader, LEASE_TTL } from './leader.js'
+import { LEASE_TTL, Leader } from './leader.js'
 import { type Found, type Lookup, lookUp } from './lookup.js'
+import { variantKey } from './policy/cache-key.js'
 import { cacheStatus, type ForwardReason } from './policy/cache-status.js'
 import { hasField } from './policy/fields.js'
-import { variantKey } from './policy/cache-key.js'
 import type { ResponseHead, StoredResponse } from './policy/message.js'
 import { demandsOf } from './policy/request-directives.js'
 import { type Decision, decide } from './policy/reuse.js'
 import { storability } from './policy/storability.js'
 import { selectingKey } from './policy/vary.js'
 import { Recorder } from './recorder.js'
-import { serveFound, serveGrowing, serveTimeout, type Status } from './serve.js'
+import { type Status, serveFound, serveGrowing, serveTimeout } from './serve.js'
 import { toStored } from './stored-head.js'
 
 /** How often a request looks again before it does without the cache. */
@@ -146,7 +146,8 @@ async function lead(exchange: Exchange, flight: Flight, { lookup, need, deadline
   flight.isLed = true
   try {
     const clearance = await acquire(exchange, flight)
-    if (clearance === 'held' && (await waitForOthers(exchange, flight.subject, deadline))) return cancel(exchange, flight)
+    if (clearance === 'held' && (await waitForOthers(exchange, flight.subject, deadline)))
+      return cancel(exchange, flight)
     if (clearance === 'granted') {
       // What was stored while the lease was waited for is good enough, or what is to be validated now.
       const now = await lookUp(core.store, key, request)

@@ -1,6 +1,6 @@
 import { randomUUID } from 'node:crypto'
-import type { Exchange } from './core.js'
 import { replaceConditions } from './conditionals.js'
+import type { Exchange } from './core.js'
 import type { Flight, GrowingAnswer } from './flights.js'
 import type { Found } from './lookup.js'
 import { variantKey } from './policy/cache-key.js'
@@ -17,7 +17,7 @@ import { updatedBy304 } from './policy/update.js'
 import { freshenedBy, validationFields } from './policy/validation.js'
 import { selectingKey } from './policy/vary.js'
 import { type BodySink, Recorder, type Verdict } from './recorder.js'
-import { notModified, serveFound, type Status } from './serve.js'
+import { notModified, type Status, serveFound } from './serve.js'
 import { Spool } from './spool.js'
 import { headOf, renewAnswer, selectingNames, storeAnswer, tagsOf } from './stored-answer.js'
 import { toStored } from './stored-head.js'
@@ -173,7 +173,7 @@ export class Leader {
   #swallow(then: () => Promise<void>): Verdict {
     return {
       kind: 'swallow',
-      then: () => {
+      after: () => {
         this.#recorder?.restore()
         then().catch(error => this.#fail(error))
       },

@@ -1,9 +1,16 @@
-import type { StoredFile } from '../engine/index.js'
 import type { DoorStore, Sighting } from '../engine/for-doors.js'
+import type { StoredFile } from '../engine/index.js'
 import { variantKey } from './policy/cache-key.js'
 import type { RequestHead } from './policy/message.js'
 import { selectingKey } from './policy/vary.js'
-import { decodeInline, isVariantList, parseHead, type StoredHead, type Variant, type VariantList } from './stored-head.js'
+import {
+  decodeInline,
+  isVariantList,
+  parseHead,
+  type StoredHead,
+  type Variant,
+  type VariantList,
+} from './stored-head.js'
 
 /** An answer that is stored for a request. */
 export interface Found {
@@ -45,7 +52,11 @@ export async function openBody(store: DoorStore, found: Found): Promise<StoredFi
   if (!file) return undefined
   // The fields may have been renewed, but it is the file of the same answer.
   const meta = file.meta as unknown as StoredHead | undefined
-  if (file.path !== undefined && meta?.i === found.head.i && (file.version === found.version || isRenewed(meta, found))) {
+  if (
+    file.path !== undefined &&
+    meta?.i === found.head.i &&
+    (file.version === found.version || isRenewed(meta, found))
+  ) {
     return file
   }
   await file.close()

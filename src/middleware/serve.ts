@@ -11,6 +11,9 @@ import type { Fields, ResponseHead } from './policy/message.js'
 import { putHead, sendStored } from './send-stored.js'
 import { type StoredHead, toStored } from './stored-head.js'
 
+/** Bytes of a body that is copied together with its head. */
+const ONE_PIECE = 16 * 1024
+
 export type Status = Omit<CacheStatus, 'name'>
 
 /** Sends a stored answer. False when its body is gone meanwhile, and nothing was sent. */
@@ -36,7 +39,9 @@ export function serveFast(res: HttpResponse, head: StoredHead, body: Buffer, now
   res.setHeader('Age', Math.max(0, Math.floor((now - head.b) / 1000)))
   res.setHeader('Cache-Status', `${name}; hit; ttl=${Math.floor((head.u - now) / 1000)}`)
   res.statusCode = 200
-  res.end(body)
+  // As text it goes out in one piece with the head, which takes half the time of two. Latin 1 leaves bytes as they are.
+  if (body.byteLength <= ONE_PIECE) res.end(body.toString('latin1'), 'latin1')
+  else res.end(body)
 }
 
 /**

@@ -172,5 +172,7 @@ function listEntry(store: DoorStore, variants: readonly Variant[]): DoorEntry {
 /** Whether sending it takes more than putting its fields on the response. */
 function needsCare({ status, fields }: StoredResponse): boolean {
   const names = new Set(fields.map(([name]) => name.toLowerCase()))
-  return status !== 200 || names.size !== fields.length || ['cache-status', 'vary', 'set-cookie'].some(n => names.has(n))
+  return (
+    status !== 200 || names.size !== fields.length || ['cache-status', 'vary', 'set-cookie'].some(n => names.has(n))
+  )
 }

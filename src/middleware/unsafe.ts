@@ -1,6 +1,6 @@
 import type { DoorStore } from '../engine/for-doors.js'
 import type { Core } from './core.js'
-import { requestHead, type HttpRequest, type HttpResponse, type Next } from './http-message.js'
+import { type HttpRequest, type HttpResponse, type Next, requestHead } from './http-message.js'
 import { decode } from './lookup.js'
 import { cacheKey } from './policy/cache-key.js'
 import { cacheStatus } from './policy/cache-status.js'
