@@ -12,7 +12,15 @@ import type { PendingFile } from './disk/value-files.js'
 import { DiskCacheError } from './errors.js'
 import { entryOf, isLive, versionOf } from './operations/entries.js'
 import { remove, set, touch } from './operations/items.js'
-import { acquireLease, extendLease, holdsLease, leaseName, leaseOf, releaseLease } from './operations/leases.js'
+import {
+  acquireLease,
+  extendLease,
+  holdsLease,
+  leaseName,
+  leaseOf,
+  releaseLease,
+  revokeLease,
+} from './operations/leases.js'
 import { evict, type TagCursor } from './operations/removal.js'
 import { type RemovalScope, removedSince, stampRemoval } from './operations/stamps.js'
 import type { Key } from './options.js'
@@ -63,8 +71,8 @@ export interface DoorLease {
 /** What becomes of an entry: nothing, removal, other bytes, or other metadata. */
 export type Edit = undefined | 'remove' | { readonly bytes: Buffer } | { readonly meta: string }
 
-/** How long a door waits for the database before it does without it. Milliseconds. */
-const PATIENCE = 40
+/** How long a door waits for the database before it does without it, at each of the two steps of a request. Milliseconds. */
+const PATIENCE = 20
 /** Nobody waits for what is stored. Milliseconds. */
 const STORING_PATIENCE = 5000
 
@@ -126,6 +134,8 @@ export class DoorStore {
 
   /** Tells the listeners of the cache that something failed which nobody else will hear of. */
   tell(error: unknown): void {
+    // What was under way when the cache was closed is not worth a word.
+    if (!this.#handle.isOpen && error instanceof DiskCacheError && error.refusal === undefined) return
     if (error instanceof DiskCacheError && error.refusal !== undefined) this.#handle.tellRefused(error, undefined)
     else this.#handle.events.emit('error', error instanceof Error ? error : new Error(String(error)))
   }
@@ -145,7 +155,7 @@ export class DoorStore {
       .finally(() => {
         this.#opening = undefined
       })
-    return within(this.#opening, PATIENCE, false)
+    return within(this.#opening, 2 * PATIENCE, false)
   }
 
   /** The bytes of an entry in the database, at once: `undefined` when there are none, or it takes longer. */
@@ -214,7 +224,12 @@ export class DoorStore {
     const name = leaseName('flight', this.#handle.encodeKey(subject))
     try {
       const { shard } = this.#locate(key)
-      const run = (session: Session): number | undefined => acquireLease(session, name, token, ttl / 1000)
+      const run = (session: Session): number | undefined => {
+        const held = leaseOf(session, name)
+        // Who has it brings what was removed since: nobody need wait for that.
+        if (held && removedSince(session, { key, tags: [] }, held.fence)) revokeLease(session, name)
+        return acquireLease(session, name, token, ttl / 1000)
+      }
       const fence = await shard.write({ run, optional: true }, { deadline: performance.now() + PATIENCE })
       return fence === undefined ? 'held' : { key, name, token, fence }
     } catch (error) {

@@ -124,7 +124,7 @@ async function serveHit(exchange: Exchange, found: Found, { ttl }: Decision): Pr
 
 /** Why a request that needs the handler is not one that others could share, nor its answer one to store. */
 function passing({ req, request, core, key }: Exchange, need: Need): string | undefined {
-  if (request.method === 'HEAD') return 'head'
+  if (request.method === 'HEAD' && !need.stale) return 'head'
   if (hasField(request.fields, 'If-Match') || hasField(request.fields, 'If-Unmodified-Since')) return 'precondition'
   const { range } = req.headers
   // Whoever looks for a place in a large answer does not wait for all of it.

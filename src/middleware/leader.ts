@@ -13,7 +13,7 @@ import { mayServeStaleOnError } from './policy/reuse.js'
 import { isServerError } from './policy/statuses.js'
 import { storability } from './policy/storability.js'
 import { fieldsToStore } from './policy/stored-fields.js'
-import { updatedBy304 } from './policy/update.js'
+import { updatedBy304, updatedByHead } from './policy/update.js'
 import { freshenedBy, validationFields } from './policy/validation.js'
 import { selectingKey } from './policy/vary.js'
 import { type BodySink, Recorder, type Verdict } from './recorder.js'
@@ -84,6 +84,7 @@ export class Leader {
     }
     const stored = this.#toStored(head)
     const answer = storability(this.#exchange.request, stored, core.settings.policy)
+    if (this.#exchange.req.method === 'HEAD') return this.#judgeHead(head, stored)
     if (!answer.store || !this.#canStore(stored)) {
       core.uncacheable.note(this.#exchange.key)
       this.#giveUp('alone')
@@ -102,6 +103,16 @@ export class Leader {
     return { status: head.status, fields: dated, requestedAt: this.#requestedAt, receivedAt }
   }
 
+  /** An answer to HEAD is not stored; it may show that what is stored is not right any more (RFC 9111 §4.3.5). */
+  #judgeHead(head: ResponseHead, news: StoredResponse): Verdict {
+    const { store, settings } = this.#exchange.core
+    const stale = this.#stale
+    const isWrong = stale && updatedByHead(toStored(stale.head), news, settings.policy) === 'invalidate'
+    if (isWrong && store.isWritable) store.edit([stale.key], () => 'remove').catch(error => store.tell(error))
+    this.#giveUp('again')
+    return this.#toClient(head, NOWHERE, {})
+  }
+
   #canStore(stored: StoredResponse): boolean {
     const { core, req } = this.#exchange
     return core.store.isWritable && req.method === 'GET' && !hasField(stored.fields, 'Content-Range')
@@ -114,8 +125,11 @@ export class Leader {
     const status = cacheStatus({ name: core.settings.policy.name, fwd: this.#fwd, ...more })
     const line: Fields = [['Cache-Status', status]]
     const verdict = evaluate(request, { etag, lastModified, date, status: head.status, now: core.store.now() })
-    if (verdict !== 304) return { kind: 'pass', add: line, ...(sink !== NOWHERE && { sink }) }
-    return { kind: 'replace', head: notModified([...head.fields, ...line]), sink }
+    if (verdict === 304) return { kind: 'replace', head: notModified([...head.fields, ...line]), sink }
+    const isStored = sink !== NOWHERE && !hasField(head.fields, 'Date')
+    // The client is told the same time as those who get the stored answer.
+    const add: Fields = isStored ? [...line, ['Date', formatHttpDate(core.store.now())]] : line
+    return { kind: 'pass', add, ...(sink !== NOWHERE && { sink }) }
   }
 
   #record(head: ResponseHead, whole: StoredResponse): Verdict {
