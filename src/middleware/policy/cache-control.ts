@@ -1,4 +1,5 @@
 import { listMembers } from './fields.js'
+import { remembered } from './remembered.js'
 
 /** What follows the `=` of a directive. */
 export interface Argument {
@@ -19,6 +20,15 @@ export const MOST_SECONDS = 2_147_483_648
  * that `no-store;` forbids and `max-age =60` allows nothing.
  */
 export function parseCacheControl(lines: readonly string[]): Directives {
+  const [first] = lines
+  if (first === undefined) return NO_DIRECTIVES
+  return lines.length === 1 ? directivesOfLine(first) : directivesOf(lines)
+}
+
+const NO_DIRECTIVES: Directives = new Map()
+const directivesOfLine = /* @__PURE__ */ remembered(line => directivesOf([line]))
+
+function directivesOf(lines: readonly string[]): Directives {
   const directives = new Map<string, (Argument | undefined)[]>()
   for (const member of listMembers(lines)) {
     const match = /^([!#$%&'*+.^_`|~0-9A-Za-z-]+)(.*)$/s.exec(member)

@@ -4,7 +4,7 @@ import { fieldLines, listMembers } from './fields.js'
 import type { StoredResponse } from './message.js'
 import type { Policy } from './options.js'
 import { isHeuristicallyCacheable } from './statuses.js'
-import { effectiveDirectives } from './targeted.js'
+import { type Effective, effectiveDirectives } from './targeted.js'
 
 /** What freshness comes from. */
 export type FreshnessSource =
@@ -34,9 +34,15 @@ export function lifetime(response: StoredResponse, policy: FreshnessPolicy): num
 /**
  * How long a response is fresh and why (RFC 9111 §4.2.1): `s-maxage`, else `max-age`, else `Expires`, of which the first that is there
  * counts, be it wrong: then the response is stale. Without them the developer's options, then the heuristic.
+ *
+ * @param effective the directives that count, where they are known already
  */
-export function freshnessOf(response: StoredResponse, policy: FreshnessPolicy): Freshness {
-  const { directives, targeted } = effectiveDirectives(response.fields, policy.targets)
+export function freshnessOf(
+  response: StoredResponse,
+  policy: FreshnessPolicy,
+  effective: Effective = effectiveDirectives(response.fields, policy.targets),
+): Freshness {
+  const { directives, targeted } = effective
   const explicit =
     durationOf(directives, 's-maxage') ??
     durationOf(directives, 'max-age') ??

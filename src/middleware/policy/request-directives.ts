@@ -21,7 +21,9 @@ export interface Demands {
 
 /** The directives of a request that the policy heeds (RFC 9111 §5.2.1). An argument that is wrong makes no demand. */
 export function demandsOf(request: Pick<RequestHead, 'fields'>, policy: Pick<Policy, 'requestDirectives'>): Demands {
-  const given = parseCacheControl(fieldLines(request.fields, 'Cache-Control'))
+  const lines = fieldLines(request.fields, 'Cache-Control')
+  if (lines.length === 0 && !(policy.requestDirectives.has('no-cache') && pragmaNoCache(request))) return NO_DEMANDS
+  const given = parseCacheControl(lines)
   const heeded = policy.requestDirectives
   const has = (name: 'no-store' | 'no-cache' | 'only-if-cached') => heeded.has(name) && given.has(name)
   const duration = (name: 'max-age' | 'min-fresh' | 'max-stale') => {
@@ -37,6 +39,15 @@ export function demandsOf(request: Pick<RequestHead, 'fields'>, policy: Pick<Pol
     maxStale: anyStale ? Number.POSITIVE_INFINITY : duration('max-stale'),
     onlyIfCached: has('only-if-cached'),
   }
+}
+
+const NO_DEMANDS: Demands = {
+  noStore: false,
+  noCache: false,
+  maxAge: undefined,
+  minFresh: 0,
+  maxStale: undefined,
+  onlyIfCached: false,
 }
 
 /** `Pragma: no-cache` counts where there is no `Cache-Control` (RFC 9111 §5.4). */

@@ -1,12 +1,12 @@
 import { isUnqualified } from './cache-control.js'
 import { hasField } from './fields.js'
-import { currentAge, freshnessOf, residentTime } from './freshness.js'
+import { currentAge, type Freshness, freshnessOf, residentTime } from './freshness.js'
 import type { RequestHead, StoredResponse } from './message.js'
 import type { Policy } from './options.js'
 import { type Demands, demandsOf } from './request-directives.js'
-import { staleWindows } from './stale-windows.js'
+import { type StaleWindows, staleWindows } from './stale-windows.js'
 import { permitsAuthorized } from './storability.js'
-import { effectiveDirectives } from './targeted.js'
+import { type Effective, effectiveDirectives } from './targeted.js'
 
 /** Age, and freshness that is left: milliseconds. `ttl` is 0 or less when stale. */
 export interface Ageing {
@@ -33,28 +33,23 @@ export type Decision = Ageing &
 
 /** Whether and how a stored response answers a request (RFC 9111 §4). Conditions and ranges are evaluated on the answer, afterwards. */
 export function decide(request: RequestHead, stored: StoredResponse, now: number, policy: Policy): Decision {
-  const { directives } = effectiveDirectives(stored.fields, policy.targets)
-  const { source } = freshnessOf(stored, policy)
-  const ageing = ageingOf(stored, now, policy)
+  const effective = effectiveDirectives(stored.fields, policy.targets)
+  const freshness = freshnessOf(stored, policy, effective)
+  const ageing = ageOf(stored, now, freshness)
+  const notFor = reservedFor(request, effective, freshness, policy)
+  if (notFor) return { kind: 'bypass', reason: notFor, ...ageing }
   const demands = demandsOf(request, policy)
-  if (hasField(request.fields, 'Authorization') && !permitsAuthorized(directives))
-    return { kind: 'bypass', reason: 'authorization', ...ageing }
-  if (source === 'option' && hasField(request.fields, 'Cookie') && !policy.ignoreCookies)
-    return { kind: 'bypass', reason: 'cookie', ...ageing }
-  const must = isUnqualified(directives, 'no-cache')
-    ? 'no-cache'
-    : demandsValidation(demands, ageing)
-      ? 'request'
-      : undefined
-  const decision: Decision = must
-    ? { kind: 'validate', reason: must, ...ageing }
-    : byAge(stored, ageing, demands, policy)
+  const decision =
+    byDemands(effective, ageing, demands) ?? byAge(staleWindows(stored, policy, effective), ageing, demands)
   return decision.kind === 'validate' && demands.onlyIfCached ? { kind: 'gateway-timeout', ...ageing } : decision
 }
 
 /** How old a stored response is and how long it stays fresh, a soft purge included. */
 export function ageingOf(stored: StoredResponse, now: number, policy: Policy): Ageing {
-  const { lifetime, source } = freshnessOf(stored, policy)
+  return ageOf(stored, now, freshnessOf(stored, policy))
+}
+
+function ageOf(stored: StoredResponse, now: number, { lifetime, source }: Freshness): Ageing {
   const age = currentAge(stored, now)
   // The developer's time counts from the arrival; a handler that took long has not used it up.
   const left = lifetime - (source === 'option' ? residentTime(stored, now) : age)
@@ -62,12 +57,28 @@ export function ageingOf(stored: StoredResponse, now: number, policy: Policy): A
   return { age, ttl }
 }
 
-function byAge(stored: StoredResponse, ageing: Ageing, demands: Demands, policy: Policy): Decision {
-  if (ageing.ttl > 0) return { kind: 'fresh', ...ageing }
-  const windows = staleWindows(stored, policy)
+/** Why a request that names a person does not get what is for all. */
+function reservedFor(
+  request: RequestHead,
+  { directives }: Effective,
+  { source }: Freshness,
+  policy: Policy,
+): 'authorization' | 'cookie' | undefined {
+  if (hasField(request.fields, 'Authorization') && !permitsAuthorized(directives)) return 'authorization'
+  return source === 'option' && !policy.ignoreCookies && hasField(request.fields, 'Cookie') ? 'cookie' : undefined
+}
+
+/** Validation that is demanded of a response that may be fresh. */
+function byDemands({ directives }: Effective, ageing: Ageing, demands: Demands): Decision | undefined {
+  if (isUnqualified(directives, 'no-cache')) return { kind: 'validate', reason: 'no-cache', ...ageing }
+  return demandsValidation(demands, ageing) ? { kind: 'validate', reason: 'request', ...ageing } : undefined
+}
+
+function byAge(windows: StaleWindows, ageing: Ageing, demands: Demands): Decision {
   const staleness = -ageing.ttl
-  if (!windows.forbidden && demands.maxStale !== undefined && staleness <= demands.maxStale)
-    return { kind: 'stale', ...ageing }
+  if (staleness < 0) return { kind: 'fresh', ...ageing }
+  const taken = !windows.forbidden && demands.maxStale !== undefined && staleness <= demands.maxStale
+  if (taken) return { kind: 'stale', ...ageing }
   const background = demands.minFresh === 0 && staleness < windows.whileRevalidate
   return background ? { kind: 'stale-while-revalidate', ...ageing } : { kind: 'validate', reason: 'stale', ...ageing }
 }
@@ -84,9 +95,9 @@ function demandsValidation(demands: Demands, { age, ttl }: Ageing): boolean {
  * (RFC 5861 §4; RFC 9111 §4.2.4). A response that is still fresh may, unless it has to be validated each time.
  */
 export function mayServeStaleOnError(stored: StoredResponse, now: number, policy: Policy): boolean {
-  const { directives } = effectiveDirectives(stored.fields, policy.targets)
-  if (isUnqualified(directives, 'no-cache')) return false
-  const { ttl } = ageingOf(stored, now, policy)
-  const windows = staleWindows(stored, policy)
+  const effective = effectiveDirectives(stored.fields, policy.targets)
+  if (isUnqualified(effective.directives, 'no-cache')) return false
+  const { ttl } = ageOf(stored, now, freshnessOf(stored, policy, effective))
+  const windows = staleWindows(stored, policy, effective)
   return ttl > 0 || (!windows.forbidden && -ttl < windows.ifError)
 }

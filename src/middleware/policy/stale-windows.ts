@@ -1,7 +1,7 @@
 import { type Directives, durationOf, isUnqualified } from './cache-control.js'
 import type { ResponseHead } from './message.js'
 import type { Policy } from './options.js'
-import { effectiveDirectives } from './targeted.js'
+import { type Effective, effectiveDirectives } from './targeted.js'
 
 /** What of the policy stale answers depend on. */
 export type StalePolicy = Pick<Policy, 'staleWhileRevalidate' | 'staleIfError' | 'staleDespiteSMaxage' | 'targets'>
@@ -19,8 +19,11 @@ export interface StaleWindows {
 const NONE: StaleWindows = { whileRevalidate: 0, ifError: 0, forbidden: true }
 
 /** The windows that the response gives, else the policy; none where the response forbids stale answers. A window that is no number is none. */
-export function staleWindows(response: ResponseHead, policy: StalePolicy): StaleWindows {
-  const { directives } = effectiveDirectives(response.fields, policy.targets)
+export function staleWindows(
+  response: ResponseHead,
+  policy: StalePolicy,
+  { directives }: Effective = effectiveDirectives(response.fields, policy.targets),
+): StaleWindows {
   if (forbidsStale(directives, policy)) return NONE
   const window = (name: string, byDefault: number) => {
     const given = durationOf(directives, name) ?? byDefault

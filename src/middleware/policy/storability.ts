@@ -8,7 +8,7 @@ import type { Policy } from './options.js'
 import { demandsOf } from './request-directives.js'
 import { staleWindows } from './stale-windows.js'
 import { isHeuristicallyCacheable, isUnderstood } from './statuses.js'
-import { effectiveDirectives } from './targeted.js'
+import { type Effective, effectiveDirectives } from './targeted.js'
 import { varyOf } from './vary.js'
 
 /** Why a response is not stored, in a word for `Cache-Status`. */
@@ -35,6 +35,8 @@ export type NotStoredReason =
   | 'vary-authorization'
   /** Nothing says how long it is fresh. */
   | 'no-freshness'
+  /** It has to be validated each time, and has nothing to validate it by. */
+  | 'no-cache'
   /** It is stale already, and nothing allows to use it. */
   | 'stale'
   /** Fresh by an option of the developer's, and the request has a cookie. */
@@ -47,12 +49,13 @@ export type Storability = { readonly store: true } | { readonly store: false; re
  * stored of it is {@link fieldsToStore}. Ask again when a 304 has changed the fields.
  */
 export function storability(request: RequestHead, response: StoredResponse, policy: Policy): Storability {
-  const { directives } = effectiveDirectives(response.fields, policy.targets)
+  const effective = effectiveDirectives(response.fields, policy.targets)
+  const { directives } = effective
   const reason =
     byMessage(request, response, policy) ??
     byDirectives(request, response, directives, policy) ??
     byOwner(request, response, directives, policy) ??
-    byFreshness(request, response, directives, policy)
+    byFreshness(request, response, effective, policy)
   return reason === undefined ? { store: true } : { store: false, reason }
 }
 
@@ -124,31 +127,24 @@ export function permitsAuthorized(directives: Directives): boolean {
 function byFreshness(
   request: RequestHead,
   response: StoredResponse,
-  directives: Directives,
+  effective: Effective,
   policy: Policy,
 ): NotStoredReason | undefined {
-  const freshness = freshnessOf(response, policy)
-  if (freshness.source === 'none') return forValidation(response, directives, policy) ? undefined : 'no-freshness'
+  const freshness = freshnessOf(response, policy, effective)
+  const asks = isUnqualified(effective.directives, 'no-cache')
+  if (freshness.source === 'none' && !(asks && isHeuristicallyCacheable(response.status))) return 'no-freshness'
   if (freshness.source === 'option' && hasField(request.fields, 'Cookie') && !policy.ignoreCookies) return 'cookie'
-  if (!isUnqualified(directives, 'no-cache') && isFreshOnArrival(response, freshness)) return undefined
-  const windows = staleWindows(response, policy)
-  const later = windows.whileRevalidate > 0 || windows.ifError > 0
-  return later || (policy.storeForValidation && hasValidator(response)) ? undefined : 'stale'
+  if (!asks && isFreshOnArrival(response, freshness)) return undefined
+  const windows = staleWindows(response, policy, effective)
+  if (windows.whileRevalidate > 0 || windows.ifError > 0) return undefined
+  // A 304 can renew it.
+  if (policy.storeForValidation && hasValidator(response)) return undefined
+  return asks ? 'no-cache' : 'stale'
 }
 
 function isFreshOnArrival(response: StoredResponse, { lifetime, source }: Freshness): boolean {
   const age = source === 'option' ? residentTime : currentAge
   return lifetime > age(response, response.receivedAt)
-}
-
-/** `no-cache` without any freshness: worth storing where a 304 can renew it. */
-function forValidation(response: StoredResponse, directives: Directives, policy: Policy): boolean {
-  return (
-    policy.storeForValidation &&
-    isUnqualified(directives, 'no-cache') &&
-    isHeuristicallyCacheable(response.status) &&
-    hasValidator(response)
-  )
 }
 
 function hasValidator(response: ResponseHead): boolean {

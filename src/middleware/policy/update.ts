@@ -54,14 +54,15 @@ function merged(old: Fields, news: Fields): Fields {
 }
 
 /**
- * What a 200 to a HEAD means for the stored answer to a GET (RFC 9111 §4.3.5): it is updated when neither validators nor length contradict, else
- * it has to be invalidated.
+ * What an answer to a HEAD means for the stored answer to a GET (RFC 9111 §4.3.5): it is updated when status, validators and length agree, else
+ * it has to be invalidated. A failure of the server says nothing of what is stored: then it comes back as it is.
  */
 export function updatedByHead(
   stored: StoredResponse,
   head: StoredResponse,
   policy: Pick<Policy, 'targets' | 'storeSetCookie'>,
 ): StoredResponse | 'invalidate' {
+  if (head.status >= 500) return stored
   if (head.status !== stored.status) return 'invalidate'
   const [own, other] = [validatorsOf(stored.fields), validatorsOf(head.fields)]
   const length = fieldValue(head.fields, 'Content-Length')

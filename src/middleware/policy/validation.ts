@@ -43,8 +43,8 @@ function sameEtag(etag: string, response: StoredResponse): boolean {
 
 /** A date is strong when the response was made a second later at least (RFC 9110 §8.8.2.2). */
 function isStrongDate(lastModified: string, date: string | undefined): boolean {
-  const modified = parseHttpDate(lastModified, 0)
-  const made = date === undefined ? undefined : parseHttpDate(date, 0)
+  const modified = parseHttpDate(lastModified)
+  const made = date === undefined ? undefined : parseHttpDate(date)
   return modified !== undefined && made !== undefined && made - modified >= 1000
 }
 
