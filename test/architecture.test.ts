@@ -91,7 +91,14 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
   'engine/*': ['engine/'],
 
   'adapters/': ['engine/index', 'npm:keyv', 'npm:cache-manager'],
-  'middleware/': ['engine/index', 'engine/for-doors', 'npm:content-disposition', 'npm:mime-types', 'type npm:express'],
+  'middleware/': [
+    'engine/index',
+    'engine/for-doors',
+    'engine/for-files',
+    'npm:content-disposition',
+    'npm:mime-types',
+    'type npm:express',
+  ],
   'middleware/policy/': ['engine/time', 'engine/option-names', 'npm:range-parser', 'npm:structured-headers'],
   'nest-module/': [
     'engine/index',

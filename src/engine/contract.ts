@@ -20,7 +20,10 @@ import type {
   Waiting,
 } from './options.js'
 
-/** The value of an entry as a file that is already open: what happens to the entry meanwhile does not reach it. */
+/**
+ * The value of an entry as a file that is already open: what happens to the entry meanwhile does not reach it. `path` is
+ * there only when the file at that place has the same bytes.
+ */
 export interface StoredFile extends Info, AsyncDisposable {
   /**
    * Bytes `start` to `end`, both included, as in an HTTP range. Closes the file at its end, unless `keepOpen` says that

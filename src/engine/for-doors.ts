@@ -9,6 +9,7 @@ import { MODE_RAW } from './disk/modes.js'
 import { type DoorEntry, type Edit, type Sighting, sight, write } from './doors/door-entries.js'
 import { editEntries, stampAll } from './doors/door-removal.js'
 import { GrowingFile } from './doors/growing-file.js'
+import { within } from './doors/within.js'
 import { DiskCacheError } from './errors.js'
 import {
   acquireLease,
@@ -293,12 +294,4 @@ export class DoorStore {
       // The cache was closed: a lease ends by itself.
     }
   }
-}
-
-/** What a promise brings, or `late` when it takes longer. */
-export function within<T>(promise: Promise<T>, time: number, late: T): Promise<T> {
-  return new Promise((resolve, reject) => {
-    const timer = setTimeout(() => resolve(late), time)
-    promise.then(resolve, reject).finally(() => clearTimeout(timer))
-  })
 }

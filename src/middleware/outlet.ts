@@ -39,7 +39,10 @@ export class Outlet {
    * @param length how many bytes were promised
    * @throws what the stream fails with, RangeError when it has another length
    */
-  async pump(source: Readable, { begun, length }: { begun?: Begun; length?: number } = {}): Promise<boolean> {
+  async pump(
+    source: Readable,
+    { begun, length }: { begun?: Begun; length?: number | undefined } = {},
+  ): Promise<boolean> {
     this.#source = source
     let written = 0
     try {

@@ -1,19 +1,27 @@
 import { randomBytes } from 'node:crypto'
-import type { StoredFile } from '../engine/index.js'
+import type { Readable } from 'node:stream'
 import { type HttpResponse, isGone } from './http-message.js'
 import { begin, Outlet } from './outlet.js'
 import { evaluate, validatorsOf } from './policy/conditional.js'
 import { deleteField, fieldLines, fieldValue, listMembers, setField } from './policy/fields.js'
 import type { Fields, RequestHead } from './policy/message.js'
-import { rangesOf } from './policy/range.js'
+import { type ByteRange, contentRange, type Ranges, rangesOf, unsatisfiedRange } from './policy/range.js'
 
-/** A complete answer that is there to be sent, whole or in parts. */
+/** Bytes that can be read, such as an open file of the cache. */
+export interface StoredBody {
+  /** Unknown of what has not come to its end yet: then it is sent whole, whatever range is asked for. */
+  readonly size: number | undefined
+  stream(range: { readonly start: number; readonly end?: number; readonly keepOpen?: boolean }): Readable
+  close(): Promise<void>
+}
+
+/** An answer that is there to be sent, whole or in parts. */
 export interface StoredAnswer {
   readonly status: number
   /** Fields of the whole answer. What depends on how much of it is sent is added or left out here. */
   readonly fields: Fields
-  /** An open file is closed in any case. */
-  readonly body: StoredFile | Uint8Array
+  /** Closed in any case. */
+  readonly body: StoredBody | Uint8Array
 }
 
 /** What was sent. */
@@ -23,12 +31,6 @@ export interface Sent {
   readonly complete: boolean
   /** Why the connection was cut. */
   readonly error?: unknown
-}
-
-interface Range {
-  /** Both included. */
-  readonly start: number
-  readonly end: number
 }
 
 /** Fields that describe the content, which an answer without it does not have. */
@@ -98,11 +100,17 @@ async function send(request: RequestHead, response: HttpResponse, answer: Stored
   if (verdict !== 'pass') return sendHead(response, verdict, deleteField(fields, ...OF_CONTENT), verdict === 304)
   if (status === 204 || status === 304 || status < 200) return sendHead(response, status, fields, true)
   const size = sizeOf(answer.body)
-  if (status !== 200 || fieldValue(fields, 'Accept-Ranges') === 'none')
+  if (status !== 200 || fieldValue(fields, 'Accept-Ranges') === 'none') {
     return sendWhole(request, response, answer, fields)
-  const ranges = rangesOf(request, { size, ...validators })
+  }
+  const ranges: Ranges = size === undefined ? { kind: 'full' } : rangesOf(request, { size, ...validators })
   if (ranges.kind === 'unsatisfiable') {
-    return sendHead(response, 416, [...deleteField(fields, ...OF_CONTENT), ['Content-Range', `bytes */${size}`]], false)
+    return sendHead(
+      response,
+      416,
+      [...deleteField(fields, ...OF_CONTENT), ['Content-Range', unsatisfiedRange(size ?? 0)]],
+      false,
+    )
   }
   if (ranges.kind === 'single') return sendRange(response, answer, fields, ranges)
   if (ranges.kind === 'multi') return sendRanges(response, answer, fields, ranges.ranges)
@@ -124,19 +132,19 @@ async function sendWhole(
   fields: Fields,
 ): Promise<Sent> {
   const size = sizeOf(body)
-  const head = setField(fields, 'Content-Length', String(size))
-  if (request.method !== 'HEAD') return sendBytes(response, body, { status, fields: head }, { start: 0, end: size - 1 })
+  const head = size === undefined ? fields : setField(fields, 'Content-Length', String(size))
+  const range = { start: 0, end: size === undefined ? undefined : size - 1 }
+  if (request.method !== 'HEAD') return sendBytes(response, body, { status, fields: head }, range)
   putHead(response, status, head)
   response.end()
   return { status, complete: true }
 }
 
-function sendRange(response: HttpResponse, { body }: StoredAnswer, fields: Fields, range: Range): Promise<Sent> {
-  const { start, end } = range
+function sendRange(response: HttpResponse, { body }: StoredAnswer, fields: Fields, range: ByteRange): Promise<Sent> {
   const head: Fields = [
     ...partial(fields),
-    ['Content-Range', `bytes ${start}-${end}/${sizeOf(body)}`],
-    ['Content-Length', String(end - start + 1)],
+    ['Content-Range', contentRange(range, sizeOf(body) ?? 0)],
+    ['Content-Length', String(range.end - range.start + 1)],
   ]
   return sendBytes(response, body, { status: 206, fields: head }, range)
 }
@@ -150,18 +158,19 @@ async function sendBytes(
   response: HttpResponse,
   body: StoredAnswer['body'],
   { status, fields }: Head,
-  { start, end }: Range,
+  { start, end }: { readonly start: number; readonly end: number | undefined },
 ): Promise<Sent> {
-  if (!('stream' in body) || end < start) {
+  const length = end === undefined ? undefined : end - start + 1
+  if (!('stream' in body) || length === 0) {
     putHead(response, status, fields)
-    response.end(body instanceof Uint8Array ? body.subarray(start, end + 1) : undefined)
+    response.end('stream' in body || length === 0 ? undefined : body.subarray(start, start + (length ?? 0)))
     return { status, complete: true }
   }
-  const source = body.stream({ start, end })
+  const source = body.stream(end === undefined ? { start } : { start, end })
   const begun = await begin(source)
   const outlet = new Outlet(response)
   putHead(response, status, fields)
-  return finish(response, status, () => outlet.pump(source, { begun, length: end - start + 1 }))
+  return finish(response, status, () => outlet.pump(source, { begun, length }))
 }
 
 /** Several ranges as parts of one body (RFC 9110 §14.6), in the order in which they were asked for. */
@@ -169,15 +178,15 @@ async function sendRanges(
   response: HttpResponse,
   { body }: StoredAnswer,
   fields: Fields,
-  ranges: readonly Range[],
+  ranges: readonly ByteRange[],
 ): Promise<Sent> {
   const boundary = randomBytes(18).toString('base64url')
   const type = fieldValue(fields, 'Content-Type')
-  const size = sizeOf(body)
-  const heads = ranges.map(({ start, end }, at) => {
-    const line = type === undefined ? '' : `Content-Type: ${type}\r\n`
-    return `${at > 0 ? '\r\n' : ''}--${boundary}\r\n${line}Content-Range: bytes ${start}-${end}/${size}\r\n\r\n`
-  })
+  const size = sizeOf(body) ?? 0
+  const line = type === undefined ? '' : `Content-Type: ${type}\r\n`
+  const heads = ranges.map(
+    (range, at) => `${at > 0 ? '\r\n' : ''}--${boundary}\r\n${line}Content-Range: ${contentRange(range, size)}\r\n\r\n`,
+  )
   const close = `\r\n--${boundary}--\r\n`
   const length = ranges.reduce((sum, { start, end }) => sum + end - start + 1, heads.join('').length + close.length)
   const head = setField(partial(fields), 'Content-Type', `multipart/byteranges; boundary=${boundary}`)
@@ -215,8 +224,8 @@ function partial(fields: Fields): Fields {
   return setField(fields, 'Cache-Control', [...directives, 'no-transform'].join(', '))
 }
 
-function sizeOf(body: StoredAnswer['body']): number {
-  return 'size' in body ? body.size : body.byteLength
+function sizeOf(body: StoredAnswer['body']): number | undefined {
+  return 'stream' in body ? body.size : body.byteLength
 }
 
 function united(values: readonly string[]): string {

@@ -22,6 +22,8 @@ export async function openStoredFile(shard: Shard, key: EncodedKey): Promise<Sto
     if (!row || !isLive(row[4], shard.disk.now())) return miss(shard, session)
     const [rowid, , , , , accessTime, , , size, mode, filename, data] = row
     const info = toInfo(session, row)
+    // Of a value that is encoded in its file the bytes are others, and it has no path.
+    const { path: _path, ...decoded } = info
     if (filename === null) {
       noteHit(shard, session, rowid, accessTime)
       const bytes = shard.disk.readableBytes(mode, data)
@@ -32,7 +34,7 @@ export async function openStoredFile(shard: Shard, key: EncodedKey): Promise<Sto
       if (stored) {
         noteHit(shard, session, rowid, accessTime)
         const bytes = shard.disk.readableBytes(mode, stored)
-        return storedFile({ ...info, size: bytes.byteLength }, { bytes })
+        return storedFile({ ...decoded, size: bytes.byteLength }, { bytes })
       }
     }
     const handle = await shard.disk.files.open(filename, size)

@@ -70,7 +70,8 @@ export function ask(port: number, path: string, asking: Asking = {}): Promise<Re
 export function partsOf(reply: Reply): { readonly type: string; readonly range: string; readonly bytes: string }[] {
   const boundary = /^multipart\/byteranges; boundary=(.+)$/.exec(String(reply.headers['content-type']))?.[1]
   if (boundary === undefined) throw new Error(`no multipart: ${reply.headers['content-type']}`)
-  const [first, ...rest] = `\r\n${reply.text}`.split(`\r\n--${boundary}`)
+  // nginx begins with an empty line.
+  const [first, ...rest] = (reply.text.startsWith('--') ? `\r\n${reply.text}` : reply.text).split(`\r\n--${boundary}`)
   if (first !== '' || rest.pop() !== '--\r\n') throw new Error(`badly delimited: ${reply.text}`)
   return rest.map(part => {
     const [head = '', bytes = ''] = part.split(/\r\n\r\n([\s\S]*)/)
