@@ -30,7 +30,7 @@ import { openStoredFile } from './verbs/stored-file.js'
 import { removeInPages } from './verbs/upkeep.js'
 
 export type { DoorEntry, Edit, Sighting } from './doors/door-entries.js'
-export type { GrowingFile } from './doors/growing-file.js'
+export { GrowingFile } from './doors/growing-file.js'
 export { checkOptionNames, checkOptionsObject, kindOf } from './option-names.js'
 export { type Duration, milliseconds } from './time.js'
 
