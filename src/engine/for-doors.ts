@@ -1,55 +1,38 @@
-import type { FileHandle } from 'node:fs/promises'
 import type { CacheHandle } from './cache-handle.js'
 import type { DiskCache, StoredFile } from './contract.js'
 import type { Work } from './database/job.js'
 import type { Session } from './database/session.js'
 import type { ValueRow } from './database/statements.js'
-import type { EncodedKey, SqlValue } from './disk/codec.js'
-import type { PreparedValue } from './disk/disk.js'
+import type { EncodedKey } from './disk/codec.js'
 import { keyIdentity } from './disk/keys.js'
-import { MODE_BINARY, MODE_RAW } from './disk/modes.js'
-import type { PendingFile } from './disk/value-files.js'
+import { MODE_RAW } from './disk/modes.js'
+import { type DoorEntry, type Edit, type Sighting, sight, write } from './doors/door-entries.js'
+import { editEntries, stampAll } from './doors/door-removal.js'
+import { GrowingFile } from './doors/growing-file.js'
+import { within } from './doors/within.js'
 import { DiskCacheError } from './errors.js'
-import { entryOf, isLive, versionOf } from './operations/entries.js'
-import { remove, set, touch } from './operations/items.js'
-import { acquireLease, extendLease, holdsLease, leaseName, leaseOf, releaseLease } from './operations/leases.js'
+import {
+  acquireLease,
+  extendLease,
+  holdsLease,
+  leaseName,
+  leaseOf,
+  releaseLease,
+  revokeLease,
+} from './operations/leases.js'
 import { evict, type TagCursor } from './operations/removal.js'
-import { type RemovalScope, removedSince, stampRemoval } from './operations/stamps.js'
+import { type RemovalScope, removedSince } from './operations/stamps.js'
 import type { Key } from './options.js'
 import { accessEngine } from './recipes/engine-access.js'
 import type { Shard } from './shards/shard.js'
-import { toMilliseconds, toSeconds } from './time.js'
-import { miss, noteHit, sessionOf } from './verbs/reading.js'
+import { noteHit, sessionOf } from './verbs/reading.js'
 import { openStoredFile } from './verbs/stored-file.js'
 import { removeInPages } from './verbs/upkeep.js'
 
+export type { DoorEntry, Edit, Sighting } from './doors/door-entries.js'
+export { GrowingFile } from './doors/growing-file.js'
 export { checkOptionNames, checkOptionsObject, kindOf } from './option-names.js'
-export type { RemovalScope } from './operations/stamps.js'
 export { type Duration, milliseconds } from './time.js'
-
-/** Bytes under a key: in the database, or in a file with metadata. */
-export interface Sighting {
-  /** The bytes of an entry in the database. */
-  readonly bytes?: Buffer
-  /** JSON text of the metadata of a file. */
-  readonly meta?: string
-  /** Bytes of the file. */
-  readonly size: number
-  readonly version: string
-}
-
-/** What a door writes: bytes into the database, a file that it has written, or new metadata of a file that is there. */
-export type DoorValue =
-  | { readonly bytes: Buffer }
-  | { readonly file: GrowingFile; readonly meta: string }
-  | { readonly meta: string; readonly version: string }
-
-/** An entry to be written. `ttl` is milliseconds from now. */
-export interface DoorEntry {
-  readonly value: DoorValue
-  readonly ttl: number
-  readonly tags: readonly string[]
-}
 
 /** The right to store something for a key, as long as it is held and nothing was removed that concerns it. */
 export interface DoorLease {
@@ -60,51 +43,10 @@ export interface DoorLease {
   readonly fence: number
 }
 
-/** What becomes of an entry: nothing, removal, other bytes, or other metadata. */
-export type Edit = undefined | 'remove' | { readonly bytes: Buffer } | { readonly meta: string }
-
-/** How long a door waits for the database before it does without it. Milliseconds. */
-const PATIENCE = 40
+/** How long a door waits for the database before it does without it, at each of the two steps of a request. Milliseconds. */
+const PATIENCE = 20
 /** Nobody waits for what is stored. Milliseconds. */
 const STORING_PATIENCE = 5000
-
-/** A file that is written in parts, and can be read meanwhile. Its place in the cache comes with `DoorStore.land`. */
-export class GrowingFile {
-  readonly handle: FileHandle
-  readonly #shard: Shard
-  readonly #temporary: string
-  #size = 0
-  #taken = false
-
-  constructor(shard: Shard, temporary: string, handle: FileHandle) {
-    this.#shard = shard
-    this.#temporary = temporary
-    this.handle = handle
-  }
-
-  get size(): number {
-    return this.#size
-  }
-
-  async append(bytes: Uint8Array): Promise<void> {
-    for (let at = 0; at < bytes.byteLength; ) {
-      const { bytesWritten } = await this.handle.write(bytes, at, bytes.byteLength - at, this.#size)
-      at += bytesWritten
-      this.#size += bytesWritten
-    }
-  }
-
-  /** As the engine knows it. From here on the engine removes it when it is not stored. */
-  take(): PendingFile {
-    this.#taken = true
-    return { temporary: this.#temporary, size: this.#size }
-  }
-
-  /** Removes the file, unless it was taken. Who reads it can go on. */
-  abandon(): void {
-    if (!this.#taken) this.#shard.disk.files.discard({ temporary: this.#temporary, size: this.#size })
-  }
-}
 
 /** What the HTTP doors need of the engine beyond the verbs: raw bytes, leases, and files that can be read while written. */
 export class DoorStore {
@@ -126,6 +68,8 @@ export class DoorStore {
 
   /** Tells the listeners of the cache that something failed which nobody else will hear of. */
   tell(error: unknown): void {
+    // What was under way when the cache was closed is not worth a word.
+    if (!this.#handle.isOpen && error instanceof DiskCacheError && error.refusal === undefined) return
     if (error instanceof DiskCacheError && error.refusal !== undefined) this.#handle.tellRefused(error, undefined)
     else this.#handle.events.emit('error', error instanceof Error ? error : new Error(String(error)))
   }
@@ -145,7 +89,7 @@ export class DoorStore {
       .finally(() => {
         this.#opening = undefined
       })
-    return within(this.#opening, PATIENCE, false)
+    return within(this.#opening, 2 * PATIENCE, false)
   }
 
   /** The bytes of an entry in the database, at once: `undefined` when there are none, or it takes longer. */
@@ -214,7 +158,12 @@ export class DoorStore {
     const name = leaseName('flight', this.#handle.encodeKey(subject))
     try {
       const { shard } = this.#locate(key)
-      const run = (session: Session): number | undefined => acquireLease(session, name, token, ttl / 1000)
+      const run = (session: Session): number | undefined => {
+        const held = leaseOf(session, name)
+        // Who has it brings what was removed since: nobody need wait for that.
+        if (held && removedSince(session, { key, tags: [] }, held.fence)) revokeLease(session, name)
+        return acquireLease(session, name, token, ttl / 1000)
+      }
       const fence = await shard.write({ run, optional: true }, { deadline: performance.now() + PATIENCE })
       return fence === undefined ? 'held' : { key, name, token, fence }
     } catch (error) {
@@ -281,43 +230,30 @@ export class DoorStore {
     return (await this.#write(shard, { run, identity: keyIdentity(encoded), discard })) ?? false
   }
 
-  /** Writes an entry whatever is there. */
-  async put(key: string, entry: DoorEntry): Promise<boolean> {
+  /** Writes an entry whatever is there; with a version only over that one. */
+  async put(key: string, entry: DoorEntry, version?: string): Promise<boolean> {
     const { shard, encoded } = this.#locate(key)
     const pending = 'file' in entry.value ? entry.value.file.take() : undefined
-    const run = (session: Session): boolean => write(session, encoded, entry, pending)
+    const run = (session: Session): boolean => {
+      if (version !== undefined && sight(shard, encoded)?.version !== version) return false
+      return write(session, encoded, entry, pending)
+    }
     const discard = pending && (() => shard.disk.files.discard(pending))
     return (await this.#write(shard, { run, identity: keyIdentity(encoded), discard })) ?? false
   }
 
-  /** Leaves stamps in all shards, or in that of a key, so that nothing older is stored. */
-  async stamp(scope: RemovalScope, key?: string): Promise<void> {
-    const shards = key === undefined ? this.#handle.shards : [this.#locate(key).shard]
-    const run = (session: Session): void => stampRemoval(session, scope)
-    await Promise.all(shards.map(shard => shard.write({ run }, this.#patience())))
+  /** Leaves stamps in all shards, so that nothing older is stored. */
+  async stamp(scope: RemovalScope): Promise<void> {
+    await stampAll(this.#handle, scope)
   }
 
   /** Changes entries, those of one shard in one transaction; a stamp rides in it. Answers what `edit` did, by key. */
-  async edit(
+  edit(
     keys: readonly string[],
     edit: (key: string, current: Sighting) => Edit,
     stamps = false,
   ): Promise<Map<string, Edit>> {
-    const done = new Map<string, Edit>()
-    const byShard = new Map<Shard, string[]>()
-    for (const key of keys) {
-      const { shard } = this.#locate(key)
-      byShard.set(shard, [...(byShard.get(shard) ?? []), key])
-    }
-    const jobs = Array.from(byShard, ([shard, own]) => {
-      const run = (session: Session): void => {
-        if (stamps) stampRemoval(session, { keys: own })
-        for (const key of own) done.set(key, editOne(shard, session, this.#handle.encodeKey(key), key, edit))
-      }
-      return shard.write({ run, barrier: true }, this.#patience())
-    })
-    await Promise.all(jobs)
-    return done
+    return editEntries(this.#handle, keys, edit, stamps)
   }
 
   /** Removes the entries with a tag, of all doors and users. */
@@ -332,11 +268,8 @@ export class DoorStore {
 
   /** Called when the cache closes. Answers how to take that back. */
   onClosing(key: string, listener: () => void): () => void {
+    if (!this.#handle.isOpen) return () => undefined
     return this.#locate(key).shard.closing.onBegin(listener)
-  }
-
-  #patience(): { readonly deadline: number } {
-    return { deadline: performance.now() + Math.max(this.#handle.options.timeout, STORING_PATIENCE) }
   }
 
   #locate(key: Key): { readonly shard: Shard; readonly encoded: EncodedKey } {
@@ -361,62 +294,4 @@ export class DoorStore {
       // The cache was closed: a lease ends by itself.
     }
   }
-}
-
-function sight(shard: Shard, encoded: EncodedKey): Sighting | undefined {
-  const session = sessionOf(shard)
-  const row = entryOf(session, encoded)
-  if (!row || !isLive(row[4], shard.disk.now())) return miss(shard, session)
-  const [rowid, , , storeTime, expireTime, accessTime, , , size, mode, filename, value] = row
-  noteHit(shard, session, rowid, accessTime)
-  const version = versionOf(rowid, storeTime, expireTime)
-  if (filename === null) return mode === MODE_RAW && Buffer.isBuffer(value) ? { bytes: value, size, version } : undefined
-  return typeof value === 'string' ? { meta: value, size, version } : undefined
-}
-
-function editOne(
-  shard: Shard,
-  session: Session,
-  encoded: EncodedKey,
-  key: string,
-  edit: (key: string, current: Sighting) => Edit,
-): Edit {
-  const current = sight(shard, encoded)
-  const change = current && edit(key, current)
-  const now = session.disk.now()
-  if (change === 'remove') remove(session, encoded, now)
-  else if (change && 'meta' in change) touch(session, encoded, { meta: change.meta }, now)
-  else if (change) rewrite(session, encoded, change.bytes)
-  return change
-}
-
-/** New bytes for an entry in the database, which keeps its expiry and its tags. */
-function rewrite(session: Session, encoded: EncodedKey, bytes: Buffer): void {
-  const row = entryOf(session, encoded)
-  if (row) session.statements.run('touchMeta', bytes, row[0])
-}
-
-function write(session: Session, key: EncodedKey, entry: DoorEntry, file: PendingFile | undefined): boolean {
-  const now = session.disk.now()
-  const expireTime = entry.ttl === Number.POSITIVE_INFINITY ? null : toSeconds(toMilliseconds(now) + entry.ttl)
-  const { value, tags } = entry
-  if ('version' in value) {
-    return touch(session, key, { meta: value.meta, expireTime, ifVersion: value.version }, now)
-  }
-  return set(session, { key, value: prepared(value, file), now, expireTime, tag: null, tags })
-}
-
-function prepared(value: Exclude<DoorValue, { version: string }>, file: PendingFile | undefined): PreparedValue {
-  if ('bytes' in value) {
-    return { mode: MODE_RAW, value: value.bytes as SqlValue, size: 0, weight: value.bytes.byteLength }
-  }
-  return { mode: MODE_BINARY, value: value.meta, size: file?.size ?? 0, weight: 0, ...(file && { file }) }
-}
-
-/** What a promise brings, or `late` when it takes longer. */
-export function within<T>(promise: Promise<T>, time: number, late: T): Promise<T> {
-  return new Promise((resolve, reject) => {
-    const timer = setTimeout(() => resolve(late), time)
-    promise.then(resolve, reject).finally(() => clearTimeout(timer))
-  })
 }

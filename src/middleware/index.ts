@@ -1,4 +1,7 @@
 export type { HttpRequest, HttpResponse, Next } from './http-message.js'
+export type { ResponseCacheOptions } from './options.js'
+export { type PurgeOptions, purge } from './purge.js'
+export { type Middleware, responseCache } from './response-cache.js'
 export { type SendFileHandler, sendFile } from './send-file.js'
 export type {
   Acceleration,

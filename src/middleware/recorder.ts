@@ -17,8 +17,8 @@ export type Verdict =
   | { readonly kind: 'pass'; readonly add: Fields; readonly sink?: BodySink | undefined }
   /** The client gets another head and no body, `sink` all of it. */
   | { readonly kind: 'replace'; readonly head: ResponseHead; readonly sink: BodySink }
-  /** The client gets nothing of it: when the handler has ended it, `then` answers. */
-  | { readonly kind: 'swallow'; readonly then: () => void }
+  /** The client gets nothing of it: when the handler has ended it, `after` answers. */
+  | { readonly kind: 'swallow'; readonly after: () => void }
 
 type Chunk = string | Uint8Array | null | undefined
 type Done = ((error?: Error | null) => void) | undefined
@@ -133,7 +133,8 @@ export class Recorder {
     for (const [name, value] of fields) response.appendHeader(name, value)
     response.statusMessage = ''
     this.#callWriteHead([status])
-    Reflect.apply(this.#original.end, response, [])
+    // The client has all of it now. The response ends with the handler: a pipe into one that has ended would stop.
+    this.#original.flushHeaders.call(response)
     return response
   }
 
@@ -175,8 +176,11 @@ export class Recorder {
     if (verdict?.kind === 'swallow' || verdict?.kind === 'replace') {
       const callback = args.find(one => typeof one === 'function') as Done
       if (callback) response.once('finish', callback)
-      if (verdict.kind === 'swallow') verdict.then()
-      else finishSink(verdict.sink, bytes)
+      if (verdict.kind === 'swallow') verdict.after()
+      else {
+        finishSink(verdict.sink, bytes)
+        Reflect.apply(this.#original.end, response, [])
+      }
       return response
     }
     if (verdict?.sink) finishSink(verdict.sink, bytes)

@@ -88,6 +88,18 @@ export function authorityOf(
   return allowed ? { authority } : { none: 'foreign-host' }
 }
 
+/**
+ * The host that a request is for: what `Host` says, unless the framework trusts a proxy that says another name (Express: `trust proxy`,
+ * `req.hostname`). Express leaves the port out of that name, so that `Host` is taken where both name the same.
+ *
+ * @param host the `Host` field as it came
+ * @param trusted what the framework takes for the host, with or without port
+ */
+export function hostOf(host: string | undefined, trusted: string | undefined): string | undefined {
+  if (trusted === undefined || host === undefined) return trusted ?? host
+  return host.toLowerCase().replace(/:\d*$/, '') === trusted.toLowerCase() ? host : trusted
+}
+
 /** Lower case, without the scheme's own port; `undefined` when it is no authority, or has a user in it (RFC 9110 §4.2.3, §4.2.4). */
 export function normalAuthority(text: string, scheme: string): string | undefined {
   if ((scheme !== 'http' && scheme !== 'https') || !AUTHORITY.test(text)) return undefined

@@ -1,6 +1,7 @@
-import { type Item, parseList, serializeList, Token } from 'structured-headers'
+import { parseList, serializeString } from 'structured-headers'
 import { fieldLines } from './fields.js'
 import type { Fields } from './message.js'
+import { remembered } from './remembered.js'
 
 /** Why a request went on to the handler (RFC 9211 §2.2). */
 export type ForwardReason =
@@ -44,16 +45,17 @@ const LONGEST_KEY = 256
 
 /** The member of `Cache-Status` for one answer, such as `app; hit; ttl=30`. */
 export function cacheStatus(status: CacheStatus): string {
-  const parameters: Item[1] = new Map()
-  if (status.fwd !== undefined) parameters.set('fwd', new Token(status.fwd))
-  else if (status.hit) parameters.set('hit', true)
-  if (status.fwdStatus !== undefined) parameters.set('fwd-status', integer(status.fwdStatus))
-  if (status.ttl !== undefined) parameters.set('ttl', integer(Math.floor(status.ttl / 1000)))
-  if (status.stored) parameters.set('stored', true)
-  if (status.collapsed && status.fwd !== undefined) parameters.set('collapsed', true)
-  if (status.key !== undefined) parameters.set('key', printable(status.key).slice(0, LONGEST_KEY))
-  if (status.detail !== undefined) parameters.set('detail', word(status.detail))
-  return serializeList([[word(status.name), parameters]]).replaceAll(';', '; ')
+  const { name, fwd, fwdStatus, ttl, key, detail } = status
+  let member = word(name)
+  if (fwd !== undefined) member += `; fwd=${fwd}`
+  else if (status.hit) member += '; hit'
+  if (fwdStatus !== undefined) member += `; fwd-status=${integer(fwdStatus)}`
+  if (ttl !== undefined) member += `; ttl=${integer(Math.floor(ttl / 1000))}`
+  if (status.stored) member += '; stored'
+  if (status.collapsed && fwd !== undefined) member += '; collapsed'
+  if (key !== undefined) member += `; key=${serializeString(printable(key).slice(0, LONGEST_KEY))}`
+  if (detail !== undefined) member += `; detail=${word(detail)}`
+  return member
 }
 
 /**
@@ -74,11 +76,10 @@ function isList(line: string): boolean {
   }
 }
 
-/** A token where the grammar allows it, else a string. */
-function word(text: string): Token | string {
-  const plain = printable(text)
-  return /^[A-Za-z*][A-Za-z0-9!#$%&'*+.^_`|~:/-]*$/.test(plain) ? new Token(plain) : plain
-}
+/** A token where the grammar allows it (RFC 9651 §3.3.4), else a string. */
+const word: (text: string) => string = /* @__PURE__ */ remembered(text =>
+  /^[A-Za-z*][A-Za-z0-9!#$%&'*+.^_`|~:/-]*$/.test(text) ? text : serializeString(printable(text)),
+)
 
 /** What a string of structured fields can hold; line ends as spaces, the rest as question marks. */
 function printable(text: string): string {

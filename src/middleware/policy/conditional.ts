@@ -16,8 +16,8 @@ export interface Validators {
 export interface Evaluated extends Validators {
   /** The status that would be answered without them; others than 2xx and 412 ignore them (RFC 9110 §13.2.1). 200 when left out. */
   readonly status?: number
-  /** Epoch milliseconds, for two-digit years of RFC 850 dates; the epoch when left out. */
-  readonly now?: number
+  /** Epoch milliseconds, for two-digit years: {@link parseHttpDate}. */
+  readonly now?: number | undefined
 }
 
 /** The validators among the fields of a response. A date that is given twice is none. */
@@ -38,6 +38,8 @@ export function validatorsOf(fields: Fields): Validators {
 export function evaluate(request: RequestHead, against: Evaluated): 'pass' | 304 | 412 {
   const status = against.status ?? 200
   if ((status < 200 || status > 299) && status !== 412) return 'pass'
+  // Most requests have none.
+  if (!request.fields.some(([name]) => /^if-/i.test(name))) return 'pass'
   if (!firstPrecondition(request, against)) return 412
   const safe = request.method === 'GET' || request.method === 'HEAD'
   const noneMatch = fieldValue(request.fields, 'If-None-Match')
@@ -66,11 +68,11 @@ function notModifiedSince(request: RequestHead, against: Evaluated): boolean {
 
 function dateOf(request: RequestHead, name: string, { now }: Evaluated): number | undefined {
   const lines = fieldLines(request.fields, name)
-  return lines.length === 1 ? parseHttpDate(lines[0] ?? '', now ?? 0) : undefined
+  return lines.length === 1 ? parseHttpDate(lines[0] ?? '', now) : undefined
 }
 
 function parsed(date: string | undefined, { now }: Evaluated): number | undefined {
-  return date === undefined ? undefined : parseHttpDate(date, now ?? 0)
+  return date === undefined ? undefined : parseHttpDate(date, now)
 }
 
 function matches(list: string, etag: string | undefined, equal: (a: string, b: string) => boolean): boolean {

@@ -1,3 +1,5 @@
+import { remembered } from './remembered.js'
+
 const MONTHS = ['jan', 'feb', 'mar', 'apr', 'may', 'jun', 'jul', 'aug', 'sep', 'oct', 'nov', 'dec']
 const MONTH = MONTHS.join('|')
 const TIME = '(\\d{2}):(\\d{2}):(\\d{2})'
@@ -20,17 +22,23 @@ const ASCTIME = new RegExp(`^(?:mon|tue|wed|thu|fri|sat|sun) (${MONTH}) (\\d{2}|
  * date, however well `Date.parse` knows what to make of it. Case does not matter and UTC means GMT (RFC 9111 §4.2);
  * no other zone counts.
  *
- * @param now epoch milliseconds: two digits of a year mean one that is at most 50 years ahead of it
+ * @param now epoch milliseconds: two digits of a year mean one that is at most 50 years ahead of it; 1970 to 2069 when left out
  */
-export function parseHttpDate(text: string, now: number): number | undefined {
+export function parseHttpDate(text: string, now: number = Date.UTC(2019, 11, 31)): number | undefined {
+  const absolute = fourDigitYear(text)
+  if (absolute !== undefined) return absolute
+  const rfc850 = RFC_850.exec(text)
+  return rfc850 ? fullYear(rfc850, now) : undefined
+}
+
+const fourDigitYear: (text: string) => number | undefined = /* @__PURE__ */ remembered(text => {
   const imf = IMF_FIXDATE.exec(text)
   if (imf) return instant(imf[3], imf[2], imf[1], imf.slice(4, 7))
-  const rfc850 = RFC_850.exec(text)
-  if (rfc850) return fullYear(rfc850, now)
   const asctime = ASCTIME.exec(text)
-  if (asctime) return instant(asctime[6], asctime[1], asctime[2], asctime.slice(3, 6))
-  return undefined
-}
+  return asctime ? instant(asctime[6], asctime[1], asctime[2], asctime.slice(3, 6)) : undefined
+})
+
+const FOUR_CENTURIES = 146_097 * 86_400_000
 
 /** An instant as IMF-fixdate, the form that is to be sent. Parts of a second are cut off. */
 export function formatHttpDate(milliseconds: number): string {
@@ -54,9 +62,9 @@ function instant(year = '', monthName = '', day = '', time: readonly string[]): 
   const month = MONTHS.indexOf(monthName.toLowerCase())
   // 60 is a leap second (RFC 9110 §5.6.7).
   if (hours > 23 || minutes > 59 || seconds > 60) return undefined
-  const date = new Date(0)
-  date.setUTCFullYear(Number(year), month, Number(day))
+  // Date.UTC takes years below 100 for those of the last century; the calendar repeats after 400.
+  const days = Date.UTC(Number(year) + 400, month, Number(day)) - FOUR_CENTURIES
   // 31 November would become 1 December.
-  if (date.getUTCMonth() !== month || date.getUTCDate() !== Number(day)) return undefined
-  return date.setUTCHours(hours, minutes, seconds)
+  if (new Date(days).getUTCDate() !== Number(day)) return undefined
+  return days + ((hours * 60 + minutes) * 60 + seconds) * 1000
 }

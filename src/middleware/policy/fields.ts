@@ -2,12 +2,15 @@ import type { Fields } from './message.js'
 
 /** The values of all lines of a field, without white space around them. */
 export function fieldLines(fields: Fields, name: string): string[] {
-  const wanted = name.toLowerCase()
   const lines: string[] = []
-  for (const [given, value] of fields) {
-    if (given.length === wanted.length && given.toLowerCase() === wanted) lines.push(trimmed(value))
+  for (const line of fields) {
+    if (sameName(line[0], name)) lines.push(trimmed(line[1]))
   }
   return lines
+}
+
+function sameName(given: string, name: string): boolean {
+  return given.length === name.length && (given === name || given.toLowerCase() === name.toLowerCase())
 }
 
 /** All lines of a field as one value, joined by `, ` (RFC 9110 §5.2); `undefined` when there is none. */
@@ -18,8 +21,10 @@ export function fieldValue(fields: Fields, name: string): string | undefined {
 
 /** Whether there is a line of that name, be it empty. */
 export function hasField(fields: Fields, name: string): boolean {
-  const wanted = name.toLowerCase()
-  return fields.some(([given]) => given.length === wanted.length && given.toLowerCase() === wanted)
+  for (const line of fields) {
+    if (sameName(line[0], name)) return true
+  }
+  return false
 }
 
 /**

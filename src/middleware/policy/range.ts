@@ -27,8 +27,8 @@ export interface Ranged extends Validators {
   readonly size: number
   /** More ranges than this in one request are answered with all of it, since they are an attack or a mistake (RFC 9110 §14.2). @default 16 */
   readonly maxRanges?: number
-  /** Epoch milliseconds, for two-digit years of RFC 850 dates; the epoch when left out. */
-  readonly now?: number
+  /** Epoch milliseconds, for two-digit years: {@link parseHttpDate}. */
+  readonly now?: number | undefined
 }
 
 const FULL: Ranges = { kind: 'full' }
@@ -77,7 +77,7 @@ function satisfiable(specs: readonly string[], size: number): ByteRange[] {
  * of a `Last-Modified` that is known to be strong, for it is a second older than `Date` (§8.8.2.2). Without a `date` to
  * compare with, the caller answers for the strength of `lastModified`.
  */
-function ifRange(request: RequestHead, { etag, lastModified, date, now = 0 }: Ranged): boolean {
+function ifRange(request: RequestHead, { etag, lastModified, date, now }: Ranged): boolean {
   const lines = fieldLines(request.fields, 'If-Range')
   const [condition] = lines
   if (condition === undefined) return true

@@ -1,8 +1,9 @@
 import { listMembers, splitLine, trimmed } from './fields.js'
+import { remembered } from './remembered.js'
 
 /** One form for all values of a request field that mean the same. */
 export function normalised(name: string, lines: readonly string[]): string {
-  if (name === 'accept-encoding') return acceptedCodings(lines)
+  if (name === 'accept-encoding') return acceptedCodings(lines.join(','))
   if (name === 'accept-language' || name === 'accept-charset') return preferences(lines, 'unordered')
   if (name === 'accept') return preferences(lines, 'ordered')
   // Nobody knows the grammar of this one: empty members may mean something.
@@ -16,10 +17,10 @@ const CODINGS = ['br', 'zstd', 'gzip', 'identity']
  * `Accept-Encoding` by what it allows (RFC 9110 §12.5.3): the known codings that are acceptable, those of greater weight first.
  * A browser and curl that both take gzip share a variant if they take the same others.
  */
-function acceptedCodings(lines: readonly string[]): string {
+const acceptedCodings: (value: string) => string = /* @__PURE__ */ remembered(value => {
   const weights = new Map<string, number>()
-  for (const { value, weight } of weighted(lines)) {
-    const coding = value === 'x-gzip' ? 'gzip' : value
+  for (const { value: name, weight } of weighted([value])) {
+    const coding = name === 'x-gzip' ? 'gzip' : name
     if (!weights.has(coding)) weights.set(coding, weight)
   }
   const star = weights.get('*')
@@ -29,7 +30,7 @@ function acceptedCodings(lines: readonly string[]): string {
     .sort((a, b) => b.weight - a.weight)
     .map(({ coding, weight }, at, all) => (at > 0 && weight === all[at - 1]?.weight ? `=${coding}` : coding))
     .join(' ')
-}
+})
 
 /** Identity that is not mentioned is acceptable, and what is left when nothing else is. */
 const LEAST = 0.0001

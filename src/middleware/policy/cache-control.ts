@@ -1,0 +1,91 @@
+import { listMembers } from './fields.js'
+import { remembered } from './remembered.js'
+
+/** What follows the `=` of a directive. */
+export interface Argument {
+  readonly text: string
+  /** Was given as a quoted string, and is here without quotes and escapes. */
+  readonly quoted: boolean
+}
+
+/** Directives by their names in lower case, each with an argument for every time that it was given: `undefined` for none. */
+export type Directives = ReadonlyMap<string, readonly (Argument | undefined)[]>
+
+/** The greatest number of seconds, which all greater ones count as (RFC 9111 §1.2.2). */
+export const MOST_SECONDS = 2_147_483_648
+
+/**
+ * The directives of all lines of a `Cache-Control` (RFC 9111 §5.2). Names have no case. Nothing is dropped for being wrong:
+ * a directive that begins with its name and goes on with nonsense is there, with that nonsense for an argument, so
+ * that `no-store;` forbids and `max-age =60` allows nothing.
+ */
+export function parseCacheControl(lines: readonly string[]): Directives {
+  const [first] = lines
+  if (first === undefined) return NO_DIRECTIVES
+  return lines.length === 1 ? directivesOfLine(first) : directivesOf(lines)
+}
+
+const NO_DIRECTIVES: Directives = new Map()
+const directivesOfLine = /* @__PURE__ */ remembered(line => directivesOf([line]))
+
+function directivesOf(lines: readonly string[]): Directives {
+  const directives = new Map<string, (Argument | undefined)[]>()
+  for (const member of listMembers(lines)) {
+    const match = /^([!#$%&'*+.^_`|~0-9A-Za-z-]+)(.*)$/s.exec(member)
+    if (!match) continue
+    const name = (match[1] ?? '').toLowerCase()
+    const argument = argumentOf(match[2] ?? '')
+    const before = directives.get(name)
+    if (before) before.push(argument)
+    else directives.set(name, [argument])
+  }
+  return directives
+}
+
+function argumentOf(rest: string): Argument | undefined {
+  if (rest === '') return undefined
+  if (!rest.startsWith('=')) return { text: rest, quoted: false }
+  const text = rest.slice(1)
+  const quoted = /^"((?:[^"\\]|\\.)*)"$/s.exec(text)
+  return quoted ? { text: (quoted[1] ?? '').replaceAll(/\\(.)/gs, '$1'), quoted: true } : { text, quoted: false }
+}
+
+/**
+ * The seconds that a directive gives, as milliseconds; quoted or not (RFC 9111 §5.2).
+ *
+ * @returns `undefined` when it is not there, `invalid` when it has no number of seconds or is given with different ones
+ */
+export function durationOf(directives: Directives, name: string): number | 'invalid' | undefined {
+  const values = directives.get(name)
+  if (values === undefined) return undefined
+  const seconds = values.map(value =>
+    value && /^\d+$/.test(value.text) ? Math.min(Number(value.text), MOST_SECONDS) : undefined,
+  )
+  const [first] = seconds
+  return first === undefined || seconds.some(other => other !== first) ? 'invalid' : first * 1000
+}
+
+/** Whether a directive is given in a way that allows something: without argument. */
+export function isGranted(directives: Directives, name: string): boolean {
+  return directives.get(name)?.some(value => value === undefined) ?? false
+}
+
+/**
+ * Whether `private` or `no-cache` concerns all of the response (RFC 9111 §5.2.2.4, §5.2.2.7): it is given without field names.
+ * Whatever is no quoted list of field names counts as none, so that `private=true` is private.
+ */
+export function isUnqualified(directives: Directives, name: 'private' | 'no-cache'): boolean {
+  return directives.get(name)?.some(value => namesIn(value) === undefined) ?? false
+}
+
+/** The field names, in lower case, that `private="…"` or `no-cache="…"` is limited to. */
+export function qualifiedNames(directives: Directives, name: 'private' | 'no-cache'): readonly string[] {
+  return (directives.get(name) ?? []).flatMap(value => namesIn(value) ?? [])
+}
+
+function namesIn(value: Argument | undefined): string[] | undefined {
+  if (!value?.quoted) return undefined
+  const names = listMembers([value.text]).map(name => name.toLowerCase())
+  const valid = names.length > 0 && names.every(name => /^[!#$%&'*+.^_`|~0-9a-z-]+$/.test(name))
+  return valid ? names : undefined
+}

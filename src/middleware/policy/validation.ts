@@ -1,0 +1,55 @@
+import { isStrong, validatorsOf, weaklyEqual } from './conditional.js'
+import { parseHttpDate } from './dates.js'
+import type { Fields, ResponseHead, StoredResponse } from './message.js'
+
+/**
+ * The fields that ask the handler whether stored responses are still right (RFC 9111 §4.3.1): `If-None-Match` with the entity tags of
+ * all of them, and `If-Modified-Since` where it is one. Empty when there is nothing to validate by.
+ */
+export function validationFields(stored: readonly ResponseHead[]): Fields {
+  const validators = stored.map(response => validatorsOf(response.fields))
+  const etags = [...new Set(validators.flatMap(({ etag }) => etag ?? []))]
+  const fields: [string, string][] = []
+  if (etags.length > 0) fields.push(['If-None-Match', etags.join(', ')])
+  const modified = validators.length === 1 ? validators[0]?.lastModified : undefined
+  if (modified !== undefined) fields.push(['If-Modified-Since', modified])
+  return fields
+}
+
+/**
+ * Which of the stored responses that were asked for a 304 freshens (RFC 9111 §4.3.4): all with its strong validator; else
+ * the latest with its weak one; without a validator the only one there is. None: the 304 is about something else, and
+ * the request is to be made again without conditions.
+ */
+export function freshenedBy<S extends StoredResponse>(stored: readonly S[], notModified: ResponseHead): readonly S[] {
+  const { etag, lastModified, date } = validatorsOf(notModified.fields)
+  if (etag !== undefined) {
+    const same = stored.filter(response => sameEtag(etag, response))
+    return isStrong(etag) ? same : latest(same)
+  }
+  if (lastModified !== undefined) {
+    const same = stored.filter(response => validatorsOf(response.fields).lastModified === lastModified)
+    return isStrongDate(lastModified, date) ? same : latest(same)
+  }
+  return stored.length === 1 ? stored : []
+}
+
+function sameEtag(etag: string, response: StoredResponse): boolean {
+  const own = validatorsOf(response.fields).etag
+  if (own === undefined) return false
+  // A handler may answer with the weak form of a tag that it gave as a strong one, as compressing middleware does.
+  return isStrong(etag) && isStrong(own) ? own === etag : weaklyEqual(own, etag)
+}
+
+/** A date is strong when the response was made a second later at least (RFC 9110 §8.8.2.2). */
+function isStrongDate(lastModified: string, date: string | undefined): boolean {
+  const modified = parseHttpDate(lastModified)
+  const made = date === undefined ? undefined : parseHttpDate(date)
+  return modified !== undefined && made !== undefined && made - modified >= 1000
+}
+
+function latest<S extends StoredResponse>(stored: readonly S[]): readonly S[] {
+  const [first, ...others] = stored
+  if (first === undefined) return []
+  return [others.reduce((last, next) => (next.receivedAt > last.receivedAt ? next : last), first)]
+}
