@@ -12,6 +12,7 @@ const entry = {
   'express-session': 'src/adapters/extra/express-session.ts',
   unstorage: 'src/adapters/extra/unstorage.ts',
   nest: 'src/nest-module/index.ts',
+  express: 'src/middleware/index.ts',
   'maintenance-worker': 'src/engine/maintenance/worker.ts',
 }
 

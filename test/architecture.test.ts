@@ -96,6 +96,7 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
     'engine/disk/plain-data',
     'engine/operations/entries',
   ],
+  'engine/doors/': ['engine/*', 'engine/verbs/', 'engine/operations/', 'engine/disk/', 'type engine/'],
   'engine/collections/': ['engine/*', 'engine/verbs/', 'engine/operations/', 'engine/disk/', 'type engine/'],
   'engine/recipes/': ['engine/*', 'engine/verbs/', 'engine/operations/', 'engine/disk/', 'type engine/'],
   'engine/views/': [
@@ -108,12 +109,19 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
   ],
   'engine/*': ['engine/'],
 
-  'adapters/': ['engine/index', 'engine/for-doors', 'npm:keyv', 'npm:express-session'],
-  'middleware/': ['engine/index', 'type npm:express'],
+  'adapters/': ['engine/index', 'engine/for-adapters', 'npm:keyv', 'npm:express-session'],
+  'middleware/': [
+    'engine/index',
+    'engine/for-doors',
+    'engine/for-files',
+    'npm:content-disposition',
+    'npm:mime-types',
+    'type npm:express',
+  ],
   'middleware/policy/': ['engine/time', 'engine/option-names', 'npm:range-parser', 'npm:structured-headers'],
   'nest-module/': [
     'engine/index',
-    'engine/for-doors',
+    'engine/for-adapters',
     'engine/option-names',
     'engine/time',
     'adapters/',

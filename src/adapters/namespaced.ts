@@ -1,4 +1,4 @@
-import { getExpiring, keepsObjects, kindOf, removePrefix, type Valued } from '../engine/for-doors.js'
+import { getExpiring, keepsObjects, kindOf, removePrefix, type Valued } from '../engine/for-adapters.js'
 import type { DiskCache, Entry } from '../engine/index.js'
 import type { OpenedCache } from './open-cache.js'
 

@@ -1,4 +1,4 @@
-import { editDistance, kindOf, kindOfDirectory, optionNamesOf } from '../engine/for-doors.js'
+import { editDistance, kindOf, kindOfDirectory, optionNamesOf } from '../engine/for-adapters.js'
 import { Cache, type CacheOptions, type DiskCache, FanoutCache, type FanoutCacheOptions } from '../engine/index.js'
 
 /** Where a door keeps its entries, besides the options of the host, which pass. */

@@ -1,4 +1,4 @@
-import { kindOf, milliseconds, systemClock } from '../engine/for-doors.js'
+import { kindOf, milliseconds, systemClock } from '../engine/for-adapters.js'
 
 /**
  * What the hosts mean by a time to live, as the engine's `ttl`. Keyv and cache-manager agree: milliseconds; 0, `NaN` and

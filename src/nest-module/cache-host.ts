@@ -1,5 +1,5 @@
 import { Logger, type OnApplicationShutdown } from '@nestjs/common'
-import { nowOf } from '../engine/for-doors.js'
+import { nowOf } from '../engine/for-adapters.js'
 import type { DiskCache } from '../engine/index.js'
 import { RecentKeys } from './recent-keys.js'
 

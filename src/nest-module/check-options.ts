@@ -1,5 +1,5 @@
 import { diskStore } from '../adapters/cache-manager/disk-store.js'
-import { optionNamesOf } from '../engine/for-doors.js'
+import { optionNamesOf } from '../engine/for-adapters.js'
 import { checkOptionNames, checkOptionsObject, kindOf } from '../engine/option-names.js'
 import type { CacheManagerOptions } from './cache.options.js'
 

@@ -1,4 +1,4 @@
-import { kindOf } from '../../engine/for-doors.js'
+import { kindOf } from '../../engine/for-adapters.js'
 import type { DiskCache } from '../../engine/index.js'
 import { readEnvelope, storeValue, textOf, unmarked } from '../keyv/stored-values.js'
 import { Door, Namespaced, type NewEntry } from '../namespaced.js'

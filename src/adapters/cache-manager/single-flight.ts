@@ -1,4 +1,4 @@
-import { checkOptionNames, keepsObjects, nowOf } from '../../engine/for-doors.js'
+import { checkOptionNames, keepsObjects, nowOf } from '../../engine/for-adapters.js'
 import { type DiskCache, DiskCacheError, type Duration } from '../../engine/index.js'
 import { storeValue } from '../keyv/stored-values.js'
 import { expectWrite, forgetWrite } from '../namespaced.js'

@@ -1,4 +1,4 @@
-import { type Duration, removePrefix } from '../../engine/for-doors.js'
+import { type Duration, removePrefix } from '../../engine/for-adapters.js'
 import { Door, Namespaced } from '../namespaced.js'
 import { type CacheSource, type DoorOptions, openCache, optionsOf } from '../open-cache.js'
 import { hostTtl } from '../ttl.js'

@@ -1,4 +1,4 @@
-import { getExpiring, systemClock } from '../../engine/for-doors.js'
+import { getExpiring, systemClock } from '../../engine/for-adapters.js'
 import type { DiskCache } from '../../engine/index.js'
 import { Door, Namespaced } from '../namespaced.js'
 import { type CacheSource, type DoorOptions, openCache, optionsOf } from '../open-cache.js'

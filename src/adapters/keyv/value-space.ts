@@ -1,4 +1,4 @@
-import type { Valued } from '../../engine/for-doors.js'
+import type { Valued } from '../../engine/for-adapters.js'
 import type { Namespaced } from '../namespaced.js'
 import {
   type Envelope,

@@ -1,0 +1,141 @@
+import type { Session } from '../database/session.js'
+import type { EncodedKey } from '../disk/codec.js'
+import type { KeyIdentity } from '../disk/keys.js'
+import type { EngineAccess } from '../handle-of.js'
+import type { NewEntry } from '../operations/entries.js'
+import { type FlightPlan, type LiveEntry, land } from '../operations/flights.js'
+import { extendLease, releaseLease } from '../operations/leases.js'
+import { removedSince } from '../operations/stamps.js'
+import type { Key, PlainData } from '../options.js'
+import type { Shard } from '../shards/shard.js'
+import type { Duration } from '../time.js'
+import { encodeMeta, resolveStoring } from '../verbs/verb-options.js'
+import { GrowingFile } from './growing-file.js'
+
+/** Nobody waits for what is stored. Milliseconds. */
+const STORING_PATIENCE = 5000
+const LONGEST_BEAT = 3_600_000
+
+/** How a file is stored. */
+export interface FileStoring {
+  readonly meta: PlainData
+  readonly ttl?: Duration | null | undefined
+  readonly tags: readonly string[]
+}
+
+/** A key, where it lies, and what it is found by within a process. */
+export interface FileKey {
+  readonly key: Key
+  readonly encoded: EncodedKey
+  readonly identity: KeyIdentity
+  /** Absent while the cache is not open. */
+  readonly shard: Shard | undefined
+}
+
+export interface Granted {
+  readonly at: FileKey & { readonly shard: Shard }
+  readonly plan: FlightPlan
+  readonly lease: number
+  readonly found: LiveEntry | undefined
+  readonly fence: number
+}
+
+/** The right to fill a key. It is kept up until it is released, or used by `store`. */
+export class FileLease {
+  readonly #access: EngineAccess
+  readonly #tell: (error: unknown, key: Key) => void
+  readonly #granted: Granted
+  readonly #heartbeat: NodeJS.Timeout
+  readonly #forget: () => void
+  #isOver = false
+  #isStoring = false
+
+  constructor(access: EngineAccess, tell: (error: unknown, key: Key) => void, granted: Granted) {
+    this.#access = access
+    this.#tell = tell
+    this.#granted = granted
+    const { lease, at } = granted
+    this.#heartbeat = setInterval(() => this.#beat(), Math.min(lease / 3, LONGEST_BEAT)).unref()
+    // What is being stored ends the lease by itself, and closing waits for it.
+    this.#forget = at.shard.closing.onBegin(() => !this.#isStoring && this.release())
+  }
+
+  /** Bytes of the largest file that can be stored. */
+  get sizeLimit(): number {
+    return this.#granted.at.shard.settings.sizeLimit
+  }
+
+  /** A file that can be read while it is written. */
+  async createFile(): Promise<GrowingFile> {
+    const { shard } = this.#granted.at
+    try {
+      const { temporary, handle } = await shard.disk.files.create()
+      return new GrowingFile(shard, temporary, handle)
+    } catch (error) {
+      throw shard.translate(error)
+    }
+  }
+
+  /**
+   * Stores a file and ends the lease. Answers false, and leaves nothing of the file, when the lease was lost, the key was
+   * stored or removed meanwhile, or the cache refuses.
+   */
+  async store(file: GrowingFile, { meta, ttl, tags }: FileStoring): Promise<boolean> {
+    const { at, plan, found, fence } = this.#granted
+    const { shard, key } = at
+    if (this.#isOver || !this.#access.handle.isOpen) return false
+    const pending = file.take()
+    const discard = (): void => shard.disk.files.discard(pending)
+    const run = (session: Session): boolean => {
+      const isStruck = typeof key === 'string' && removedSince(session, { key, tags }, fence)
+      const stored = !isStruck && land(session, plan, found, entry(), undefined)
+      if (!stored) session.afterCommit(discard)
+      return stored
+    }
+    const entry = (): NewEntry => {
+      const now = shard.disk.now()
+      const { expireTime } = resolveStoring(
+        this.#access.storing({ ttl, tags }),
+        now,
+        this.#access.handle.options.defaultTtl,
+      )
+      const value = shard.disk.prepareFile(pending, encodeMeta(meta))
+      return { key: plan.key, value, now, expireTime, tag: null, tags: [...new Set(tags)] }
+    }
+    this.#isStoring = true
+    try {
+      const patience = { deadline: performance.now() + Math.max(STORING_PATIENCE, this.#access.handle.options.timeout) }
+      const stored = await shard.write({ run, identity: at.identity, discard }, patience)
+      this.#end()
+      return stored
+    } catch (error) {
+      this.#tell(error, key)
+      return false
+    } finally {
+      this.#isStoring = false
+      this.release()
+    }
+  }
+
+  /** Ends it. Where that cannot be written it ends by itself. */
+  release(): void {
+    if (this.#isOver) return
+    this.#end()
+    const { at, plan, lease } = this.#granted
+    const run = (session: Session): boolean => releaseLease(session, plan.name, plan.token)
+    at.shard.write({ run, optional: true }, { deadline: performance.now() + lease }).catch(() => undefined)
+  }
+
+  #end(): void {
+    this.#isOver = true
+    clearInterval(this.#heartbeat)
+    this.#forget()
+  }
+
+  #beat(): void {
+    const { at, plan, lease } = this.#granted
+    const run = (session: Session): boolean => extendLease(session, plan.name, plan.token, lease / 1000)
+    // A beat that fails costs the lease when others take it over, which is seen when the file is stored.
+    at.shard.write({ run, optional: true }, { deadline: performance.now() + lease }).catch(() => undefined)
+  }
+}

@@ -1,0 +1,15 @@
+import type { CacheHandle } from '../cache-handle.js'
+import { CacheVerbs } from '../cache-verbs.js'
+import type { DiskCache } from '../contract.js'
+import { handleOf } from '../handle-of.js'
+import { kindOf } from '../option-names.js'
+
+/**
+ * The handle of a cache, for doors whose keys are texts with prefixes of their own.
+ *
+ * @throws TypeError when it is none, a namespace included
+ */
+export function plainHandle(cache: DiskCache, user: string): CacheHandle {
+  if (cache instanceof CacheVerbs) return handleOf(cache)
+  throw new TypeError(`${user} needs a Cache or FanoutCache, and tells its entries apart by name, got ${kindOf(cache)}`)
+}

@@ -1,0 +1,70 @@
+import { optionNamesOf } from './cache-options.js'
+import { CacheVerbs } from './cache-verbs.js'
+import type { DiskCache } from './contract.js'
+import { structuredCodec } from './disk/structured-codec.js'
+import { handleOf } from './handle-of.js'
+import type { Key } from './options.js'
+import { findEngine } from './shards/engine.js'
+import { absoluteDirectory, countShards, hasDatabase } from './shards/layout.js'
+import { systemClock } from './time.js'
+import { readExpiring, type Valued } from './verbs/reading-expiring.js'
+import { removePrefix as removeKeyRange } from './verbs/removing-prefix.js'
+
+/*
+ * What the adapters need of the engine beyond its contract. Each function also works on a cache that is not of this
+ * build of the package, through its verbs.
+ */
+
+export { checkOptionNames, editDistance, kindOf } from './option-names.js'
+export { type Clock, type Duration, milliseconds, systemClock } from './time.js'
+export type { Valued } from './verbs/reading-expiring.js'
+export { optionNamesOf }
+
+/** What lies in a directory, or is open there in this process; `undefined`: nothing yet. */
+export function kindOfDirectory(directory: string): 'Cache' | 'FanoutCache' | undefined {
+  const path = absoluteDirectory(directory)
+  const engine = findEngine(path)
+  if (engine) return engine.kind
+  if (hasDatabase(path)) return 'Cache'
+  return countShards(path) === undefined ? undefined : 'FanoutCache'
+}
+
+/** `get`, with the instant at which the value expires: cheaper than `getItem`. */
+export function getExpiring<T>(cache: DiskCache, key: Key): Promise<Valued<T> | undefined> {
+  return cache instanceof CacheVerbs ? readExpiring<T>(handleOf(cache), key) : getItemOf<T>(cache, key)
+}
+
+async function getItemOf<T>(cache: DiskCache, key: Key): Promise<Valued<T> | undefined> {
+  const item = await cache.getItem<T>(key)
+  return item && { value: item.value, expiresAt: item.expiresAt }
+}
+
+/** Removes the entries that there are now whose keys are strings which begin so. Pages, as `clear` does. */
+export async function removePrefix(cache: DiskCache, prefix: string): Promise<number> {
+  if (cache instanceof CacheVerbs && handleOf(cache).options.codec.name !== 'json') {
+    return removeKeyRange(handleOf(cache), prefix)
+  }
+  let removed = 0
+  let page: Key[] = []
+  const removePage = async (): Promise<void> => {
+    removed += (await cache.deleteMany(page)).filter(Boolean).length
+    page = []
+  }
+  for await (const key of cache.keys({ prefix, includeExpired: true })) {
+    if (page.push(key) >= KEYS_PER_PAGE) await removePage()
+  }
+  await removePage()
+  return removed
+}
+
+/** The time as a cache has it: epoch milliseconds. */
+export function nowOf(cache: DiskCache): number {
+  return cache instanceof CacheVerbs ? handleOf(cache).options.clock.now() : systemClock.now()
+}
+
+/** Whether objects of all kinds come back as they were: not with a codec of one's own, nor of Python's. */
+export function keepsObjects(cache: DiskCache): boolean {
+  return cache instanceof CacheVerbs && handleOf(cache).options.codec === structuredCodec
+}
+
+const KEYS_PER_PAGE = 500

@@ -1,0 +1,180 @@
+import { randomUUID } from 'node:crypto'
+import { existsSync } from 'node:fs'
+import { join } from 'node:path'
+import type { CacheHandle } from './cache-handle.js'
+import type { DiskCache, StoredFile } from './contract.js'
+import type { Session } from './database/session.js'
+import { keyIdentity } from './disk/keys.js'
+import { type FileKey, FileLease } from './doors/file-lease.js'
+import { DiskCacheError, TimeoutError } from './errors.js'
+import type { EngineAccess } from './handle-of.js'
+import { type Clearance, type FlightPlan, isGroundFree, takeOff } from './operations/flights.js'
+import { leaseName, leaseOf } from './operations/leases.js'
+import type { Key } from './options.js'
+import { accessEngine } from './recipes/engine-access.js'
+import { sessionOf } from './verbs/reading.js'
+import { openStoredFile } from './verbs/stored-file.js'
+
+export type { FileKey, FileLease, FileStoring } from './doors/file-lease.js'
+
+/** How long a directory that was not there may take to be made. Milliseconds. */
+const MAKING = 1000
+/** Where the databases of both kinds of caches begin. */
+const DATABASES = ['cache.db', '000/cache.db']
+/** Turns of the loop that whatever is waited for gets at least. */
+const STEPS = 8
+
+/**
+ * What serving files needs of the engine beyond the verbs: reads and leases that wait no longer than told, and whose
+ * trouble is told to the listeners of the cache and is otherwise the same as nothing being there.
+ */
+export class FileStore {
+  readonly #handle: CacheHandle
+  readonly #access: EngineAccess
+  #opening: Promise<boolean> | undefined
+
+  /** @throws TypeError when it is no cache of this package, and no view of one */
+  constructor(cache: DiskCache, user: string) {
+    this.#access = accessEngine(cache as Parameters<typeof accessEngine>[0], user)
+    this.#handle = this.#access.handle
+  }
+
+  get directory(): string {
+    return this.#handle.directory
+  }
+
+  get isWritable(): boolean {
+    return !this.#handle.options.readonly
+  }
+
+  /** Epoch milliseconds. */
+  now(): number {
+    return this.#handle.options.clock.now()
+  }
+
+  /** @throws TypeError for what is no key */
+  keyOf(key: Key): FileKey {
+    const encoded = this.#access.encodeKey(key)
+    const shard = this.#handle.isOpen ? this.#handle.route(encoded) : undefined
+    return { key, encoded, identity: keyIdentity(encoded), shard }
+  }
+
+  /** Tells the listeners of the cache what nobody else will hear of. */
+  tell(error: unknown, key?: Key): void {
+    if (error instanceof DiskCacheError && error.refusal !== undefined) this.#handle.tellRefused(error, key)
+    else this.#handle.events.emit('error', error instanceof Error ? error : new Error(String(error)))
+  }
+
+  get isOpen(): boolean {
+    return this.#handle.isOpen
+  }
+
+  /** Opens the cache, however long that takes; answers whether it is open. */
+  async warm(): Promise<boolean> {
+    return this.#handle.isOpen || (await this.#opened())
+  }
+
+  /** Whether the cache is open, or can be opened within some milliseconds. Until it is, there is no cache. */
+  async ready(patience: number): Promise<boolean> {
+    if (this.#handle.isOpen) return true
+    // Nobody can hold what is being made now, and it is made once.
+    const isNew = !DATABASES.some(name => existsSync(join(this.directory, name)))
+    return within(this.#opened(), isNew ? MAKING : patience, false)
+  }
+
+  /** Opens the file of a key. A database that cannot be had within `patience` milliseconds has none; a slow disk is waited for. */
+  async read({ key, encoded, shard }: FileKey, patience: number): Promise<StoredFile | undefined> {
+    if (!shard) return undefined
+    let late = false
+    const reading = this.#handle
+      .read(shard, encoded, { timeout: patience }, () => openStoredFile(shard, encoded), key)
+      .catch(error => {
+        // That it gave up waiting has been told.
+        if (!(error instanceof TimeoutError)) this.tell(error, key)
+      })
+      .then(file => {
+        // Whoever asked has gone on without it.
+        if (late) void file?.close()
+        return file ?? undefined
+      })
+    return within(reading, patience, undefined, () => {
+      late = shard.current === undefined
+      return late
+    })
+  }
+
+  /**
+   * Asks for the right to fill a key. `held`: another process fills it; `stored`: a file is there now; `undefined`: the
+   * database is not to be had, or is read-only.
+   *
+   * @param lease how long the right lasts without a sign of life, in milliseconds
+   */
+  async takeOff(at: FileKey, lease: number, patience: number): Promise<FileLease | 'held' | 'stored' | undefined> {
+    const { shard, encoded, key } = at
+    if (!shard || !this.isWritable || !this.#handle.isOpen) return undefined
+    const name = leaseName('flight', encoded)
+    const plan: FlightPlan = { key: encoded, name, token: randomUUID(), seconds: lease / 1000, replaced: undefined }
+    const run = (session: Session): readonly [Clearance, number] => {
+      const clearance = takeOff(session, plan)
+      return [clearance, leaseOf(session, name)?.fence ?? 0]
+    }
+    try {
+      const [clearance, fence] = await shard.write({ run, optional: true }, { deadline: performance.now() + patience })
+      if (clearance.kind !== 'granted') return clearance.kind
+      return new FileLease(this.#access, (error, of) => this.tell(error, of), {
+        at: { ...at, shard },
+        plan,
+        lease,
+        found: clearance.found,
+        fence,
+      })
+    } catch (error) {
+      this.tell(error, key)
+      return undefined
+    }
+  }
+
+  /** Whether nobody fills a key any more. */
+  isFree({ shard, encoded }: FileKey): boolean {
+    try {
+      return !shard || !this.#handle.isOpen || isGroundFree(sessionOf(shard), leaseName('flight', encoded))
+    } catch {
+      // The log is under recovery, or the database was moved: asking for the lease finds out.
+      return true
+    }
+  }
+
+  #opened(): Promise<boolean> {
+    this.#opening ??= this.#open().finally(() => {
+      this.#opening = undefined
+    })
+    return this.#opening
+  }
+
+  async #open(): Promise<boolean> {
+    try {
+      await this.#handle.open()
+      return true
+    } catch (error) {
+      this.tell(error)
+      return false
+    }
+  }
+}
+
+/**
+ * What a promise brings, or `late` when it takes longer and `isLate` agrees. The time passes in steps, so that a loop
+ * which is busy for longer gives what is ready the turns that it needs.
+ */
+function within<T>(promise: Promise<T>, time: number, late: T, isLate: () => boolean = () => true): Promise<T> {
+  return new Promise((resolve, reject) => {
+    let steps = 0
+    const tick = (): void => {
+      steps++
+      if (steps >= STEPS && isLate()) resolve(late)
+      else timer = setTimeout(tick, time / STEPS)
+    }
+    let timer = setTimeout(tick, time / STEPS)
+    promise.then(resolve, reject).finally(() => clearTimeout(timer))
+  })
+}
