@@ -23,6 +23,8 @@ import { headOf, renewAnswer, selectingNames, storeAnswer, tagsOf } from './stor
 import { toStored } from './stored-head.js'
 
 const LEASE_MILLISECONDS = 3000
+/** What was removed before that is not remembered any more: later answers may be older than a removal. */
+const LONGEST_FLIGHT = 3_500_000
 /** What gives an answer to nobody but the client. */
 const NOWHERE: BodySink = { write: () => undefined, end: () => undefined, abort: () => undefined }
 
@@ -169,7 +171,8 @@ export class Leader {
     try {
       undo = core.store.onClosing(at, () => spool.abort())
       const end = await spool.ended
-      if (end === 'complete' && lease) {
+      const isKnown = core.store.now() - stored.requestedAt < LONGEST_FLIGHT
+      if (end === 'complete' && lease && isKnown) {
         await storeAnswer(core.store, core.settings, { lease, at, names, stored, id: randomUUID(), tags, spool })
       } else {
         spool.file?.abandon()
