@@ -8,16 +8,19 @@ export interface Argument {
   readonly quoted: boolean
 }
 
-/** Directives by their names in lower case, each with an argument for every time that it was given: `undefined` for none. */
+/**
+ * Directives by their names in lower case, each with an argument for every time that it was given: `undefined` for
+ * none.
+ */
 export type Directives = ReadonlyMap<string, readonly (Argument | undefined)[]>
 
 /** The greatest number of seconds, which all greater ones count as (RFC 9111 §1.2.2). */
 export const MOST_SECONDS = 2_147_483_648
 
 /**
- * The directives of all lines of a `Cache-Control` (RFC 9111 §5.2). Names have no case. Nothing is dropped for being wrong:
- * a directive that begins with its name and goes on with nonsense is there, with that nonsense for an argument, so
- * that `no-store;` forbids and `max-age =60` allows nothing.
+ * The directives of all lines of a `Cache-Control` (RFC 9111 §5.2). Names have no case. Nothing is dropped for being
+ * wrong: a directive that begins with its name and goes on with nonsense is there, with that nonsense for an argument,
+ * so that `no-store;` forbids and `max-age =60` allows nothing.
  */
 export function parseCacheControl(lines: readonly string[]): Directives {
   const [first] = lines
@@ -71,8 +74,8 @@ export function isGranted(directives: Directives, name: string): boolean {
 }
 
 /**
- * Whether `private` or `no-cache` concerns all of the response (RFC 9111 §5.2.2.4, §5.2.2.7): it is given without field names.
- * Whatever is no quoted list of field names counts as none, so that `private=true` is private.
+ * Whether `private` or `no-cache` concerns all of the response (RFC 9111 §5.2.2.4, §5.2.2.7): it is given without field
+ * names. Whatever is no quoted list of field names counts as none, so that `private=true` is private.
  */
 export function isUnqualified(directives: Directives, name: 'private' | 'no-cache'): boolean {
   return directives.get(name)?.some(value => namesIn(value) === undefined) ?? false

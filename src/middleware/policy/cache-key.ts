@@ -71,8 +71,8 @@ export interface HostRule {
 }
 
 /**
- * The authority of a key: the fixed one, or the host that the request names if it is among those allowed. A client can put
- * anything into `Host`, and what it puts there must not choose another one's page.
+ * The authority of a key: the fixed one, or the host that the request names if it is among those allowed. A client can
+ * put anything into `Host`, and what it puts there must not choose another one's page.
  */
 export function authorityOf(
   host: string | undefined,
@@ -89,8 +89,9 @@ export function authorityOf(
 }
 
 /**
- * The host that a request is for: what `Host` says, unless the framework trusts a proxy that says another name (Express: `trust proxy`,
- * `req.hostname`). Express leaves the port out of that name, so that `Host` is taken where both name the same.
+ * The host that a request is for: what `Host` says, unless the framework trusts a proxy that says another name
+ * (Express: `trust proxy`, `req.hostname`). Express leaves the port out of that name, so that `Host` is taken where
+ * both name the same.
  *
  * @param host the `Host` field as it came
  * @param trusted what the framework takes for the host, with or without port
@@ -100,7 +101,10 @@ export function hostOf(host: string | undefined, trusted: string | undefined): s
   return host.toLowerCase().replace(/:\d*$/, '') === trusted.toLowerCase() ? host : trusted
 }
 
-/** Lower case, without the scheme's own port; `undefined` when it is no authority, or has a user in it (RFC 9110 §4.2.3, §4.2.4). */
+/**
+ * Lower case, without the scheme's own port; `undefined` when it is no authority, or has a user in it (RFC 9110 §4.2.3,
+ * §4.2.4).
+ */
 export function normalAuthority(text: string, scheme: string): string | undefined {
   if ((scheme !== 'http' && scheme !== 'https') || !AUTHORITY.test(text)) return undefined
   const lower = text.toLowerCase()
@@ -116,8 +120,8 @@ export interface PurgeTarget {
 }
 
 /**
- * The keys of all URIs that begin with a prefix: an absolute URI, or a path, which then means all hosts. The prefix is text:
- * `/news/` does not reach `/newsletter`, `/news` does, for no border is added that was not asked for.
+ * The keys of all URIs that begin with a prefix: an absolute URI, or a path, which then means all hosts. The prefix is
+ * text: `/news/` does not reach `/newsletter`, `/news` does, for no border is added that was not asked for.
  *
  * @throws TypeError when the prefix is neither
  */

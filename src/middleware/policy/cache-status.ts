@@ -59,8 +59,8 @@ export function cacheStatus(status: CacheStatus): string {
 }
 
 /**
- * The fields with this member added to `Cache-Status`, after those of caches that are nearer to the origin (RFC 9211 §2).
- * Lines there that are no list are left out: they would make the whole field unreadable.
+ * The fields with this member added to `Cache-Status`, after those of caches that are nearer to the origin (RFC 9211
+ * §2). Lines there that are no list are left out: they would make the whole field unreadable.
  */
 export function appendCacheStatus(fields: Fields, status: CacheStatus): Fields {
   const lines = fieldLines(fields, 'Cache-Status').filter(line => line !== '' && isList(line))

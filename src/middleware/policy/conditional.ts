@@ -8,13 +8,19 @@ export interface Validators {
   readonly etag?: string | undefined
   /** The value of `Last-Modified`. */
   readonly lastModified?: string | undefined
-  /** The value of `Date`: stands in for a missing `Last-Modified` when `If-Modified-Since` is evaluated (RFC 9111 §4.3.2). */
+  /**
+   * The value of `Date`: stands in for a missing `Last-Modified` when `If-Modified-Since` is evaluated (RFC 9111
+   * §4.3.2).
+   */
   readonly date?: string | undefined
 }
 
 /** What preconditions are evaluated against. */
 export interface Evaluated extends Validators {
-  /** The status that would be answered without them; others than 2xx and 412 ignore them (RFC 9110 §13.2.1). 200 when left out. */
+  /**
+   * The status that would be answered without them; others than 2xx and 412 ignore them (RFC 9110 §13.2.1). 200 when
+   * left out.
+   */
   readonly status?: number
   /** Epoch milliseconds, for two-digit years: {@link parseHttpDate}. */
   readonly now?: number | undefined

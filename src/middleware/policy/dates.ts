@@ -22,7 +22,8 @@ const ASCTIME = new RegExp(`^(?:mon|tue|wed|thu|fri|sat|sun) (${MONTH}) (\\d{2}|
  * date, however well `Date.parse` knows what to make of it. Case does not matter and UTC means GMT (RFC 9111 §4.2);
  * no other zone counts.
  *
- * @param now epoch milliseconds: two digits of a year mean one that is at most 50 years ahead of it; 1970 to 2069 when left out
+ * @param now epoch milliseconds: two digits of a year mean one that is at most 50 years ahead of it; 1970 to 2069 when
+ * left out
  */
 export function parseHttpDate(text: string, now: number = Date.UTC(2019, 11, 31)): number | undefined {
   const absolute = fourDigitYear(text)

@@ -94,7 +94,10 @@ const HOP_BY_HOP: ReadonlySet<string> = new Set([
   'upgrade',
 ])
 
-/** What may be stored of the fields of a response: all but hop-by-hop fields and those that `Connection` names (RFC 9111 §3.1). */
+/**
+ * What may be stored of the fields of a response: all but hop-by-hop fields and those that `Connection` names (RFC 9111
+ * §3.1).
+ */
 export function withoutHopByHop(fields: Fields): Fields {
   const named = new Set(listMembers(fieldLines(fields, 'Connection')).map(name => name.toLowerCase()))
   return fields.filter(([name]) => {

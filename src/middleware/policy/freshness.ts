@@ -32,8 +32,9 @@ export function lifetime(response: StoredResponse, policy: FreshnessPolicy): num
 }
 
 /**
- * How long a response is fresh and why (RFC 9111 §4.2.1): `s-maxage`, else `max-age`, else `Expires`, of which the first that is there
- * counts, be it wrong: then the response is stale. Without them the developer's options, then the heuristic.
+ * How long a response is fresh and why (RFC 9111 §4.2.1): `s-maxage`, else `max-age`, else `Expires`, of which the
+ * first that is there counts, be it wrong: then the response is stale. Without them the developer's options, then the
+ * heuristic.
  *
  * @param effective the directives that count, where they are known already
  */
@@ -58,7 +59,10 @@ export function freshnessOf(
 /** Those that `ttl` is for: final, whole, and no error. 302, 303 and 307 are decisions of one moment. */
 const TTL_STATUSES: ReadonlySet<number> = new Set([200, 203, 204, 300, 301, 308])
 
-/** Whether the response asks for care where nobody gave it freshness. `Pragma` has no meaning here (RFC 9111 §5.4), but an intention. */
+/**
+ * Whether the response asks for care where nobody gave it freshness. `Pragma` has no meaning here (RFC 9111 §5.4), but
+ * an intention.
+ */
 function isReserved(response: StoredResponse, directives: Directives): boolean {
   if (directives.has('no-store') || isUnqualified(directives, 'private') || isUnqualified(directives, 'no-cache'))
     return true
@@ -88,22 +92,29 @@ function heuristicLifetime(
   return Math.min(unchanged * policy.heuristics.fraction, policy.heuristics.max)
 }
 
-/** When the origin made the response: `Date`, or when it arrived where that is missing, wrong or given twice (RFC 9110 §6.6.1). */
+/**
+ * When the origin made the response: `Date`, or when it arrived where that is missing, wrong or given twice (RFC 9110
+ * §6.6.1).
+ */
 export function dateOf(response: StoredResponse): number {
   const lines = fieldLines(response.fields, 'Date')
   const date = lines.length === 1 ? parseHttpDate(lines[0] ?? '', response.receivedAt) : undefined
   return date ?? wholeSeconds(response.receivedAt)
 }
 
-/** The age that others say it had when it arrived: the first member of `Age`, or 0 if that is no number of seconds (RFC 9111 §5.1). */
+/**
+ * The age that others say it had when it arrived: the first member of `Age`, or 0 if that is no number of seconds (RFC
+ * 9111 §5.1).
+ */
 export function ageValue(response: Pick<StoredResponse, 'fields'>): number {
   const [first = ''] = listMembers(fieldLines(response.fields, 'Age'))
   return /^\d+$/.test(first) ? Math.min(Number(first), MOST_SECONDS) * 1000 : 0
 }
 
 /**
- * Milliseconds since the origin made or validated the response (RFC 9111 §4.2.3). Never less than the time that it was here,
- * even if the clock was set back. `Date` has whole seconds only, so that the parts of a second after it do not make it older.
+ * Milliseconds since the origin made or validated the response (RFC 9111 §4.2.3). Never less than the time that it was
+ * here, even if the clock was set back. `Date` has whole seconds only, so that the parts of a second after it do not
+ * make it older.
  */
 export function currentAge(stored: StoredResponse, now: number): number {
   const apparent = Math.max(0, wholeSeconds(stored.receivedAt) - dateOf(stored))

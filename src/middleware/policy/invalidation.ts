@@ -11,8 +11,9 @@ export function isSafe(method: string): boolean {
 }
 
 /**
- * The URIs whose stored responses an exchange makes invalid (RFC 9111 §4.4): after an unsafe method with a 2xx or 3xx the target, and what
- * `Location` and `Content-Location` name if it has the same origin. Absolute, as they stand in keys. Empty for others.
+ * The URIs whose stored responses an exchange makes invalid (RFC 9111 §4.4): after an unsafe method with a 2xx or 3xx
+ * the target, and what `Location` and `Content-Location` name if it has the same origin. Absolute, as they stand in
+ * keys. Empty for others.
  */
 export function urisToInvalidate(request: RequestHead, response: ResponseHead): string[] {
   const target = normalUrl(request.url)

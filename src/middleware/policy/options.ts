@@ -7,39 +7,78 @@ export type RequestDirective = 'no-store' | 'no-cache' | 'max-age' | 'min-fresh'
 
 /** Options of the rules. All that loosen a rule are off. */
 export interface PolicyOptions {
-  /** Names the cache in keys, in `Cache-Status` and, where it is a token, in a targeted field of its own: `<name>-Cache-Control`. @default 'fanout-cache' */
+  /**
+   * Names the cache in keys, in `Cache-Status` and, where it is a token, in a targeted field of its own:
+   * `<name>-Cache-Control`.
+   *
+   * @default 'fanout-cache'
+   */
   readonly name?: string
   /**
-   * Freshness of answers of 200, 203, 204, 300, 301 and 308 which say nothing of their own: neither `Cache-Control` nor `Expires` nor a targeted
-   * field gives or forbids it. Counted from their arrival. Requests with a cookie bypass such answers, unless `ignoreCookies`.
+   * Freshness of answers of 200, 203, 204, 300, 301 and 308 which say nothing of their own: neither `Cache-Control` nor
+   * `Expires` nor a targeted field gives or forbids it. Counted from their arrival. Requests with a cookie bypass such
+   * answers, unless `ignoreCookies`.
    */
   readonly ttl?: Duration
   /** The same by status, for others too: `{ 404: '10s' }`. Goes before `ttl`. */
   readonly statusTtl?: Readonly<Record<number, Duration>>
   /** Requests with a cookie get, and fill, what is fresh by `ttl` and `statusTtl`. @default false */
   readonly ignoreCookies?: boolean
-  /** How long answers without a `stale-while-revalidate` of their own are served while they are validated in the background (RFC 5861 §3). @default 0 */
+  /**
+   * How long answers without a `stale-while-revalidate` of their own are served while they are validated in the
+   * background (RFC 5861 §3).
+   *
+   * @default 0
+   */
   readonly staleWhileRevalidate?: Duration
-  /** How long answers without a `stale-if-error` of their own are served when the handler fails (RFC 5861 §4). @default 0 */
+  /**
+   * How long answers without a `stale-if-error` of their own are served when the handler fails (RFC 5861 §4).
+   *
+   * @default 0
+   */
   readonly staleIfError?: Duration
-  /** `s-maxage` does not forbid stale answers that the response itself, or an option, allows (RFC 9111 §5.2.2.10 says it does). @default false */
+  /**
+   * `s-maxage` does not forbid stale answers that the response itself, or an option, allows (RFC 9111 §5.2.2.10 says it
+   * does).
+   *
+   * @default false
+   */
   readonly staleDespiteSMaxage?: boolean
   /** Store answers with `Set-Cookie`, which all others then get. @default false */
   readonly storeSetCookie?: boolean
   /**
-   * Freshness of answers that have a `Last-Modified` and say nothing else: a part of the time since then (RFC 9111 §4.2.2).
-   * `true` is a tenth, and a day at most. @default false
+   * Freshness of answers that have a `Last-Modified` and say nothing else: a part of the time since then (RFC 9111
+   * §4.2.2). `true` is a tenth, and a day at most.
+   *
+   * @default false
    */
   readonly heuristics?: boolean | { readonly fraction?: number; readonly max?: Duration }
   /** Store 206 for themselves. @default false */
   readonly storePartial?: boolean
-  /** Store answers to POST that have explicit freshness and a `Content-Location` that is their URI, for later GETs (RFC 9110 §9.3.3). @default false */
+  /**
+   * Store answers to POST that have explicit freshness and a `Content-Location` that is their URI, for later GETs (RFC
+   * 9110 §9.3.3).
+   *
+   * @default false
+   */
   readonly cachePost?: boolean
-  /** Store answers that may not be used without validation, such as those with `no-cache` and an `ETag`. @default true */
+  /**
+   * Store answers that may not be used without validation, such as those with `no-cache` and an `ETag`.
+   *
+   * @default true
+   */
   readonly storeForValidation?: boolean
-  /** Directives of requests that are heeded. Others let a client send each of its requests to the handler. @default no-store, max-stale, only-if-cached */
+  /**
+   * Directives of requests that are heeded. Others let a client send each of its requests to the handler.
+   *
+   * @default no-store, max-stale, only-if-cached
+   */
   readonly requestDirectives?: readonly RequestDirective[] | 'all'
-  /** Targeted fields that count for this cache, the most specific first (RFC 9213). @default `<name>-Cache-Control`, `CDN-Cache-Control` */
+  /**
+   * Targeted fields that count for this cache, the most specific first (RFC 9213).
+   *
+   * @default `<name>-Cache-Control`, `CDN-Cache-Control`
+   */
   readonly targets?: readonly string[]
 }
 

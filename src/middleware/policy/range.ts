@@ -25,7 +25,12 @@ export type Ranges =
 export interface Ranged extends Validators {
   /** Bytes. */
   readonly size: number
-  /** More ranges than this in one request are answered with all of it, since they are an attack or a mistake (RFC 9110 §14.2). @default 16 */
+  /**
+   * More ranges than this in one request are answered with all of it, since they are an attack or a mistake (RFC 9110
+   * §14.2).
+   *
+   * @default 16
+   */
   readonly maxRanges?: number
   /** Epoch milliseconds, for two-digit years: {@link parseHttpDate}. */
   readonly now?: number | undefined
@@ -36,8 +41,8 @@ const RANGE_SPEC = /^(?:(\d+)-(\d*)|-(\d+))$/
 
 /**
  * The ranges that a GET asks for (RFC 9110 §14.2), `If-Range` included. Everything that is not understood, be it
- * another unit, a wrong syntax or a second `Range` line, is ignored: the answer is then the full one. Ranges that overlap or
- * touch are joined, so that no byte is sent twice. Preconditions are to be evaluated before.
+ * another unit, a wrong syntax or a second `Range` line, is ignored: the answer is then the full one. Ranges that
+ * overlap or touch are joined, so that no byte is sent twice. Preconditions are to be evaluated before.
  */
 export function rangesOf(request: RequestHead, ranged: Ranged): Ranges {
   const lines = fieldLines(request.fields, 'Range')
@@ -73,9 +78,9 @@ function satisfiable(specs: readonly string[], size: number): ByteRange[] {
 }
 
 /**
- * Whether `If-Range` lets ranges pass (RFC 9110 §13.1.5): there is none, or it is the strong entity tag, or exactly the date
- * of a `Last-Modified` that is known to be strong, for it is a second older than `Date` (§8.8.2.2). Without a `date` to
- * compare with, the caller answers for the strength of `lastModified`.
+ * Whether `If-Range` lets ranges pass (RFC 9110 §13.1.5): there is none, or it is the strong entity tag, or exactly the
+ * date of a `Last-Modified` that is known to be strong, for it is a second older than `Date` (§8.8.2.2). Without a
+ * `date` to compare with, the caller answers for the strength of `lastModified`.
  */
 function ifRange(request: RequestHead, { etag, lastModified, date, now }: Ranged): boolean {
   const lines = fieldLines(request.fields, 'If-Range')

@@ -60,8 +60,8 @@ function pragmaNoCache({ fields }: Pick<RequestHead, 'fields'>): boolean {
 export type RequestBypass = 'method' | 'body' | 'upgrade'
 
 /**
- * Whether a request may be answered from the cache at all: a GET or HEAD (RFC 9110 §9.2.3), without a body that the handler
- * could look at while the key does not, and without `Upgrade`.
+ * Whether a request may be answered from the cache at all: a GET or HEAD (RFC 9110 §9.2.3), without a body that the
+ * handler could look at while the key does not, and without `Upgrade`.
  */
 export function bypassOf({ method, fields }: Pick<RequestHead, 'method' | 'fields'>): RequestBypass | undefined {
   if (method !== 'GET' && method !== 'HEAD') return 'method'

@@ -3,6 +3,7 @@ import { hasField } from './fields.js'
 import { currentAge, type Freshness, freshnessOf, residentTime } from './freshness.js'
 import type { RequestHead, StoredResponse } from './message.js'
 import type { Policy } from './options.js'
+import { partOf } from './partial.js'
 import { type Demands, demandsOf } from './request-directives.js'
 import { type StaleWindows, staleWindows } from './stale-windows.js'
 import { permitsAuthorized } from './storability.js'
@@ -15,6 +16,15 @@ export interface Ageing {
   readonly ttl: number
 }
 
+/** Why a stored response is not for a request. */
+export type BypassReason =
+  /** The request has `Authorization`, and the response is not for all. */
+  | 'authorization'
+  /** The request has a cookie, and the response is fresh by an option only. */
+  | 'cookie'
+  /** The response is a 206 that has not all that is asked for. */
+  | 'partial'
+
 /** What is to be done with a stored response that the key and `Vary` have selected. */
 export type Decision = Ageing &
   (
@@ -23,21 +33,26 @@ export type Decision = Ageing &
     | { readonly kind: 'stale-while-revalidate' }
     /** Answer with it: the client takes stale ones (RFC 9111 §5.2.1.2). */
     | { readonly kind: 'stale' }
-    /** Ask the handler, with {@link validationFields}: it is stale, may never be used unasked, or the client wants that. */
+    /**
+     * Ask the handler, with {@link validationFields}: it is stale, may never be used unasked, or the client wants that.
+     */
     | { readonly kind: 'validate'; readonly reason: 'stale' | 'no-cache' | 'request' }
     /** As validate, but the client does not want to wait for it: 504 (RFC 9111 §5.2.1.7). */
     | { readonly kind: 'gateway-timeout' }
     /** This request gets its answer from the handler, and the stored response stays as it is. */
-    | { readonly kind: 'bypass'; readonly reason: 'authorization' | 'cookie' }
+    | { readonly kind: 'bypass'; readonly reason: BypassReason }
   )
 
-/** Whether and how a stored response answers a request (RFC 9111 §4). Conditions and ranges are evaluated on the answer, afterwards. */
+/**
+ * Whether and how a stored response answers a request (RFC 9111 §4). Conditions and ranges are evaluated on the answer,
+ * afterwards.
+ */
 export function decide(request: RequestHead, stored: StoredResponse, now: number, policy: Policy): Decision {
   const effective = effectiveDirectives(stored.fields, policy.targets)
   const freshness = freshnessOf(stored, policy, effective)
   const ageing = ageOf(stored, now, freshness)
-  const notFor = reservedFor(request, effective, freshness, policy)
-  if (notFor) return { kind: 'bypass', reason: notFor, ...ageing }
+  const reason = notFor(request, stored, effective, freshness, policy)
+  if (reason) return { kind: 'bypass', reason, ...ageing }
   const demands = demandsOf(request, policy)
   const decision =
     byDemands(effective, ageing, demands) ?? byAge(staleWindows(stored, policy, effective), ageing, demands)
@@ -57,13 +72,15 @@ function ageOf(stored: StoredResponse, now: number, { lifetime, source }: Freshn
   return { age, ttl }
 }
 
-/** Why a request that names a person does not get what is for all. */
-function reservedFor(
+/** Why a request does not get a response that its key has selected. */
+function notFor(
   request: RequestHead,
+  stored: StoredResponse,
   { directives }: Effective,
   { source }: Freshness,
   policy: Policy,
-): 'authorization' | 'cookie' | undefined {
+): BypassReason | undefined {
+  if (stored.status === 206 && !partOf(request, stored)) return 'partial'
   if (hasField(request.fields, 'Authorization') && !permitsAuthorized(directives)) return 'authorization'
   return source === 'option' && !policy.ignoreCookies && hasField(request.fields, 'Cookie') ? 'cookie' : undefined
 }
@@ -83,7 +100,9 @@ function byAge(windows: StaleWindows, ageing: Ageing, demands: Demands): Decisio
   return background ? { kind: 'stale-while-revalidate', ...ageing } : { kind: 'validate', reason: 'stale', ...ageing }
 }
 
-/** What the client does not take though it is fresh (RFC 9111 §5.2.1). Freshness that runs out is none of its demands. */
+/**
+ * What the client does not take though it is fresh (RFC 9111 §5.2.1). Freshness that runs out is none of its demands.
+ */
 function demandsValidation(demands: Demands, { age, ttl }: Ageing): boolean {
   if (demands.noCache || demands.maxAge === 0) return true
   if (demands.maxAge !== undefined && age > demands.maxAge) return true

@@ -18,7 +18,10 @@ export interface StaleWindows {
 
 const NONE: StaleWindows = { whileRevalidate: 0, ifError: 0, forbidden: true }
 
-/** The windows that the response gives, else the policy; none where the response forbids stale answers. A window that is no number is none. */
+/**
+ * The windows that the response gives, else the policy; none where the response forbids stale answers. A window that is
+ * no number is none.
+ */
 export function staleWindows(
   response: ResponseHead,
   policy: StalePolicy,
@@ -36,7 +39,10 @@ export function staleWindows(
   }
 }
 
-/** Whether a directive forbids to use the response when it is stale (RFC 9111 §4.2.4). Any argument forbids as well as none. */
+/**
+ * Whether a directive forbids to use the response when it is stale (RFC 9111 §4.2.4). Any argument forbids as well as
+ * none.
+ */
 function forbidsStale(directives: Directives, { staleDespiteSMaxage }: StalePolicy): boolean {
   if (directives.has('must-revalidate') || directives.has('proxy-revalidate')) return true
   return isUnqualified(directives, 'no-cache') || (directives.has('s-maxage') && !staleDespiteSMaxage)

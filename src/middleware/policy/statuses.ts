@@ -1,7 +1,13 @@
-/** Statuses that may be fresh by a heuristic, for they are defined so (RFC 9110 §15.1). 206 is not, since parts are not stored. */
+/**
+ * Statuses that may be fresh by a heuristic, for they are defined so (RFC 9110 §15.1). 206 is not, since parts are not
+ * stored.
+ */
 const HEURISTIC: ReadonlySet<number> = new Set([200, 203, 204, 300, 301, 308, 404, 405, 410, 414, 501])
 
-/** Final statuses whose caching this cache knows (RFC 9110 §15, RFC 6585, RFC 7725); it is asked where `must-understand` is given. */
+/**
+ * Final statuses whose caching this cache knows (RFC 9110 §15, RFC 6585, RFC 7725); it is asked where `must-understand`
+ * is given.
+ */
 const UNDERSTOOD: ReadonlySet<number> = new Set([
   ...[200, 201, 202, 203, 204, 205, 300, 301, 302, 303, 307, 308],
   ...[

@@ -45,8 +45,8 @@ export type NotStoredReason =
 export type Storability = { readonly store: true } | { readonly store: false; readonly reason: NotStoredReason }
 
 /**
- * Whether a response may be stored, and serves any purpose there (RFC 9111 §3, with the safe defaults on top of it). What is to be
- * stored of it is {@link fieldsToStore}. Ask again when a 304 has changed the fields.
+ * Whether a response may be stored, and serves any purpose there (RFC 9111 §3, with the safe defaults on top of it).
+ * What is to be stored of it is {@link fieldsToStore}. Ask again when a 304 has changed the fields.
  */
 export function storability(request: RequestHead, response: StoredResponse, policy: Policy): Storability {
   const effective = effectiveDirectives(response.fields, policy.targets)
@@ -57,6 +57,20 @@ export function storability(request: RequestHead, response: StoredResponse, poli
     byOwner(request, response, directives, policy) ??
     byFreshness(request, response, effective, policy)
   return reason === undefined ? { store: true } : { store: false, reason }
+}
+
+/**
+ * What becomes of a stored response whose fields a 304, or an answer to a HEAD, has updated: the update is stored; the
+ * response goes, since it says now that nobody may keep it; or it is kept as it was, stale, for it is only this request
+ * whose exchange may not be stored. A client can so ask for `no-store`, and takes nothing from others.
+ */
+export function afterUpdate(
+  request: RequestHead,
+  updated: StoredResponse,
+  policy: Policy,
+): 'update' | 'keep' | 'remove' {
+  if (!storability({ method: 'GET', url: request.url, fields: [] }, updated, policy).store) return 'remove'
+  return storability({ ...request, method: 'GET' }, updated, policy).store ? 'update' : 'keep'
 }
 
 /** Methods and statuses (RFC 9111 §3, first to third condition). */

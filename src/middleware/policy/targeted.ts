@@ -29,8 +29,9 @@ export function effectiveDirectives(fields: Fields, targets: readonly string[]):
 }
 
 /**
- * The directives of a targeted field, a dictionary of structured fields (RFC 9213 §2.1). `undefined` when the field has to be
- * ignored: it does not parse, is empty, or gives seconds as anything else than an integer. Parameters mean nothing.
+ * The directives of a targeted field, a dictionary of structured fields (RFC 9213 §2.1). `undefined` when the field has
+ * to be ignored: it does not parse, is empty, or gives seconds as anything else than an integer. Parameters mean
+ * nothing.
  */
 export function parseTargeted(value: string): Directives | undefined {
   const dictionary = parsed(value)

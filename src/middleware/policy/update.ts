@@ -6,15 +6,15 @@ import type { Policy } from './options.js'
 import { fieldsToStore } from './stored-fields.js'
 
 /**
- * Fields of a 304 that change nothing of what is stored (RFC 9111 §3.2). They say how the stored bytes are to be read, and
- * those are not sent again: another coding or length would make them unreadable.
+ * Fields of a 304 that change nothing of what is stored (RFC 9111 §3.2). They say how the stored bytes are to be read,
+ * and those are not sent again: another coding or length would make them unreadable.
  */
 const KEPT: readonly string[] = ['Content-Length', 'Content-Encoding', 'Content-Range']
 
 /**
- * A stored response with the fields of the 304 that has confirmed it (RFC 9111 §3.2, §4.3.4): each field that the 304 has replaces all
- * lines of that name. Its age begins anew. `Set-Cookie` of the 304 is left out unless the policy stores it.
- * What comes out may be unfit for storing: ask {@link storability} again, and mind that `Vary` may be another.
+ * A stored response with the fields of the 304 that has confirmed it (RFC 9111 §3.2, §4.3.4): each field that the 304
+ * has replaces all lines of that name. Its age begins anew. `Set-Cookie` of the 304 is left out unless the policy
+ * stores it. What comes out may be unfit for storing: ask {@link afterUpdate}, and mind that `Vary` may be another.
  *
  * @param notModified the 304, with the instants of its own request
  */
@@ -25,7 +25,8 @@ export function updatedBy304(
 ): StoredResponse {
   const unwanted = policy.storeSetCookie ? KEPT : [...KEPT, 'Set-Cookie']
   const news = deleteField(fieldsToStore(notModified.fields, policy), ...unwanted)
-  // An age that others have told is that of the response they sent; without Date the stored one would make it old at once.
+  // An age that others have told is that of the response they sent; without Date the stored one would make it old at
+  // once.
   const old = deleteField(stored.fields, 'Age')
   const dated: Fields = hasField(news, 'Date') ? news : [...news, ['Date', formatHttpDate(notModified.receivedAt)]]
   const { requestedAt, receivedAt } = notModified
@@ -54,8 +55,9 @@ function merged(old: Fields, news: Fields): Fields {
 }
 
 /**
- * What an answer to a HEAD means for the stored answer to a GET (RFC 9111 §4.3.5): it is updated when status, validators and length agree, else
- * it has to be invalidated. A failure of the server says nothing of what is stored: then it comes back as it is.
+ * What an answer to a HEAD means for the stored answer to a GET (RFC 9111 §4.3.5): it is updated when status,
+ * validators and length agree, else it has to be invalidated. A failure of the server says nothing of what is stored:
+ * then it comes back as it is.
  */
 export function updatedByHead(
   stored: StoredResponse,

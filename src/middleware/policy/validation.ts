@@ -3,8 +3,8 @@ import { parseHttpDate } from './dates.js'
 import type { Fields, ResponseHead, StoredResponse } from './message.js'
 
 /**
- * The fields that ask the handler whether stored responses are still right (RFC 9111 §4.3.1): `If-None-Match` with the entity tags of
- * all of them, and `If-Modified-Since` where it is one. Empty when there is nothing to validate by.
+ * The fields that ask the handler whether stored responses are still right (RFC 9111 §4.3.1): `If-None-Match` with the
+ * entity tags of all of them, and `If-Modified-Since` where it is one. Empty when there is nothing to validate by.
  */
 export function validationFields(stored: readonly ResponseHead[]): Fields {
   const validators = stored.map(response => validatorsOf(response.fields))
@@ -17,9 +17,9 @@ export function validationFields(stored: readonly ResponseHead[]): Fields {
 }
 
 /**
- * Which of the stored responses that were asked for a 304 freshens (RFC 9111 §4.3.4): all with its strong validator; else
- * the latest with its weak one; without a validator the only one there is. None: the 304 is about something else, and
- * the request is to be made again without conditions.
+ * Which of the stored responses that were asked for a 304 freshens (RFC 9111 §4.3.4): all with its strong validator;
+ * else the latest with its weak one; without a validator the only one there is. None: the 304 is about something else,
+ * and the request is to be made again without conditions.
  */
 export function freshenedBy<S extends StoredResponse>(stored: readonly S[], notModified: ResponseHead): readonly S[] {
   const { etag, lastModified, date } = validatorsOf(notModified.fields)

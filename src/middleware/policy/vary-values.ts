@@ -14,8 +14,8 @@ export function normalised(name: string, lines: readonly string[]): string {
 const CODINGS = ['br', 'zstd', 'gzip', 'identity']
 
 /**
- * `Accept-Encoding` by what it allows (RFC 9110 §12.5.3): the known codings that are acceptable, those of greater weight first.
- * A browser and curl that both take gzip share a variant if they take the same others.
+ * `Accept-Encoding` by what it allows (RFC 9110 §12.5.3): the known codings that are acceptable, those of greater
+ * weight first. A browser and curl that both take gzip share a variant if they take the same others.
  */
 const acceptedCodings: (value: string) => string = /* @__PURE__ */ remembered(value => {
   const weights = new Map<string, number>()
@@ -36,8 +36,8 @@ const acceptedCodings: (value: string) => string = /* @__PURE__ */ remembered(va
 const LEAST = 0.0001
 
 /**
- * A list of preferences by their weights. Members of one weight keep their order where handlers go by it, as those of `Accept` do
- * with `res.format`; else they are sorted: their order means nothing (RFC 9110 §12.5.4).
+ * A list of preferences by their weights. Members of one weight keep their order where handlers go by it, as those of
+ * `Accept` do with `res.format`; else they are sorted: their order means nothing (RFC 9110 §12.5.4).
  */
 function preferences(lines: readonly string[], order: 'ordered' | 'unordered'): string {
   const members = weighted(lines)
@@ -49,8 +49,8 @@ function preferences(lines: readonly string[], order: 'ordered' | 'unordered'): 
 }
 
 /**
- * The members without white space around `;`, and their weights. What is before the first `;` has no case; parameters may
- * have one, and a member with a quote in it stays as it is.
+ * The members without white space around `;`, and their weights. What is before the first `;` has no case; parameters
+ * may have one, and a member with a quote in it stays as it is.
  */
 function weighted(lines: readonly string[]): { value: string; weight: number }[] {
   return listMembers(lines).map(member => {

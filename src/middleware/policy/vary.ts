@@ -3,8 +3,8 @@ import type { Fields, RequestHead } from './message.js'
 import { normalised } from './vary-values.js'
 
 /**
- * The fields that `Vary` names, in lower case, sorted, each once; `*` when a star is anywhere among them (RFC 9111 §4.1).
- * Empty when there is no such field. What is no field name counts as a star, since nobody knows what was meant.
+ * The fields that `Vary` names, in lower case, sorted, each once; `*` when a star is anywhere among them (RFC 9111
+ * §4.1). Empty when there is no such field. What is no field name counts as a star, since nobody knows what was meant.
  */
 export function varyOf(fields: Fields): readonly string[] | '*' {
   const names = new Set(listMembers(fieldLines(fields, 'Vary')).map(name => name.toLowerCase()))
@@ -16,9 +16,9 @@ export function varyOf(fields: Fields): readonly string[] | '*' {
  * What selects a variant: the values that a request has for the fields of `Vary`, in a form that is equal for values of
  * the same meaning (RFC 9111 §4.1). Text of one line per field, which cannot collide.
  *
- * Lines are joined and white space around commas goes. `Accept-Encoding` becomes the codings that are acceptable, by weight, among
- * br, zstd, gzip and identity. Of `Accept-Language`, `Accept` and `Accept-Charset` the case and the white space go, and members are ordered by their
- * weights. A field that is not there differs from one that is empty.
+ * Lines are joined and white space around commas goes. `Accept-Encoding` becomes the codings that are acceptable, by
+ * weight, among br, zstd, gzip and identity. Of `Accept-Language`, `Accept` and `Accept-Charset` the case and the white
+ * space go, and members are ordered by their weights. A field that is not there differs from one that is empty.
  */
 export function selectingKey(names: readonly string[], request: Pick<RequestHead, 'fields'>): string {
   return [...new Set(names.map(name => name.toLowerCase()))]

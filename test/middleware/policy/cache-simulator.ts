@@ -9,7 +9,7 @@ import { contentRange, rangesOf, unsatisfiedRange } from '../../../src/middlewar
 import { bypassOf, demandsOf } from '../../../src/middleware/policy/request-directives.js'
 import { ageingOf, decide, mayServeStaleOnError } from '../../../src/middleware/policy/reuse.js'
 import { isServerError } from '../../../src/middleware/policy/statuses.js'
-import { storability } from '../../../src/middleware/policy/storability.js'
+import { afterUpdate, storability } from '../../../src/middleware/policy/storability.js'
 import { fieldsToStore } from '../../../src/middleware/policy/stored-fields.js'
 import { updatedBy304, updatedByHead } from '../../../src/middleware/policy/update.js'
 import { freshenedBy, validationFields } from '../../../src/middleware/policy/validation.js'
@@ -48,8 +48,8 @@ interface Variant {
 const CONDITIONS = ['If-None-Match', 'If-Modified-Since', 'If-Match', 'If-Unmodified-Since', 'If-Range', 'Range']
 
 /**
- * A cache that is nothing but the rules, one after another, over a map: no sockets, no files, no clock. Whole scenarios of RFC 9111 run in it
- * within microseconds, and it shows how the rules go together.
+ * A cache that is nothing but the rules, one after another, over a map: no sockets, no files, no clock. Whole scenarios
+ * of RFC 9111 run in it within microseconds, and it shows how the rules go together.
  */
 export class CacheSimulator {
   readonly #policy: Policy
@@ -127,12 +127,9 @@ export class CacheSimulator {
       if (freshenedBy([variant.stored], reply.stored).length === 0) throw new Error('a 304 about something else')
       const stored = updatedBy304(variant.stored, reply.stored, this.#policy)
       const renewed = { ...variant, stored }
-      const keep = storability(
-        request.method === 'HEAD' ? { ...request, method: 'GET' } : request,
-        stored,
-        this.#policy,
-      ).store
-      this.#entries.set(key, [...others.filter(other => other !== variant), ...(keep ? [renewed] : [])])
+      const after = afterUpdate(request, stored, this.#policy)
+      const left = { update: [renewed], keep: [variant], remove: [] }[after]
+      this.#entries.set(key, [...others.filter(other => other !== variant), ...left])
       return { ...this.#answer(request, renewed, received, 'validated'), forwarded }
     }
     if (request.method === 'HEAD') this.#head(key, request, reply.stored)

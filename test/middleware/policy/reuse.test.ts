@@ -82,6 +82,11 @@ describe('decide (RFC 9111 §4)', () => {
     expect([9, 10, 39, 40].map(kind)).toEqual(['fresh', 'stale-while-revalidate', 'stale-while-revalidate', 'validate'])
   })
 
+  it('does not take a soft purge in the future for freshness', () => {
+    const stored = { ...ok('Cache-Control: max-age=60'), staleSince: NOW + 100 * SECOND }
+    expect(decide(get(), stored, NOW + 61 * SECOND, resolvePolicy()).kind).toBe('validate')
+  })
+
   it.each<[response: string, expected: string]>([
     ['max-age=60', 'bypass authorization'],
     ['max-age=60, public', 'fresh'],
@@ -140,6 +145,12 @@ describe('directives of requests (RFC 9111 §5.2.1)', () => {
       )
     },
   )
+
+  it('serves nothing stale in the background to a client that asked for freshness', () => {
+    const response = ['Cache-Control: max-age=60, stale-while-revalidate=60']
+    expect(decision(response, 61, ['Cache-Control: min-fresh=1'], all)).toBe('validate stale')
+    expect(decision(response, 61, ['Cache-Control: max-age=100'], all)).toBe('stale-while-revalidate')
+  })
 
   it('does not look at Pragma beside Cache-Control (§5.4)', () => {
     expect(decision(['Cache-Control: max-age=60'], 1, ['Pragma: no-cache', 'Cache-Control: foo'], all)).toBe('fresh')

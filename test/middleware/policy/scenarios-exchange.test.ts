@@ -151,6 +151,39 @@ describe('validation (RFC 9111 §4.3)', () => {
       ],
     ],
     [
+      'is done by HEAD as well',
+      [
+        stored,
+        {
+          at: 9,
+          method: 'HEAD',
+          origin: { status: 304, lines: [FRESH, 'ETag: "a"'] },
+          is: 'validated 200',
+          asks: ['If-None-Match: "a"'],
+        },
+        { at: 10, is: 'cache 200', body: 'body' },
+      ],
+    ],
+    [
+      'lets no client take away what is stored by no-store',
+      [
+        stored,
+        {
+          at: 9,
+          lines: ['Cache-Control: no-store'],
+          origin: { status: 304, lines: [FRESH, 'ETag: "a"'] },
+          is: 'validated 200',
+        },
+        {
+          at: 10,
+          origin: { status: 304, lines: [FRESH, 'ETag: "a"'] },
+          is: 'validated 200',
+          asks: ['If-None-Match: "a"'],
+        },
+        { at: 11, is: 'cache 200' },
+      ],
+    ],
+    [
       'answers the condition of the client after validation',
       [
         stored,

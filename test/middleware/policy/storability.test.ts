@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest'
 import { DEFAULT_POLICY, type PolicyOptions, resolvePolicy } from '../../../src/middleware/policy/options.js'
-import { storability } from '../../../src/middleware/policy/storability.js'
+import { afterUpdate, storability } from '../../../src/middleware/policy/storability.js'
 import { fieldsToStore } from '../../../src/middleware/policy/stored-fields.js'
 import { date, fieldsOf, get, NOW, ok, SECOND } from './messages.js'
 
@@ -153,6 +153,23 @@ describe('storability by fields', () => {
     const slow = (...lines: string[]) => ({ ...ok(...lines), requestedAt: NOW - 10 * SECOND })
     expect(verdict(get(), slow(), { ttl: '5s' })).toBe(STORED)
     expect(verdict(get(), slow('Cache-Control: max-age=5'))).toBe('stale')
+  })
+})
+
+describe('afterUpdate', () => {
+  const fresh = 'Cache-Control: max-age=60'
+  it.each<[request: string[], updated: string[], expected: string]>([
+    [[], [fresh], 'update'],
+    [[], ['Cache-Control: private, max-age=60'], 'remove'],
+    [[], ['Cache-Control: max-age=0'], 'remove'],
+    [[], [fresh, 'Vary: *'], 'remove'],
+    [['Cache-Control: no-store'], [fresh], 'keep'],
+    [['Cache-Control: no-store'], ['Cache-Control: no-store'], 'remove'],
+    [['Authorization: x'], [fresh], 'keep'],
+    [['Authorization: x'], [`${fresh}, public`], 'update'],
+  ])('of a request with %j and %j: %s', (request, updated, expected) => {
+    expect(afterUpdate(get(...request), ok(...updated), DEFAULT_POLICY)).toBe(expected)
+    expect(afterUpdate({ ...get(...request), method: 'HEAD' }, ok(...updated), DEFAULT_POLICY)).toBe(expected)
   })
 })
 
