@@ -85,9 +85,13 @@ export class FileStore {
     else this.#handle.events.emit('error', error instanceof Error ? error : new Error(String(error)))
   }
 
-  /** Begins to open the cache. */
-  warm(): void {
-    if (!this.#handle.isOpen) void this.#opened()
+  get isOpen(): boolean {
+    return this.#handle.isOpen
+  }
+
+  /** Opens the cache, however long that takes; answers whether it is open. */
+  async warm(): Promise<boolean> {
+    return this.#handle.isOpen || (await this.#opened())
   }
 
   /** Whether the cache is open, or can be opened within some milliseconds. Until it is, there is no cache. */

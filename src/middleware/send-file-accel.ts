@@ -5,7 +5,7 @@ import type { Fields, RequestHead } from './policy/message.js'
 import type { ResolvedAcceleration } from './send-file-options.js'
 
 /** Set by the web server when it could not open the file: then it is streamed. A client that sends it gains nothing. */
-export const FALLBACK_FIELD = 'X-Cache-Sendfile-Fallback'
+const FALLBACK_FIELD = 'X-Cache-Sendfile-Fallback'
 
 /** These are evaluated by the web server against its own idea of the file, which differs from what clients were told. */
 const OWN_BUSINESS = ['If-Match', 'If-Unmodified-Since']
@@ -27,6 +27,11 @@ export function mayRedirect(accel: ResolvedAcceleration, request: RequestHead, f
   if (OWN_BUSINESS.some(name => hasField(request.fields, name))) return false
   // mod_xsendfile drops the field.
   return accel.type === 'nginx' || !hasField(fields, 'Content-Encoding')
+}
+
+/** Whether the web server has tried in vain. */
+export function hasFallback({ headers }: HttpRequest): boolean {
+  return headers[FALLBACK_FIELD.toLowerCase()] !== undefined
 }
 
 /** Whether a request asks for the internal location: its error page brings such requests of strangers here. */

@@ -40,7 +40,10 @@ export type Acceleration =
       readonly type: 'nginx'
       /** The internal location whose `alias` is the directory of the cache. Begins and ends with `/`. */
       readonly prefix: string
-      /** How long a replaced file stays where it is. nginx asks for one that is gone again, so that it needs none. @default 0 */
+      /**
+       * How long a replaced file stays where it is, so that nginx finds what it was told; what it does not find it asks
+       * for again. Stored in the directory, unless a longer one is. @default '5s'
+       */
       readonly grace?: Duration
     }
   | {
@@ -48,7 +51,7 @@ export type Acceleration =
       readonly type: 'sendfile'
       /** The directory of the cache as the web server sees it. @default as this process sees it */
       readonly root?: string
-      /** How long a replaced file stays where it is, for answers that are on their way. @default '30s' */
+      /** How long a replaced file stays where it is: what the server does not find is an error. @default '30s' */
       readonly grace?: Duration
     }
 
@@ -102,7 +105,8 @@ const SENDFILE = new Set(['type', 'root', 'grace'])
 const DEFAULT_LEASE = 10_000
 const LEAST_LEASE = 100
 const DEFAULT_COLLAPSE = 5000
-const DEFAULT_GRACE = 30_000
+/** Milliseconds between the answer of the app and the look of the web server, on a busy machine. */
+const GRACE = { nginx: 5000, sendfile: 30_000 }
 /** A token of RFC 9110 or a string without what would have to be escaped. */
 const NAME = /^[\x20-\x21\x23-\x5b\x5d-\x7e]+$/
 const FIELD_VALUE = /^[\t\x20-\x7e\x80-\xff]+$/
@@ -141,14 +145,14 @@ function resolveAcceleration(accel: unknown): ResolvedAcceleration | undefined {
   const { type, prefix, root, grace } = accel as Record<string, unknown>
   if (type === 'nginx') {
     checkOptionNames(accel, NGINX, 'sendFile: accel')
-    return { type, prefix: checkPrefix(prefix), grace: milliseconds(grace ?? 0, 'sendFile: accel.grace') }
+    return { type, prefix: checkPrefix(prefix), grace: milliseconds(grace ?? GRACE.nginx, 'sendFile: accel.grace') }
   }
   if (type === 'sendfile') {
     checkOptionNames(accel, SENDFILE, 'sendFile: accel')
     if (root !== undefined && !(typeof root === 'string' && isAbsolute(root) && root.isWellFormed())) {
       throw new TypeError(`sendFile: accel.root must be an absolute path, got ${kindOf(root)}`)
     }
-    return { type, root, grace: milliseconds(grace ?? DEFAULT_GRACE, 'sendFile: accel.grace') }
+    return { type, root, grace: milliseconds(grace ?? GRACE.sendfile, 'sendFile: accel.grace') }
   }
   throw new TypeError(`sendFile: accel.type must be 'nginx' or 'sendfile', got ${kindOf(type)}`)
 }

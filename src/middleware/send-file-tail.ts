@@ -1,9 +1,9 @@
 import { Readable } from 'node:stream'
 import type { HttpResponse } from './http-message.js'
-import type { Intake } from './intake.js'
+import { Intake } from './intake.js'
 import { deleteField, fieldValue, hasField } from './policy/fields.js'
 import type { RequestHead } from './policy/message.js'
-import type { Fill } from './send-file-fill.js'
+import type { Fill, Filled } from './send-file-fill.js'
 import type { StoredBody } from './send-stored.js'
 
 /** What asks for more than the beginning of a file shows: its hash, or its length. */
@@ -21,10 +21,11 @@ export function mustWait(request: RequestHead, size: number | undefined): boolea
  */
 export async function waitForStored(
   fill: Fill,
-  intake: Intake,
+  { content }: Filled,
   response: HttpResponse,
   time: number,
 ): Promise<boolean> {
+  if (time === 0) return false
   let timer: NodeJS.Timeout | undefined
   let leave = (): void => undefined
   try {
@@ -33,7 +34,9 @@ export async function waitForStored(
       timer = setTimeout(leave, time)
       response.once('close', leave)
     })
-    return await Promise.race([fill.settled, over, intake.spilled.then(() => false)])
+    const ways = [fill.settled, over]
+    if (content instanceof Intake) ways.push(content.spilled.then(() => false))
+    return await Promise.race(ways)
   } finally {
     clearTimeout(timer)
     response.off('close', leave)

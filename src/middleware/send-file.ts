@@ -1,10 +1,11 @@
 import { type FileKey, FileStore } from '../engine/for-files.js'
 import type { DiskCache, Key, StoredFile } from '../engine/index.js'
 import { type HttpRequest, type HttpResponse, linesOf, type Next, requestHead } from './http-message.js'
+import { Intake } from './intake.js'
 import { appendCacheStatus, type CacheStatus } from './policy/cache-status.js'
 import { evaluate, validatorsOf } from './policy/conditional.js'
 import type { Fields, RequestHead } from './policy/message.js'
-import { FALLBACK_FIELD, isInternal, mayRedirect, redirectField } from './send-file-accel.js'
+import { hasFallback, isInternal, mayRedirect, redirectField } from './send-file-accel.js'
 import { ModeWatch, setGrace } from './send-file-access.js'
 import { type Described, fieldsOf } from './send-file-fields.js'
 import { type Filled, joinFill } from './send-file-fill.js'
@@ -23,6 +24,8 @@ export type SendFileHandler<Request extends HttpRequest = HttpRequest> = (
 const PATIENCE = 40
 /** How often a file is looked for that others have stored, and which is gone again. */
 const TRIES = 3
+/** How long to wait for a file that may come at once, before it is sent while it arrives. Milliseconds. */
+const BRIEF = 25
 
 /**
  * Serves the values of a cache as files: whole, in ranges and by conditions, by this process or by the web server in
@@ -68,8 +71,7 @@ class FileSender {
     this.#store = new FileStore(cache, 'sendFile')
     this.#options = options
     this.#modes = options.accel && new ModeWatch(this.#store.directory)
-    // The first request need not wait for it.
-    this.#store.warm()
+    void this.#prepare()
   }
 
   async handle(request: HttpRequest, response: HttpResponse, next: Next): Promise<void> {
@@ -83,6 +85,16 @@ class FileSender {
       if (response.headersSent) response.destroy()
       else next(error)
     }
+  }
+
+  /** So that the first request need not wait for it. */
+  async #prepare(): Promise<void> {
+    if (await this.#store.warm()) this.#ensureGrace()
+  }
+
+  #ensureGrace(): void {
+    const { grace = 0 } = this.#options.accel ?? {}
+    if (grace > 0 && this.#store.isOpen && this.#store.isWritable) this.#grace ??= setGrace(this.#cache, grace)
   }
 
   /** Strangers who ask for the internal location are sent here by its error page. */
@@ -122,8 +134,7 @@ class FileSender {
         response.end()
         return true
       }
-      const isFallback = this.#options.accel && request.headers[FALLBACK_FIELD.toLowerCase()] !== undefined
-      const detail = isFallback ? 'fallback' : 'stream'
+      const detail = this.#options.accel && hasFallback(request) ? 'fallback' : 'stream'
       const all = this.#withStatus(response, this.#unbuffered(fields), { ...status, ...ttl, detail })
       await this.#send(visit, requestHead(request), { status: 200, fields: all, body: file })
       return true
@@ -144,7 +155,7 @@ class FileSender {
     if (!mayRedirect(accel, head, fields) || evaluate(head, validatorsOf(fields)) !== 'pass') return undefined
     const redirect = redirectField(accel, this.#store.directory, file.path)
     if (redirect && file.path !== undefined) this.#modes?.look(file.path)
-    if (accel.grace > 0) this.#grace ??= setGrace(this.#cache, accel.grace)
+    this.#ensureGrace()
     return redirect
   }
 
@@ -161,26 +172,30 @@ class FileSender {
       next()
       return true
     }
-    const { content, size } = outcome
+    const { content } = outcome
+    if (collapsed && content instanceof Intake && !content.isWhole) return false
     const told: Status = { ...status, stored: outcome.isStoring, detail: 'fill' }
-    const answer = { status: 200, fields: this.#fillFields(visit, outcome, told) }
+    const fields = this.#fillFields(visit, outcome, told)
     const head = requestHead(request)
-    if (content instanceof Uint8Array) {
-      await this.#send(visit, head, { ...answer, body: content })
-      return true
-    }
-    if (collapsed && !content.isWhole) return false
-    const body = tailBody(content, size)
+    // Its place among those who read is taken in this turn, and kept while it waits.
+    const body = content instanceof Intake ? tailBody(content, outcome.size) : content
     try {
-      if (mustWait(head, size) && (await waitForStored(fill, content, response, this.#options.collapseTimeout))) {
+      if (await waitForStored(fill, outcome, response, this.#patienceFor(visit, head, outcome))) {
         const file = await this.#store.read(at, PATIENCE)
         if (file && (await this.#answer(visit, file, { ...status, stored: true }))) return true
       }
-      await this.#send(visit, forTail(head), { ...answer, body })
+      await this.#send(visit, content instanceof Intake ? forTail(head) : head, { status: 200, fields, body })
       return true
     } finally {
-      await body.close()
+      if ('close' in body) await body.close()
     }
+  }
+
+  /** How long to wait until a file is in the cache: its answer has a tag then, and can be the web server's. */
+  #patienceFor({ request }: Visit, head: RequestHead, { content, size, isStoring }: Filled): number {
+    if (!isStoring) return 0
+    if (content instanceof Intake) return mustWait(head, size) ? this.#options.collapseTimeout : BRIEF
+    return this.#options.accel && !hasFallback(request) ? BRIEF : 0
   }
 
   #fillFields(visit: Visit, outcome: Filled, status: Status): Fields {

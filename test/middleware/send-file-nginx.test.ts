@@ -115,7 +115,8 @@ describe.runIf(peer('nginx'))('sendFile() behind nginx', () => {
       text: 'filled',
       headers: { 'cache-status': expect.stringMatching(/detail=accel/) },
     })
-    expect(front.log()).toEqual(['200', '200', '200 accel'])
+    // What comes at once is in the cache before it is sent.
+    expect(front.log()).toEqual(['200', expect.stringMatching(/^200/), '200 accel'])
   })
 
   it('streams a file that nginx does not find', async () => {

@@ -14,7 +14,7 @@ const REQUESTS = 2000
 const CLIENTS = 32
 const KEYS = Array.from({ length: 12 }, (_, at) => `file-${at}`)
 /** Room for some of the files only, so that every write evicts others. */
-const OPTIONS = { shards: 2, sizeLimit: 2 ** 20, disk: { directoryMode: 0o755, fileMode: 0o644 } }
+const OPTIONS = { shards: 2, sizeLimit: 2 ** 24, maxItems: 11, disk: { directoryMode: 0o755, fileMode: 0o644 } }
 const RANGE = { start: 1000, length: 5000 }
 
 /** Requests while another process changes the same files: what was wrong, and how many a fill answered. */
@@ -48,7 +48,7 @@ async function serve(options: Partial<SendFileOptions>) {
   await cache.open()
   onTestFinished(() => cache.close())
   let fills = 0
-  const fill = (): object => ({ body: Readable.from([content(`fill-${++fills}`)]), tags: ['storm'] })
+  const fill = (): object => ({ body: Readable.from([content(`fill-${++fills}`)]), tags: [`tag-${fills}`] })
   const key = (request: { readonly url?: string }): string | undefined => request.url?.slice(1)
   const { port } = await listen(app5(sendFile(cache, { key, fill: fill as never, ...options })))
   return { port, directory, cache }
@@ -62,9 +62,8 @@ it.runIf(peer('nginx'))('answers every request while its files are replaced and 
   expect(changes).toBeGreaterThan(100)
   const lines = front.log()
   const accelerated = lines.filter(line => line.endsWith('accel')).length
-  console.log(`${accelerated} of ${lines.length} were sent by nginx, during ${changes} changes`)
   expect(lines).toHaveLength(REQUESTS)
-  expect(accelerated).toBeGreaterThan(REQUESTS * 0.5)
+  expect(accelerated).toBeGreaterThan(REQUESTS * 0.8)
   await cache.close()
 })
 

@@ -284,3 +284,61 @@ describe('sendFile()', () => {
     expect(() => sendFile(newCache(), undefined as never)).toThrow(/options must be an object/)
   })
 })
+
+describe('acceleration', () => {
+  it.each<[string, SendFileOptions['accel'], string, RegExp]>([
+    ['nginx', { type: 'nginx', prefix: '/_cache/' }, 'x-accel-redirect', /^\/_cache\/\w\w\/\w\w\/\w{28}\.val$/],
+    ['mod_xsendfile', { type: 'sendfile' }, 'x-sendfile', /^\/.*\/\w\w\/\w\w\/\w{28}\.val$/],
+    ['another root', { type: 'sendfile', root: '/srv/é' }, 'x-sendfile', /^\/srv\/%C3%A9\/\w\w\/\w\w\/\w{28}\.val$/],
+  ])('tells the path of a file: %s', async (_what, accel, field, path) => {
+    const cache = newCache()
+    await cache.set('a.txt', Buffer.from(TEXT), { file: true })
+    const port = await serve(cache, accel ? { accel } : {})
+    const reply = await ask(port, '/a.txt')
+    expect(reply).toMatchObject({
+      status: 200,
+      text: '',
+      headers: { 'cache-status': 'fanout-cache; hit; detail=accel' },
+    })
+    expect(reply.headers[field]).toMatch(path)
+    expect(reply.headers['accept-ranges']).toBeUndefined()
+    const { etag = '' } = reply.headers
+    expect(await ask(port, '/a.txt', { headers: { 'If-None-Match': etag } })).toMatchObject({ status: 304 })
+    expect(await ask(port, '/a.txt', { headers: { 'If-Match': etag } })).toMatchObject({ status: 200, text: TEXT })
+  })
+
+  it('is not for values without a file of their own bytes, nor for what mod_xsendfile would send wrongly', async () => {
+    const cache = newCache()
+    await cache.set('inline', 'x')
+    await cache.set('encoded', new Map([[1, 2]]), { file: true })
+    await cache.set('brotli', Buffer.from('x'), { meta: { encoding: 'br' } })
+    const port = await serve(cache, { accel: { type: 'sendfile' } })
+    for (const path of ['/inline', '/encoded', '/brotli']) {
+      const { headers, text } = await ask(port, path)
+      expect([path, headers['x-sendfile'], text.length > 0]).toEqual([path, undefined, true])
+    }
+  })
+
+  it.each<[SendFileOptions['accel'], number, number]>([
+    [{ type: 'nginx', prefix: '/c/' }, 0, 5000],
+    [{ type: 'nginx', prefix: '/c/', grace: 0 }, 0, 0],
+    [{ type: 'sendfile' }, 0, 30_000],
+    [{ type: 'sendfile', grace: '1m' }, 0, 60_000],
+    [{ type: 'sendfile' }, 90_000, 90_000],
+  ])('leaves replaced files where they are for a while: %o', async (accel, before, after) => {
+    const cache = new Cache(temporaryDirectory(), { disk: { unlinkGrace: before } })
+    await serve(cache, accel ? { accel } : {})
+    await expect.poll(async () => (await cache.settings()).disk.unlinkGrace).toBe(after)
+  })
+
+  it('warns where a web server could read nothing, once for a directory', async () => {
+    const warnings: string[] = []
+    const listener = (warning: Error & { code?: string }): void => void warnings.push(warning.code ?? '')
+    process.on('warning', listener)
+    onTestFinished(() => void process.off('warning', listener))
+    const cache = newCache()
+    await cache.open()
+    for (let time = 0; time < 2; time++) await serve(cache, { accel: { type: 'nginx', prefix: '/_cache/' } })
+    await expect.poll(() => warnings).toEqual(['FANOUT_CACHE_ACCEL_MODES'])
+  })
+})
