@@ -11,7 +11,7 @@ import { fieldValue, hasField } from './policy/fields.js'
 import type { Fields, ResponseHead, StoredResponse } from './policy/message.js'
 import { mayServeStaleOnError } from './policy/reuse.js'
 import { isServerError } from './policy/statuses.js'
-import { storability } from './policy/storability.js'
+import { afterUpdate, storability } from './policy/storability.js'
 import { fieldsToStore } from './policy/stored-fields.js'
 import { updatedBy304, updatedByHead } from './policy/update.js'
 import { freshenedBy, validationFields } from './policy/validation.js'
@@ -205,14 +205,13 @@ export class Leader {
     const news = this.#toStored(head)
     const isAbout = freshenedBy([before], news).length > 0
     const updated = isAbout ? updatedBy304(before, news, settings.policy) : before
-    const mayStay = storability(this.#exchange.request, updated, settings.policy).store
+    const fate = isAbout ? afterUpdate(this.#exchange.request, updated, settings.policy) : 'keep'
     const { i: id = '', g: tags = [] } = stale.head
     const found: Found = isAbout ? { ...stale, head: headOf(updated, settings, { id, tags }) } : stale
-    this.#flight.settle(mayStay ? { kind: 'found', found } : { kind: 'alone' })
-    const { lease } = this.#flight
-    const storing = !lease || !isAbout || !mayStay ? this.#drop(stale, mayStay) : this.#renewStored(stale, updated)
-    const status: Status = { fwd: this.#fwd, fwdStatus: 304, ...(lease && isAbout && mayStay && { stored: true }) }
-    await this.#serve(found, status)
+    this.#flight.settle(fate === 'update' ? { kind: 'found', found } : { kind: fate === 'keep' ? 'again' : 'alone' })
+    const isStored = fate === 'update' && this.#flight.lease !== undefined
+    const storing = isStored ? this.#renewStored(stale, updated) : this.#drop(stale, fate === 'remove')
+    await this.#serve(found, { fwd: this.#fwd, fwdStatus: 304, ...(isStored && { stored: true }) })
     await storing
   }
 
@@ -226,12 +225,12 @@ export class Leader {
     }
   }
 
-  /** A 304 that forbids to keep the answer takes it away; one that is about something else leaves it as it was. */
-  async #drop(stale: Found, mayStay: boolean): Promise<void> {
+  /** A 304 that forbids to keep the answer takes it away; one that is for this client alone leaves it as it was. */
+  async #drop(stale: Found, isGone: boolean): Promise<void> {
     const { store } = this.#exchange.core
     try {
       if (this.#flight.lease) store.release(this.#flight.lease)
-      if (!mayStay && store.isWritable) await store.edit([stale.key], () => 'remove')
+      if (isGone && store.isWritable) await store.edit([stale.key], () => 'remove')
     } finally {
       this.#land()
     }
