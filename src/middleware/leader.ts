@@ -117,7 +117,9 @@ export class Leader {
 
   #canStore(stored: StoredResponse): boolean {
     const { core, req } = this.#exchange
-    return core.store.isWritable && req.method === 'GET' && !hasField(stored.fields, 'Content-Range')
+    const { length = 0, most } = this.#bounds(this.#exchange.key, stored)
+    const isShort = length <= most || most === 0
+    return core.store.isWritable && req.method === 'GET' && isShort && !hasField(stored.fields, 'Content-Range')
   }
 
   /** What goes to the client: all of it, or 304 where it has the answer already. */

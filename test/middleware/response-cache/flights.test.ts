@@ -176,7 +176,13 @@ describe('a stale answer', () => {
           '/',
           (_req, res) => void res.set('Cache-Control', 'max-age=1, stale-while-revalidate=60').send('x'),
         ),
-      { above: app => void app.use((req, _res, next) => (seen.push(req.get('authorization'), req.ip), next())) },
+      {
+        above: app =>
+          void app.use((req, _res, next) => {
+            seen.push(req.get('authorization'), req.ip)
+            next()
+          }),
+      },
     )
     await get('/')
     await settled(cache)
@@ -192,7 +198,13 @@ describe('a stale answer', () => {
       app => {
         app.get('/', (_req, res) => void res.set('Cache-Control', 'max-age=1, stale-while-revalidate=60').send('x'))
       },
-      { above: app => void app.use((req, _res, next) => (Reflect.set(req.socket, 'server', undefined), next())) },
+      {
+        above: app =>
+          void app.use((req, _res, next) => {
+            Reflect.set(req.socket, 'server', undefined)
+            next()
+          }),
+      },
     )
     await get('/')
     await settled(cache)
