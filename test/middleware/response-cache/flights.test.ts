@@ -59,6 +59,16 @@ describe('one flight', () => {
     expect(statusOf(await get('/'))).toBe('fwd=uri-miss; detail=uncacheable')
   })
 
+  it('lets each go alone when the answer is longer than what may be stored', async () => {
+    const { get, gate, calls, waiting } = await slow(FRESH, { maxEntrySize: 4 })
+    const asked = Array.from({ length: 5 }, () => get('/'))
+    await waiting(5)
+    gate.open()
+    const replies = await Promise.all(asked)
+    expect(replies.every(({ text, cut }) => text.startsWith('answer') && !cut)).toBe(true)
+    expect(calls).toHaveLength(5)
+  })
+
   it('is for those alone who ask for the same variant', async () => {
     const { get, gate, calls, called } = await slow({ ...FRESH, Vary: 'X-Lang' })
     const langs = ['de', 'en', 'de', 'en', 'de']
