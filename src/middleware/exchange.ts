@@ -219,6 +219,10 @@ async function joinTail(
   if (selectingKey(names, exchange.request) !== selecting) return names
   if (isForOne(exchange, stored)) return true
   if (spool.canBeRead && (await serveGrowing(exchange, growing, status))) return true
+  if (!spool.isStorable) {
+    pass(exchange, status.fwd ?? 'miss', 'uncacheable')
+    return true
+  }
   await flight.landed
   return false
 }

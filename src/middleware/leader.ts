@@ -11,7 +11,7 @@ import { fieldValue, hasField } from './policy/fields.js'
 import type { Fields, ResponseHead, StoredResponse } from './policy/message.js'
 import { mayServeStaleOnError } from './policy/reuse.js'
 import { isServerError } from './policy/statuses.js'
-import { storability } from './policy/storability.js'
+import { afterUpdate, storability } from './policy/storability.js'
 import { fieldsToStore } from './policy/stored-fields.js'
 import { updatedBy304, updatedByHead } from './policy/update.js'
 import { freshenedBy, validationFields } from './policy/validation.js'
@@ -23,6 +23,8 @@ import { headOf, renewAnswer, selectingNames, storeAnswer, tagsOf } from './stor
 import { toStored } from './stored-head.js'
 
 const LEASE_MILLISECONDS = 3000
+/** What was removed before that is not remembered any more: later answers may be older than a removal. */
+const LONGEST_FLIGHT = 3_500_000
 /** What gives an answer to nobody but the client. */
 const NOWHERE: BodySink = { write: () => undefined, end: () => undefined, abort: () => undefined }
 
@@ -115,7 +117,9 @@ export class Leader {
 
   #canStore(stored: StoredResponse): boolean {
     const { core, req } = this.#exchange
-    return core.store.isWritable && req.method === 'GET' && !hasField(stored.fields, 'Content-Range')
+    const { length = 0, most } = this.#bounds(this.#exchange.key, stored)
+    const isShort = length <= most || most === 0
+    return core.store.isWritable && req.method === 'GET' && isShort && !hasField(stored.fields, 'Content-Range')
   }
 
   /** What goes to the client: all of it, or 304 where it has the answer already. */
@@ -169,7 +173,8 @@ export class Leader {
     try {
       undo = core.store.onClosing(at, () => spool.abort())
       const end = await spool.ended
-      if (end === 'complete' && lease) {
+      const isKnown = core.store.now() - stored.requestedAt < LONGEST_FLIGHT
+      if (end === 'complete' && lease && isKnown) {
         await storeAnswer(core.store, core.settings, { lease, at, names, stored, id: randomUUID(), tags, spool })
       } else {
         spool.file?.abandon()
@@ -202,14 +207,13 @@ export class Leader {
     const news = this.#toStored(head)
     const isAbout = freshenedBy([before], news).length > 0
     const updated = isAbout ? updatedBy304(before, news, settings.policy) : before
-    const mayStay = storability(this.#exchange.request, updated, settings.policy).store
+    const fate = isAbout ? afterUpdate(this.#exchange.request, updated, settings.policy) : 'keep'
     const { i: id = '', g: tags = [] } = stale.head
     const found: Found = isAbout ? { ...stale, head: headOf(updated, settings, { id, tags }) } : stale
-    this.#flight.settle(mayStay ? { kind: 'found', found } : { kind: 'alone' })
-    const { lease } = this.#flight
-    const storing = !lease || !isAbout || !mayStay ? this.#drop(stale, mayStay) : this.#renewStored(stale, updated)
-    const status: Status = { fwd: this.#fwd, fwdStatus: 304, ...(lease && isAbout && mayStay && { stored: true }) }
-    await this.#serve(found, status)
+    this.#flight.settle(fate === 'update' ? { kind: 'found', found } : { kind: fate === 'keep' ? 'again' : 'alone' })
+    const isStored = fate === 'update' && this.#flight.lease !== undefined
+    const storing = isStored ? this.#renewStored(stale, updated) : this.#drop(stale, fate === 'remove')
+    await this.#serve(found, { fwd: this.#fwd, fwdStatus: 304, ...(isStored && { stored: true }) })
     await storing
   }
 
@@ -223,12 +227,12 @@ export class Leader {
     }
   }
 
-  /** A 304 that forbids to keep the answer takes it away; one that is about something else leaves it as it was. */
-  async #drop(stale: Found, mayStay: boolean): Promise<void> {
+  /** A 304 that forbids to keep the answer takes it away; one that is for this client alone leaves it as it was. */
+  async #drop(stale: Found, isGone: boolean): Promise<void> {
     const { store } = this.#exchange.core
     try {
       if (this.#flight.lease) store.release(this.#flight.lease)
-      if (!mayStay && store.isWritable) await store.edit([stale.key], () => 'remove')
+      if (isGone && store.isWritable) await store.edit([stale.key], () => 'remove')
     } finally {
       this.#land()
     }

@@ -41,6 +41,7 @@ export class Spool implements BodySink {
   #isStorable = true
   #end: 'complete' | 'broken' | undefined
   #readers = 0
+  #changes = 0
   #closed = false
 
   constructor(store: DoorStore, key: string, bounds: SpoolBounds) {
@@ -67,9 +68,14 @@ export class Spool implements BodySink {
     return this.#file
   }
 
+  /** Whether it will be stored, as far as is known. */
+  get isStorable(): boolean {
+    return this.#isStorable
+  }
+
   /** Whether those who come now can have the body from its beginning. */
   get canBeRead(): boolean {
-    return !this.#closed && (this.#memory !== undefined || (this.#file !== undefined && this.#isStorable))
+    return !this.#closed && this.#isStorable
   }
 
   write(chunk: Buffer): void {
@@ -110,13 +116,15 @@ export class Spool implements BodySink {
     this.#readers++
     try {
       for (let at = 0; ; ) {
+        const changes = this.#changes
         const chunk = await this.#chunkAt(at)
         if (chunk) {
           at += chunk.byteLength
           yield chunk
         } else if (this.#end === 'complete' && at === this.#size) return
         else if (this.#end === 'broken') throw new Error('the answer broke off')
-        else await this.#news()
+        // What came while it was looked for has woken nobody.
+        else if (changes === this.#changes) await this.#news()
       }
     } finally {
       this.#readers--
@@ -224,6 +232,7 @@ export class Spool implements BodySink {
   }
 
   #wake(): void {
+    this.#changes++
     for (const wake of [...this.#wakers]) wake()
   }
 }

@@ -11,6 +11,7 @@ const MEASUREMENTS = [
   'set',
   'set-concurrent',
   'http',
+  'express',
   'send-file',
   'nest',
   'objects',

@@ -374,6 +374,39 @@ const SCENARIOS: readonly (readonly [title: string, steps: (site: Site) => reado
     ],
   ],
   [
+    'lets a HEAD renew what is stale, or take it away',
+    () => [
+      { origin: { fields: [max(1), ['ETag', '"1"']], body: 'first' } },
+      {
+        ask: { method: 'HEAD' },
+        after: 5,
+        reaches: { 'if-none-match': '"1"' },
+        origin: { status: 304, fields: [max(50), ['ETag', '"1"']] },
+        status: 200,
+        has: { 'content-length': '5' },
+      },
+      { after: 5, ...HIT, body: 'first' },
+      { ask: { method: 'HEAD' }, after: 60, ...MISS, origin: { fields: [max(9), ['ETag', '"2"']] } },
+      { reaches: { 'if-none-match': undefined } },
+    ],
+  ],
+  [
+    'lets no client that forbids to store take away what is stored',
+    () => [
+      {
+        origin: {
+          fields: [
+            ['Cache-Control', 'no-cache'],
+            ['ETag', '"1"'],
+          ],
+          body: 'first',
+        },
+      },
+      { ask: { 'cache-control': 'no-store' }, ...MISS, origin: { status: 304, fields: [['ETag', '"1"']] } },
+      { reaches: { 'if-none-match': '"1"' }, origin: { status: 304, fields: [['ETag', '"1"']] }, body: 'first' },
+    ],
+  ],
+  [
     'answers HEAD from a GET, and not the reverse',
     () => [
       { ask: { method: 'HEAD' }, origin: fresh() },
