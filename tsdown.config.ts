@@ -3,6 +3,7 @@ import { defineConfig } from 'tsdown'
 /** What is built, by the name it has in dist. A door also needs its lines in `exports` and `typesVersions` of package.json. */
 const entry = {
   index: 'src/engine/index.ts',
+  express: 'src/middleware/index.ts',
   'maintenance-worker': 'src/engine/maintenance/worker.ts',
 }
 

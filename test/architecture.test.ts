@@ -84,13 +84,21 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
     'engine/operations/',
     'engine/maintenance/',
   ],
+  'engine/doors/': ['engine/*', 'engine/verbs/', 'engine/operations/', 'engine/disk/', 'type engine/'],
   'engine/memory/': ['engine/errors', 'engine/time', 'type engine/contract', 'type engine/options'],
   'engine/collections/': ['engine/*', 'engine/verbs/', 'engine/operations/', 'engine/disk/', 'type engine/'],
   'engine/recipes/': ['engine/*', 'engine/verbs/', 'engine/operations/', 'engine/disk/', 'type engine/'],
   'engine/*': ['engine/'],
 
   'adapters/': ['engine/index', 'npm:keyv', 'npm:cache-manager'],
-  'middleware/': ['engine/index', 'type npm:express'],
+  'middleware/': [
+    'engine/index',
+    'engine/for-doors',
+    'engine/for-files',
+    'npm:content-disposition',
+    'npm:mime-types',
+    'type npm:express',
+  ],
   'middleware/policy/': ['engine/time', 'engine/option-names', 'npm:range-parser', 'npm:structured-headers'],
   'nest-module/': [
     'engine/index',

@@ -91,6 +91,30 @@ describe('examples', () => {
     expect(readFileSync(picture, 'utf8')).toMatch(/^<svg [\s\S]*getOrSet with beta[\s\S]*<\/svg>\n$/)
   })
 
+  it('media/app.mjs serves the files of a directory, and of no other', async () => {
+    const work = temporaryDirectory()
+    mkdirSync(join(work, 'films', 'old'), { recursive: true })
+    writeFileSync(join(work, 'films/old/été.txt'), 'abc')
+    writeFileSync(join(work, 'secret.txt'), 'secret')
+    symlinkSync(join(work, 'secret.txt'), join(work, 'films/link.txt'))
+    const env = { ...process.env, PORT: '0', CACHE: join(work, 'cache') }
+    const app = spawn(process.execPath, [`${PACKAGE}/examples/media/app.mjs`, join(work, 'films')], { env })
+    const ended = once(app, 'exit')
+    const [line] = await once(app.stdout, 'data')
+    const url = String(line).replace('listening on ', '').trim()
+    const first = await fetch(`${url}old/%C3%A9t%C3%A9.txt`)
+    expect([first.status, await first.text(), first.headers.get('cache-control')]).toEqual([
+      200,
+      'abc',
+      'public, max-age=3600',
+    ])
+    for (const path of ['..%2fsecret.txt', 'old/..%2f..%2fsecret.txt', 'link.txt', 'old', '%00', 'none']) {
+      expect([path, (await fetch(url + path)).status]).toEqual([path, 404])
+    }
+    app.kill('SIGTERM')
+    expect(await ended).toEqual([0, null])
+  })
+
   it.runIf(peer('python'))('python-share/share.mjs shares a directory with Python', async () => {
     const { lines } = await run('python-share/share.mjs', { FANOUT_CACHE_PYTHON: python })
     expect(lines).toEqual([

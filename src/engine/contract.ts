@@ -20,10 +20,16 @@ import type {
   Waiting,
 } from './options.js'
 
-/** The value of an entry as a file that is already open: what happens to the entry meanwhile does not reach it. */
+/**
+ * The value of an entry as a file that is already open: what happens to the entry meanwhile does not reach it. `path` is
+ * there only when the file at that place has the same bytes.
+ */
 export interface StoredFile extends Info, AsyncDisposable {
-  /** Bytes `start` to `end`, both included, as in an HTTP range. Closes the file at its end. */
-  stream(range?: { readonly start?: number; readonly end?: number }): Readable
+  /**
+   * Bytes `start` to `end`, both included, as in an HTTP range. Closes the file at its end, unless `keepOpen` says that
+   * more of it will be read: then `close` is to be called.
+   */
+  stream(range?: { readonly start?: number; readonly end?: number; readonly keepOpen?: boolean }): Readable
   /** All bytes. Closes the file. */
   bytes(): Promise<Buffer>
   close(): Promise<void>

@@ -11,6 +11,7 @@ const MEASUREMENTS = [
   'set',
   'set-concurrent',
   'http',
+  'express',
   'objects',
   'recipes',
   'deque',

@@ -193,6 +193,7 @@ const SQL = {
   revokeLease: 'run DELETE FROM Lease WHERE name = ?',
   leasesOf: 'pluck SELECT COUNT(*) FROM Lease WHERE name > ? AND name < ? AND due > ?',
   dropEnded: 'run DELETE FROM Lease WHERE name > ? AND name < ? AND due <= ?',
+  laterLeases: 'raw SELECT name, fence FROM Lease WHERE name > ? AND name < ? AND fence > ?',
   // Those that a process left behind when it was killed. Taken items of a queue are returned instead.
   forgetLeases: "run DELETE FROM Lease WHERE due < ? AND name NOT GLOB 'taken:*'",
   takenDue: "raw SELECT name, token FROM Lease WHERE due <= ? AND name GLOB 'taken:*' ORDER BY name DESC LIMIT 100",

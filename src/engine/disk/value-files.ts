@@ -86,6 +86,12 @@ export class ValueFiles {
     return { temporary, size: data.byteLength }
   }
 
+  /** A temporary file for whoever writes it in parts, and reads what is written meanwhile. */
+  async create(): Promise<{ readonly temporary: string; readonly handle: fsp.FileHandle }> {
+    const temporary = temporaryName()
+    return { temporary, handle: await this.#createTemporary(temporary) }
+  }
+
   /** Copies a stream to a temporary file. A source that fails, or is longer than its bound, leaves nothing behind. */
   async copy(source: Readable, bounds: CopyBounds): Promise<PendingFile> {
     const { limit, tooLong, signal } = bounds
@@ -245,12 +251,12 @@ export class ValueFiles {
   /** Somebody may have removed the whole directory: it is made again with the next write. */
   async #openNew(path: string): Promise<fsp.FileHandle> {
     try {
-      return await fsp.open(path, 'wx', this.modes.file)
+      return await fsp.open(path, 'wx+', this.modes.file)
     } catch (error) {
       if (!isMissing(error)) throw error
     }
     this.#folders.makeDirectory('.')
-    return fsp.open(path, 'wx', this.modes.file)
+    return fsp.open(path, 'wx+', this.modes.file)
   }
 
   async #abandon(handle: fsp.FileHandle, temporary: string): Promise<void> {

@@ -4,7 +4,7 @@ import { keyIdentity } from '../disk/keys.js'
 import { ensureSideTable } from './side-tables.js'
 
 /** What a lease is for. One name is one lease per kind. */
-export type LeaseKind = 'flight' | 'lock' | 'semaphore' | 'taken'
+export type LeaseKind = 'flight' | 'lock' | 'semaphore' | 'taken' | 'purged'
 
 /** Leases that ended so long ago are forgotten. Seconds. */
 const FORGET_AFTER = 60

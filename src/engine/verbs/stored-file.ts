@@ -9,6 +9,8 @@ import type { Shard } from '../shards/shard.js'
 import { miss, noteHit, toInfo } from './reading.js'
 
 const FILE_TRIES = 4
+/** Bytes that are read at a time. */
+const CHUNK = 2 ** 18
 
 /** Opens the value of a key, before anything is said about it: a file that is open can be read to its end. */
 export async function openStoredFile(shard: Shard, key: EncodedKey): Promise<StoredFile | undefined> {
@@ -20,6 +22,8 @@ export async function openStoredFile(shard: Shard, key: EncodedKey): Promise<Sto
     if (!row || !isLive(row[4], shard.disk.now())) return miss(shard, session)
     const [rowid, , , , , accessTime, , , size, mode, filename, data] = row
     const info = toInfo(session, row)
+    // Of a value that is encoded in its file the bytes are others, and it has no path.
+    const { path: _path, ...decoded } = info
     if (filename === null) {
       noteHit(shard, session, rowid, accessTime)
       const bytes = shard.disk.readableBytes(mode, data)
@@ -30,7 +34,7 @@ export async function openStoredFile(shard: Shard, key: EncodedKey): Promise<Sto
       if (stored) {
         noteHit(shard, session, rowid, accessTime)
         const bytes = shard.disk.readableBytes(mode, stored)
-        return storedFile({ ...info, size: bytes.byteLength }, { bytes })
+        return storedFile({ ...decoded, size: bytes.byteLength }, { bytes })
       }
     }
     const handle = await shard.disk.files.open(filename, size)
@@ -49,6 +53,17 @@ export async function openStoredFile(shard: Shard, key: EncodedKey): Promise<Sto
 
 type Source = { readonly bytes: Buffer } | { readonly handle: FileHandle }
 
+/** A stream of Node's closes the file when it is destroyed, whatever it was told. */
+async function* chunksOf(handle: FileHandle, start: number, end: number): AsyncGenerator<Buffer> {
+  for (let at = start; at <= end; ) {
+    const length = Math.min(CHUNK, end - at + 1)
+    const { buffer, bytesRead } = await handle.read(Buffer.allocUnsafeSlow(length), 0, length, at)
+    if (bytesRead === 0) throw new RangeError(`the file ended at ${at} of ${end + 1} bytes`)
+    yield buffer.subarray(0, bytesRead)
+    at += bytesRead
+  }
+}
+
 /** Gives an entry the verbs of a file. */
 function storedFile(info: Info, source: Source): StoredFile {
   let used = false
@@ -63,14 +78,17 @@ function storedFile(info: Info, source: Source): StoredFile {
   return {
     ...info,
     stream(range = {}) {
-      const { start = 0, end = info.size - 1 } = checkRange(range)
+      const { start = 0, end = info.size - 1, keepOpen = false } = checkRange(range)
       begin()
+      if (keepOpen) used = false
       if ('bytes' in source) return Readable.from([source.bytes.subarray(start, end + 1)], { objectMode: false })
       if (end < start) {
-        void source.handle.close()
+        if (!keepOpen) void source.handle.close()
         return Readable.from([], { objectMode: false })
       }
-      return source.handle.createReadStream({ start, end: Math.min(end, info.size - 1), highWaterMark: 2 ** 18 })
+      const last = Math.min(end, info.size - 1)
+      if (keepOpen) return Readable.from(chunksOf(source.handle, start, last), { objectMode: false })
+      return source.handle.createReadStream({ start, end: last, highWaterMark: CHUNK })
     },
     async bytes() {
       begin()
@@ -92,8 +110,11 @@ function storedFile(info: Info, source: Source): StoredFile {
   }
 }
 
-function checkRange(range: { readonly start?: number; readonly end?: number }): typeof range {
-  for (const [name, value] of Object.entries(range)) {
+type Range = NonNullable<Parameters<StoredFile['stream']>[0]>
+
+function checkRange(range: Range): Range {
+  for (const name of ['start', 'end'] as const) {
+    const value = range[name]
     if (value === undefined) continue
     if (!Number.isSafeInteger(value) || value < 0) {
       throw new RangeError(`${name} of a range must be a whole number of 0 or more, got ${value}`)

@@ -1,0 +1,49 @@
+import type { CacheHandle } from '../cache-handle.js'
+import type { Session } from '../database/session.js'
+import { type RemovalScope, stampRemoval } from '../operations/stamps.js'
+import type { Shard } from '../shards/shard.js'
+import { type Edit, editOne, type Sighting } from './door-entries.js'
+
+/** A removal waits for the lock at least so long, also in a cache that refuses sooner. Milliseconds. */
+const REMOVAL_PATIENCE = 5000
+
+/** Leaves stamps in all shards. */
+export async function stampAll(handle: CacheHandle, scope: RemovalScope): Promise<void> {
+  const run = (session: Session): void => stampRemoval(session, scope)
+  await Promise.all(handle.shards.map(shard => shard.write({ run }, patience(handle))))
+}
+
+/**
+ * Changes entries, those of one shard in one transaction.
+ *
+ * @param stamps whether what is computed for these keys meanwhile shall not be stored
+ * @returns what `edit` did, by key
+ */
+export async function editEntries(
+  handle: CacheHandle,
+  keys: readonly string[],
+  edit: (key: string, current: Sighting) => Edit,
+  stamps: boolean,
+): Promise<Map<string, Edit>> {
+  const done = new Map<string, Edit>()
+  const byShard = new Map<Shard, string[]>()
+  for (const key of keys) {
+    const shard = handle.route(handle.encodeKey(key))
+    const own = byShard.get(shard)
+    if (own) own.push(key)
+    else byShard.set(shard, [key])
+  }
+  const jobs = Array.from(byShard, ([shard, own]) => {
+    const run = (session: Session): void => {
+      if (stamps) stampRemoval(session, { keys: own })
+      for (const key of own) done.set(key, editOne(shard, session, handle.encodeKey(key), key, edit))
+    }
+    return shard.write({ run, barrier: true }, patience(handle))
+  })
+  await Promise.all(jobs)
+  return done
+}
+
+function patience(handle: CacheHandle): { readonly deadline: number } {
+  return { deadline: performance.now() + Math.max(handle.options.timeout, REMOVAL_PATIENCE) }
+}

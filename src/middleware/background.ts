@@ -1,0 +1,101 @@
+import { randomBytes } from 'node:crypto'
+import { request as httpRequest, type OutgoingHttpHeaders, type Server } from 'node:http'
+import type { Socket } from 'node:net'
+import type { Duplex } from 'node:stream'
+import * as streams from 'node:stream'
+import type { Flight, Flights } from './flights.js'
+import type { HttpRequest } from './http-message.js'
+
+/** Carries the token of a request that the cache makes itself. */
+const TOKEN_FIELD = 'x-fanout-cache-validation'
+/** Requests of its own that a cache has under way. */
+const MOST_UNDER_WAY = 64
+/** Not copied: they are about the client's connection, or ask for less than all of the answer. */
+const LEFT_OUT = new Set([
+  ...['connection', 'keep-alive', 'proxy-connection', 'te', 'trailer', 'upgrade', 'expect', 'range', 'if-range'],
+  ...['if-none-match', 'if-modified-since', 'if-match', 'if-unmodified-since', 'cache-control', 'pragma'],
+  ...['transfer-encoding', 'content-length', TOKEN_FIELD],
+])
+
+type DuplexPair = () => [Duplex, Duplex]
+const duplexPair = (streams as unknown as { readonly duplexPair?: DuplexPair }).duplexPair
+
+/**
+ * Makes a request again, for the cache alone, through the whole app: what stands above the cache, such as authorization,
+ * sees it as well. It comes in over a connection that leads nowhere, with a token that is good once.
+ */
+export class Background {
+  readonly #flights: Flights
+  readonly #underWay = new Map<string, Flight>()
+
+  constructor(flights: Flights) {
+    this.#flights = flights
+  }
+
+  /** Begins a flight for a subject behind the answer to `request`. False when that cannot be done here. */
+  begin(request: HttpRequest, subject: string): boolean {
+    const server = serverOf(request)
+    if (!duplexPair || !server || request.httpVersionMajor > 1) return false
+    // One is on its way already, or there are too many: the stale answer will do.
+    if (this.#flights.find(subject) || this.#underWay.size >= MOST_UNDER_WAY) return true
+    const token = randomBytes(24).toString('base64url')
+    const flight = this.#flights.begin(subject)
+    this.#underWay.set(token, flight)
+    send(server, request, token, duplexPair).finally(() => {
+      this.#underWay.delete(token)
+      // Something above the cache has answered.
+      flight.settle({ kind: 'again' })
+      if (!flight.isLed) this.#flights.end(flight)
+    })
+    return true
+  }
+
+  /** The flight that a request was made for, if it was one of ours. Takes the token off the request. */
+  claim(request: HttpRequest): Flight | undefined {
+    if (this.#underWay.size === 0) return undefined
+    const token = request.headers[TOKEN_FIELD]
+    const flight = typeof token === 'string' ? this.#underWay.get(token) : undefined
+    if (!flight || typeof token !== 'string' || flight.isLed) return undefined
+    delete request.headers[TOKEN_FIELD]
+    request.rawHeaders = request.rawHeaders.filter((_, at, all) => all[at - (at % 2)]?.toLowerCase() !== TOKEN_FIELD)
+    return flight
+  }
+}
+
+function serverOf(request: HttpRequest): Server | undefined {
+  const { server } = request.socket as Socket & { readonly server?: unknown }
+  return typeof server === 'object' && server !== null && 'emit' in server ? (server as Server) : undefined
+}
+
+/** Never rejects: nobody waits for it. */
+async function send(server: Server, original: HttpRequest, token: string, makePair: DuplexPair): Promise<void> {
+  const [near, far] = makePair()
+  const { remoteAddress, remotePort, remoteFamily } = original.socket
+  const encrypted = (original.socket as { encrypted?: boolean }).encrypted === true
+  // What the app looks at in a connection is that of the client for whose answer it is.
+  Object.assign(far, { remoteAddress, remotePort, remoteFamily, encrypted, server })
+  try {
+    server.emit(encrypted ? 'secureConnection' : 'connection', far)
+    await new Promise<void>((resolve, reject) => {
+      const request = httpRequest({
+        method: 'GET',
+        path: original.originalUrl ?? original.url ?? '/',
+        headers: { ...copied(original), [TOKEN_FIELD]: token, connection: 'close' },
+        createConnection: () => near as Socket,
+        setHost: false,
+      })
+      request.on('response', response => response.on('error', reject).on('close', resolve).resume())
+      request.on('error', reject)
+      request.end()
+    })
+  } catch {
+    // The answer that is there goes on being stale, and the next request tries again.
+  } finally {
+    near.destroy()
+    far.destroy()
+  }
+}
+
+function copied({ headers }: HttpRequest): OutgoingHttpHeaders {
+  return Object.fromEntries(Object.entries(headers).filter(([name]) => !LEFT_OUT.has(name)))
+}

@@ -1,0 +1,35 @@
+import type { HttpRequest } from './http-message.js'
+import type { Fields } from './policy/message.js'
+
+/** What a handler must not see of a request whose answer is to be stored: it would not answer in full. */
+const STRIPPED = ['if-none-match', 'if-modified-since', 'if-match', 'if-unmodified-since', 'if-range', 'range'] as const
+
+/**
+ * Takes conditions and ranges off a request, and puts the cache's own conditions on it.
+ *
+ * @returns puts back what was there
+ */
+export function replaceConditions(request: HttpRequest, own: Fields): () => void {
+  const { headers, rawHeaders } = request
+  const before = STRIPPED.flatMap(name => (headers[name] === undefined ? [] : [[name, headers[name]] as const]))
+  if (before.length === 0 && own.length === 0) return () => undefined
+  for (const name of STRIPPED) delete headers[name]
+  for (const [name, value] of own) headers[name.toLowerCase()] = value
+  request.rawHeaders = [...rawHeaders.filter((_, at) => !isStripped(rawHeaders[at - (at % 2)])), ...own.flat()]
+  forgetDistinct(request)
+  return () => {
+    for (const [name] of own) delete headers[name.toLowerCase()]
+    for (const [name, value] of before) Reflect.set(headers, name, value)
+    request.rawHeaders = rawHeaders
+    forgetDistinct(request)
+  }
+}
+
+function isStripped(name: string | undefined): boolean {
+  return STRIPPED.some(one => one === name?.toLowerCase())
+}
+
+/** Node makes it of `rawHeaders` when it is asked for. */
+function forgetDistinct(request: HttpRequest): void {
+  Reflect.set(request, 'headersDistinct', undefined)
+}

@@ -1,0 +1,36 @@
+import type { DoorStore } from '../engine/for-doors.js'
+import { Background } from './background.js'
+import { Flights, Uncacheable } from './flights.js'
+import type { HttpRequest, HttpResponse, Next } from './http-message.js'
+import type { Settings } from './options.js'
+import { cacheStatus } from './policy/cache-status.js'
+import type { RequestHead } from './policy/message.js'
+
+/** What all requests of one `responseCache` share. */
+export class Core {
+  readonly store: DoorStore
+  readonly settings: Settings
+  readonly flights: Flights
+  readonly uncacheable: Uncacheable = new Uncacheable()
+  readonly background: Background
+  /** The name as it stands in `Cache-Status`. */
+  readonly statusName: string
+
+  constructor(store: DoorStore, settings: Settings) {
+    this.store = store
+    this.settings = settings
+    this.flights = new Flights(store)
+    this.background = new Background(this.flights)
+    this.statusName = cacheStatus({ name: settings.policy.name })
+  }
+}
+
+/** One request and its response on their way through the cache. */
+export interface Exchange {
+  readonly core: Core
+  readonly req: HttpRequest
+  readonly res: HttpResponse
+  readonly next: Next
+  readonly request: RequestHead
+  readonly key: string
+}

@@ -1,0 +1,232 @@
+import { randomUUID } from 'node:crypto'
+import type { Exchange } from './core.js'
+import type { Flight, GrowingAnswer } from './flights.js'
+import { isGone } from './http-message.js'
+import { LEASE_TTL, Leader } from './leader.js'
+import { type Found, type Lookup, lookUp } from './lookup.js'
+import { variantKey } from './policy/cache-key.js'
+import { cacheStatus, type ForwardReason } from './policy/cache-status.js'
+import { hasField } from './policy/fields.js'
+import type { ResponseHead, StoredResponse } from './policy/message.js'
+import { demandsOf } from './policy/request-directives.js'
+import { type Decision, decide } from './policy/reuse.js'
+import { storability } from './policy/storability.js'
+import { selectingKey } from './policy/vary.js'
+import { Recorder } from './recorder.js'
+import { type Status, serveFound, serveGrowing, serveTimeout } from './serve.js'
+import { toStored } from './stored-head.js'
+
+/** How often a request looks again before it does without the cache. */
+const TRIES = 8
+const FIRST_POLL = 2
+const LONGEST_POLL = 50
+
+/** Why a request needs the handler, and what it has to go by. */
+interface Need {
+  readonly fwd: ForwardReason
+  /** What is to be validated. */
+  readonly stale?: Found
+}
+
+/** Answers a request that needs more than a glance. */
+export async function answer(exchange: Exchange): Promise<void> {
+  const { core, key, request } = exchange
+  const deadline = performance.now() + core.settings.collapseTimeout
+  let learned: readonly string[] | undefined
+  for (let attempt = 1; attempt <= TRIES; attempt++) {
+    const lookup = await lookUp(core.store, key, request)
+    const need = await serveStored(exchange, lookup)
+    if (!need) return
+    const reason = passing(exchange, need)
+    if (reason !== undefined) return pass(exchange, need.fwd, reason)
+    // Others have found out what the answer depends on, and nothing is stored yet.
+    const isNew = learned !== undefined && lookup.subject === key && !lookup.found
+    const subject = isNew ? variantKey(key, selectingKey(learned ?? [], request)) : lookup.subject
+    const flight = core.flights.find(subject)
+    const done = flight
+      ? await join(exchange, flight, need)
+      : await lead(exchange, core.flights.begin(subject), { lookup, need, deadline })
+    if (done === true || isGone(exchange.res)) return
+    if (done !== false) learned = done
+  }
+  pass(exchange, 'miss', 'busy')
+}
+
+/** Goes on with a flight that the cache has begun behind an answer. */
+export async function revalidate(exchange: Exchange, flight: Flight): Promise<void> {
+  const { core, key, request, res } = exchange
+  flight.isLed = true
+  const lookup = await lookUp(core.store, key, request)
+  const need: Need = { fwd: 'stale', ...(lookup.found && { stale: lookup.found }) }
+  if (lookup.subject === flight.subject && (await acquire(exchange, flight)) === 'granted') {
+    return new Leader(exchange, flight, need.stale, 'stale').run()
+  }
+  flight.settle({ kind: 'again' })
+  core.flights.end(flight)
+  res.statusCode = 204
+  res.end()
+}
+
+/** Sends the request to the handler, and keeps out of its answer but for `Cache-Status`. */
+export function pass(exchange: Exchange, fwd: ForwardReason, detail?: string): void {
+  const { core, res, next, request, key } = exchange
+  const requestedAt = core.store.now()
+  const { policy } = core.settings
+  new Recorder(res, head => {
+    if (detail === 'uncacheable' && storability(request, received(head, requestedAt, core.store.now()), policy).store) {
+      core.uncacheable.forget(key)
+    }
+    const line = cacheStatus({ name: policy.name, fwd, ...(detail !== undefined && { detail }) })
+    return { kind: 'pass', add: [['Cache-Status', line]] }
+  })
+  next()
+}
+
+function received({ status, fields }: ResponseHead, requestedAt: number, receivedAt: number): StoredResponse {
+  return { status, fields, requestedAt, receivedAt }
+}
+
+/** Answers from the cache if it may; else says what is needed. */
+async function serveStored(exchange: Exchange, { found, known }: Lookup): Promise<Need | undefined> {
+  const { core, request } = exchange
+  const { store, settings } = core
+  if (!found) {
+    if (!demandsOf(request, settings.policy).onlyIfCached) return { fwd: known ? 'vary-miss' : 'uri-miss' }
+    serveTimeout(exchange)
+    return undefined
+  }
+  const decision = decide(request, toStored(found.head), store.now(), settings.policy)
+  switch (decision.kind) {
+    case 'fresh':
+    case 'stale':
+      return serveHit(exchange, found, decision)
+    case 'stale-while-revalidate':
+      if (!core.background.begin(exchange.req, subjectOf(exchange, found))) return { fwd: 'stale', stale: found }
+      return serveHit(exchange, found, decision)
+    case 'gateway-timeout':
+      serveTimeout(exchange)
+      return undefined
+    case 'bypass':
+      pass(exchange, 'bypass', decision.reason)
+      return undefined
+    case 'validate':
+      return { fwd: decision.reason === 'request' ? 'request' : 'stale', stale: found }
+  }
+}
+
+function subjectOf({ key }: Exchange, found: Found): string {
+  return found.key === key ? key : found.key
+}
+
+async function serveHit(exchange: Exchange, found: Found, { ttl }: Decision): Promise<Need | undefined> {
+  return (await serveFound(exchange, found, { hit: true, ttl })) ? undefined : { fwd: 'miss' }
+}
+
+/** Why a request that needs the handler is not one that others could share, nor its answer one to store. */
+function passing({ req, request, core, key }: Exchange, need: Need): string | undefined {
+  if (request.method === 'HEAD' && !need.stale) return 'head'
+  if (hasField(request.fields, 'If-Match') || hasField(request.fields, 'If-Unmodified-Since')) return 'precondition'
+  const { range } = req.headers
+  // Whoever looks for a place in a large answer does not wait for all of it.
+  if (!need.stale && range !== undefined && range !== 'bytes=0-') return 'range'
+  if (demandsOf(request, core.settings.policy).noStore) return 'no-store'
+  return core.uncacheable.has(key) && !need.stale ? 'uncacheable' : undefined
+}
+
+interface Takeoff {
+  readonly lookup: Lookup
+  readonly need: Need
+  /** On the clock of `performance.now()`. */
+  readonly deadline: number
+}
+
+/** Takes the lease and runs the handler. False: look again, others have done it meanwhile. */
+async function lead(exchange: Exchange, flight: Flight, { lookup, need, deadline }: Takeoff): Promise<boolean> {
+  const { core, key, request } = exchange
+  flight.isLed = true
+  try {
+    const clearance = await acquire(exchange, flight)
+    if (clearance === 'held' && (await waitForOthers(exchange, flight.subject, deadline)))
+      return cancel(exchange, flight)
+    if (clearance === 'granted') {
+      // What was stored while the lease was waited for is good enough, or what is to be validated now.
+      const now = await lookUp(core.store, key, request)
+      if (now.found?.version !== lookup.found?.version) return cancel(exchange, flight)
+    }
+    if (isGone(exchange.res)) return cancel(exchange, flight)
+  } catch (error) {
+    cancel(exchange, flight)
+    throw error
+  }
+  new Leader(exchange, flight, need.stale, need.fwd).run()
+  return true
+}
+
+async function acquire({ core, key }: Exchange, flight: Flight): Promise<'granted' | 'held' | 'none'> {
+  const lease = await core.store.acquire(key, flight.subject, randomUUID(), LEASE_TTL)
+  if (lease === 'held') return 'held'
+  flight.lease = lease
+  return lease ? 'granted' : 'none'
+}
+
+function cancel({ core }: Exchange, flight: Flight): false {
+  if (flight.lease) core.store.release(flight.lease)
+  flight.settle({ kind: 'again' })
+  core.flights.end(flight)
+  return false
+}
+
+/** Until another process has the answer, or has given up. False when it takes too long. */
+async function waitForOthers({ core, key, res }: Exchange, subject: string, deadline: number): Promise<boolean> {
+  for (let wait = FIRST_POLL; performance.now() < deadline; wait = Math.min(LONGEST_POLL, wait * 1.5)) {
+    await new Promise(resolve => setTimeout(resolve, wait * (0.5 + Math.random() / 2)))
+    if (isGone(res) || core.store.isFree(key, subject)) return true
+  }
+  return false
+}
+
+/** Waits for the flight of another request. False: look again; names of fields: what the answer depends on. */
+async function join(exchange: Exchange, flight: Flight, need: Need): Promise<boolean | readonly string[]> {
+  const outcome = await flight.outcome
+  if (isGone(exchange.res)) return true
+  const { fwd } = need
+  switch (outcome.kind) {
+    case 'again':
+      await flight.landed
+      return false
+    case 'alone':
+      pass(exchange, fwd, 'uncacheable')
+      return true
+    case 'found':
+      return joinFound(exchange, outcome.found, { fwd, collapsed: true })
+    case 'tail':
+      return joinTail(exchange, flight, outcome.answer, { fwd, collapsed: true })
+  }
+}
+
+async function joinFound(exchange: Exchange, found: Found, status: Status): Promise<boolean> {
+  return isForOne(exchange, toStored(found.head)) || (await serveFound(exchange, found, status))
+}
+
+async function joinTail(
+  exchange: Exchange,
+  flight: Flight,
+  growing: GrowingAnswer,
+  status: Status,
+): Promise<boolean | readonly string[]> {
+  const { stored, names, selecting, spool } = growing
+  // The answer turned out to depend on what this request has otherwise.
+  if (selectingKey(names, exchange.request) !== selecting) return names
+  if (isForOne(exchange, stored)) return true
+  if (spool.canBeRead && (await serveGrowing(exchange, growing, status))) return true
+  await flight.landed
+  return false
+}
+
+/** Whether this request may not have what others may; then it goes to the handler. */
+function isForOne(exchange: Exchange, stored: StoredResponse): boolean {
+  const { core, request } = exchange
+  const verdict = decide(request, stored, core.store.now(), core.settings.policy)
+  if (verdict.kind === 'bypass') pass(exchange, 'bypass', verdict.reason)
+  return verdict.kind === 'bypass'
+}

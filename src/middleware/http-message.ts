@@ -1,0 +1,45 @@
+import type { IncomingMessage, ServerResponse } from 'node:http'
+import type { Fields, RequestHead } from './policy/message.js'
+
+/**
+ * A request of node:http, with what Express, connect and others add to it. No type of theirs is needed, so that every
+ * version of them fits.
+ */
+export interface HttpRequest extends IncomingMessage {
+  /** The URL before routers took their part off it. */
+  readonly originalUrl?: string
+  /** `http` or `https`, also behind a trusted proxy. */
+  readonly protocol?: string
+  /** What the route matched. */
+  readonly params?: Readonly<Record<string, string | readonly string[]>>
+}
+
+export type HttpResponse = ServerResponse
+
+/** What a middleware calls when others shall answer; with an error, when they shall tell of it. */
+export type Next = (error?: unknown) => void
+
+/**
+ * The request as the rules of HTTP see it. Fields are taken from `headers`, which middleware may have changed, and not
+ * from the lines that came in.
+ */
+export function requestHead(request: HttpRequest): RequestHead {
+  const { headers, method = 'GET' } = request
+  const fields = Object.entries(headers).flatMap(([name, value]) => linesOf(name, value))
+  const encrypted = (request.socket as { encrypted?: boolean } | undefined)?.encrypted === true
+  const scheme = request.protocol ?? (encrypted ? 'https' : 'http')
+  const url = `${scheme}://${headers.host ?? 'localhost'}${request.originalUrl ?? request.url ?? '/'}`
+  return { method, url, fields }
+}
+
+/** The lines of one field; none when it is not there. */
+export function linesOf(name: string, value: string | number | readonly string[] | undefined): Fields {
+  if (value === undefined) return []
+  if (typeof value === 'object') return value.map(one => [name, one] as const)
+  return [[name, String(value)]]
+}
+
+/** Whether nobody is there any more who could read an answer. */
+export function isGone(response: HttpResponse): boolean {
+  return response.destroyed || response.closed || response.writableEnded
+}

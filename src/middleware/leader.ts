@@ -1,0 +1,286 @@
+import { randomUUID } from 'node:crypto'
+import { replaceConditions } from './conditionals.js'
+import type { Exchange } from './core.js'
+import type { Flight, GrowingAnswer } from './flights.js'
+import type { Found } from './lookup.js'
+import { variantKey } from './policy/cache-key.js'
+import { cacheStatus, type ForwardReason } from './policy/cache-status.js'
+import { evaluate, validatorsOf } from './policy/conditional.js'
+import { formatHttpDate } from './policy/dates.js'
+import { fieldValue, hasField } from './policy/fields.js'
+import type { Fields, ResponseHead, StoredResponse } from './policy/message.js'
+import { mayServeStaleOnError } from './policy/reuse.js'
+import { isServerError } from './policy/statuses.js'
+import { afterUpdate, storability } from './policy/storability.js'
+import { fieldsToStore } from './policy/stored-fields.js'
+import { updatedBy304, updatedByHead } from './policy/update.js'
+import { freshenedBy, validationFields } from './policy/validation.js'
+import { selectingKey } from './policy/vary.js'
+import { type BodySink, Recorder, type Verdict } from './recorder.js'
+import { notModified, type Status, serveFound } from './serve.js'
+import { Spool } from './spool.js'
+import { headOf, renewAnswer, selectingNames, storeAnswer, tagsOf } from './stored-answer.js'
+import { toStored } from './stored-head.js'
+
+const LEASE_MILLISECONDS = 3000
+/** What was removed before that is not remembered any more: later answers may be older than a removal. */
+const LONGEST_FLIGHT = 3_500_000
+/** What gives an answer to nobody but the client. */
+const NOWHERE: BodySink = { write: () => undefined, end: () => undefined, abort: () => undefined }
+
+export const LEASE_TTL: number = LEASE_MILLISECONDS
+
+/** A request that goes to the handler, for itself and for those who wait for the same answer. */
+export class Leader {
+  readonly #exchange: Exchange
+  readonly #flight: Flight
+  readonly #stale: Found | undefined
+  readonly #fwd: ForwardReason
+  #recorder: Recorder | undefined
+  #restore: () => void = () => undefined
+  #heartbeat: NodeJS.Timeout | undefined
+  #requestedAt = 0
+  #judged = false
+
+  /** @param stale what is stored, and is to be validated */
+  constructor(exchange: Exchange, flight: Flight, stale: Found | undefined, fwd: ForwardReason) {
+    this.#exchange = exchange
+    this.#flight = flight
+    this.#stale = stale
+    this.#fwd = fwd
+  }
+
+  run(): void {
+    const { core, req, res, next } = this.#exchange
+    const own = this.#stale ? validationFields([toStored(this.#stale.head)]) : []
+    this.#restore = replaceConditions(req, own)
+    this.#requestedAt = core.store.now()
+    this.#recorder = new Recorder(res, head => this.#judge(head))
+    res.once('close', () => this.#closed())
+    const { lease } = this.#flight
+    if (lease) {
+      const beat = (): void => core.store.extend(lease, LEASE_MILLISECONDS)
+      this.#heartbeat = setInterval(beat, LEASE_MILLISECONDS / 3).unref()
+    }
+    next()
+  }
+
+  #judge(head: ResponseHead): Verdict {
+    this.#judged = true
+    this.#restore()
+    try {
+      return this.#verdictOn(head)
+    } catch (error) {
+      this.#giveUp('alone')
+      this.#exchange.core.store.tell(error)
+      throw error
+    }
+  }
+
+  #verdictOn(head: ResponseHead): Verdict {
+    const { core } = this.#exchange
+    const stale = this.#stale
+    if (stale && head.status === 304) return this.#swallow(() => this.#renew(stale, head))
+    if (stale && isServerError(head.status) && this.#mayServe(stale)) {
+      return this.#swallow(() => this.#serveStale(stale, head.status))
+    }
+    const stored = this.#toStored(head)
+    const answer = storability(this.#exchange.request, stored, core.settings.policy)
+    if (this.#exchange.req.method === 'HEAD') return this.#judgeHead(head, stored)
+    if (!answer.store || !this.#canStore(stored)) {
+      core.uncacheable.note(this.#exchange.key)
+      this.#giveUp('alone')
+      return this.#toClient(head, NOWHERE, answer.store ? {} : { detail: answer.reason })
+    }
+    core.uncacheable.forget(this.#exchange.key)
+    return this.#record(head, stored)
+  }
+
+  #toStored(head: ResponseHead): StoredResponse {
+    const { core } = this.#exchange
+    const receivedAt = core.store.now()
+    const dated: Fields = hasField(head.fields, 'Date')
+      ? head.fields
+      : [...head.fields, ['Date', formatHttpDate(receivedAt)]]
+    return { status: head.status, fields: dated, requestedAt: this.#requestedAt, receivedAt }
+  }
+
+  /** An answer to HEAD is not stored; it may show that what is stored is not right any more (RFC 9111 §4.3.5). */
+  #judgeHead(head: ResponseHead, news: StoredResponse): Verdict {
+    const { store, settings } = this.#exchange.core
+    const stale = this.#stale
+    const isWrong = stale && updatedByHead(toStored(stale.head), news, settings.policy) === 'invalidate'
+    if (isWrong && store.isWritable) store.edit([stale.key], () => 'remove').catch(error => store.tell(error))
+    this.#giveUp('again')
+    return this.#toClient(head, NOWHERE, {})
+  }
+
+  #canStore(stored: StoredResponse): boolean {
+    const { core, req } = this.#exchange
+    return core.store.isWritable && req.method === 'GET' && !hasField(stored.fields, 'Content-Range')
+  }
+
+  /** What goes to the client: all of it, or 304 where it has the answer already. */
+  #toClient(head: ResponseHead, sink: BodySink, more: Partial<Status>): Verdict {
+    const { core, request } = this.#exchange
+    const { etag, lastModified, date } = validatorsOf(head.fields)
+    const status = cacheStatus({ name: core.settings.policy.name, fwd: this.#fwd, ...more })
+    const line: Fields = [['Cache-Status', status]]
+    const verdict = evaluate(request, { etag, lastModified, date, status: head.status, now: core.store.now() })
+    if (verdict === 304) return { kind: 'replace', head: notModified([...head.fields, ...line]), sink }
+    const isStored = sink !== NOWHERE && !hasField(head.fields, 'Date')
+    // The client is told the same time as those who get the stored answer.
+    const add: Fields = isStored ? [...line, ['Date', formatHttpDate(core.store.now())]] : line
+    return { kind: 'pass', add, ...(sink !== NOWHERE && { sink }) }
+  }
+
+  #record(head: ResponseHead, whole: StoredResponse): Verdict {
+    const { core, request, key, req } = this.#exchange
+    const { settings, store } = core
+    const names = selectingNames(whole, settings)
+    const selecting = selectingKey(names, request)
+    const at = names.length === 0 ? key : variantKey(key, selecting)
+    const given = typeof settings.tags === 'function' ? settings.tags(req, head) : (settings.tags ?? [])
+    const tags = tagsOf(given, whole)
+    // What stands on the response before the handler runs, stands on it again at every hit, as it is then.
+    const own = whole.fields.filter(([name]) => !this.#recorder?.isFromAbove(name))
+    const stored = { ...whole, fields: fieldsToStore(own, settings.policy) }
+    const spool = new Spool(store, at, this.#bounds(at, whole))
+    const answer: GrowingAnswer = { stored, names, selecting, spool }
+    this.#flight.settle({ kind: 'tail', answer })
+    void this.#storeWhenEnded(answer, at, tags)
+    return this.#toClient(head, spool, this.#flight.lease ? { stored: true } : {})
+  }
+
+  #bounds(at: string, { fields }: StoredResponse): ConstructorParameters<typeof Spool>[2] {
+    const { store, settings } = this.#exchange.core
+    const length = fieldValue(fields, 'Content-Length')
+    const room = store.sizeLimit(at) / 2
+    return {
+      inline: Math.max(0, store.fileSize(at) - 2048),
+      most: Math.min(settings.maxEntrySize, room),
+      length: length !== undefined && /^\d+$/.test(length) ? Number(length) : undefined,
+    }
+  }
+
+  async #storeWhenEnded(answer: GrowingAnswer, at: string, tags: readonly string[]): Promise<void> {
+    const { core } = this.#exchange
+    const { lease } = this.#flight
+    const { spool, names, stored } = answer
+    let undo = (): unknown => undefined
+    try {
+      undo = core.store.onClosing(at, () => spool.abort())
+      const end = await spool.ended
+      const isKnown = core.store.now() - stored.requestedAt < LONGEST_FLIGHT
+      if (end === 'complete' && lease && isKnown) {
+        await storeAnswer(core.store, core.settings, { lease, at, names, stored, id: randomUUID(), tags, spool })
+      } else {
+        spool.file?.abandon()
+        if (lease) core.store.release(lease)
+      }
+    } catch (error) {
+      core.store.tell(error)
+    } finally {
+      undo()
+      spool.close()
+      this.#land()
+    }
+  }
+
+  #swallow(then: () => Promise<void>): Verdict {
+    return {
+      kind: 'swallow',
+      after: () => {
+        this.#recorder?.restore()
+        then().catch(error => this.#fail(error))
+      },
+    }
+  }
+
+  /** The handler has confirmed what is stored (RFC 9111 §4.3.3). */
+  async #renew(stale: Found, head: ResponseHead): Promise<void> {
+    const { core } = this.#exchange
+    const { settings } = core
+    const before = toStored(stale.head)
+    const news = this.#toStored(head)
+    const isAbout = freshenedBy([before], news).length > 0
+    const updated = isAbout ? updatedBy304(before, news, settings.policy) : before
+    const fate = isAbout ? afterUpdate(this.#exchange.request, updated, settings.policy) : 'keep'
+    const { i: id = '', g: tags = [] } = stale.head
+    const found: Found = isAbout ? { ...stale, head: headOf(updated, settings, { id, tags }) } : stale
+    this.#flight.settle(fate === 'update' ? { kind: 'found', found } : { kind: fate === 'keep' ? 'again' : 'alone' })
+    const isStored = fate === 'update' && this.#flight.lease !== undefined
+    const storing = isStored ? this.#renewStored(stale, updated) : this.#drop(stale, fate === 'remove')
+    await this.#serve(found, { fwd: this.#fwd, fwdStatus: 304, ...(isStored && { stored: true }) })
+    await storing
+  }
+
+  async #renewStored(stale: Found, updated: StoredResponse): Promise<void> {
+    const { store, settings } = this.#exchange.core
+    const { lease } = this.#flight
+    try {
+      if (lease) await renewAnswer(store, settings, lease, stale, updated)
+    } finally {
+      this.#land()
+    }
+  }
+
+  /** A 304 that forbids to keep the answer takes it away; one that is for this client alone leaves it as it was. */
+  async #drop(stale: Found, isGone: boolean): Promise<void> {
+    const { store } = this.#exchange.core
+    try {
+      if (this.#flight.lease) store.release(this.#flight.lease)
+      if (isGone && store.isWritable) await store.edit([stale.key], () => 'remove')
+    } finally {
+      this.#land()
+    }
+  }
+
+  #mayServe(stale: Found): boolean {
+    const { store, settings } = this.#exchange.core
+    return mayServeStaleOnError(toStored(stale.head), store.now(), settings.policy)
+  }
+
+  /** The handler has failed, and the stale answer stands in for its error (RFC 5861 §4). */
+  async #serveStale(stale: Found, fwdStatus: number): Promise<void> {
+    this.#flight.settle({ kind: 'found', found: stale })
+    this.#giveUp('again')
+    await this.#serve(stale, { fwd: this.#fwd, fwdStatus, detail: 'stale-if-error' })
+  }
+
+  async #serve(found: Found, status: Status): Promise<void> {
+    if (await serveFound(this.#exchange, found, status)) return
+    throw new Error('the stored answer is gone')
+  }
+
+  /** The handler has run, so that nothing is left but an error. */
+  #fail(error: unknown): void {
+    const { core, res } = this.#exchange
+    core.store.tell(error)
+    this.#giveUp('again')
+    if (res.headersSent) res.destroy()
+    else {
+      res.statusCode = 502
+      res.setHeader('Cache-Status', cacheStatus({ name: core.settings.policy.name, fwd: this.#fwd, detail: 'lost' }))
+      res.end()
+    }
+  }
+
+  #closed(): void {
+    this.#restore()
+    if (!this.#judged) this.#giveUp('again')
+    clearInterval(this.#heartbeat)
+  }
+
+  /** Nothing will be stored. */
+  #giveUp(kind: 'again' | 'alone'): void {
+    this.#flight.settle({ kind })
+    if (this.#flight.lease) this.#exchange.core.store.release(this.#flight.lease)
+    this.#land()
+  }
+
+  #land(): void {
+    clearInterval(this.#heartbeat)
+    this.#exchange.core.flights.end(this.#flight)
+  }
+}

@@ -1,0 +1,103 @@
+import type { DoorStore, Sighting } from '../engine/for-doors.js'
+import type { StoredFile } from '../engine/index.js'
+import { variantKey } from './policy/cache-key.js'
+import type { RequestHead } from './policy/message.js'
+import { selectingKey } from './policy/vary.js'
+import {
+  decodeInline,
+  isVariantList,
+  parseHead,
+  type StoredHead,
+  type Variant,
+  type VariantList,
+} from './stored-head.js'
+
+/** An answer that is stored for a request. */
+export interface Found {
+  readonly key: string
+  readonly head: StoredHead
+  /** Its body, when it is small; else it is in a file. */
+  readonly body?: Buffer
+  readonly version: string
+}
+
+/** What the cache has for a request. */
+export interface Lookup {
+  readonly found?: Found
+  /** Whether something is stored for the URI, be it another variant. */
+  readonly known: boolean
+  /** What a flight for the request is about: the key, or that of the variant that it will probably be. */
+  readonly subject: string
+  /** The state of the list of variants, or of the entry. */
+  readonly version?: string
+}
+
+/** Looks for the answer that fits a request (RFC 9111 §4.1). */
+export async function lookUp(store: DoorStore, key: string, request: RequestHead): Promise<Lookup> {
+  const sighting = await store.look(key)
+  const seen = sighting && decode(sighting)
+  if (!seen) return { known: false, subject: key }
+  const { version } = sighting
+  if (!isVariantList(seen.head)) {
+    return { known: true, subject: key, version, found: foundOf(key, seen.head, seen.body, version) }
+  }
+  const { subject, variant } = choose(key, seen.head, request)
+  const found = variant && (await findVariant(store, variant))
+  return { known: true, subject, version, ...(found && { found }) }
+}
+
+/** Opens the file of an answer; `undefined` when it has been replaced meanwhile. */
+export async function openBody(store: DoorStore, found: Found): Promise<StoredFile | undefined> {
+  const file = await store.openFile(found.key)
+  if (!file) return undefined
+  // The fields may have been renewed, but it is the file of the same answer.
+  const meta = file.meta as unknown as StoredHead | undefined
+  if (
+    file.path !== undefined &&
+    meta?.i === found.head.i &&
+    (file.version === found.version || isRenewed(meta, found))
+  ) {
+    return file
+  }
+  await file.close()
+  return undefined
+}
+
+/** The variant list or answer in the bytes of an entry; `undefined` when it is somebody else's entry. */
+export function decode(
+  sighting: Sighting,
+): { readonly head: StoredHead | VariantList; readonly body?: Buffer } | undefined {
+  if (sighting.bytes) return decodeInline(sighting.bytes)
+  const head = sighting.meta === undefined ? undefined : parseHead(sighting.meta)
+  return head && { head }
+}
+
+function choose(
+  key: string,
+  { variants }: VariantList,
+  request: RequestHead,
+): { readonly subject: string; readonly variant?: Variant } {
+  let subject: string | undefined
+  for (const variant of variants) {
+    const wanted = variantKey(key, selectingKey(variant.n, request))
+    subject ??= wanted
+    if (wanted === variant.k) return { subject: wanted, variant }
+  }
+  return { subject: subject ?? key }
+}
+
+async function findVariant(store: DoorStore, variant: Variant): Promise<Found | undefined> {
+  const sighting = await store.look(variant.k)
+  const seen = sighting && decode(sighting)
+  if (!seen || isVariantList(seen.head) || seen.head.i !== variant.i) return undefined
+  return foundOf(variant.k, seen.head, seen.body, sighting.version)
+}
+
+function foundOf(key: string, head: StoredHead, body: Buffer | undefined, version: string): Found {
+  return { key, head, version, ...(body && { body }) }
+}
+
+/** Whether two heads are of one body: every answer that is stored has another name. */
+function isRenewed(meta: StoredHead | undefined, { head }: Found): boolean {
+  return meta !== undefined && meta.i !== undefined && meta.i === head.i
+}

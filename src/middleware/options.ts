@@ -1,0 +1,126 @@
+import { checkOptionNames, checkOptionsObject, type Duration, kindOf, milliseconds } from '../engine/for-doors.js'
+import type { HttpRequest } from './http-message.js'
+import { normalAuthority } from './policy/cache-key.js'
+import type { ResponseHead } from './policy/message.js'
+import { POLICY_OPTION_NAMES, type Policy, type PolicyOptions, resolvePolicy } from './policy/options.js'
+
+/** Options of `responseCache`: those of the rules, and these. Durations are milliseconds or strings such as `'5m'`. */
+export interface ResponseCacheOptions extends Omit<PolicyOptions, 'storePartial' | 'cachePost'> {
+  /** Another key than scheme, host and URL: text. `undefined`: the request bypasses the cache. */
+  readonly key?: (request: HttpRequest) => string | undefined
+  /** Tags of an answer, beside those in its fields `Cache-Tag` and `Surrogate-Key`. */
+  readonly tags?: readonly string[] | ((request: HttpRequest, response: ResponseHead) => readonly string[])
+  /** Requests that the cache keeps out of. */
+  readonly bypass?: (request: HttpRequest) => boolean
+  /** Request fields that select an answer, beside those that its `Vary` names. */
+  readonly vary?: readonly string[]
+  /** The longest body that is stored, in bytes. @default what a shard of the cache can hold */
+  readonly maxEntrySize?: number
+  /** How long a stale answer that has a validator is kept, to be validated. @default '1d' */
+  readonly keepStale?: Duration
+  /** How long a request waits for another process that fetches the same answer. @default '5s' */
+  readonly collapseTimeout?: Duration
+  /** Host of all keys, or scheme and host such as `https://example.com`, whatever requests say. */
+  readonly authority?: string
+  /** Hosts that are cached for; requests for others bypass the cache. @default all */
+  readonly hosts?: readonly string[]
+  /** Variants of one URL that are kept; the one stored last replaces the one stored first. @default 16 */
+  readonly maxVariants?: number
+}
+
+/** Options after they were checked. Durations are milliseconds. */
+export interface Settings extends Pick<ResponseCacheOptions, 'key' | 'tags' | 'bypass' | 'hosts'> {
+  readonly policy: Policy
+  readonly vary: readonly string[]
+  readonly maxEntrySize: number
+  readonly keepStale: number
+  readonly collapseTimeout: number
+  readonly scheme?: string
+  readonly authority?: string
+  readonly maxVariants: number
+}
+
+const PLACE = 'responseCache'
+/** Known to the rules, and not done by this middleware. */
+const ABSENT = ['storePartial', 'cachePost']
+const KNOWN: ReadonlySet<string> = new Set([
+  ...[...POLICY_OPTION_NAMES].filter(name => !ABSENT.includes(name)),
+  ...['key', 'tags', 'bypass', 'vary', 'maxEntrySize', 'keepStale', 'collapseTimeout'],
+  ...['authority', 'hosts', 'maxVariants'],
+])
+const FIELD_NAME = /^[!#$%&'*+.^_`|~0-9A-Za-z-]+$/
+
+/**
+ * Checks the options.
+ *
+ * @throws TypeError for unknown options and wrong types, RangeError for values out of range
+ */
+export function resolveSettings(options: ResponseCacheOptions = {}): Settings {
+  checkOptionsObject(options, PLACE)
+  for (const name of ABSENT) {
+    if (name in options) throw new TypeError(`${PLACE}: there is no option ${name}: such answers are never stored`)
+  }
+  checkOptionNames(options, KNOWN, PLACE)
+  const { key, tags, bypass } = options
+  callable(key, 'key')
+  callable(bypass, 'bypass')
+  if (typeof tags !== 'function') texts(tags, 'tags')
+  return {
+    ...(key && { key }),
+    ...(tags && { tags: typeof tags === 'function' ? tags : [...tags] }),
+    ...(bypass && { bypass }),
+    ...(options.hosts && { hosts: hostList(options.hosts) }),
+    policy: resolvePolicy(options),
+    vary: fieldNames(options.vary),
+    maxEntrySize: whole(options.maxEntrySize, 'maxEntrySize', 0, Number.POSITIVE_INFINITY),
+    keepStale: milliseconds(options.keepStale ?? '1d', 'keepStale'),
+    collapseTimeout: milliseconds(options.collapseTimeout ?? '5s', 'collapseTimeout'),
+    ...fixedAuthority(options.authority),
+    maxVariants: whole(options.maxVariants, 'maxVariants', 1, 16),
+  }
+}
+
+function callable(value: unknown, name: string): void {
+  if (value !== undefined && typeof value !== 'function') {
+    throw new TypeError(`${PLACE}: ${name} must be a function, got ${kindOf(value)}`)
+  }
+}
+
+function whole(value: unknown, name: string, least: number, absent: number): number {
+  if (value === undefined || (value === Number.POSITIVE_INFINITY && absent === value)) return absent
+  if (typeof value !== 'number') throw new TypeError(`${PLACE}: ${name} must be a number, got ${kindOf(value)}`)
+  if (Number.isSafeInteger(value) && value >= least) return value
+  throw new RangeError(`${PLACE}: ${name} must be a whole number of ${least} or more, got ${value}`)
+}
+
+function texts(value: unknown, name: string): readonly string[] {
+  if (value === undefined) return []
+  const isList = Array.isArray(value) && value.every(one => typeof one === 'string' && one !== '')
+  if (isList) return value as readonly string[]
+  throw new TypeError(`${PLACE}: ${name} must be an array of strings that are not empty`)
+}
+
+function fieldNames(value: unknown): readonly string[] {
+  const names = texts(value, 'vary')
+  const wrong = names.find(one => !FIELD_NAME.test(one) || one === '*')
+  if (wrong === undefined) return names.map(name => name.toLowerCase())
+  throw new RangeError(`${PLACE}: vary must hold names of request fields, got ${kindOf(wrong)}`)
+}
+
+function hostList(value: unknown): readonly string[] {
+  const hosts = texts(value, 'hosts')
+  const wrong = hosts.find(host => normalAuthority(host, 'http') === undefined)
+  if (wrong === undefined) return [...hosts]
+  throw new RangeError(`${PLACE}: hosts must hold hosts such as 'example.com:8080', got ${kindOf(wrong)}`)
+}
+
+function fixedAuthority(value: unknown): { readonly scheme?: string; readonly authority?: string } {
+  if (value === undefined) return {}
+  if (typeof value !== 'string') throw new TypeError(`${PLACE}: authority must be a string, got ${kindOf(value)}`)
+  const [, scheme, host = ''] = /^(?:(https?):\/\/)?([^/?#]+)\/?$/i.exec(value) ?? []
+  const authority = normalAuthority(host, scheme?.toLowerCase() ?? 'http')
+  if (authority !== undefined) return { authority, ...(scheme && { scheme: scheme.toLowerCase() }) }
+  throw new RangeError(
+    `${PLACE}: authority must be a host, or scheme and host such as 'https://example.com', got ${kindOf(value)}`,
+  )
+}

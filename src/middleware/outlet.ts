@@ -1,0 +1,79 @@
+import type { Readable } from 'node:stream'
+import type { HttpResponse } from './http-message.js'
+import { isGone } from './http-message.js'
+
+/**
+ * Writes to a response at the pace of its client. It listens once for all writes: what middleware such as compression
+ * puts in front of a response hands on listeners and cannot take them away again.
+ */
+export class Outlet {
+  readonly #response: HttpResponse
+  #wake: (() => void) | undefined
+  #source: Readable | undefined
+
+  constructor(response: HttpResponse) {
+    this.#response = response
+    response.on('drain', () => this.#wake?.())
+    response.on('close', () => {
+      this.#wake?.()
+      // It may wait for bytes that come late, or never.
+      this.#source?.destroy()
+    })
+  }
+
+  /** Resolves when there is room for more; answers false when the client has gone. */
+  async write(chunk: Uint8Array | string): Promise<boolean> {
+    if (isGone(this.#response)) return false
+    if (!this.#response.write(chunk) && !isGone(this.#response)) {
+      await new Promise<void>(resolve => {
+        this.#wake = resolve
+      })
+    }
+    return !isGone(this.#response)
+  }
+
+  /**
+   * Writes all of a stream, and destroys it when the client goes away. Answers false when that was so.
+   *
+   * @param begun what was read of it already
+   * @param length how many bytes were promised
+   * @throws what the stream fails with, RangeError when it has another length
+   */
+  async pump(
+    source: Readable,
+    { begun, length }: { begun?: Begun; length?: number | undefined } = {},
+  ): Promise<boolean> {
+    this.#source = source
+    let written = 0
+    try {
+      const { iterator, first } = begun ?? (await begin(source))
+      for (let step = first; !step.done; step = await iterator.next()) {
+        written += step.value.byteLength
+        if (length !== undefined && written > length) break
+        const there = await this.write(step.value)
+        // Who has all that was promised may leave.
+        if (written === length) return true
+        if (!there) return false
+      }
+      if (length === undefined) return !isGone(this.#response)
+      throw new RangeError(`${length} bytes were to be sent, and the body has ${written}`)
+    } catch (error) {
+      if (isGone(this.#response)) return false
+      throw error
+    } finally {
+      this.#source = undefined
+      source.destroy()
+    }
+  }
+}
+
+/** A stream of which the first chunk was read: that it can be read at all is known before anything is said about it. */
+export interface Begun {
+  readonly iterator: AsyncIterator<Uint8Array, undefined>
+  readonly first: IteratorResult<Uint8Array, undefined>
+}
+
+export async function begin(source: Readable): Promise<Begun> {
+  const iterator = source[Symbol.asyncIterator]() as AsyncIterator<Uint8Array, undefined>
+  return { iterator, first: await iterator.next() }
+}

@@ -1,0 +1,144 @@
+import { checkOptionNames, checkOptionsObject, DoorStore, kindOf } from '../engine/for-doors.js'
+import type { DiskCache } from '../engine/index.js'
+import { decode } from './lookup.js'
+import { checkCacheName, type PurgeTarget, parseCacheKey, purgePrefix, purgeUrl } from './policy/cache-key.js'
+import { ownKey } from './request-key.js'
+import { encodeInline, encodeMeta, isVariantList } from './stored-head.js'
+import { removeKeys } from './unsafe.js'
+
+/** What is purged: one of `url`, `tag`, `prefix` and `key`. */
+export interface PurgeOptions {
+  /** The answer of a URL with all its variants: `https://host/path?query`, or `/path?query` for all hosts. */
+  readonly url?: string
+  /** All answers with a tag; without `soft` also everything else in the cache that has it. */
+  readonly tag?: string
+  /** All answers whose URLs begin so: `https://host/path`, or `/path` for all hosts. It is text: `/news` reaches `/newsletter`. */
+  readonly prefix?: string
+  /** The answer of what the option `key` of the cache gave. */
+  readonly key?: string
+  /** Mark as stale instead of removing: answers may still be used as stale ones, and are validated. @default false */
+  readonly soft?: boolean
+  /** The name of the `responseCache`. @default 'fanout-cache' */
+  readonly name?: string
+}
+
+const KNOWN: ReadonlySet<string> = new Set<keyof PurgeOptions>(['url', 'tag', 'prefix', 'key', 'soft', 'name'])
+const TARGETS = ['url', 'tag', 'prefix', 'key'] as const
+const PAGE = 200
+
+/**
+ * Removes answers, or marks them as stale, in all processes. What a handler began before is not stored either.
+ *
+ * @returns how many answers there were
+ * @throws TypeError for wrong options; rejects with `TimeoutError` when a lock is not free in time
+ */
+export async function purge(cache: DiskCache, options: PurgeOptions): Promise<number> {
+  checkOptionsObject(options, 'purge')
+  checkOptionNames(options, KNOWN, 'purge')
+  const given = TARGETS.filter(name => options[name] !== undefined)
+  const [by] = given
+  if (by === undefined || given.length > 1) {
+    throw new TypeError(`purge needs one of ${TARGETS.join(', ')}, got ${given.join(' and ') || 'none'}`)
+  }
+  const value: unknown = options[by]
+  if (typeof value !== 'string' || value === '') {
+    throw new TypeError(`purge: ${by} must be a string that is not empty, got ${kindOf(value)}`)
+  }
+  if (options.soft !== undefined && typeof options.soft !== 'boolean') {
+    throw new TypeError(`purge: soft must be true or false, got ${kindOf(options.soft)}`)
+  }
+  const name = checkCacheName(options.name ?? 'fanout-cache')
+  const store = new DoorStore(cache, 'purge')
+  const job: Job = { store, cache, soft: options.soft === true }
+  if (by === 'tag') return purgeTag(job, value)
+  if (by === 'key') return purgeKeys(job, [textKey(value, name)])
+  const target = by === 'url' ? purgeUrl(name, value) : purgePrefix(name, value)
+  await store.open()
+  // An absolute URL is one key: nothing need be searched.
+  if (by === 'url' && parseCacheKey(target.keyPrefix)) return purgeKeys(job, [target.keyPrefix])
+  return purgeMatching(job, target)
+}
+
+interface Job {
+  readonly store: DoorStore
+  readonly cache: DiskCache
+  readonly soft: boolean
+}
+
+async function purgeTag({ store, cache, soft }: Job, tag: string): Promise<number> {
+  await store.open()
+  await store.stamp({ tags: [tag] })
+  if (!soft) return store.evict(tag)
+  const keys: string[] = []
+  for await (const key of cache.keys({ tag })) if (typeof key === 'string') keys.push(key)
+  return markStale(store, keys, false)
+}
+
+async function purgeKeys({ store, soft }: Job, keys: readonly string[]): Promise<number> {
+  await store.open()
+  if (!soft) return removeKeys(store, keys)
+  const variants: string[] = []
+  await store.edit(keys, (_key, current) => {
+    const seen = decode(current)
+    if (seen && isVariantList(seen.head)) variants.push(...seen.head.variants.map(({ k }) => k))
+    return undefined
+  })
+  return markStale(store, [...keys, ...variants], true)
+}
+
+async function purgeMatching(job: Job, target: PurgeTarget): Promise<number> {
+  const { store, cache, soft } = job
+  // What flights bring that began before must not be stored: of a path on all hosts nobody knows the keys, so of all.
+  await store.stamp({ prefixes: [target.keyPrefix] })
+  let count = 0
+  let page: string[] = []
+  const flush = async (): Promise<void> => {
+    count += soft ? await markStale(store, page, false) : await removeAnswers(store, page)
+    page = []
+  }
+  for await (const key of cache.keys({ prefix: target.keyPrefix })) {
+    if (typeof key !== 'string' || !target.matches(key)) continue
+    if (page.push(key) >= PAGE) await flush()
+  }
+  if (page.length > 0) await flush()
+  return count
+}
+
+async function removeAnswers(store: DoorStore, keys: readonly string[]): Promise<number> {
+  let count = 0
+  await store.edit(keys, (_key, current) => {
+    const seen = decode(current)
+    if (seen && !isVariantList(seen.head)) count++
+    return seen && 'remove'
+  })
+  return count
+}
+
+/** Marks answers as stale from now on. */
+async function markStale(store: DoorStore, keys: readonly string[], stamps: boolean): Promise<number> {
+  let count = 0
+  const now = store.now()
+  await store.edit(
+    keys,
+    (_key, current) => {
+      const seen = decode(current)
+      if (!seen || isVariantList(seen.head)) return undefined
+      const head = { ...seen.head, u: Math.min(seen.head.u, now), x: Math.min(seen.head.x ?? now, now) }
+      const change = seen.body ? { bytes: encodeInline(head, seen.body) } : withMeta(encodeMeta(head))
+      if (change) count++
+      return change
+    },
+    stamps,
+  )
+  return count
+}
+
+function withMeta(meta: string | undefined): { readonly meta: string } | undefined {
+  return meta === undefined ? undefined : { meta }
+}
+
+function textKey(text: string, name: string): string {
+  const key = ownKey(text, name)
+  if ('key' in key) return key.key
+  throw new RangeError(`purge: key must be a text that the option key could give, got ${kindOf(text)}`)
+}

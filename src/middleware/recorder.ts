@@ -1,0 +1,260 @@
+import type { OutgoingHttpHeader } from 'node:http'
+import type { HttpResponse } from './http-message.js'
+import type { Fields, ResponseHead } from './policy/message.js'
+
+/** Who gets the body of an answer, beside the client. */
+export interface BodySink {
+  write(chunk: Buffer): void
+  /** The body is complete as far as the handler is concerned. */
+  end(): void
+  /** The body ended before its end. */
+  abort(): void
+}
+
+/** What is done with the answer of a handler, once its head is known. */
+export type Verdict =
+  /** It goes to the client, with further fields; `sink` gets the body as well. */
+  | { readonly kind: 'pass'; readonly add: Fields; readonly sink?: BodySink | undefined }
+  /** The client gets another head and no body, `sink` all of it. */
+  | { readonly kind: 'replace'; readonly head: ResponseHead; readonly sink: BodySink }
+  /** The client gets nothing of it: when the handler has ended it, `after` answers. */
+  | { readonly kind: 'swallow'; readonly after: () => void }
+
+type Chunk = string | Uint8Array | null | undefined
+type Done = ((error?: Error | null) => void) | undefined
+
+/**
+ * Stands between a handler and its response. Whatever way the handler takes (`send`, `json`, `write` and `end`, a pipe,
+ * middleware that compresses), all of it comes through `writeHead`, `write` and `end`. Interim responses (1xx) do not,
+ * and go to the client as they are.
+ */
+export class Recorder {
+  readonly #response: HttpResponse
+  readonly #judge: (head: ResponseHead) => Verdict
+  /** What was on the response before the handler ran: own properties that others have put there, or none. */
+  readonly #original: Pick<HttpResponse, 'writeHead' | 'write' | 'end' | 'flushHeaders'>
+  readonly #owned: ReadonlyMap<string, unknown>
+  /** Fields that were there before, to tell them from those of the handler. */
+  readonly #before: ReadonlyMap<string, OutgoingHttpHeader | undefined>
+  #verdict: Verdict | undefined
+  #over = false
+
+  constructor(response: HttpResponse, judge: (head: ResponseHead) => Verdict) {
+    this.#response = response
+    this.#judge = judge
+    const names = ['writeHead', 'write', 'end', 'flushHeaders'] as const
+    this.#owned = new Map(names.map(name => [name, Object.getOwnPropertyDescriptor(response, name)?.value]))
+    this.#original = {
+      writeHead: response.writeHead,
+      write: response.write,
+      end: response.end,
+      flushHeaders: response.flushHeaders,
+    }
+    this.#before = new Map(response.getHeaderNames().map((name: string) => [name, response.getHeader(name)]))
+    this.#patch()
+    response.once('close', () => this.#closed())
+  }
+
+  /** Puts the response back as it was: without what the handler, and middleware below, have put on it. */
+  restore(): void {
+    for (const [name, value] of this.#owned) {
+      if (value === undefined) Reflect.deleteProperty(this.#response, name)
+      else Reflect.set(this.#response, name, value)
+    }
+    if (this.#response.headersSent) return
+    for (const name of this.#response.getHeaderNames()) this.#response.removeHeader(name)
+    for (const [name, value] of this.#before) if (value !== undefined) this.#response.setHeader(name, value)
+    // removeHeader('date') has switched it off.
+    this.#response.sendDate = true
+    this.#response.statusCode = 200
+    this.#response.statusMessage = ''
+  }
+
+  /** Whether a field was on the response before the handler ran, and is as it was. */
+  isFromAbove(name: string): boolean {
+    const before = this.#before.get(name.toLowerCase())
+    return before !== undefined && String(before) === String(this.#response.getHeader(name))
+  }
+
+  #patch(): void {
+    const self = this
+    const response = this.#response
+    response.writeHead = function writeHead(...args: unknown[]): HttpResponse {
+      return self.#writeHead(args)
+    } as HttpResponse['writeHead']
+    response.write = function write(chunk: Chunk, encoding?: unknown, done?: unknown): boolean {
+      return self.#write(chunk, encoding, done)
+    } as HttpResponse['write']
+    response.end = function end(chunk?: unknown, encoding?: unknown, done?: unknown): HttpResponse {
+      return self.#end(chunk, encoding, done)
+    } as HttpResponse['end']
+    response.flushHeaders = function flushHeaders(): void {
+      if (!self.#verdict && !response.headersSent) response.writeHead(response.statusCode)
+      if (self.#verdict?.kind !== 'swallow') self.#original.flushHeaders.call(response)
+    }
+  }
+
+  #writeHead(args: unknown[]): HttpResponse {
+    const response = this.#response
+    if (this.#verdict?.kind === 'swallow' || this.#verdict?.kind === 'replace') return response
+    if (this.#verdict || response.headersSent) return this.#callWriteHead(args)
+    const [status, second, third] = args
+    const message = typeof second === 'string' ? second : undefined
+    const rest = message === undefined ? (second ?? third) : third
+    // Errors of the caller: the original tells them.
+    if (!Number.isInteger(status) || !applyHeaders(response, rest)) return this.#callWriteHead(args)
+    response.statusCode = status as number
+    if (message !== undefined) response.statusMessage = message
+    const verdict = this.#decide()
+    if (verdict.kind === 'swallow') return response
+    if (verdict.kind === 'replace') return this.#putOther(verdict.head)
+    for (const [name, value] of verdict.add) response.appendHeader(name, value)
+    return this.#callWriteHead(message === undefined ? [status] : [status, message])
+  }
+
+  #callWriteHead(args: unknown[]): HttpResponse {
+    return Reflect.apply(this.#original.writeHead, this.#response, args) as HttpResponse
+  }
+
+  #decide(): Verdict {
+    try {
+      this.#verdict = this.#judge(headOf(this.#response))
+    } catch {
+      // The cache is no reason not to answer.
+      this.#verdict = { kind: 'pass', add: [] }
+    }
+    return this.#verdict
+  }
+
+  #putOther({ status, fields }: ResponseHead): HttpResponse {
+    const response = this.#response
+    for (const name of response.getHeaderNames()) response.removeHeader(name)
+    response.sendDate = true
+    for (const [name, value] of fields) response.appendHeader(name, value)
+    response.statusMessage = ''
+    this.#callWriteHead([status])
+    // The client has all of it now. The response ends with the handler: a pipe into one that has ended would stop.
+    this.#original.flushHeaders.call(response)
+    return response
+  }
+
+  #write(chunk: Chunk, encoding: unknown, done: unknown): boolean {
+    const response = this.#response
+    // What is no chunk is an error that the original tells.
+    if (this.#over || !isChunk(chunk)) return Reflect.apply(this.#original.write, response, [chunk, encoding, done])
+    if (!this.#verdict && !response.headersSent) response.writeHead(response.statusCode)
+    const verdict = this.#verdict
+    if (verdict?.kind === 'swallow' || verdict?.kind === 'replace') {
+      if (verdict.kind === 'replace') verdict.sink.write(toBuffer(chunk, encoding))
+      const callback = (typeof encoding === 'function' ? encoding : done) as Done
+      if (callback) process.nextTick(callback)
+      return true
+    }
+    if (verdict?.kind === 'pass') verdict.sink?.write(toBuffer(chunk, encoding))
+    return Reflect.apply(this.#original.write, response, [chunk, encoding, done])
+  }
+
+  #end(first: unknown, second: unknown, third: unknown): HttpResponse {
+    const response = this.#response
+    const chunk = typeof first === 'function' ? undefined : (first as Chunk)
+    const encoding = typeof second === 'function' ? undefined : second
+    if (this.#over || (chunk != null && !isChunk(chunk))) {
+      return Reflect.apply(this.#original.end, response, [first, second, third])
+    }
+    const bytes = chunk == null ? undefined : toBuffer(chunk, encoding)
+    if (!this.#verdict && !response.headersSent) {
+      this.#announceLength(bytes?.byteLength ?? 0)
+      response.writeHead(response.statusCode)
+    }
+    return this.#finish(bytes, [first, second, third])
+  }
+
+  #finish(bytes: Buffer | undefined, args: unknown[]): HttpResponse {
+    const response = this.#response
+    const verdict = this.#verdict
+    this.#over = true
+    if (verdict?.kind === 'swallow' || verdict?.kind === 'replace') {
+      const callback = args.find(one => typeof one === 'function') as Done
+      if (callback) response.once('finish', callback)
+      if (verdict.kind === 'swallow') verdict.after()
+      else {
+        finishSink(verdict.sink, bytes)
+        Reflect.apply(this.#original.end, response, [])
+      }
+      return response
+    }
+    if (verdict?.sink) finishSink(verdict.sink, bytes)
+    return Reflect.apply(this.#original.end, response, args)
+  }
+
+  /** What node:http does for a body that comes with `end`: the head is written by then, so it is done here. */
+  #announceLength(length: number): void {
+    const response = this.#response
+    const { statusCode: status } = response
+    if (status === 204 || status === 304 || status < 200 || response.req?.method === 'HEAD') return
+    if (response.hasHeader('content-length') || response.hasHeader('transfer-encoding')) return
+    if (!response.hasHeader('trailer')) response.setHeader('Content-Length', length)
+  }
+
+  #closed(): void {
+    if (this.#over) return
+    this.#over = true
+    const verdict = this.#verdict ?? this.#decideNothing()
+    if (verdict.kind !== 'swallow') verdict.sink?.abort()
+  }
+
+  #decideNothing(): Verdict {
+    this.#verdict = { kind: 'pass', add: [] }
+    return this.#verdict
+  }
+}
+
+function finishSink(sink: BodySink, bytes: Buffer | undefined): void {
+  if (bytes && bytes.byteLength > 0) sink.write(bytes)
+  sink.end()
+}
+
+/** The head of a response as it will be sent. */
+export function headOf(response: HttpResponse): ResponseHead {
+  const fields: (readonly [string, string])[] = []
+  for (const name of rawNames(response)) {
+    const value = response.getHeader(name)
+    if (value === undefined) continue
+    if (Array.isArray(value)) for (const line of value) fields.push([name, String(line)])
+    else fields.push([name, String(value)])
+  }
+  return { status: response.statusCode, fields }
+}
+
+function rawNames(response: HttpResponse): readonly string[] {
+  const { getRawHeaderNames } = response as { getRawHeaderNames?: () => string[] }
+  return getRawHeaderNames ? getRawHeaderNames.call(response) : response.getHeaderNames()
+}
+
+/** Puts the fields that `writeHead` was given on the response, over those that are there. False: they are no fields. */
+function applyHeaders(response: HttpResponse, headers: unknown): boolean {
+  if (headers === undefined || headers === null) return true
+  if (typeof headers !== 'object') return false
+  if (!Array.isArray(headers)) {
+    for (const [name, value] of Object.entries(headers)) if (name) response.setHeader(name, value)
+    return true
+  }
+  const pairs: [string, string][] = Array.isArray(headers[0]) ? headers : inPairs(headers)
+  if (!Array.isArray(headers[0]) && headers.length % 2 !== 0) return false
+  for (const [name] of pairs) response.removeHeader(name)
+  for (const [name, value] of pairs) if (name) response.appendHeader(name, value)
+  return true
+}
+
+function inPairs(list: readonly string[]): [string, string][] {
+  return list.flatMap((name, at) => (at % 2 === 0 ? [[name, list[at + 1] as string] as [string, string]] : []))
+}
+
+function isChunk(chunk: unknown): chunk is string | Uint8Array {
+  return typeof chunk === 'string' || chunk instanceof Uint8Array
+}
+
+function toBuffer(chunk: string | Uint8Array, encoding: unknown): Buffer {
+  if (typeof chunk === 'string') return Buffer.from(chunk, typeof encoding === 'string' ? (encoding as 'utf8') : 'utf8')
+  return Buffer.isBuffer(chunk) ? chunk : Buffer.from(chunk.buffer, chunk.byteOffset, chunk.byteLength)
+}

@@ -1,0 +1,53 @@
+import type { HttpRequest } from './http-message.js'
+import type { Settings } from './options.js'
+import { authorityOf, cacheKey } from './policy/cache-key.js'
+
+/** The key of a request, or why it has none. */
+export type RequestKey = { readonly key: string } | { readonly none: string }
+
+const LONGEST_KEY = 8192
+
+/** What Express puts on requests, as far as it is used here. */
+interface WithApp {
+  readonly app?: { get?(name: string): unknown }
+}
+
+/**
+ * The key of what a request asks for: scheme, host and `originalUrl` as it came. Two URLs that mean the same to a router
+ * have two keys, and no two that differ have one.
+ */
+export function keyOf(request: HttpRequest, settings: Settings): RequestKey {
+  const { policy, key, authority, hosts } = settings
+  if (key) return ownKey(key(request), policy.name)
+  const scheme = settings.scheme ?? schemeOf(request)
+  const host = authorityOf(hostOf(request), scheme, { authority, hosts })
+  if ('none' in host) return host
+  const target = request.originalUrl ?? request.url ?? '/'
+  return cacheKey({ name: policy.name, scheme, authority: host.authority, target, maxLength: LONGEST_KEY })
+}
+
+/** `name⏎=text`: the text has no line end of its own, and is no URL, whatever it is made of. */
+export function ownKey(text: unknown, name: string): RequestKey {
+  if (text === undefined || text === null) return { none: 'no-key' }
+  if (typeof text !== 'string' || !text.isWellFormed()) return { none: 'bad-key' }
+  const key = `${name}\n=${text.replaceAll('%', '%25').replaceAll('\n', '%0A')}`
+  return key.length > LONGEST_KEY ? { none: 'long-key' } : { key }
+}
+
+/** `http` or `https`, also behind a proxy that Express was told to trust. */
+export function schemeOf(request: HttpRequest): string {
+  const encrypted = (request.socket as { encrypted?: boolean } | undefined)?.encrypted === true
+  // Express's own answer depends on nothing else, and takes longer than the rest of the key.
+  const { protocol } = request.headers['x-forwarded-proto'] === undefined ? {} : (request as { protocol?: string })
+  if (protocol === 'http' || protocol === 'https') return protocol
+  return encrypted ? 'https' : 'http'
+}
+
+/** The host that the client asked for; what a proxy says of it counts only where Express was told to trust that proxy. */
+function hostOf(request: HttpRequest): string | undefined {
+  const forwarded = request.headers['x-forwarded-host']
+  if (typeof forwarded !== 'string') return request.headers.host
+  const trust: unknown = (request as WithApp).app?.get?.('trust proxy fn')
+  if (typeof trust !== 'function' || !trust(request.socket.remoteAddress, 0)) return request.headers.host
+  return forwarded.split(',', 1)[0]?.trim()
+}

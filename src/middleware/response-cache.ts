@@ -1,0 +1,112 @@
+import { DoorStore } from '../engine/for-doors.js'
+import type { DiskCache } from '../engine/index.js'
+import { Core, type Exchange } from './core.js'
+import { answer, pass, revalidate } from './exchange.js'
+import { type HttpRequest, type HttpResponse, isGone, type Next, requestHead } from './http-message.js'
+import { type ResponseCacheOptions, resolveSettings } from './options.js'
+import { hasField } from './policy/fields.js'
+import type { RequestHead } from './policy/message.js'
+import { bypassOf } from './policy/request-directives.js'
+import { keyOf, type RequestKey } from './request-key.js'
+import { serveFast } from './serve.js'
+import { decodeInline, isVariantList } from './stored-head.js'
+import { passUnsafe } from './unsafe.js'
+
+/** A middleware of Express, connect, or whatever calls functions in this way. */
+export type Middleware = (request: HttpRequest, response: HttpResponse, next: Next) => void
+
+/** Fields of a request that ask for more than what is there. */
+const DEMANDING = [
+  ...['range', 'if-none-match', 'if-modified-since', 'if-match', 'if-unmodified-since', 'if-range'],
+  ...['cache-control', 'pragma', 'authorization', 'upgrade', 'transfer-encoding', 'content-length'],
+  'x-cache-sendfile-fallback',
+] as const
+
+/** Keys that a cache has in hand for a request: a second one of the same name further down keeps out of it. */
+const inHand = new WeakMap<HttpRequest, Set<string>>()
+
+/**
+ * A shared HTTP cache (RFC 9111) in front of the handlers that follow. It stores what they allow with `Cache-Control`, or what
+ * `ttl` makes fresh, and says in `Cache-Status` (RFC 9211) what it did. Any trouble of the cache is as if there were none.
+ *
+ * @throws TypeError or RangeError for options that are unknown or out of range
+ */
+export function responseCache(cache: DiskCache, options?: ResponseCacheOptions): Middleware {
+  const core = new Core(new DoorStore(cache, 'responseCache'), resolveSettings(options))
+  const { bypass } = core.settings
+  return function responseCache(req, res, next) {
+    if (req.method !== 'GET' && req.method !== 'HEAD') return passUnsafe(core, req, res, next)
+    if (res.headersSent || isGone(res)) return next()
+    const key = keyOf(req, core.settings)
+    const isBypassed = bypass?.(req) === true
+    if (!isBypassed && 'key' in key && glance(core, req, res, key.key)) return
+    take(core, { req, res, next, key, isBypassed })
+  }
+}
+
+interface Incoming {
+  readonly req: HttpRequest
+  readonly res: HttpResponse
+  readonly next: Next
+  readonly key: RequestKey
+  readonly isBypassed: boolean
+}
+
+/** Answers at once what is small, fresh and asked for in the plainest way. */
+function glance(core: Core, req: HttpRequest, res: HttpResponse, key: string): boolean {
+  const { headers } = req
+  if (req.method !== 'GET' || DEMANDING.some(name => headers[name] !== undefined)) return false
+  const bytes = core.store.glance(key)
+  const seen = bytes && decodeInline(bytes)
+  if (!seen || isVariantList(seen.head)) return false
+  const { head, body } = seen
+  const now = core.store.now()
+  if (now >= head.u || head.c === 1 || head.x !== undefined) return false
+  const { policy } = core.settings
+  if (head.t === 1 && headers.cookie !== undefined && !policy.ignoreCookies) return false
+  serveFast(res, head, body, now, core.statusName)
+  return true
+}
+
+function take(core: Core, { req, res, next, key, isBypassed }: Incoming): void {
+  let isHanded = false
+  const handOn: Next = error => {
+    isHanded = true
+    next(error)
+  }
+  const request = requestOf(req, key)
+  const exchange: Exchange = { core, req, res, next: handOn, request, key: 'key' in key ? key.key : '' }
+  const reason = isBypassed ? 'option' : reasonToPass(req, request, key)
+  if (reason !== undefined) return pass(exchange, 'bypass', reason)
+  const own = inHand.get(req) ?? new Set<string>()
+  if (own.has(exchange.key)) return next()
+  inHand.set(req, own.add(exchange.key))
+  handle(exchange).catch(error => {
+    core.store.tell(error)
+    // The handler is there to answer what the cache could not.
+    if (isHanded || res.headersSent) res.destroy()
+    else if (!isGone(res)) pass(exchange, 'miss', 'error')
+  })
+}
+
+async function handle(exchange: Exchange): Promise<void> {
+  const { core, req } = exchange
+  const ready = core.store.ready()
+  if (ready !== true && !(await ready)) return pass(exchange, 'bypass', 'unavailable')
+  const flight = core.background.claim(req)
+  if (flight) return revalidate(exchange, flight)
+  return answer(exchange)
+}
+
+/** The request as the rules see it, with the URL of its key. */
+function requestOf(req: HttpRequest, key: RequestKey): RequestHead {
+  const head = requestHead(req)
+  const url = 'key' in key ? key.key.slice(key.key.indexOf('\n') + 1) : head.url
+  return { ...head, url }
+}
+
+function reasonToPass(req: HttpRequest, request: RequestHead, key: RequestKey): string | undefined {
+  if ('none' in key) return key.none
+  if (hasField(request.fields, 'X-Cache-Sendfile-Fallback')) return 'fallback'
+  return bypassOf({ method: req.method ?? 'GET', fields: request.fields })
+}

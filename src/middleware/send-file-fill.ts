@@ -1,0 +1,239 @@
+import { createHash } from 'node:crypto'
+import { Readable } from 'node:stream'
+import { checkOptionNames, type GrowingFile, kindOf, milliseconds } from '../engine/for-doors.js'
+import type { FileKey, FileLease, FileStore } from '../engine/for-files.js'
+import type { PlainData } from '../engine/index.js'
+import type { HttpRequest } from './http-message.js'
+import { Intake, toReadable } from './intake.js'
+import { contentTag, type KeptFields, toKeep } from './send-file-fields.js'
+import type { FillBody, ResolvedSendFile } from './send-file-options.js'
+
+/** What a fill brought, known before its bytes have come. */
+export interface Filled {
+  readonly kept: KeptFields
+  /** When it was fetched: epoch milliseconds. */
+  readonly at: number
+  readonly content: Buffer | Intake
+  readonly size: number | undefined
+  /** Whether it is on its way into the cache, and not only to those who ask for it. */
+  readonly isStoring: boolean
+}
+
+/** There is no such file; or another process has brought it. */
+export type FillOutcome = Filled | 'none' | 'stored'
+
+const BODY_OPTIONS = new Set([
+  ...['body', 'type', 'size', 'ttl', 'tags', 'lastModified'],
+  ...['disposition', 'cacheControl', 'encoding'],
+])
+const FIRST_POLL = 2
+const LONGEST_POLL = 50
+
+const fills = new WeakMap<object, Map<unknown, Fill>>()
+
+/** What a fill is asked for. */
+export interface FillOrder {
+  readonly store: FileStore
+  readonly at: FileKey
+  readonly options: ResolvedSendFile
+  /** Of who asked first. */
+  readonly request: HttpRequest
+  /** How long the database may make who asked first wait, in milliseconds. */
+  readonly patience: number
+  /** Without asking others, and without storing it: they have stored it time and again, and it was gone each time. */
+  readonly alone: boolean
+}
+
+/** The fill of a key that is under way in this process, or a new one; `true` when it is another's. */
+export function joinFill(order: FillOrder): readonly [fill: Fill, joined: boolean] {
+  if (order.alone) return [new Fill(order), false]
+  const { shard, identity } = order.at
+  const place = shard ?? order.store
+  const byKey = fills.get(place) ?? new Map<unknown, Fill>()
+  fills.set(place, byKey)
+  const known = byKey.get(identity)
+  if (known?.canBeJoined) return [known, true]
+  const fill = new Fill(order)
+  byKey.set(identity, fill)
+  const forget = (): void => {
+    if (byKey.get(identity) === fill) byKey.delete(identity)
+  }
+  fill.settled.then(forget, forget)
+  return [fill, false]
+}
+
+/** One file that is fetched: once per process at a time, and, as long as its lease holds, once over all processes. */
+export class Fill {
+  /** What it brings, as soon as that is known. Rejected with what `fill` throws. */
+  readonly outcome: Promise<FillOutcome>
+  /** Fulfilled when nothing more will happen: with whether the file is in the cache. */
+  readonly settled: Promise<boolean>
+  readonly #order: FillOrder
+  #intake: Intake | undefined
+  #lease: FileLease | undefined
+  #file: GrowingFile | undefined
+  #described: Omit<FillBody, 'body'> = {}
+
+  constructor(order: FillOrder) {
+    this.#order = order
+    this.outcome = this.#begin()
+    this.settled = this.outcome.then(
+      outcome => this.#finish(outcome),
+      () => false,
+    )
+  }
+
+  /** Whether who comes now can have the file from its beginning. */
+  get canBeJoined(): boolean {
+    return this.#intake?.isWhole ?? true
+  }
+
+  async #begin(): Promise<FillOutcome> {
+    const clearance = await this.#clearance()
+    if (clearance === 'stored') return 'stored'
+    this.#lease = clearance
+    let answer: unknown
+    try {
+      const { options, request } = this.#order
+      answer = await options.fill?.(request)
+      if (answer !== undefined) return await this.#takeIn(answer)
+      this.#lease?.release()
+      return 'none'
+    } catch (error) {
+      this.#lease?.release()
+      dispose(answer)
+      throw error
+    }
+  }
+
+  /** The lease; `undefined` where it is not to be had in time: then the file is fetched without storing it. */
+  async #clearance(): Promise<FileLease | 'stored' | undefined> {
+    const { store, at, options, patience, alone } = this.#order
+    if (alone) return undefined
+    const until = performance.now() + options.collapseTimeout
+    for (let wait = FIRST_POLL; ; wait = Math.min(LONGEST_POLL, wait * 1.5)) {
+      const clearance = await store.takeOff(at, options.lease, patience)
+      if (clearance !== 'held') return clearance
+      while (!store.isFree(at)) {
+        if (performance.now() >= until) return undefined
+        await new Promise(resolve => setTimeout(resolve, wait * (0.5 + Math.random() / 2)))
+        wait = Math.min(LONGEST_POLL, wait * 1.5)
+      }
+      if (performance.now() >= until) return undefined
+    }
+  }
+
+  async #takeIn(answer: unknown): Promise<Filled> {
+    const { store, at, request } = this.#order
+    const { body, ...described } = checkBody(answer)
+    const kept = { lastModified: store.now(), ...toKeep(request, at.key, described) }
+    this.#described = described
+    const { ttl = this.#order.options.ttl } = described
+    // What is expired at once is not worth a file.
+    if (ttl !== undefined && ttl !== null && milliseconds(ttl, 'ttl') === 0) this.#giveBack()
+    const known = { kept, at: store.now() }
+    if (typeof body === 'string' || body instanceof Uint8Array) {
+      const content = typeof body === 'string' ? Buffer.from(body) : Buffer.from(body)
+      const etag = contentTag(createHash('sha256').update(content).digest())
+      const filled = { ...known, kept: { ...kept, etag }, content, size: content.byteLength }
+      return { ...filled, isStoring: this.#lease !== undefined }
+    }
+    const source = toReadable(body)
+    if (!source) throw new TypeError(`sendFile: fill must answer bytes, text or a stream, got ${kindOf(body)}`)
+    const size = described.size ?? (body instanceof Blob ? body.size : undefined)
+    const file = await this.#createFile()
+    const onSpill = (error: unknown): void => {
+      if (error !== undefined) store.tell(error, at.key)
+      file?.abandon()
+      this.#lease?.release()
+    }
+    const content = new Intake(source, { file, size, onSpill, limit: this.#lease?.sizeLimit ?? 0 })
+    this.#intake = content
+    // Those who wait for this outcome take their places in this turn.
+    const place = content.join()
+    setImmediate(() => content.leave(place))
+    return { ...known, content, size, isStoring: file !== undefined }
+  }
+
+  async #createFile(): Promise<GrowingFile | undefined> {
+    const lease = this.#lease
+    try {
+      const file = await lease?.createFile()
+      this.#file = file
+      return file
+    } catch (error) {
+      this.#order.store.tell(error, this.#order.at.key)
+      lease?.release()
+      return undefined
+    }
+  }
+
+  #giveBack(): void {
+    this.#lease?.release()
+    this.#lease = undefined
+  }
+
+  /** Stores what was brought, when all of it is there. */
+  async #finish(outcome: FillOutcome): Promise<boolean> {
+    if (outcome === 'stored') return true
+    if (outcome === 'none') return false
+    try {
+      const { kept, content } = outcome
+      if (content instanceof Intake) {
+        const hash = await content.ended
+        return hash !== undefined && (await this.#store({ ...kept, etag: contentTag(hash) }))
+      }
+      const file = await this.#createFile()
+      if (file && content.byteLength <= (this.#lease?.sizeLimit ?? 0)) await file.append(content)
+      else return false
+      return await this.#store(kept)
+    } catch (error) {
+      // Of a source that fails those learn who read it.
+      if (!(outcome.content instanceof Intake)) this.#order.store.tell(error, this.#order.at.key)
+      return false
+    } finally {
+      this.#file?.abandon()
+      this.#lease?.release()
+      if (this.#intake) this.#intake.close()
+      else this.#file?.handle.close().catch(() => undefined)
+    }
+  }
+
+  async #store(meta: KeptFields): Promise<boolean> {
+    const { ttl = this.#order.options.ttl, tags = [] } = this.#described
+    const all = [...(this.#order.options.tags ?? []), ...tags]
+    if (!this.#lease || !this.#file) return false
+    return this.#lease.store(this.#file, { meta: meta as PlainData, ttl, tags: all })
+  }
+}
+
+/** Ends a stream that nobody is going to read. */
+function dispose(answer: unknown): void {
+  const body = typeof answer === 'object' && answer !== null && 'body' in answer ? answer.body : answer
+  if (body instanceof Readable) body.on('error', () => undefined).destroy()
+  else if (body instanceof globalThis.ReadableStream && !body.locked) void body.cancel().catch(() => undefined)
+}
+
+/** What `fill` answered, with a name for its parts. @throws TypeError when it is nothing that can be sent */
+function checkBody(answer: unknown): FillBody {
+  if (answer === null) throw new TypeError('sendFile: fill must answer a file or undefined, got null')
+  const isContent =
+    typeof answer !== 'object' || answer instanceof Uint8Array || answer instanceof Blob || 'pipe' in answer
+  if (isContent || answer instanceof globalThis.ReadableStream) return { body: answer as FillBody['body'] }
+  if (!('body' in answer)) {
+    throw new TypeError(`sendFile: fill must answer bytes, text, a stream or { body }, got ${kindOf(answer)}`)
+  }
+  checkOptionNames(answer, BODY_OPTIONS, 'sendFile: what fill answers')
+  const { size, ttl, tags } = answer as FillBody
+  if (size !== undefined && !(Number.isSafeInteger(size) && size >= 0)) {
+    throw new RangeError(`sendFile: size of what fill answers must be a number of bytes, got ${kindOf(size)}`)
+  }
+  if (ttl !== undefined && ttl !== null) milliseconds(ttl, 'sendFile: ttl of what fill answers')
+  if (
+    tags !== undefined &&
+    !(Array.isArray(tags) && tags.every(tag => typeof tag === 'string' && tag.isWellFormed()))
+  ) {
+    throw new TypeError('sendFile: tags of what fill answers must be an array of strings')
+  }
+  return answer as FillBody
+}

@@ -1,0 +1,238 @@
+import { type FileKey, FileStore } from '../engine/for-files.js'
+import type { DiskCache, Key, StoredFile } from '../engine/index.js'
+import { type HttpRequest, type HttpResponse, linesOf, type Next, requestHead } from './http-message.js'
+import { Intake } from './intake.js'
+import { appendCacheStatus, type CacheStatus } from './policy/cache-status.js'
+import { evaluate, validatorsOf } from './policy/conditional.js'
+import type { Fields, RequestHead } from './policy/message.js'
+import { hasFallback, isInternal, mayRedirect, redirectField } from './send-file-accel.js'
+import { ModeWatch, setGrace } from './send-file-access.js'
+import { type Described, fieldsOf } from './send-file-fields.js'
+import { type Filled, joinFill } from './send-file-fill.js'
+import { type ResolvedSendFile, resolveSendFile, type SendFileOptions } from './send-file-options.js'
+import { forTail, mustWait, tailBody, waitForStored } from './send-file-tail.js'
+import { putHead, type StoredAnswer, sendStored } from './send-stored.js'
+
+/** A handler for Express 4 and 5, connect, and whatever calls handlers so. */
+export type SendFileHandler<Request extends HttpRequest = HttpRequest> = (
+  request: Request,
+  response: HttpResponse,
+  next: Next,
+) => Promise<void>
+
+/** How long one request waits for the database in all: past that there is no cache. Milliseconds. */
+const PATIENCE = 40
+/** How often a file is looked for that others have stored, and which is gone again. */
+const TRIES = 3
+/** How long to wait for a file that may come at once, before it is sent while it arrives. Milliseconds. */
+const BRIEF = 25
+
+/**
+ * Serves the values of a cache as files: whole, in ranges and by conditions, by this process or by the web server in
+ * front of it (`accel`). What is not there is fetched by `fill`, once for all who ask, and sent while it arrives; without
+ * `fill` the next handler answers.
+ *
+ * Trouble of the cache (a held lock, a full or damaged disk) is the same as a file that is not there.
+ *
+ * @example
+ * app.get('/media/*path', sendFile(cache, { key: request => ['media', request.params.path.join('/')] }))
+ *
+ * @throws TypeError or RangeError for options that are wrong
+ */
+export function sendFile<Request extends HttpRequest = HttpRequest>(
+  cache: DiskCache,
+  options: SendFileOptions<Request>,
+): SendFileHandler<Request> {
+  const sender = new FileSender(cache, resolveSendFile(options))
+  return (request, response, next) => sender.handle(request, response, next)
+}
+
+/** One request on its way. */
+interface Visit {
+  readonly request: HttpRequest
+  readonly response: HttpResponse
+  readonly next: Next
+  readonly key: Key
+  /** When the database has made it wait long enough. */
+  deadline: number
+}
+
+type Status = Omit<CacheStatus, 'name'>
+
+class FileSender {
+  readonly #cache: DiskCache
+  readonly #store: FileStore
+  readonly #options: ResolvedSendFile
+  readonly #modes: ModeWatch | undefined
+  #grace: Promise<void> | undefined
+
+  constructor(cache: DiskCache, options: ResolvedSendFile) {
+    this.#cache = cache
+    this.#store = new FileStore(cache, 'sendFile')
+    this.#options = options
+    this.#modes = options.accel && new ModeWatch(this.#store.directory)
+    void this.#prepare()
+  }
+
+  async handle(request: HttpRequest, response: HttpResponse, next: Next): Promise<void> {
+    try {
+      if (request.method !== 'GET' && request.method !== 'HEAD') return next()
+      if (isInternal(this.#options.accel, request)) return this.#refuse(response)
+      const key = await this.#options.key(request)
+      if (key === undefined) return next()
+      await this.#serve({ request, response, next, key, deadline: performance.now() + PATIENCE })
+    } catch (error) {
+      if (response.headersSent) response.destroy()
+      else next(error)
+    }
+  }
+
+  /** So that the first request need not wait for it. */
+  async #prepare(): Promise<void> {
+    if (await this.#store.warm()) this.#ensureGrace()
+  }
+
+  #ensureGrace(): void {
+    const { grace = 0 } = this.#options.accel ?? {}
+    if (grace > 0 && this.#store.isOpen && this.#store.isWritable) this.#grace ??= setGrace(this.#cache, grace)
+  }
+
+  /** Strangers who ask for the internal location are sent here by its error page. */
+  #refuse(response: HttpResponse): void {
+    putHead(response, 404, this.#withStatus(response, [['Content-Length', '0']], { fwd: 'bypass', detail: 'internal' }))
+    response.end()
+  }
+
+  async #serve(visit: Visit): Promise<void> {
+    const { response, next, key } = visit
+    await this.#store.ready(left(visit))
+    let status: Status = { hit: true }
+    for (let attempt = 0; attempt <= TRIES; attempt++) {
+      const at = this.#store.keyOf(key)
+      const file = await this.#store.read(at, left(visit))
+      if (file && (await this.#answer(visit, file, status))) return
+      if (!this.#options.fill) break
+      if (await this.#fill(visit, at, attempt === TRIES)) return
+      // Others have stored it: waiting for them was not the database's fault.
+      visit.deadline = performance.now() + PATIENCE
+      status = { fwd: 'uri-miss', collapsed: true }
+    }
+    putHead(response, response.statusCode, this.#withStatus(response, [], { fwd: 'uri-miss' }))
+    next()
+  }
+
+  /** Answers with a file that is there. False when it could not be read, and nothing has been said yet. */
+  async #answer(visit: Visit, file: StoredFile, status: Status): Promise<boolean> {
+    const { request, response } = visit
+    try {
+      const fields = this.#fieldsOf(visit, file)
+      const ttl = file.expiresAt === undefined ? {} : { ttl: file.expiresAt - this.#store.now() }
+      const redirect = this.#redirect(visit, file, fields)
+      if (redirect) {
+        const described: Fields = [...fields, redirect]
+        putHead(response, 200, this.#withStatus(response, described, { ...status, ...ttl, detail: 'accel' }))
+        response.end()
+        return true
+      }
+      const detail = this.#options.accel && hasFallback(request) ? 'fallback' : 'stream'
+      const all = this.#withStatus(response, this.#unbuffered(fields), { ...status, ...ttl, detail })
+      await this.#send(visit, requestHead(request), { status: 200, fields: all, body: file })
+      return true
+    } catch (error) {
+      if (response.headersSent || isMisuse(error)) throw error
+      this.#store.tell(error, visit.key)
+      return false
+    } finally {
+      await file.close()
+    }
+  }
+
+  /** The field that hands the answer over to the web server, unless it is for this process to give. */
+  #redirect({ request }: Visit, file: StoredFile, fields: Fields): readonly [name: string, value: string] | undefined {
+    const { accel } = this.#options
+    if (!accel) return undefined
+    const head = requestHead(request)
+    if (!mayRedirect(accel, head, fields) || evaluate(head, validatorsOf(fields)) !== 'pass') return undefined
+    const redirect = redirectField(accel, this.#store.directory, file.path)
+    if (redirect && file.path !== undefined) this.#modes?.look(file.path)
+    this.#ensureGrace()
+    return redirect
+  }
+
+  /** Answers with what `fill` brings. False when others have brought it: then it is to be looked for. */
+  async #fill(visit: Visit, at: FileKey, alone: boolean): Promise<boolean> {
+    const { request, response, next } = visit
+    const order = { store: this.#store, at, options: this.#options, request, patience: left(visit), alone }
+    const [fill, collapsed] = joinFill(order)
+    const outcome = await fill.outcome
+    if (outcome === 'stored') return false
+    const status: Status = { fwd: 'uri-miss', collapsed }
+    if (outcome === 'none') {
+      putHead(response, response.statusCode, this.#withStatus(response, [], status))
+      next()
+      return true
+    }
+    const { content } = outcome
+    if (collapsed && content instanceof Intake && !content.isWhole) return false
+    const told: Status = { ...status, stored: outcome.isStoring, detail: 'fill' }
+    const fields = this.#fillFields(visit, outcome, told)
+    const head = requestHead(request)
+    // Its place among those who read is taken in this turn, and kept while it waits.
+    const body = content instanceof Intake ? tailBody(content, outcome.size) : content
+    try {
+      if (await waitForStored(fill, outcome, response, this.#patienceFor(visit, head, outcome))) {
+        const file = await this.#store.read(at, PATIENCE)
+        if (file && (await this.#answer(visit, file, { ...status, stored: true }))) return true
+      }
+      await this.#send(visit, content instanceof Intake ? forTail(head) : head, { status: 200, fields, body })
+      return true
+    } finally {
+      if ('close' in body) await body.close()
+    }
+  }
+
+  /** How long to wait until a file is in the cache: its answer has a tag then, and can be the web server's. */
+  #patienceFor({ request }: Visit, head: RequestHead, { content, size, isStoring }: Filled): number {
+    if (!isStoring) return 0
+    if (content instanceof Intake) return mustWait(head, size) ? this.#options.collapseTimeout : BRIEF
+    return this.#options.accel && !hasFallback(request) ? BRIEF : 0
+  }
+
+  #fillFields(visit: Visit, outcome: Filled, status: Status): Fields {
+    const { kept, at } = outcome
+    // A tag is known when all bytes are.
+    const fields = this.#fieldsOf(visit, { key: visit.key, storedAt: at, version: '', meta: { ...kept } })
+    return this.#withStatus(visit.response, this.#unbuffered(fields), status)
+  }
+
+  async #send(visit: Visit, head: RequestHead, answer: StoredAnswer): Promise<void> {
+    const { error } = await sendStored(head, visit.response, answer)
+    // The connection was cut: who asked has seen that, and nobody else.
+    if (error !== undefined) this.#store.tell(error, visit.key)
+  }
+
+  #fieldsOf({ request, response }: Visit, file: Described): Fields {
+    const present = response.getHeader('Cache-Control')
+    const fields = fieldsOf(request, this.#options, file, present === undefined ? undefined : String(present))
+    return [...fields, ['Date', new Date(this.#store.now()).toUTCString()]]
+  }
+
+  /** nginx would write what is streamed through it to a file of its own. */
+  #unbuffered(fields: Fields): Fields {
+    return this.#options.accel?.type === 'nginx' ? [...fields, ['X-Accel-Buffering', 'no']] : fields
+  }
+
+  #withStatus(response: HttpResponse, fields: Fields, status: Status): Fields {
+    const before = linesOf('Cache-Status', response.getHeader('Cache-Status'))
+    return appendCacheStatus([...fields, ...before], { name: this.#options.name, ...status })
+  }
+}
+
+function left({ deadline }: Visit): number {
+  return Math.max(1, deadline - performance.now())
+}
+
+/** What the options of the route did wrong, and not the cache. */
+function isMisuse(error: unknown): boolean {
+  return error instanceof TypeError || error instanceof RangeError
+}

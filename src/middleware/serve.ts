@@ -1,0 +1,115 @@
+import type { Exchange } from './core.js'
+import type { GrowingAnswer } from './flights.js'
+import { type HttpResponse, isGone } from './http-message.js'
+import { type Found, openBody } from './lookup.js'
+import { Outlet } from './outlet.js'
+import { appendCacheStatus, type CacheStatus } from './policy/cache-status.js'
+import { evaluate, validatorsOf } from './policy/conditional.js'
+import { deleteField, setField } from './policy/fields.js'
+import { ageField, currentAge } from './policy/freshness.js'
+import type { Fields, ResponseHead } from './policy/message.js'
+import { putHead, sendStored } from './send-stored.js'
+import { type StoredHead, toStored } from './stored-head.js'
+
+/** Bytes of a body that is copied together with its head. */
+const ONE_PIECE = 16 * 1024
+
+export type Status = Omit<CacheStatus, 'name'>
+
+/** Sends a stored answer. False when its body is gone meanwhile, and nothing was sent. */
+export async function serveFound(exchange: Exchange, found: Found, status: Status): Promise<boolean> {
+  const { core, res, request } = exchange
+  const { head } = found
+  const body = found.body ?? (await openBody(core.store, found))
+  if (!body) return false
+  const aged = setField(head.f, 'Age', ageField(currentAge(toStored(head), core.store.now())))
+  const fields = appendCacheStatus(aged, { ...status, name: core.settings.policy.name })
+  await sendStored(request, res, { status: head.s, fields, body })
+  return true
+}
+
+/** Sends a small answer of 200 to a GET without conditions: the shortest way there is. */
+export function serveFast(res: HttpResponse, head: StoredHead, body: Buffer, now: number, name: string): void {
+  let hasLength = false
+  for (const [field, value] of head.f) {
+    res.setHeader(field, value)
+    if (field.length === 14 && field.toLowerCase() === 'content-length') hasLength = true
+  }
+  if (!hasLength) res.setHeader('Content-Length', body.byteLength)
+  res.setHeader('Age', Math.max(0, Math.floor((now - head.b) / 1000)))
+  res.setHeader('Cache-Status', `${name}; hit; ttl=${Math.floor((head.u - now) / 1000)}`)
+  res.statusCode = 200
+  // As text it goes out in one piece with the head, which takes half the time of two. Latin 1 leaves bytes as they are.
+  if (body.byteLength <= ONE_PIECE) res.end(body.toString('latin1'), 'latin1')
+  else res.end(body)
+}
+
+/**
+ * Sends an answer while it comes from the handler. False when it broke off before anything was sent; when it breaks off
+ * later, the connection is cut.
+ */
+export async function serveGrowing(exchange: Exchange, answer: GrowingAnswer, status: Status): Promise<boolean> {
+  const { core, res, request } = exchange
+  const { stored, spool } = answer
+  const fields = appendCacheStatus(withAge(stored.fields), { ...status, name: core.settings.policy.name })
+  const { etag, lastModified, date } = validatorsOf(stored.fields)
+  if (evaluate(request, { etag, lastModified, date, status: stored.status, now: core.store.now() }) === 304) {
+    putHead(res, 304, withoutContent(fields))
+    res.end()
+    return true
+  }
+  const body = spool.read()
+  let first: IteratorResult<Buffer, void>
+  try {
+    first = await body.next()
+  } catch {
+    return false
+  }
+  if (isGone(res)) {
+    await body.return()
+    return true
+  }
+  putHead(res, stored.status, fields)
+  await pump(res, body, first)
+  return true
+}
+
+async function pump(
+  res: HttpResponse,
+  body: AsyncGenerator<Buffer, void>,
+  first: IteratorResult<Buffer, void>,
+): Promise<void> {
+  const outlet = new Outlet(res)
+  try {
+    for (let step = first; !step.done; step = await body.next()) {
+      if (!(await outlet.write(step.value))) return
+    }
+    res.end()
+  } catch {
+    // Whoever has a part must not take it for the whole.
+    res.destroy()
+  } finally {
+    await body.return()
+  }
+}
+
+/** Answers that no stored answer can be had (RFC 9111 §5.2.1.7). */
+export function serveTimeout({ core, res }: Exchange): void {
+  const status = { name: core.settings.policy.name, fwd: 'miss' as const, detail: 'only-if-cached' }
+  putHead(res, 504, appendCacheStatus([['Content-Length', '0']], status))
+  res.end()
+}
+
+/** The head of a 304 in the place of that of a full answer. */
+export function notModified(fields: Fields): ResponseHead {
+  return { status: 304, fields: withoutContent(fields) }
+}
+
+function withAge(fields: Fields): Fields {
+  return fields.some(([name]) => name.toLowerCase() === 'age') ? fields : [...fields, ['Age', '0']]
+}
+
+function withoutContent(fields: Fields): Fields {
+  const names = ['Content-Type', 'Content-Length', 'Content-Encoding', 'Content-Language', 'Content-Range']
+  return deleteField(fields, ...names, 'Transfer-Encoding')
+}

@@ -1,0 +1,178 @@
+import type { DoorEntry, DoorLease, DoorStore } from '../engine/for-doors.js'
+import type { Found } from './lookup.js'
+import { decode } from './lookup.js'
+import type { Settings } from './options.js'
+import { validatorsOf } from './policy/conditional.js'
+import { fieldLines, listMembers } from './policy/fields.js'
+import { freshnessOf } from './policy/freshness.js'
+import type { RequestHead, ResponseHead, StoredResponse } from './policy/message.js'
+import { ageingOf, decide } from './policy/reuse.js'
+import { staleWindows } from './policy/stale-windows.js'
+import { permitsAuthorized } from './policy/storability.js'
+import { effectiveDirectives } from './policy/targeted.js'
+import { varyOf } from './policy/vary.js'
+import type { Spool } from './spool.js'
+import { encodeInline, encodeMeta, isVariantList, type StoredHead, type Variant } from './stored-head.js'
+
+const PLAIN: RequestHead = { method: 'GET', url: '', fields: [] }
+/** Tags that one answer can have. */
+const MOST_TAGS = 256
+
+/** The head of an answer as it is stored. */
+export function headOf(
+  stored: StoredResponse,
+  { policy }: Settings,
+  { id, tags }: { readonly id: string; readonly tags: readonly string[] },
+): StoredHead {
+  const { status, fields, requestedAt, receivedAt } = stored
+  const { age, ttl } = ageingOf(stored, receivedAt, policy)
+  const isFresh = ttl > 0 && decide(PLAIN, stored, receivedAt, policy).kind === 'fresh'
+  const { directives } = effectiveDirectives(fields, policy.targets)
+  return {
+    v: 1,
+    s: status,
+    f: fields,
+    q: requestedAt,
+    r: receivedAt,
+    b: receivedAt - age,
+    u: isFresh ? receivedAt + ttl : 0,
+    i: id,
+    ...(tags.length > 0 && { g: tags }),
+    ...(freshnessOf(stored, policy).source === 'option' && { t: 1 as const }),
+    ...(permitsAuthorized(directives) && { o: 1 as const }),
+    ...(needsCare(stored) && { c: 1 as const }),
+  }
+}
+
+/** How long an answer is worth keeping from now on, stale time included. Milliseconds. */
+export function keepingTime(stored: StoredResponse, { policy, keepStale }: Settings, now: number): number {
+  const { ttl } = ageingOf(stored, now, policy)
+  const { whileRevalidate, ifError } = staleWindows(stored, policy)
+  const { etag, lastModified } = validatorsOf(stored.fields)
+  const validation = etag !== undefined || lastModified !== undefined ? keepStale : 0
+  // A client may take stale answers: a little longer than fresh is always kept.
+  return Math.max(0, ttl) + Math.max(whileRevalidate, ifError, validation, 1000)
+}
+
+/** The tags of an answer: those of the option, and those in `Cache-Tag` (by commas) and `Surrogate-Key` (by spaces). */
+export function tagsOf(given: readonly string[], response: ResponseHead): readonly string[] {
+  const named = listMembers(fieldLines(response.fields, 'Cache-Tag'))
+  const keys = fieldLines(response.fields, 'Surrogate-Key').flatMap(line => line.split(/\s+/))
+  const all = [...given, ...named, ...keys].filter(tag => tag !== '' && tag.isWellFormed())
+  return [...new Set(all)].slice(0, MOST_TAGS)
+}
+
+/** The request fields that select an answer, sorted. */
+export function selectingNames(response: ResponseHead, settings: Settings): readonly string[] {
+  const names = varyOf(response.fields)
+  return names === '*' ? [] : [...new Set([...names, ...settings.vary])].sort()
+}
+
+/** An answer on its way into the cache. */
+export interface NewAnswer {
+  readonly lease: DoorLease
+  /** Where it lies: the key of the lease, or that of a variant. */
+  readonly at: string
+  readonly names: readonly string[]
+  readonly stored: StoredResponse
+  readonly id: string
+  readonly tags: readonly string[]
+  readonly spool: Spool
+}
+
+/** Stores an answer whose body is complete. False when it was not stored; then nothing of it is left. */
+export async function storeAnswer(store: DoorStore, settings: Settings, answer: NewAnswer): Promise<boolean> {
+  const { lease, at, stored, tags, spool } = answer
+  const entry = entryOf(store, settings, answer)
+  if (!entry) {
+    store.release(lease)
+    return false
+  }
+  const { file } = spool
+  if (at === lease.key) return store.land(lease, tags, () => entry, file)
+  // The list names the variant: until it does, the variant is not there, and when the list is purged, it never was.
+  const until = store.now() + entry.ttl
+  if (!(await store.put(at, entry))) {
+    store.release(lease)
+    return false
+  }
+  const variant: Variant = { n: answer.names, k: at, i: answer.id, e: until }
+  const { dropped, landed } = await landVariant(store, settings, answer, variant)
+  const gone = landed ? dropped : [at]
+  if (gone.length > 0) await store.edit(gone, () => 'remove').catch(error => store.tell(error))
+  return landed && stored.status > 0
+}
+
+/** Renews the fields of an answer that a 304 has confirmed; its body stays where it is. */
+export async function renewAnswer(
+  store: DoorStore,
+  settings: Settings,
+  lease: DoorLease,
+  found: Found,
+  stored: StoredResponse,
+): Promise<boolean> {
+  const tags = found.head.g ?? []
+  const head = headOf(stored, settings, { id: found.head.i ?? '', tags })
+  const ttl = keepingTime(stored, settings, store.now())
+  const meta = found.body ? '' : encodeMeta(head)
+  if (meta === undefined) {
+    store.release(lease)
+    return false
+  }
+  const value = found.body ? { bytes: encodeInline(head, found.body) } : { meta, version: found.version }
+  const entry: DoorEntry = { value, ttl, tags }
+  if (found.key === lease.key) {
+    return store.land(lease, tags, current => (current?.version === found.version ? entry : undefined))
+  }
+  const landed = await store.land(lease, tags, current => {
+    const list = current && decode(current)
+    if (!list || !isVariantList(list.head)) return undefined
+    const variants = list.head.variants.map(one => (one.k === found.key ? { ...one, e: store.now() + ttl } : one))
+    if (!variants.some(one => one.k === found.key && one.i === found.head.i)) return undefined
+    return listEntry(store, variants)
+  })
+  return landed && (await store.put(found.key, entry, found.version))
+}
+
+function entryOf(store: DoorStore, settings: Settings, answer: NewAnswer): DoorEntry | undefined {
+  const { stored, id, tags, spool } = answer
+  const head = headOf(stored, settings, { id, tags })
+  const ttl = keepingTime(stored, settings, store.now())
+  const { bytes, file } = spool
+  if (bytes && !file) return { value: { bytes: encodeInline(head, bytes) }, ttl, tags }
+  const meta = encodeMeta(head)
+  return file && meta !== undefined ? { value: { file, meta }, ttl, tags } : undefined
+}
+
+async function landVariant(
+  store: DoorStore,
+  { maxVariants }: Settings,
+  { lease, tags }: NewAnswer,
+  variant: Variant,
+): Promise<{ readonly landed: boolean; readonly dropped: readonly string[] }> {
+  let dropped: readonly string[] = []
+  const landed = await store.land(lease, tags, current => {
+    const list = current && decode(current)
+    const known = list && isVariantList(list.head) ? list.head.variants : []
+    const now = store.now()
+    const others = known.filter(one => one.k !== variant.k && one.e > now)
+    const kept = [variant, ...others].slice(0, maxVariants)
+    dropped = others.slice(maxVariants - 1).map(one => one.k)
+    return listEntry(store, kept)
+  })
+  return { landed, dropped }
+}
+
+/** The list lives as long as the longest of its variants. It has no tags: what they name goes by itself. */
+function listEntry(store: DoorStore, variants: readonly Variant[]): DoorEntry {
+  const ttl = Math.max(...variants.map(({ e }) => e)) - store.now()
+  return { value: { bytes: encodeInline({ v: 1, variants }) }, ttl: Math.max(1, ttl), tags: [] }
+}
+
+/** Whether sending it takes more than putting its fields on the response. */
+function needsCare({ status, fields }: StoredResponse): boolean {
+  const names = new Set(fields.map(([name]) => name.toLowerCase()))
+  return (
+    status !== 200 || names.size !== fields.length || ['cache-status', 'vary', 'set-cookie'].some(n => names.has(n))
+  )
+}

@@ -1,0 +1,122 @@
+import { join } from 'node:path'
+import express from 'express'
+import { responseCache } from 'fanout-cache/express'
+import { describe, expect, it } from 'vitest'
+import { FixtureProcess } from '../helpers/child-process.js'
+import { temporaryDirectory } from '../helpers/temp-directory.js'
+import { ask, listen, type Reply } from '../middleware/support/http.js'
+import { cacheOf, KINDS, type Kind, shardsOf } from './support/caches.js'
+import { overwriteAll } from './support/damage.js'
+import { LockHolder } from './support/lock-holder.js'
+import { fillUp, mountTmpfs, tmpfsAvailable } from './support/tmpfs.js'
+
+const SCRIPT = new URL('./fixtures/response-server.mjs', import.meta.url)
+const BODY = 'y'.repeat(1000)
+
+/** A process that serves, and its port. */
+async function serving(directory: string, more: object = {}): Promise<{ process: FixtureProcess; port: number }> {
+  const process = new FixtureProcess(SCRIPT, { directory, ...more })
+  const line = await process.line('port')
+  return { process, port: Number(line.split(' ')[1]) }
+}
+
+const calls = (process: FixtureProcess): number => process.lines.filter(line => line.startsWith('called')).length
+
+/** An app in this process whose handler counts its calls. */
+async function app(kind: Kind, directory: string) {
+  const cache = cacheOf(kind, directory)
+  cache.on('error', () => undefined)
+  const state = { calls: 0 }
+  const site = express()
+  site.use(responseCache(cache) as never)
+  site.use((req, res) => {
+    state.calls++
+    res.set('Cache-Control', 'max-age=60').send(req.path === '/large' ? BODY.repeat(200) : BODY)
+  })
+  const { port } = await listen(site)
+  const get = (path: string): Promise<Reply> => ask(port, path)
+  return { cache, state, get }
+}
+
+describe('two processes', () => {
+  it('call the handler once', async () => {
+    const directory = temporaryDirectory()
+    const [one, two] = await Promise.all([serving(directory), serving(directory)])
+    const host = { headers: { host: 'site' } }
+    const first = ask(one.port, '/', host)
+    await one.process.line('called')
+    const second = ask(two.port, '/', host)
+    one.process.send('answer')
+    const replies = await Promise.all([first, second])
+    expect(replies.map(({ text }) => text)).toEqual(Array(2).fill(`answer of ${one.process.pid}`))
+    expect(replies[1].headers['cache-status']).toMatch(/; hit/)
+    expect(calls(two.process)).toBe(0)
+  })
+
+  it('go on when the one that calls it is killed', async () => {
+    const directory = temporaryDirectory()
+    const [one, two] = await Promise.all([serving(directory), serving(directory, { atOnce: true })])
+    const host = { headers: { host: 'site' } }
+    const first = ask(one.port, '/', host).catch(() => 'lost')
+    await one.process.line('called')
+    const second = ask(two.port, '/', host)
+    await one.process.kill()
+    expect(await first).toBe('lost')
+    expect((await second).text).toBe(`answer of ${two.process.pid}`)
+    expect((await ask(two.port, '/', host)).headers['cache-status']).toMatch(/; hit/)
+  })
+
+  it('do not wait longer than collapseTimeout', async () => {
+    const directory = temporaryDirectory()
+    const options = { collapseTimeout: 50 }
+    const [one, two] = await Promise.all([serving(directory), serving(directory, { atOnce: true, options })])
+    const host = { headers: { host: 'site' } }
+    const first = ask(one.port, '/', host)
+    await one.process.line('called')
+    expect((await ask(two.port, '/', host)).text).toBe(`answer of ${two.process.pid}`)
+    one.process.send('answer')
+    await first
+  })
+})
+
+describe.each(KINDS)('a response cache on a %s', kind => {
+  it('answers while others hold the lock', async () => {
+    const directory = temporaryDirectory()
+    const { cache, state, get } = await app(kind, directory)
+    await get('/stored')
+    await cache.count()
+    const holder = await LockHolder.holding(kind, directory)
+    for (const path of ['/', '/', '/large']) expect((await get(path)).status).toBe(200)
+    expect(state.calls).toBe(4)
+    expect((await get('/stored')).headers['cache-status']).toMatch(/; hit/)
+    await holder.free()
+    await get('/later')
+    await expect.poll(async () => (await get('/later')).headers['cache-status']).toMatch(/; hit/)
+  })
+
+  it('answers when the database is damaged', async () => {
+    const directory = temporaryDirectory()
+    const { get } = await app(kind, directory)
+    for (const path of ['/a', '/b', '/large']) await get(path)
+    for (const shard of shardsOf(kind)) overwriteAll(join(directory, shard, 'cache.db'))
+    for (const path of ['/a', '/b', '/large', '/c']) {
+      const { status, text } = await get(path)
+      expect([status, text.length % BODY.length, text[0]]).toEqual([200, 0, 'y'])
+    }
+  })
+})
+
+describe.skipIf(!tmpfsAvailable).each(KINDS)('a response cache on a %s on a full disk', kind => {
+  it('answers, from what is stored as well', async () => {
+    const root = mountTmpfs('size=16m')
+    const { cache, get } = await app(kind, join(root, 'cache'))
+    await get('/stored')
+    await cache.count()
+    fillUp(root)
+    for (const path of ['/new', '/large', '/new', '/large']) {
+      const { status, text, cut } = await get(path)
+      expect([status, text.length % BODY.length, cut]).toEqual([200, 0, false])
+    }
+    expect((await get('/stored')).headers['cache-status']).toMatch(/; hit/)
+  })
+})

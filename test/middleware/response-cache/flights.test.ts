@@ -1,0 +1,202 @@
+import { once } from 'node:events'
+import { request as httpRequest } from 'node:http'
+import { purge } from 'fanout-cache/express'
+import { describe, expect, it } from 'vitest'
+import { Gate } from '../../helpers/gate.js'
+import type { Reply } from '../support/http.js'
+import { settled, site, statusOf } from './support/app.js'
+
+/** A route that waits at a gate, and counts its calls. */
+async function slow(fields: Record<string, string>, options = {}) {
+  const gate = new Gate()
+  const calls: string[] = []
+  let arrived = 0
+  const above = (app: import('express').Express): void => {
+    app.use((_req, _res, next) => {
+      arrived++
+      next()
+    })
+  }
+  const made = await site(
+    app =>
+      void app.get('/', async (req, res) => {
+        calls.push(String(req.headers['x-lang'] ?? ''))
+        await gate.opened
+        res.set(fields).send(`answer ${calls.length} ${req.headers['x-lang'] ?? ''}`)
+      }),
+    { options, above },
+  )
+  /** Until so many have come in, and had time to find the flight. */
+  const waiting = async (count: number): Promise<void> => {
+    await expect.poll(() => arrived).toBe(count)
+    await settled(made.cache)
+  }
+  const called = (count: number) => expect.poll(() => calls.length).toBe(count)
+  return { ...made, gate, calls, called, waiting }
+}
+
+const FRESH = { 'Cache-Control': 'max-age=60' }
+
+describe('one flight', () => {
+  it('answers all who ask meanwhile', async () => {
+    const { get, gate, calls, waiting } = await slow(FRESH)
+    const asked = Array.from({ length: 100 }, () => get('/'))
+    await waiting(100)
+    gate.open()
+    const replies = await Promise.all(asked)
+    expect(calls).toHaveLength(1)
+    expect(new Set(replies.map(({ text }) => text))).toEqual(new Set(['answer 1 ']))
+    expect(replies.filter(reply => statusOf(reply).includes('collapsed')).length).toBeGreaterThan(90)
+  })
+
+  it('lets each go alone when the answer is not for others', async () => {
+    const { get, gate, calls, waiting } = await slow({ 'Cache-Control': 'private' })
+    const asked = Array.from({ length: 5 }, () => get('/'))
+    await waiting(5)
+    gate.open()
+    expect((await Promise.all(asked)).every(({ status }) => status === 200)).toBe(true)
+    expect(calls).toHaveLength(5)
+    expect(statusOf(await get('/'))).toBe('fwd=uri-miss; detail=uncacheable')
+  })
+
+  it('is for those alone who ask for the same variant', async () => {
+    const { get, gate, calls, called } = await slow({ ...FRESH, Vary: 'X-Lang' })
+    const langs = ['de', 'en', 'de', 'en', 'de']
+    const asked = langs.map(lang => get('/', { headers: { 'x-lang': lang } }))
+    await called(1)
+    gate.open()
+    const texts = (await Promise.all(asked)).map(({ text }) => text.split(' ').at(-1))
+    expect(texts).toEqual(langs)
+    expect(calls.sort()).toEqual(['de', 'en'])
+  })
+
+  it('is led by another when the client of the first goes away', async () => {
+    const { port, get, gate, calls, called } = await slow(FRESH)
+    const first = httpRequest({ port, host: '127.0.0.1' }).on('error', () => undefined)
+    first.end()
+    await called(1)
+    const second = get('/')
+    first.destroy()
+    await called(2)
+    gate.open()
+    expect((await second).text).toMatch(/^answer \d/)
+    expect(calls).toHaveLength(2)
+  })
+
+  it('hands on the body while it comes, and at no less than its pace', async () => {
+    const more = new Gate()
+    const { get, port } = await site(
+      app =>
+        void app.get('/', async (_req, res) => {
+          res.set(FRESH).write('first ')
+          await more.opened
+          res.end('last')
+        }),
+    )
+    const leader = get('/')
+    const follower = httpRequest({ port, host: '127.0.0.1' }).end()
+    const [reply] = (await once(follower, 'response')) as [import('node:http').IncomingMessage]
+    const [bytes] = await once(reply, 'data')
+    expect(String(bytes)).toBe('first ')
+    more.open()
+    const rest: Buffer[] = []
+    for await (const chunk of reply) rest.push(chunk)
+    expect(Buffer.concat(rest).toString()).toBe('last')
+    expect((await leader).text).toBe('first last')
+  })
+
+  it('cuts off whom it gave a part when the handler breaks off', async () => {
+    const broken = new Gate()
+    const { get } = await site(
+      app =>
+        void app.get('/', async (_req, res) => {
+          res.set(FRESH).write('first ')
+          await broken.opened
+          res.destroy()
+        }),
+    )
+    const begun = [new Gate(), new Gate()]
+    const replies = begun.map(gate => get('/', { onBytes: () => gate.open() }))
+    await Promise.all(begun.map(({ opened }) => opened))
+    broken.open()
+    expect((await Promise.all(replies)).map(({ cut }: Reply) => cut)).toEqual([true, true])
+  })
+
+  it.each(['url', 'prefix', 'tag'])('stores nothing that a purge by %s has overtaken', async by => {
+    const { get, gate, called, cache, status } = await slow({ ...FRESH, 'Cache-Tag': 'news' })
+    const first = get('/')
+    await called(1)
+    await purge(cache, by === 'tag' ? { tag: 'news' } : { [by]: '/' })
+    gate.open()
+    await first
+    await settled(cache)
+    expect(await status('/')).toMatch(/^fwd=uri-miss/)
+  })
+
+  it('is not joined by those who come after a purge', async () => {
+    const { get, gate, called, cache } = await slow(FRESH)
+    const first = get('/')
+    await called(1)
+    await purge(cache, { url: '/' })
+    const second = get('/')
+    await called(2)
+    gate.open()
+    await Promise.all([first, second])
+  })
+})
+
+describe('a stale answer', () => {
+  it('is given while a new one is fetched, once', async () => {
+    const gate = new Gate()
+    let calls = 0
+    const { get, clock, status, cache } = await site(
+      app =>
+        void app.get('/', async (req, res) => {
+          if (++calls > 1) await gate.opened
+          res.set('Cache-Control', 'max-age=1, stale-while-revalidate=60').send(`${calls} ${req.get('cookie')}`)
+        }),
+    )
+    await get('/')
+    await settled(cache)
+    clock.advance(5000)
+    const stale = await Promise.all([1, 2, 3].map(() => get('/', { headers: { cookie: 'a=b' } })))
+    expect(stale.map(({ text }) => text)).toEqual(Array(3).fill('1 undefined'))
+    await expect.poll(() => calls).toBe(2)
+    gate.open()
+    await expect.poll(() => status('/')).toBe('hit; ttl=1')
+    expect((await get('/')).text).toBe('2 a=b')
+    expect(calls).toBe(2)
+  })
+
+  it('is renewed through what stands above the cache', async () => {
+    let seen: unknown[] = []
+    const { get, clock, cache } = await site(
+      app =>
+        void app.get(
+          '/',
+          (_req, res) => void res.set('Cache-Control', 'max-age=1, stale-while-revalidate=60').send('x'),
+        ),
+      { above: app => void app.use((req, _res, next) => (seen.push(req.get('authorization'), req.ip), next())) },
+    )
+    await get('/')
+    await settled(cache)
+    clock.advance(5000)
+    seen = []
+    await get('/', { headers: { 'x-a': '1' } })
+    await expect.poll(() => seen.length).toBe(4)
+    expect(seen[1]).toBe(seen[3])
+  })
+
+  it('is validated in the foreground without a server of node:http', async () => {
+    const { get, clock, status, cache } = await site(
+      app => {
+        app.get('/', (_req, res) => void res.set('Cache-Control', 'max-age=1, stale-while-revalidate=60').send('x'))
+      },
+      { above: app => void app.use((req, _res, next) => (Reflect.set(req.socket, 'server', undefined), next())) },
+    )
+    await get('/')
+    await settled(cache)
+    clock.advance(5000)
+    expect(await status('/')).toMatch(/^fwd=stale; fwd-status=304/)
+  })
+})

@@ -1,0 +1,176 @@
+import { Cache, FanoutCache } from 'fanout-cache'
+import { type PurgeOptions, purge, type ResponseCacheOptions, responseCache } from 'fanout-cache/express'
+import { describe, expect, it } from 'vitest'
+import { temporaryDirectory } from '../../helpers/temp-directory.js'
+import { settled, site } from './support/app.js'
+
+describe('options', () => {
+  it.each<[object, RegExp]>([
+    [{ tll: 5 }, /unknown option tll; did you mean ttl\?/],
+    [{ storePartial: true }, /no option storePartial/],
+    [{ cachePost: true }, /no option cachePost/],
+    [{ ttl: -1 }, /ttl must be a duration/],
+    [{ name: '' }, /name must be/],
+    [{ name: 'a\nb' }, /name must be/],
+    [{ key: 'x' }, /key must be a function/],
+    [{ bypass: true }, /bypass must be a function/],
+    [{ tags: 'a' }, /tags must be an array/],
+    [{ vary: ['*'] }, /vary must hold names/],
+    [{ statusTtl: { 99: 1 } }, /status/],
+    [{ maxEntrySize: -1 }, /maxEntrySize must be a whole number/],
+    [{ maxVariants: 0 }, /maxVariants must be a whole number/],
+    [{ authority: 'a/b' }, /authority must be/],
+    [{ hosts: ['a b'] }, /hosts must hold hosts/],
+    [{ heuristics: 1 }, /heuristics/],
+    [{ storeSetCookie: 'yes' }, /storeSetCookie must be true or false/],
+  ])('refuse %j', (options, message) => {
+    const cache = new FanoutCache(temporaryDirectory())
+    expect(() => responseCache(cache, options as ResponseCacheOptions)).toThrow(message)
+  })
+
+  it('refuse what is no cache', () => {
+    expect(() => responseCache({} as never)).toThrow(/responseCache needs a Cache or FanoutCache/)
+  })
+
+  it('ttl, statusTtl and ignoreCookies make fresh what says nothing', async () => {
+    const { status, cache } = await site(
+      app => {
+        app.get('/', (_req, res) => void res.send('x'))
+        app.get('/reserved', (_req, res) => void res.set('Cache-Control', 'no-cache').send('x'))
+      },
+      { options: { ttl: '10s', statusTtl: { 404: '5s' }, ignoreCookies: true } },
+    )
+    for (const path of ['/', '/none', '/reserved']) await status(path, { headers: { cookie: 'a=b' } })
+    await settled(cache)
+    expect(await status('/', { headers: { cookie: 'c=d' } })).toMatch(/^hit; ttl=/)
+    expect(await status('/none')).toMatch(/^hit; ttl=/)
+    expect(await status('/reserved')).toMatch(/^fwd=/)
+  })
+
+  it('key, bypass and vary choose what is one answer', async () => {
+    const { status, cache } = await site(app => void app.use((_req, res) => void res.send('x')), {
+      options: {
+        ttl: '10s',
+        key: req => (req.url?.startsWith('/none') ? undefined : String(req.url).split('?')[0]),
+        bypass: req => req.headers['x-bypass'] !== undefined,
+        vary: ['X-Tenant'],
+      },
+    })
+    await status('/a?utm=1')
+    await settled(cache)
+    expect(await status('/a?utm=2')).toMatch(/^hit/)
+    expect(await status('/a', { headers: { 'x-tenant': '2' } })).toMatch(/^fwd=vary-miss/)
+    expect(await status('/a', { headers: { 'x-bypass': '1' } })).toBe('fwd=bypass; detail=option')
+    expect(await status('/none')).toBe('fwd=bypass; detail=no-key')
+    expect(await purge(cache, { key: '/a' })).toBe(2)
+  })
+
+  it('authority makes one of many hosts', async () => {
+    const { status, cache } = await site(app => void app.use((_req, res) => void res.send('x')), {
+      options: { ttl: '10s', authority: 'https://example.com' },
+    })
+    await status('/', { headers: { host: 'a' } })
+    await settled(cache)
+    expect(await status('/', { headers: { host: 'b' } })).toMatch(/^hit/)
+    expect(await purge(cache, { url: 'https://example.com/' })).toBe(1)
+  })
+
+  it('storeSetCookie, heuristics and requestDirectives do what their names say', async () => {
+    const { get, status, cache } = await site(
+      app => {
+        app.get('/cookie', (_req, res) => void res.set('Cache-Control', 'max-age=9').cookie('a', 'b').send('x'))
+        app.get('/old', (_req, res) => void res.set('Last-Modified', new Date(0).toUTCString()).send('x'))
+      },
+      { options: { storeSetCookie: true, heuristics: true, requestDirectives: 'all' } },
+    )
+    await Promise.all([get('/cookie'), get('/old')])
+    await settled(cache)
+    expect((await get('/cookie')).headers['set-cookie']).toEqual(['a=b; Path=/'])
+    expect(await status('/old')).toMatch(/^hit/)
+    expect(await status('/old', { headers: { 'cache-control': 'no-cache' } })).toMatch(/^fwd=request/)
+  })
+
+  it('two names share nothing', async () => {
+    const { status, cache } = await site(
+      app => {
+        app.use(responseCache(new Cache(cacheDirectory), { name: 'inner', ttl: '10s' }) as never)
+        app.use((_req, res) => void res.send('x'))
+      },
+      { options: { ttl: '10s' } },
+    )
+    expect(await status('/')).toMatch(/^inner; fwd=uri-miss; stored, fanout-cache; fwd=uri-miss; stored|^fwd=.*inner/)
+    await settled(cache)
+    expect(await status('/')).toMatch(/hit/)
+  })
+})
+
+const cacheDirectory = `${process.env['TMPDIR'] ?? '/tmp'}/fanout-cache-test-inner-${process.pid}`
+
+describe('purge', () => {
+  it.each<[object, RegExp]>([
+    [{}, /needs one of url, tag, prefix, key/],
+    [{ url: '/', tag: 'a' }, /needs one of/],
+    [{ url: 'no-url' }, /absolute http/],
+    [{ tag: '' }, /tag must be a string/],
+    [{ urll: '/' }, /did you mean url/],
+    [{ url: '/', soft: 1 }, /soft must be/],
+  ])('refuses %j', async (options, message) => {
+    const cache = new FanoutCache(temporaryDirectory())
+    await expect(purge(cache, options as PurgeOptions)).rejects.toThrow(message)
+  })
+
+  const mounted = async () => {
+    const made = await site(
+      app =>
+        void app.use((req, res) => {
+          res.set({
+            'Cache-Control': 'max-age=60',
+            ETag: '"1"',
+            'Cache-Tag': `all, ${req.path.slice(1)}`,
+            'Surrogate-Key': 's1 s2',
+          })
+          if (req.path === '/varied') res.set('Vary', 'X-N')
+          res.send(req.path === '/large' ? 'y'.repeat(50_000) : 'x')
+        }),
+      { options: { tags: req => [`method-${req.method}`] } },
+    )
+    for (const path of ['/a', '/a/b', '/large']) await made.get(path)
+    for (const n of ['1', '2']) await made.get('/varied', { headers: { 'x-n': n } })
+    // Five answers, and the list of those that vary.
+    await expect.poll(() => made.cache.count()).toBe(6)
+    return made
+  }
+
+  it.each<[PurgeOptions, number, readonly string[]]>([
+    [{ url: '/a' }, 1, ['/a']],
+    [{ prefix: '/a' }, 2, ['/a', '/a/b']],
+    [{ url: '/varied' }, 2, ['/varied']],
+    [{ tag: 'large' }, 1, ['/large']],
+    [{ tag: 's2' }, 5, ['/a', '/a/b', '/large', '/varied']],
+    [{ tag: 'method-GET' }, 5, ['/a', '/a/b', '/large', '/varied']],
+    [{ url: '/other' }, 0, []],
+    [{ url: '/a', name: 'other' }, 0, []],
+  ])('by %j removes %d', async (options, count, gone) => {
+    const { cache, status } = await mounted()
+    expect(await purge(cache, options)).toBe(count)
+    for (const path of ['/a', '/a/b', '/large', '/varied']) {
+      const said = await status(path, { headers: { 'x-n': '1' } })
+      expect([path, said]).toEqual([path, expect.stringMatching(gone.includes(path) ? /^fwd=.*miss/ : /^hit/)])
+    }
+    expect(await cache.check()).toEqual([])
+  })
+
+  it.each<[PurgeOptions, number]>([
+    [{ url: '/a' }, 1],
+    [{ url: '/varied' }, 2],
+    [{ prefix: '/' }, 5],
+    [{ tag: 'all' }, 5],
+  ])('by %j with soft leaves %d to be validated', async (options, count) => {
+    const { cache, status } = await mounted()
+    expect(await purge(cache, { ...options, soft: true })).toBe(count)
+    const path = options.url ?? '/large'
+    expect(await status(path, { headers: { 'x-n': '1' } })).toMatch(/^fwd=stale/)
+    await settled(cache)
+    expect(await status(path, { headers: { 'x-n': '1' } })).toMatch(/^hit/)
+  })
+})

@@ -1,0 +1,225 @@
+import { createHash, randomBytes } from 'node:crypto'
+import { once } from 'node:events'
+import { request as httpRequest } from 'node:http'
+import { Readable } from 'node:stream'
+import { gunzipSync } from 'node:zlib'
+import compression from 'compression'
+import { describe, expect, it } from 'vitest'
+import { Gate } from '../../helpers/gate.js'
+import { ask } from '../support/http.js'
+import { FRAMEWORKS, settled, site } from './support/app.js'
+
+const sha = (bytes: Buffer): string => createHash('sha1').update(bytes).digest('hex')
+
+describe.each(FRAMEWORKS)('responseCache on %s', (_name, make) => {
+  it.each<[string, (res: import('express').Response) => void]>([
+    ['send of text', res => void res.send('text ü')],
+    ['send of bytes', res => void res.send(Buffer.from([0, 255, 128]))],
+    ['json', res => void res.json({ a: 1 })],
+    ['write and end', res => void (res.write('a', 'latin1'), res.write(Buffer.from('b')), res.end('c'))],
+    ['end alone', res => void res.end('done')],
+    ['end without a body', res => void res.end()],
+    ['writeHead with an object', res => void res.writeHead(200, { 'X-A': ['1', '2'] }).end('x')],
+    ['writeHead with a list', res => void res.writeHead(200, 'Fine', ['X-A', '1', 'X-A', '2'] as never).end('x')],
+    ['a pipe', res => void Readable.from(['a', 'b', 'c']).pipe(res)],
+    ['flushHeaders first', res => void (res.flushHeaders(), res.end('later'))],
+    ['status 204', res => void res.status(204).end()],
+    ['a redirect', res => void res.redirect(301, '/elsewhere')],
+  ])('gives again what came by %s', async (_way, answer) => {
+    const { get, cache } = await site(
+      app => {
+        app.get('/', (_req, res) => {
+          res.set('Cache-Control', 'max-age=60')
+          answer(res)
+        })
+      },
+      { make },
+    )
+    const first = await get('/')
+    await settled(cache)
+    const second = await get('/')
+    expect(second.headers['cache-status']).toMatch(/hit/)
+    expect([second.status, second.text]).toEqual([first.status, first.text])
+    const { 'cache-status': _a, connection: _b, 'transfer-encoding': _c, 'content-length': _d, ...kept } = first.headers
+    expect(second.headers).toMatchObject(kept)
+  })
+
+  it.each([
+    ['above', 1],
+    ['below', 2],
+  ])('works with compression %s', async (where, calls) => {
+    let called = 0
+    const compress = compression({ threshold: 0 }) as never
+    const { get, cache } = await site(
+      app => {
+        if (where === 'below') app.use(compress)
+        app.get('/', (_req, res) => void (called++, res.set('Cache-Control', 'max-age=60').send('y'.repeat(5000))))
+      },
+      { make, above: app => void (where === 'above' && app.use(compress)) },
+    )
+    for (let round = 0; round < 2; round++) {
+      const zipped = await get('/', { headers: { 'accept-encoding': 'gzip' } })
+      await settled(cache)
+      const plain = await get('/')
+      await settled(cache)
+      expect(zipped.headers['content-encoding']).toBe('gzip')
+      expect(gunzipSync(zipped.body).toString()).toBe('y'.repeat(5000))
+      expect(plain.headers['content-encoding']).toBeUndefined()
+      expect(plain.text).toBe('y'.repeat(5000))
+    }
+    expect(called).toBe(calls)
+  })
+
+  it('works without ETag', async () => {
+    const { status, cache } = await site(
+      app => {
+        app.set('etag', false)
+        app.get('/', (_req, res) => void res.set('Cache-Control', 'max-age=60').send('x'))
+      },
+      { make },
+    )
+    await status('/')
+    await settled(cache)
+    expect(await status('/')).toMatch(/^hit/)
+  })
+
+  it('gives the error of a handler to the error handlers, and stores nothing', async () => {
+    const { get, cache } = await site(
+      app => {
+        app.get('/', () => {
+          throw new Error('broken')
+        })
+        app.use(((error: Error, req: import('express').Request, res: import('express').Response, _next: unknown) => {
+          res.status(500).send(`${error.message} ${req.get('if-none-match')}`)
+        }) as never)
+      },
+      { make },
+    )
+    const reply = await get('/', { headers: { 'if-none-match': '"1"' } })
+    expect([reply.status, reply.text.split(' ')[0]]).toEqual([500, 'broken'])
+    expect(await cache.count()).toBe(0)
+  })
+
+  it('puts conditions back on the request when the answer is there', async () => {
+    let seen: unknown
+    const done = new Gate()
+    const { get } = await site(
+      app => {
+        app.get('/', (req, res) => {
+          seen = req.headers['if-none-match']
+          res.on('finish', () => {
+            seen = [seen, req.headers['if-none-match'], req.rawHeaders.includes('"1"')]
+            done.open()
+          })
+          res.send('x')
+        })
+      },
+      { make },
+    )
+    await get('/', { headers: { 'if-none-match': '"1"' } })
+    await done.opened
+    expect(seen).toEqual([undefined, '"1"', true])
+  })
+})
+
+describe('a body', () => {
+  it.each([10, 40_000, 3_000_000])('of %d bytes comes back as it was', async size => {
+    const bytes = randomBytes(size)
+    const { get, status, cache } = await site(app => {
+      app.get(
+        '/',
+        (_req, res) => void Readable.from(chunks(bytes, 20_000)).pipe(res.set('Cache-Control', 'max-age=60')),
+      )
+    })
+    expect(sha((await get('/')).body)).toBe(sha(bytes))
+    await expect.poll(() => cache.count()).toBe(1)
+    expect(await status('/')).toMatch(/^hit/)
+    expect(sha((await get('/')).body)).toBe(sha(bytes))
+    const part = await get('/', { headers: { range: `bytes=${size - 5}-` } })
+    expect([part.status, part.body.equals(bytes.subarray(size - 5))]).toEqual([206, true])
+    expect(await cache.check()).toEqual([])
+  })
+
+  it.each<[string, (res: import('express').Response) => void]>([
+    [
+      'that is shorter than its Content-Length',
+      res => void (res.set('Content-Length', '10'), res.write('short'), res.destroy()),
+    ],
+    ['that is longer than its Content-Length', res => void res.set('Content-Length', '2').end('long')],
+    ['that breaks off', res => void (res.write('half'), setImmediate(() => res.destroy()))],
+    ['that is larger than maxEntrySize', res => void res.send('x'.repeat(2000))],
+    ['that the web server sends', res => void res.set('X-Accel-Redirect', '/x').end()],
+    ['with Content-Range', res => void res.set('Content-Range', 'bytes 0-0/1').send('x')],
+  ])('%s is not stored', async (_what, answer) => {
+    const { get, cache } = await site(
+      app => {
+        app.get('/', (_req, res) => {
+          res.set('Cache-Control', 'max-age=60')
+          answer(res)
+        })
+      },
+      { options: { maxEntrySize: 1000 } },
+    )
+    await get('/').catch(() => undefined)
+    await settled(cache)
+    expect(await cache.count()).toBe(0)
+    expect(await cache.check()).toEqual([])
+  })
+
+  it('whose client goes away leaves nothing', async () => {
+    const gone = new Gate()
+    const { port, cache } = await site(app => {
+      app.get('/', (_req, res) => {
+        res.set('Cache-Control', 'max-age=60').write(Buffer.alloc(100_000))
+        res.on('close', () => gone.open())
+      })
+    })
+    const sent = httpRequest({ port, host: '127.0.0.1' }).end()
+    const [reply] = (await once(sent, 'response')) as [import('node:http').IncomingMessage]
+    await once(reply, 'data')
+    reply.destroy()
+    await gone.opened
+    await settled(cache)
+    expect(await cache.count()).toBe(0)
+    expect(await cache.check()).toEqual([])
+  })
+})
+
+describe('fields from above the cache', () => {
+  it('are those of the request that is answered', async () => {
+    let number = 0
+    const { get, cache } = await site(
+      app => void app.get('/', (_req, res) => void res.set('Cache-Control', 'max-age=60').send('x')),
+      { above: app => void app.use((_req, res, next) => (res.set('X-Request-Id', String(++number)), next())) },
+    )
+    await get('/')
+    await settled(cache)
+    const hit = await get('/')
+    expect([hit.headers['x-request-id'], hit.headers['cache-status']]).toEqual(['2', expect.stringMatching(/hit/)])
+  })
+})
+
+describe('middleware that is mounted twice', () => {
+  it('answers once', async () => {
+    const { responseCache } = await import('fanout-cache/express')
+    const { get } = await site((app, made) => {
+      app.use((req, res, next) =>
+        (responseCache(made().cache) as never as typeof next)(...([req, res, next] as never as [])),
+      )
+      app.get('/', (_req, res) => void res.set('Cache-Control', 'max-age=60').send('x'))
+    })
+    const reply = await get('/')
+    expect([reply.status, reply.text]).toEqual([200, 'x'])
+  })
+})
+
+describe('other methods', () => {
+  it('pass, and are said to', async () => {
+    const { port } = await site(app => void app.all('/', (_req, res) => void res.send('x')))
+    expect((await ask(port, '/', { method: 'OPTIONS' })).headers['cache-status']).toBe('fanout-cache; fwd=method')
+  })
+})
+
+function* chunks(bytes: Buffer, size: number): Generator<Buffer> {
+  for (let at = 0; at < bytes.length; at += size) yield bytes.subarray(at, at + size)
+}

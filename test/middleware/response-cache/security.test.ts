@@ -1,0 +1,158 @@
+import { describe, expect, it } from 'vitest'
+import type { Asking } from '../support/http.js'
+import { type Site, type SiteOptions, settled, site } from './support/app.js'
+
+const TTL = { options: { ttl: '1m' } } as const
+
+/** A site that says back what was asked, and may be cached unless the rules forbid it. */
+async function echo(fields: Record<string, string>, options: SiteOptions = {}): Promise<Site> {
+  return await site(
+    app =>
+      void app.use((req, res) => {
+        res.set(fields).send(`${req.originalUrl} ${JSON.stringify(req.headers)}`)
+      }),
+    options,
+  )
+}
+
+/** What the cache says of the second of two requests. */
+async function second(
+  made: Site,
+  first: Asking & { path?: string },
+  then: Asking & { path?: string },
+): Promise<string> {
+  await made.status(first.path ?? '/', first)
+  await settled(made.cache)
+  return made.status(then.path ?? '/', then)
+}
+
+const with_ = (headers: Asking['headers'], path?: string): Asking & { path?: string } => ({
+  ...(headers && { headers }),
+  ...(path !== undefined && { path }),
+})
+const FRESH = { 'Cache-Control': 'max-age=60' }
+
+describe('a cache is not poisoned by', () => {
+  it.each<[string, Asking['headers']]>([
+    ['X-Forwarded-Host', { 'x-forwarded-host': 'evil' }],
+    ['Host', { host: 'evil' }],
+  ])('%s', async (name, headers) => {
+    const made = await echo(FRESH)
+    expect(await second(made, with_(headers), {})).toMatch(name === 'Host' ? /^fwd=uri-miss/ : /^hit/)
+  })
+
+  it('X-Forwarded-Host, where Express trusts its proxy, since it is part of the key', async () => {
+    const made = await echo(FRESH)
+    made.app.set('trust proxy', true)
+    expect(await second(made, with_({ 'x-forwarded-host': 'a' }), with_({ 'x-forwarded-host': 'b' }))).toMatch(
+      /^fwd=uri-miss/,
+    )
+    expect(await made.status('/', with_({ 'x-forwarded-host': 'a' }))).toMatch(/^hit/)
+  })
+
+  it('hosts that are not those of the site', async () => {
+    const made = await echo(FRESH, { options: { hosts: ['good.example'] } })
+    expect(await second(made, with_({ host: 'evil' }), with_({ host: 'evil' }))).toBe('fwd=bypass; detail=foreign-host')
+    expect(await second(made, with_({ host: 'good.example' }), with_({ host: 'GOOD.example:80' }))).toMatch(/^hit/)
+  })
+
+  it('a body of a GET', async () => {
+    const made = await echo(FRESH)
+    expect(await second(made, { body: 'x', headers: { 'content-length': '1' } }, {})).toMatch(/^fwd=uri-miss/)
+  })
+
+  it('paths that look like others', async () => {
+    const made = await echo(FRESH)
+    const paths = ['/a/b', '/a%2fb', '/a/./b', '//a/b', '/a/b/', '/a/b;x', '/a/b%00', '/a/b?', '/a/b.css', '/A/b']
+    for (const path of paths)
+      expect([path, await made.status(path)]).toEqual([path, expect.stringMatching(/^fwd=uri-miss/)])
+  })
+})
+
+describe('answers for one person', () => {
+  it.each<[string, Record<string, string>, SiteOptions, Asking['headers']]>([
+    ['with Set-Cookie', { ...FRESH, 'Set-Cookie': 'id=1' }, {}, {}],
+    ['that vary by Cookie', { ...FRESH, Vary: 'Cookie' }, {}, {}],
+    ['that vary by Authorization', { ...FRESH, Vary: 'Accept, authorization' }, {}, {}],
+    ['to requests with Authorization', FRESH, {}, { authorization: 'Bearer 1' }],
+    ['to requests with cookies, fresh by ttl', {}, TTL, { cookie: 'id=1' }],
+    ['to requests with Authorization, fresh by ttl', {}, TTL, { authorization: 'Bearer 1' }],
+    ['that are private for a CDN', { ...FRESH, 'CDN-Cache-Control': 'private' }, {}, {}],
+  ])('%s are not stored', async (_what, fields, options, headers) => {
+    const made = await echo(fields, options)
+    expect(await second(made, with_(headers), {})).not.toMatch(/^hit/)
+  })
+
+  it('are not replaced by what others have, where a ttl alone made it fresh', async () => {
+    const made = await echo({}, TTL)
+    expect(await second(made, {}, {})).toMatch(/^hit/)
+    expect(await made.status('/', with_({ cookie: 'id=1' }))).toBe('fwd=bypass; detail=cookie')
+    expect(await made.status('/', with_({ authorization: 'x' }))).toBe('fwd=bypass; detail=authorization')
+  })
+
+  it('are not cached for their extension', async () => {
+    expect(await second(await echo({}), with_({}, '/account/x.css'), with_({}, '/account/x.css'))).not.toMatch(/^hit/)
+  })
+
+  it('that middleware below gives a cookie at the last moment are not stored', async () => {
+    const { default: session } = await import('express-session')
+    const made = await site(app => {
+      app.use(session({ secret: 's', resave: false, saveUninitialized: true }) as never)
+      app.get('/', (_req, res) => void res.set(FRESH).end('x'))
+    })
+    expect(await second(made, {}, {})).toMatch(/detail=(set-cookie|uncacheable)/)
+  })
+})
+
+describe('bounds', () => {
+  it('a URL that is too long bypasses the cache', async () => {
+    const made = await echo(FRESH)
+    expect(await made.status(`/${'x'.repeat(9000)}`)).toBe('fwd=bypass; detail=long-url')
+  })
+
+  it('a URL has so many variants and no more', async () => {
+    const made = await echo({ ...FRESH, Vary: 'X-N' }, { options: { maxVariants: 3 } })
+    for (let n = 0; n < 8; n++) await second(made, with_({ 'x-n': String(n) }), with_({ 'x-n': String(n) }))
+    await expect.poll(() => made.cache.count()).toBe(4)
+    expect(await made.status('/', with_({ 'x-n': '7' }))).toMatch(/^hit/)
+    expect(await made.status('/', with_({ 'x-n': '0' }))).toMatch(/^fwd=vary-miss/)
+  })
+
+  it('no client can go past the cache', async () => {
+    const made = await echo(FRESH)
+    await second(made, {}, {})
+    const tries = [
+      { 'cache-control': 'no-cache' },
+      { pragma: 'no-cache' },
+      { 'cache-control': 'max-age=0' },
+      { 'x-fanout-cache-validation': 'x' },
+    ]
+    for (const headers of tries) expect(await made.status('/', { headers })).toMatch(/^hit/)
+  })
+
+  it('heads that are too long for the cache are not stored with large bodies', async () => {
+    const made = await site(app => {
+      app.get('/', (_req, res) => void res.set({ ...FRESH, 'X-Long': 'x'.repeat(15_900) }).send('y'.repeat(100_000)))
+    })
+    await second(made, {}, {})
+    expect(await made.cache.count()).toBe(0)
+    expect(await made.cache.check()).toEqual([])
+  })
+})
+
+describe('an entry that is none of ours', () => {
+  it.each([
+    ['text', 'hello'],
+    ['an object', { v: 1 }],
+    ['short bytes', Buffer.from([1])],
+    ['bytes that lie about their length', Buffer.from([255, 255, 255, 127, 123])],
+    ['bytes that are no head', Buffer.concat([Buffer.from([2, 0, 0, 0]), Buffer.from('[]body')])],
+  ])('is a miss: %s', async (_what, value) => {
+    const made = await echo(FRESH)
+    const key = `fanout-cache\nhttp://127.0.0.1:${made.port}/`
+    await made.cache.set(key, value)
+    expect(await made.status('/')).toMatch(/^fwd=/)
+    await settled(made.cache)
+    expect(await made.status('/')).toMatch(/^hit/)
+  })
+})
