@@ -81,7 +81,7 @@ function purgeForms({ query }) {
 </section>`
 }
 
-/** What has been done: it is there from the beginning, so that it is read aloud, and goes along when one scrolls. */
+/** What has been done: the place for it is there from the beginning, so that it is read aloud. */
 function noteLine({ note }) {
   return html`<p id="note" class="note" role="status" ${note ? '' : html`data-empty`}>${note}</p>`
 }

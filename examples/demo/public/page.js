@@ -70,6 +70,7 @@ function note(text, isError = false) {
   const place = element('note')
   place.textContent = text
   place.toggleAttribute('data-empty', text === '')
+  place.classList.add('toast')
   place.classList.toggle('error', isError)
   clearTimeout(forgetting)
   // What went wrong stays until something else is done.
