@@ -1,6 +1,7 @@
 import express, { Router } from 'express'
 import { purge } from 'fanout-cache/express'
 import { refuse } from './errors.mjs'
+import { mediaKey } from './media.mjs'
 import { said } from './notes.mjs'
 import { AUTHORITY, normalise } from './search.mjs'
 
@@ -23,7 +24,8 @@ export function buttons({ cache, house, killOther }) {
     const what = request.body[target].trim()
     const soft = [request.query.soft, request.body.soft].includes('1')
     try {
-      const count = await purge(cache, { [target]: what, soft })
+      const file = target === 'url' && !soft && mediaOf(what)
+      const count = file ? Number(await cache.delete(file)) : await purge(cache, { [target]: what, soft })
       finish(request, response, { done: soft ? 'staled' : 'purged', count, what: named(target, what) })
     } catch (error) {
       // An address that is none: the message says what one looks like.
@@ -59,6 +61,12 @@ export function sameOriginOnly(request, response, next) {
 /** As the page names it: all answers are of one host. */
 function named(target, what) {
   return target === 'tag' ? `the tag ${what}` : what.replace(AUTHORITY, '')
+}
+
+/** The key of the file at an address: files are no answers, and have no stale time. */
+function mediaOf(address) {
+  const [, name] = /^\/media\/([^/?]+)$/.exec(address) ?? []
+  return name && mediaKey(name)
 }
 
 function hostOf(origin) {

@@ -44,6 +44,7 @@ async function ask(query) {
     element('answer').replaceWith(page.getElementById('answer'))
     document.title = page.title
     if (location.pathname + location.search !== url) history.pushState(null, '', url)
+    refreshed += 1
     showLive(page.getElementById('live'))
     for (const field of document.querySelectorAll('[data-query]')) field.value = query
   } catch {
@@ -77,9 +78,15 @@ function note(text, isError = false) {
   if (!isError) forgetting = setTimeout(note, NOTE_MILLISECONDS, '')
 }
 
+let refreshed = 0
+
 async function refresh() {
+  refreshed += 1
+  const turn = refreshed
   try {
-    showLive((await fetched(`/live${location.search}`)).getElementById('live'))
+    const page = await fetched(`/live${location.search}`)
+    // What was asked for before something else happened is old.
+    if (turn === refreshed) showLive(page.getElementById('live'))
     element('live').classList.remove('offline')
   } catch {
     element('live').classList.add('offline')
