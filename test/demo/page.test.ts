@@ -16,7 +16,8 @@ describe.runIf(peer('chromium'))('the page of the demo, in Chromium', () => {
   let troubles: string[]
 
   beforeAll(async () => {
-    ;[demo, browser] = await Promise.all([startDemo(), launchChromium()])
+    demo = await startDemo()
+    browser = await launchChromium()
     ;({ page, troubles } = await open('/'))
   })
 
