@@ -32,7 +32,8 @@ export async function serveFound(exchange: Exchange, found: Found, status: Statu
 export async function serveGrowing(exchange: Exchange, answer: GrowingAnswer, status: Status): Promise<boolean> {
   const { core, res, request } = exchange
   const { stored, spool } = answer
-  const fields = appendCacheStatus(withAge(stored.fields), { ...status, name: core.settings.policy.name })
+  const aged = setField(stored.fields, 'Age', ageField(currentAge(stored, core.store.now())))
+  const fields = appendCacheStatus(aged, { ...status, name: core.settings.policy.name })
   const { etag, lastModified, date } = validatorsOf(stored.fields)
   if (evaluate(request, { etag, lastModified, date, status: stored.status, now: core.store.now() }) === 304) {
     putHead(res, 304, withoutContent(fields))
@@ -84,10 +85,6 @@ export function serveTimeout({ core, res }: Exchange): void {
 /** The head of a 304 in the place of that of a full answer. */
 export function notModified(fields: Fields): ResponseHead {
   return { status: 304, fields: withoutContent(fields) }
-}
-
-function withAge(fields: Fields): Fields {
-  return fields.some(([name]) => name.toLowerCase() === 'age') ? fields : [...fields, ['Age', '0']]
 }
 
 function withoutContent(fields: Fields): Fields {
