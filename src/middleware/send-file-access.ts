@@ -32,9 +32,13 @@ export class ModeWatch {
 
   /** The directory and those above it, as far as they are there. */
   #begin(): void {
-    for (const directory of ancestors(this.#directory)) {
-      const stats = statSync(directory, { throwIfNoEntry: false })
-      if (stats && (stats.mode & PASS) === 0) this.#warn(directory, stats)
+    try {
+      for (const directory of ancestors(this.#directory)) {
+        const stats = statSync(directory, { throwIfNoEntry: false })
+        if (stats && (stats.mode & PASS) === 0) this.#warn(directory, stats)
+      }
+    } catch {
+      // It cannot even be looked at: the cache tells why when it is opened.
     }
   }
 

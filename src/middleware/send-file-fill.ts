@@ -111,9 +111,13 @@ export class Fill {
     const { store, at, options, patience, alone } = this.#order
     if (alone) return undefined
     const until = performance.now() + options.collapseTimeout
+    let hasWaited = false
     for (let wait = FIRST_POLL; ; wait = Math.min(LONGEST_POLL, wait * 1.5)) {
       const clearance = await store.takeOff(at, options.lease, patience)
-      if (clearance !== 'held') return clearance
+      if (clearance !== 'held' && clearance !== undefined) return clearance
+      // Whether somebody fills it can be read without the lock: who is waited for has it now and then.
+      if (clearance === undefined && store.isFree(at)) return hasWaited ? 'stored' : undefined
+      hasWaited = true
       while (!store.isFree(at)) {
         if (performance.now() >= until) return undefined
         await new Promise(resolve => setTimeout(resolve, wait * (0.5 + Math.random() / 2)))

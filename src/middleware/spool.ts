@@ -41,6 +41,7 @@ export class Spool implements BodySink {
   #isStorable = true
   #end: 'complete' | 'broken' | undefined
   #readers = 0
+  #changes = 0
   #closed = false
 
   constructor(store: DoorStore, key: string, bounds: SpoolBounds) {
@@ -57,6 +58,11 @@ export class Spool implements BodySink {
     return this.#size
   }
 
+  /** Nothing more comes. */
+  get isOver(): boolean {
+    return this.#end !== undefined
+  }
+
   /** The whole body, when it is small. */
   get bytes(): Buffer | undefined {
     return this.#file || !this.#memory || this.#size > this.#bounds.inline ? undefined : Buffer.concat(this.#memory)
@@ -67,9 +73,14 @@ export class Spool implements BodySink {
     return this.#file
   }
 
+  /** Whether it will be stored, as far as is known. */
+  get isStorable(): boolean {
+    return this.#isStorable
+  }
+
   /** Whether those who come now can have the body from its beginning. */
   get canBeRead(): boolean {
-    return !this.#closed && (this.#memory !== undefined || (this.#file !== undefined && this.#isStorable))
+    return !this.#closed && this.#isStorable
   }
 
   write(chunk: Buffer): void {
@@ -110,13 +121,15 @@ export class Spool implements BodySink {
     this.#readers++
     try {
       for (let at = 0; ; ) {
+        const changes = this.#changes
         const chunk = await this.#chunkAt(at)
         if (chunk) {
           at += chunk.byteLength
           yield chunk
         } else if (this.#end === 'complete' && at === this.#size) return
         else if (this.#end === 'broken') throw new Error('the answer broke off')
-        else await this.#news()
+        // What came while it was looked for has woken nobody.
+        else if (changes === this.#changes) await this.#news()
       }
     } finally {
       this.#readers--
@@ -224,6 +237,7 @@ export class Spool implements BodySink {
   }
 
   #wake(): void {
+    this.#changes++
     for (const wake of [...this.#wakers]) wake()
   }
 }

@@ -364,7 +364,7 @@ describe('fill', () => {
   })
 
   it('has one process fetch a file for all', async () => {
-    const args = { directory: temporaryDirectory() }
+    const args = { directory: temporaryDirectory(), options: { lease: '30s', collapseTimeout: '30s' } }
     const [one, two] = [0, 1].map(
       () => new FixtureProcess(new URL('./fixtures/file-server.mjs', import.meta.url), args),
     )

@@ -59,6 +59,16 @@ describe('one flight', () => {
     expect(statusOf(await get('/'))).toBe('fwd=uri-miss; detail=uncacheable')
   })
 
+  it('lets each go alone when the answer is longer than what may be stored', async () => {
+    const { get, gate, calls, waiting } = await slow(FRESH, { maxEntrySize: 4 })
+    const asked = Array.from({ length: 5 }, () => get('/'))
+    await waiting(5)
+    gate.open()
+    const replies = await Promise.all(asked)
+    expect(replies.every(({ text, cut }) => text.startsWith('answer') && !cut)).toBe(true)
+    expect(calls).toHaveLength(5)
+  })
+
   it('is for those alone who ask for the same variant', async () => {
     const { get, gate, calls, called } = await slow({ ...FRESH, Vary: 'X-Lang' })
     const langs = ['de', 'en', 'de', 'en', 'de']
@@ -176,7 +186,13 @@ describe('a stale answer', () => {
           '/',
           (_req, res) => void res.set('Cache-Control', 'max-age=1, stale-while-revalidate=60').send('x'),
         ),
-      { above: app => void app.use((req, _res, next) => (seen.push(req.get('authorization'), req.ip), next())) },
+      {
+        above: app =>
+          void app.use((req, _res, next) => {
+            seen.push(req.get('authorization'), req.ip)
+            next()
+          }),
+      },
     )
     await get('/')
     await settled(cache)
@@ -192,7 +208,13 @@ describe('a stale answer', () => {
       app => {
         app.get('/', (_req, res) => void res.set('Cache-Control', 'max-age=1, stale-while-revalidate=60').send('x'))
       },
-      { above: app => void app.use((req, _res, next) => (Reflect.set(req.socket, 'server', undefined), next())) },
+      {
+        above: app =>
+          void app.use((req, _res, next) => {
+            Reflect.set(req.socket, 'server', undefined)
+            next()
+          }),
+      },
     )
     await get('/')
     await settled(cache)
