@@ -28,7 +28,7 @@ function figures(view) {
 ${figure('Hit rate', rate, `${count(all.hits + all.stale)} of ${count(asked)} answers`)}
 ${figure('Entries', count(stats.count), 'answers and media files')}
 ${figure('On disk', bytes(stats.volume), 'of at most 256 MiB')}
-${figure('Sent', bytes(all.bytes), 'since these workers started')}
+${figure('Sent', bytes(all.bytes), 'since the demo was started')}
 </dl>
 ${workers(view)}
 <form class="workers" action="/kill" method="post" data-act>

@@ -45,7 +45,7 @@ export async function startPrimary() {
     }
     console.error(`worker ${worker.process.pid} ended with ${signal ?? code}: another one takes its place`)
     server.restarts += 1
-    delete server.counters[worker.process.pid]
+    bury(server.counters, worker.process.pid)
     fork(server, host, port)
     tellWorkers(server)
   })
@@ -81,6 +81,14 @@ function tellWorkers(server) {
     // One that dies just now is told of by its exit.
     worker.send({ type: 'peers', pids: pids(), restarts, counters }, () => {})
   }
+}
+
+/** What a worker has answered counts on when it has ended. */
+function bury(counters, pid) {
+  const { [pid]: last = {}, ended = {} } = counters
+  for (const [name, number] of Object.entries(last)) ended[name] = (ended[name] ?? 0) + number
+  delete counters[pid]
+  counters.ended = ended
 }
 
 function killOther(asking) {

@@ -12,16 +12,18 @@ export class House {
   started = Number(process.env.DEMO_STARTED) || Date.now()
   /** Where it can be asked. */
   address = { host: '127.0.0.1', port: 0 }
-  /** What each worker has answered, by its pid. */
+  /** What each worker has answered, by its pid; and as `ended` what those did that are no more. */
   counters = {}
 
   hear({ pids, restarts, counters }) {
     Object.assign(this, { pids, restarts, counters })
   }
 
-  /** The counters of all workers that are up; its own a worker knows best. */
+  /** The counters of all workers; its own a worker knows best. */
   countersOf(pid, own) {
-    return Object.fromEntries(this.pids.map(one => [one, one === pid ? own : (this.counters[one] ?? {})]))
+    const known = this.pids.map(one => [one, one === pid ? own : (this.counters[one] ?? {})])
+    const { ended } = this.counters
+    return { ...Object.fromEntries(known), ...(ended && { ended }) }
   }
 }
 

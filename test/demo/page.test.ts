@@ -48,17 +48,16 @@ describe.runIf(peer('chromium'))('the page of the demo, in Chromium', () => {
   })
 
   it('shows what was marked as stale, and then what was made anew', async () => {
-    await search(page, 'tokio')
-    await page.getByLabel('By address').fill('/api/search?q=tokio')
+    await page.getByLabel('By address').fill('/api/search?q=lisbonn')
     await page
       .locator('form', { has: page.getByLabel('By address') })
       .getByRole('button', { name: 'Mark as stale' })
       .click()
-    await expect.poll(() => note(page), PATIENCE).toMatch(/^Marked \/api\/search\?q=tokio as stale: 1 answer\./)
-    await search(page, 'tokio')
+    await expect.poll(() => note(page), PATIENCE).toMatch(/^Marked \/api\/search\?q=lisbonn as stale: 1 answer\./)
+    await search(page, 'lisbonn')
     await page.locator('.verdict.stale').waitFor()
     await expect
-      .poll(async () => (await fetch(`${demo.url}/api/search?q=tokio`)).headers.get('cache-status'), PATIENCE)
+      .poll(async () => (await fetch(`${demo.url}/api/search?q=lisbonn`)).headers.get('cache-status'), PATIENCE)
       .toMatch(/hit; ttl=5/)
     await page.getByRole('button', { name: 'Ask again' }).click()
     await page.locator('.verdict.hit').waitFor()
@@ -107,7 +106,7 @@ describe.runIf(peer('chromium'))('the page of the demo, in Chromium', () => {
   })
 
   it('fits a phone, in the dark too', async () => {
-    const phone = await open('/?q=tokio', { viewport: PHONE, colorScheme: 'dark' })
+    const phone = await open('/?q=lisbonn', { viewport: PHONE, colorScheme: 'dark' })
     await phone.page.locator('summary').click()
     expect(await phone.page.locator('html').evaluate((root: { scrollWidth: number }) => root.scrollWidth)).toBe(
       PHONE.width,
@@ -117,9 +116,9 @@ describe.runIf(peer('chromium'))('the page of the demo, in Chromium', () => {
   })
 
   it('works without its script', async () => {
-    const plain = await open('/?q=tokio', { javaScriptEnabled: false })
+    const plain = await open('/?q=lisbonn', { javaScriptEnabled: false })
     expect(await verdict(plain.page)).toMatch(/^hit \d/)
-    await plain.page.getByRole('button', { name: 'Purge /api/search?q=tokio' }).click()
+    await plain.page.getByRole('button', { name: 'Purge /api/search?q=lisbonn' }).click()
     await expect.poll(() => note(plain.page), PATIENCE).toBe('Purged: 1 entry removed.')
     expect(await verdict(plain.page)).toMatch(/^miss \d/)
     expect(plain.troubles).toEqual([])

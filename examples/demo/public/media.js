@@ -26,9 +26,10 @@ export async function tryRange(button) {
 
 const counted = new Map()
 
-function show({ name, serverTiming = [], duration }) {
+function show({ name, serverTiming = [] }) {
   const path = new URL(name).pathname
-  const cache = serverTiming.find(one => one.name === 'cache')?.description
+  const timing = wanted => serverTiming.find(one => one.name === wanted)
+  const cache = timing('cache')?.description
   const place = [...document.querySelectorAll('[data-timing]')].find(one => path.startsWith(one.dataset.timing))
   if (!cache || !place) return
   const counts = counted.get(place) ?? { hit: 0, miss: 0 }
@@ -37,7 +38,7 @@ function show({ name, serverTiming = [], duration }) {
   const said = Object.entries(counts).flatMap(([word, number]) =>
     number ? `${number} ${number > 1 ? plural(word) : word}` : [],
   )
-  place.textContent = `This page: ${said.join(', ')}; the last in ${duration.toFixed(1)} ms.`
+  place.textContent = `This page: ${said.join(', ')}; the last took the worker ${timing('app')?.duration.toFixed(1)} ms.`
 }
 
 function plural(word) {
