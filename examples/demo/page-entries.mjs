@@ -64,7 +64,8 @@ function deleteButton(key) {
 
 /** The address of an answer: the second line of its key. */
 function addressOf(key) {
-  return /^fanout-cache\n(https?:\/\/\S+)$/.exec(String(key))?.[1]
+  const address = /^fanout-cache\n(https?:\/\/\S+)$/.exec(String(key))?.[1]
+  return address && URL.canParse(address) ? address : undefined
 }
 
 function pathOf(address) {

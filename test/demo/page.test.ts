@@ -45,6 +45,7 @@ describe.runIf(peer('chromium'))('the page of the demo, in Chromium', () => {
     await expect.poll(() => row(page, '/api/search?q=lisbonn').count(), PATIENCE).toBe(0)
     await page.getByRole('button', { name: 'Ask again' }).click()
     await page.locator('.verdict.miss').waitFor()
+    await row(page, '/api/search?q=lisbonn').waitFor()
   })
 
   it('shows what was marked as stale, and then what was made anew', async () => {
