@@ -8,7 +8,7 @@ import { peer } from '../helpers/peers.js'
 const PATIENCE = { timeout: 15_000 }
 const PHONE = { width: 390, height: 844 }
 
-describe.runIf(peer('chromium'))('the page of the demo, in Chromium', () => {
+describe.runIf(peer('chromium'))('the page of the demo, in Chromium', { timeout: 60_000 }, () => {
   let demo: Demo
   let browser: Browser
   /** One page for all that one does on it: loading it is most of the work. */
@@ -19,7 +19,7 @@ describe.runIf(peer('chromium'))('the page of the demo, in Chromium', () => {
     demo = await startDemo()
     browser = await launchChromium()
     ;({ page, troubles } = await open('/'))
-  })
+  }, 60_000)
 
   afterEach(() => {
     expect(troubles.splice(0)).toEqual([])
