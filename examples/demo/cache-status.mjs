@@ -1,17 +1,31 @@
 /**
- * The Cache-Status field (RFC 9211) of an answer that may have come from the cache.
+ * What a Cache-Status field (RFC 9211) says of an answer of this demo.
  *
- * @param {{ hit: boolean, expiresAt?: number, stored?: boolean, collapsed?: boolean }} outcome
+ * @param {string | undefined} field such as `fanout-cache; hit; ttl=598` or `fanout-cache; fwd=uri-miss; stored`
+ * @returns {{ state: 'hit' | 'stale' | 'miss' | 'bypass', ttl?: number, stored: boolean, collapsed: boolean,
+ *   forwarded?: string, detail?: string }} `ttl` is seconds
  */
-export function cacheStatus({ hit, expiresAt, stored, collapsed }) {
-  const members = ['fanout-cache', hit ? 'hit' : 'fwd=uri-miss']
-  if (!hit && stored) members.push('stored')
-  if (!hit && collapsed) members.push('collapsed')
-  if (expiresAt !== undefined) members.push(`ttl=${Math.ceil((expiresAt - Date.now()) / 1000)}`)
-  return members.join('; ')
+export function readCacheStatus(field = '') {
+  const [, ...members] = field.split(/\s*;\s*/)
+  const parameters = new Map(members.map(member => member.split('=')))
+  const ttl = parameters.has('ttl') ? Number(parameters.get('ttl')) : undefined
+  const forwarded = parameters.get('fwd')
+  return {
+    state: stateOf(parameters.has('hit'), ttl, forwarded),
+    ttl,
+    stored: parameters.has('stored'),
+    collapsed: parameters.has('collapsed'),
+    forwarded,
+    detail: parameters.get('detail'),
+  }
 }
 
 /** For answers that are made anew each time, and have no entry in the cache. */
 export function uncachedStatus(method) {
   return `fanout-cache; fwd=${method === 'GET' || method === 'HEAD' ? 'bypass' : 'method'}`
+}
+
+function stateOf(isHit, ttl, forwarded) {
+  if (isHit) return ttl < 0 ? 'stale' : 'hit'
+  return forwarded === undefined || forwarded === 'bypass' || forwarded === 'method' ? 'bypass' : 'miss'
 }

@@ -1,16 +1,27 @@
 import { count, factor, span, time } from './format.mjs'
 import { html } from './html.mjs'
 
-/** What was found, how long it took, and what it would have taken. */
-export function answer({ outcome, query, pid }) {
-  const { hit, answer: found } = outcome
+/** What was found, how long it took, what it would have taken, and what the cache says of it. */
+export function answer({ outcome, query }) {
+  if (outcome.status !== 200) {
+    return html`<p class="note error" role="alert">The search answered ${outcome.status}: ${outcome.body.error}.</p>`
+  }
+  const { state } = outcome.cache
+  const found = outcome.body
   return html`<section class="answer" aria-label="Answer">
-<div class="verdict ${hit ? 'hit' : 'miss'}">
+<div class="verdict ${state}" role="status">
 <div>
-<p class="badge">${hit ? 'hit' : 'miss'}</p>
+<p class="badge">${state}</p>
 <p class="time">${time(outcome.ms)}</p>
 </div>
-<div class="story">${hit ? hitStory(outcome, pid) : missStory(outcome, query)}</div>
+<div class="story">
+${state === 'hit' && hitStory(outcome)}
+${state === 'stale' && staleStory(outcome)}
+${state === 'miss' && missStory(outcome)}
+${state === 'bypass' && html`<p>The cache kept out of it: ${outcome.cache.detail ?? 'it was told to'}.</p>`}
+<p class="field-line"><code>Cache-Status: ${outcome.field}</code></p>
+<form action="/" data-ask><input type="hidden" name="q" value="${query}"><button>Ask again</button></form>
+</div>
 </div>
 <div class="found">
 <h2>“${query}”</h2>
@@ -20,23 +31,40 @@ export function answer({ outcome, query, pid }) {
 </section>`
 }
 
-function hitStory({ answer: { computed }, ms, expiresAt }, pid) {
-  const share = Math.max(ms / computed.ms, 0.002)
-  return html`<dl class="race">
-<dt>Read from the disk</dt><dd><progress max="1" value="${share.toFixed(4)}"></progress> ${time(ms)}</dd>
-<dt>Computed</dt><dd><progress max="1" value="1"></progress> ${time(computed.ms)}</dd>
-</dl>
-<p>${factor(computed.ms / ms)} faster. Computed by worker <b>${computed.pid}</b>
-<span data-ago="${computed.at}">${span(Date.now() - computed.at)}</span> ago, read by worker <b>${pid}</b>;
-expires in <span data-left="${expiresAt}">${span(expiresAt - Date.now())}</span>.</p>`
+function hitStory(outcome) {
+  const { body, ms, age, cache } = outcome
+  const { computed } = body
+  return html`${race(outcome)}
+<p>${factor(computed.ms / ms)} faster. Worker <b>${computed.pid}</b> computed it, worker <b>${outcome.worker}</b> read it from the
+disk. Its age is <span data-ago="${Date.now() - age * 1000}">${span(age * 1000)}</span>; it is fresh for
+<span data-left="${Date.now() + cache.ttl * 1000}">${span(cache.ttl * 1000)}</span> more.</p>`
 }
 
-function missStory({ collapsed, stored, answer: { computed } }, query) {
-  const fate = collapsed
-    ? 'another request was computing it already, and this one waited for that'
-    : `computed, and ${stored ? 'stored' : 'not stored: the cache refused it'}`
-  return html`<p>It was in no entry: ${fate} by worker <b>${computed.pid}</b>.</p>
-<form action="/" data-swap><input type="hidden" name="q" value="${query}"><button>Ask again</button></form>`
+function staleStory(outcome) {
+  const { body, age, cache } = outcome
+  return html`${race(outcome)}
+<p>No longer fresh since <span data-ago="${Date.now() + cache.ttl * 1000}">${span(-cache.ttl * 1000)}</span>, and shown all the same:
+worker <b>${outcome.worker}</b> makes a new one behind it. This one, of worker <b>${body.computed.pid}</b>, is
+<span data-ago="${Date.now() - age * 1000}">${span(age * 1000)}</span> old.</p>`
+}
+
+function race({ body: { computed }, ms, inside }) {
+  const share = Math.max(ms / computed.ms, 0.002)
+  return html`<dl class="race">
+<dt>Asked the cache</dt><dd><progress aria-hidden="true" max="1" value="${share.toFixed(4)}"></progress> ${time(ms)}</dd>
+<dt>Computed</dt><dd><progress aria-hidden="true" max="1" value="1"></progress> ${time(computed.ms)}</dd>
+</dl>
+<p class="quiet">Over HTTP, and ${time(inside)} of it in the worker.</p>`
+}
+
+function missStory({ body: { computed }, cache, worker }) {
+  const before = cache.forwarded === 'stale' ? 'What was in the cache was stale' : 'It was not in the cache'
+  const detail = cache.detail ? ` (${cache.detail})` : ''
+  if (cache.collapsed) {
+    return html`<p>${before}. Somebody else had asked for it already, and worker <b>${worker}</b> waited for that answer.</p>`
+  }
+  return html`<p>${before}: worker <b>${computed.pid}</b> computed it in ${time(computed.ms)}, and
+${cache.stored ? 'it was stored' : `it was not stored${detail}`}.</p>`
 }
 
 function city({ name, region, country, countryName, population, neighbours }) {

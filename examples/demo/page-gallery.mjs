@@ -10,13 +10,15 @@ export function gallery({ files }) {
   const file = name => files.find(one => one.name === name)?.info
   return html`<section class="gallery" aria-labelledby="gallery">
 <h2 id="gallery">Media out of value files</h2>
-<p class="quiet">Each file is put into the cache when it is first asked for, and streamed from there: whole, or a range of it.</p>
+<p class="quiet">Each file is put into the cache when it is first asked for, and served from there: whole, or a range of it.</p>
 <div class="exhibits">
 <figure class="film">
-<video controls muted loop playsinline preload="metadata" poster="/media/ocean.jpg" width="1280" height="720">
+<video controls muted loop playsinline preload="metadata" poster="/media/ocean.jpg" width="1280" height="720" aria-label="The sea, from above">
 <source src="/media/ocean.webm" type="video/webm"><source src="/media/ocean.mp4" type="video/mp4">
 <a href="/media/ocean.webm">The film</a></video>
-<figcaption>${caption('ocean.webm', file('ocean.webm'))} Seek in it: every jump is a range of the file.</figcaption>
+<figcaption>${caption('ocean.webm', file('ocean.webm'))} Seek in it: every jump is a range of the file.
+<p class="range"><button type="button" data-range="/media/ocean.webm" data-bytes="500000-500999" hidden>Fetch 1,000 bytes of its middle</button>
+<output id="range" hidden></output></p></figcaption>
 </figure>
 <figure class="specimen">
 <p class="sample" aria-hidden="true"><span>Rg</span> <span>Hit &amp; miss 0123456789</span></p>
@@ -24,7 +26,7 @@ export function gallery({ files }) {
 </figure>
 <figure class="flags">
 <p>${FLAGS.map(code => html`<a href="/media/flag-${code}.svg"><img src="/media/flag-${code}.svg" alt="${code}" width="40" height="40" loading="lazy"></a> `)}</p>
-<figcaption>${FLAGS.length} of the flags, small files too: <code>file: true</code> or <code>meta</code> keeps them as files.</figcaption>
+<figcaption>${FLAGS.length} of the flags: small files, but files too. <span data-timing="/media/flag-"></span></figcaption>
 </figure>
 </div>
 </section>`
@@ -32,6 +34,7 @@ export function gallery({ files }) {
 
 function caption(name, info) {
   const link = html`<a href="/media/${name}"><code>${name}</code></a>`
-  if (!info) return html`${link}, not in the cache at the moment this page was made.`
-  return html`${link}, ${bytes(info.size)}, kept as <code class="path">${info.path}</code>.`
+  const timing = html`<span data-timing="/media/${name}"></span>`
+  if (!info) return html`${link}, not in the cache when this page was made. ${timing}`
+  return html`${link}, ${bytes(info.size)}, kept as <code class="path">${info.path}</code>. ${timing}`
 }

@@ -23,7 +23,7 @@ export async function startPrimary() {
   const port = await freePort(process.env.PORT || '3000', host)
   // The workers accept connections themselves: one handed over to a worker that has just died would never be answered.
   cluster.schedulingPolicy = cluster.SCHED_NONE
-  const server = { started: Date.now(), restarts: 0, failures: 0, stopping: false, announced: false }
+  const server = { started: Date.now(), restarts: 0, failures: 0, stopping: false, announced: false, counters: {} }
 
   cluster.on('listening', () => {
     server.failures = 0
@@ -32,6 +32,9 @@ export async function startPrimary() {
   })
   cluster.on('message', (worker, message) => {
     if (message?.type === 'kill-other') killOther(worker)
+    if (message?.type !== 'counted') return
+    server.counters[worker.process.pid] = message.counted
+    tellWorkers(server)
   })
   cluster.on('exit', (worker, code, signal) => {
     if (server.stopping) return
@@ -42,6 +45,7 @@ export async function startPrimary() {
     }
     console.error(`worker ${worker.process.pid} ended with ${signal ?? code}: another one takes its place`)
     server.restarts += 1
+    bury(server.counters, worker.process.pid)
     fork(server, host, port)
     tellWorkers(server)
   })
@@ -73,9 +77,18 @@ function pids() {
 
 function tellWorkers(server) {
   for (const worker of listening()) {
+    const { restarts, counters } = server
     // One that dies just now is told of by its exit.
-    worker.send({ type: 'peers', pids: pids(), restarts: server.restarts }, () => {})
+    worker.send({ type: 'peers', pids: pids(), restarts, counters }, () => {})
   }
+}
+
+/** What a worker has answered counts on when it has ended. */
+function bury(counters, pid) {
+  const { [pid]: last = {}, ended = {} } = counters
+  for (const [name, number] of Object.entries(last)) ended[name] = (ended[name] ?? 0) + number
+  delete counters[pid]
+  counters.ended = ended
 }
 
 function killOther(asking) {

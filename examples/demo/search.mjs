@@ -1,53 +1,57 @@
+import { responseCache } from 'fanout-cache/express'
 import { SearchThread } from './search-thread-client.mjs'
 
-const TTL = '10m'
 const LONGEST_QUERY = 60
+const MINUTE = 60_000
+/** How long an answer is fresh, and how long after that it may be shown while a new one is made. */
+export const FRESH = 10 * MINUTE
+export const STALE = 10 * MINUTE
+/** Whatever the demo is called, and on whatever port it is the next time, these are the same answers. */
+export const AUTHORITY = 'http://places.example'
 
 /** How a question is asked, so that `  Paris ` and `paris` are one entry. */
 export function normalise(text) {
   return text.normalize('NFC').trim().replace(/\s+/g, ' ').toLowerCase().slice(0, LONGEST_QUERY)
 }
 
-/** Answers from the cache; what is not there is computed in a thread and stored with the countries it names as tags. */
-export class CitySearch {
-  #cache
-  #thread = new SearchThread()
-  #flights = new Map()
+/** Where the answer to a question is. */
+export function searchPath(query) {
+  return `/api/search?q=${encodeURIComponent(query)}`
+}
 
-  /** @param {import('fanout-cache').FanoutCache} cache */
-  constructor(cache) {
-    this.#cache = cache
-  }
+/**
+ * The cache in front of the search: all of what caching it takes.
+ *
+ * @param {import('fanout-cache').FanoutCache} cache
+ */
+export function searchCache(cache) {
+  return responseCache(cache, {
+    ttl: FRESH,
+    staleWhileRevalidate: STALE,
+    keepStale: STALE,
+    // The search looks at no cookies, and other programs on localhost set some.
+    ignoreCookies: true,
+    authority: AUTHORITY,
+  })
+}
+
+/** Finds places in a thread. It knows nothing of the cache, but names the countries of its answer as tags. */
+export class PlaceSearch {
+  #thread = new SearchThread()
 
   /**
-   * @param {string} query normalised
-   * @returns the answer, how the cache stood to it, and the milliseconds until it was here
+   * @param {import('express').Request} request
+   * @param {import('express').Response} response
    */
-  async find(query) {
-    const begun = performance.now()
-    const outcome = await this.#lookUp(query)
-    return { ...outcome, ms: performance.now() - begun }
-  }
-
-  async #lookUp(query) {
-    const key = `search:${query}`
-    const item = await this.#cache.getItem(key)
-    if (item) return { hit: true, answer: item.value, expiresAt: item.expiresAt }
-    const flight = this.#flights.get(key)
-    if (flight) return { ...(await flight), collapsed: true }
-    const own = this.#compute(key, query).finally(() => this.#flights.delete(key))
-    this.#flights.set(key, own)
-    return await own
-  }
-
-  async #compute(key, query) {
+  handle = async (request, response) => {
+    const query = normalise(String(request.query.q ?? ''))
+    if (!query) return response.status(400).json({ error: 'ask with ?q=…' })
     const begun = performance.now()
     const found = await this.#thread.search(query)
     const computed = { ms: Math.round((performance.now() - begun) * 10) / 10, at: Date.now(), pid: process.pid }
-    const answer = { query, ...found, computed }
-    const countries = [...new Set(found.cities.map(city => `country:${city.country}`))]
-    const stored = await this.#cache.set(key, answer, { ttl: TTL, tag: 'search', tags: countries })
-    return { hit: false, answer, stored }
+    const countries = new Set(found.cities.map(city => `country:${city.country}`))
+    response.set('Cache-Tag', ['search', ...countries].join(', '))
+    response.json({ query, ...found, computed })
   }
 
   async close() {

@@ -1,7 +1,7 @@
 import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { checkAnswers, checkEviction } from './smoke-answers.mjs'
+import { checkAnswers, checkPurge } from './smoke-answers.mjs'
 import { checkMedia } from './smoke-media.mjs'
 import { checkDeath, checkRestart, checkStop } from './smoke-processes.mjs'
 import { DemoServer } from './smoke-server.mjs'
@@ -22,7 +22,7 @@ export async function smoke() {
     report.check('starts, and says where', server.tour.length > 0, server.url)
     await checkAnswers(server, report)
     await checkMedia(server, report)
-    await checkEviction(server, report)
+    await checkPurge(server, report)
     await checkDeath(server, report)
     await checkRestart(server, report)
     await checkStop(server, report)

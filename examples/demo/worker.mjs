@@ -2,17 +2,41 @@ import { once } from 'node:events'
 import { createServer } from 'node:http'
 import { createApp } from './app.mjs'
 import { openCache } from './cache.mjs'
-import { CitySearch } from './search.mjs'
+import { Counters } from './counters.mjs'
+import { PlaceSearch } from './search.mjs'
 
-/** One of the processes that answer. What it knows of the others the primary tells it. */
+/** What a worker knows of the demo as a whole: the primary tells it. */
+export class House {
+  pids = [process.pid]
+  restarts = 0
+  started = Number(process.env.DEMO_STARTED) || Date.now()
+  /** Where it can be asked. */
+  address = { host: '127.0.0.1', port: 0 }
+  /** What each worker has answered, by its pid; and as `ended` what those did that are no more. */
+  counters = {}
+
+  hear({ pids, restarts, counters }) {
+    Object.assign(this, { pids, restarts, counters })
+  }
+
+  /** The counters of all workers; its own a worker knows best. */
+  countersOf(pid, own) {
+    const known = this.pids.map(one => [one, one === pid ? own : (this.counters[one] ?? {})])
+    const { ended } = this.counters
+    return { ...Object.fromEntries(known), ...(ended && { ended }) }
+  }
+}
+
+/** One of the processes that answer. */
 export async function startWorker() {
   const cache = openCache()
-  const search = new CitySearch(cache)
-  const house = { pids: [process.pid], restarts: 0, started: Number(process.env.DEMO_STARTED) || Date.now() }
-  const server = createServer(createApp({ cache, search, house, killOther }))
+  const search = new PlaceSearch()
+  const house = new House()
+  const counters = new Counters(counted => process.send?.({ type: 'counted', counted }, () => {}))
+  const server = createServer(createApp({ cache, search, house, counters, killOther }))
 
   process.on('message', message => {
-    if (message?.type === 'peers') Object.assign(house, { pids: message.pids, restarts: message.restarts })
+    if (message?.type === 'peers') house.hear(message)
     if (message?.type === 'stop') stop(server, search, cache)
   })
   // Ctrl-C reaches every process of the terminal; the primary decides what comes of it.
@@ -27,6 +51,12 @@ export async function startWorker() {
   }
   server.listen(Number(process.env.PORT), process.env.HOST)
   await once(server, 'listening')
+  house.address = reachable(server.address())
+}
+
+/** All addresses of a machine are none that can be asked. */
+function reachable({ address, port }) {
+  return { host: { '0.0.0.0': '127.0.0.1', '::': '::1' }[address] ?? address, port }
 }
 
 function killOther() {

@@ -2,12 +2,11 @@ import type { CacheHandle } from './cache-handle.js'
 import type { DiskCache, StoredFile } from './contract.js'
 import type { Work } from './database/job.js'
 import type { Session } from './database/session.js'
-import type { ValueRow } from './database/statements.js'
 import type { EncodedKey } from './disk/codec.js'
 import { keyIdentity } from './disk/keys.js'
-import { MODE_RAW } from './disk/modes.js'
 import { type DoorEntry, type Edit, type Sighting, sight, write } from './doors/door-entries.js'
 import { editEntries, stampAll } from './doors/door-removal.js'
+import { Glances } from './doors/glances.js'
 import { GrowingFile } from './doors/growing-file.js'
 import { plainHandle } from './doors/plain-handle.js'
 import { within } from './doors/within.js'
@@ -25,7 +24,7 @@ import { evict, type TagCursor } from './operations/removal.js'
 import { type RemovalScope, removedSince } from './operations/stamps.js'
 import type { Key } from './options.js'
 import type { Shard } from './shards/shard.js'
-import { noteHit, sessionOf } from './verbs/reading.js'
+import { sessionOf } from './verbs/reading.js'
 import { openStoredFile } from './verbs/stored-file.js'
 import { removeInPages } from './verbs/upkeep.js'
 
@@ -51,10 +50,12 @@ const STORING_PATIENCE = 5000
 /** What the HTTP doors need of the engine beyond the verbs: raw bytes, leases, and files that can be read while written. */
 export class DoorStore {
   readonly #handle: CacheHandle
+  readonly #glances: Glances
   #opening: Promise<boolean> | undefined
 
   constructor(cache: DiskCache, user: string) {
     this.#handle = plainHandle(cache, user)
+    this.#glances = new Glances(this.#handle)
   }
 
   /** Epoch milliseconds. */
@@ -92,23 +93,12 @@ export class DoorStore {
     return within(this.#opening, 2 * PATIENCE, false)
   }
 
-  /** The bytes of an entry in the database, at once: `undefined` when there are none, or it takes longer. */
+  /**
+   * The bytes of an entry in the database, at once: `undefined` when there are none, or it takes longer. One Buffer for
+   * all who ask within a turn of the loop: not to be changed.
+   */
   glance(key: string): Buffer | undefined {
-    if (!this.#handle.isOpen) return undefined
-    const { shard, encoded } = this.#locate(key)
-    const session = shard.current
-    if (!session || !shard.writer.pending.empty) return undefined
-    try {
-      const row = session.statements.prepare('value').get(encoded.data, encoded.raw ? 1 : 0, shard.disk.now())
-      if (!row) return undefined
-      const [mode, filename, value, rowid, accessTime] = row as ValueRow
-      if (mode !== MODE_RAW || filename !== null || !Buffer.isBuffer(value)) return undefined
-      noteHit(shard, session, rowid as number, accessTime as number)
-      return value
-    } catch {
-      // A log under recovery, or a damaged database: the careful way finds out.
-      return undefined
-    }
+    return this.#glances.read(key)
   }
 
   /** The entry of a key. Trouble is no entry. */

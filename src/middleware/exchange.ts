@@ -187,50 +187,67 @@ async function waitForOthers({ core, key, res }: Exchange, subject: string, dead
 
 /** Waits for the flight of another request. False: look again; names of fields: what the answer depends on. */
 async function join(exchange: Exchange, flight: Flight, need: Need): Promise<boolean | readonly string[]> {
+  const isLate = flight.isSettled
   const outcome = await flight.outcome
   if (isGone(exchange.res)) return true
-  const { fwd } = need
+  const status = { fwd: need.fwd, collapsed: true }
   switch (outcome.kind) {
     case 'again':
       await flight.landed
       return false
     case 'alone':
-      pass(exchange, fwd, 'uncacheable')
+      pass(exchange, need.fwd, 'uncacheable')
       return true
-    case 'found':
-      return joinFound(exchange, outcome.found, { fwd, collapsed: true })
+    case 'found': {
+      const stored = toStored(outcome.found.head)
+      const fit = fitOf(exchange, stored, isLate && !outcome.standsIn)
+      if (fit === 'no-cache' && !outcome.standsIn) return goAlone(exchange, flight, isLate, need)
+      return fit === 'answered' || serveFound(exchange, outcome.found, status)
+    }
     case 'tail':
-      return joinTail(exchange, flight, outcome.answer, { fwd, collapsed: true })
+      return joinTail(exchange, flight, outcome.answer, { need, isLate })
   }
-}
-
-async function joinFound(exchange: Exchange, found: Found, status: Status): Promise<boolean> {
-  return isForOne(exchange, toStored(found.head)) || (await serveFound(exchange, found, status))
 }
 
 async function joinTail(
   exchange: Exchange,
   flight: Flight,
   growing: GrowingAnswer,
-  status: Status,
+  { need, isLate }: { readonly need: Need; readonly isLate: boolean },
 ): Promise<boolean | readonly string[]> {
   const { stored, names, selecting, spool } = growing
   // The answer turned out to depend on what this request has otherwise.
   if (selectingKey(names, exchange.request) !== selecting) return names
-  if (isForOne(exchange, stored)) return true
+  const fit = fitOf(exchange, stored, isLate)
+  if (fit === 'answered') return true
+  if (fit === 'no-cache') return goAlone(exchange, flight, isLate && spool.isOver, need)
+  const status: Status = { fwd: need.fwd, collapsed: true }
   if (spool.canBeRead && (await serveGrowing(exchange, growing, status))) return true
   if (!spool.isStorable) {
-    pass(exchange, status.fwd ?? 'miss', 'uncacheable')
+    pass(exchange, need.fwd, 'uncacheable')
     return true
   }
   await flight.landed
   return false
 }
 
-/** Whether this request may not have what others may; then it goes to the handler. */
-function isForOne(exchange: Exchange, stored: StoredResponse): boolean {
+/**
+ * Whether a request may have what another one brought: collapsed requests are held to what holds for those that are
+ * answered from the store (RFC 9111 §4). Who asked before the answer was made may have it even if it was stale at once.
+ */
+function fitOf(exchange: Exchange, stored: StoredResponse, isLate: boolean): 'fits' | 'answered' | 'no-cache' {
   const { core, request } = exchange
   const verdict = decide(request, stored, core.store.now(), core.settings.policy)
+  if (verdict.kind === 'validate') return verdict.reason === 'stale' && !isLate ? 'fits' : 'no-cache'
   if (verdict.kind === 'bypass') pass(exchange, 'bypass', verdict.reason)
-  return verdict.kind === 'bypass'
+  else if (verdict.kind === 'gateway-timeout') serveTimeout(exchange)
+  else return 'fits'
+  return 'answered'
+}
+
+/** What may not be had from another request is validated, when that one has landed soon; else the handler is asked. */
+async function goAlone(exchange: Exchange, flight: Flight, isSoon: boolean, { fwd }: Need): Promise<boolean> {
+  if (isSoon) await flight.landed
+  else pass(exchange, fwd, 'no-cache')
+  return !isSoon
 }

@@ -8,7 +8,12 @@ export type Outcome =
   /** The answer, as it comes from the handler. */
   | { readonly kind: 'tail'; readonly answer: GrowingAnswer }
   /** An answer of the cache: confirmed by the handler, or stale because it failed. */
-  | { readonly kind: 'found'; readonly found: Found }
+  | {
+      readonly kind: 'found'
+      readonly found: Found
+      /** It is stale, and stands in for an error (RFC 5861 §4). */
+      readonly standsIn?: true
+    }
   /** Somebody else has to find out: look again. */
   | { readonly kind: 'again' }
   /** The answer is not for others. */
@@ -32,6 +37,8 @@ export class Flight {
   lease: DoorLease | undefined
   /** A request has it in hand. */
   isLed = false
+  /** What comes of it is known: whoever joins now asked later than it was made. */
+  isSettled = false
   #settle: (outcome: Outcome) => void = () => undefined
   #land: () => void = () => undefined
 
@@ -47,6 +54,7 @@ export class Flight {
 
   /** The first outcome counts. */
   settle(outcome: Outcome): void {
+    this.isSettled = true
     this.#settle(outcome)
   }
 

@@ -22,13 +22,12 @@ import { Spool } from './spool.js'
 import { headOf, renewAnswer, selectingNames, storeAnswer, tagsOf } from './stored-answer.js'
 import { toStored } from './stored-head.js'
 
-const LEASE_MILLISECONDS = 3000
+/** Milliseconds. */
+export const LEASE_TTL: number = 3000
 /** What was removed before that is not remembered any more: later answers may be older than a removal. */
 const LONGEST_FLIGHT = 3_500_000
 /** What gives an answer to nobody but the client. */
 const NOWHERE: BodySink = { write: () => undefined, end: () => undefined, abort: () => undefined }
-
-export const LEASE_TTL: number = LEASE_MILLISECONDS
 
 /** A request that goes to the handler, for itself and for those who wait for the same answer. */
 export class Leader {
@@ -59,8 +58,8 @@ export class Leader {
     res.once('close', () => this.#closed())
     const { lease } = this.#flight
     if (lease) {
-      const beat = (): void => core.store.extend(lease, LEASE_MILLISECONDS)
-      this.#heartbeat = setInterval(beat, LEASE_MILLISECONDS / 3).unref()
+      const beat = (): void => core.store.extend(lease, LEASE_TTL)
+      this.#heartbeat = setInterval(beat, LEASE_TTL / 3).unref()
     }
     next()
   }
@@ -80,13 +79,16 @@ export class Leader {
   #verdictOn(head: ResponseHead): Verdict {
     const { core } = this.#exchange
     const stale = this.#stale
-    if (stale && head.status === 304) return this.#swallow(() => this.#renew(stale, head))
+    if (stale && head.status === 304) {
+      const news = this.#withoutAbove(this.#toStored(head))
+      return this.#swallow(() => this.#renew(stale, news))
+    }
     if (stale && isServerError(head.status) && this.#mayServe(stale)) {
       return this.#swallow(() => this.#serveStale(stale, head.status))
     }
     const stored = this.#toStored(head)
+    if (this.#exchange.req.method === 'HEAD') return this.#judgeHead(head, this.#withoutAbove(stored))
     const answer = storability(this.#exchange.request, stored, core.settings.policy)
-    if (this.#exchange.req.method === 'HEAD') return this.#judgeHead(head, stored)
     if (!answer.store || !this.#canStore(stored)) {
       core.uncacheable.note(this.#exchange.key)
       this.#giveUp('alone')
@@ -105,13 +107,19 @@ export class Leader {
     return { status: head.status, fields: dated, requestedAt: this.#requestedAt, receivedAt }
   }
 
-  /** An answer to HEAD is not stored; it may show that what is stored is not right any more (RFC 9111 §4.3.5). */
+  /** An answer to HEAD is not stored. It renews what is stored, or shows that it is not right any more (RFC 9111 §4.3.5). */
   #judgeHead(head: ResponseHead, news: StoredResponse): Verdict {
-    const { store, settings } = this.#exchange.core
+    const { core, request } = this.#exchange
     const stale = this.#stale
-    const isWrong = stale && updatedByHead(toStored(stale.head), news, settings.policy) === 'invalidate'
-    if (isWrong && store.isWritable) store.edit([stale.key], () => 'remove').catch(error => store.tell(error))
-    this.#giveUp('again')
+    const updated = stale && updatedByHead(toStored(stale.head), news, core.settings.policy)
+    const isWrong = updated === 'invalidate'
+    const fate = updated === undefined || isWrong ? 'keep' : afterUpdate(request, updated, core.settings.policy)
+    this.#flight.settle({ kind: 'again' })
+    const storing =
+      stale && updated && !isWrong && fate === 'update' && head.status < 500
+        ? this.#renewStored(stale, updated)
+        : this.#drop(stale, isWrong || fate === 'remove')
+    storing.catch(error => core.store.tell(error))
     return this.#toClient(head, NOWHERE, {})
   }
 
@@ -119,7 +127,9 @@ export class Leader {
     const { core, req } = this.#exchange
     const { length = 0, most } = this.#bounds(this.#exchange.key, stored)
     const isShort = length <= most || most === 0
-    return core.store.isWritable && req.method === 'GET' && isShort && !hasField(stored.fields, 'Content-Range')
+    // A part has it, and what says that there is no such part. Elsewhere it means nothing (RFC 9110 §14.4).
+    const isOfPart = stored.status === 416 && hasField(stored.fields, 'Content-Range')
+    return core.store.isWritable && req.method === 'GET' && isShort && !isOfPart
   }
 
   /** What goes to the client: all of it, or 304 where it has the answer already. */
@@ -144,14 +154,17 @@ export class Leader {
     const at = names.length === 0 ? key : variantKey(key, selecting)
     const given = typeof settings.tags === 'function' ? settings.tags(req, head) : (settings.tags ?? [])
     const tags = tagsOf(given, whole)
-    // What stands on the response before the handler runs, stands on it again at every hit, as it is then.
-    const own = whole.fields.filter(([name]) => !this.#recorder?.isFromAbove(name))
-    const stored = { ...whole, fields: fieldsToStore(own, settings.policy) }
+    const stored = { ...whole, fields: fieldsToStore(this.#withoutAbove(whole).fields, settings.policy) }
     const spool = new Spool(store, at, this.#bounds(at, whole))
     const answer: GrowingAnswer = { stored, names, selecting, spool }
     this.#flight.settle({ kind: 'tail', answer })
     void this.#storeWhenEnded(answer, at, tags)
     return this.#toClient(head, spool, this.#flight.lease ? { stored: true } : {})
+  }
+
+  /** What stands on the response before the handler runs, stands on it again at every hit, as it is then. */
+  #withoutAbove(response: StoredResponse): StoredResponse {
+    return { ...response, fields: response.fields.filter(([name]) => !this.#recorder?.isFromAbove(name)) }
   }
 
   #bounds(at: string, { fields }: StoredResponse): ConstructorParameters<typeof Spool>[2] {
@@ -200,11 +213,10 @@ export class Leader {
   }
 
   /** The handler has confirmed what is stored (RFC 9111 §4.3.3). */
-  async #renew(stale: Found, head: ResponseHead): Promise<void> {
+  async #renew(stale: Found, news: StoredResponse): Promise<void> {
     const { core } = this.#exchange
     const { settings } = core
     const before = toStored(stale.head)
-    const news = this.#toStored(head)
     const isAbout = freshenedBy([before], news).length > 0
     const updated = isAbout ? updatedBy304(before, news, settings.policy) : before
     const fate = isAbout ? afterUpdate(this.#exchange.request, updated, settings.policy) : 'keep'
@@ -228,11 +240,11 @@ export class Leader {
   }
 
   /** A 304 that forbids to keep the answer takes it away; one that is for this client alone leaves it as it was. */
-  async #drop(stale: Found, isGone: boolean): Promise<void> {
+  async #drop(stale: Found | undefined, isGone: boolean): Promise<void> {
     const { store } = this.#exchange.core
     try {
       if (this.#flight.lease) store.release(this.#flight.lease)
-      if (isGone && store.isWritable) await store.edit([stale.key], () => 'remove')
+      if (stale && isGone && store.isWritable) await store.edit([stale.key], () => 'remove')
     } finally {
       this.#land()
     }
@@ -245,7 +257,7 @@ export class Leader {
 
   /** The handler has failed, and the stale answer stands in for its error (RFC 5861 §4). */
   async #serveStale(stale: Found, fwdStatus: number): Promise<void> {
-    this.#flight.settle({ kind: 'found', found: stale })
+    this.#flight.settle({ kind: 'found', found: stale, standsIn: true })
     this.#giveUp('again')
     await this.#serve(stale, { fwd: this.#fwd, fwdStatus, detail: 'stale-if-error' })
   }

@@ -36,7 +36,7 @@ export interface Sent {
 /** Fields that describe the content, which an answer without it does not have. */
 const OF_CONTENT = ['Content-Type', 'Content-Length', 'Content-Encoding', 'Content-Language', 'Content-Range']
 /** Set by what sends. */
-const OF_MESSAGE = new Set(['content-length', 'transfer-encoding', 'content-range'])
+const OF_MESSAGE = new Set(['content-length', 'transfer-encoding'])
 
 /**
  * Sends a stored answer, or what a conditional or range request asks of it: 304, 412, 206, 416 (RFC 9110 §13 and §14).
@@ -218,7 +218,8 @@ async function finish(response: HttpResponse, status: number, write: () => Promi
 }
 
 /** Fields of a part. What compresses answers on their way must not touch it: ranges count the bytes of the whole. */
-function partial(fields: Fields): Fields {
+function partial(whole: Fields): Fields {
+  const fields = deleteField(whole, 'Content-Range')
   const directives = listMembers(fieldLines(fields, 'Cache-Control'))
   if (directives.some(one => one.toLowerCase() === 'no-transform')) return fields
   return setField(fields, 'Cache-Control', [...directives, 'no-transform'].join(', '))

@@ -9,10 +9,7 @@ import { deleteField, setField } from './policy/fields.js'
 import { ageField, currentAge } from './policy/freshness.js'
 import type { Fields, ResponseHead } from './policy/message.js'
 import { putHead, sendStored } from './send-stored.js'
-import { type StoredHead, toStored } from './stored-head.js'
-
-/** Bytes of a body that is copied together with its head. */
-const ONE_PIECE = 16 * 1024
+import { toStored } from './stored-head.js'
 
 export type Status = Omit<CacheStatus, 'name'>
 
@@ -28,22 +25,6 @@ export async function serveFound(exchange: Exchange, found: Found, status: Statu
   return true
 }
 
-/** Sends a small answer of 200 to a GET without conditions: the shortest way there is. */
-export function serveFast(res: HttpResponse, head: StoredHead, body: Buffer, now: number, name: string): void {
-  let hasLength = false
-  for (const [field, value] of head.f) {
-    res.setHeader(field, value)
-    if (field.length === 14 && field.toLowerCase() === 'content-length') hasLength = true
-  }
-  if (!hasLength) res.setHeader('Content-Length', body.byteLength)
-  res.setHeader('Age', Math.max(0, Math.floor((now - head.b) / 1000)))
-  res.setHeader('Cache-Status', `${name}; hit; ttl=${Math.floor((head.u - now) / 1000)}`)
-  res.statusCode = 200
-  // As text it goes out in one piece with the head, which takes half the time of two. Latin 1 leaves bytes as they are.
-  if (body.byteLength <= ONE_PIECE) res.end(body.toString('latin1'), 'latin1')
-  else res.end(body)
-}
-
 /**
  * Sends an answer while it comes from the handler. False when it broke off before anything was sent; when it breaks off
  * later, the connection is cut.
@@ -51,7 +32,8 @@ export function serveFast(res: HttpResponse, head: StoredHead, body: Buffer, now
 export async function serveGrowing(exchange: Exchange, answer: GrowingAnswer, status: Status): Promise<boolean> {
   const { core, res, request } = exchange
   const { stored, spool } = answer
-  const fields = appendCacheStatus(withAge(stored.fields), { ...status, name: core.settings.policy.name })
+  const aged = setField(stored.fields, 'Age', ageField(currentAge(stored, core.store.now())))
+  const fields = appendCacheStatus(aged, { ...status, name: core.settings.policy.name })
   const { etag, lastModified, date } = validatorsOf(stored.fields)
   if (evaluate(request, { etag, lastModified, date, status: stored.status, now: core.store.now() }) === 304) {
     putHead(res, 304, withoutContent(fields))
@@ -103,10 +85,6 @@ export function serveTimeout({ core, res }: Exchange): void {
 /** The head of a 304 in the place of that of a full answer. */
 export function notModified(fields: Fields): ResponseHead {
   return { status: 304, fields: withoutContent(fields) }
-}
-
-function withAge(fields: Fields): Fields {
-  return fields.some(([name]) => name.toLowerCase() === 'age') ? fields : [...fields, ['Age', '0']]
 }
 
 function withoutContent(fields: Fields): Fields {

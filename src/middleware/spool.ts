@@ -58,6 +58,11 @@ export class Spool implements BodySink {
     return this.#size
   }
 
+  /** Nothing more comes. */
+  get isOver(): boolean {
+    return this.#end !== undefined
+  }
+
   /** The whole body, when it is small. */
   get bytes(): Buffer | undefined {
     return this.#file || !this.#memory || this.#size > this.#bounds.inline ? undefined : Buffer.concat(this.#memory)

@@ -15,6 +15,8 @@ import type { Spool } from './spool.js'
 import { encodeInline, encodeMeta, isVariantList, type StoredHead, type Variant } from './stored-head.js'
 
 const PLAIN: RequestHead = { method: 'GET', url: '', fields: [] }
+/** How long what cannot be validated is kept when it is stale, for clients that take it. */
+const STALE_MILLISECONDS = 60_000
 /** Tags that one answer can have. */
 const MOST_TAGS = 256
 
@@ -50,8 +52,8 @@ export function keepingTime(stored: StoredResponse, { policy, keepStale }: Setti
   const { whileRevalidate, ifError } = staleWindows(stored, policy)
   const { etag, lastModified } = validatorsOf(stored.fields)
   const validation = etag !== undefined || lastModified !== undefined ? keepStale : 0
-  // A client may take stale answers: a little longer than fresh is always kept.
-  return Math.max(0, ttl) + Math.max(whileRevalidate, ifError, validation, 1000)
+  // A client may take stale answers (RFC 9111 §5.2.1.2): all are kept a while longer than they are fresh.
+  return Math.max(0, ttl) + Math.max(whileRevalidate, ifError, validation, STALE_MILLISECONDS)
 }
 
 /** The tags of an answer: those of the option, and those in `Cache-Tag` (by commas) and `Surrogate-Key` (by spaces). */

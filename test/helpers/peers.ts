@@ -2,15 +2,19 @@ import { spawnSync } from 'node:child_process'
 import { existsSync } from 'node:fs'
 
 /** Programs and places which some tests need and which not every machine has. */
-export type Peer = 'python' | 'nginx' | 'redis' | 'tmpfs' | 'prlimit'
+export type Peer = 'python' | 'nginx' | 'redis' | 'tmpfs' | 'prlimit' | 'chromium'
 
 /** The Python in which diskcache can be imported. */
 export const python: string = process.env['FANOUT_CACHE_PYTHON'] ?? '/usr/bin/python3'
+
+/** Debian's Chromium, or another one. */
+export const chromium: string = process.env['FANOUT_CACHE_CHROMIUM'] ?? '/usr/bin/chromium'
 
 const LOOKUPS: Readonly<Record<Peer, () => boolean>> = {
   python: () => runs(python, ['-c', 'import diskcache']),
   nginx: () => runs('nginx', ['-v']),
   redis: () => runs('redis-server', ['--version']),
+  chromium: () => runs(chromium, ['--version']),
   // Of util-linux: changes the limits of a process that runs.
   prlimit: () => runs('prlimit', ['--version']),
   // Mounting one takes root.

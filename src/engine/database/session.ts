@@ -35,6 +35,8 @@ export class Session {
   removedUntil = 0
   /** How many rows were removed: who counts compares. */
   removals = 0
+  /** How many transactions were committed: who has read compares. */
+  commits = 0
   /** Whether rows were stored, so that culling has something to look at. */
   grew = false
   /** Whether the last key that was stored was a new one: the next one probably is, too. */
@@ -118,6 +120,7 @@ export class Session {
 
   /** Hands over the tasks of a transaction that was committed. */
   takeCommitTasks(): CommitTask[] {
+    this.commits++
     if (this.#rollbacks.length > 0) this.#rollbacks.length = 0
     this.#reset()
     if (this.#commits.length === 0) return this.#commits

@@ -17,21 +17,22 @@ export function validationFields(stored: readonly ResponseHead[]): Fields {
 }
 
 /**
- * Which of the stored responses that were asked for a 304 freshens (RFC 9111 §4.3.4): all with its strong validator;
- * else the latest with its weak one; without a validator the only one there is. None: the 304 is about something else,
- * and the request is to be made again without conditions.
+ * Which of the stored responses that were asked for a 304 freshens (RFC 9111 §4.3.4): all with one of its strong
+ * validators; else the latest with a weak one; without a validator the only one there is. None: the 304 is about
+ * something else, and the request is to be made again without conditions.
  */
 export function freshenedBy<S extends StoredResponse>(stored: readonly S[], notModified: ResponseHead): readonly S[] {
   const { etag, lastModified, date } = validatorsOf(notModified.fields)
-  if (etag !== undefined) {
-    const same = stored.filter(response => sameEtag(etag, response))
-    return isStrong(etag) ? same : latest(same)
-  }
-  if (lastModified !== undefined) {
-    const same = stored.filter(response => validatorsOf(response.fields).lastModified === lastModified)
-    return isStrongDate(lastModified, date) ? same : latest(same)
-  }
-  return stored.length === 1 ? stored : []
+  if (etag === undefined && lastModified === undefined) return stored.length === 1 ? stored : []
+  const ofTag = etag === undefined ? [] : stored.filter(response => sameEtag(etag, response))
+  const ofDate = stored.filter(response => lastModified && validatorsOf(response.fields).lastModified === lastModified)
+  const strong = [
+    ...(etag !== undefined && isStrong(etag) ? ofTag : []),
+    // The same strong date is enough: a handler may name the same content anew.
+    ...(lastModified !== undefined && isStrongDate(lastModified, date) ? ofDate : []),
+  ]
+  if (strong.length > 0) return stored.filter(response => strong.includes(response))
+  return latest(etag === undefined ? ofDate : ofTag)
 }
 
 function sameEtag(etag: string, response: StoredResponse): boolean {

@@ -130,6 +130,18 @@ describe('freshenedBy (RFC 9111 §4.3.4)', () => {
     ['none for another tag', ['ETag: "c"'], [['ETag: "a"']], []],
     ['none for a tag where none was stored', ['ETag: "c"'], [[]], []],
     [
+      'the same strong date, whatever the tag',
+      ['ETag: "c"', `Last-Modified: ${date(0)}`, strong],
+      [['ETag: "a"', `Last-Modified: ${date(0)}`], ['ETag: "c"'], ['ETag: "a"']],
+      [0, 1],
+    ],
+    [
+      'none for another tag and the same weak date',
+      ['ETag: "c"', `Last-Modified: ${date(0)}`],
+      [['ETag: "a"', `Last-Modified: ${date(0)}`]],
+      [],
+    ],
+    [
       'a strong date',
       [`Last-Modified: ${date(0)}`, strong],
       [[`Last-Modified: ${date(0)}`], [`Last-Modified: ${date(0)}`], []],
