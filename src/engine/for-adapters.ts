@@ -2,7 +2,7 @@ import { optionNamesOf } from './cache-options.js'
 import { CacheVerbs } from './cache-verbs.js'
 import type { DiskCache } from './contract.js'
 import { structuredCodec } from './disk/structured-codec.js'
-import { handleOf } from './handle-of.js'
+import { accessOf, handleOf } from './handle-of.js'
 import type { Key } from './options.js'
 import { findEngine } from './shards/engine.js'
 import { absoluteDirectory, countShards, hasDatabase } from './shards/layout.js'
@@ -11,8 +11,8 @@ import { readExpiring, type Valued } from './verbs/reading-expiring.js'
 import { removePrefix as removeKeyRange } from './verbs/removing-prefix.js'
 
 /*
- * What the adapters need of the engine beyond its contract. Each function also works on a cache that is not of this
- * build of the package, through its verbs.
+ * What the adapters need of the engine beyond its contract, on a cache or a namespace of one. Each function also works on
+ * a cache that is not of this build of the package, through its verbs.
  */
 
 export { checkOptionNames, editDistance, kindOf } from './option-names.js'
@@ -31,7 +31,9 @@ export function kindOfDirectory(directory: string): 'Cache' | 'FanoutCache' | un
 
 /** `get`, with the instant at which the value expires: cheaper than `getItem`. */
 export function getExpiring<T>(cache: DiskCache, key: Key): Promise<Valued<T> | undefined> {
-  return cache instanceof CacheVerbs ? readExpiring<T>(handleOf(cache), key) : getItemOf<T>(cache, key)
+  if (cache instanceof CacheVerbs) return readExpiring<T>(handleOf(cache), key)
+  const access = accessOf(cache)
+  return access ? readExpiring<T>(access.handle, access.hostKey(key)) : getItemOf<T>(cache, key)
 }
 
 async function getItemOf<T>(cache: DiskCache, key: Key): Promise<Valued<T> | undefined> {
@@ -41,8 +43,10 @@ async function getItemOf<T>(cache: DiskCache, key: Key): Promise<Valued<T> | und
 
 /** Removes the entries that there are now whose keys are strings which begin so. Pages, as `clear` does. */
 export async function removePrefix(cache: DiskCache, prefix: string): Promise<number> {
-  if (cache instanceof CacheVerbs && handleOf(cache).options.codec.name !== 'json') {
-    return removeKeyRange(handleOf(cache), prefix)
+  const access = accessOf(cache)
+  const hostPrefix = access?.hostPrefix(prefix)
+  if (access && hostPrefix !== undefined && access.handle.options.codec.name !== 'json') {
+    return removeKeyRange(access.handle, hostPrefix)
   }
   let removed = 0
   let page: Key[] = []
@@ -59,12 +63,12 @@ export async function removePrefix(cache: DiskCache, prefix: string): Promise<nu
 
 /** The time as a cache has it: epoch milliseconds. */
 export function nowOf(cache: DiskCache): number {
-  return cache instanceof CacheVerbs ? handleOf(cache).options.clock.now() : systemClock.now()
+  return (accessOf(cache)?.handle.options.clock ?? systemClock).now()
 }
 
 /** Whether objects of all kinds come back as they were: not with a codec of one's own, nor of Python's. */
 export function keepsObjects(cache: DiskCache): boolean {
-  return cache instanceof CacheVerbs && handleOf(cache).options.codec === structuredCodec
+  return accessOf(cache)?.handle.options.codec === structuredCodec
 }
 
 const KEYS_PER_PAGE = 500

@@ -14,6 +14,11 @@ export interface EngineAccess {
   /** The key by which the engine knows a key of the view. @throws TypeError when it is no key */
   hostKey(key: Key): Key
   encodeKey(key: Key): EncodedKey
+  /**
+   * What exactly those texts begin with by which the engine knows the text keys of the view that begin with `prefix`;
+   * `undefined` where others begin so as well.
+   */
+  hostPrefix(prefix: string): string | undefined
   /** Options of a verb that stores, with the defaults of the view. */
   storing<O extends Storing>(options: O): O
 }
@@ -22,8 +27,8 @@ const views = new WeakMap<object, EngineAccess>()
 
 /** Makes a view known, so that recipes take it for the cache that it stands for. */
 export function registerView(view: object, access: Omit<EngineAccess, 'encodeKey'>): EngineAccess {
-  const { handle, hostKey, storing } = access
-  const complete = { handle, hostKey, storing, encodeKey: (key: Key) => handle.encodeKey(hostKey(key)) }
+  const { handle, hostKey } = access
+  const complete = { ...access, encodeKey: (key: Key) => handle.encodeKey(hostKey(key)) }
   views.set(view, complete)
   return complete
 }
@@ -33,5 +38,11 @@ export function accessOf(cache: unknown): EngineAccess | undefined {
   if (typeof cache !== 'object' || cache === null) return undefined
   if (!(cache instanceof CacheVerbs)) return views.get(cache)
   const handle = handleOf(cache)
-  return { handle, hostKey: key => key, storing: options => options, encodeKey: key => handle.encodeKey(key) }
+  return {
+    handle,
+    hostKey: key => key,
+    hostPrefix: prefix => prefix,
+    storing: options => options,
+    encodeKey: key => handle.encodeKey(key),
+  }
 }

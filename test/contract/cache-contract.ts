@@ -47,6 +47,7 @@ const SUITES: readonly ((subject: Subject) => void)[] = [
   getOrSetMisuseSuite,
 ]
 
+/** What memory in front of the database might answer in its place. */
 const READING: readonly ((subject: Subject) => void)[] = [
   itemsSuite,
   countersSuite,
@@ -54,14 +55,15 @@ const READING: readonly ((subject: Subject) => void)[] = [
   tagsSuite,
   bulkSuite,
   transactSuite,
-  orderingSuite,
   keysSuite,
   valuesSuite,
-  settingsSuite,
-  lifecycleSuite,
   getOrSetSuite,
   getOrSetFreshnessSuite,
+  lifecycleSuite,
 ]
+
+/** Where it might answer under another key, or from another shard. */
+const READING_KEYS: readonly ((subject: Subject) => void)[] = [itemsSuite, ttlSuite, bulkSuite, keysSuite]
 
 /** What every implementation of `DiskCache` does. One is done when this passes. */
 export function cacheContract(subject: Subject): void {
@@ -74,6 +76,13 @@ export function cacheContract(subject: Subject): void {
 export function readingContract(subject: Subject): void {
   describe(subject.name, () => {
     for (const suite of READING) suite(subject)
+  })
+}
+
+/** The part of that which finds entries by their keys, and keeps them in mind. */
+export function keyContract(subject: Subject): void {
+  describe(subject.name, () => {
+    for (const suite of READING_KEYS) suite(subject)
   })
 }
 

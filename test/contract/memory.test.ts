@@ -1,8 +1,8 @@
-import { queueContract, readingContract } from './cache-contract.js'
+import { keyContract, queueContract, readingContract } from './cache-contract.js'
 import { cacheSubject, fanoutSubject, withMemory } from './subjects.js'
 
-readingContract(withMemory(cacheSubject('structured'), {}))
-readingContract(withMemory(fanoutSubject('structured'), { mode: 'frozen' }))
+readingContract(withMemory(cacheSubject('structured'), { mode: 'frozen' }))
+keyContract(withMemory(fanoutSubject('structured'), {}))
 // Text has another form as a key under this codec.
-readingContract(withMemory(fanoutSubject('json'), {}))
+keyContract(withMemory(cacheSubject('json'), {}))
 queueContract(withMemory(cacheSubject('pickle'), { mode: 'frozen' }))

@@ -342,3 +342,22 @@ describe('acceleration', () => {
     await expect.poll(() => warnings).toEqual(['FANOUT_CACHE_ACCEL_MODES'])
   })
 })
+
+describe('sendFile() over a namespace', () => {
+  it('sends what is stored there, and fills it', async () => {
+    const cache = newCache()
+    const space = cache.namespace('files', { version: 2 })
+    await cache.set('a.txt', Buffer.from('outside'))
+    await cache.set('b.txt', Buffer.from('outside'))
+    await space.set('a.txt', Buffer.from(TEXT), { file: true })
+    onTestFinished(() => cache.close())
+    const fill = (): Buffer => Buffer.from('filled')
+    const { port } = await listen(plain(sendFile(space, { key: byPath, fill })))
+    expect(await ask(port, '/a.txt', { headers: { Range: 'bytes=2-4' } })).toMatchObject({ status: 206, text: 'cde' })
+    expect(await ask(port, '/b.txt')).toMatchObject({ status: 200, text: 'filled' })
+    await expect.poll(() => space.get('b.txt')).toEqual(Buffer.from('filled'))
+    expect(await cache.get('b.txt')).toEqual(Buffer.from('outside'))
+    await space.delete('a.txt')
+    expect(await ask(port, '/a.txt')).toMatchObject({ status: 200, text: 'filled' })
+  })
+})

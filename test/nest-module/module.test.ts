@@ -2,7 +2,7 @@ import { existsSync } from 'node:fs'
 import { join } from 'node:path'
 import { Cache as OfficialCache, CacheModule as OfficialModule } from '@nestjs/cache-manager'
 import { Inject, Injectable, Module, type ModuleMetadata } from '@nestjs/common'
-import { Cache as Engine, FanoutCache } from 'fanout-cache'
+import { Cache as Engine, FanoutCache, type Namespace } from 'fanout-cache'
 import { diskStore } from 'fanout-cache/cache-manager'
 import { createKeyv, KeyvDiskStore } from 'fanout-cache/keyv'
 import {
@@ -60,6 +60,36 @@ describe('CacheModule.register', () => {
     const after = new FanoutCache(directory)
     expect(await after.count()).toBe(2)
     await after.close()
+  })
+
+  it.each<[string, (cache: Namespace) => CacheModuleOptions]>([
+    ['store', cache => ({ store: cache })],
+    ['stores', cache => ({ stores: [cache] })],
+    ['diskStore in store', cache => ({ store: diskStore({ cache }) })],
+    ['createKeyv in stores', cache => ({ stores: [createKeyv(cache)] })],
+  ])('takes a namespace of a cache as %s', async (_, options) => {
+    const cache = new FanoutCache(temporaryDirectory(), { shards: 1 })
+    await cache.set('outside', 1)
+    const { app, manager } = await managerOf([CacheModule.register(options(cache.namespace('app')))])
+    await manager.set('key', { at: 5n })
+    expect(await manager.get('key')).toEqual({ at: 5n })
+    expect(await manager.wrap('wrapped', () => 5n)).toBe(5n)
+    expect(await manager.wrap('wrapped', () => 'again')).toBe(5n)
+    expect(await cache.namespace('app').count()).toBe(2)
+    await manager.clear()
+    expect(await cache.count()).toBe(1)
+    await app.close()
+    expect(await cache.get('outside')).toBe(1)
+    await cache.close()
+  })
+
+  it('takes the option memory', async () => {
+    const directory = temporaryDirectory()
+    const { app, manager, engine } = await managerOf([CacheModule.register({ directory, shards: 1, memory: {} })])
+    await manager.set('key', 1)
+    for (let read = 0; read < 3; read++) expect(await manager.get('key')).toBe(1)
+    expect((await engine.stats()).memory).toMatchObject({ hits: 2 })
+    await app.close()
   })
 
   it('works without a directory, in a directory that goes with the app', async () => {

@@ -1,7 +1,7 @@
 import type { CacheHandle } from '../cache-handle.js'
 import { CacheVerbs } from '../cache-verbs.js'
 import type { DiskCache } from '../contract.js'
-import { handleOf } from '../handle-of.js'
+import { accessOf, handleOf } from '../handle-of.js'
 import { kindOf } from '../option-names.js'
 
 /**
@@ -11,5 +11,11 @@ import { kindOf } from '../option-names.js'
  */
 export function plainHandle(cache: DiskCache, user: string): CacheHandle {
   if (cache instanceof CacheVerbs) return handleOf(cache)
+  if (accessOf(cache)) {
+    throw new TypeError(
+      `${user} needs the Cache or FanoutCache, got a namespace of one: give it the cache, and a name of its own with the ` +
+        'option name',
+    )
+  }
   throw new TypeError(`${user} needs a Cache or FanoutCache, and tells its entries apart by name, got ${kindOf(cache)}`)
 }

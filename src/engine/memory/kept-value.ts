@@ -1,6 +1,7 @@
 import type { SqlValue } from '../disk/codec.js'
 import type { Disk } from '../disk/disk.js'
 import { isPlainData } from '../disk/plain-data.js'
+import { isKnownShape } from './known-shapes.js'
 
 /*
  * What V8 takes on 64 bits, measured after a full collection: an estimate which is too high costs room, one that is too
@@ -11,11 +12,14 @@ const NUMBER_BYTES = 16
 const OBJECT_BYTES = 64
 const ARRAY_BYTES = 48
 const SLOT_BYTES = 8
-const DICTIONARY_SLOT_BYTES = 48
-/** Names of properties that were met: the first ones are those of the objects which a program keeps. */
-const SHARED_NAMES = new Set<string>()
-const MOST_SHARED_NAMES = 1000
-const SHARED_NAME_LENGTH = 64
+/** The shape of an object that shares it with no other, frozen or not; and each name in it besides the text. */
+const SHAPE_BYTES = 320
+const SHAPE_NAME_BYTES = 128
+/** An object with more names has no shape but a hash table, as all have for names that are numbers. */
+const MOST_OF_SHAPE = 100
+const HASHED_BYTES = 64
+const INDEXED_BYTES = 480
+const LEAST_HASHED = 1024
 /** A Buffer with its ArrayBuffer and backing store. */
 const BUFFER_BYTES = 288
 
@@ -126,15 +130,29 @@ function treeBytes(value: object): number {
     return bytes
   }
   let bytes = OBJECT_BYTES
-  for (const [name, part] of Object.entries(value)) bytes += SLOT_BYTES + nameBytes(name) + sizeOf(part)
-  return bytes
+  const names: string[] = []
+  const entries = Object.entries(value)
+  let largest = 0
+  for (const [name, part] of entries) {
+    bytes += sizeOf(part)
+    if (INDEX.test(name)) largest = Math.max(largest, Number(name))
+    else names.push(name)
+  }
+  const indexes = entries.length - names.length
+  if (indexes > 0) bytes += INDEXED_BYTES + indexes * HASHED_BYTES
+  // Small ones are an array with holes, of which V8 makes half as much again.
+  if (indexes > 0 && largest < LEAST_HASHED) bytes += largest * SLOT_BYTES * 2
+  return bytes + namesBytes(names)
 }
 
-/** Names that many objects have are one string and one shape; those of a dictionary are its own. */
-function nameBytes(name: string): number {
-  if (SHARED_NAMES.has(name)) return SLOT_BYTES
-  if (SHARED_NAMES.size < MOST_SHARED_NAMES && name.length <= SHARED_NAME_LENGTH) SHARED_NAMES.add(name)
-  return DICTIONARY_SLOT_BYTES + textBytes(name)
+const INDEX = /^\d{1,10}$/
+
+/** Names that many objects have are one shape and one string each; those of a dictionary are its own. */
+function namesBytes(names: readonly string[]): number {
+  const isHashed = names.length > MOST_OF_SHAPE
+  if (!isHashed && isKnownShape(names)) return names.length * SLOT_BYTES
+  const each = isHashed ? HASHED_BYTES : SHAPE_NAME_BYTES
+  return names.reduce((bytes, name) => bytes + each + textBytes(name), isHashed ? 0 : SHAPE_BYTES)
 }
 
 /** A string of V8 has a byte or two for each character: only ASCII is surely the former. */

@@ -94,10 +94,31 @@ async function getThrough<T>(
   return handle.read(shard, encoded, options, read, key) as Promise<T | undefined>
 }
 
+/** What a read through memory answers of an entry. */
+export interface Answering<A> {
+  /** @param expireTime seconds */
+  of(value: unknown, expireTime: number | null): A
+  /** The answer for a value that is read with its whole row. */
+  stored(shard: Shard, key: EncodedKey): Promise<A | undefined>
+}
+
+const PLAIN: Answering<unknown> = { of: value => value, stored: readEntryValue }
+
 /** The live value of a key, from memory or the database; what comes from there is kept. */
 export function readThrough(memory: MemoryTier, shard: Shard, key: EncodedKey, text: string | undefined): unknown {
+  return answerThrough(memory, shard, key, text, PLAIN)
+}
+
+/** `readThrough` for those who want more than the value. */
+export function answerThrough<A>(
+  memory: MemoryTier,
+  shard: Shard,
+  key: EncodedKey,
+  text: string | undefined,
+  answering: Answering<A>,
+): A | undefined | Promise<A | undefined> {
   const entry = memory.find(shard, key)
-  if (entry) return answer(memory, entry)
+  if (entry) return answerOf(memory, entry, answering)
   memory.misses++
   const session = sessionOf(shard)
   const statement = session.statements.prepare('versionedValue')
@@ -109,11 +130,17 @@ export function readThrough(memory: MemoryTier, shard: Shard, key: EncodedKey, t
     return miss(shard, session)
   }
   const [mode, filename, value, rowid, accessTime, storeTime, expireTime] = row
-  if (filename !== null || isLarge(value)) return readEntryValue(shard, key)
+  if (filename !== null || isLarge(value)) return answering.stored(shard, key)
   noteHit(shard, session, rowid, accessTime)
   const read = memory.read(shard, mode, value)
   if (keeps) memory.keep(shard, key, text, { rowid, accessTime, storeTime, expireTime }, read.kept)
-  return read.value
+  return answering.of(read.value, expireTime)
+}
+
+/** The answer of an entry of memory; `undefined` for one that says that there is none. */
+export function answerOf<A>(memory: MemoryTier, entry: MemoryEntry, answering: Answering<A>): A | undefined {
+  const value = answer(memory, entry)
+  return entry.isMiss ? undefined : answering.of(value, entry.expireTime)
 }
 
 /** What an entry of memory says, as a read of the database would have said and noted it. */

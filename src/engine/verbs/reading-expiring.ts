@@ -3,10 +3,12 @@ import { EVICTION_POLICIES } from '../database/eviction-policies.js'
 import type { ExpiringRow } from '../database/statements.js'
 import type { EncodedKey } from '../disk/codec.js'
 import { nextTurn, turnIsLong } from '../fairness.js'
+import type { MemoryTier } from '../memory/memory-tier.js'
 import { isLarge } from '../operations/entries.js'
 import type { Key } from '../options.js'
 import type { Shard } from '../shards/shard.js'
 import { toMilliseconds } from '../time.js'
+import { type Answering, answerOf, answerThrough } from './getting.js'
 import { FAILED, miss, noteHit, readItem, sessionOf, tryOnce } from './reading.js'
 
 /** A value, and the instant at which it expires: epoch milliseconds. */
@@ -17,17 +19,33 @@ export interface Valued<T> {
 
 type Looked<T> = Valued<T> | undefined
 
-/** `get` for those who must know when the value expires. */
+/** `get` for those who must know when the value expires: from memory where that is switched on and true. */
 export function readExpiring<T>(handle: CacheHandle, key: Key): Promise<Looked<T>> {
-  return handle.isOpen ? readNow<T>(handle, key) : handle.ready(() => readNow<T>(handle, key))
+  const { memory } = handle
+  if (memory === undefined) {
+    return handle.isOpen ? readNow<T>(handle, key, undefined, false) : handle.ready(() => readExpiring<T>(handle, key))
+  }
+  const late = turnIsLong()
+  const entry = late || typeof key !== 'string' ? undefined : memory.findText(key)
+  if (entry !== undefined) return Promise.resolve(answerOf(memory, entry, EXPIRING) as Looked<T>)
+  return readNow<T>(handle, key, memory, late)
 }
 
-async function readNow<T>(handle: CacheHandle, key: Key): Promise<Looked<T>> {
+async function readNow<T>(
+  handle: CacheHandle,
+  key: Key,
+  memory: MemoryTier | undefined,
+  late: boolean,
+): Promise<Looked<T>> {
   const encoded = handle.encodeKey(key)
   const shard = handle.route(encoded)
-  const read = (): Looked<T> | Promise<Looked<T>> => readRow<T>(shard, encoded)
+  const text = typeof key === 'string' ? key : undefined
+  const read = (): Looked<T> | Promise<Looked<T>> =>
+    memory
+      ? (answerThrough(memory, shard, encoded, text, EXPIRING) as Looked<T> | Promise<Looked<T>>)
+      : readRow<T>(shard, encoded)
   if (shard.writer.pending.empty && shard.current) {
-    if (turnIsLong()) await shard.closing.track(nextTurn())
+    if (late || turnIsLong()) await shard.closing.track(nextTurn())
     const found = tryOnce(read)
     if (found !== FAILED && !(found instanceof Promise)) return found as Looked<T>
     if (found instanceof Promise)
@@ -46,13 +64,16 @@ function readRow<T>(shard: Shard, key: EncodedKey): Looked<T> | Promise<Looked<T
   const [mode, filename, value, expireTime, rowid, accessTime] = row
   if (filename !== null || isLarge(value)) return readFile<T>(shard, key)
   if (rowid !== undefined && accessTime !== undefined) noteHit(shard, session, rowid, accessTime)
-  return {
-    value: shard.disk.decode(mode, value) as T,
-    expiresAt: expireTime === null ? undefined : toMilliseconds(expireTime),
-  }
+  return valued(shard.disk.decode(mode, value), expireTime)
+}
+
+function valued<T>(value: unknown, expireTime: number | null): Valued<T> {
+  return { value: value as T, expiresAt: expireTime === null ? undefined : toMilliseconds(expireTime) }
 }
 
 async function readFile<T>(shard: Shard, key: EncodedKey): Promise<Looked<T>> {
   const item = await readItem<T>(shard, key)
   return item && { value: item.value, expiresAt: item.expiresAt }
 }
+
+const EXPIRING: Answering<Valued<unknown>> = { of: valued, stored: readFile }

@@ -46,6 +46,11 @@ export class NamespaceKeys {
   encodePrefix(prefix: string): string {
     return this.prefix + (prefix.startsWith(MARK) ? MARK : prefix)
   }
+
+  /** The same where no others begin so; else `undefined`. */
+  exactPrefix(prefix: string): string | undefined {
+    return prefix === '' || prefix.startsWith(MARK) ? undefined : this.prefix + prefix
+  }
 }
 
 /** The name of a namespace as a part of keys: no name holds what separates the parts, or ends a range of keys. */

@@ -75,7 +75,8 @@ export class Namespace extends HostView implements DiskCache {
     this.#storing = defaultsOf(defaultTtl, storing)
     const { handle } = accessOf(host) as EngineAccess
     const hostKey = (key: Key): Key => this.#keys.encode(key)
-    this.#access = registerView(this, { handle, hostKey, storing: this.#storing })
+    const hostPrefix = (prefix: string): string | undefined => this.#keys.exactPrefix(prefix)
+    this.#access = registerView(this, { handle, hostKey, hostPrefix, storing: this.#storing })
   }
 
   /** A namespace in this one: `clear` of this one empties it as well. */

@@ -1,3 +1,5 @@
+import { setFlagsFromString } from 'node:v8'
+import { runInNewContext } from 'node:vm'
 import { FanoutCache, jsonCodec } from 'fanout-cache'
 import { describe, expect, it, onTestFinished } from 'vitest'
 import { ManualClock } from '../../helpers/manual-clock.js'
@@ -5,6 +7,12 @@ import { temporaryDirectory } from '../../helpers/temp-directory.js'
 import { figures, forgetful, hitsOf, nextTurn, remembering, rememberingShards } from './support.js'
 
 const KIB = 1024
+
+function collectGarbage(): void {
+  setFlagsFromString('--expose-gc')
+  const collect: () => void = runInNewContext('gc')
+  for (let round = 0; round < 3; round++) collect()
+}
 
 describe('what memory keeps', () => {
   it('gives every reader of a copy a value of their own', async () => {
@@ -121,6 +129,31 @@ describe('what memory keeps', () => {
     await cache.set('file', file)
     for (let again = 0; again < 3; again++) expect(await cache.getMany(['large', 'file'])).toEqual([large, file])
     expect(await figures(cache)).toMatchObject({ hits: 0, count: 0, bytes: 0 })
+  })
+
+  it.each<[string, (at: number, field: number) => string]>([
+    ['names of their own', (at, field) => `n${at}_${field}`],
+    ['numbers as names', (at, field) => `${1 + ((at * 48_271 + field * 69_621) % 1_000_003)}`],
+    ['small numbers as names', (at, field) => `${200 + (at % 100) + field}`],
+    ['the names of all', (_at, field) => `name${field}`],
+  ])('takes no more than it says for objects with %s', async (_what, nameOf) => {
+    for (const fields of [1, 10, 300]) {
+      const cache = await remembering({ mode: 'frozen', maxBytes: 64 * 2 ** 20 })
+      const keys = Array.from({ length: 6000 / Math.max(fields, 6) }, (_, at) => `key ${at}`)
+      const objectOf = (at: number) =>
+        Object.fromEntries(Array.from({ length: fields }, (_, field) => [nameOf(at, field), field]))
+      await cache.setMany(keys.map((key, at) => [key, objectOf(at)] as const))
+      collectGarbage()
+      const before = process.memoryUsage().heapUsed
+      for (const key of keys) await cache.get(key)
+      collectGarbage()
+      const taken = process.memoryUsage().heapUsed - before
+      const { bytes, count } = await figures(cache)
+      expect(count).toBe(keys.length)
+      // What the test and the engine take besides does not grow with the entries.
+      expect(taken).toBeLessThan(bytes + 150_000)
+      await cache.close()
+    }
   })
 
   it('keeps the most recently used within its bytes and its number of entries', async () => {

@@ -34,13 +34,19 @@ const SUITES = [
   getOrSetStoringSuite,
   getOrSetFlightsSuite,
 ]
+/** What goes through several databases, or has an order of its own there. */
+const OVER_SHARDS = [listingSuite, bulkSuite, tagsSuite, transactSuite, maintenanceSuite]
 /** Where keys are compressed, what concerns prefixes goes another way. */
-const HIDDEN = [listingSuite, keysSuite, tagsSuite, ttlSuite, transactSuite]
+const HIDDEN = [listingSuite, keysSuite, tagsSuite]
+
+const [single, fanout] = namespaceSubjects('structured')
+const [hidden] = namespaceSubjects('json')
 
 const subjects = [
-  ...namespaceSubjects('structured').map(subject => ({ subject, suites: SUITES })),
-  ...namespaceSubjects('json').map(subject => ({ subject, suites: HIDDEN })),
-]
+  { subject: single, suites: SUITES },
+  { subject: fanout, suites: OVER_SHARDS },
+  { subject: hidden, suites: HIDDEN },
+] as const
 
 for (const { subject, suites } of subjects) {
   describe(subject.name, () => {

@@ -32,6 +32,13 @@ describe('options', () => {
     expect(() => responseCache({} as never)).toThrow(/responseCache needs a Cache or FanoutCache/)
   })
 
+  it('refuse a namespace, and say what to use instead', () => {
+    const space = new FanoutCache(temporaryDirectory()).namespace('app')
+    const message = /needs the Cache or FanoutCache, got a namespace of one: .* option name$/
+    expect(() => responseCache(space as never)).toThrow(message)
+    expect(() => responseCache(space as never)).toThrow(TypeError)
+  })
+
   it('ttl, statusTtl and ignoreCookies make fresh what says nothing', async () => {
     const { status, cache } = await site(
       app => {
