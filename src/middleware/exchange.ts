@@ -7,7 +7,7 @@ import { type Found, type Lookup, lookUp } from './lookup.js'
 import { variantKey } from './policy/cache-key.js'
 import { cacheStatus, type ForwardReason } from './policy/cache-status.js'
 import { hasField } from './policy/fields.js'
-import type { ResponseHead, StoredResponse } from './policy/message.js'
+import type { RequestHead, ResponseHead, StoredResponse } from './policy/message.js'
 import { demandsOf } from './policy/request-directives.js'
 import { type Decision, decide } from './policy/reuse.js'
 import { storability } from './policy/storability.js'
@@ -130,7 +130,11 @@ function passing({ req, request, core, key }: Exchange, need: Need): string | un
   // Whoever looks for a place in a large answer does not wait for all of it.
   if (!need.stale && range !== undefined && range !== 'bytes=0-') return 'range'
   if (demandsOf(request, core.settings.policy).noStore) return 'no-store'
-  return core.uncacheable.has(key) && !need.stale ? 'uncacheable' : undefined
+  return core.uncacheable.has(key, hasCredentials(request)) && !need.stale ? 'uncacheable' : undefined
+}
+
+function hasCredentials({ fields }: RequestHead): boolean {
+  return hasField(fields, 'Authorization') || hasField(fields, 'Cookie')
 }
 
 interface Takeoff {
@@ -195,6 +199,10 @@ async function join(exchange: Exchange, flight: Flight, need: Need): Promise<boo
     case 'again':
       await flight.landed
       return false
+    case 'personal':
+      if (!hasCredentials(exchange.request)) return false
+      pass(exchange, need.fwd, 'uncacheable')
+      return true
     case 'alone':
       pass(exchange, need.fwd, 'uncacheable')
       return true

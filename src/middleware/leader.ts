@@ -11,7 +11,7 @@ import { fieldValue, hasField } from './policy/fields.js'
 import type { Fields, ResponseHead, StoredResponse } from './policy/message.js'
 import { mayServeStaleOnError } from './policy/reuse.js'
 import { isServerError } from './policy/statuses.js'
-import { afterUpdate, storability } from './policy/storability.js'
+import { afterUpdate, isPersonal, storability } from './policy/storability.js'
 import { fieldsToStore } from './policy/stored-fields.js'
 import { updatedBy304, updatedByHead } from './policy/update.js'
 import { freshenedBy, validationFields } from './policy/validation.js'
@@ -26,7 +26,7 @@ import { toStored } from './stored-head.js'
 export const LEASE_TTL: number = 3000
 /** What was removed before that is not remembered any more: later answers may be older than a removal. */
 const LONGEST_FLIGHT = 3_500_000
-/** What gives an answer to nobody but the client. */
+/** Gives an answer to nobody but the client. */
 const NOWHERE: BodySink = { write: () => undefined, end: () => undefined, abort: () => undefined }
 
 /** A request that goes to the handler, for itself and for those who wait for the same answer. */
@@ -90,8 +90,9 @@ export class Leader {
     if (this.#exchange.req.method === 'HEAD') return this.#judgeHead(head, this.#withoutAbove(stored))
     const answer = storability(this.#exchange.request, stored, core.settings.policy)
     if (!answer.store || !this.#canStore(stored)) {
-      core.uncacheable.note(this.#exchange.key)
-      this.#giveUp('alone')
+      const personal = !answer.store && isPersonal(this.#exchange.request, stored, core.settings.policy)
+      core.uncacheable.note(this.#exchange.key, personal)
+      this.#giveUp(personal ? 'personal' : 'alone')
       return this.#toClient(head, NOWHERE, answer.store ? {} : { detail: answer.reason })
     }
     core.uncacheable.forget(this.#exchange.key)
@@ -110,15 +111,15 @@ export class Leader {
   /** An answer to HEAD is not stored. It renews what is stored, or shows that it is not right any more (RFC 9111 §4.3.5). */
   #judgeHead(head: ResponseHead, news: StoredResponse): Verdict {
     const { core, request } = this.#exchange
-    const stale = this.#stale
-    const updated = stale && updatedByHead(toStored(stale.head), news, core.settings.policy)
-    const isWrong = updated === 'invalidate'
-    const fate = updated === undefined || isWrong ? 'keep' : afterUpdate(request, updated, core.settings.policy)
+    const [stale, { policy }] = [this.#stale, core.settings]
+    const updated = stale && head.status < 500 ? updatedByHead(toStored(stale.head), news, policy) : undefined
     this.#flight.settle({ kind: 'again' })
+    const isRight = stale && updated !== undefined && updated !== 'invalidate'
+    const fate = isRight ? afterUpdate(request, updated, policy) : updated
     const storing =
-      stale && updated && !isWrong && fate === 'update' && head.status < 500
+      isRight && fate === 'update'
         ? this.#renewStored(stale, updated)
-        : this.#drop(stale, isWrong || fate === 'remove')
+        : this.#drop(stale, fate === 'remove' || fate === 'invalidate')
     storing.catch(error => core.store.tell(error))
     return this.#toClient(head, NOWHERE, {})
   }
@@ -162,7 +163,6 @@ export class Leader {
     return this.#toClient(head, spool, this.#flight.lease ? { stored: true } : {})
   }
 
-  /** What stands on the response before the handler runs, stands on it again at every hit, as it is then. */
   #withoutAbove(response: StoredResponse): StoredResponse {
     return { ...response, fields: response.fields.filter(([name]) => !this.#recorder?.isFromAbove(name)) }
   }
@@ -287,7 +287,7 @@ export class Leader {
   }
 
   /** Nothing will be stored. */
-  #giveUp(kind: 'again' | 'alone'): void {
+  #giveUp(kind: 'again' | 'alone' | 'personal'): void {
     this.#flight.settle({ kind })
     if (this.#flight.lease) this.#exchange.core.store.release(this.#flight.lease)
     this.#land()

@@ -108,5 +108,5 @@ export function notModified(fields: Fields): ResponseHead {
 
 function withoutContent(fields: Fields): Fields {
   const names = ['Content-Type', 'Content-Length', 'Content-Encoding', 'Content-Language', 'Content-Range']
-  return deleteField(fields, ...names, 'Transfer-Encoding')
+  return deleteField(fields, ...names, 'Transfer-Encoding', 'Trailer')
 }

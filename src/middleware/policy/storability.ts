@@ -73,6 +73,14 @@ export function afterUpdate(
   return storability({ ...request, method: 'GET' }, updated, policy).store ? 'update' : 'keep'
 }
 
+/**
+ * Whether a response that is not stored would be, had it been the answer to a request without `Authorization`, cookies
+ * and directives.
+ */
+export function isPersonal(request: RequestHead, response: StoredResponse, policy: Policy): boolean {
+  return storability({ ...request, fields: [] }, response, policy).store
+}
+
 /** Methods and statuses (RFC 9111 §3, first to third condition). */
 function byMessage(request: RequestHead, response: StoredResponse, policy: Policy): NotStoredReason | undefined {
   if (request.method !== 'GET' && !isStorablePost(request, response, policy)) return 'method'
