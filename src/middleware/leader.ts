@@ -11,9 +11,9 @@ import { fieldValue, hasField } from './policy/fields.js'
 import type { Fields, ResponseHead, StoredResponse } from './policy/message.js'
 import { mayServeStaleOnError } from './policy/reuse.js'
 import { isServerError } from './policy/statuses.js'
-import { afterUpdate, isPersonal, storability } from './policy/storability.js'
+import { afterHead, afterUpdate, isPersonal, storability } from './policy/storability.js'
 import { fieldsToStore } from './policy/stored-fields.js'
-import { updatedBy304, updatedByHead } from './policy/update.js'
+import { updatedBy304 } from './policy/update.js'
 import { freshenedBy, validationFields } from './policy/validation.js'
 import { selectingKey } from './policy/vary.js'
 import { type BodySink, Recorder, type Verdict } from './recorder.js'
@@ -111,15 +111,11 @@ export class Leader {
   /** An answer to HEAD is not stored. It renews what is stored, or shows that it is not right any more (RFC 9111 §4.3.5). */
   #judgeHead(head: ResponseHead, news: StoredResponse): Verdict {
     const { core, request } = this.#exchange
-    const [stale, { policy }] = [this.#stale, core.settings]
-    const updated = stale && head.status < 500 ? updatedByHead(toStored(stale.head), news, policy) : undefined
+    const stale = this.#stale
+    const after = stale && afterHead(request, toStored(stale.head), news, core.settings.policy)
     this.#flight.settle({ kind: 'again' })
-    const isRight = stale && updated !== undefined && updated !== 'invalidate'
-    const fate = isRight ? afterUpdate(request, updated, policy) : updated
-    const storing =
-      isRight && fate === 'update'
-        ? this.#renewStored(stale, updated)
-        : this.#drop(stale, fate === 'remove' || fate === 'invalidate')
+    const isRenewed = stale && after?.fate === 'update'
+    const storing = isRenewed ? this.#renewStored(stale, after.updated) : this.#drop(stale, after?.fate === 'remove')
     storing.catch(error => core.store.tell(error))
     return this.#toClient(head, NOWHERE, {})
   }
@@ -139,7 +135,9 @@ export class Leader {
     const { etag, lastModified, date } = validatorsOf(head.fields)
     const status = cacheStatus({ name: core.settings.policy.name, fwd: this.#fwd, ...more })
     const line: Fields = [['Cache-Status', status]]
-    const verdict = evaluate(request, { etag, lastModified, date, status: head.status, now: core.store.now() })
+    // Only of what is stored the date may stand in for a validator (RFC 9111 §4.3.2).
+    const validators = { etag, lastModified, date: sink === NOWHERE ? undefined : date }
+    const verdict = evaluate(request, { ...validators, status: head.status, now: core.store.now() })
     if (verdict === 304) return { kind: 'replace', head: notModified([...head.fields, ...line]), sink }
     const isStored = sink !== NOWHERE && !hasField(head.fields, 'Date')
     // The client is told the same time as those who get the stored answer.
