@@ -3,7 +3,7 @@ import type { Exchange } from './core.js'
 import type { Flight, GrowingAnswer } from './flights.js'
 import { isGone } from './http-message.js'
 import { LEASE_TTL, Leader } from './leader.js'
-import { type Found, type Lookup, lookUp } from './lookup.js'
+import { type Found, holdBody, type Lookup, lookUp } from './lookup.js'
 import { variantKey } from './policy/cache-key.js'
 import { cacheStatus, type ForwardReason } from './policy/cache-status.js'
 import { hasField } from './policy/fields.js'
@@ -59,7 +59,7 @@ export async function revalidate(exchange: Exchange, flight: Flight): Promise<vo
   const lookup = await lookUp(core.store, key, request)
   const need: Need = { fwd: 'stale', ...(lookup.found && { stale: lookup.found }) }
   if (lookup.subject === flight.subject && (await acquire(exchange, flight)) === 'granted') {
-    return new Leader(exchange, flight, need.stale, 'stale').run()
+    return new Leader(exchange, flight, await hold(exchange, need), 'stale').run()
   }
   flight.settle({ kind: 'again' })
   core.flights.end(flight)
@@ -148,6 +148,7 @@ interface Takeoff {
 async function lead(exchange: Exchange, flight: Flight, { lookup, need, deadline }: Takeoff): Promise<boolean> {
   const { core, key, request } = exchange
   flight.isLed = true
+  let stale: Found | undefined
   try {
     const clearance = await acquire(exchange, flight)
     if (clearance === 'held' && (await waitForOthers(exchange, flight.subject, deadline)))
@@ -157,13 +158,23 @@ async function lead(exchange: Exchange, flight: Flight, { lookup, need, deadline
       const now = await lookUp(core.store, key, request)
       if (now.found?.version !== lookup.found?.version) return cancel(exchange, flight)
     }
+    stale = await hold(exchange, need)
     if (isGone(exchange.res)) return cancel(exchange, flight)
   } catch (error) {
     cancel(exchange, flight)
     throw error
   }
-  new Leader(exchange, flight, need.stale, need.fwd).run()
+  new Leader(exchange, flight, stale, need.fwd).run()
   return true
+}
+
+/** What is to be validated, its body held until the response is closed: the handler is asked once, and may answer 304. */
+async function hold({ core, res }: Exchange, { stale }: Need): Promise<Found | undefined> {
+  const held = stale && (await holdBody(core.store, stale))
+  const close = (): void => void held?.file?.close().catch(error => core.store.tell(error))
+  if (isGone(res)) close()
+  else res.once('close', close)
+  return held
 }
 
 async function acquire({ core, key }: Exchange, flight: Flight): Promise<'granted' | 'held' | 'none'> {
@@ -210,7 +221,9 @@ async function join(exchange: Exchange, flight: Flight, need: Need): Promise<boo
       const stored = toStored(outcome.found.head)
       const fit = fitOf(exchange, stored, isLate && !outcome.standsIn)
       if (fit === 'no-cache' && !outcome.standsIn) return goAlone(exchange, flight, isLate, need)
-      return fit === 'answered' || serveFound(exchange, outcome.found, status)
+      // The file that is held is for the one who led.
+      const { file: _held, ...found } = outcome.found
+      return fit === 'answered' || serveFound(exchange, found, status)
     }
     case 'tail':
       return joinTail(exchange, flight, outcome.answer, { need, isLate })

@@ -1,6 +1,7 @@
 import { request as httpRequest } from 'node:http'
 import compression from 'compression'
 import type { Request, Response } from 'express'
+import { purge } from 'fanout-cache/express'
 import { describe, expect, it } from 'vitest'
 import { Gate } from '../../helpers/gate.js'
 import { type Asking, ask } from '../support/http.js'
@@ -116,6 +117,36 @@ describe('one client takes nothing from others', () => {
       return (varies === 2 || a === headers['x-a']) && (varies === 0 || b === headers['x-b'])
     })
     expect(await Promise.all(asked)).toEqual(Array(200).fill(true))
+  })
+})
+
+describe('a purge while an answer is validated', () => {
+  it.each([10, 3_000_000])('takes the body of %d bytes from nobody who waits', async size => {
+    const gate = new Gate()
+    let calls = 0
+    const { get, clock, cache, status } = await site(
+      app =>
+        void app.get('/', async (req, res) => {
+          if (++calls === 2) await gate.opened
+          res.set({ 'Cache-Control': 'max-age=5', ETag: '"1"' })
+          if (req.headers['if-none-match']) res.status(304).end()
+          else res.end(Buffer.alloc(size, 'x'))
+        }),
+    )
+    await get('/')
+    await settled(cache)
+    clock.advance(6000)
+    const waiting = [get('/'), get('/')]
+    await expect.poll(() => calls).toBe(2)
+    expect(await purge(cache, { url: '/' })).toBe(1)
+    gate.open()
+    const replies = await Promise.all(waiting)
+    expect(replies.map(reply => [reply.status, reply.body.byteLength])).toEqual([
+      [200, size],
+      [200, size],
+    ])
+    await settled(cache)
+    expect(await status('/')).not.toMatch(/fwd=stale/)
   })
 })
 
