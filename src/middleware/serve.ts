@@ -3,6 +3,7 @@ import type { GrowingAnswer } from './flights.js'
 import { type HttpResponse, isGone } from './http-message.js'
 import { type Found, openBody } from './lookup.js'
 import { Outlet } from './outlet.js'
+import { slotOf } from './parts.js'
 import { appendCacheStatus, type CacheStatus } from './policy/cache-status.js'
 import { evaluate, validatorsOf } from './policy/conditional.js'
 import { deleteField, setField } from './policy/fields.js'
@@ -21,7 +22,8 @@ export async function serveFound(exchange: Exchange, found: Found, status: Statu
   if (!body) return false
   const aged = setField(head.f, 'Age', ageField(currentAge(toStored(head), core.store.now())))
   const fields = appendCacheStatus(aged, { ...status, name: core.settings.policy.name })
-  await sendStored(request, res, { status: head.s, fields, body })
+  const part = head.s === 206 ? slotOf(request, head) : undefined
+  await sendStored(request, res, { status: head.s, fields, body, ...(part && { part }) })
   return true
 }
 

@@ -1,4 +1,7 @@
 import type { DoorStore, GrowingFile } from '../engine/for-doors.js'
+import type { Settings } from './options.js'
+import { fieldValue } from './policy/fields.js'
+import type { ResponseHead } from './policy/message.js'
 import type { BodySink } from './recorder.js'
 
 /** Kept in memory of a body that goes to a file, for those who wait: a disk that is full then cuts off nobody. */
@@ -14,6 +17,21 @@ export interface SpoolBounds {
   readonly most: number
   /** What the head promised; another length is an error. */
   readonly length: number | undefined
+}
+
+/** The bounds of the body of an answer that will lie at a key. */
+export function boundsOf(
+  store: DoorStore,
+  { maxEntrySize }: Settings,
+  at: string,
+  { fields }: ResponseHead,
+): SpoolBounds {
+  const length = fieldValue(fields, 'Content-Length')
+  return {
+    inline: Math.max(0, store.fileSize(at) - 2048),
+    most: Math.min(maxEntrySize, store.sizeLimit(at) / 2),
+    length: length !== undefined && /^\d+$/.test(length) ? Number(length) : undefined,
+  }
 }
 
 /** How the recording of a body ended: complete, incomplete (the handler or client broke off), or not to be stored. */
