@@ -9,6 +9,9 @@ const MEMORY_BYTES = 2 ** 20
 /** What may wait to be written: a disk that is slower than the handler must not cost memory. */
 const MOST_WAITING = 32 * 2 ** 20
 
+/** Chunks that are written at once. */
+const MOST_AT_ONCE = 512
+
 /** What bounds a body. */
 export interface SpoolBounds {
   /** Above this the body goes to a file. */
@@ -195,9 +198,7 @@ export class Spool implements BodySink {
     try {
       this.#file ??= await this.#store.createFile(this.#key)
       while (this.#queue.length > 0 && this.#isStorable) {
-        const bytes = Buffer.concat(this.#queue)
-        this.#queue = []
-        await this.#file.append(bytes)
+        await this.#file.appendAll(this.#queue.splice(0, MOST_AT_ONCE))
         this.#waiting = this.#queue.reduce((sum, one) => sum + one.byteLength, 0)
         this.#wake()
       }
