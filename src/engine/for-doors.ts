@@ -2,12 +2,12 @@ import type { CacheHandle } from './cache-handle.js'
 import type { DiskCache, StoredFile } from './contract.js'
 import type { Work } from './database/job.js'
 import type { Session } from './database/session.js'
-import type { ValueRow } from './database/statements.js'
 import type { EncodedKey } from './disk/codec.js'
 import { keyIdentity } from './disk/keys.js'
-import { MODE_RAW } from './disk/modes.js'
 import { type DoorEntry, type Edit, type Sighting, sight, write } from './doors/door-entries.js'
-import { editEntries, stampAll } from './doors/door-removal.js'
+import type { DoorLease } from './doors/door-lease.js'
+import { editEntries, stampAll, supersede } from './doors/door-removal.js'
+import { Glances } from './doors/glances.js'
 import { GrowingFile } from './doors/growing-file.js'
 import { within } from './doors/within.js'
 import { DiskCacheError } from './errors.js'
@@ -25,23 +25,15 @@ import { type RemovalScope, removedSince } from './operations/stamps.js'
 import type { Key } from './options.js'
 import { accessEngine } from './recipes/engine-access.js'
 import type { Shard } from './shards/shard.js'
-import { noteHit, sessionOf } from './verbs/reading.js'
+import { sessionOf } from './verbs/reading.js'
 import { openStoredFile } from './verbs/stored-file.js'
 import { removeInPages } from './verbs/upkeep.js'
 
 export type { DoorEntry, Edit, Sighting } from './doors/door-entries.js'
+export type { DoorLease } from './doors/door-lease.js'
 export { GrowingFile } from './doors/growing-file.js'
 export { checkOptionNames, checkOptionsObject, kindOf } from './option-names.js'
 export { type Duration, milliseconds } from './time.js'
-
-/** The right to store something for a key, as long as it is held and nothing was removed that concerns it. */
-export interface DoorLease {
-  /** The key that is computed, and in whose shard the lease lies. */
-  readonly key: string
-  readonly name: string
-  readonly token: string
-  readonly fence: number
-}
 
 /** How long a door waits for the database before it does without it, at each of the two steps of a request. Milliseconds. */
 const PATIENCE = 20
@@ -51,10 +43,12 @@ const STORING_PATIENCE = 5000
 /** What the HTTP doors need of the engine beyond the verbs: raw bytes, leases, and files that can be read while written. */
 export class DoorStore {
   readonly #handle: CacheHandle
+  readonly #glances: Glances
   #opening: Promise<boolean> | undefined
 
   constructor(cache: DiskCache, user: string) {
     this.#handle = accessEngine(cache as Parameters<typeof accessEngine>[0], user)
+    this.#glances = new Glances(this.#handle)
   }
 
   /** Epoch milliseconds. */
@@ -92,23 +86,12 @@ export class DoorStore {
     return within(this.#opening, 2 * PATIENCE, false)
   }
 
-  /** The bytes of an entry in the database, at once: `undefined` when there are none, or it takes longer. */
+  /**
+   * The bytes of an entry in the database, at once: `undefined` when there are none, or it takes longer. One Buffer for
+   * all who ask within a turn of the loop: not to be changed.
+   */
   glance(key: string): Buffer | undefined {
-    if (!this.#handle.isOpen) return undefined
-    const { shard, encoded } = this.#locate(key)
-    const session = shard.current
-    if (!session || !shard.writer.pending.empty) return undefined
-    try {
-      const row = session.statements.prepare('value').get(encoded.data, encoded.raw ? 1 : 0, shard.disk.now())
-      if (!row) return undefined
-      const [mode, filename, value, rowid, accessTime] = row as ValueRow
-      if (mode !== MODE_RAW || filename !== null || !Buffer.isBuffer(value)) return undefined
-      noteHit(shard, session, rowid as number, accessTime as number)
-      return value
-    } catch {
-      // A log under recovery, or a damaged database: the careful way finds out.
-      return undefined
-    }
+    return this.#glances.read(key)
   }
 
   /** The entry of a key. Trouble is no entry. */
@@ -175,6 +158,11 @@ export class DoorStore {
   /** Makes a lease last for `ttl` from now. */
   extend({ key, name, token }: DoorLease, ttl: number): void {
     this.#background(key, { run: session => extendLease(session, name, token, ttl / 1000), optional: true })
+  }
+
+  /** As if the key of a lease had just been removed, but for what the lease is for. `undefined`: it was lost, or removed. */
+  supersede(lease: DoorLease, ttl: number): Promise<DoorLease | undefined> {
+    return supersede(this.#locate(lease.key).shard, lease, ttl, performance.now() + STORING_PATIENCE)
   }
 
   release({ key, name, token }: DoorLease): void {

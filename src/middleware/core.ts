@@ -5,6 +5,7 @@ import type { HttpRequest, HttpResponse, Next } from './http-message.js'
 import type { Settings } from './options.js'
 import { cacheStatus } from './policy/cache-status.js'
 import type { RequestHead } from './policy/message.js'
+import { ReadyAnswers } from './ready-answers.js'
 
 /** What all requests of one `responseCache` share. */
 export class Core {
@@ -13,6 +14,7 @@ export class Core {
   readonly flights: Flights
   readonly uncacheable: Uncacheable = new Uncacheable()
   readonly background: Background
+  readonly ready: ReadyAnswers = new ReadyAnswers()
   /** The name as it stands in `Cache-Status`. */
   readonly statusName: string
 

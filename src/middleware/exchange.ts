@@ -8,6 +8,7 @@ import { variantKey } from './policy/cache-key.js'
 import { cacheStatus, type ForwardReason } from './policy/cache-status.js'
 import { hasField } from './policy/fields.js'
 import type { RequestHead, ResponseHead, StoredResponse } from './policy/message.js'
+import { partOf } from './policy/partial.js'
 import { demandsOf } from './policy/request-directives.js'
 import { type Decision, decide } from './policy/reuse.js'
 import { storability } from './policy/storability.js'
@@ -38,6 +39,7 @@ export async function answer(exchange: Exchange): Promise<void> {
     const need = await serveStored(exchange, lookup)
     if (!need) return
     const reason = passing(exchange, need)
+    if (reason === 'range' && (await leadPart(exchange, need.fwd))) return
     if (reason !== undefined) return pass(exchange, need.fwd, reason)
     // Others have found out what the answer depends on, and nothing is stored yet.
     const isNew = learned !== undefined && lookup.subject === key && !lookup.found
@@ -90,8 +92,10 @@ function received({ status, fields }: ResponseHead, requestedAt: number, receive
 async function serveStored(exchange: Exchange, { found, known }: Lookup): Promise<Need | undefined> {
   const { core, request } = exchange
   const { store, settings } = core
-  if (!found) {
-    if (!demandsOf(request, settings.policy).onlyIfCached) return { fwd: known ? 'vary-miss' : 'uri-miss' }
+  const isOtherPart = found?.head.s === 206 && !partOf(request, toStored(found.head))
+  if (!found || isOtherPart) {
+    if (!demandsOf(request, settings.policy).onlyIfCached)
+      return { fwd: isOtherPart ? 'partial' : known ? 'vary-miss' : 'uri-miss' }
     serveTimeout(exchange)
     return undefined
   }
@@ -110,7 +114,8 @@ async function serveStored(exchange: Exchange, { found, known }: Lookup): Promis
       pass(exchange, 'bypass', decision.reason)
       return undefined
     case 'validate':
-      return { fwd: decision.reason === 'request' ? 'request' : 'stale', stale: found }
+      // A part is not validated: another one may be asked for by then.
+      return { fwd: decision.reason === 'request' ? 'request' : 'stale', ...(found.head.s !== 206 && { stale: found }) }
   }
 }
 
@@ -135,6 +140,19 @@ function passing({ req, request, core, key }: Exchange, need: Need): string | un
 
 function hasCredentials({ fields }: RequestHead): boolean {
   return hasField(fields, 'Authorization') || hasField(fields, 'Cookie')
+}
+
+/** Asks the handler for a range, to store what it brings for others who ask for it. False: that cannot be done. */
+async function leadPart(exchange: Exchange, fwd: ForwardReason): Promise<boolean> {
+  const { core, key } = exchange
+  const subject = `${key}\npart`
+  if (!core.settings.policy.storePartial || core.flights.find(subject)) return false
+  const flight = core.flights.begin(subject, true)
+  flight.isLed = true
+  const isGranted = (await acquire(exchange, flight)) === 'granted'
+  if (isGranted) new Leader(exchange, flight, undefined, fwd).run()
+  else core.flights.end(flight)
+  return isGranted
 }
 
 interface Takeoff {

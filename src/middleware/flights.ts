@@ -37,6 +37,8 @@ export class Flight {
   /** Fulfilled when nobody can join it any more: what it brought is stored, or will not be. */
   readonly landed: Promise<void>
   lease: DoorLease | undefined
+  /** It fetches what one range asks for: nobody joins it. */
+  readonly isForPart: boolean
   /** A request has it in hand. */
   isLed = false
   /** What comes of it is known: whoever joins now asked later than it was made. */
@@ -44,8 +46,9 @@ export class Flight {
   #settle: (outcome: Outcome) => void = () => undefined
   #land: () => void = () => undefined
 
-  constructor(subject: string) {
+  constructor(subject: string, isForPart: boolean) {
     this.subject = subject
+    this.isForPart = isForPart
     this.landed = new Promise(resolve => {
       this.#land = resolve
     })
@@ -82,8 +85,8 @@ export class Flights {
     return undefined
   }
 
-  begin(subject: string): Flight {
-    const flight = new Flight(subject)
+  begin(subject: string, isForPart = false): Flight {
+    const flight = new Flight(subject, isForPart)
     this.#flights.set(subject, flight)
     return flight
   }

@@ -3,11 +3,12 @@ import { replaceConditions } from './conditionals.js'
 import type { Exchange } from './core.js'
 import type { Flight, GrowingAnswer } from './flights.js'
 import type { Found } from './lookup.js'
+import { isStorablePart } from './parts.js'
 import { variantKey } from './policy/cache-key.js'
 import { cacheStatus, type ForwardReason } from './policy/cache-status.js'
 import { evaluate, validatorsOf } from './policy/conditional.js'
 import { formatHttpDate } from './policy/dates.js'
-import { fieldValue, hasField } from './policy/fields.js'
+import { hasField } from './policy/fields.js'
 import type { Fields, ResponseHead, StoredResponse } from './policy/message.js'
 import { mayServeStaleOnError } from './policy/reuse.js'
 import { isServerError } from './policy/statuses.js'
@@ -18,8 +19,8 @@ import { freshenedBy, validationFields } from './policy/validation.js'
 import { selectingKey } from './policy/vary.js'
 import { type BodySink, Recorder, type Verdict } from './recorder.js'
 import { notModified, type Status, serveFound } from './serve.js'
-import { Spool } from './spool.js'
-import { headOf, renewAnswer, selectingNames, storeAnswer, tagsOf } from './stored-answer.js'
+import { boundsOf, Spool } from './spool.js'
+import { headOf, receivedAnswer, renewAnswer, selectingNames, storeAnswer, tagsOf } from './stored-answer.js'
 import { toStored } from './stored-head.js'
 
 /** Milliseconds. */
@@ -52,7 +53,7 @@ export class Leader {
   run(): void {
     const { core, req, res, next } = this.#exchange
     const own = this.#stale ? validationFields([toStored(this.#stale.head)]) : []
-    this.#restore = replaceConditions(req, own)
+    this.#restore = replaceConditions(req, own, this.#flight.isForPart)
     this.#requestedAt = core.store.now()
     this.#recorder = new Recorder(res, head => this.#judge(head))
     res.once('close', () => this.#closed())
@@ -91,7 +92,8 @@ export class Leader {
     const answer = storability(this.#exchange.request, stored, core.settings.policy)
     if (!answer.store || !this.#canStore(stored)) {
       const personal = !answer.store && isPersonal(this.#exchange.request, stored, core.settings.policy)
-      core.uncacheable.note(this.#exchange.key, personal)
+      // That a part is not to be stored says nothing of the whole.
+      if (!this.#flight.isForPart) core.uncacheable.note(this.#exchange.key, personal)
       this.#giveUp(personal ? 'personal' : 'alone')
       return this.#toClient(head, NOWHERE, answer.store ? {} : { detail: answer.reason })
     }
@@ -100,12 +102,7 @@ export class Leader {
   }
 
   #toStored(head: ResponseHead): StoredResponse {
-    const { core } = this.#exchange
-    const receivedAt = core.store.now()
-    const dated: Fields = hasField(head.fields, 'Date')
-      ? head.fields
-      : [...head.fields, ['Date', formatHttpDate(receivedAt)]]
-    return { status: head.status, fields: dated, requestedAt: this.#requestedAt, receivedAt }
+    return receivedAnswer(head, this.#requestedAt, this.#exchange.core.store.now())
   }
 
   /** An answer to HEAD is not stored. It renews what is stored, or shows that it is not right any more (RFC 9111 §4.3.5). */
@@ -122,11 +119,12 @@ export class Leader {
 
   #canStore(stored: StoredResponse): boolean {
     const { core, req } = this.#exchange
-    const { length = 0, most } = this.#bounds(this.#exchange.key, stored)
+    const { length = 0, most } = boundsOf(core.store, core.settings, this.#exchange.key, stored)
     const isShort = length <= most || most === 0
     // A part has it, and what says that there is no such part. Elsewhere it means nothing (RFC 9110 §14.4).
     const isOfPart = stored.status === 416 && hasField(stored.fields, 'Content-Range')
-    return core.store.isWritable && req.method === 'GET' && isShort && !isOfPart
+    const isWrong = isOfPart || (stored.status === 206 && !isStorablePart(stored, core.settings))
+    return core.store.isWritable && req.method === 'GET' && isShort && !isWrong
   }
 
   /** What goes to the client: all of it, or 304 where it has the answer already. */
@@ -154,7 +152,7 @@ export class Leader {
     const given = typeof settings.tags === 'function' ? settings.tags(req, head) : (settings.tags ?? [])
     const tags = tagsOf(given, whole)
     const stored = { ...whole, fields: fieldsToStore(this.#withoutAbove(whole).fields, settings.policy) }
-    const spool = new Spool(store, at, this.#bounds(at, whole))
+    const spool = new Spool(store, at, boundsOf(store, settings, at, whole))
     const answer: GrowingAnswer = { stored, names, selecting, spool }
     this.#flight.settle({ kind: 'tail', answer })
     void this.#storeWhenEnded(answer, at, tags)
@@ -163,17 +161,6 @@ export class Leader {
 
   #withoutAbove(response: StoredResponse): StoredResponse {
     return { ...response, fields: response.fields.filter(([name]) => !this.#recorder?.isFromAbove(name)) }
-  }
-
-  #bounds(at: string, { fields }: StoredResponse): ConstructorParameters<typeof Spool>[2] {
-    const { store, settings } = this.#exchange.core
-    const length = fieldValue(fields, 'Content-Length')
-    const room = store.sizeLimit(at) / 2
-    return {
-      inline: Math.max(0, store.fileSize(at) - 2048),
-      most: Math.min(settings.maxEntrySize, room),
-      length: length !== undefined && /^\d+$/.test(length) ? Number(length) : undefined,
-    }
   }
 
   async #storeWhenEnded(answer: GrowingAnswer, at: string, tags: readonly string[]): Promise<void> {

@@ -43,7 +43,7 @@ export async function lookUp(store: DoorStore, key: string, request: RequestHead
   if (!isVariantList(seen.head)) {
     return { known: true, subject: key, version, found: foundOf(key, seen.head, seen.body, version) }
   }
-  const { subject, variant } = choose(key, seen.head, request)
+  const { subject, variant } = chooseVariant(key, seen.head, request)
   const found = variant && (await findVariant(store, variant))
   return { known: true, subject, version, ...(found && { found }) }
 }
@@ -81,10 +81,11 @@ export function decode(
   return head && { head }
 }
 
-function choose(
+/** The variant that a request selects (RFC 9111 §4.1), and the key that it would have. */
+export function chooseVariant(
   key: string,
   { variants }: VariantList,
-  request: RequestHead,
+  request: Pick<RequestHead, 'fields'>,
 ): { readonly subject: string; readonly variant?: Variant } {
   let subject: string | undefined
   for (const variant of variants) {

@@ -2,25 +2,18 @@ import { DoorStore } from '../engine/for-doors.js'
 import type { DiskCache } from '../engine/index.js'
 import { Core, type Exchange } from './core.js'
 import { answer, pass, revalidate } from './exchange.js'
+import { glance } from './glance.js'
 import { type HttpRequest, type HttpResponse, isGone, type Next, requestHead } from './http-message.js'
 import { type ResponseCacheOptions, resolveSettings } from './options.js'
 import { hasField } from './policy/fields.js'
 import type { RequestHead } from './policy/message.js'
 import { bypassOf } from './policy/request-directives.js'
+import { passPost } from './posted.js'
 import { keyOf, type RequestKey } from './request-key.js'
-import { serveFast } from './serve.js'
-import { decodeInline, isVariantList } from './stored-head.js'
 import { passUnsafe } from './unsafe.js'
 
 /** A middleware of Express, connect, or whatever calls functions in this way. */
 export type Middleware = (request: HttpRequest, response: HttpResponse, next: Next) => void
-
-/** Fields of a request that ask for more than what is there. */
-const DEMANDING = [
-  ...['range', 'if-none-match', 'if-modified-since', 'if-match', 'if-unmodified-since', 'if-range'],
-  ...['cache-control', 'pragma', 'authorization', 'upgrade', 'transfer-encoding', 'content-length'],
-  'x-cache-sendfile-fallback',
-] as const
 
 /** Keys that a cache has in hand for a request: a second one of the same name further down keeps out of it. */
 const inHand = new WeakMap<HttpRequest, Set<string>>()
@@ -35,13 +28,35 @@ export function responseCache(cache: DiskCache, options?: ResponseCacheOptions):
   const core = new Core(new DoorStore(cache, 'responseCache'), resolveSettings(options))
   const { bypass } = core.settings
   return function responseCache(req, res, next) {
-    if (req.method !== 'GET' && req.method !== 'HEAD') return passUnsafe(core, req, res, next)
-    if (res.headersSent || isGone(res)) return next()
+    if (req.method !== 'GET' && req.method !== 'HEAD') return passOther(core, req, res, next)
+    if (res.headersSent) return next()
     const key = keyOf(req, core.settings)
     const isBypassed = bypass?.(req) === true
     if (!isBypassed && 'key' in key && glance(core, req, res, key.key)) return
+    if (isGone(res)) return next()
     take(core, { req, res, next, key, isBypassed })
   }
+}
+
+/** Lets other methods than GET and HEAD pass. */
+function passOther(core: Core, req: HttpRequest, res: HttpResponse, next: Next): void {
+  const { policy, bypass, key: own } = core.settings
+  // A key of the developer's own says nothing of the URI that the answer would have to be that of.
+  if (req.method !== 'POST' || !policy.cachePost || own || res.headersSent || bypass?.(req) === true) {
+    return passUnsafe(core, req, res, next)
+  }
+  const key = keyOf(req, core.settings)
+  if ('none' in key || hasField(requestHead(req).fields, 'Upgrade')) return passUnsafe(core, req, res, next)
+  let isHanded = false
+  const handOn: Next = error => {
+    isHanded = true
+    next(error)
+  }
+  passPost(core, req, res, handOn, key.key).catch(error => {
+    core.store.tell(error)
+    if (isHanded) res.destroy()
+    else passUnsafe(core, req, res, next)
+  })
 }
 
 interface Incoming {
@@ -50,22 +65,6 @@ interface Incoming {
   readonly next: Next
   readonly key: RequestKey
   readonly isBypassed: boolean
-}
-
-/** Answers at once what is small, fresh and asked for in the plainest way. */
-function glance(core: Core, req: HttpRequest, res: HttpResponse, key: string): boolean {
-  const { headers } = req
-  if (req.method !== 'GET' || DEMANDING.some(name => headers[name] !== undefined)) return false
-  const bytes = core.store.glance(key)
-  const seen = bytes && decodeInline(bytes)
-  if (!seen || isVariantList(seen.head)) return false
-  const { head, body } = seen
-  const now = core.store.now()
-  if (now >= head.u || head.c === 1 || head.x !== undefined) return false
-  const { policy } = core.settings
-  if (head.t === 1 && headers.cookie !== undefined && !policy.ignoreCookies) return false
-  serveFast(res, head, body, now, core.statusName)
-  return true
 }
 
 function take(core: Core, { req, res, next, key, isBypassed }: Incoming): void {

@@ -66,11 +66,13 @@ export class ModeWatch {
 }
 
 /** Lets replaced files stay where they are for a while, for answers that are on their way. */
-export async function setGrace(cache: DiskCache, grace: number): Promise<void> {
+export async function setGrace(cache: DiskCache, grace: number, isOpen: () => boolean): Promise<void> {
   try {
     const { disk } = await cache.settings()
     if (disk.unlinkGrace < grace) await cache.configure({ disk: { unlinkGrace: grace } })
   } catch (error) {
+    // Closed meanwhile: nobody is served any more.
+    if (!isOpen()) return
     process.emitWarning(`sendFile: the grace of replaced files could not be set in ${cache.directory}: ${error}`)
   }
 }

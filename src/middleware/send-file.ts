@@ -94,7 +94,8 @@ class FileSender {
 
   #ensureGrace(): void {
     const { grace = 0 } = this.#options.accel ?? {}
-    if (grace > 0 && this.#store.isOpen && this.#store.isWritable) this.#grace ??= setGrace(this.#cache, grace)
+    if (grace === 0 || !this.#store.isOpen || !this.#store.isWritable) return
+    this.#grace ??= setGrace(this.#cache, grace, () => this.#store.isOpen)
   }
 
   /** Strangers who ask for the internal location are sent here by its error page. */

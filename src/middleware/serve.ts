@@ -3,16 +3,14 @@ import type { GrowingAnswer } from './flights.js'
 import { type HttpResponse, isGone } from './http-message.js'
 import { type Found, openBody } from './lookup.js'
 import { Outlet } from './outlet.js'
+import { slotOf } from './parts.js'
 import { appendCacheStatus, type CacheStatus } from './policy/cache-status.js'
 import { evaluate, validatorsOf } from './policy/conditional.js'
 import { deleteField, setField } from './policy/fields.js'
 import { ageField, currentAge } from './policy/freshness.js'
 import type { Fields, ResponseHead } from './policy/message.js'
 import { putHead, sendStored } from './send-stored.js'
-import { type StoredHead, toStored } from './stored-head.js'
-
-/** Bytes of a body that is copied together with its head. */
-const ONE_PIECE = 16 * 1024
+import { toStored } from './stored-head.js'
 
 export type Status = Omit<CacheStatus, 'name'>
 
@@ -24,24 +22,9 @@ export async function serveFound(exchange: Exchange, found: Found, status: Statu
   if (!body) return false
   const aged = setField(head.f, 'Age', ageField(currentAge(toStored(head), core.store.now())))
   const fields = appendCacheStatus(aged, { ...status, name: core.settings.policy.name })
-  await sendStored(request, res, { status: head.s, fields, body })
+  const part = head.s === 206 ? slotOf(request, head) : undefined
+  await sendStored(request, res, { status: head.s, fields, body, ...(part && { part }) })
   return true
-}
-
-/** Sends a small answer of 200 to a GET without conditions: the shortest way there is. */
-export function serveFast(res: HttpResponse, head: StoredHead, body: Buffer, now: number, name: string): void {
-  let hasLength = false
-  for (const [field, value] of head.f) {
-    res.setHeader(field, value)
-    if (field.length === 14 && field.toLowerCase() === 'content-length') hasLength = true
-  }
-  if (!hasLength) res.setHeader('Content-Length', body.byteLength)
-  res.setHeader('Age', Math.max(0, Math.floor((now - head.b) / 1000)))
-  res.setHeader('Cache-Status', `${name}; hit; ttl=${Math.floor((head.u - now) / 1000)}`)
-  res.statusCode = 200
-  // As text it goes out in one piece with the head, which takes half the time of two. Latin 1 leaves bytes as they are.
-  if (body.byteLength <= ONE_PIECE) res.end(body.toString('latin1'), 'latin1')
-  else res.end(body)
 }
 
 /**

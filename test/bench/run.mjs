@@ -12,6 +12,7 @@ const MEASUREMENTS = [
   'set-concurrent',
   'http',
   'express',
+  'send-file',
   'objects',
   'recipes',
   'deque',

@@ -33,6 +33,8 @@ export class Session {
    * a new row must not pass for the removed one.
    */
   removedUntil = 0
+  /** How many transactions were committed: who has read compares. */
+  commits = 0
   /** Whether rows were stored, so that culling has something to look at. */
   grew = false
   /** Whether the last key that was stored was a new one: the next one probably is, too. */
@@ -116,6 +118,7 @@ export class Session {
 
   /** Hands over the tasks of a transaction that was committed. */
   takeCommitTasks(): CommitTask[] {
+    this.commits++
     if (this.#rollbacks.length > 0) this.#rollbacks.length = 0
     this.#reset()
     if (this.#commits.length === 0) return this.#commits

@@ -1,4 +1,5 @@
 import { createHash } from 'node:crypto'
+import { remembered } from './remembered.js'
 
 /** What a key is made of. */
 export interface KeyParts {
@@ -106,9 +107,15 @@ export function hostOf(host: string | undefined, trusted: string | undefined): s
  * §4.2.4).
  */
 export function normalAuthority(text: string, scheme: string): string | undefined {
-  if ((scheme !== 'http' && scheme !== 'https') || !AUTHORITY.test(text)) return undefined
-  const lower = text.toLowerCase()
-  return lower.replace(scheme === 'http' ? /:(?:80)?$/ : /:(?:443)?$/, '')
+  if (scheme === 'http') return normalHttp(text)
+  return scheme === 'https' ? normalHttps(text) : undefined
+}
+
+const normalHttp = /* @__PURE__ */ remembered(text => withoutPort(text, /:(?:80)?$/))
+const normalHttps = /* @__PURE__ */ remembered(text => withoutPort(text, /:(?:443)?$/))
+
+function withoutPort(text: string, own: RegExp): string | undefined {
+  return AUTHORITY.test(text) ? text.toLowerCase().replace(own, '') : undefined
 }
 
 /** What a purge looks for. */

@@ -17,8 +17,16 @@ export function packageUrl() {
   return new URL(findFile(manifest.exports['.'], ['node', 'import', 'default']), root)
 }
 
-export async function loadPackage() {
-  const url = packageUrl()
+export function loadPackage() {
+  return load(packageUrl())
+}
+
+/** What `fanout-cache/<name>` exports. */
+export function loadDoor(name) {
+  return load(new URL(findFile(manifest.exports[`./${name}`], ['node', 'import', 'default']), root))
+}
+
+async function load(url) {
   if (!existsSync(url)) throw new Error('the package is not built: npm run build')
   return import(url.href)
 }

@@ -1,0 +1,56 @@
+import type { Core } from './core.js'
+import { type HttpRequest, type HttpResponse, linesOf } from './http-message.js'
+import { chooseVariant } from './lookup.js'
+import type { Ready, ReadyAnswer } from './ready-answers.js'
+import type { VariantList } from './stored-head.js'
+
+/** Fields of a request that ask for more than what is there. */
+const DEMANDING = [
+  ...['range', 'if-none-match', 'if-modified-since', 'if-match', 'if-unmodified-since', 'if-range'],
+  ...['cache-control', 'pragma', 'authorization', 'upgrade', 'transfer-encoding', 'content-length'],
+  'x-cache-sendfile-fallback',
+]
+
+/** Answers at once what is small, fresh and asked for in the plainest way. */
+export function glance(core: Core, req: HttpRequest, res: HttpResponse, key: string): boolean {
+  const { headers } = req
+  if (req.method !== 'GET') return false
+  for (const name of DEMANDING) if (headers[name] !== undefined) return false
+  const answer = find(core, req, key)
+  if (!answer) return false
+  const { head, varies } = answer
+  const now = core.store.now()
+  if (now >= head.u) return false
+  if (head.t === 1 && headers.cookie !== undefined && !core.settings.policy.ignoreCookies) return false
+  // What others have put there is to be united with it.
+  if (varies && res.hasHeader('Vary')) return false
+  serve(res, answer, now, core.statusName)
+  return true
+}
+
+function find(core: Core, req: HttpRequest, key: string): ReadyAnswer | undefined {
+  const ready = readyAt(core, key)
+  if (!ready?.variants) return ready?.answer
+  const variant = chosen(key, ready.variants, req)
+  const answer = variant && readyAt(core, variant.k)?.answer
+  return answer && answer.head.i === variant.i ? answer : undefined
+}
+
+function readyAt({ store, ready }: Core, key: string): Ready | undefined {
+  const bytes = store.glance(key)
+  return bytes && ready.of(key, bytes)
+}
+
+function chosen(key: string, list: VariantList, { headers }: HttpRequest): VariantList['variants'][number] | undefined {
+  const names = new Set(list.variants.flatMap(({ n }) => n))
+  const fields = [...names].flatMap(name => linesOf(name, headers[name]))
+  return chooseVariant(key, list, { fields }).variant
+}
+
+function serve(res: HttpResponse, { head, fields, text }: ReadyAnswer, now: number, name: string): void {
+  for (const [field, value] of fields) res.setHeader(field, value)
+  res.setHeader('Age', String(Math.max(0, Math.floor((now - head.b) / 1000))))
+  res.setHeader('Cache-Status', `${name}; hit; ttl=${Math.floor((head.u - now) / 1000)}`)
+  res.statusCode = head.s
+  res.end(text, 'latin1')
+}

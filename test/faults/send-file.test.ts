@@ -1,0 +1,69 @@
+import { join } from 'node:path'
+import { Readable } from 'node:stream'
+import { sendFile } from 'fanout-cache/express'
+import { describe, expect, it, onTestFinished } from 'vitest'
+import { temporaryDirectory } from '../helpers/temp-directory.js'
+import { plain } from '../middleware/support/apps.js'
+import { ask, listen } from '../middleware/support/http.js'
+import { cacheOf, KINDS, type Kind, shardsOf } from './support/caches.js'
+import { overwriteAll } from './support/damage.js'
+import { LockHolder } from './support/lock-holder.js'
+import { fillUp, mountTmpfs, tmpfsAvailable } from './support/tmpfs.js'
+
+const CONTENT = Buffer.alloc(3_000_000, 'content ')
+
+/** An app that fetches whatever is not there. */
+async function serve(kind: Kind, directory: string) {
+  const cache = cacheOf(kind, directory)
+  cache.on('error', () => undefined)
+  onTestFinished(() => cache.close())
+  await cache.open()
+  let fills = 0
+  const fill = (): Readable => {
+    fills++
+    return Readable.from([CONTENT.subarray(0, 1000), CONTENT.subarray(1000)])
+  }
+  const { port } = await listen(plain(sendFile(cache, { key: request => request.url, fill })))
+  return { cache, get: (path: string) => ask(port, path), fills: () => fills }
+}
+
+describe.each(KINDS)('sendFile() over a %s', kind => {
+  it('sends what is there, and fetches what is not, while the lock is held', async () => {
+    const directory = temporaryDirectory()
+    const { cache, get, fills } = await serve(kind, directory)
+    await get('/a')
+    await expect.poll(() => cache.has('/a')).toBe(true)
+    const holder = await LockHolder.holding(kind, directory)
+    // It is held until all have been answered.
+    const replies = await Promise.all([get('/a'), get('/b'), get('/b'), get('/c')])
+    expect(replies.map(({ status, body, cut }) => [status, body.equals(CONTENT), cut])).toEqual(
+      Array(4).fill([200, true, false]),
+    )
+    expect(fills()).toBe(3)
+    await holder.free()
+    await get('/b')
+    await expect.poll(() => cache.has('/b')).toBe(true)
+  })
+
+  it('goes on when its databases are damaged', async () => {
+    const directory = temporaryDirectory()
+    const { get } = await serve(kind, directory)
+    await get('/a')
+    for (const shard of shardsOf(kind)) overwriteAll(join(directory, shard, 'cache.db'))
+    for (let time = 0; time < 3; time++) {
+      const { status, body, cut } = await get('/a')
+      expect([status, body.equals(CONTENT), cut]).toEqual([200, true, false])
+    }
+  })
+
+  it.runIf(tmpfsAvailable)('goes on when the disk is full', async () => {
+    const directory = mountTmpfs('size=16m')
+    const { cache, get } = await serve(kind, directory)
+    fillUp(directory)
+    for (const path of ['/a', '/b']) {
+      const { status, body, cut } = await get(path)
+      expect([status, body.equals(CONTENT), cut]).toEqual([200, true, false])
+      expect(await cache.has(path)).toBe(false)
+    }
+  })
+})
