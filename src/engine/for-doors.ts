@@ -5,7 +5,8 @@ import type { Session } from './database/session.js'
 import type { EncodedKey } from './disk/codec.js'
 import { keyIdentity } from './disk/keys.js'
 import { type DoorEntry, type Edit, type Sighting, sight, write } from './doors/door-entries.js'
-import { editEntries, stampAll } from './doors/door-removal.js'
+import type { DoorLease } from './doors/door-lease.js'
+import { editEntries, stampAll, supersede } from './doors/door-removal.js'
 import { Glances } from './doors/glances.js'
 import { GrowingFile } from './doors/growing-file.js'
 import { plainHandle } from './doors/plain-handle.js'
@@ -29,18 +30,10 @@ import { openStoredFile } from './verbs/stored-file.js'
 import { removeInPages } from './verbs/upkeep.js'
 
 export type { DoorEntry, Edit, Sighting } from './doors/door-entries.js'
+export type { DoorLease } from './doors/door-lease.js'
 export { GrowingFile } from './doors/growing-file.js'
 export { checkOptionNames, checkOptionsObject, kindOf } from './option-names.js'
 export { type Duration, milliseconds } from './time.js'
-
-/** The right to store something for a key, as long as it is held and nothing was removed that concerns it. */
-export interface DoorLease {
-  /** The key that is computed, and in whose shard the lease lies. */
-  readonly key: string
-  readonly name: string
-  readonly token: string
-  readonly fence: number
-}
 
 /** How long a door waits for the database before it does without it, at each of the two steps of a request. Milliseconds. */
 const PATIENCE = 20
@@ -165,6 +158,11 @@ export class DoorStore {
   /** Makes a lease last for `ttl` from now. */
   extend({ key, name, token }: DoorLease, ttl: number): void {
     this.#background(key, { run: session => extendLease(session, name, token, ttl / 1000), optional: true })
+  }
+
+  /** As if the key of a lease had just been removed, but for what the lease is for. `undefined`: it was lost, or removed. */
+  supersede(lease: DoorLease, ttl: number): Promise<DoorLease | undefined> {
+    return supersede(this.#locate(lease.key).shard, lease, ttl, performance.now() + STORING_PATIENCE)
   }
 
   release({ key, name, token }: DoorLease): void {

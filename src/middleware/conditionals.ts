@@ -2,20 +2,26 @@ import type { HttpRequest } from './http-message.js'
 import type { Fields } from './policy/message.js'
 
 /** What a handler must not see of a request whose answer is to be stored: it would not answer in full. */
-const STRIPPED = ['if-none-match', 'if-modified-since', 'if-match', 'if-unmodified-since', 'if-range', 'range'] as const
+const CONDITIONS = ['if-none-match', 'if-modified-since', 'if-match', 'if-unmodified-since'] as const
+const STRIPPED: readonly ((typeof CONDITIONS)[number] | 'if-range' | 'range')[] = [...CONDITIONS, 'if-range', 'range']
 
 /**
  * Takes conditions and ranges off a request, and puts the cache's own conditions on it.
  *
+ * @param keepsRange whether the handler shall see what range is asked for
  * @returns puts back what was there
  */
-export function replaceConditions(request: HttpRequest, own: Fields): () => void {
+export function replaceConditions(request: HttpRequest, own: Fields, keepsRange = false): () => void {
   const { headers, rawHeaders } = request
-  const before = STRIPPED.flatMap(name => (headers[name] === undefined ? [] : [[name, headers[name]] as const]))
+  const stripped = keepsRange ? CONDITIONS : STRIPPED
+  const before = stripped.flatMap(name => (headers[name] === undefined ? [] : [[name, headers[name]] as const]))
   if (before.length === 0 && own.length === 0) return () => undefined
-  for (const name of STRIPPED) delete headers[name]
+  for (const name of stripped) delete headers[name]
   for (const [name, value] of own) headers[name.toLowerCase()] = value
-  request.rawHeaders = [...rawHeaders.filter((_, at) => !isStripped(rawHeaders[at - (at % 2)])), ...own.flat()]
+  request.rawHeaders = [
+    ...rawHeaders.filter((_, at) => !stripped.some(one => one === rawHeaders[at - (at % 2)]?.toLowerCase())),
+    ...own.flat(),
+  ]
   forgetDistinct(request)
   return () => {
     for (const [name] of own) delete headers[name.toLowerCase()]
@@ -23,10 +29,6 @@ export function replaceConditions(request: HttpRequest, own: Fields): () => void
     request.rawHeaders = rawHeaders
     forgetDistinct(request)
   }
-}
-
-function isStripped(name: string | undefined): boolean {
-  return STRIPPED.some(one => one === name?.toLowerCase())
 }
 
 /** Node makes it of `rawHeaders` when it is asked for. */

@@ -3,11 +3,12 @@ import type { Exchange } from './core.js'
 import type { Flight, GrowingAnswer } from './flights.js'
 import { isGone } from './http-message.js'
 import { LEASE_TTL, Leader } from './leader.js'
-import { type Found, type Lookup, lookUp } from './lookup.js'
+import { type Found, holdBody, type Lookup, lookUp } from './lookup.js'
 import { variantKey } from './policy/cache-key.js'
 import { cacheStatus, type ForwardReason } from './policy/cache-status.js'
 import { hasField } from './policy/fields.js'
-import type { ResponseHead, StoredResponse } from './policy/message.js'
+import type { RequestHead, ResponseHead, StoredResponse } from './policy/message.js'
+import { partOf } from './policy/partial.js'
 import { demandsOf } from './policy/request-directives.js'
 import { type Decision, decide } from './policy/reuse.js'
 import { storability } from './policy/storability.js'
@@ -38,6 +39,7 @@ export async function answer(exchange: Exchange): Promise<void> {
     const need = await serveStored(exchange, lookup)
     if (!need) return
     const reason = passing(exchange, need)
+    if (reason === 'range' && (await leadPart(exchange, need.fwd))) return
     if (reason !== undefined) return pass(exchange, need.fwd, reason)
     // Others have found out what the answer depends on, and nothing is stored yet.
     const isNew = learned !== undefined && lookup.subject === key && !lookup.found
@@ -59,7 +61,7 @@ export async function revalidate(exchange: Exchange, flight: Flight): Promise<vo
   const lookup = await lookUp(core.store, key, request)
   const need: Need = { fwd: 'stale', ...(lookup.found && { stale: lookup.found }) }
   if (lookup.subject === flight.subject && (await acquire(exchange, flight)) === 'granted') {
-    return new Leader(exchange, flight, need.stale, 'stale').run()
+    return new Leader(exchange, flight, await hold(exchange, need), 'stale').run()
   }
   flight.settle({ kind: 'again' })
   core.flights.end(flight)
@@ -90,8 +92,10 @@ function received({ status, fields }: ResponseHead, requestedAt: number, receive
 async function serveStored(exchange: Exchange, { found, known }: Lookup): Promise<Need | undefined> {
   const { core, request } = exchange
   const { store, settings } = core
-  if (!found) {
-    if (!demandsOf(request, settings.policy).onlyIfCached) return { fwd: known ? 'vary-miss' : 'uri-miss' }
+  const isOtherPart = found?.head.s === 206 && !partOf(request, toStored(found.head))
+  if (!found || isOtherPart) {
+    if (!demandsOf(request, settings.policy).onlyIfCached)
+      return { fwd: isOtherPart ? 'partial' : known ? 'vary-miss' : 'uri-miss' }
     serveTimeout(exchange)
     return undefined
   }
@@ -110,7 +114,8 @@ async function serveStored(exchange: Exchange, { found, known }: Lookup): Promis
       pass(exchange, 'bypass', decision.reason)
       return undefined
     case 'validate':
-      return { fwd: decision.reason === 'request' ? 'request' : 'stale', stale: found }
+      // A part is not validated: another one may be asked for by then.
+      return { fwd: decision.reason === 'request' ? 'request' : 'stale', ...(found.head.s !== 206 && { stale: found }) }
   }
 }
 
@@ -130,7 +135,24 @@ function passing({ req, request, core, key }: Exchange, need: Need): string | un
   // Whoever looks for a place in a large answer does not wait for all of it.
   if (!need.stale && range !== undefined && range !== 'bytes=0-') return 'range'
   if (demandsOf(request, core.settings.policy).noStore) return 'no-store'
-  return core.uncacheable.has(key) && !need.stale ? 'uncacheable' : undefined
+  return core.uncacheable.has(key, hasCredentials(request)) && !need.stale ? 'uncacheable' : undefined
+}
+
+function hasCredentials({ fields }: RequestHead): boolean {
+  return hasField(fields, 'Authorization') || hasField(fields, 'Cookie')
+}
+
+/** Asks the handler for a range, to store what it brings for others who ask for it. False: that cannot be done. */
+async function leadPart(exchange: Exchange, fwd: ForwardReason): Promise<boolean> {
+  const { core, key } = exchange
+  const subject = `${key}\npart`
+  if (!core.settings.policy.storePartial || core.flights.find(subject)) return false
+  const flight = core.flights.begin(subject, true)
+  flight.isLed = true
+  const isGranted = (await acquire(exchange, flight)) === 'granted'
+  if (isGranted) new Leader(exchange, flight, undefined, fwd).run()
+  else core.flights.end(flight)
+  return isGranted
 }
 
 interface Takeoff {
@@ -144,6 +166,7 @@ interface Takeoff {
 async function lead(exchange: Exchange, flight: Flight, { lookup, need, deadline }: Takeoff): Promise<boolean> {
   const { core, key, request } = exchange
   flight.isLed = true
+  let stale: Found | undefined
   try {
     const clearance = await acquire(exchange, flight)
     if (clearance === 'held' && (await waitForOthers(exchange, flight.subject, deadline)))
@@ -153,13 +176,23 @@ async function lead(exchange: Exchange, flight: Flight, { lookup, need, deadline
       const now = await lookUp(core.store, key, request)
       if (now.found?.version !== lookup.found?.version) return cancel(exchange, flight)
     }
+    stale = await hold(exchange, need)
     if (isGone(exchange.res)) return cancel(exchange, flight)
   } catch (error) {
     cancel(exchange, flight)
     throw error
   }
-  new Leader(exchange, flight, need.stale, need.fwd).run()
+  new Leader(exchange, flight, stale, need.fwd).run()
   return true
+}
+
+/** What is to be validated, its body held until the response is closed: the handler is asked once, and may answer 304. */
+async function hold({ core, res }: Exchange, { stale }: Need): Promise<Found | undefined> {
+  const held = stale && (await holdBody(core.store, stale))
+  const close = (): void => void held?.file?.close().catch(error => core.store.tell(error))
+  if (isGone(res)) close()
+  else res.once('close', close)
+  return held
 }
 
 async function acquire({ core, key }: Exchange, flight: Flight): Promise<'granted' | 'held' | 'none'> {
@@ -195,6 +228,10 @@ async function join(exchange: Exchange, flight: Flight, need: Need): Promise<boo
     case 'again':
       await flight.landed
       return false
+    case 'personal':
+      if (!hasCredentials(exchange.request)) return false
+      pass(exchange, need.fwd, 'uncacheable')
+      return true
     case 'alone':
       pass(exchange, need.fwd, 'uncacheable')
       return true
@@ -202,7 +239,9 @@ async function join(exchange: Exchange, flight: Flight, need: Need): Promise<boo
       const stored = toStored(outcome.found.head)
       const fit = fitOf(exchange, stored, isLate && !outcome.standsIn)
       if (fit === 'no-cache' && !outcome.standsIn) return goAlone(exchange, flight, isLate, need)
-      return fit === 'answered' || serveFound(exchange, outcome.found, status)
+      // The file that is held is for the one who led.
+      const { file: _held, ...found } = outcome.found
+      return fit === 'answered' || serveFound(exchange, found, status)
     }
     case 'tail':
       return joinTail(exchange, flight, outcome.answer, { need, isLate })

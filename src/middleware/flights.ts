@@ -18,6 +18,8 @@ export type Outcome =
   | { readonly kind: 'again' }
   /** The answer is not for others. */
   | { readonly kind: 'alone' }
+  /** It is not for others because of the request that led; an answer to another one may be. */
+  | { readonly kind: 'personal' }
 
 /** An answer whose body is still coming, which others may have too. */
 export interface GrowingAnswer {
@@ -35,6 +37,8 @@ export class Flight {
   /** Fulfilled when nobody can join it any more: what it brought is stored, or will not be. */
   readonly landed: Promise<void>
   lease: DoorLease | undefined
+  /** It fetches what one range asks for: nobody joins it. */
+  readonly isForPart: boolean
   /** A request has it in hand. */
   isLed = false
   /** What comes of it is known: whoever joins now asked later than it was made. */
@@ -42,8 +46,9 @@ export class Flight {
   #settle: (outcome: Outcome) => void = () => undefined
   #land: () => void = () => undefined
 
-  constructor(subject: string) {
+  constructor(subject: string, isForPart: boolean) {
     this.subject = subject
+    this.isForPart = isForPart
     this.landed = new Promise(resolve => {
       this.#land = resolve
     })
@@ -80,8 +85,8 @@ export class Flights {
     return undefined
   }
 
-  begin(subject: string): Flight {
-    const flight = new Flight(subject)
+  begin(subject: string, isForPart = false): Flight {
+    const flight = new Flight(subject, isForPart)
     this.#flights.set(subject, flight)
     return flight
   }
@@ -93,13 +98,18 @@ export class Flights {
   }
 }
 
+/** Marks keys of which that holds for requests with credentials only. No key ends so. */
+const PERSONAL = '\n'
+
 /** Keys whose answers were not to be stored lately: who asks for them waits for nobody (hit-for-miss). */
 export class Uncacheable {
   readonly #until = new Map<string, number>()
   static readonly most = 10_000
   static readonly time = 10_000
 
-  note(key: string): void {
+  /** @param personal only what is asked with credentials is not to be stored */
+  note(uri: string, personal = false): void {
+    const key = personal ? uri + PERSONAL : uri
     this.#until.delete(key)
     this.#until.set(key, performance.now() + Uncacheable.time)
     if (this.#until.size <= Uncacheable.most) return
@@ -113,7 +123,11 @@ export class Uncacheable {
     this.#until.delete(key)
   }
 
-  has(key: string): boolean {
+  has(uri: string, personal: boolean): boolean {
+    return this.#holds(uri) || (personal && this.#holds(uri + PERSONAL))
+  }
+
+  #holds(key: string): boolean {
     const until = this.#until.get(key)
     if (until === undefined) return false
     if (until > performance.now()) return true

@@ -3,30 +3,31 @@ import { replaceConditions } from './conditionals.js'
 import type { Exchange } from './core.js'
 import type { Flight, GrowingAnswer } from './flights.js'
 import type { Found } from './lookup.js'
+import { isStorablePart } from './parts.js'
 import { variantKey } from './policy/cache-key.js'
 import { cacheStatus, type ForwardReason } from './policy/cache-status.js'
 import { evaluate, validatorsOf } from './policy/conditional.js'
 import { formatHttpDate } from './policy/dates.js'
-import { fieldValue, hasField } from './policy/fields.js'
+import { hasField } from './policy/fields.js'
 import type { Fields, ResponseHead, StoredResponse } from './policy/message.js'
 import { mayServeStaleOnError } from './policy/reuse.js'
 import { isServerError } from './policy/statuses.js'
-import { afterUpdate, storability } from './policy/storability.js'
+import { afterHead, afterUpdate, isPersonal, storability } from './policy/storability.js'
 import { fieldsToStore } from './policy/stored-fields.js'
-import { updatedBy304, updatedByHead } from './policy/update.js'
+import { updatedBy304 } from './policy/update.js'
 import { freshenedBy, validationFields } from './policy/validation.js'
 import { selectingKey } from './policy/vary.js'
 import { type BodySink, Recorder, type Verdict } from './recorder.js'
 import { notModified, type Status, serveFound } from './serve.js'
-import { Spool } from './spool.js'
-import { headOf, renewAnswer, selectingNames, storeAnswer, tagsOf } from './stored-answer.js'
+import { boundsOf, Spool } from './spool.js'
+import { headOf, receivedAnswer, renewAnswer, selectingNames, storeAnswer, tagsOf } from './stored-answer.js'
 import { toStored } from './stored-head.js'
 
 /** Milliseconds. */
 export const LEASE_TTL: number = 3000
 /** What was removed before that is not remembered any more: later answers may be older than a removal. */
 const LONGEST_FLIGHT = 3_500_000
-/** What gives an answer to nobody but the client. */
+/** Gives an answer to nobody but the client. */
 const NOWHERE: BodySink = { write: () => undefined, end: () => undefined, abort: () => undefined }
 
 /** A request that goes to the handler, for itself and for those who wait for the same answer. */
@@ -52,7 +53,7 @@ export class Leader {
   run(): void {
     const { core, req, res, next } = this.#exchange
     const own = this.#stale ? validationFields([toStored(this.#stale.head)]) : []
-    this.#restore = replaceConditions(req, own)
+    this.#restore = replaceConditions(req, own, this.#flight.isForPart)
     this.#requestedAt = core.store.now()
     this.#recorder = new Recorder(res, head => this.#judge(head))
     res.once('close', () => this.#closed())
@@ -90,8 +91,10 @@ export class Leader {
     if (this.#exchange.req.method === 'HEAD') return this.#judgeHead(head, this.#withoutAbove(stored))
     const answer = storability(this.#exchange.request, stored, core.settings.policy)
     if (!answer.store || !this.#canStore(stored)) {
-      core.uncacheable.note(this.#exchange.key)
-      this.#giveUp('alone')
+      const personal = !answer.store && isPersonal(this.#exchange.request, stored, core.settings.policy)
+      // That a part is not to be stored says nothing of the whole.
+      if (!this.#flight.isForPart) core.uncacheable.note(this.#exchange.key, personal)
+      this.#giveUp(personal ? 'personal' : 'alone')
       return this.#toClient(head, NOWHERE, answer.store ? {} : { detail: answer.reason })
     }
     core.uncacheable.forget(this.#exchange.key)
@@ -99,37 +102,29 @@ export class Leader {
   }
 
   #toStored(head: ResponseHead): StoredResponse {
-    const { core } = this.#exchange
-    const receivedAt = core.store.now()
-    const dated: Fields = hasField(head.fields, 'Date')
-      ? head.fields
-      : [...head.fields, ['Date', formatHttpDate(receivedAt)]]
-    return { status: head.status, fields: dated, requestedAt: this.#requestedAt, receivedAt }
+    return receivedAnswer(head, this.#requestedAt, this.#exchange.core.store.now())
   }
 
   /** An answer to HEAD is not stored. It renews what is stored, or shows that it is not right any more (RFC 9111 §4.3.5). */
   #judgeHead(head: ResponseHead, news: StoredResponse): Verdict {
     const { core, request } = this.#exchange
     const stale = this.#stale
-    const updated = stale && updatedByHead(toStored(stale.head), news, core.settings.policy)
-    const isWrong = updated === 'invalidate'
-    const fate = updated === undefined || isWrong ? 'keep' : afterUpdate(request, updated, core.settings.policy)
+    const after = stale && afterHead(request, toStored(stale.head), news, core.settings.policy)
     this.#flight.settle({ kind: 'again' })
-    const storing =
-      stale && updated && !isWrong && fate === 'update' && head.status < 500
-        ? this.#renewStored(stale, updated)
-        : this.#drop(stale, isWrong || fate === 'remove')
+    const isRenewed = stale && after?.fate === 'update'
+    const storing = isRenewed ? this.#renewStored(stale, after.updated) : this.#drop(stale, after?.fate === 'remove')
     storing.catch(error => core.store.tell(error))
     return this.#toClient(head, NOWHERE, {})
   }
 
   #canStore(stored: StoredResponse): boolean {
     const { core, req } = this.#exchange
-    const { length = 0, most } = this.#bounds(this.#exchange.key, stored)
+    const { length = 0, most } = boundsOf(core.store, core.settings, this.#exchange.key, stored)
     const isShort = length <= most || most === 0
     // A part has it, and what says that there is no such part. Elsewhere it means nothing (RFC 9110 §14.4).
     const isOfPart = stored.status === 416 && hasField(stored.fields, 'Content-Range')
-    return core.store.isWritable && req.method === 'GET' && isShort && !isOfPart
+    const isWrong = isOfPart || (stored.status === 206 && !isStorablePart(stored, core.settings))
+    return core.store.isWritable && req.method === 'GET' && isShort && !isWrong
   }
 
   /** What goes to the client: all of it, or 304 where it has the answer already. */
@@ -138,7 +133,9 @@ export class Leader {
     const { etag, lastModified, date } = validatorsOf(head.fields)
     const status = cacheStatus({ name: core.settings.policy.name, fwd: this.#fwd, ...more })
     const line: Fields = [['Cache-Status', status]]
-    const verdict = evaluate(request, { etag, lastModified, date, status: head.status, now: core.store.now() })
+    // Only of what is stored the date may stand in for a validator (RFC 9111 §4.3.2).
+    const validators = { etag, lastModified, date: sink === NOWHERE ? undefined : date }
+    const verdict = evaluate(request, { ...validators, status: head.status, now: core.store.now() })
     if (verdict === 304) return { kind: 'replace', head: notModified([...head.fields, ...line]), sink }
     const isStored = sink !== NOWHERE && !hasField(head.fields, 'Date')
     // The client is told the same time as those who get the stored answer.
@@ -155,27 +152,15 @@ export class Leader {
     const given = typeof settings.tags === 'function' ? settings.tags(req, head) : (settings.tags ?? [])
     const tags = tagsOf(given, whole)
     const stored = { ...whole, fields: fieldsToStore(this.#withoutAbove(whole).fields, settings.policy) }
-    const spool = new Spool(store, at, this.#bounds(at, whole))
+    const spool = new Spool(store, at, boundsOf(store, settings, at, whole))
     const answer: GrowingAnswer = { stored, names, selecting, spool }
     this.#flight.settle({ kind: 'tail', answer })
     void this.#storeWhenEnded(answer, at, tags)
     return this.#toClient(head, spool, this.#flight.lease ? { stored: true } : {})
   }
 
-  /** What stands on the response before the handler runs, stands on it again at every hit, as it is then. */
   #withoutAbove(response: StoredResponse): StoredResponse {
     return { ...response, fields: response.fields.filter(([name]) => !this.#recorder?.isFromAbove(name)) }
-  }
-
-  #bounds(at: string, { fields }: StoredResponse): ConstructorParameters<typeof Spool>[2] {
-    const { store, settings } = this.#exchange.core
-    const length = fieldValue(fields, 'Content-Length')
-    const room = store.sizeLimit(at) / 2
-    return {
-      inline: Math.max(0, store.fileSize(at) - 2048),
-      most: Math.min(settings.maxEntrySize, room),
-      length: length !== undefined && /^\d+$/.test(length) ? Number(length) : undefined,
-    }
   }
 
   async #storeWhenEnded(answer: GrowingAnswer, at: string, tags: readonly string[]): Promise<void> {
@@ -287,7 +272,7 @@ export class Leader {
   }
 
   /** Nothing will be stored. */
-  #giveUp(kind: 'again' | 'alone'): void {
+  #giveUp(kind: 'again' | 'alone' | 'personal'): void {
     this.#flight.settle({ kind })
     if (this.#flight.lease) this.#exchange.core.store.release(this.#flight.lease)
     this.#land()

@@ -5,7 +5,7 @@ import type { ResponseHead } from './policy/message.js'
 import { POLICY_OPTION_NAMES, type Policy, type PolicyOptions, resolvePolicy } from './policy/options.js'
 
 /** Options of `responseCache`: those of the rules, and these. Durations are milliseconds or strings such as `'5m'`. */
-export interface ResponseCacheOptions extends Omit<PolicyOptions, 'storePartial' | 'cachePost'> {
+export interface ResponseCacheOptions extends PolicyOptions {
   /** Another key than scheme, host and URL: text. `undefined`: the request bypasses the cache. */
   readonly key?: (request: HttpRequest) => string | undefined
   /** Tags of an answer, beside those in its fields `Cache-Tag` and `Surrogate-Key`. */
@@ -41,10 +41,8 @@ export interface Settings extends Pick<ResponseCacheOptions, 'key' | 'tags' | 'b
 }
 
 const PLACE = 'responseCache'
-/** Known to the rules, and not done by this middleware. */
-const ABSENT = ['storePartial', 'cachePost']
 const KNOWN: ReadonlySet<string> = new Set([
-  ...[...POLICY_OPTION_NAMES].filter(name => !ABSENT.includes(name)),
+  ...POLICY_OPTION_NAMES,
   ...['key', 'tags', 'bypass', 'vary', 'maxEntrySize', 'keepStale', 'collapseTimeout'],
   ...['authority', 'hosts', 'maxVariants'],
 ])
@@ -57,9 +55,6 @@ const FIELD_NAME = /^[!#$%&'*+.^_`|~0-9A-Za-z-]+$/
  */
 export function resolveSettings(options: ResponseCacheOptions = {}): Settings {
   checkOptionsObject(options, PLACE)
-  for (const name of ABSENT) {
-    if (name in options) throw new TypeError(`${PLACE}: there is no option ${name}: such answers are never stored`)
-  }
   checkOptionNames(options, KNOWN, PLACE)
   const { key, tags, bypass } = options
   callable(key, 'key')

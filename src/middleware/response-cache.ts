@@ -8,6 +8,7 @@ import { type ResponseCacheOptions, resolveSettings } from './options.js'
 import { hasField } from './policy/fields.js'
 import type { RequestHead } from './policy/message.js'
 import { bypassOf } from './policy/request-directives.js'
+import { passPost } from './posted.js'
 import { keyOf, type RequestKey } from './request-key.js'
 import { passUnsafe } from './unsafe.js'
 
@@ -27,7 +28,7 @@ export function responseCache(cache: DiskCache, options?: ResponseCacheOptions):
   const core = new Core(new DoorStore(cache, 'responseCache'), resolveSettings(options))
   const { bypass } = core.settings
   return function responseCache(req, res, next) {
-    if (req.method !== 'GET' && req.method !== 'HEAD') return passUnsafe(core, req, res, next)
+    if (req.method !== 'GET' && req.method !== 'HEAD') return passOther(core, req, res, next)
     if (res.headersSent) return next()
     const key = keyOf(req, core.settings)
     const isBypassed = bypass?.(req) === true
@@ -35,6 +36,27 @@ export function responseCache(cache: DiskCache, options?: ResponseCacheOptions):
     if (isGone(res)) return next()
     take(core, { req, res, next, key, isBypassed })
   }
+}
+
+/** Lets other methods than GET and HEAD pass. */
+function passOther(core: Core, req: HttpRequest, res: HttpResponse, next: Next): void {
+  const { policy, bypass, key: own } = core.settings
+  // A key of the developer's own says nothing of the URI that the answer would have to be that of.
+  if (req.method !== 'POST' || !policy.cachePost || own || res.headersSent || bypass?.(req) === true) {
+    return passUnsafe(core, req, res, next)
+  }
+  const key = keyOf(req, core.settings)
+  if ('none' in key || hasField(requestHead(req).fields, 'Upgrade')) return passUnsafe(core, req, res, next)
+  let isHanded = false
+  const handOn: Next = error => {
+    isHanded = true
+    next(error)
+  }
+  passPost(core, req, res, handOn, key.key).catch(error => {
+    core.store.tell(error)
+    if (isHanded) res.destroy()
+    else passUnsafe(core, req, res, next)
+  })
 }
 
 interface Incoming {

@@ -20,8 +20,20 @@ export interface StoredAnswer {
   readonly status: number
   /** Fields of the whole answer. What depends on how much of it is sent is added or left out here. */
   readonly fields: Fields
+  /** What is asked for of a body that is itself a part. */
+  readonly part?: PartSlot
   /** Closed in any case. */
   readonly body: StoredBody | Uint8Array
+}
+
+/** A range of a representation of which only a part is stored. */
+export interface PartSlot {
+  /** What is sent, in positions of the whole. */
+  readonly range: ByteRange
+  /** Where the stored part begins. */
+  readonly from: number
+  /** Bytes of the whole. */
+  readonly size: number
 }
 
 /** What was sent. */
@@ -99,6 +111,7 @@ async function send(request: RequestHead, response: HttpResponse, answer: Stored
   const verdict = evaluate(request, { ...validators, status })
   if (verdict !== 'pass') return sendHead(response, verdict, deleteField(fields, ...OF_CONTENT), verdict === 304)
   if (status === 204 || status === 304 || status < 200) return sendHead(response, status, fields, true)
+  if (answer.part) return sendPart(response, answer, fields, answer.part)
   const size = sizeOf(answer.body)
   if (status !== 200 || fieldValue(fields, 'Accept-Ranges') === 'none') {
     return sendWhole(request, response, answer, fields)
@@ -147,6 +160,17 @@ function sendRange(response: HttpResponse, { body }: StoredAnswer, fields: Field
     ['Content-Length', String(range.end - range.start + 1)],
   ]
   return sendBytes(response, body, { status: 206, fields: head }, range)
+}
+
+function sendPart(
+  response: HttpResponse,
+  { body }: StoredAnswer,
+  fields: Fields,
+  { range, from, size }: PartSlot,
+): Promise<Sent> {
+  const length = String(range.end - range.start + 1)
+  const head: Fields = [...partial(fields), ['Content-Range', contentRange(range, size)], ['Content-Length', length]]
+  return sendBytes(response, body, { status: 206, fields: head }, { start: range.start - from, end: range.end - from })
 }
 
 interface Head {

@@ -3,6 +3,7 @@ import type { GrowingAnswer } from './flights.js'
 import { type HttpResponse, isGone } from './http-message.js'
 import { type Found, openBody } from './lookup.js'
 import { Outlet } from './outlet.js'
+import { slotOf } from './parts.js'
 import { appendCacheStatus, type CacheStatus } from './policy/cache-status.js'
 import { evaluate, validatorsOf } from './policy/conditional.js'
 import { deleteField, setField } from './policy/fields.js'
@@ -17,11 +18,12 @@ export type Status = Omit<CacheStatus, 'name'>
 export async function serveFound(exchange: Exchange, found: Found, status: Status): Promise<boolean> {
   const { core, res, request } = exchange
   const { head } = found
-  const body = found.body ?? (await openBody(core.store, found))
+  const body = found.body ?? found.file ?? (await openBody(core.store, found))
   if (!body) return false
   const aged = setField(head.f, 'Age', ageField(currentAge(toStored(head), core.store.now())))
   const fields = appendCacheStatus(aged, { ...status, name: core.settings.policy.name })
-  await sendStored(request, res, { status: head.s, fields, body })
+  const part = head.s === 206 ? slotOf(request, head) : undefined
+  await sendStored(request, res, { status: head.s, fields, body, ...(part && { part }) })
   return true
 }
 
@@ -89,5 +91,5 @@ export function notModified(fields: Fields): ResponseHead {
 
 function withoutContent(fields: Fields): Fields {
   const names = ['Content-Type', 'Content-Length', 'Content-Encoding', 'Content-Language', 'Content-Range']
-  return deleteField(fields, ...names, 'Transfer-Encoding')
+  return deleteField(fields, ...names, 'Transfer-Encoding', 'Trailer')
 }

@@ -1,10 +1,16 @@
 import type { DoorStore, GrowingFile } from '../engine/for-doors.js'
+import type { Settings } from './options.js'
+import { fieldValue } from './policy/fields.js'
+import type { ResponseHead } from './policy/message.js'
 import type { BodySink } from './recorder.js'
 
 /** Kept in memory of a body that goes to a file, for those who wait: a disk that is full then cuts off nobody. */
 const MEMORY_BYTES = 2 ** 20
 /** What may wait to be written: a disk that is slower than the handler must not cost memory. */
 const MOST_WAITING = 32 * 2 ** 20
+
+/** Chunks that are written at once. */
+const MOST_AT_ONCE = 512
 
 /** What bounds a body. */
 export interface SpoolBounds {
@@ -14,6 +20,21 @@ export interface SpoolBounds {
   readonly most: number
   /** What the head promised; another length is an error. */
   readonly length: number | undefined
+}
+
+/** The bounds of the body of an answer that will lie at a key. */
+export function boundsOf(
+  store: DoorStore,
+  { maxEntrySize }: Settings,
+  at: string,
+  { fields }: ResponseHead,
+): SpoolBounds {
+  const length = fieldValue(fields, 'Content-Length')
+  return {
+    inline: Math.max(0, store.fileSize(at) - 2048),
+    most: Math.min(maxEntrySize, store.sizeLimit(at) / 2),
+    length: length !== undefined && /^\d+$/.test(length) ? Number(length) : undefined,
+  }
 }
 
 /** How the recording of a body ended: complete, incomplete (the handler or client broke off), or not to be stored. */
@@ -177,9 +198,7 @@ export class Spool implements BodySink {
     try {
       this.#file ??= await this.#store.createFile(this.#key)
       while (this.#queue.length > 0 && this.#isStorable) {
-        const bytes = Buffer.concat(this.#queue)
-        this.#queue = []
-        await this.#file.append(bytes)
+        await this.#file.appendAll(this.#queue.splice(0, MOST_AT_ONCE))
         this.#waiting = this.#queue.reduce((sum, one) => sum + one.byteLength, 0)
         this.#wake()
       }

@@ -1,11 +1,12 @@
-import type { DoorEntry, DoorLease, DoorStore } from '../engine/for-doors.js'
+import type { DoorEntry, DoorLease, DoorStore, Sighting } from '../engine/for-doors.js'
 import type { Found } from './lookup.js'
 import { decode } from './lookup.js'
 import type { Settings } from './options.js'
 import { validatorsOf } from './policy/conditional.js'
-import { fieldLines, listMembers } from './policy/fields.js'
+import { formatHttpDate } from './policy/dates.js'
+import { fieldLines, hasField, listMembers } from './policy/fields.js'
 import { freshnessOf } from './policy/freshness.js'
-import type { RequestHead, ResponseHead, StoredResponse } from './policy/message.js'
+import type { Fields, RequestHead, ResponseHead, StoredResponse } from './policy/message.js'
 import { ageingOf, decide } from './policy/reuse.js'
 import { staleWindows } from './policy/stale-windows.js'
 import { permitsAuthorized } from './policy/storability.js'
@@ -19,6 +20,13 @@ const PLAIN: RequestHead = { method: 'GET', url: '', fields: [] }
 const STALE_MILLISECONDS = 60_000
 /** Tags that one answer can have. */
 const MOST_TAGS = 256
+
+/** An answer as it came from the handler, with the date that it is stored with. */
+export function receivedAnswer(head: ResponseHead, requestedAt: number, receivedAt: number): StoredResponse {
+  const { status, fields } = head
+  const dated: Fields = hasField(fields, 'Date') ? fields : [...fields, ['Date', formatHttpDate(receivedAt)]]
+  return { status, fields: dated, requestedAt, receivedAt }
+}
 
 /** The head of an answer as it is stored. */
 export function headOf(
@@ -91,7 +99,9 @@ export async function storeAnswer(store: DoorStore, settings: Settings, answer: 
     return false
   }
   const { file } = spool
-  if (at === lease.key) return store.land(lease, tags, () => entry, file)
+  if (at === lease.key) {
+    return store.land(lease, tags, current => (stored.status === 206 && hasWhole(current) ? undefined : entry), file)
+  }
   // The list names the variant: until it does, the variant is not there, and when the list is purged, it never was.
   const until = store.now() + entry.ttl
   if (!(await store.put(at, entry))) {
@@ -134,6 +144,12 @@ export async function renewAnswer(
     return listEntry(store, variants)
   })
   return landed && (await store.put(found.key, entry, found.version))
+}
+
+/** Whether more is stored than a part, which a part must not replace. */
+function hasWhole(current: Sighting | undefined): boolean {
+  const seen = current && decode(current)
+  return !!seen && (isVariantList(seen.head) || seen.head.s !== 206)
 }
 
 function entryOf(store: DoorStore, settings: Settings, answer: NewAnswer): DoorEntry | undefined {

@@ -21,16 +21,23 @@ export function passUnsafe(core: Core, req: HttpRequest, res: HttpResponse, next
   next()
 }
 
-function invalidate(core: Core, req: HttpRequest, request: RequestHead, head: ResponseHead): void {
+/** Removes what an answer makes invalid, without waiting for it. */
+export function invalidate(core: Core, req: HttpRequest, request: RequestHead, head: ResponseHead): void {
+  const keys = keysToInvalidate(core, req, request, head)
+  if (keys.length > 0) removeKeys(core.store, keys).catch(error => core.store.tell(error))
+}
+
+/** The keys whose answers an exchange makes invalid. */
+export function keysToInvalidate(core: Core, req: HttpRequest, request: RequestHead, head: ResponseHead): string[] {
   const { name } = core.settings.policy
   const own = keyOf(req, core.settings)
   const url = 'key' in own && !core.settings.key ? own.key.slice(name.length + 1) : request.url
   const uris = urisToInvalidate({ ...request, url }, head)
-  if (uris.length === 0) return
+  if (uris.length === 0) return []
   const keys = new Set(uris.flatMap(uri => keyOfUri(uri, name)))
   if ('key' in own) keys.add(own.key)
   for (const key of keys) core.uncacheable.forget(key)
-  removeKeys(core.store, [...keys]).catch(error => core.store.tell(error))
+  return [...keys]
 }
 
 function keyOfUri(uri: string, name: string): string[] {
@@ -41,8 +48,12 @@ function keyOfUri(uri: string, name: string): string[] {
   return 'key' in key ? [key.key] : []
 }
 
-/** Removes the answers of keys with all their variants, and all that flights would bring. Answers how many there were. */
-export async function removeKeys(store: DoorStore, keys: readonly string[]): Promise<number> {
+/**
+ * Removes the answers of keys with all their variants, and all that flights would bring. Answers how many there were.
+ *
+ * @param stamps false: what flights bring may come
+ */
+export async function removeKeys(store: DoorStore, keys: readonly string[], stamps = true): Promise<number> {
   const variants: string[] = []
   let removed = 0
   await store.edit(
@@ -54,7 +65,7 @@ export async function removeKeys(store: DoorStore, keys: readonly string[]): Pro
       else removed++
       return 'remove'
     },
-    true,
+    stamps,
   )
   const gone = variants.length === 0 ? new Map() : await store.edit(variants, () => 'remove')
   return removed + [...gone.values()].filter(one => one === 'remove').length

@@ -1,8 +1,10 @@
 import type { CacheHandle } from '../cache-handle.js'
 import type { Session } from '../database/session.js'
-import { type RemovalScope, stampRemoval } from '../operations/stamps.js'
+import { acquireLease, holdsLease } from '../operations/leases.js'
+import { type RemovalScope, removedSince, stampRemoval } from '../operations/stamps.js'
 import type { Shard } from '../shards/shard.js'
 import { type Edit, editOne, type Sighting } from './door-entries.js'
+import type { DoorLease } from './door-lease.js'
 
 /** A removal waits for the lock at least so long, also in a cache that refuses sooner. Milliseconds. */
 const REMOVAL_PATIENCE = 5000
@@ -46,4 +48,23 @@ export async function editEntries(
 
 function patience(handle: CacheHandle): { readonly deadline: number } {
   return { deadline: performance.now() + Math.max(handle.options.timeout, REMOVAL_PATIENCE) }
+}
+
+/**
+ * Leaves a stamp for the key of a lease, and gives the lease a number that is later than the stamp: what began before is
+ * not stored, what its holder brings is. `undefined` when it was lost, or its key removed since it was taken.
+ */
+export async function supersede(
+  shard: Shard,
+  { key, name, token, fence }: DoorLease,
+  ttl: number,
+  deadline: number,
+): Promise<DoorLease | undefined> {
+  const run = (session: Session): number | undefined => {
+    if (!holdsLease(session, name, token) || removedSince(session, { key, tags: [] }, fence)) return undefined
+    stampRemoval(session, { keys: [key] })
+    return acquireLease(session, name, token, ttl / 1000)
+  }
+  const later = await shard.write({ run }, { deadline })
+  return later === undefined ? undefined : { key, name, token, fence: later }
 }

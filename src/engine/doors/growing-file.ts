@@ -28,6 +28,15 @@ export class GrowingFile {
     }
   }
 
+  /** Appends several, without putting them together before. */
+  async appendAll(parts: readonly Uint8Array[]): Promise<void> {
+    const length = parts.reduce((sum, one) => sum + one.byteLength, 0)
+    const { bytesWritten } = await this.handle.writev(parts, this.#size)
+    this.#size += bytesWritten
+    // A disk that is nearly full takes a part, and tells why with the next one.
+    if (bytesWritten < length) await this.append(Buffer.concat(parts).subarray(bytesWritten))
+  }
+
   /** As the engine knows it. From here on the engine removes it when it is not stored. */
   take(): PendingFile {
     this.#taken = true

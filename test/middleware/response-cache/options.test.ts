@@ -7,8 +7,6 @@ import { settled, site } from './support/app.js'
 describe('options', () => {
   it.each<[object, RegExp]>([
     [{ tll: 5 }, /unknown option tll; did you mean ttl\?/],
-    [{ storePartial: true }, /no option storePartial/],
-    [{ cachePost: true }, /no option cachePost/],
     [{ ttl: -1 }, /ttl must be a duration/],
     [{ name: '' }, /name must be/],
     [{ name: 'a\nb' }, /name must be/],

@@ -348,6 +348,11 @@ export const representation: readonly Scenario[] = [
     { ask: ['If-None-Match: "abcdef"'], origin: [FRESH, ETAG], gets: 304 },
     { is: 'cached', gets: 200 },
   ),
+  scenario('conditional-private-no-lm', 'required', {
+    ask: ['If-Modified-Since: @0'],
+    origin: ['Cache-Control: private'],
+    gets: 200,
+  }),
   scenario('conditional-if-match', 'required', full, { ask: ['If-Match: "other"'], gets: 412 }),
 
   varied('match', ['Vary: Foo'], ['Foo: 1'], ['Foo: 1'], 'cached'),
@@ -503,4 +508,26 @@ export const representation: readonly Scenario[] = [
     { ...soonStale(ETAG), body: '0123456789' },
     { ask: ['Range: bytes=0-1'], origin: [FRESH, 'ETag: "b"'], body: 'abcdefghij', is: 'passed' },
   ),
+  ...opened({ storePartial: true }, [
+    scenario(
+      'partial-of-a-part',
+      'optional',
+      {
+        origin: [FRESH, ETAG, 'Content-Range: bytes 4-9/10', 'Content-Length: 6'],
+        status: 206,
+        ask: ['Range: bytes=4-9'],
+        body: '456789',
+        wait: true,
+      },
+      { ask: ['Range: bytes=6-8'], is: 'cached', gets: 206, text: '678', has: ['Content-Range: bytes 6-8/10'] },
+    ),
+  ]),
+  ...opened({ cachePost: true }, [
+    scenario(
+      'post-for-get',
+      'optional',
+      { method: 'POST', payload: 'x', origin: [FRESH, 'Content-Location: {base}'], body: 'y' },
+      { is: 'cached', text: 'y' },
+    ),
+  ]),
 ]

@@ -1,0 +1,83 @@
+import { join } from 'node:path'
+import express from 'express'
+import type { FanoutCache } from 'fanout-cache'
+import { responseCache } from 'fanout-cache/express'
+import { describe, expect, it } from 'vitest'
+import { cacheOf, shardsOf } from '../faults/support/caches.js'
+import { overwriteAll } from '../faults/support/damage.js'
+import { LockHolder } from '../faults/support/lock-holder.js'
+import { fillUp, mountTmpfs, tmpfsAvailable } from '../faults/support/tmpfs.js'
+import { temporaryDirectory } from '../helpers/temp-directory.js'
+import { ask, listen } from '../middleware/support/http.js'
+
+const KIND = 'FanoutCache'
+/** What a cache in trouble may add to the time of the handler. */
+const MOST_MILLISECONDS = 50
+const REQUESTS = 15
+
+/** The times of the same requests with a cache in trouble and without one, in turns. */
+async function compare(cache: FanoutCache, path: (turn: number) => string): Promise<{ with: number; without: number }> {
+  const ports = await Promise.all([serve(cache), serve(undefined)])
+  const times: [number[], number[]] = [[], []]
+  for (let turn = 0; turn < REQUESTS; turn++) {
+    for (const [at, port] of ports.entries()) {
+      const begun = performance.now()
+      const { status, text } = await ask(port, path(turn))
+      times[at as 0 | 1].push(performance.now() - begun)
+      expect([status, text]).toEqual([200, path(turn)])
+    }
+  }
+  return { with: median(times[0]), without: median(times[1]) }
+}
+
+async function serve(cache: FanoutCache | undefined): Promise<number> {
+  const app = express()
+  if (cache) app.use(responseCache(cache) as never)
+  app.use((req, res) => void res.set('Cache-Control', 'max-age=60').send(req.path))
+  return (await listen(app)).port
+}
+
+function median(times: readonly number[]): number {
+  return [...times].sort((a, b) => a - b)[Math.floor(times.length / 2)] as number
+}
+
+function open(directory: string): FanoutCache {
+  const cache = cacheOf(KIND, directory) as FanoutCache
+  cache.on('error', () => undefined)
+  return cache
+}
+
+const PATHS: readonly (readonly [string, (turn: number) => string])[] = [
+  ['that miss', turn => `/new-${turn}`],
+  ['for one answer', () => '/stored'],
+]
+
+describe.each(PATHS)('requests %s are no slower than the handler and 50 ms', (_which, path) => {
+  it('while another process holds the locks', async () => {
+    const directory = temporaryDirectory()
+    const cache = open(directory)
+    await cache.count()
+    const holder = await LockHolder.holding(KIND, directory)
+    const times = await compare(cache, path)
+    await holder.free()
+    expect(times.with - times.without).toBeLessThan(MOST_MILLISECONDS)
+  })
+
+  it('when the databases are damaged', async () => {
+    const directory = temporaryDirectory()
+    const cache = open(directory)
+    await cache.set('key', 'x'.repeat(10_000))
+    for (const shard of shardsOf(KIND)) overwriteAll(join(directory, shard, 'cache.db'))
+    const times = await compare(cache, path)
+    expect(times.with - times.without).toBeLessThan(MOST_MILLISECONDS)
+  })
+
+  it.skipIf(!tmpfsAvailable)('on a full disk', async () => {
+    const root = mountTmpfs('size=16m')
+    const cache = open(join(root, 'cache'))
+    await cache.count()
+    fillUp(root)
+    const times = await compare(cache, path)
+    expect(times.with - times.without).toBeLessThan(MOST_MILLISECONDS)
+  })
+})
