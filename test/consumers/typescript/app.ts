@@ -1,6 +1,6 @@
 import { strictEqual } from 'node:assert/strict'
 import { Cache, type DiskCache, defineModel, FanoutCache, type Namespace } from 'fanout-cache'
-import { DiskStore, diskStore } from 'fanout-cache/cache-manager'
+import { type DiskStore, diskStore } from 'fanout-cache/cache-manager'
 import { responseCache, sendFile } from 'fanout-cache/express'
 import { createKeyv, KeyvDiskStore } from 'fanout-cache/keyv'
 import type { CacheModule, CacheModuleOptions } from 'fanout-cache/nest'
