@@ -22,6 +22,12 @@ const built = Object.keys((config as { entry: Record<string, string> }).entry)
 const doors = built.filter(name => !INTERNAL.includes(name))
 const pathOf = (door: string) => (door === 'index' ? '.' : `./${door}`)
 
+/** What an app that uses all doors has besides. */
+const PEERS = [
+  ...['keyv', 'cache-manager', 'express', '@types/express', 'zod'],
+  ...['@nestjs/common', '@nestjs/core', 'rxjs', 'reflect-metadata'],
+]
+
 let packed: PackedPackage
 
 beforeAll(async () => {
@@ -84,7 +90,7 @@ describe('the package', () => {
   })
 })
 
-describe('an app of its own', () => {
+describe('an app of its own', { timeout: 120_000 }, () => {
   let app: string
 
   function copy(consumer: string): void {
@@ -114,7 +120,7 @@ describe('an app of its own', () => {
   ])('compiles against its types: %s', async (resolution, type) => {
     copy('typescript')
     writeFileSync(join(app, 'package.json'), JSON.stringify({ private: true, type }))
-    await installPackage(app, packed, ['@types/node'])
+    await installPackage(app, packed, ['@types/node', ...PEERS])
     const compiler = join(root, 'node_modules/typescript/bin/tsc')
     await run(process.execPath, [compiler, '-p', `tsconfig.${resolution}.json`], app)
     expect(await start('out/app.js')).toBe('ok\n')

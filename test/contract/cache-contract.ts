@@ -55,6 +55,7 @@ const READING: readonly ((subject: Subject) => void)[] = [
   tagsSuite,
   bulkSuite,
   transactSuite,
+  orderingSuite,
   keysSuite,
   valuesSuite,
   getOrSetSuite,

@@ -1,5 +1,11 @@
 import { strictEqual } from 'node:assert/strict'
-import { Cache } from 'fanout-cache'
+import { Cache, type DiskCache, defineModel, FanoutCache, type Namespace } from 'fanout-cache'
+import { type DiskStore, diskStore } from 'fanout-cache/cache-manager'
+import { responseCache, sendFile } from 'fanout-cache/express'
+import { createKeyv, KeyvDiskStore } from 'fanout-cache/keyv'
+import type { CacheModule, CacheModuleOptions } from 'fanout-cache/nest'
+import type { Keyv } from 'keyv'
+import { z } from 'zod'
 
 interface User {
   name: string
@@ -14,6 +20,27 @@ async function main(directory: string): Promise<void> {
   const closed: undefined | void = await cache.close()
   strictEqual(closed, undefined)
   console.log('ok')
+}
+
+const User = defineModel({ name: 'user', version: 1, schema: z.object({ name: z.string() }) })
+
+/** Never called: the declarations of the doors, as those who use them see them. */
+export async function doors(directory: string, module: typeof CacheModule): Promise<void> {
+  const cache = new FanoutCache(directory, { memory: { mode: 'frozen' } })
+  const space: Namespace = cache.namespace('app', { version: 2 })
+  const any: DiskCache = space
+  const user: { name: string } | undefined = await space.model(User).get('ann')
+  // @ts-expect-error a user has a name
+  await space.model(User).set('ann', { age: 1 })
+  const keyv: Keyv<number> = createKeyv<number>(any, { ttl: '5m' })
+  const store: DiskStore = diskStore({ cache: space, ttl: '5m' })
+  const adapter = new KeyvDiskStore({ directory, memory: {} })
+  const options: CacheModuleOptions = { store: space, ttl: '5m' }
+  module.register(options)
+  // @ts-expect-error ttl is a duration
+  createKeyv({ directory, ttl: true })
+  const handlers = [responseCache(cache, { ttl: '5m' }), sendFile(space, { key: () => 'key' })]
+  console.log(user, keyv, store, adapter, handlers.length)
 }
 
 /** Never called: what must not compile, and would if the types were lost. */
