@@ -6,7 +6,7 @@ import type { EncodedKey } from './disk/codec.js'
 import { keyIdentity } from './disk/keys.js'
 import { type DoorEntry, type Edit, type Sighting, sight, write } from './doors/door-entries.js'
 import type { DoorLease } from './doors/door-lease.js'
-import { editEntries, stampAll, supersede } from './doors/door-removal.js'
+import { editEntries, hasTraces, stampAll, supersede } from './doors/door-removal.js'
 import { Glances } from './doors/glances.js'
 import { GrowingFile } from './doors/growing-file.js'
 import { within } from './doors/within.js'
@@ -228,6 +228,11 @@ export class DoorStore {
     }
     const discard = pending && (() => shard.disk.files.discard(pending))
     return (await this.#write(shard, { run, identity: keyIdentity(encoded), discard })) ?? false
+  }
+
+  /** Whether there is an entry for a key, or a flight for it or one of its variants, as far as can be seen at once. */
+  hasTraces(key: string): boolean {
+    return hasTraces(this.#handle, key)
   }
 
   /** Leaves stamps in all shards, so that nothing older is stored. */
