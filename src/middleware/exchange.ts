@@ -3,11 +3,11 @@ import type { Exchange } from './core.js'
 import type { Flight, GrowingAnswer } from './flights.js'
 import { isGone } from './http-message.js'
 import { LEASE_TTL, Leader } from './leader.js'
-import { type Found, type Lookup, lookUp } from './lookup.js'
+import { type Found, holdBody, type Lookup, lookUp } from './lookup.js'
 import { variantKey } from './policy/cache-key.js'
 import { cacheStatus, type ForwardReason } from './policy/cache-status.js'
 import { hasField } from './policy/fields.js'
-import type { ResponseHead, StoredResponse } from './policy/message.js'
+import type { RequestHead, ResponseHead, StoredResponse } from './policy/message.js'
 import { partOf } from './policy/partial.js'
 import { demandsOf } from './policy/request-directives.js'
 import { type Decision, decide } from './policy/reuse.js'
@@ -61,7 +61,7 @@ export async function revalidate(exchange: Exchange, flight: Flight): Promise<vo
   const lookup = await lookUp(core.store, key, request)
   const need: Need = { fwd: 'stale', ...(lookup.found && { stale: lookup.found }) }
   if (lookup.subject === flight.subject && (await acquire(exchange, flight)) === 'granted') {
-    return new Leader(exchange, flight, need.stale, 'stale').run()
+    return new Leader(exchange, flight, await hold(exchange, need), 'stale').run()
   }
   flight.settle({ kind: 'again' })
   core.flights.end(flight)
@@ -135,7 +135,11 @@ function passing({ req, request, core, key }: Exchange, need: Need): string | un
   // Whoever looks for a place in a large answer does not wait for all of it.
   if (!need.stale && range !== undefined && range !== 'bytes=0-') return 'range'
   if (demandsOf(request, core.settings.policy).noStore) return 'no-store'
-  return core.uncacheable.has(key) && !need.stale ? 'uncacheable' : undefined
+  return core.uncacheable.has(key, hasCredentials(request)) && !need.stale ? 'uncacheable' : undefined
+}
+
+function hasCredentials({ fields }: RequestHead): boolean {
+  return hasField(fields, 'Authorization') || hasField(fields, 'Cookie')
 }
 
 /** Asks the handler for a range, to store what it brings for others who ask for it. False: that cannot be done. */
@@ -146,8 +150,8 @@ async function leadPart(exchange: Exchange, fwd: ForwardReason): Promise<boolean
   const flight = core.flights.begin(subject, true)
   flight.isLed = true
   const isGranted = (await acquire(exchange, flight)) === 'granted'
-  if (isGranted) new Leader(exchange, flight, undefined, fwd).run()
-  else core.flights.end(flight)
+  if (isGranted && !isGone(exchange.res)) new Leader(exchange, flight, undefined, fwd).run()
+  else cancel(exchange, flight)
   return isGranted
 }
 
@@ -162,6 +166,7 @@ interface Takeoff {
 async function lead(exchange: Exchange, flight: Flight, { lookup, need, deadline }: Takeoff): Promise<boolean> {
   const { core, key, request } = exchange
   flight.isLed = true
+  let stale: Found | undefined
   try {
     const clearance = await acquire(exchange, flight)
     if (clearance === 'held' && (await waitForOthers(exchange, flight.subject, deadline)))
@@ -171,13 +176,23 @@ async function lead(exchange: Exchange, flight: Flight, { lookup, need, deadline
       const now = await lookUp(core.store, key, request)
       if (now.found?.version !== lookup.found?.version) return cancel(exchange, flight)
     }
+    stale = await hold(exchange, need)
     if (isGone(exchange.res)) return cancel(exchange, flight)
   } catch (error) {
     cancel(exchange, flight)
     throw error
   }
-  new Leader(exchange, flight, need.stale, need.fwd).run()
+  new Leader(exchange, flight, stale, need.fwd).run()
   return true
+}
+
+/** What is to be validated, its body held until the response is closed: the handler is asked once, and may answer 304. */
+async function hold({ core, res }: Exchange, { stale }: Need): Promise<Found | undefined> {
+  const held = stale && (await holdBody(core.store, stale))
+  const close = (): void => void held?.file?.close().catch(error => core.store.tell(error))
+  if (isGone(res)) close()
+  else res.once('close', close)
+  return held
 }
 
 async function acquire({ core, key }: Exchange, flight: Flight): Promise<'granted' | 'held' | 'none'> {
@@ -213,6 +228,10 @@ async function join(exchange: Exchange, flight: Flight, need: Need): Promise<boo
     case 'again':
       await flight.landed
       return false
+    case 'personal':
+      if (!hasCredentials(exchange.request)) return false
+      pass(exchange, need.fwd, 'uncacheable')
+      return true
     case 'alone':
       pass(exchange, need.fwd, 'uncacheable')
       return true
@@ -220,7 +239,9 @@ async function join(exchange: Exchange, flight: Flight, need: Need): Promise<boo
       const stored = toStored(outcome.found.head)
       const fit = fitOf(exchange, stored, isLate && !outcome.standsIn)
       if (fit === 'no-cache' && !outcome.standsIn) return goAlone(exchange, flight, isLate, need)
-      return fit === 'answered' || serveFound(exchange, outcome.found, status)
+      // The file that is held is for the one who led.
+      const { file: _held, ...found } = outcome.found
+      return fit === 'answered' || serveFound(exchange, found, status)
     }
     case 'tail':
       return joinTail(exchange, flight, outcome.answer, { need, isLate })

@@ -18,6 +18,8 @@ export type Outcome =
   | { readonly kind: 'again' }
   /** The answer is not for others. */
   | { readonly kind: 'alone' }
+  /** It is not for others because of the request that led; an answer to another one may be. */
+  | { readonly kind: 'personal' }
 
 /** An answer whose body is still coming, which others may have too. */
 export interface GrowingAnswer {
@@ -96,13 +98,18 @@ export class Flights {
   }
 }
 
+/** Marks keys of which that holds for requests with credentials only. No key ends so. */
+const PERSONAL = '\n'
+
 /** Keys whose answers were not to be stored lately: who asks for them waits for nobody (hit-for-miss). */
 export class Uncacheable {
   readonly #until = new Map<string, number>()
   static readonly most = 10_000
   static readonly time = 10_000
 
-  note(key: string): void {
+  /** @param personal only what is asked with credentials is not to be stored */
+  note(uri: string, personal = false): void {
+    const key = personal ? uri + PERSONAL : uri
     this.#until.delete(key)
     this.#until.set(key, performance.now() + Uncacheable.time)
     if (this.#until.size <= Uncacheable.most) return
@@ -116,7 +123,11 @@ export class Uncacheable {
     this.#until.delete(key)
   }
 
-  has(key: string): boolean {
+  has(uri: string, personal: boolean): boolean {
+    return this.#holds(uri) || (personal && this.#holds(uri + PERSONAL))
+  }
+
+  #holds(key: string): boolean {
     const until = this.#until.get(key)
     if (until === undefined) return false
     if (until > performance.now()) return true

@@ -12,9 +12,9 @@ import { hasField } from './policy/fields.js'
 import type { Fields, ResponseHead, StoredResponse } from './policy/message.js'
 import { mayServeStaleOnError } from './policy/reuse.js'
 import { isServerError } from './policy/statuses.js'
-import { afterUpdate, storability } from './policy/storability.js'
+import { afterHead, afterUpdate, isPersonal, storability } from './policy/storability.js'
 import { fieldsToStore } from './policy/stored-fields.js'
-import { updatedBy304, updatedByHead } from './policy/update.js'
+import { updatedBy304 } from './policy/update.js'
 import { freshenedBy, validationFields } from './policy/validation.js'
 import { selectingKey } from './policy/vary.js'
 import { type BodySink, Recorder, type Verdict } from './recorder.js'
@@ -27,7 +27,7 @@ import { toStored } from './stored-head.js'
 export const LEASE_TTL: number = 3000
 /** What was removed before that is not remembered any more: later answers may be older than a removal. */
 const LONGEST_FLIGHT = 3_500_000
-/** What gives an answer to nobody but the client. */
+/** Gives an answer to nobody but the client. */
 const NOWHERE: BodySink = { write: () => undefined, end: () => undefined, abort: () => undefined }
 
 /** A request that goes to the handler, for itself and for those who wait for the same answer. */
@@ -91,9 +91,10 @@ export class Leader {
     if (this.#exchange.req.method === 'HEAD') return this.#judgeHead(head, this.#withoutAbove(stored))
     const answer = storability(this.#exchange.request, stored, core.settings.policy)
     if (!answer.store || !this.#canStore(stored)) {
+      const personal = !answer.store && isPersonal(this.#exchange.request, stored, core.settings.policy)
       // That a part is not to be stored says nothing of the whole.
-      if (!this.#flight.isForPart) core.uncacheable.note(this.#exchange.key)
-      this.#giveUp('alone')
+      if (!this.#flight.isForPart) core.uncacheable.note(this.#exchange.key, personal)
+      this.#giveUp(personal ? 'personal' : 'alone')
       return this.#toClient(head, NOWHERE, answer.store ? {} : { detail: answer.reason })
     }
     core.uncacheable.forget(this.#exchange.key)
@@ -108,14 +109,10 @@ export class Leader {
   #judgeHead(head: ResponseHead, news: StoredResponse): Verdict {
     const { core, request } = this.#exchange
     const stale = this.#stale
-    const updated = stale && updatedByHead(toStored(stale.head), news, core.settings.policy)
-    const isWrong = updated === 'invalidate'
-    const fate = updated === undefined || isWrong ? 'keep' : afterUpdate(request, updated, core.settings.policy)
+    const after = stale && afterHead(request, toStored(stale.head), news, core.settings.policy)
     this.#flight.settle({ kind: 'again' })
-    const storing =
-      stale && updated && !isWrong && fate === 'update' && head.status < 500
-        ? this.#renewStored(stale, updated)
-        : this.#drop(stale, isWrong || fate === 'remove')
+    const isRenewed = stale && after?.fate === 'update'
+    const storing = isRenewed ? this.#renewStored(stale, after.updated) : this.#drop(stale, after?.fate === 'remove')
     storing.catch(error => core.store.tell(error))
     return this.#toClient(head, NOWHERE, {})
   }
@@ -136,7 +133,9 @@ export class Leader {
     const { etag, lastModified, date } = validatorsOf(head.fields)
     const status = cacheStatus({ name: core.settings.policy.name, fwd: this.#fwd, ...more })
     const line: Fields = [['Cache-Status', status]]
-    const verdict = evaluate(request, { etag, lastModified, date, status: head.status, now: core.store.now() })
+    // Only of what is stored the date may stand in for a validator (RFC 9111 §4.3.2).
+    const validators = { etag, lastModified, date: sink === NOWHERE ? undefined : date }
+    const verdict = evaluate(request, { ...validators, status: head.status, now: core.store.now() })
     if (verdict === 304) return { kind: 'replace', head: notModified([...head.fields, ...line]), sink }
     const isStored = sink !== NOWHERE && !hasField(head.fields, 'Date')
     // The client is told the same time as those who get the stored answer.
@@ -160,7 +159,6 @@ export class Leader {
     return this.#toClient(head, spool, this.#flight.lease ? { stored: true } : {})
   }
 
-  /** What stands on the response before the handler runs, stands on it again at every hit, as it is then. */
   #withoutAbove(response: StoredResponse): StoredResponse {
     return { ...response, fields: response.fields.filter(([name]) => !this.#recorder?.isFromAbove(name)) }
   }
@@ -274,7 +272,7 @@ export class Leader {
   }
 
   /** Nothing will be stored. */
-  #giveUp(kind: 'again' | 'alone'): void {
+  #giveUp(kind: 'again' | 'alone' | 'personal'): void {
     this.#flight.settle({ kind })
     if (this.#flight.lease) this.#exchange.core.store.release(this.#flight.lease)
     this.#land()

@@ -18,6 +18,8 @@ export interface Found {
   readonly head: StoredHead
   /** Its body, when it is small; else it is in a file. */
   readonly body?: Buffer
+  /** Its file, where it is held open: it can be read once, whatever becomes of the entry. */
+  readonly file?: StoredFile
   readonly version: string
 }
 
@@ -61,6 +63,13 @@ export async function openBody(store: DoorStore, found: Found): Promise<StoredFi
   }
   await file.close()
   return undefined
+}
+
+/** Holds the body of an answer while the handler is asked about it; `undefined` when it is gone already. */
+export async function holdBody(store: DoorStore, found: Found): Promise<Found | undefined> {
+  if (found.body) return found
+  const file = await openBody(store, found)
+  return file && { ...found, file }
 }
 
 /** The variant list or answer in the bytes of an entry; `undefined` when it is somebody else's entry. */

@@ -20,6 +20,9 @@ export type Verdict =
   /** The client gets nothing of it: when the handler has ended it, `after` answers. */
   | { readonly kind: 'swallow'; readonly after: () => void }
 
+const OF_ANSWER =
+  /^(?:[\w-]*cache-control|expires|pragma|date|age|vary|etag|last-modified|content-(?:type|length|encoding|language|location|range))$/i
+
 type Chunk = string | Uint8Array | null | undefined
 type Done = ((error?: Error | null) => void) | undefined
 
@@ -70,8 +73,12 @@ export class Recorder {
     this.#response.statusMessage = ''
   }
 
-  /** Whether a field was on the response before the handler ran, and is as it was. */
+  /**
+   * Whether a field was on the response before the handler ran, and is as it was: it will be there again at every hit.
+   * Fields that say what the answer is and how long it is fresh are part of it all the same.
+   */
   isFromAbove(name: string): boolean {
+    if (OF_ANSWER.test(name)) return false
     const before = this.#before.get(name.toLowerCase())
     return before !== undefined && String(before) === String(this.#response.getHeader(name))
   }

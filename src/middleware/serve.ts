@@ -18,7 +18,7 @@ export type Status = Omit<CacheStatus, 'name'>
 export async function serveFound(exchange: Exchange, found: Found, status: Status): Promise<boolean> {
   const { core, res, request } = exchange
   const { head } = found
-  const body = found.body ?? (await openBody(core.store, found))
+  const body = found.body ?? found.file ?? (await openBody(core.store, found))
   if (!body) return false
   const aged = setField(head.f, 'Age', ageField(currentAge(toStored(head), core.store.now())))
   const fields = appendCacheStatus(aged, { ...status, name: core.settings.policy.name })
@@ -91,5 +91,5 @@ export function notModified(fields: Fields): ResponseHead {
 
 function withoutContent(fields: Fields): Fields {
   const names = ['Content-Type', 'Content-Length', 'Content-Encoding', 'Content-Language', 'Content-Range']
-  return deleteField(fields, ...names, 'Transfer-Encoding')
+  return deleteField(fields, ...names, 'Transfer-Encoding', 'Trailer')
 }

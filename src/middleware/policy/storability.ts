@@ -9,6 +9,7 @@ import { demandsOf } from './request-directives.js'
 import { staleWindows } from './stale-windows.js'
 import { isHeuristicallyCacheable, isUnderstood } from './statuses.js'
 import { type Effective, effectiveDirectives } from './targeted.js'
+import { updatedByHead } from './update.js'
 import { varyOf } from './vary.js'
 
 /** Why a response is not stored, in a word for `Cache-Status`. */
@@ -71,6 +72,27 @@ export function afterUpdate(
 ): 'update' | 'keep' | 'remove' {
   if (!storability({ method: 'GET', url: request.url, fields: [] }, updated, policy).store) return 'remove'
   return storability({ ...request, method: 'GET' }, updated, policy).store ? 'update' : 'keep'
+}
+
+/** What becomes of a stored response to GET after an answer to HEAD (RFC 9111 §4.3.5), and what it is then. */
+export function afterHead(
+  request: RequestHead,
+  stored: StoredResponse,
+  head: StoredResponse,
+  policy: Policy,
+): { readonly fate: 'keep' | 'remove' } | { readonly fate: 'update'; readonly updated: StoredResponse } {
+  const updated = updatedByHead(stored, head, policy)
+  if (updated === 'invalidate') return { fate: 'remove' }
+  const fate = updated === stored ? 'keep' : afterUpdate(request, updated, policy)
+  return fate === 'update' ? { fate, updated } : { fate }
+}
+
+/**
+ * Whether a response that is not stored would be, had it been the answer to a request without `Authorization`, cookies
+ * and directives.
+ */
+export function isPersonal(request: RequestHead, response: StoredResponse, policy: Policy): boolean {
+  return storability({ ...request, fields: [] }, response, policy).store
 }
 
 /** Methods and statuses (RFC 9111 §3, first to third condition). */

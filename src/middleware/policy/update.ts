@@ -56,8 +56,8 @@ function merged(old: Fields, news: Fields): Fields {
 
 /**
  * What an answer to a HEAD means for the stored answer to a GET (RFC 9111 §4.3.5): it is updated when status,
- * validators and length agree, else it has to be invalidated. A failure of the server says nothing of what is stored:
- * then it comes back as it is.
+ * validators and length agree, else it has to be invalidated. A failure of the server, and an answer that has none of
+ * them, says nothing of what is stored: then that comes back as it is.
  */
 export function updatedByHead(
   stored: StoredResponse,
@@ -72,7 +72,9 @@ export function updatedByHead(
     differs(other.etag, own.etag) ||
     differs(other.lastModified, own.lastModified) ||
     differs(length, fieldValue(stored.fields, 'Content-Length'))
-  return contradicts ? 'invalidate' : updatedBy304(stored, head, policy)
+  if (contradicts) return 'invalidate'
+  const says = other.etag !== undefined || other.lastModified !== undefined || length !== undefined
+  return says ? updatedBy304(stored, head, policy) : stored
 }
 
 /** A field of the HEAD that is there, and another one than the stored. */

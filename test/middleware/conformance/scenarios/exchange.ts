@@ -98,6 +98,20 @@ export const exchange: readonly Scenario[] = [
     { is: 'cached', has: ['X-A: 2'] },
   ),
   scenario(
+    'head-that-says-nothing',
+    'required',
+    soonStale(),
+    { method: 'HEAD', origin: [FRESH], is: 'passed', wait: true },
+    { is: 'passed' },
+  ),
+  scenario(
+    'head-contradicts',
+    'required',
+    soonStale('ETag: "a"'),
+    { method: 'HEAD', origin: [FRESH, 'ETag: "b"'], is: 'passed', wait: true },
+    { is: 'passed', asked: ['If-None-Match'] },
+  ),
+  scenario(
     'head-retains',
     'required',
     soonStale('ETag: "a"', 'X-A: 1'),

@@ -348,6 +348,11 @@ export const representation: readonly Scenario[] = [
     { ask: ['If-None-Match: "abcdef"'], origin: [FRESH, ETAG], gets: 304 },
     { is: 'cached', gets: 200 },
   ),
+  scenario('conditional-private-no-lm', 'required', {
+    ask: ['If-Modified-Since: @0'],
+    origin: ['Cache-Control: private'],
+    gets: 200,
+  }),
   scenario('conditional-if-match', 'required', full, { ask: ['If-Match: "other"'], gets: 412 }),
 
   varied('match', ['Vary: Foo'], ['Foo: 1'], ['Foo: 1'], 'cached'),
