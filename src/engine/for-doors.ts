@@ -6,8 +6,8 @@ import type { EncodedKey } from './disk/codec.js'
 import { keyIdentity } from './disk/keys.js'
 import { type DoorEntry, type Edit, type Sighting, sight, write } from './doors/door-entries.js'
 import type { DoorLease } from './doors/door-lease.js'
-import { editEntries, stampAll, supersede } from './doors/door-removal.js'
-import { Glances } from './doors/glances.js'
+import { editEntries, hasTraces, stampAll, supersede } from './doors/door-removal.js'
+import { Glances, type Glimpse } from './doors/glances.js'
 import { GrowingFile } from './doors/growing-file.js'
 import { plainHandle } from './doors/plain-handle.js'
 import { within } from './doors/within.js'
@@ -31,6 +31,7 @@ import { removeInPages } from './verbs/upkeep.js'
 
 export type { DoorEntry, Edit, Sighting } from './doors/door-entries.js'
 export type { DoorLease } from './doors/door-lease.js'
+export type { Glimpse } from './doors/glances.js'
 export { GrowingFile } from './doors/growing-file.js'
 export { checkOptionNames, checkOptionsObject, kindOf } from './option-names.js'
 export { type Duration, milliseconds } from './time.js'
@@ -87,10 +88,10 @@ export class DoorStore {
   }
 
   /**
-   * The bytes of an entry in the database, at once: `undefined` when there are none, or it takes longer. One Buffer for
-   * all who ask within a turn of the loop: not to be changed.
+   * The bytes of an entry in the database, at once: `undefined` when there are none, or it takes longer. One object for all
+   * who ask within a turn of the loop.
    */
-  glance(key: string): Buffer | undefined {
+  glance(key: string): Glimpse | undefined {
     return this.#glances.read(key)
   }
 
@@ -228,6 +229,11 @@ export class DoorStore {
     }
     const discard = pending && (() => shard.disk.files.discard(pending))
     return (await this.#write(shard, { run, identity: keyIdentity(encoded), discard })) ?? false
+  }
+
+  /** Whether there is an entry for a key, or a flight for it or one of its variants, as far as can be seen at once. */
+  hasTraces(key: string): boolean {
+    return hasTraces(this.#handle, key)
   }
 
   /** Leaves stamps in all shards, so that nothing older is stored. */

@@ -150,8 +150,8 @@ async function leadPart(exchange: Exchange, fwd: ForwardReason): Promise<boolean
   const flight = core.flights.begin(subject, true)
   flight.isLed = true
   const isGranted = (await acquire(exchange, flight)) === 'granted'
-  if (isGranted) new Leader(exchange, flight, undefined, fwd).run()
-  else core.flights.end(flight)
+  if (isGranted && !isGone(exchange.res)) new Leader(exchange, flight, undefined, fwd).run()
+  else cancel(exchange, flight)
   return isGranted
 }
 

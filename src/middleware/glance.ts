@@ -37,8 +37,10 @@ function find(core: Core, req: HttpRequest, key: string): ReadyAnswer | undefine
 }
 
 function readyAt({ store, ready }: Core, key: string): Ready | undefined {
-  const bytes = store.glance(key)
-  return bytes && ready.of(key, bytes)
+  const glimpse = store.glance(key)
+  if (!glimpse) return undefined
+  glimpse.made ??= ready.of(key, glimpse.bytes)
+  return glimpse.made as Ready | undefined
 }
 
 function chosen(key: string, list: VariantList, { headers }: HttpRequest): VariantList['variants'][number] | undefined {

@@ -60,7 +60,7 @@ export class ReadyAnswers {
 }
 
 function isSame(one: Buffer, other: Buffer): boolean {
-  return one === other || one.equals(other)
+  return one.equals(other)
 }
 
 function prepare(bytes: Buffer): Ready | undefined {

@@ -23,7 +23,8 @@ export function passUnsafe(core: Core, req: HttpRequest, res: HttpResponse, next
 
 /** Removes what an answer makes invalid, without waiting for it. */
 export function invalidate(core: Core, req: HttpRequest, request: RequestHead, head: ResponseHead): void {
-  const keys = keysToInvalidate(core, req, request, head)
+  // Most of what is posted to is never asked for: that need not wait for a lock.
+  const keys = keysToInvalidate(core, req, request, head).filter(key => core.store.hasTraces(key))
   if (keys.length > 0) removeKeys(core.store, keys).catch(error => core.store.tell(error))
 }
 

@@ -1,6 +1,7 @@
 import type { CacheHandle } from '../cache-handle.js'
 import type { Session } from '../database/session.js'
-import { acquireLease, holdsLease } from '../operations/leases.js'
+import { stateOf } from '../operations/entries.js'
+import { acquireLease, holdsLease, leaseName, leaseOf } from '../operations/leases.js'
 import { type RemovalScope, removedSince, stampRemoval } from '../operations/stamps.js'
 import type { Shard } from '../shards/shard.js'
 import { type Edit, editOne, type Sighting } from './door-entries.js'
@@ -14,6 +15,30 @@ export async function stampAll(handle: CacheHandle, scope: RemovalScope): Promis
   const run = (session: Session): void => stampRemoval(session, scope)
   await Promise.all(handle.shards.map(shard => shard.write({ run }, patience(handle))))
 }
+
+/**
+ * Whether there is anything to remove for a key: an entry, or a flight that may bring one for it or one of its variants.
+ * A flight that begins later than this look brings nothing old.
+ */
+export function hasTraces(handle: CacheHandle, key: string): boolean {
+  try {
+    const encoded = handle.encodeKey(key)
+    const shard = handle.route(encoded)
+    const session = shard.current
+    if (!session || !shard.writer.pending.empty || stateOf(session, encoded)) return true
+    if (!session.has('leases')) return false
+    const name = leaseName('flight', encoded)
+    return (
+      leaseOf(session, name) !== undefined ||
+      session.statements.all('laterLeases', name, `${name}${AFTER_LINE_END}`, 0).length > 0
+    )
+  } catch {
+    return true
+  }
+}
+
+/** The names of variants go on with a line end after that of their key. */
+const AFTER_LINE_END = '\u000b'
 
 /**
  * Changes entries, those of one shard in one transaction.

@@ -5,12 +5,19 @@ import { MODE_RAW } from '../disk/modes.js'
 import type { Shard } from '../shards/shard.js'
 import { noteHit } from '../verbs/reading.js'
 
+/** Bytes of an entry, as they were read in this turn of the loop. */
+export interface Glimpse {
+  /** Not to be changed. */
+  readonly bytes: Buffer
+  /** What its reader has made of it, for who reads it again within the turn. */
+  made?: unknown
+}
+
 /** A row that holds bytes, as it was read. */
-interface Glance {
+interface Glance extends Glimpse {
   readonly shard: Shard
   readonly session: Session
   readonly commits: number
-  readonly bytes: Buffer
   readonly rowid: number
   readonly accessTime: number
 }
@@ -27,12 +34,12 @@ export class Glances {
     this.#handle = handle
   }
 
-  /** The bytes of a live entry in the database; `undefined` when there are none, or it takes longer. */
-  read(key: string): Buffer | undefined {
+  /** A live entry in the database; `undefined` when there is none, or it takes longer. */
+  read(key: string): Glimpse | undefined {
     const glance = this.#known(key) ?? this.#look(key)
     if (!glance) return undefined
     noteHit(glance.shard, glance.session, glance.rowid, glance.accessTime)
-    return glance.bytes
+    return glance
   }
 
   #known(key: string): Glance | undefined {

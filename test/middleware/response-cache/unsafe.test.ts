@@ -1,0 +1,75 @@
+import { join } from 'node:path'
+import Database from 'better-sqlite3'
+import { describe, expect, it, onTestFinished } from 'vitest'
+import { Gate } from '../../helpers/gate.js'
+import { temporaryDirectory } from '../../helpers/temp-directory.js'
+import { settled, site, statusOf } from './support/app.js'
+
+/** Sums up what other connections have committed to a cache of two shards. */
+function watch(directory: string): () => unknown[] {
+  const databases = ['000', '001'].map(shard => new Database(join(directory, shard, 'cache.db'), { readonly: true }))
+  onTestFinished(() => {
+    for (const database of databases) database.close()
+  })
+  return () => databases.map(database => database.pragma('data_version', { simple: true }))
+}
+
+describe('an unsafe request', () => {
+  it('writes nothing where nothing is stored', async () => {
+    const directory = temporaryDirectory()
+    const { get, cache } = await site(
+      app => {
+        app.get('/', (_req, res) => void res.set('Cache-Control', 'max-age=60').send('x'))
+        app.post('/', (_req, res) => void res.send('done'))
+      },
+      { directory },
+    )
+    const versions = watch(directory)
+    const before = versions()
+    await get('/', { method: 'POST' })
+    await settled(cache)
+    expect(versions()).toEqual(before)
+    await get('/')
+    await settled(cache)
+    const stored = versions()
+    await get('/', { method: 'POST' })
+    await settled(cache)
+    expect(versions()).not.toEqual(stored)
+    expect(statusOf(await get('/'))).toMatch(/^fwd=uri-miss/)
+  })
+
+  it.each([
+    ['a flight', {}],
+    ['a flight for a variant', { Vary: 'Accept' }],
+  ])('makes %s that began before bring nothing into the cache', async (_what, fields) => {
+    const [called, free] = [new Gate(), new Gate()]
+    let version = 1
+    let calls = 0
+    const { get, cache } = await site(app => {
+      app.get('/', async (_req, res) => {
+        const text = `version ${version}`
+        if (++calls === 2) {
+          called.open()
+          await free.opened
+        }
+        res.set({ 'Cache-Control': 'max-age=60', ...fields }).send(text)
+      })
+      app.post('/', (_req, res) => {
+        version++
+        res.send('done')
+      })
+    })
+    const earlier = { headers: { accept: 'a' } }
+    await get('/', earlier)
+    await settled(cache)
+    await get('/', { method: 'POST' })
+    await settled(cache)
+    const flight = get('/', earlier)
+    await called.opened
+    await get('/', { method: 'POST' })
+    free.open()
+    expect((await flight).text).toBe('version 2')
+    await settled(cache)
+    expect((await get('/', earlier)).text).toBe('version 3')
+  })
+})
