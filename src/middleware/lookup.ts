@@ -88,8 +88,12 @@ export function chooseVariant(
   request: Pick<RequestHead, 'fields'>,
 ): { readonly subject: string; readonly variant?: Variant } {
   let subject: string | undefined
+  // Most variants depend on the same fields, and there may be hundreds of those.
+  const keys = new Map<string, string>()
   for (const variant of variants) {
-    const wanted = variantKey(key, selectingKey(variant.n, request))
+    const names = variant.n.join()
+    const wanted = keys.get(names) ?? variantKey(key, selectingKey(variant.n, request))
+    keys.set(names, wanted)
     subject ??= wanted
     if (wanted === variant.k) return { subject: wanted, variant }
   }

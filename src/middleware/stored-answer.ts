@@ -50,7 +50,6 @@ export function headOf(
     ...(tags.length > 0 && { g: tags }),
     ...(freshnessOf(stored, policy).source === 'option' && { t: 1 as const }),
     ...(permitsAuthorized(directives) && { o: 1 as const }),
-    ...(needsCare(stored) && { c: 1 as const }),
   }
 }
 
@@ -185,12 +184,4 @@ async function landVariant(
 function listEntry(store: DoorStore, variants: readonly Variant[]): DoorEntry {
   const ttl = Math.max(...variants.map(({ e }) => e)) - store.now()
   return { value: { bytes: encodeInline({ v: 1, variants }) }, ttl: Math.max(1, ttl), tags: [] }
-}
-
-/** Whether sending it takes more than putting its fields on the response. */
-function needsCare({ status, fields }: StoredResponse): boolean {
-  const names = new Set(fields.map(([name]) => name.toLowerCase()))
-  return (
-    status !== 200 || names.size !== fields.length || ['cache-status', 'vary', 'set-cookie'].some(n => names.has(n))
-  )
 }

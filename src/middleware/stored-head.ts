@@ -21,8 +21,6 @@ export interface StoredHead {
   readonly t?: 1
   /** May be given to requests with Authorization (RFC 9111 §3.5). */
   readonly o?: 1
-  /** Sending it takes more than putting its fields on the response. */
-  readonly c?: 1
 }
 
 /** The list of the variants of a URI, which lies under its key when its answers vary. */

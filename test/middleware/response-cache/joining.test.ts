@@ -1,6 +1,27 @@
+import type { Express } from 'express'
+import type { FanoutCache } from 'fanout-cache'
 import { describe, expect, it } from 'vitest'
 import { Gate } from '../../helpers/gate.js'
 import { settled, site, statusOf } from './support/app.js'
+
+/** Tells when so many requests have reached the cache, and had some turns of the loop to look up what is stored. */
+function arrivals() {
+  const waiting = new Map<number, Gate>()
+  let count = 0
+  return {
+    above: (app: Express) =>
+      void app.use((_req, _res, next) => {
+        next()
+        waiting.get(++count)?.open()
+      }),
+    async reached(wanted: number, cache: FanoutCache): Promise<void> {
+      const gate = new Gate()
+      waiting.set(wanted, gate)
+      if (count < wanted) await gate.opened
+      await settled(cache)
+    },
+  }
+}
 
 /** A route that sends its head and half of its body, and waits at a gate for the rest. */
 async function halting(cacheControl: string) {
@@ -46,15 +67,17 @@ describe('a request that comes while an answer is under way', () => {
 
   it('is told how long the handler took', async () => {
     const gate = new Gate()
-    const { get, clock } = await site(
+    const { above, reached } = arrivals()
+    const { get, clock, cache } = await site(
       app =>
         void app.get('/', async (_req, res) => {
           await gate.opened
           res.set('Cache-Control', 'max-age=60').send('x')
         }),
+      { above },
     )
     const replies = [get('/'), get('/'), get('/')]
-    await new Promise(resolve => setTimeout(resolve, 50))
+    await reached(3, cache)
     clock.advance(5000)
     gate.open()
     const collapsed = (await Promise.all(replies)).filter(reply => statusOf(reply).includes('collapsed'))
@@ -65,6 +88,7 @@ describe('a request that comes while an answer is under way', () => {
 describe('requests that wait for a validation', () => {
   async function waiting(status: number, cacheControl: string) {
     const gate = new Gate()
+    const { above, reached } = arrivals()
     let calls = 0
     const { get, cache, clock } = await site(
       app =>
@@ -75,12 +99,13 @@ describe('requests that wait for a validation', () => {
           else if (req.get('if-none-match')) res.status(304).end()
           else res.send('whole')
         }),
+      { above },
     )
     await get('/')
     await settled(cache)
     clock.advance(5000)
     const asked = Array.from({ length: 5 }, () => get('/'))
-    await new Promise(resolve => setTimeout(resolve, 50))
+    await reached(6, cache)
     gate.open()
     return { replies: await Promise.all(asked), calls: () => calls }
   }
