@@ -24,6 +24,9 @@ import { headOf, receivedAnswer, renewAnswer, selectingNames, storeAnswer, tagsO
 import { toStored } from './stored-head.js'
 
 /** Milliseconds. */
+/** Characters of the fields of an answer that is stored: they lie in one row, and are in memory while it is answered. */
+const MOST_FIELDS = 65_536
+
 export const LEASE_TTL: number = 3000
 /** What was removed before that is not remembered any more: later answers may be older than a removal. */
 const LONGEST_FLIGHT = 3_500_000
@@ -124,7 +127,8 @@ export class Leader {
     // A part has it, and what says that there is no such part. Elsewhere it means nothing (RFC 9110 §14.4).
     const isOfPart = stored.status === 416 && hasField(stored.fields, 'Content-Range')
     const isWrong = isOfPart || (stored.status === 206 && !isStorablePart(stored, core.settings))
-    return core.store.isWritable && req.method === 'GET' && isShort && !isWrong
+    const head = stored.fields.reduce((sum, [name, value]) => sum + name.length + value.length, 0)
+    return core.store.isWritable && req.method === 'GET' && isShort && !isWrong && head <= MOST_FIELDS
   }
 
   /** What goes to the client: all of it, or 304 where it has the answer already. */

@@ -130,6 +130,21 @@ describe('bounds', () => {
     for (const headers of tries) expect(await made.status('/', { headers })).toMatch(/^hit/)
   })
 
+  it('heads of more than 64 KiB are not stored', async () => {
+    const made = await site(app => {
+      app.get(
+        '/:length',
+        (req, res) => void res.set({ ...FRESH, 'X-Long': 'x'.repeat(Number(req.params.length)) }).send('y'),
+      )
+    })
+    for (const path of ['/30000', '/70000']) {
+      await made.get(path)
+      await settled(made.cache)
+    }
+    expect(await made.status('/30000')).toMatch(/^hit/)
+    expect(await made.status('/70000')).toMatch(/^fwd=/)
+  })
+
   it('heads that are too long for the cache are not stored with large bodies', async () => {
     const made = await site(app => {
       app.get('/', (_req, res) => void res.set({ ...FRESH, 'X-Long': 'x'.repeat(15_900) }).send('y'.repeat(100_000)))

@@ -23,6 +23,9 @@ export interface Reply {
   readonly cut: boolean
 }
 
+/** Bytes of a head: more than Node takes by itself. */
+const LONGEST_HEAD = 2 ** 18
+
 export interface Asking {
   readonly method?: string
   readonly headers?: OutgoingHttpHeaders
@@ -49,18 +52,21 @@ export async function listen(listener: RequestListener): Promise<{ readonly port
 export function ask(port: number, path: string, asking: Asking = {}): Promise<Reply> {
   const { method = 'GET', headers = {}, body, agent = new Agent(), onBytes } = asking
   return new Promise((resolve, reject) => {
-    const sent = request({ host: '127.0.0.1', port, path, method, headers, agent }, answer => {
-      const chunks: Buffer[] = []
-      const end = (cut: boolean): void => {
-        const bytes = Buffer.concat(chunks)
-        const { statusCode = 0, headers: fields, rawHeaders } = answer
-        resolve({ status: statusCode, headers: fields, rawHeaders, body: bytes, text: bytes.toString('latin1'), cut })
-      }
-      answer.on('data', (chunk: Buffer) => chunks.push(chunk))
-      if (onBytes) answer.once('data', onBytes)
-      answer.on('end', () => end(false))
-      answer.on('error', () => end(true))
-    })
+    const sent = request(
+      { host: '127.0.0.1', port, path, method, headers, agent, maxHeaderSize: LONGEST_HEAD },
+      answer => {
+        const chunks: Buffer[] = []
+        const end = (cut: boolean): void => {
+          const bytes = Buffer.concat(chunks)
+          const { statusCode = 0, headers: fields, rawHeaders } = answer
+          resolve({ status: statusCode, headers: fields, rawHeaders, body: bytes, text: bytes.toString('latin1'), cut })
+        }
+        answer.on('data', (chunk: Buffer) => chunks.push(chunk))
+        if (onBytes) answer.once('data', onBytes)
+        answer.on('end', () => end(false))
+        answer.on('error', () => end(true))
+      },
+    )
     sent.on('error', reject)
     sent.end(body)
   })
