@@ -1,6 +1,9 @@
 import { getExpiring, keepsObjects, kindOf, removePrefix, type Valued } from '../engine/for-adapters.js'
-import type { DiskCache, Entry } from '../engine/index.js'
+import type { DiskCache, Entry, Waiting } from '../engine/index.js'
 import type { OpenedCache } from './open-cache.js'
+
+/** Hosts have no word for a write that was refused since a lock was held: many keys wait for it as one key does. */
+export const PATIENT: Waiting = { retry: true }
 
 /** One entry of `setMany`. `ttl` as the engine has it. */
 export interface NewEntry {
@@ -64,8 +67,8 @@ export class Namespaced {
       .filter(({ ttl }) => ttl !== 0)
       .map(({ key, value, ttl }) => [this.keyOf(key), value, ttl === undefined ? {} : { ttl }])
     this.#door.listen()
-    if (elapsed.length > 0) await this.cache.deleteMany(elapsed)
-    const stored = await this.cache.setMany(rows)
+    if (elapsed.length > 0) await this.cache.deleteMany(elapsed, PATIENT)
+    const stored = await this.cache.setMany(rows, PATIENT)
     if (rows.length > 0 && !stored.some(Boolean)) throw this.#door.refusal()
     let at = 0
     return entries.map(({ ttl }) => (ttl === 0 ? true : (stored[at++] ?? false)))
@@ -76,7 +79,10 @@ export class Namespaced {
   }
 
   deleteMany(keys: readonly string[]): Promise<boolean[]> {
-    return this.cache.deleteMany(keys.map(key => this.keyOf(key)))
+    return this.cache.deleteMany(
+      keys.map(key => this.keyOf(key)),
+      PATIENT,
+    )
   }
 
   /** Removes the entries of this namespace, in pages, and no others. */

@@ -51,7 +51,7 @@ export async function removePrefix(cache: DiskCache, prefix: string): Promise<nu
   let removed = 0
   let page: Key[] = []
   const removePage = async (): Promise<void> => {
-    removed += (await cache.deleteMany(page)).filter(Boolean).length
+    removed += (await cache.deleteMany(page, { retry: true })).filter(Boolean).length
     page = []
   }
   for await (const key of cache.keys({ prefix, includeExpired: true })) {

@@ -1,0 +1,45 @@
+import { FanoutCache } from 'fanout-cache'
+import { createKeyv } from 'fanout-cache/keyv'
+import { KeyvDiskStore as KeyvDiskStore6 } from 'fanout-cache/keyv6'
+import { Keyv as Keyv6 } from 'keyv6'
+import { describe, expect, it, onTestFinished } from 'vitest'
+import { LockHolder } from '../faults/support/lock-holder.js'
+import { temporaryDirectory } from '../helpers/temp-directory.js'
+
+/** A cache that refuses after 10 ms, and another process that has its lock. */
+async function held() {
+  const directory = temporaryDirectory()
+  const cache = new FanoutCache(directory, { shards: 1 })
+  onTestFinished(() => cache.close())
+  await cache.set('a', 1)
+  return { cache, holder: await LockHolder.holding('FanoutCache', directory, ['000']) }
+}
+
+/** Begins a write, and frees the lock when the cache would have refused it for long. */
+async function written<T>(holder: LockHolder, write: () => Promise<T>): Promise<T> {
+  const writing = write()
+  const from = performance.now()
+  while (performance.now() - from < 60) await new Promise(resolve => setImmediate(resolve))
+  await holder.free()
+  return writing
+}
+
+describe('many keys at once wait for a lock as one key does', () => {
+  it('in a Keyv 5', async () => {
+    const { cache, holder } = await held()
+    const keyv = createKeyv(cache)
+    expect(await written(holder, () => keyv.setMany([{ key: 'b', value: 2 }]))).toEqual([true])
+    await holder.take()
+    expect(await written(holder, () => keyv.deleteMany(['b']))).toBe(true)
+    await holder.kill()
+  })
+
+  it('in a Keyv 6', async () => {
+    const { cache, holder } = await held()
+    const keyv = new Keyv6({ store: new KeyvDiskStore6(cache) })
+    expect(await written(holder, () => keyv.setMany([{ key: 'b', value: 2 }]))).toEqual([true])
+    await holder.take()
+    expect(await written(holder, () => keyv.deleteMany(['b', 'c']))).toEqual([true, false])
+    await holder.kill()
+  })
+})
