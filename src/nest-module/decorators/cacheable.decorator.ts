@@ -1,9 +1,8 @@
-import type { Computing, Duration } from '../../engine/index.js'
+import { type Computing, type Duration, keyOf } from '../../engine/index.js'
 import { checkOptionNames, checkOptionsObject, kindOf } from '../../engine/option-names.js'
 import { lifeOf } from '../cache-life.js'
 import { computeOnce } from '../compute-once.js'
 import { isStreaming } from '../sendable.js'
-import { argumentText } from './argument-text.js'
 import { type MethodCall, type MethodDecoratorFor, wrapMethod } from './method-wrapper.js'
 
 /** A method that answers a promise. */
@@ -11,7 +10,7 @@ export type AsyncMethod = (...args: never[]) => Promise<unknown>
 
 /** How `@Cacheable` keeps what a method answers. Functions are given the arguments of the call. */
 export interface CacheableOptions extends Pick<Computing, 'staleFor' | 'beta' | 'lease'> {
-  /** The key: the one that `cacheManager.del(key)` takes. @default class, method and arguments, which must then be plain data */
+  /** The key: the one that `cacheManager.del(key)` takes. @default class, method, and what `keyOf` makes of the arguments */
   readonly key?: string | ((...args: never[]) => string)
   /** 0: not cached. @default the `ttl` of the module */
   readonly ttl?: Duration | ((...args: never[]) => Duration)
@@ -42,7 +41,7 @@ export function Cacheable(options: CacheableOptions = {}): MethodDecoratorFor<As
 
 async function answer({ host, args, proceed, place }: MethodCall, options: CacheableOptions): Promise<unknown> {
   const { staleFor, beta, lease, unless } = options
-  const key = resolved(options.key, args) ?? `${place}(${argumentText(args, place)})`
+  const key = resolved(options.key, args) ?? `${place}(${textOf(args, place)})`
   if (typeof key !== 'string') throw new TypeError(`@Cacheable: key of ${place} must be a string, got ${kindOf(key)}`)
   const ttl = lifeOf(resolved(options.ttl, args), '@Cacheable: ttl') ?? host.ttl
   if (ttl === 0) return proceed()
@@ -59,6 +58,16 @@ async function answer({ host, args, proceed, place }: MethodCall, options: Cache
     report: error => host.report(`@Cacheable of ${place}`, error),
   })
   return value
+}
+
+/** Arguments as a text that is equal for equal ones and for no others. */
+function textOf(args: readonly unknown[], place: string): string {
+  try {
+    return args.length === 0 ? '' : keyOf(...args)
+  } catch (cause) {
+    const message = `@Cacheable: no key can be made of the arguments of ${place} (${(cause as Error).message})`
+    throw new TypeError(`${message}; say which with key: (...args) => string`, { cause })
+  }
 }
 
 /** An option that may be a function of the arguments. */
