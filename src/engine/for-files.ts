@@ -6,6 +6,7 @@ import type { DiskCache, StoredFile } from './contract.js'
 import type { Session } from './database/session.js'
 import { keyIdentity } from './disk/keys.js'
 import { type FileKey, FileLease } from './doors/file-lease.js'
+import { within } from './doors/within.js'
 import { DiskCacheError, TimeoutError } from './errors.js'
 import type { EngineAccess } from './handle-of.js'
 import { type Clearance, type FlightPlan, isGroundFree, takeOff } from './operations/flights.js'
@@ -21,8 +22,6 @@ export type { FileKey, FileLease, FileStoring } from './doors/file-lease.js'
 const MAKING = 1000
 /** Where the databases of both kinds of caches begin. */
 const DATABASES = ['cache.db', '000/cache.db']
-/** Turns of the loop that whatever is waited for gets at least. */
-const STEPS = 8
 
 /**
  * What serving files needs of the engine beyond the verbs: reads and leases that wait no longer than told, and whose
@@ -160,21 +159,4 @@ export class FileStore {
       return false
     }
   }
-}
-
-/**
- * What a promise brings, or `late` when it takes longer and `isLate` agrees. The time passes in steps, so that a loop
- * which is busy for longer gives what is ready the turns that it needs.
- */
-function within<T>(promise: Promise<T>, time: number, late: T, isLate: () => boolean = () => true): Promise<T> {
-  return new Promise((resolve, reject) => {
-    let steps = 0
-    const tick = (): void => {
-      steps++
-      if (steps >= STEPS && isLate()) resolve(late)
-      else timer = setTimeout(tick, time / STEPS)
-    }
-    let timer = setTimeout(tick, time / STEPS)
-    promise.then(resolve, reject).finally(() => clearTimeout(timer))
-  })
 }
