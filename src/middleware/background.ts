@@ -18,7 +18,7 @@ const LEFT_OUT = new Set([
 ])
 
 type DuplexPair = () => [Duplex, Duplex]
-const duplexPair = (streams as unknown as { readonly duplexPair?: DuplexPair }).duplexPair
+const { duplexPair }: { readonly duplexPair?: DuplexPair } = streams
 
 /**
  * Makes a request again, for the cache alone, through the whole app: what stands above the cache, such as authorization,

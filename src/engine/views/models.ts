@@ -8,7 +8,7 @@ import { ModelCache } from './model-cache.js'
 const LONGEST_NAME = 200
 
 /** The caches of models that were made on a cache or namespace: one for each model, so that its figures are all in one. */
-const made = new WeakMap<DiskCache, WeakMap<object, ModelCache<unknown, unknown>>>()
+const made = new WeakMap<DiskCache, WeakMap<object, object>>()
 
 /** Where the entries of a model may lie. */
 export interface ModelPlaces {
@@ -25,14 +25,14 @@ export function modelCacheOf<Input, Output>(
   places: ModelPlaces,
 ): ModelCache<Input, Output> {
   const checked = resolvedModel(model)
-  const known = made.get(host) ?? new WeakMap<object, ModelCache<unknown, unknown>>()
+  const known = made.get(host) ?? new WeakMap<object, object>()
   made.set(host, known)
   const found = known.get(model)
-  if (found) return found as unknown as ModelCache<Input, Output>
+  if (found) return found as ModelCache<Input, Output>
   const { name, limits } = checked
   const cache = limits === undefined ? places.part(name) : places.own(name, limits)
   const models = new ModelCache<Input, Output>(checked, cache, accessOf(cache) as EngineAccess)
-  known.set(model, models as unknown as ModelCache<unknown, unknown>)
+  known.set(model, models)
   return models
 }
 

@@ -67,6 +67,6 @@ export function defaultsOf(
     // What is no object is refused by the verb.
     if (options !== undefined && (typeof options !== 'object' || options === null)) return options
     if (options?.ttl !== undefined) return options
-    return { ...options, ttl: defaultTtl } as unknown as O
+    return { ...options, ttl: defaultTtl } as O
   }
 }
