@@ -19,7 +19,9 @@ const ACCESS_SECONDS = 5
 export function getValue<T>(handle: CacheHandle, key: Key, options: Waiting | undefined): Promise<T | undefined> {
   const { memory } = handle
   if (memory === undefined) {
-    return handle.isOpen ? getStored(handle, key, options) : handle.ready(() => getValue(handle, key, options))
+    return handle.isOpen
+      ? (readNow(handle, key, readValue, options) as Promise<T | undefined>)
+      : handle.ready(() => getValue(handle, key, options))
   }
   // With options `handle.read` looks at the clock.
   if (options !== undefined) return getThrough(handle, memory, key, options, false)
@@ -59,39 +61,42 @@ export function hasKey(handle: CacheHandle, key: Key): Promise<boolean> {
   })
 }
 
-async function getStored<T>(handle: CacheHandle, key: Key, options: Waiting | undefined): Promise<T | undefined> {
+/**
+ * Reads the entry of a key at once where nothing waits and nothing fails; else after the writes that were called before, and
+ * as often as it takes.
+ *
+ * @param late whether the turn of the loop has lasted long, where that was looked at
+ */
+export async function readNow<A>(
+  handle: CacheHandle,
+  key: Key,
+  look: (shard: Shard, encoded: EncodedKey) => A | Promise<A>,
+  options?: Waiting,
+  late?: boolean,
+): Promise<A | undefined> {
   const encoded = handle.encodeKey(key)
   const shard = handle.route(encoded)
-  const read = (): unknown => readValue(shard, encoded)
+  const read = (): A | Promise<A> => look(shard, encoded)
   if (options !== undefined) checkVerbOptions(options, 'get', 'waiting')
   else if (shard.writer.pending.empty && shard.current) {
-    if (turnIsLong()) await shard.closing.track(nextTurn())
-    const value = tryOnce(read)
-    if (value !== FAILED && !(value instanceof Promise)) return value as T
-    if (value instanceof Promise) return handle.read(shard, undefined, options, () => value, key) as Promise<T>
+    if (late ?? turnIsLong()) await shard.closing.track(nextTurn())
+    const found = tryOnce(read)
+    if (found !== FAILED && !(found instanceof Promise)) return found as A
+    if (found instanceof Promise) return handle.read(shard, undefined, options, () => found as Promise<A>, key)
   }
-  return handle.read(shard, encoded, options, read, key) as Promise<T | undefined>
+  return handle.read(shard, encoded, options, read, key)
 }
 
-async function getThrough<T>(
+function getThrough<T>(
   handle: CacheHandle,
   memory: MemoryTier,
   key: Key,
   options: Waiting | undefined,
   late: boolean,
 ): Promise<T | undefined> {
-  const encoded = handle.encodeKey(key)
-  const shard = handle.route(encoded)
   const text = typeof key === 'string' ? key : undefined
-  const read = (): unknown => readThrough(memory, shard, encoded, text)
-  if (options !== undefined) checkVerbOptions(options, 'get', 'waiting')
-  else if (shard.writer.pending.empty && shard.current) {
-    if (late) await shard.closing.track(nextTurn())
-    const value = tryOnce(read)
-    if (value !== FAILED && !(value instanceof Promise)) return value as T
-    if (value instanceof Promise) return handle.read(shard, undefined, options, () => value, key) as Promise<T>
-  }
-  return handle.read(shard, encoded, options, read, key) as Promise<T | undefined>
+  const look = (shard: Shard, encoded: EncodedKey): unknown => readThrough(memory, shard, encoded, text)
+  return readNow(handle, key, look, options, late) as Promise<T | undefined>
 }
 
 /** What a read through memory answers of an entry. */

@@ -2,14 +2,13 @@ import type { CacheHandle } from '../cache-handle.js'
 import { EVICTION_POLICIES } from '../database/eviction-policies.js'
 import type { ExpiringRow } from '../database/statements.js'
 import type { EncodedKey } from '../disk/codec.js'
-import { nextTurn, turnIsLong } from '../fairness.js'
-import type { MemoryTier } from '../memory/memory-tier.js'
+import { turnIsLong } from '../fairness.js'
 import { isLarge } from '../operations/entries.js'
 import type { Key } from '../options.js'
 import type { Shard } from '../shards/shard.js'
 import { toMilliseconds } from '../time.js'
-import { type Answering, answerOf, answerThrough } from './getting.js'
-import { FAILED, miss, noteHit, readItem, sessionOf, tryOnce } from './reading.js'
+import { type Answering, answerOf, answerThrough, readNow } from './getting.js'
+import { miss, noteHit, readItem, sessionOf } from './reading.js'
 
 /** A value, and the instant at which it expires: epoch milliseconds. */
 export interface Valued<T> {
@@ -23,35 +22,15 @@ type Looked<T> = Valued<T> | undefined
 export function readExpiring<T>(handle: CacheHandle, key: Key): Promise<Looked<T>> {
   const { memory } = handle
   if (memory === undefined) {
-    return handle.isOpen ? readNow<T>(handle, key, undefined, false) : handle.ready(() => readExpiring<T>(handle, key))
+    return handle.isOpen ? readNow(handle, key, readRow<T>) : handle.ready(() => readExpiring<T>(handle, key))
   }
   const late = turnIsLong()
   const entry = late || typeof key !== 'string' ? undefined : memory.findText(key)
   if (entry !== undefined) return Promise.resolve(answerOf(memory, entry, EXPIRING) as Looked<T>)
-  return readNow<T>(handle, key, memory, late)
-}
-
-async function readNow<T>(
-  handle: CacheHandle,
-  key: Key,
-  memory: MemoryTier | undefined,
-  late: boolean,
-): Promise<Looked<T>> {
-  const encoded = handle.encodeKey(key)
-  const shard = handle.route(encoded)
   const text = typeof key === 'string' ? key : undefined
-  const read = (): Looked<T> | Promise<Looked<T>> =>
-    memory
-      ? (answerThrough(memory, shard, encoded, text, EXPIRING) as Looked<T> | Promise<Looked<T>>)
-      : readRow<T>(shard, encoded)
-  if (shard.writer.pending.empty && shard.current) {
-    if (late || turnIsLong()) await shard.closing.track(nextTurn())
-    const found = tryOnce(read)
-    if (found !== FAILED && !(found instanceof Promise)) return found as Looked<T>
-    if (found instanceof Promise)
-      return handle.read(shard, undefined, undefined, () => found, key) as Promise<Looked<T>>
-  }
-  return handle.read(shard, encoded, undefined, read, key)
+  const look = (shard: Shard, encoded: EncodedKey): Looked<T> | Promise<Looked<T>> =>
+    answerThrough(memory, shard, encoded, text, EXPIRING) as Looked<T> | Promise<Looked<T>>
+  return readNow(handle, key, look, undefined, late)
 }
 
 function readRow<T>(shard: Shard, key: EncodedKey): Looked<T> | Promise<Looked<T>> {
