@@ -2,7 +2,7 @@ import { spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { createInterface } from 'node:readline'
 import { FanoutCache } from 'fanout-cache'
-import { afterAll, beforeAll, describe, expect, it, onTestFinished } from 'vitest'
+import { afterAll, beforeAll, beforeEach, describe, expect, it, onTestFinished } from 'vitest'
 import type { FixtureProcess } from '../helpers/child-process.js'
 import { hostInstalled } from '../helpers/host.js'
 import { peer } from '../helpers/peers.js'
@@ -66,18 +66,21 @@ class RunningApp {
   }
 }
 
-describe.each(VERSIONS.filter(({ name }) => hostInstalled(name)))(
+describe.each(VERSIONS.map(version => ({ ...version, isInstalled: hostInstalled(version.name) })))(
   '$name',
   { timeout: 120_000 },
-  ({ name, forms, migrations, platforms }) => {
+  ({ name, forms, migrations, platforms, isInstalled }) => {
     let host: NestHost
     let types: Promise<string[]>
 
+    beforeEach(context => context.skip(!isInstalled, `${name} is not installed`))
     beforeAll(async () => {
+      if (!isInstalled) return
       host = await NestHost.prepare(name, migrations)
       types = host.typeErrors()
     }, 120_000)
     afterAll(async () => {
+      if (!isInstalled) return
       await types
       host.remove()
     }, 120_000)
