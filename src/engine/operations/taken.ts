@@ -1,5 +1,5 @@
 import type { Session } from '../database/session.js'
-import type { EntryRow, RemovalRow } from '../database/statements.js'
+import { type EntryRow, PAGE_ROWS, type RemovalRow } from '../database/statements.js'
 import type { EncodedKey } from '../disk/codec.js'
 import { checkNumber, endRow, nextNumber } from './deque.js'
 import { deleteRow, stateOf } from './entries.js'
@@ -86,14 +86,13 @@ export function clearItems(session: Session, cursor?: ClearCursor): Page<ClearCu
   if (!cursor && session.has('leases')) session.statements.run('revokeTaken')
   let at = cursor ?? { ...wholeExtent(session), taken: true }
   return removePages(session, () => {
-    if (at.taken) {
-      const rows = session.statements.all<RemovalRow>('takenCleared')
-      at = { ...at, taken: rows.length > 0 }
-      return { rows, next: at, last: () => false }
-    }
-    // From the front each time: others may have moved items there since the last page.
+    const taken = at.taken ? session.statements.all<RemovalRow>('takenCleared') : []
+    if (taken.length === PAGE_ROWS) return { rows: taken, next: at, last: () => false }
+    at = { ...at, taken: false }
+    // In one step with the last that are taken: a short deque is cleared at once, however slow the machine is. From the
+    // front each time: others may have moved items there since the last page.
     const rows = session.statements.all<RemovalRow>('dequeCleared', at.last, at.storeTime)
-    return { rows, next: at, last: count => count === 0 }
+    return { rows: [...taken, ...rows], next: at, last: () => rows.length < PAGE_ROWS }
   })
 }
 
