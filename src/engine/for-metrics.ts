@@ -57,11 +57,6 @@ export function countersIn(cache: InDirectory, user: string): Counters {
   throw new TypeError(`${user}: the first argument must be a cache, got ${kindOf(cache)}`)
 }
 
-/** Whether a cache on the directory is open in this process. */
-export function isOpen({ directory }: Counters): boolean {
-  return findEngine(directory)?.isOpen === true
-}
-
 export function memoryCounts({ directory, pastMemory }: Counters): MemoryCounts {
   const present = findEngine(directory)?.memory?.figures
   return {
