@@ -53,7 +53,9 @@ describe('the channels of node:diagnostics_channel', () => {
     commits.length = 0
     await Promise.all(Array.from({ length: 50 }, (_, at) => cache.set(at, at)))
     await cache.transact(tx => tx.set('a', 1))
-    expect(commits.map(({ writes }) => writes)).toEqual([50, 1])
+    const writes = commits.map(commit => commit.writes)
+    // A busy machine may make two commits of the fifty writes.
+    expect([writes.slice(0, -1).reduce((sum, one) => sum + one, 0), writes.at(-1)]).toEqual([50, 1])
     for (const { milliseconds, directory, shard } of commits) {
       expect(milliseconds).toBeGreaterThan(0)
       expect({ directory, shard }).toEqual({ directory: cache.directory, shard: 0 })
