@@ -11,6 +11,8 @@ const entry = {
   'express-rate-limit': 'src/adapters/extra/express-rate-limit.ts',
   'express-session': 'src/adapters/extra/express-session.ts',
   unstorage: 'src/adapters/extra/unstorage.ts',
+  'prom-client': 'src/adapters/metrics/prom-client.ts',
+  opentelemetry: 'src/adapters/metrics/opentelemetry.ts',
   nest: 'src/nest-module/index.ts',
   express: 'src/middleware/index.ts',
   'maintenance-worker': 'src/engine/maintenance/worker.ts',

@@ -22,7 +22,10 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
   'engine/option-names': [],
   'engine/translate-error': ['engine/errors', 'engine/file-errors', 'engine/database/busy'],
 
+  'engine/observe/': ['type engine/'],
+
   'engine/database/': [
+    'type engine/observe/',
     'engine/errors',
     'engine/file-errors',
     'engine/time',
@@ -55,6 +58,7 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
     'engine/operations/',
   ],
   'engine/shards/': [
+    'engine/observe/',
     'engine/errors',
     'engine/file-errors',
     'engine/time',
@@ -110,6 +114,7 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
   'engine/*': ['engine/'],
 
   'adapters/': ['engine/index', 'engine/for-adapters', 'npm:keyv', 'npm:express-session'],
+  'adapters/metrics/': ['engine/for-metrics', 'npm:prom-client', 'npm:@opentelemetry/api'],
   'middleware/': [
     'engine/index',
     'engine/for-doors',

@@ -10,9 +10,11 @@ import { ClosedError, DiskCacheError, ReadonlyError, TimeoutError } from './erro
 import { Events } from './events.js'
 import { nextTurn, turnIsLong } from './fairness.js'
 import type { MemoryTier } from './memory/memory-tier.js'
+import { channels } from './observe/channels.js'
+import { type Counters, countersOf } from './observe/counters.js'
 import type { Key, Waiting } from './options.js'
 import { acquireEngine, type Engine, findEngine, joinEngine, releaseEngine } from './shards/engine.js'
-import { absoluteDirectory } from './shards/layout.js'
+import { absoluteDirectory, canonicalDirectory } from './shards/layout.js'
 import type { Shard } from './shards/shard.js'
 import { translateError } from './translate-error.js'
 import { readPatiently } from './verbs/reading.js'
@@ -39,6 +41,8 @@ export class CacheHandle {
   readonly directory: string
   readonly options: ResolvedOptions
   readonly events: Events = new Events()
+  /** What this process does with the directory, over all caches on it. */
+  readonly counters: Counters
   /** Values in front of the shards, while it is open and where it was asked for. */
   memory: MemoryTier | undefined
   readonly #temporary: boolean
@@ -53,6 +57,7 @@ export class CacheHandle {
     this.#temporary = directory === undefined
     this.directory = directory === undefined ? temporaryDirectory() : absoluteDirectory(directory)
     findEngine(this.directory)?.checkOptions(kind, options)
+    this.counters = countersOf(canonicalDirectory(this.directory))
   }
 
   get isOpen(): boolean {
@@ -186,13 +191,26 @@ export class CacheHandle {
   tellRefused(error: DiskCacheError, key: Key | undefined): void {
     if (error.refusal === undefined) return
     if (error.refusal === 'timeout') this.gaveUp(key)
-    this.events.emit('refused', { ...(key === undefined ? undefined : { key }), reason: error.refusal, error })
+    const payload = { ...(key === undefined ? undefined : { key }), reason: error.refusal, error }
+    const { directory, refusals } = this.counters
+    refusals[error.refusal]++
+    if (channels.refused.hasSubscribers) channels.refused.publish({ directory, ...payload })
+    this.events.emit('refused', payload)
   }
 
   /** Counts and tells that a verb gave up waiting for a lock. */
   gaveUp(key?: Key): void {
     this.timeouts++
-    this.events.emit('timeout', { ...(key === undefined ? undefined : { key }), directory: this.directory })
+    this.counters.timeouts++
+    const about = key === undefined ? undefined : { key }
+    if (channels.timeout.hasSubscribers) channels.timeout.publish({ directory: this.counters.directory, ...about })
+    this.events.emit('timeout', { ...about, directory: this.directory })
+  }
+
+  /** Counts and tells what failed beside any verb. */
+  failed(error: Error): void {
+    this.counters.errors++
+    this.events.emit('error', error)
   }
 
   #refuse<T>(error: unknown, call: Call<T>, resolve: (value: T) => void, reject: (error: unknown) => void): void {

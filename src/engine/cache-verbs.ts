@@ -4,6 +4,7 @@ import type { Session } from './database/session.js'
 import type { EncodedKey } from './disk/codec.js'
 import { keyIdentity } from './disk/keys.js'
 import type { CacheEvents } from './events.js'
+import { isTraced, traced } from './observe/verbs.js'
 import { incr } from './operations/counters.js'
 import { add, remove, set, take, touch } from './operations/items.js'
 import { kindOf } from './option-names.js'
@@ -69,7 +70,9 @@ export abstract class CacheVerbs implements DiskCache {
   }
 
   get<T = unknown>(key: Key, options?: Waiting): Promise<T | undefined> {
-    return getValue(this.#handle, key, options)
+    // The most frequent verb makes no closure for nobody.
+    if (!isTraced()) return getValue(this.#handle, key, options)
+    return traced(this.#handle, 'get', key, () => getValue(this.#handle, key, options))
   }
 
   getItem<T = unknown>(key: Key, options?: Waiting): Promise<Item<T> | undefined> {
@@ -85,35 +88,37 @@ export abstract class CacheVerbs implements DiskCache {
   }
 
   has(key: Key): Promise<boolean> {
-    return hasKey(this.#handle, key)
+    return traced(this.#handle, 'has', key, () => hasKey(this.#handle, key))
   }
 
   getMany<T = unknown>(keys: Iterable<Key>, options?: Waiting): Promise<(T | undefined)[]> {
-    return getValues(this.#handle, keys, options)
+    return traced(this.#handle, 'getMany', undefined, () => getValues(this.#handle, keys, options))
   }
 
   set(key: Key, value: unknown, options?: Storing): Promise<boolean> {
-    return storeValue(this.#handle, 'set', key, value, options, set)
+    return traced(this.#handle, 'set', key, () => storeValue(this.#handle, 'set', key, value, options, set))
   }
 
   add(key: Key, value: unknown, options?: Storing): Promise<boolean> {
-    return storeValue(this.#handle, 'add', key, value, options, add)
+    return traced(this.#handle, 'add', key, () => storeValue(this.#handle, 'add', key, value, options, add))
   }
 
   getOrSet<T>(key: Key, factory: Factory<T>, options?: Computing): Promise<T> {
-    return getOrSet(this.#handle, key, factory, options)
+    return traced(this.#handle, 'getOrSet', key, () => getOrSet(this.#handle, key, factory, options))
   }
 
   setMany(entries: Iterable<Entry>, options?: Waiting): Promise<boolean[]> {
     const handle = this.#handle
-    return handle.start(
-      () => encodeEntries(handle, entries, options),
-      encoded => storeEntries(handle, encoded, options),
+    return traced(handle, 'setMany', undefined, () =>
+      handle.start(
+        () => encodeEntries(handle, entries, options),
+        encoded => storeEntries(handle, encoded, options),
+      ),
     )
   }
 
   touch(key: Key, options: Touching): Promise<boolean> {
-    return this.#handle.ready(() => {
+    return this.#verb('touch', key, () => {
       checkVerbOptions(options ?? {}, 'touch', 'touching')
       const { shard, encoded, now } = this.#locate(key)
       const change = resolveChangeOf(options ?? {}, now)
@@ -123,7 +128,7 @@ export abstract class CacheVerbs implements DiskCache {
   }
 
   delete(key: Key, options?: Waiting): Promise<boolean> {
-    return this.#handle.ready(() => {
+    return this.#verb('delete', key, () => {
       checkVerbOptions(options, 'delete', 'waiting')
       const { shard, encoded, now } = this.#locate(key)
       const run: Run<boolean> = session => remove(session, encoded, now)
@@ -132,40 +137,27 @@ export abstract class CacheVerbs implements DiskCache {
   }
 
   deleteMany(keys: Iterable<Key>, options?: Waiting): Promise<boolean[]> {
-    return this.#handle.ready(() => removeKeys(this.#handle, keys, options))
+    return this.#verb('deleteMany', undefined, () => removeKeys(this.#handle, keys, options))
   }
 
-  async pop<T = unknown>(key: Key, options?: Waiting): Promise<T | undefined> {
-    return (await this.popItem<T>(key, options))?.value
+  pop<T = unknown>(key: Key, options?: Waiting): Promise<T | undefined> {
+    return this.#verb('pop', key, async () => (await this.#take<T>(key, options))?.value)
   }
 
   popItem<T = unknown>(key: Key, options?: Waiting): Promise<Item<T> | undefined> {
-    return this.#handle.ready(async () => {
-      checkVerbOptions(options, 'pop', 'waiting')
-      const { shard, encoded, now } = this.#locate(key)
-      const run: Run<ReturnType<typeof takeOut>> = session => takeOut(shard, session, take(session, encoded, now))
-      return toItem<T>(await this.#write(shard, encoded, run, { key, options, refused: undefined }))
-    })
+    return this.#verb('popItem', key, () => this.#take<T>(key, options))
   }
 
   incr(key: Key, delta?: number, options?: Counting): Promise<number>
   incr(key: Key, delta: bigint, options?: Counting): Promise<bigint>
   incr(key: Key, delta: number | bigint = 1, options: Counting = {}): Promise<number> | Promise<bigint> {
-    return this.#handle.ready(() => {
-      checkVerbOptions(options, 'incr', 'counting')
-      const { shard, encoded, now } = this.#locate(key)
-      const { expireTime, tag, tags } = resolveStoring(options, now, this.#handle.options.defaultTtl)
-      const initial = resolveInitial(options.default)
-      const count = { key: encoded, delta: checkDelta(delta), initial, now, expireTime, tag, tags, name: kindOf(key) }
-      const run: Run<number | bigint | undefined> = session => incr(session, count)
-      return this.#write(shard, encoded, run, { key, options, refused: undefined })
-    }) as Promise<number>
+    return this.#verb('incr', key, () => this.#count(key, checkDelta(delta), options)) as Promise<number>
   }
 
   decr(key: Key, delta?: number, options?: Counting): Promise<number>
   decr(key: Key, delta: bigint, options?: Counting): Promise<bigint>
-  decr(key: Key, delta: number | bigint = 1, options?: Counting): Promise<number> | Promise<bigint> {
-    return this.#handle.ready(async () => this.incr(key, -checkDelta(delta) as number, options))
+  decr(key: Key, delta: number | bigint = 1, options: Counting = {}): Promise<number> | Promise<bigint> {
+    return this.#verb('decr', key, () => this.#count(key, -checkDelta(delta), options)) as Promise<number>
   }
 
   keys(options?: Listing): AsyncIterable<Key> {
@@ -177,35 +169,35 @@ export abstract class CacheVerbs implements DiskCache {
   }
 
   count(): Promise<number> {
-    return this.#handle.ready(() => upkeep.count(this.#handle))
+    return this.#verb('count', undefined, () => upkeep.count(this.#handle))
   }
 
   volume(): Promise<number> {
-    return this.#handle.ready(() => upkeep.volume(this.#handle))
+    return this.#verb('volume', undefined, () => upkeep.volume(this.#handle))
   }
 
   expire(options?: { readonly now?: number } & Waiting): Promise<number> {
-    return this.#handle.ready(() => upkeep.expire(this.#handle, options))
+    return this.#verb('expire', undefined, () => upkeep.expire(this.#handle, options))
   }
 
   evict(tag: Tag, options?: Waiting): Promise<number> {
-    return this.#handle.ready(() => upkeep.evict(this.#handle, tag, options))
+    return this.#verb('evict', undefined, () => upkeep.evict(this.#handle, tag, options))
   }
 
   cull(options?: Waiting): Promise<number> {
-    return this.#handle.ready(() => upkeep.cull(this.#handle, options))
+    return this.#verb('cull', undefined, () => upkeep.cull(this.#handle, options))
   }
 
   clear(options?: Waiting): Promise<number> {
-    return this.#handle.ready(() => upkeep.clear(this.#handle, options))
+    return this.#verb('clear', undefined, () => upkeep.clear(this.#handle, options))
   }
 
   check(options?: { readonly fix?: boolean } & Waiting): Promise<Finding[]> {
-    return this.#handle.ready(() => upkeep.check(this.#handle, options))
+    return this.#verb('check', undefined, () => upkeep.check(this.#handle, options))
   }
 
   stats(options?: { readonly reset?: boolean }): Promise<CacheStats> {
-    return this.#handle.ready(() => upkeep.stats(this.#handle, options))
+    return this.#verb('stats', undefined, () => upkeep.stats(this.#handle, options))
   }
 
   async createTagIndex(): Promise<void> {
@@ -217,15 +209,15 @@ export abstract class CacheVerbs implements DiskCache {
   }
 
   settings(): Promise<Settings> {
-    return this.#handle.ready(() => upkeep.settings(this.#handle))
+    return this.#verb('settings', undefined, () => upkeep.settings(this.#handle))
   }
 
   configure(settings: SettingsChange): Promise<Settings> {
-    return this.#handle.ready(() => upkeep.configure(this.#handle, settings))
+    return this.#verb('configure', undefined, () => upkeep.configure(this.#handle, settings))
   }
 
   transact<T>(body: (tx: Transaction) => T, options?: { readonly keys?: readonly Key[] } & Waiting): Promise<T> {
-    return this.#handle.ready(() => transactOver(this.#handle, body, options, newTransaction))
+    return this.#verb('transact', undefined, () => transactOver(this.#handle, body, options, newTransaction))
   }
 
   on<E extends keyof CacheEvents>(event: E, listener: (payload: CacheEvents[E]) => void): this {
@@ -251,6 +243,27 @@ export abstract class CacheVerbs implements DiskCache {
     await this.close()
   }
 
+  #verb<T>(verb: string, key: Key | undefined, run: () => Promise<T>): Promise<T> {
+    return traced(this.#handle, verb, key, () => this.#handle.ready(run))
+  }
+
+  async #take<T>(key: Key, options: Waiting | undefined): Promise<Item<T> | undefined> {
+    checkVerbOptions(options, 'pop', 'waiting')
+    const { shard, encoded, now } = this.#locate(key)
+    const run: Run<ReturnType<typeof takeOut>> = session => takeOut(shard, session, take(session, encoded, now))
+    return toItem<T>(await this.#write(shard, encoded, run, { key, options, refused: undefined }))
+  }
+
+  #count(key: Key, delta: number | bigint, options: Counting): Promise<number | bigint | undefined> {
+    checkVerbOptions(options, 'incr', 'counting')
+    const { shard, encoded, now } = this.#locate(key)
+    const { expireTime, tag, tags } = resolveStoring(options, now, this.#handle.options.defaultTtl)
+    const initial = resolveInitial(options.default)
+    const count = { key: encoded, delta, initial, now, expireTime, tag, tags, name: kindOf(key) }
+    const run: Run<number | bigint | undefined> = session => incr(session, count)
+    return this.#write(shard, encoded, run, { key, options, refused: undefined })
+  }
+
   #locate(key: Key): { readonly shard: Shard; readonly encoded: EncodedKey; readonly now: number } {
     const encoded = this.#handle.encodeKey(key)
     const shard = this.#handle.route(encoded)
@@ -267,7 +280,7 @@ export abstract class CacheVerbs implements DiskCache {
     options: Waiting | undefined,
     read: (shard: Shard, encoded: EncodedKey) => T | Promise<T>,
   ): Promise<T | undefined> {
-    return this.#handle.ready(() => {
+    return this.#verb(verb, key, () => {
       checkVerbOptions(options, verb, 'waiting')
       const { shard, encoded } = this.#locate(key)
       return this.#handle.read(shard, encoded, options, () => read(shard, encoded), key)

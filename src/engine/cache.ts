@@ -5,6 +5,7 @@ import { CacheViews } from './cache-views.js'
 import type { Queueing, QueueTransaction } from './contract.js'
 import { handleOf } from './handle-of.js'
 import { inheritedOptions } from './inherited-options.js'
+import { traced } from './observe/verbs.js'
 import type { CacheOptions, Item, Key, Listing, Pulling, Pushing, Waiting } from './options.js'
 import { listSortedKeys } from './verbs/listing.js'
 import { peekLast, peekValue, pullValue } from './verbs/queue.js'
@@ -38,19 +39,19 @@ export class Cache extends CacheViews implements Queueing {
   }
 
   push(value: unknown, options?: Pushing): Promise<Key> {
-    return pushValue(handleOf(this), value, options)
+    return traced(handleOf(this), 'push', undefined, () => pushValue(handleOf(this), value, options))
   }
 
   pull<T = unknown>(options?: Pulling): Promise<Item<T> | undefined> {
-    return handleOf(this).ready(() => pullValue<T>(handleOf(this), options))
+    return this.#verb('pull', handle => pullValue<T>(handle, options))
   }
 
   peek<T = unknown>(options?: Pulling): Promise<Item<T> | undefined> {
-    return handleOf(this).ready(() => peekValue<T>(handleOf(this), options))
+    return this.#verb('peek', handle => peekValue<T>(handle, options))
   }
 
   peekItem<T = unknown>(options?: { readonly last?: boolean } & Waiting): Promise<Item<T> | undefined> {
-    return handleOf(this).ready(() => peekLast<T>(handleOf(this), options))
+    return this.#verb('peekItem', handle => peekLast<T>(handle, options))
   }
 
   sortedKeys(options?: Listing): AsyncIterable<Key> {
@@ -61,8 +62,13 @@ export class Cache extends CacheViews implements Queueing {
     body: (tx: QueueTransaction) => T,
     options?: { readonly keys?: readonly Key[] } & Waiting,
   ): Promise<T> {
-    return handleOf(this).ready(() =>
-      transactOver<T, CacheQueueTransaction>(handleOf(this), body, options, scope => new CacheQueueTransaction(scope)),
+    return this.#verb('transact', handle =>
+      transactOver<T, CacheQueueTransaction>(handle, body, options, scope => new CacheQueueTransaction(scope)),
     )
+  }
+
+  #verb<T>(verb: string, run: (handle: CacheHandle) => Promise<T>): Promise<T> {
+    const handle = handleOf(this)
+    return traced(handle, verb, undefined, () => handle.ready(() => run(handle)))
   }
 }

@@ -66,7 +66,7 @@ export class DoorStore {
     // What was under way when the cache was closed is not worth a word.
     if (!this.#handle.isOpen && error instanceof DiskCacheError && error.refusal === undefined) return
     if (error instanceof DiskCacheError && error.refusal !== undefined) this.#handle.tellRefused(error, undefined)
-    else this.#handle.events.emit('error', error instanceof Error ? error : new Error(String(error)))
+    else this.#handle.failed(error instanceof Error ? error : new Error(String(error)))
   }
 
   /** Whether the cache is open, or can be opened in a moment. Until it is, there is no cache. */

@@ -36,6 +36,7 @@ export {
 } from './errors.js'
 export type { CacheEvents } from './events.js'
 export { FanoutCache } from './fanout-cache.js'
+export type { CacheDiagnostics, ComputeOutcome, VerbTrace } from './observe/channels.js'
 export type {
   CacheOptions,
   CacheStats,

@@ -131,7 +131,7 @@ function commit(host: Steps, session: Session, batch: readonly Job[], ran: reado
   host.epilogue(session)
   commitSpinning(session)
   host.committed(ran)
-  const tasks = session.takeCommitTasks()
+  const tasks = session.takeCommitTasks(ran.length)
   if (tasks.length > 0) {
     for (const [at, one] of ran.entries()) {
       // What rode along before the first job is waited for by it, and the files of evicted rows by the last.

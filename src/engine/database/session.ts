@@ -1,5 +1,6 @@
 import type { EncodedKey } from '../disk/codec.js'
 import type { Disk } from '../disk/disk.js'
+import type { ShardWatch } from '../observe/shard-watch.js'
 import type { Connection } from './connection.js'
 import { namesInSchema, type SchemaState } from './schema-check.js'
 import type { StoredSettings } from './settings.js'
@@ -15,6 +16,8 @@ export type SideTable = 'entryTags' | 'unlinkLater' | 'leases' | 'freshness'
 export interface SessionMark {
   readonly commits: number
   readonly rollbacks: number
+  /** How much was stored and removed before it. */
+  readonly done?: readonly [stored: number, removed: number, expired: number, evicted: number]
 }
 
 /**
@@ -43,6 +46,12 @@ export class Session {
   storesNewKeys = false
   /** Bytes that the operations of this transaction brought. */
   bytes = 0
+  /** Rows that this transaction has removed, and those among them that had expired or went to make room. */
+  removed = 0
+  expired = 0
+  evicted = 0
+  /** When this transaction began, where somebody wants to know: on the clock of `performance.now()`. */
+  begunAt: number = Number.NaN
   /** Fencing numbers that this process may give without writing: the last it gave, and the last it reserved. */
   readonly fences: { last: number; upTo: number } = { last: 0, upTo: Number.NaN }
   /** Whether the side tables and the tag index are there. */
@@ -55,6 +64,7 @@ export class Session {
   #schemaVersion: unknown
   #commits: CommitTask[] = []
   readonly #rollbacks: (() => void)[] = []
+  readonly #watch: ShardWatch
 
   constructor(parts: {
     readonly db: Connection
@@ -62,11 +72,13 @@ export class Session {
     readonly disk: Disk
     readonly settings: StoredSettings
     readonly schema: SchemaState
+    readonly watch: ShardWatch
   }) {
     this.db = parts.db
     this.statements = parts.statements
     this.disk = parts.disk
     this.settings = parts.settings
+    this.#watch = parts.watch
     this.entryTags = parts.schema.entryTags
     this.unlinkLater = parts.schema.unlinkLater
     this.leases = parts.schema.leases
@@ -110,19 +122,26 @@ export class Session {
   }
 
   mark(): SessionMark {
-    return { commits: this.#commits.length, rollbacks: this.#rollbacks.length }
+    const done = [this.stored.length, this.removed, this.expired, this.evicted] as const
+    return { commits: this.#commits.length, rollbacks: this.#rollbacks.length, done }
   }
 
   undoTo(mark: SessionMark): void {
     this.#commits.length = mark.commits
     while (this.#rollbacks.length > mark.rollbacks) this.#rollbacks.pop()?.()
+    if (!mark.done) return
+    const [stored, removed, expired, evicted] = mark.done
+    this.stored.length = stored
+    Object.assign(this, { removed, expired, evicted })
   }
 
-  /** Hands over the tasks of a transaction that was committed. */
-  takeCommitTasks(): CommitTask[] {
+  /** Hands over the tasks of a transaction that was committed, in which there were so many writes. */
+  takeCommitTasks(writes: number): CommitTask[] {
     this.commits++
     if (this.#rollbacks.length > 0) this.#rollbacks.length = 0
+    const tell = this.#watch.committed(this, writes)
     this.#reset()
+    tell?.()
     if (this.#commits.length === 0) return this.#commits
     const tasks = this.#commits
     this.#commits = []
@@ -138,5 +157,9 @@ export class Session {
     this.stored.length = 0
     this.grew = false
     this.bytes = 0
+    this.removed = 0
+    this.expired = 0
+    this.evicted = 0
+    this.begunAt = Number.NaN
   }
 }

@@ -1,5 +1,7 @@
 import { PendingLimitError, TimeoutError } from '../errors.js'
-import { backoff, isBusy, SPIN_MILLISECONDS } from './busy.js'
+import type { ShardWatch } from '../observe/shard-watch.js'
+import { beginSpinning } from './begin.js'
+import { backoff, isBusy } from './busy.js'
 import { commitTogether } from './group-commit.js'
 import { Job, type Patience, type Work } from './job.js'
 import { PendingJobs } from './pending-jobs.js'
@@ -8,6 +10,7 @@ import type { Session } from './session.js'
 /** What the writer needs of the database it writes. */
 export interface WriterHost {
   readonly directory: string
+  readonly watch: ShardWatch
   /** The open session; `undefined` while the database is being opened again, which calls `resume` when it is done. */
   session(): Session | undefined
   /** Runs first in every transaction: what waited for a write. */
@@ -49,6 +52,8 @@ export class Writer {
   #scheduled: NodeJS.Immediate | undefined
   #timer: NodeJS.Timeout | undefined
   #failures = 0
+  /** Since when the lock is waited for. */
+  #waitsSince: number | undefined
   #held = false
   /** The database is being opened again. */
   #paused = false
@@ -63,6 +68,11 @@ export class Writer {
   /** Writes that wait or are being written. */
   get length(): number {
     return this.#queue.length + this.#running
+  }
+
+  /** What those that wait keep in memory. */
+  get bytes(): number {
+    return this.#bytes
   }
 
   /**
@@ -119,7 +129,7 @@ export class Writer {
     this.#timer = undefined
     const batch = this.#takeBatch()
     const first = batch[0]
-    if (!first) return
+    if (!first) return this.#endWait(false)
     if (first.work.hold) this.#giveHold(first, first.work.hold)
     else this.#write(batch)
     this.#schedule()
@@ -132,7 +142,8 @@ export class Writer {
       this.#paused = true
       return this.#putBack(batch)
     }
-    const attempt = this.#begin(session)
+    const attempt = beginSpinning(session)
+    if (attempt.waitedSince !== undefined) this.#waitsSince ??= attempt.waitedSince
     if (attempt.error !== undefined) {
       this.#putBack(batch)
       if (isBusy(attempt.error)) this.#waitForLock(attempt.startedAt)
@@ -140,6 +151,7 @@ export class Writer {
       return
     }
     this.#failures = 0
+    this.#endWait(true)
     const outcome = commitTogether(this.#host, session, batch, BATCH_LIMITS)
     this.#putBack(outcome.notRun)
     if (outcome.error !== undefined) {
@@ -153,17 +165,11 @@ export class Writer {
     for (const job of outcome.notRun) if (job.signal?.aborted) this.#drop(job, job.signal.reason)
   }
 
-  #begin(session: Session): { readonly startedAt: number; readonly error?: unknown } {
-    const begin = session.statements.prepare('begin')
-    const first = performance.now()
-    for (let startedAt = first; ; startedAt = performance.now()) {
-      try {
-        begin.run()
-        return { startedAt }
-      } catch (error) {
-        if (!isBusy(error) || startedAt - first > SPIN_MILLISECONDS) return { startedAt, error }
-      }
-    }
+  #endWait(acquired: boolean): void {
+    if (this.#waitsSince === undefined) return
+    const milliseconds = performance.now() - this.#waitsSince
+    this.#waitsSince = undefined
+    this.#host.watch.lockWaited(milliseconds, acquired)
   }
 
   /** The first `count` jobs meet an error that is not theirs: all of them fail, or wait for another database. */
@@ -186,8 +192,9 @@ export class Writer {
   }
 
   #waitForLock(attemptedAt: number): void {
+    this.#waitsSince ??= attemptedAt
     this.refuseLate(attemptedAt)
-    if (this.#queue.length === 0) return
+    if (this.#queue.length === 0) return this.#endWait(false)
     const earliest = this.#queue.reduce((least, job) => Math.min(least, job.deadline), Number.POSITIVE_INFINITY)
     const wait = Math.min(backoff(this.#failures++), Math.max(0, earliest - performance.now()))
     this.#timer = setTimeout(this.#flush, Math.ceil(wait))

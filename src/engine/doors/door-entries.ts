@@ -7,7 +7,7 @@ import { entryOf, isLive, versionOf } from '../operations/entries.js'
 import { remove, set, touch } from '../operations/items.js'
 import type { Shard } from '../shards/shard.js'
 import { toMilliseconds, toSeconds } from '../time.js'
-import { miss, noteHit, sessionOf } from '../verbs/reading.js'
+import { miss, noteFound, sessionOf } from '../verbs/reading.js'
 import type { GrowingFile } from './growing-file.js'
 
 /** Bytes under a key: in the database, or in a file with metadata. */
@@ -41,9 +41,9 @@ export type Edit = undefined | 'remove' | { readonly bytes: Buffer } | { readonl
 export function sight(shard: Shard, encoded: EncodedKey): Sighting | undefined {
   const session = sessionOf(shard)
   const row = entryOf(session, encoded)
-  if (!row || !isLive(row[4], shard.disk.now())) return miss(shard, session)
+  if (!row || !isLive(row[4], shard.disk.now())) return miss(shard, session, encoded)
   const [rowid, , , storeTime, expireTime, accessTime, , , size, mode, filename, value] = row
-  noteHit(shard, session, rowid, accessTime)
+  noteFound(shard, session, encoded, rowid, accessTime)
   const version = versionOf(rowid, storeTime, expireTime)
   if (filename === null)
     return mode === MODE_RAW && Buffer.isBuffer(value) ? { bytes: value, size, version } : undefined

@@ -1,9 +1,10 @@
 import type { CacheHandle } from '../cache-handle.js'
 import type { Session } from '../database/session.js'
 import type { ValueRow } from '../database/statements.js'
+import type { EncodedKey } from '../disk/codec.js'
 import { MODE_RAW } from '../disk/modes.js'
 import type { Shard } from '../shards/shard.js'
-import { noteHit } from '../verbs/reading.js'
+import { noteFound } from '../verbs/reading.js'
 
 /** Bytes of an entry, as they were read in this turn of the loop. */
 export interface Glimpse {
@@ -16,6 +17,7 @@ export interface Glimpse {
 /** A row that holds bytes, as it was read. */
 interface Glance extends Glimpse {
   readonly shard: Shard
+  readonly encoded: EncodedKey
   readonly session: Session
   readonly commits: number
   readonly rowid: number
@@ -38,7 +40,7 @@ export class Glances {
   read(key: string): Glimpse | undefined {
     const glance = this.#known(key) ?? this.#look(key)
     if (!glance) return undefined
-    noteHit(glance.shard, glance.session, glance.rowid, glance.accessTime)
+    noteFound(glance.shard, glance.session, glance.encoded, glance.rowid, glance.accessTime)
     return glance
   }
 
@@ -62,7 +64,7 @@ export class Glances {
       if (!row) return undefined
       const [mode, filename, bytes, rowid = 0, accessTime = 0] = row as ValueRow
       if (mode !== MODE_RAW || filename !== null || !Buffer.isBuffer(bytes)) return undefined
-      return this.#note(key, { shard, session, commits: session.commits, bytes, rowid, accessTime })
+      return this.#note(key, { shard, encoded, session, commits: session.commits, bytes, rowid, accessTime })
     } catch {
       // A log under recovery, or a damaged database: the careful way finds out.
       return undefined

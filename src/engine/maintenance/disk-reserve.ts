@@ -113,7 +113,7 @@ export class DiskReserve {
       this.#shard.culler.report(session, victims)
       statements.run('commit')
       this.#shard.memory?.changed()
-      for (const task of session.takeCommitTasks()) void task()
+      for (const task of session.takeCommitTasks(0)) void task()
       for (const filename of files) session.disk.files.removeSync(filename)
       return victims
     } catch (error) {

@@ -26,6 +26,9 @@ const ENTRY_SHARE = 16
 const MISSED_ONCE = 512
 const MISSED_KEY_LENGTH = 128
 
+/** What was counted before the figures were set back. */
+export type PastFigures = Record<'hits' | 'misses' | 'evictions', number>
+
 /** The row of a live entry that lies in the database. */
 export interface LoadedRow {
   readonly rowid: number
@@ -45,6 +48,7 @@ export class MemoryTier {
   readonly #aliases: Map<string, MemoryEntry> | undefined
   readonly #keeping: Keeping
   readonly #missedOnce = new Set<KeyIdentity>()
+  readonly #past: PastFigures
   /** Shards that were looked at in this turn, and may have shown something newer. */
   #suspects: ShardMemory[] = []
   /** Counts the turns of the loop, and what else makes it necessary to ask all shards again. */
@@ -53,8 +57,9 @@ export class MemoryTier {
   hits = 0
   misses = 0
 
-  constructor(options: ResolvedMemory, shards: readonly Shard[]) {
+  constructor(options: ResolvedMemory, shards: readonly Shard[], past: PastFigures) {
     this.options = options
+    this.#past = past
     this.#keeping = { frozen: options.mode === 'frozen', most: options.maxBytes / ENTRY_SHARE }
     const aliases = shards[0]?.options.codec.encodeKey === encodeKey ? undefined : new Map<string, MemoryEntry>()
     this.#aliases = aliases
@@ -71,6 +76,9 @@ export class MemoryTier {
   }
 
   resetFigures(): void {
+    this.#past.hits += this.hits
+    this.#past.misses += this.misses
+    this.#past.evictions += this.#entries.evictions
     this.hits = 0
     this.misses = 0
     this.#entries.evictions = 0

@@ -1,7 +1,7 @@
 import type { Events } from '../events.js'
 import type { Shard } from '../shards/shard.js'
 import type { ResolvedMemory } from './memory-options.js'
-import { MemoryTier } from './memory-tier.js'
+import { MemoryTier, type PastFigures } from './memory-tier.js'
 
 /**
  * The memory of one engine, which is there as long as a handle is open that has asked for it. Handles which have not
@@ -9,11 +9,14 @@ import { MemoryTier } from './memory-tier.js'
  */
 export class SharedMemory {
   readonly #shards: readonly Shard[]
+  readonly #past: PastFigures
   readonly #users = new Set<Events>()
   #tier: MemoryTier | undefined
 
-  constructor(shards: readonly Shard[]) {
+  /** @param past takes what was counted and is forgotten */
+  constructor(shards: readonly Shard[], past: PastFigures) {
     this.#shards = shards
+    this.#past = past
   }
 
   /** Names of the options in which a handle differs from those that use the memory already. */
@@ -27,7 +30,12 @@ export class SharedMemory {
   join(user: Events, wanted: ResolvedMemory | undefined): void {
     if (!wanted) return
     this.#users.add(user)
-    this.#tier ??= new MemoryTier(wanted, this.#shards)
+    this.#tier ??= new MemoryTier(wanted, this.#shards, this.#past)
+  }
+
+  /** Whoever has asked for it. */
+  get tier(): MemoryTier | undefined {
+    return this.#tier
   }
 
   of(user: Events): MemoryTier | undefined {
@@ -38,6 +46,7 @@ export class SharedMemory {
   leave(user: Events): void {
     if (!this.#users.delete(user) || this.#users.size > 0) return
     for (const shard of this.#shards) shard.memory = undefined
+    this.#tier?.resetFigures()
     this.#tier?.clear()
     this.#tier = undefined
   }

@@ -42,6 +42,7 @@ export function incr(session: Session, count: Count): number | bigint | undefine
   const sum = addNumbers(current, count.delta, count.name)
   const value = disk.prepareInline(sum)
   statements.run('count', count.now, count.now, value.mode, value.value, rowid)
+  session.stored.push(count.key)
   return sum
 }
 

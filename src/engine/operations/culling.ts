@@ -44,6 +44,7 @@ export function removeExpired(session: Session, now: number, limit: number): num
   const rows = session.statements.all<RemovalRow>('expired', now)
   if (rows.length > limit) rows.length = limit
   for (const [rowid, filename, size] of rows) deleteRow(session, rowid, filename, size)
+  session.expired += rows.length
   return rows.length
 }
 
@@ -70,6 +71,7 @@ export function keepLimits(session: Session, milliseconds: number, sharpen: () =
     for (const [rowid, filename, size, key, raw] of page) {
       if (bytes <= sizeLimit && surplus <= 0) break
       deleteRow(session, rowid, filename, size)
+      session.evicted++
       victims.push({ key, raw: raw !== 0, size, reason: bytes > sizeLimit ? 'size' : 'items' })
       surplus--
       bytes = volume(session)

@@ -33,6 +33,7 @@ export function takeRow(session: Session, row: EntryRow): Taken {
 /** Removes a row and leaves its file. */
 export function removeRow(session: Session, rowid: number): void {
   session.removals++
+  session.removed++
   session.removedUntil = Math.max(session.removedUntil, session.disk.now())
   session.statements.prepare('delete').run(rowid)
 }

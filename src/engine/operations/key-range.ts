@@ -70,7 +70,7 @@ export function expireRange(
   cursor: ExpiryCursor | undefined,
 ): Page<ExpiryCursor> {
   let at = cursor ?? { time: Number.NEGATIVE_INFINITY, rowid: 0 }
-  return removePages(session, () => {
+  const page = removePages(session, () => {
     type Row = readonly [rowid: number, filename: string | null, size: number, expireTime: number]
     const rows = session.statements.all<Row>('expiredAfter', now, at.time, at.rowid)
     const last = rows.at(-1)
@@ -80,6 +80,8 @@ export function expireRange(
     )
     return { rows: own, next: at, last: () => rows.length < PAGE_ROWS }
   })
+  session.expired += page.removed
+  return page
 }
 
 /** Adds up a range in pages. */

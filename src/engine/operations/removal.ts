@@ -23,11 +23,13 @@ export interface Extent {
 
 /** Removes what has expired by `now`. */
 export function expire(session: Session, now: number): Page<true> {
-  return removePages(session, () => ({
+  const page = removePages(session, () => ({
     rows: session.statements.all<RemovalRow>('expired', now),
     next: true as const,
     last: rows => rows < PAGE_ROWS,
   }))
+  session.expired += page.removed
+  return page
 }
 
 export function clear(session: Session, cursor: Extent | undefined): Page<Extent> {

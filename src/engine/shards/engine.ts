@@ -4,6 +4,8 @@ import { DEFAULT_SETTINGS, LEAST_SIZE_LIMIT, type StoredSettings } from '../data
 import type { Events } from '../events.js'
 import type { MemoryTier } from '../memory/memory-tier.js'
 import { SharedMemory } from '../memory/shared-memory.js'
+import { channels } from '../observe/channels.js'
+import { type Counters, countersOf } from '../observe/counters.js'
 import type { Victim } from '../operations/culling.js'
 import { translateError } from '../translate-error.js'
 import { canonicalDirectory, countShards, hasDatabase, shardDirectory } from './layout.js'
@@ -23,6 +25,7 @@ export class Engine implements ShardEvents {
   readonly directory: string
   readonly kind: Kind
   readonly shards: readonly Shard[]
+  readonly counters: Counters
   readonly #options: ResolvedOptions
   readonly #listeners = new Set<Events>()
   readonly #memory: SharedMemory
@@ -37,17 +40,19 @@ export class Engine implements ShardEvents {
     this.kind = kind
     this.directory = directory
     this.#options = options
+    this.counters = countersOf(canonicalDirectory(directory))
     const count = kind === 'Cache' ? 1 : adoptShards(directory, options.shards)
     const root = kind === 'Cache' ? undefined : directory
     const given = shareOf(options.settings, count, kind)
     const initial = kind === 'Cache' ? {} : { sizeLimit: DEFAULT_SETTINGS.sizeLimit / count, realSizeLimit: true }
     const prepareDirectory = (): void => this.#makeShardDirectories()
-    const shardOptions = { ...options, shards: count, given, initial, root, prepareDirectory }
+    const { counters } = this
+    const shardOptions = { ...options, shards: count, counters, given, initial, root, prepareDirectory }
     this.shards = Array.from(
       { length: count },
-      (_, at) => new Shard(kind === 'Cache' ? directory : shardDirectory(directory, at), shardOptions, this),
+      (_, at) => new Shard(kind === 'Cache' ? directory : shardDirectory(directory, at), at, shardOptions, this),
     )
-    this.#memory = new SharedMemory(this.shards)
+    this.#memory = new SharedMemory(this.shards, this.counters.pastMemory)
   }
 
   /** @throws RangeError that names the options in which two opens of one directory differ */
@@ -80,6 +85,11 @@ export class Engine implements ShardEvents {
   /** The memory, for a user that has asked for it. */
   memoryOf(user: Events): MemoryTier | undefined {
     return this.#memory.of(user)
+  }
+
+  /** The memory, whoever has asked for it. */
+  get memory(): MemoryTier | undefined {
+    return this.#memory.tier
   }
 
   async open(user: Events, options: ResolvedOptions): Promise<void> {
@@ -120,15 +130,20 @@ export class Engine implements ShardEvents {
   }
 
   evicted(victims: readonly Victim[]): void {
+    for (const { reason } of victims) this.counters.evictions[reason]++
     const heard = [...this.#listeners].filter(events => events.heard('evict'))
-    if (heard.length === 0) return
+    if (heard.length === 0 && !channels.evict.hasSubscribers) return
+    const { directory } = this.counters
     for (const { key, raw, size, reason } of victims) {
       const payload = { key: this.#options.codec.decodeKey(key, raw), size, reason }
+      if (channels.evict.hasSubscribers) channels.evict.publish({ directory, ...payload })
       for (const events of heard) events.emit('evict', payload)
     }
   }
 
   quarantined(directory: string, path: string, error: Error): void {
+    this.counters.quarantines++
+    channels.quarantine.publish({ directory: this.counters.directory, path, error })
     for (const events of this.#listeners) events.emit('quarantine', { directory, path, error })
   }
 
@@ -137,6 +152,7 @@ export class Engine implements ShardEvents {
   }
 
   failed(error: Error): void {
+    this.counters.errors++
     for (const events of this.#listeners) events.emit('error', error)
   }
 

@@ -2,6 +2,7 @@ import type { StoredSettings } from '../database/settings.js'
 import type { PendingLimits } from '../database/writer.js'
 import type { Codec } from '../disk/codec.js'
 import type { FileModes } from '../disk/value-folders.js'
+import type { Counters } from '../observe/counters.js'
 import type { Victim } from '../operations/culling.js'
 import type { Clock } from '../time.js'
 
@@ -16,6 +17,8 @@ export interface ShardOptions {
   readonly timeout: number
   readonly maxPending: PendingLimits
   readonly shards: number
+  /** What is counted of the whole cache. */
+  readonly counters: Counters
   /** The directory of the whole cache, where it is not the shard's own: paths are told relative to it. */
   readonly root: string | undefined
   /** Makes the directories of all shards, before one is opened. */

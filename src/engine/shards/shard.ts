@@ -15,10 +15,11 @@ import { DiskReserve } from '../maintenance/disk-reserve.js'
 import { Housekeeping } from '../maintenance/housekeeping.js'
 import { finishQuarantine, mayBeMoving, quarantine } from '../maintenance/quarantine.js'
 import type { ShardMemory } from '../memory/shard-memory.js'
+import { ShardWatch } from '../observe/shard-watch.js'
 import { endAllGrace } from '../operations/grace.js'
-import { removeDamaged } from '../operations/items.js'
 import { isCorruption, translateError } from '../translate-error.js'
 import { Closing } from './closing.js'
+import { DamagedRows } from './damaged-rows.js'
 import type { ShardEvents, ShardOptions } from './shard-options.js'
 
 /** How long opening waits for others who are creating the same database. Milliseconds. */
@@ -43,6 +44,7 @@ export class Shard implements WriterHost {
   readonly culler: Culler
   readonly reserve: DiskReserve
   readonly closing: Closing = new Closing()
+  readonly watch: ShardWatch
   /** While somebody has memory switched on. */
   memory: ShardMemory | undefined
   readonly #housekeeping: Housekeeping
@@ -53,13 +55,14 @@ export class Shard implements WriterHost {
   #foreignTriggers = false
   #lookedAt = Number.NEGATIVE_INFINITY
   #reopening: Promise<void> | undefined
-  readonly #damaged = new Map<number, string>()
+  readonly #damaged = new DamagedRows()
 
-  constructor(directory: string, options: ShardOptions, events: ShardEvents) {
+  constructor(directory: string, at: number, options: ShardOptions, events: ShardEvents) {
     this.directory = directory
     this.#path = join(directory, DATABASE_FILE)
     this.options = options
     this.events = events
+    this.watch = new ShardWatch(options.counters, at, options.codec)
     const files = new ValueFiles(directory, options.modes)
     const prefix = options.root === undefined ? '' : `${relative(options.root, directory)}/`
     this.disk = new Disk(options.codec, files, prefix, () => options.clock.now() / 1000)
@@ -108,7 +111,7 @@ export class Shard implements WriterHost {
 
   /** A row whose value file is gone or short; it goes with the next write. */
   noteDamaged(rowid: number, filename: string): void {
-    if (!this.options.readonly) this.#damaged.set(rowid, filename)
+    if (!this.options.readonly) this.#damaged.note(rowid, filename)
   }
 
   /** The session for writing, after a look at whether the file is still the one that was opened. */
@@ -127,6 +130,7 @@ export class Shard implements WriterHost {
   }
 
   prologue(session: Session): void {
+    this.watch.begun(session)
     this.memory?.looked()
     if (this.#foreignTriggers) {
       rewriteTriggers(session.db)
@@ -143,7 +147,7 @@ export class Shard implements WriterHost {
         this.#housekeeping.ensureIndexes()
       })
     }
-    if (this.#damaged.size > 0) this.#removeDamaged(session)
+    this.#damaged.remove(session)
     if (this.marks.dirty) this.marks.write(session, this.disk.now(), MARKS_PER_WRITE, false)
   }
 
@@ -259,7 +263,7 @@ export class Shard implements WriterHost {
     this.#opened = opened
     this.#unsaved = this.options.readonly || Object.keys(unsaved).length === 0 ? NOTHING : unsaved
     this.#foreignTriggers = schema.foreignTriggers
-    this.#session = new Session({ db, statements, disk: this.disk, settings, schema })
+    this.#session = new Session({ db, statements, disk: this.disk, settings, schema, watch: this.watch })
     this.#housekeeping.start()
   }
 
@@ -268,15 +272,6 @@ export class Shard implements WriterHost {
     this.memory?.reset()
     this.#opened?.db.close()
     this.#opened = undefined
-  }
-
-  #removeDamaged(session: Session): void {
-    for (const [rowid, filename] of this.#damaged) {
-      removeDamaged(session, rowid, filename)
-      session.afterCommit(() => {
-        if (this.#damaged.get(rowid) === filename) this.#damaged.delete(rowid)
-      })
-    }
   }
 
   /** Marks and the end of grace, if the lock is free: closing does not wait for others. */

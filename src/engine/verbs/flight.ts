@@ -1,5 +1,4 @@
 import { randomUUID } from 'node:crypto'
-import { Readable } from 'node:stream'
 import type { CacheHandle } from '../cache-handle.js'
 import type { Session } from '../database/session.js'
 import type { EncodedKey } from '../disk/codec.js'
@@ -9,13 +8,13 @@ import type { NewEntry } from '../operations/entries.js'
 import { type Clearance, type FlightPlan, isGroundFree, type LiveEntry, land, takeOff } from '../operations/flights.js'
 import { extendLease, holdsLease, leaseName, releaseLease } from '../operations/leases.js'
 import { kindOf } from '../option-names.js'
-import type { ComputeContext, Computing, Key, Tag } from '../options.js'
+import type { ComputeContext, Computing, Key } from '../options.js'
 import type { Shard } from '../shards/shard.js'
 import { milliseconds, toMilliseconds, toSeconds } from '../time.js'
+import { type Chosen, contextOf, refuseStream } from './compute-context.js'
 import { readValue } from './reading.js'
 import { storeValue } from './storing.js'
-import { isStream, watchStream } from './value-source.js'
-import { encodeTag, resolveWaiting } from './verb-options.js'
+import { resolveWaiting } from './verb-options.js'
 
 /** What one call of `getOrSet` asks for. Durations are milliseconds. */
 export interface Order<T> {
@@ -81,7 +80,7 @@ export class Flight<T> {
       replaced: order.replaced?.version,
     }
     this.landed = this.#fly()
-    if (order.replaced) this.landed.catch(error => order.handle.events.emit('error', toError(error)))
+    if (order.replaced) this.landed.catch(error => order.handle.failed(toError(error)))
   }
 
   /**
@@ -189,17 +188,22 @@ export class Flight<T> {
   }
 
   async #compute(found: LiveEntry | undefined): Promise<T> {
-    const { factory, replaced } = this.#order
+    const { factory, replaced, shard, encoded } = this.#order
     const chosen: Chosen = { skip: false }
     const context = contextOf(chosen, this.#giveUp.signal, replaced)
     const heartbeat = this.#keepLease()
     const startedAt = performance.now()
+    let took: number | undefined
     try {
       const value = await factory(context)
-      const seconds = (performance.now() - startedAt) / 1000
+      took = performance.now() - startedAt
       refuseStream(value)
-      if (!chosen.skip && value !== undefined) await this.#store(value, chosen, seconds, found)
+      const stored = !chosen.skip && value !== undefined && (await this.#store(value, chosen, took / 1000, found))
+      shard.watch.computed(encoded, took, stored ? 'stored' : 'unstored')
       return value
+    } catch (error) {
+      shard.watch.computed(encoded, took ?? performance.now() - startedAt, { error })
+      throw error
     } finally {
       clearInterval(heartbeat)
       this.#release()
@@ -218,12 +222,12 @@ export class Flight<T> {
     return setInterval(beat, Math.min(lease / 3, LONGEST_BEAT)).unref()
   }
 
-  /** Writes the value if it may be, and with it ends the lease. */
-  async #store(value: T, chosen: Chosen, seconds: number, found: LiveEntry | undefined): Promise<void> {
+  /** Writes the value if it may be, and with it ends the lease. Answers whether it did. */
+  async #store(value: T, chosen: Chosen, seconds: number, found: LiveEntry | undefined): Promise<boolean> {
     const { handle, key, options, staleFor, lease } = this.#order
     const ttl = [chosen.ttl, options.ttl, handle.options.defaultTtl].find(one => one !== undefined) ?? null
     const life = ttl === null ? Number.POSITIVE_INFINITY : milliseconds(ttl, 'ttl')
-    if (life === 0 || this.#phase !== 'leased' || !handle.isOpen) return
+    if (life === 0 || this.#phase !== 'leased' || !handle.isOpen) return false
     const { tag = options.tag } = chosen
     const { tags, file, meta, retry, timeout = retry ? undefined : lease } = options
     const storing = { tag, tags, file, meta, retry, timeout, ttl: life + staleFor }
@@ -237,9 +241,11 @@ export class Flight<T> {
     try {
       const landed = await storeValue(handle, 'set', key, value, given, operation, false)
       if (landed) this.#phase = 'over'
+      return landed
     } catch (error) {
       // The cache has told that it refused: whoever asked for the value gets it all the same.
       if (!(error instanceof DiskCacheError) || error.refusal === undefined) throw error
+      return false
     } finally {
       this.#isStoring = false
     }
@@ -259,39 +265,6 @@ export class Flight<T> {
 type Phase = 'asking' | 'leased' | 'over'
 
 const PHASES: Readonly<Record<Clearance['kind'], Phase>> = { granted: 'leased', held: 'asking', stored: 'over' }
-
-interface Chosen {
-  ttl?: Computing['ttl']
-  tag?: Tag
-  skip: boolean
-}
-
-/** What the function is given. What it chooses is checked there and then, so that its own stack shows the mistake. */
-function contextOf<T>(chosen: Chosen, signal: AbortSignal, replaced: Order<T>['replaced']): ComputeContext<T> {
-  return {
-    ttl: ttl => {
-      if (ttl !== null) milliseconds(ttl, 'ttl')
-      chosen.ttl = ttl
-    },
-    tag: tag => {
-      encodeTag(tag)
-      chosen.tag = tag
-    },
-    skip: () => {
-      chosen.skip = true
-    },
-    signal,
-    ...(replaced && { previous: replaced.value }),
-  }
-}
-
-/** @throws TypeError for a stream: many may wait for the value, and one could read it */
-function refuseStream(value: unknown): void {
-  if (!isStream(value)) return
-  watchStream(value)
-  if (value instanceof Readable) value.destroy()
-  throw new TypeError('getOrSet: the function must answer a value, not a stream')
-}
 
 function toError(error: unknown): Error {
   if (error instanceof Error) return error

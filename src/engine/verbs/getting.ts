@@ -9,7 +9,18 @@ import type { MemoryTier } from '../memory/memory-tier.js'
 import { isLarge } from '../operations/entries.js'
 import type { Key, Waiting } from '../options.js'
 import type { Shard } from '../shards/shard.js'
-import { FAILED, isThere, miss, noteHit, readEntryValue, readValue, sessionOf, tryOnce } from './reading.js'
+import {
+  FAILED,
+  isThere,
+  miss,
+  noteFound,
+  noteHit,
+  noteMiss,
+  readEntryValue,
+  readValue,
+  sessionOf,
+  tryOnce,
+} from './reading.js'
 import { checkIterable, checkVerbOptions } from './verb-options.js'
 
 /** A stored access is renewed in memory when it is older, as it is in the database. Seconds. */
@@ -132,11 +143,11 @@ export function answerThrough<A>(
   const keeps = !session.db.inTransaction
   if (!row) {
     if (keeps) memory.keepMiss(shard, key, text)
-    return miss(shard, session)
+    return miss(shard, session, key)
   }
   const [mode, filename, value, rowid, accessTime, storeTime, expireTime] = row
   if (filename !== null || isLarge(value)) return answering.stored(shard, key)
-  noteHit(shard, session, rowid, accessTime)
+  noteFound(shard, session, key, rowid, accessTime)
   const read = memory.read(shard, mode, value)
   if (keeps) memory.keep(shard, key, text, { rowid, accessTime, storeTime, expireTime }, read.kept)
   return answering.of(read.value, expireTime)
@@ -152,7 +163,11 @@ export function answerOf<A>(memory: MemoryTier, entry: MemoryEntry, answering: A
 export function answer(memory: MemoryTier, entry: MemoryEntry): unknown {
   const { shard } = entry.shard
   const { current } = shard
-  if (entry.isMiss) return current && miss(shard, current)
+  if (entry.isMiss) {
+    shard.watch.miss(entry, 'memory')
+    return current && noteMiss(shard, current)
+  }
+  shard.watch.hit(entry, 'memory')
   if (current) noteUse(shard, current, entry)
   return memory.valueOf(entry)
 }

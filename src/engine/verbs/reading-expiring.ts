@@ -8,7 +8,7 @@ import type { Key } from '../options.js'
 import type { Shard } from '../shards/shard.js'
 import { toMilliseconds } from '../time.js'
 import { type Answering, answerOf, answerThrough, readNow } from './getting.js'
-import { miss, noteHit, readItem, sessionOf } from './reading.js'
+import { miss, noteFound, readItem, sessionOf } from './reading.js'
 
 /** A value, and the instant at which it expires: epoch milliseconds. */
 export interface Valued<T> {
@@ -39,10 +39,10 @@ function readRow<T>(shard: Shard, key: EncodedKey): Looked<T> | Promise<Looked<T
   const marks = statistics || EVICTION_POLICIES[evictionPolicy].marks !== undefined
   const statement = session.statements.prepare(marks ? 'expiringValue' : 'bareExpiringValue')
   const row = statement.get(key.data, key.raw ? 1 : 0, shard.disk.now()) as ExpiringRow | undefined
-  if (!row) return miss(shard, session)
+  if (!row) return miss(shard, session, key)
   const [mode, filename, value, expireTime, rowid, accessTime] = row
   if (filename !== null || isLarge(value)) return readFile<T>(shard, key)
-  if (rowid !== undefined && accessTime !== undefined) noteHit(shard, session, rowid, accessTime)
+  noteFound(shard, session, key, rowid, accessTime)
   return valued(shard.disk.decode(mode, value), expireTime)
 }
 

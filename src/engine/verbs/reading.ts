@@ -40,10 +40,10 @@ export function readValue(shard: Shard, key: EncodedKey): unknown {
   const marks = statistics || EVICTION_POLICIES[evictionPolicy].marks !== undefined
   const statement = session.statements.prepare(marks ? 'value' : 'bareValue')
   const row = statement.get(key.data, key.raw ? 1 : 0, shard.disk.now()) as ValueRow | undefined
-  if (!row) return miss(shard, session)
+  if (!row) return miss(shard, session, key)
   const [mode, filename, value, rowid, accessTime] = row
   if (filename !== null || isLarge(value)) return readEntryValue(shard, key)
-  if (rowid !== undefined && accessTime !== undefined) noteHit(shard, session, rowid, accessTime)
+  noteFound(shard, session, key, rowid, accessTime)
   return shard.disk.decode(mode, value)
 }
 
@@ -96,24 +96,24 @@ export async function readEntry<Known>(
   for (let attempt = 0; attempt < FILE_TRIES; attempt++) {
     const session = sessionOf(shard)
     const row = entryOf(session, key)
-    if (!row || !isLive(row[4], shard.disk.now())) return miss(shard, session)
+    if (!row || !isLive(row[4], shard.disk.now())) return miss(shard, session, key)
     const [rowid, , , , , accessTime, , , size, mode, filename, data] = row
     const known = describe(session, row)
     if (filename === null) {
-      noteHit(shard, session, rowid, accessTime)
+      noteFound(shard, session, key, rowid, accessTime)
       return { known, value: shard.disk.decode(mode, data) }
     }
     // Among writes the file is opened at once: the next of them may replace it.
     const bytes = await shard.disk.files.read(filename, size, session.db.inTransaction)
     if (bytes) {
-      noteHit(shard, session, rowid, accessTime)
+      noteFound(shard, session, key, rowid, accessTime)
       return { known, value: shard.disk.decode(mode, bytes) }
     }
     if (previous === filename) shard.noteDamaged(rowid, filename)
     if (previous === filename) break
     previous = filename
   }
-  return miss(shard, sessionOf(shard))
+  return miss(shard, sessionOf(shard), key)
 }
 
 /** The entry of a row with its value, for listings. */
@@ -132,7 +132,25 @@ export async function readEntryRow(
   return bytes && { row, value: shard.disk.decode(mode, bytes) }
 }
 
-export function miss(shard: Shard, session: Session): undefined {
+/** A value was looked for in the database, and is not there. */
+export function miss(shard: Shard, session: Session, key: EncodedKey): undefined {
+  shard.watch.miss(key, 'database')
+  return noteMiss(shard, session)
+}
+
+/** A value was looked for in the database, and is there. Without the last two it leaves no mark. */
+export function noteFound(
+  shard: Shard,
+  session: Session,
+  key: EncodedKey,
+  rowid: number | undefined,
+  accessTime: number | undefined,
+): void {
+  shard.watch.hit(key, 'database')
+  if (rowid !== undefined && accessTime !== undefined) noteHit(shard, session, rowid, accessTime)
+}
+
+export function noteMiss(shard: Shard, session: Session): undefined {
   if (session.settings.statistics && !shard.options.readonly) shard.marks.misses++
   return undefined
 }

@@ -6,7 +6,7 @@ import { StorageError } from '../errors.js'
 import { entryOf, isLive } from '../operations/entries.js'
 import type { Info } from '../options.js'
 import type { Shard } from '../shards/shard.js'
-import { miss, noteHit, toInfo } from './reading.js'
+import { miss, noteFound, toInfo } from './reading.js'
 
 const FILE_TRIES = 4
 /** Bytes that are read at a time. */
@@ -19,27 +19,27 @@ export async function openStoredFile(shard: Shard, key: EncodedKey): Promise<Sto
     const session = shard.current
     if (!session) throw new StorageError(shard.directory, 'the database was closed')
     const row = entryOf(session, key)
-    if (!row || !isLive(row[4], shard.disk.now())) return miss(shard, session)
+    if (!row || !isLive(row[4], shard.disk.now())) return miss(shard, session, key)
     const [rowid, , , , , accessTime, , , size, mode, filename, data] = row
     const info = toInfo(session, row)
     // Of a value that is encoded in its file the bytes are others, and it has no path.
     const { path: _path, ...decoded } = info
     if (filename === null) {
-      noteHit(shard, session, rowid, accessTime)
+      noteFound(shard, session, key, rowid, accessTime)
       const bytes = shard.disk.readableBytes(mode, data)
       return storedFile({ ...info, size: bytes.byteLength }, { bytes })
     }
     if (!shard.disk.isVerbatim(mode)) {
       const stored = await shard.disk.files.read(filename, size, session.db.inTransaction)
       if (stored) {
-        noteHit(shard, session, rowid, accessTime)
+        noteFound(shard, session, key, rowid, accessTime)
         const bytes = shard.disk.readableBytes(mode, stored)
         return storedFile({ ...decoded, size: bytes.byteLength }, { bytes })
       }
     }
     const handle = await shard.disk.files.open(filename, size)
     if (handle) {
-      noteHit(shard, session, rowid, accessTime)
+      noteFound(shard, session, key, rowid, accessTime)
       return storedFile(info, { handle })
     }
     if (previous === filename) {
@@ -48,7 +48,7 @@ export async function openStoredFile(shard: Shard, key: EncodedKey): Promise<Sto
     }
     previous = filename
   }
-  return shard.current && miss(shard, shard.current)
+  return shard.current && miss(shard, shard.current, key)
 }
 
 type Source = { readonly bytes: Buffer } | { readonly handle: FileHandle }

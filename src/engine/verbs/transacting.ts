@@ -88,6 +88,7 @@ async function transactAcross<T>(shards: readonly Shard[], run: () => T, waiting
   const deadline = deadlineOf(waiting)
   const releases: (() => void)[] = []
   let failure: unknown
+  let waitsSince: number | undefined
   try {
     // All places are taken now, in one step: what is called later comes later on every shard, and two transactions
     // that share shards meet in the same order on each of them.
@@ -100,7 +101,12 @@ async function transactAcross<T>(shards: readonly Shard[], run: () => T, waiting
       waiting.signal?.throwIfAborted()
       const attemptedAt = performance.now()
       const sessions = await openSessions(shards)
-      if (beginAll(sessions)) return await finish(shards, sessions, run, deadline)
+      if (beginAll(sessions)) {
+        if (waitsSince !== undefined) tellWait(shards, waitsSince, true)
+        waitsSince = undefined
+        return await finish(shards, sessions, run, deadline)
+      }
+      waitsSince ??= attemptedAt
       // What waits behind this transaction has had its attempt as well.
       for (const shard of shards) shard.writer.refuseLate(attemptedAt)
       if (attemptedAt >= deadline) throw new TimeoutError(shards[0]?.directory ?? '')
@@ -108,8 +114,14 @@ async function transactAcross<T>(shards: readonly Shard[], run: () => T, waiting
       await new Promise(resolve => setTimeout(resolve, wait))
     }
   } finally {
+    if (waitsSince !== undefined) tellWait(shards, waitsSince, false)
     for (const release of releases) release()
   }
+}
+
+/** The wait for all locks is told once, of the first. */
+function tellWait([first]: readonly Shard[], since: number, acquired: boolean): void {
+  first?.watch.lockWaited(performance.now() - since, acquired)
 }
 
 function hold(shard: Shard, deadline: number, signal: AbortSignal | undefined): Promise<() => void> {
@@ -186,7 +198,7 @@ async function commitAll(sessions: readonly Session[], deadline: number): Promis
       const until = committed === 0 ? deadline : Math.max(deadline, performance.now() + LATER_COMMITS_MILLISECONDS)
       await commitPatiently(session, until)
       committed++
-      const after = session.takeCommitTasks()
+      const after = session.takeCommitTasks(1)
       tasks.push(...start(after, 0, after.length))
     }
   } catch (error) {

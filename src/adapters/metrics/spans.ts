@@ -1,0 +1,53 @@
+import {
+  type Attributes,
+  context,
+  type Span,
+  SpanKind,
+  SpanStatusCode,
+  type TracerProvider,
+  trace,
+} from '@opentelemetry/api'
+import { surroundVerbs, type VerbCall } from '../../engine/for-metrics.js'
+import { errorType, SCOPE, SYSTEM, type Watched } from './meter.js'
+
+/** Verbs whose answer is a value, or `undefined` where there is none. */
+const READING = new Set(['get', 'getItem', 'info', 'read', 'pop', 'popItem', 'pull', 'peek', 'peekItem'])
+
+/** Makes a span of each call; what happens in the call is below it. Answers how to end that. */
+export function traceCache(
+  provider: TracerProvider,
+  { counters, name, attributes }: Watched,
+  keys: boolean,
+): () => void {
+  const tracer = provider.getTracer(SCOPE)
+  const own: Attributes = { ...attributes, 'db.system.name': SYSTEM, 'db.namespace': name }
+  return surroundVerbs((call, run) => {
+    if (call.directory !== counters.directory) return run()
+    const key = keys && call.key !== undefined ? { 'fanout_cache.key': textOf(call.key) } : undefined
+    const span = tracer.startSpan(`${call.verb} ${name}`, {
+      kind: SpanKind.CLIENT,
+      attributes: { ...own, 'db.operation.name': call.verb, ...key },
+    })
+    return context.with(trace.setSpan(context.active(), span), () => finish(span, call, run))
+  })
+}
+
+async function finish(span: Span, { verb }: VerbCall, run: () => Promise<unknown>): Promise<unknown> {
+  try {
+    const answer = await run()
+    if (READING.has(verb)) span.setAttribute('fanout_cache.hit', answer !== undefined)
+    return answer
+  } catch (error) {
+    span.setAttribute('error.type', errorType(error))
+    span.recordException(error instanceof Error ? error : String(error))
+    span.setStatus({ code: SpanStatusCode.ERROR, message: error instanceof Error ? error.message : String(error) })
+    throw error
+  } finally {
+    span.end()
+  }
+}
+
+function textOf(key: VerbCall['key']): string {
+  if (typeof key === 'string') return key
+  return Buffer.isBuffer(key) ? key.toString('hex') : String(key)
+}

@@ -1,0 +1,61 @@
+import type { Key } from '../options.js'
+import { type VerbTrace, verbChannel } from './channels.js'
+import type { Counters } from './counters.js'
+
+/** One call of a verb. */
+export interface VerbCall {
+  /** The real path of the directory of the cache. */
+  readonly directory: string
+  readonly verb: string
+  readonly key?: Key
+}
+
+/** Runs a verb inside of something: a span, a watch. It must answer what the verb answers. */
+export type Around = (call: VerbCall, run: () => Promise<unknown>) => Promise<unknown>
+
+/** Both builds of the package, ESM and CommonJS, find them here. */
+const REGISTRY = Symbol.for('fanout-cache.verbs.0')
+
+interface Surroundings {
+  list: readonly Around[]
+}
+
+function findSurroundings(): Surroundings {
+  const place = globalThis as { [REGISTRY]?: Surroundings }
+  place[REGISTRY] ??= { list: [] }
+  return place[REGISTRY]
+}
+
+const surroundings: Surroundings = findSurroundings()
+
+/** Runs all verbs of the process inside of `around`, for those who need the verb to run in a context of their own. Answers how to end that. */
+export function surroundVerbs(around: Around): () => void {
+  surroundings.list = [...surroundings.list, around]
+  return () => {
+    surroundings.list = surroundings.list.filter(one => one !== around)
+  }
+}
+
+/** Whether anybody wants to know of verbs. */
+export function isTraced(): boolean {
+  return surroundings.list.length > 0 || verbChannel.hasSubscribers
+}
+
+/** Runs a verb, and tells those who trace of it. */
+export function traced<T>(
+  { counters }: { readonly counters: Counters },
+  verb: string,
+  key: Key | undefined,
+  run: () => Promise<T>,
+): Promise<T> {
+  if (!isTraced()) return run()
+  const call: VerbCall = { directory: counters.directory, verb, ...(key === undefined ? undefined : { key }) }
+  let inner: () => Promise<unknown> = verbChannel.hasSubscribers
+    ? () => verbChannel.tracePromise(run, { ...call } as VerbTrace) as Promise<T>
+    : run
+  for (const around of surroundings.list) {
+    const next = inner
+    inner = () => around(call, next)
+  }
+  return inner() as Promise<T>
+}

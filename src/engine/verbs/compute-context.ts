@@ -1,0 +1,43 @@
+import { Readable } from 'node:stream'
+import type { ComputeContext, Computing, Tag } from '../options.js'
+import { milliseconds } from '../time.js'
+import { isStream, watchStream } from './value-source.js'
+import { encodeTag } from './verb-options.js'
+
+/** What a computation has chosen for its value. */
+export interface Chosen {
+  ttl?: Computing['ttl']
+  tag?: Tag
+  skip: boolean
+}
+
+/** What the function is given. What it chooses is checked there and then, so that its own stack shows the mistake. */
+export function contextOf<T>(
+  chosen: Chosen,
+  signal: AbortSignal,
+  replaced: { readonly value: T } | undefined,
+): ComputeContext<T> {
+  return {
+    ttl: ttl => {
+      if (ttl !== null) milliseconds(ttl, 'ttl')
+      chosen.ttl = ttl
+    },
+    tag: tag => {
+      encodeTag(tag)
+      chosen.tag = tag
+    },
+    skip: () => {
+      chosen.skip = true
+    },
+    signal,
+    ...(replaced && { previous: replaced.value }),
+  }
+}
+
+/** @throws TypeError for a stream: many may wait for the value, and one could read it */
+export function refuseStream(value: unknown): void {
+  if (!isStream(value)) return
+  watchStream(value)
+  if (value instanceof Readable) value.destroy()
+  throw new TypeError('getOrSet: the function must answer a value, not a stream')
+}
