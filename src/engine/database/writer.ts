@@ -1,7 +1,8 @@
 import { PendingLimitError, TimeoutError } from '../errors.js'
-import { backoff, isBusy, SPIN_MILLISECONDS } from './busy.js'
+import { backoff, isBusy } from './busy.js'
 import { commitTogether } from './group-commit.js'
 import { Job, type Patience, type Work } from './job.js'
+import { LockAttempts } from './lock-attempts.js'
 import { PendingJobs } from './pending-jobs.js'
 import type { Session } from './session.js'
 
@@ -38,12 +39,13 @@ const BATCH_JOBS = 4096
  *
  * It flushes in the check phase of the loop, when the callbacks of this turn have queued what they have; a microtask
  * would commit each alone. `BEGIN IMMEDIATE` never waits inside SQLite: a lock held by others is tried for a fraction
- * of a millisecond and then waited for with timers.
+ * of a millisecond, see `LockAttempts`, and then waited for with timers.
  */
 export class Writer {
   readonly #host: WriterHost
   readonly #limits: PendingLimits
   readonly pending: PendingJobs = new PendingJobs()
+  readonly #attempts = new LockAttempts()
   #queue: Job[] = []
   #bytes = 0
   #scheduled: NodeJS.Immediate | undefined
@@ -132,10 +134,10 @@ export class Writer {
       this.#paused = true
       return this.#putBack(batch)
     }
-    const attempt = this.#begin(session)
+    const attempt = this.#attempts.begin(session)
     if (attempt.error !== undefined) {
       this.#putBack(batch)
-      if (isBusy(attempt.error)) this.#waitForLock(attempt.startedAt)
+      if (isBusy(attempt.error)) this.#waitForLock(attempt.attemptedAt)
       else this.#failBatch(batch.length, attempt.error)
       return
     }
@@ -151,19 +153,6 @@ export class Writer {
     for (const { job, result, tasks } of outcome.done) this.#finish(job, result, tasks)
     // A listener that was told of an eviction may have given up what was out of the queue just then.
     for (const job of outcome.notRun) if (job.signal?.aborted) this.#drop(job, job.signal.reason)
-  }
-
-  #begin(session: Session): { readonly startedAt: number; readonly error?: unknown } {
-    const begin = session.statements.prepare('begin')
-    const first = performance.now()
-    for (let startedAt = first; ; startedAt = performance.now()) {
-      try {
-        begin.run()
-        return { startedAt }
-      } catch (error) {
-        if (!isBusy(error) || startedAt - first > SPIN_MILLISECONDS) return { startedAt, error }
-      }
-    }
   }
 
   /** The first `count` jobs meet an error that is not theirs: all of them fail, or wait for another database. */
