@@ -13,7 +13,7 @@ export function sqliteCode(error: unknown): string | undefined {
   return code?.startsWith('SQLITE_') ? code : undefined
 }
 
-/** How long an attempt is repeated at once: most commits of others are over by then. */
+/** How long an attempt is repeated at once, at most: most commits of others are over by then. */
 export const SPIN_MILLISECONDS = 0.3
 
 const FIRST_WAIT = 1

@@ -1,9 +1,9 @@
 import { PendingLimitError, TimeoutError } from '../errors.js'
 import type { ShardWatch } from '../observe/shard-watch.js'
-import { beginSpinning } from './begin.js'
 import { backoff, isBusy } from './busy.js'
 import { commitTogether } from './group-commit.js'
 import { Job, type Patience, type Work } from './job.js'
+import { LockAttempts } from './lock-attempts.js'
 import { PendingJobs } from './pending-jobs.js'
 import type { Session } from './session.js'
 
@@ -41,12 +41,13 @@ const BATCH_JOBS = 4096
  *
  * It flushes in the check phase of the loop, when the callbacks of this turn have queued what they have; a microtask
  * would commit each alone. `BEGIN IMMEDIATE` never waits inside SQLite: a lock held by others is tried for a fraction
- * of a millisecond and then waited for with timers.
+ * of a millisecond, see `LockAttempts`, and then waited for with timers.
  */
 export class Writer {
   readonly #host: WriterHost
   readonly #limits: PendingLimits
   readonly pending: PendingJobs = new PendingJobs()
+  readonly #attempts = new LockAttempts()
   #queue: Job[] = []
   #bytes = 0
   #scheduled: NodeJS.Immediate | undefined
@@ -142,11 +143,11 @@ export class Writer {
       this.#paused = true
       return this.#putBack(batch)
     }
-    const attempt = beginSpinning(session)
+    const attempt = this.#attempts.begin(session)
     if (attempt.waitedSince !== undefined) this.#waitsSince ??= attempt.waitedSince
     if (attempt.error !== undefined) {
       this.#putBack(batch)
-      if (isBusy(attempt.error)) this.#waitForLock(attempt.startedAt)
+      if (isBusy(attempt.error)) this.#waitForLock(attempt.attemptedAt)
       else this.#failBatch(batch.length, attempt.error)
       return
     }

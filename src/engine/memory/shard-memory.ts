@@ -4,15 +4,10 @@ import type { VersionedValueRow } from '../database/statements.js'
 import type { Shard } from '../shards/shard.js'
 import type { MemoryEntry } from './memory-entry.js'
 import type { MemoryTier } from './memory-tier.js'
+import { Payoff } from './payoff.js'
 
 type VersionRow = readonly [rowid: number, storeTime: number, expireTime: number | null]
 
-/** So many questions are looked back on to see whether asking is worth it. */
-const QUESTIONS = 32
-/** A question takes half as long as a look at a row: it is worth it when it saves that many looks. */
-const WORTHWHILE = QUESTIONS / 2
-/** So many entries are compared with their rows at once before it is tried again whether asking is worth it. */
-const DIRECT_LOOKS = 512
 /** Up to this size the row is read with its value, which saves a second look when it has changed. Bytes. */
 const SMALL = 4096
 
@@ -30,10 +25,9 @@ export class ShardMemory {
   #first = 0
   #dataVersion: unknown
   #willChange = false
-  #questions = 0
-  /** Answers that took no look at the database. */
-  #saved = 0
-  #directLooks = 0
+  readonly #payoff = new Payoff()
+  /** Entries of epochs before it were kept before reads went past the memory: that they have changed says nothing. */
+  #keptSince = 0
   /** The turn of the loop in which SQLite was asked last whether others have written. */
   #askedIn = -1
 
@@ -46,15 +40,30 @@ export class ShardMemory {
   confirmed(entry: MemoryEntry): MemoryEntry | undefined {
     const { pending } = this.shard.writer
     if (!pending.empty && pending.has(entry.key)) return undefined
-    if (this.#isBusy) {
-      this.#directLooks--
+    if (!this.#payoff.asksFirst) {
+      if (this.#payoff.isAside) return undefined
+      this.#payoff.comparing()
       return this.#confirm(entry)
     }
     this.#tier.askSuspects()
     if (this.#askedIn !== this.#tier.turn && !this.ask()) return undefined
     if (entry.epoch !== this.epoch) return this.#confirm(entry)
-    this.#saved++
+    this.#payoff.saved()
     return entry
+  }
+
+  /**
+   * Whether a read is to go past the memory, since what is kept has mostly changed when it is wanted; counts it.
+   *
+   * Nothing is kept meanwhile. What was kept before is compared with its row when it is asked for again.
+   */
+  passes(): boolean {
+    if (!this.#payoff.isAside) return false
+    if (this.#payoff.passed()) {
+      this.changed()
+      this.#keptSince = this.epoch
+    }
+    return true
   }
 
   /**
@@ -63,7 +72,7 @@ export class ShardMemory {
    * `data_version` says nothing of what this connection commits: see `committed`.
    */
   ask(): boolean {
-    this.#weigh()
+    this.#payoff.asked()
     try {
       const version = this.shard.current?.statements.prepare('dataVersion').get()
       if (version === undefined) return false
@@ -86,8 +95,8 @@ export class ShardMemory {
    */
   looked(): void {
     this.#askedIn = -1
-    if (this.#isBusy) this.#tier.sawNewer()
-    else this.#tier.suspect(this)
+    if (this.#payoff.asksFirst) this.#tier.suspect(this)
+    else this.#tier.sawNewer()
   }
 
   /** This connection has committed. What it wrote under keys is forgotten; what else it wrote, nobody knows. */
@@ -120,24 +129,13 @@ export class ShardMemory {
     this.#dataVersion = undefined
   }
 
-  /** Others write so often, or reads are so few, that every entry is compared with its row without asking first. */
-  get #isBusy(): boolean {
-    return this.#directLooks > 0
-  }
-
-  #weigh(): void {
-    if (++this.#questions < QUESTIONS) return
-    if (this.#saved < WORTHWHILE) this.#directLooks = DIRECT_LOOKS
-    this.#questions = 0
-    this.#saved = 0
-  }
-
   /** Compares an entry with its row. One that has changed is read anew, if it is small. */
   #confirm(entry: MemoryEntry): MemoryEntry | undefined {
     const session = this.shard.current
     if (!session) return undefined
     try {
       const present = entry.epoch < this.#first ? undefined : this.#look(entry, session)
+      if (present === entry || entry.epoch >= this.#keptSince) this.#payoff.compared(present === entry)
       if (present) {
         present.epoch = this.epoch
         return present

@@ -66,7 +66,7 @@ export function hasKey(handle: CacheHandle, key: Key): Promise<boolean> {
     const encoded = handle.encodeKey(key)
     const shard = handle.route(encoded)
     if (handle.memory && turnIsLong()) await shard.closing.track(nextTurn())
-    const entry = handle.memory?.find(shard, encoded)
+    const entry = shard.memory?.passes() ? undefined : handle.memory?.find(shard, encoded)
     if (entry) return !entry.isMiss
     return (await handle.read(shard, encoded, undefined, () => isThere(shard, encoded), key)) ?? false
   })
@@ -114,11 +114,13 @@ function getThrough<T>(
 export interface Answering<A> {
   /** @param expireTime seconds */
   of(value: unknown, expireTime: number | null): A
+  /** Reads past the memory. */
+  past(shard: Shard, key: EncodedKey): A | undefined | Promise<A | undefined>
   /** The answer for a value that is read with its whole row. */
   stored(shard: Shard, key: EncodedKey): Promise<A | undefined>
 }
 
-const PLAIN: Answering<unknown> = { of: value => value, stored: readEntryValue }
+const PLAIN: Answering<unknown> = { of: value => value, past: readValue, stored: readEntryValue }
 
 /** The live value of a key, from memory or the database; what comes from there is kept. */
 export function readThrough(memory: MemoryTier, shard: Shard, key: EncodedKey, text: string | undefined): unknown {
@@ -133,14 +135,17 @@ export function answerThrough<A>(
   text: string | undefined,
   answering: Answering<A>,
 ): A | undefined | Promise<A | undefined> {
-  const entry = memory.find(shard, key)
+  const isAside = shard.memory?.passes() === true
+  const entry = isAside ? undefined : memory.find(shard, key)
   if (entry) return answerOf(memory, entry, answering)
   memory.misses++
+  // A frozen value comes frozen also where it is not kept.
+  if (isAside && memory.options.mode === 'copy') return answering.past(shard, key)
   const session = sessionOf(shard)
   const statement = session.statements.prepare('versionedValue')
   const row = statement.get(key.data, key.raw ? 1 : 0, shard.disk.now()) as VersionedValueRow | undefined
   // Among writes this is what is not committed, and may never be.
-  const keeps = !session.db.inTransaction
+  const keeps = !isAside && !session.db.inTransaction
   if (!row) {
     if (keeps) memory.keepMiss(shard, key, text)
     return miss(shard, session, key)

@@ -55,4 +55,4 @@ async function readFile<T>(shard: Shard, key: EncodedKey): Promise<Looked<T>> {
   return item && { value: item.value, expiresAt: item.expiresAt }
 }
 
-const EXPIRING: Answering<Valued<unknown>> = { of: valued, stored: readFile }
+const EXPIRING: Answering<Valued<unknown>> = { of: valued, past: readRow, stored: readFile }
