@@ -49,10 +49,15 @@ interface Step {
 /** A round over one shard. What it throws is the shard's. @param sweep whether to look for orphans before an hour is over */
 export async function keepUp(shard: Shard, leading: Leading, tally: Tally, sweep: boolean): Promise<void> {
   shard.refreshSettings()
-  tally.expired += await inPages(shard, leading, EXPIRE)
-  tally.evicted += await inPages(shard, leading, evicting(shard, leading.target))
-  if (shard.settings.autoVacuum === 2) tally.vacuumed += await inPages(shard, leading, VACUUM)
-  tally.orphans += await sweepIfDue(shard, leading.stopping, sweep)
+  // Shards are worked on side by side: a sum is read when its part is known.
+  const expired = await inPages(shard, leading, EXPIRE)
+  tally.expired += expired
+  const evicted = await inPages(shard, leading, evicting(shard, leading.target))
+  tally.evicted += evicted
+  const vacuumed = shard.settings.autoVacuum === 2 ? await inPages(shard, leading, VACUUM) : 0
+  tally.vacuumed += vacuumed
+  const orphans = await sweepIfDue(shard, leading.stopping, sweep)
+  tally.orphans += orphans
 }
 
 const EXPIRE: Step = {

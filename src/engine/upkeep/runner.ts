@@ -52,6 +52,7 @@ export class UpkeepRunner {
 
   join(user: RunnerUser): void {
     this.#users.add(user)
+    if (this.#told) user.leads(true)
     if (this.#users.size === 1) this.#tick()
   }
 

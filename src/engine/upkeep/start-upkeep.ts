@@ -67,6 +67,7 @@ class StartedUpkeep implements Upkeep, RunnerUser {
   readonly #forget: () => void
   #runner: UpkeepRunner | undefined
   #starting: Promise<void>
+  #leads = false
   #retry: NodeJS.Timeout | undefined
   #stopping: Promise<void> | undefined
 
@@ -116,6 +117,8 @@ class StartedUpkeep implements Upkeep, RunnerUser {
   }
 
   leads(leader: boolean): void {
+    if (leader === this.#leads) return
+    this.#leads = leader
     this.#emitter.emit('lead', leader)
   }
 
@@ -146,5 +149,6 @@ class StartedUpkeep implements Upkeep, RunnerUser {
     const runner = this.#runner
     this.#runner = undefined
     await runner?.leave(this)
+    this.leads(false)
   }
 }

@@ -19,6 +19,7 @@ export class UpkeepThread {
   readonly #waiting = new Map<number, (round: UpkeepRound | undefined) => void>()
   readonly #ended: Promise<void>
   #ids = 0
+  #stopping = false
 
   constructor(task: UpkeepTask, listener: ThreadListener) {
     this.#listener = listener
@@ -30,7 +31,8 @@ export class UpkeepThread {
       this.#worker.on('error', error => {
         failure = error instanceof Error ? error : new Error(String(error))
       })
-      this.#worker.once('exit', () => {
+      this.#worker.once('exit', code => {
+        if (code !== 0 && !this.#stopping) failure ??= new Error(`its thread ended with ${code}`)
         for (const answer of this.#waiting.values()) answer(undefined)
         this.#waiting.clear()
         listener.ended(failure)
@@ -55,6 +57,7 @@ export class UpkeepThread {
 
   /** Ends it after what it has begun. */
   async stop(): Promise<void> {
+    this.#stopping = true
     this.#worker.ref()
     this.#post({ kind: 'stop' })
     const alarm = setTimeout(() => void this.#worker.terminate(), ENDING_MILLISECONDS)
