@@ -16,6 +16,7 @@ const entry = {
   nest: 'src/nest-module/index.ts',
   express: 'src/middleware/index.ts',
   'maintenance-worker': 'src/engine/maintenance/worker.ts',
+  'upkeep-worker': 'src/engine/upkeep/worker.ts',
 }
 
 export default defineConfig({

@@ -1,5 +1,12 @@
-import { editDistance, kindOf, kindOfDirectory, optionNamesOf } from '../engine/for-adapters.js'
-import { Cache, type CacheOptions, type DiskCache, FanoutCache, type FanoutCacheOptions } from '../engine/index.js'
+import { editDistance, kindOf, kindOfDirectory, optionNamesOf, startUpkeepOf } from '../engine/for-adapters.js'
+import {
+  Cache,
+  type CacheOptions,
+  type DiskCache,
+  FanoutCache,
+  type FanoutCacheOptions,
+  type UpkeepOptions,
+} from '../engine/index.js'
 
 /** Where a door keeps its entries, besides the options of the host, which pass. */
 export interface DoorOptions extends FanoutCacheOptions {
@@ -7,6 +14,12 @@ export interface DoorOptions extends FanoutCacheOptions {
   readonly directory?: string
   /** An open cache instead of a directory: the door uses it, and never closes it. */
   readonly cache?: DiskCache
+  /**
+   * Keeps the directory up in a thread of one process, as `startUpkeep` does, until this door is closed.
+   *
+   * @default false
+   */
+  readonly upkeep?: boolean | UpkeepOptions
 }
 
 /** A directory, options that name one, or a cache. */
@@ -49,7 +62,7 @@ export function openCache(source: CacheSource, door: string): OpenedCache {
   if (isDiskCache(source)) return given(source)
   const options: DoorOptions =
     typeof source === 'string' || isFileUrl(source) ? { directory: source } : checked(source, door)
-  if (options.cache !== undefined) return given(checkedCache(options, door))
+  if (options.cache !== undefined) return keptUp(given(checkedCache(options, door)), options)
   const { directory } = options
   if (directory === undefined) {
     throw new TypeError(`${door}: say where, with a directory: ${door}({ directory: '/var/cache/app' })`)
@@ -57,7 +70,17 @@ export function openCache(source: CacheSource, door: string): OpenedCache {
   const kind = kindOfDirectory(directory) ?? 'FanoutCache'
   const own = ownOptions(options, kind, door)
   const cache = kind === 'Cache' ? new Cache(directory, own) : new FanoutCache(directory, own)
-  return { cache, close: () => cache.close() }
+  return keptUp({ cache, close: () => cache.close() }, options)
+}
+
+function keptUp(opened: OpenedCache, { upkeep }: DoorOptions): OpenedCache {
+  const started = startUpkeepOf(opened.cache, upkeep)
+  if (!started) return opened
+  const close = async (): Promise<void> => {
+    await started.stop()
+    await opened.close()
+  }
+  return { cache: opened.cache, close }
 }
 
 /** One object of options, of the source of a door and of options beside it. @throws TypeError when it is no source */
@@ -102,7 +125,7 @@ function ownOptions(options: DoorOptions, kind: 'Cache' | 'FanoutCache', door: s
   const own: Record<string, unknown> = {}
   for (const [name, value] of Object.entries(options)) {
     if (known.has(name)) own[name] = value
-    else if (name !== 'directory' && !HOST_OPTIONS.includes(name)) refuseSlip(name, known, door)
+    else if (name !== 'directory' && name !== 'upkeep' && !HOST_OPTIONS.includes(name)) refuseSlip(name, known, door)
   }
   return own
 }
@@ -110,7 +133,7 @@ function ownOptions(options: DoorOptions, kind: 'Cache' | 'FanoutCache', door: s
 /** Hosts pass options that nobody here knows; one that is almost ours was meant for us. */
 function refuseSlip(name: string, known: ReadonlySet<string>, door: string): void {
   const lower = name.toLowerCase()
-  const meant = ['directory', 'namespace', ...known].find(
+  const meant = ['directory', 'namespace', 'upkeep', ...known].find(
     candidate => editDistance(lower, candidate.toLowerCase()) <= Math.floor(candidate.length / 4),
   )
   if (meant !== undefined) throw new TypeError(`${door}: unknown option ${name}; did you mean ${meant}?`)

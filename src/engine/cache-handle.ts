@@ -50,6 +50,7 @@ export class CacheHandle {
   #opening: Promise<void> | undefined
   #closing: Promise<void> | undefined
   #removed = false
+  readonly #parts = new Set<() => Promise<void>>()
 
   constructor(kind: Kind, directory: string | undefined, options: ResolvedOptions) {
     this.kind = kind
@@ -100,6 +101,12 @@ export class CacheHandle {
       this.#closing = undefined
     })
     await this.#closing
+  }
+
+  /** Ends something with the cache, before the engine is given back. Answers how to take that back. */
+  endWith(end: () => Promise<void>): () => void {
+    this.#parts.add(end)
+    return () => this.#parts.delete(end)
   }
 
   /** Runs a verb now when the cache is open, else when it is; what it throws becomes a rejection. */
@@ -277,11 +284,11 @@ export class CacheHandle {
   async #release(): Promise<void> {
     const engine = this.#engine
     if (this.#temporary) this.#removed = true
-    if (!engine) return
     // New verbs open again, after this has ended.
     this.#engine = undefined
     this.memory = undefined
-    await releaseEngine(engine, this.events, this.#temporary)
+    if (this.#parts.size > 0) await Promise.all([...this.#parts].map(end => end()))
+    if (engine) await releaseEngine(engine, this.events, this.#temporary)
   }
 }
 

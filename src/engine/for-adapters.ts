@@ -17,6 +17,7 @@ import { removePrefix as removeKeyRange } from './verbs/removing-prefix.js'
 
 export { checkOptionNames, editDistance, kindOf } from './option-names.js'
 export { type Clock, type Duration, milliseconds, systemClock } from './time.js'
+export { startUpkeepOf } from './upkeep/start-upkeep.js'
 export type { Valued } from './verbs/reading-expiring.js'
 export { optionNamesOf }
 

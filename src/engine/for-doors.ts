@@ -35,6 +35,7 @@ export type { Glimpse } from './doors/glances.js'
 export { GrowingFile } from './doors/growing-file.js'
 export { checkOptionNames, checkOptionsObject, kindOf } from './option-names.js'
 export { type Duration, milliseconds } from './time.js'
+export { startUpkeepOf } from './upkeep/start-upkeep.js'
 
 /** How long a door waits for the database before it does without it, at each of the two steps of a request. Milliseconds. */
 const PATIENCE = 20

@@ -1,4 +1,5 @@
 import { checkOptionNames, checkOptionsObject, type Duration, kindOf, milliseconds } from '../engine/for-doors.js'
+import type { UpkeepOptions } from '../engine/index.js'
 import type { HttpRequest } from './http-message.js'
 import { normalAuthority } from './policy/cache-key.js'
 import type { ResponseHead } from './policy/message.js'
@@ -26,10 +27,12 @@ export interface ResponseCacheOptions extends PolicyOptions {
   readonly hosts?: readonly string[]
   /** Variants of one URL that are kept; the one stored last replaces the one stored first. @default 16 */
   readonly maxVariants?: number
+  /** Keeps the directory up in a thread of one process, as `startUpkeep` does, until the cache is closed. @default false */
+  readonly upkeep?: boolean | UpkeepOptions
 }
 
 /** Options after they were checked. Durations are milliseconds. */
-export interface Settings extends Pick<ResponseCacheOptions, 'key' | 'tags' | 'bypass' | 'hosts'> {
+export interface Settings extends Pick<ResponseCacheOptions, 'key' | 'tags' | 'bypass' | 'hosts' | 'upkeep'> {
   readonly policy: Policy
   readonly vary: readonly string[]
   readonly maxEntrySize: number
@@ -44,7 +47,7 @@ const PLACE = 'responseCache'
 const KNOWN: ReadonlySet<string> = new Set([
   ...POLICY_OPTION_NAMES,
   ...['key', 'tags', 'bypass', 'vary', 'maxEntrySize', 'keepStale', 'collapseTimeout'],
-  ...['authority', 'hosts', 'maxVariants'],
+  ...['authority', 'hosts', 'maxVariants', 'upkeep'],
 ])
 const FIELD_NAME = /^[!#$%&'*+.^_`|~0-9A-Za-z-]+$/
 
@@ -64,6 +67,7 @@ export function resolveSettings(options: ResponseCacheOptions = {}): Settings {
     ...(key && { key }),
     ...(tags && { tags: typeof tags === 'function' ? tags : [...tags] }),
     ...(bypass && { bypass }),
+    ...(options.upkeep !== undefined && { upkeep: options.upkeep }),
     ...(options.hosts && { hosts: hostList(options.hosts) }),
     policy: resolvePolicy(options),
     vary: fieldNames(options.vary),

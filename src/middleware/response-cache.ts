@@ -1,4 +1,4 @@
-import { DoorStore } from '../engine/for-doors.js'
+import { DoorStore, startUpkeepOf } from '../engine/for-doors.js'
 import type { DiskCache } from '../engine/index.js'
 import { Core, type Exchange } from './core.js'
 import { answer, pass, revalidate } from './exchange.js'
@@ -26,7 +26,8 @@ const inHand = new WeakMap<HttpRequest, Set<string>>()
  */
 export function responseCache(cache: DiskCache, options?: ResponseCacheOptions): Middleware {
   const core = new Core(new DoorStore(cache, 'responseCache'), resolveSettings(options))
-  const { bypass } = core.settings
+  const { bypass, upkeep } = core.settings
+  startUpkeepOf(cache, upkeep)
   return function responseCache(req, res, next) {
     if (req.method !== 'GET' && req.method !== 'HEAD') return passOther(core, req, res, next)
     if (res.headersSent) return next()

@@ -2,7 +2,7 @@ import { isAbsolute } from 'node:path'
 import type { Readable } from 'node:stream'
 import type { ReadableStream } from 'node:stream/web'
 import { checkOptionNames, checkOptionsObject, type Duration, kindOf, milliseconds } from '../engine/for-doors.js'
-import type { Info, Key } from '../engine/index.js'
+import type { Info, Key, UpkeepOptions } from '../engine/index.js'
 import type { HttpRequest } from './http-message.js'
 
 /** What a file is sent as: shown in the page or saved, and under which name. */
@@ -82,6 +82,8 @@ export interface SendFileOptions<Request extends HttpRequest = HttpRequest> {
   readonly collapseTimeout?: Duration
   /** The name of this cache in Cache-Status (RFC 9211). @default 'fanout-cache' */
   readonly name?: string
+  /** Keeps the directory up in a thread of one process, as `startUpkeep` does, until the cache is closed. @default false */
+  readonly upkeep?: boolean | UpkeepOptions
 }
 
 /** Options after they were checked. Durations are milliseconds. */
@@ -98,7 +100,7 @@ export type ResolvedAcceleration =
 
 const OPTIONS = new Set([
   ...['key', 'fill', 'type', 'disposition', 'cacheControl', 'accel'],
-  ...['ttl', 'tags', 'lease', 'collapseTimeout', 'name'],
+  ...['ttl', 'tags', 'lease', 'collapseTimeout', 'name', 'upkeep'],
 ])
 const NGINX = new Set(['type', 'prefix', 'grace'])
 const SENDFILE = new Set(['type', 'root', 'grace'])

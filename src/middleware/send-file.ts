@@ -1,3 +1,4 @@
+import { startUpkeepOf } from '../engine/for-doors.js'
 import { type FileKey, FileStore } from '../engine/for-files.js'
 import type { DiskCache, Key, StoredFile } from '../engine/index.js'
 import { type HttpRequest, type HttpResponse, linesOf, type Next, requestHead } from './http-message.js'
@@ -44,7 +45,9 @@ export function sendFile<Request extends HttpRequest = HttpRequest>(
   cache: DiskCache,
   options: SendFileOptions<Request>,
 ): SendFileHandler<Request> {
-  const sender = new FileSender(cache, resolveSendFile(options))
+  const resolved = resolveSendFile(options)
+  const sender = new FileSender(cache, resolved)
+  startUpkeepOf(cache, resolved.upkeep)
   return (request, response, next) => sender.handle(request, response, next)
 }
 

@@ -1,5 +1,5 @@
 import type { InjectionToken, ModuleMetadata, OptionalFactoryDependency, Provider, Type } from '@nestjs/common'
-import type { Duration, FanoutCacheOptions } from '../engine/index.js'
+import type { Duration, FanoutCacheOptions, UpkeepOptions } from '../engine/index.js'
 
 /** What a cache is made from. */
 export interface CacheManagerOptions extends Omit<FanoutCacheOptions, 'defaultTtl'> {
@@ -31,6 +31,8 @@ export interface CacheManagerOptions extends Omit<FanoutCacheOptions, 'defaultTt
    * @default false
    */
   readonly ignoreCookies?: boolean
+  /** Keeps the directory up in a thread of one process, as `startUpkeep` does, until the app is closed. @default false */
+  readonly upkeep?: boolean | UpkeepOptions
 }
 
 /** {@link CacheManagerOptions}, and what a store of the app's own takes. */

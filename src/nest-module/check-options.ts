@@ -4,7 +4,7 @@ import { checkOptionNames, checkOptionsObject, kindOf } from '../engine/option-n
 import type { CacheManagerOptions } from './cache.options.js'
 
 const OWN = [
-  ...['directory', 'ttl', 'store', 'stores', 'namespace', 'max', 'ignoreCookies'],
+  ...['directory', 'ttl', 'store', 'stores', 'namespace', 'max', 'ignoreCookies', 'upkeep'],
   ...['refreshThreshold', 'nonBlocking', 'cacheId', 'isCacheable', 'isGlobal', 'name'],
 ]
 

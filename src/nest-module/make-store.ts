@@ -7,7 +7,10 @@ import type { CacheManagerOptions } from './cache.options.js'
 type StoreFactory = (options: object) => unknown
 
 /** Not for the engine: what the module itself, or the cache manager, does with it. */
-const OF_THE_MODULE = ['store', 'stores', 'max', 'ignoreCookies', 'isGlobal', 'name', 'nonBlocking', 'cacheId', 'ttl']
+const OF_THE_MODULE = [
+  ...['store', 'stores', 'max', 'ignoreCookies', 'isGlobal', 'name', 'nonBlocking', 'cacheId', 'ttl'],
+  'upkeep',
+]
 
 /**
  * The store of a registration: made by a factory, an object with `create`, or there already; also as a promise.

@@ -2,8 +2,8 @@ import { singleFlight } from '../adapters/cache-manager/single-flight.js'
 import { createKeyvOf } from '../adapters/keyv/create-keyv.js'
 import { prefixOf } from '../adapters/namespaced.js'
 import { isDiskCache } from '../adapters/open-cache.js'
-import { optionNamesOf } from '../engine/for-adapters.js'
-import { type DiskCache, FanoutCache } from '../engine/index.js'
+import { optionNamesOf, startUpkeepOf } from '../engine/for-adapters.js'
+import { type DiskCache, FanoutCache, type Upkeep } from '../engine/index.js'
 import type { CacheManagerOptions } from './cache.options.js'
 import { CacheHost, type ManagerLike } from './cache-host.js'
 import { lifeOf } from './cache-life.js'
@@ -34,8 +34,10 @@ export async function openHost(given: CacheManagerOptions, name: string | undefi
   const ttl = lifeOf(options.ttl, 'CacheModule: ttl') || undefined
   const opened =
     options.stores === undefined ? await overStore(options, ttl, installed) : overStores(options, ttl, installed)
+  let upkeep: Upkeep | undefined
   try {
     await opened.cache.open()
+    upkeep = startUpkeepOf(opened.cache, options.upkeep)
   } catch (error) {
     await opened.close()
     throw error
@@ -43,6 +45,10 @@ export async function openHost(given: CacheManagerOptions, name: string | undefi
   const { ignoreCookies } = options
   return new CacheHost({
     ...opened,
+    close: async () => {
+      await upkeep?.stop()
+      await opened.close()
+    },
     manager: sharingWrap(opened.manager),
     ...(ttl !== undefined && { ttl }),
     ...(ignoreCookies !== undefined && { ignoreCookies }),

@@ -117,6 +117,12 @@ export function writeSettingRow(db: Connection, key: string, value: SettingValue
  */
 const CHECKPOINT_PAGES = 2000
 const CHECKPOINT_MIN_SIZE_LIMIT = 64 * 2 ** 20
+const SQLITE_CHECKPOINT_PAGES = 1000
+
+/** The length of the log, in pages, from which on commits copy it: longer where others see to it beside requests. */
+export function checkpointPages({ sizeLimit }: StoredSettings, upkept: boolean): number {
+  return (sizeLimit >= CHECKPOINT_MIN_SIZE_LIMIT ? CHECKPOINT_PAGES : SQLITE_CHECKPOINT_PAGES) * (upkept ? 2 : 1)
+}
 
 /** Pragmas of one connection, from settings that were checked; never text from the database. */
 export function applyPragmas(db: Connection, settings: StoredSettings, shards: number, mmapSize: number): void {
@@ -124,7 +130,7 @@ export function applyPragmas(db: Connection, settings: StoredSettings, shards: n
   db.pragma(`cache_size = ${Math.trunc(pages / shards) || pages}`)
   db.pragma(`mmap_size = ${mmapSize}`)
   db.pragma(`synchronous = ${settings.synchronous}`)
-  if (settings.sizeLimit >= CHECKPOINT_MIN_SIZE_LIMIT) db.pragma(`wal_autocheckpoint = ${CHECKPOINT_PAGES}`)
+  db.pragma(`wal_autocheckpoint = ${checkpointPages(settings, false)}`)
 }
 
 // better-sqlite3 binds numbers as REAL, and a REAL protocol breaks Python's pickling: whole numbers go as bigint.

@@ -1,7 +1,8 @@
 import { EVICTION_POLICIES } from '../database/eviction-policies.js'
 import type { Session } from '../database/session.js'
-import { keepLimits, removeExpired, type Victim } from '../operations/culling.js'
+import { exceedsLimits, keepLimits, removeExpired, type Victim } from '../operations/culling.js'
 import type { Shard } from '../shards/shard.js'
+import { UpkeepNotice } from './upkeep-notice.js'
 
 /** Evicting holds the transaction no longer than this; the rest follows in transactions of its own. */
 const CULL_MILLISECONDS = 3
@@ -13,6 +14,8 @@ const MARKS_BEFORE_EVICTION = 2000
 
 /** Keeps one shard under its limits: after the writes of each batch, and in pages while that was not enough. */
 export class Culler {
+  /** While somebody keeps the shard up beside requests, writes leave what has expired to them. */
+  readonly upkeep: UpkeepNotice
   readonly #shard: Shard
   #slack = 0
   #lookedAt = Number.NEGATIVE_INFINITY
@@ -21,40 +24,57 @@ export class Culler {
 
   constructor(shard: Shard) {
     this.#shard = shard
+    this.upkeep = new UpkeepNotice(shard)
   }
 
   /** Runs once per batch: expired rows go first, then the policy's. DiskCache's cull limit 0 switches both off. */
   afterWrites(session: Session): void {
     const { cullLimit } = session.settings
     if (!session.grew || cullLimit === 0) return
-    removeExpired(session, this.#shard.disk.now(), cullLimit * Math.max(1, session.stored.length))
+    const upkept = this.upkeep.inForce
+    if (!upkept) this.#removeExpired(session)
     this.#slack -= session.stored.length * ROW_BYTES + session.bytes
     const now = performance.now()
     if (this.#slack > 0 && now - this.#lookedAt < LOOK_MILLISECONDS && session.settings.maxItems === null) return
     this.#lookedAt = now
+    // What has expired goes before what is alive.
+    if (upkept && exceedsLimits(session)) this.#removeExpired(session)
     if (this.enforce(session).more) this.#follow()
   }
 
-  /** Evicts for a while. Answers how many rows, and whether more are to go. */
-  enforce(session: Session): { readonly removed: number; readonly more: boolean } {
-    const { victims, more, slack } = keepLimits(session, CULL_MILLISECONDS, () => this.#sharpenOrder(session))
+  /**
+   * Evicts for a while. Answers how many rows, and whether more are to go.
+   *
+   * @param how for how long, and which part of the limits may be in use afterwards
+   */
+  enforce(
+    session: Session,
+    { milliseconds = CULL_MILLISECONDS, share = 1 }: { readonly milliseconds?: number; readonly share?: number } = {},
+  ): { readonly removed: number; readonly more: boolean } {
+    const { victims, more, slack } = keepLimits(session, milliseconds, () => this.#sharpenOrder(session), share)
     this.#slack = slack
     this.report(session, victims)
     return { removed: victims.length, more }
   }
 
   report(session: Session, victims: readonly Victim[]): void {
-    if (victims.length === 0) return
+    if (victims.length > 0) session.afterCommit(() => this.tell(victims))
+  }
+
+  /** Counts and tells what was evicted. */
+  tell(victims: readonly Victim[]): void {
     const evicted = victims.filter(({ key }) => key !== null)
-    session.afterCommit(() => {
-      this.evictions += evicted.length
-      this.#shard.events.evicted(evicted)
-    })
+    this.evictions += evicted.length
+    this.#shard.events.evicted(evicted)
   }
 
   /** The settings changed, or others filled the directory. */
   lookSoon(): void {
     this.#slack = 0
+  }
+
+  #removeExpired(session: Session): void {
+    removeExpired(session, this.#shard.disk.now(), session.settings.cullLimit * Math.max(1, session.stored.length))
   }
 
   /** What was read since the last write counts for the order too. */

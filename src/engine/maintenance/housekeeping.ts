@@ -72,10 +72,11 @@ export class Housekeeping {
       return
     }
     this.#noticeChanges()
+    shard.culler.upkeep.look()
     if (shard.options.readonly) return shard.marks.drop()
     await this.#writeMarks()
     await shard.reserve.keep()
-    await sweepIfDue(shard, this.#stopping)
+    if (!shard.culler.upkeep.inForce) await sweepIfDue(shard, this.#stopping)
   }
 
   #noticeChanges(): void {
@@ -89,10 +90,11 @@ export class Housekeeping {
 
   async #writeMarks(): Promise<void> {
     const shard = this.#shard
-    if (!shard.marks.dirty && !shard.current?.unlinkLater) return
+    const graces = shard.current?.unlinkLater && !shard.culler.upkeep.inForce
+    if (!shard.marks.dirty && !graces) return
     const run = (session: Parameters<typeof endGrace>[0]): void => {
       shard.marks.write(session, shard.disk.now(), MARKS_PER_TICK, false)
-      endGrace(session, shard.disk.now())
+      if (graces) endGrace(session, shard.disk.now())
     }
     await shard.write({ run, optional: true }, { deadline: performance.now() + shard.options.timeout })
   }

@@ -14,39 +14,54 @@ const WINDOW = 2000
 
 const lastSweep = new WeakMap<Shard, number>()
 
-/** Reclaims files that crashes left behind, an hour after they were written; at opening and then every hour. */
-export async function sweepIfDue(shard: Shard, stopping: { readonly requested: boolean }): Promise<void> {
-  const now = performance.now()
-  if (now - (lastSweep.get(shard) ?? Number.NEGATIVE_INFINITY) < EVERY_MILLISECONDS) return
-  lastSweep.set(shard, now)
-  await sweep(shard, stopping)
+type Stopping = { readonly requested: boolean }
+
+/**
+ * Reclaims files that crashes left behind, an hour after they were written; at opening and then every hour. Answers how
+ * many.
+ *
+ * @param now whether it is due whenever the last one was
+ */
+export async function sweepIfDue(shard: Shard, stopping: Stopping, now = false): Promise<number> {
+  const at = performance.now()
+  if (!now && at - (lastSweep.get(shard) ?? Number.NEGATIVE_INFINITY) < EVERY_MILLISECONDS) return 0
+  lastSweep.set(shard, at)
+  return (await sweepTemporary(shard.directory)) + (await sweepUnnamed(shard, stopping))
 }
 
-async function sweep(shard: Shard, stopping: { readonly requested: boolean }): Promise<void> {
-  const { directory } = shard
+async function sweepTemporary(directory: string): Promise<number> {
+  let removed = 0
   for (const name of await list(directory)) {
-    if (name.startsWith(TEMPORARY_PREFIX)) await removeOld(join(directory, name))
+    if (name.startsWith(TEMPORARY_PREFIX) && (await removeOld(join(directory, name)))) removed++
   }
+  return removed
+}
+
+async function sweepUnnamed(shard: Shard, stopping: Stopping): Promise<number> {
+  const { directory } = shard
   const outer = (await folders(directory)).filter(name => HEX.test(name))
-  if (outer.length === 0) return
+  if (outer.length === 0) return 0
   // Names first, files second: a file that is stored in between is young.
   const known = await namesInUse(shard, stopping)
-  if (!known) return
+  if (!known) return 0
+  let removed = 0
   for (const folder of outer) {
     for (const inner of (await folders(join(directory, folder))).filter(name => HEX.test(name))) {
       for (const file of await list(join(directory, folder, inner))) {
         const name = `${folder}/${inner}/${file}`
-        if (stopping.requested) return
+        if (stopping.requested) return removed
         if (VALUE_FILE.test(name) && !known.has(name) && (await removeOld(join(directory, name)))) {
+          removed++
           await pruneFolders(directory, folder, inner)
         }
       }
     }
   }
+  return removed
 }
 
 /** The names that rows use; `undefined` when the database was closed or replaced meanwhile. */
-async function namesInUse(shard: Shard, stopping: { readonly requested: boolean }): Promise<Set<string> | undefined> {
+async function namesInUse(shard: Shard, stopping: Stopping): Promise<Set<string> | undefined> {
   const session = shard.current
   if (!session) return undefined
   const known = new Set<string>()

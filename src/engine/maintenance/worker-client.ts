@@ -26,7 +26,7 @@ export type WorkerAnswer =
 /** Runs what takes seconds in a thread of its own, so that the loop goes on. */
 export async function runTask(task: WorkerTask): Promise<readonly Finding[]> {
   const answer = await new Promise<WorkerAnswer>((resolve, reject) => {
-    const worker = new Worker(workerUrl(), { workerData: task })
+    const worker = new Worker(workerUrl('maintenance-worker'), { workerData: task })
     worker.once('message', resolve)
     worker.once('error', reject)
     worker.once('exit', code => reject(new Error(`the maintenance thread ended with ${code}`)))
@@ -43,8 +43,8 @@ export async function runInWorker(shard: Shard, task: { task: 'index'; sql: stri
   }
 }
 
-/** The worker is built beside this module, in the same format. */
-function workerUrl(): URL {
+/** A worker is built beside this module, in the same format. */
+export function workerUrl(name: 'maintenance-worker' | 'upkeep-worker'): URL {
   const extension = /\.(mjs|cjs|js)$/.exec(import.meta.url)?.[1] ?? 'js'
-  return new URL(`./maintenance-worker.${extension}`, import.meta.url)
+  return new URL(`./${name}.${extension}`, import.meta.url)
 }

@@ -39,6 +39,19 @@ export function volume(session: Session): number {
   return pages * Number(statements.get('pageSize')) + files + graceBytes(session)
 }
 
+/** What may be in use of the limits. */
+function partOfLimits({ settings }: Session, share: number): { sizeLimit: number; maxItems: number | null } {
+  const { sizeLimit, maxItems } = settings
+  return { sizeLimit: sizeLimit * share, maxItems: maxItems === null ? null : Math.ceil(maxItems * share) }
+}
+
+/** Whether more than a part of a limit is in use. */
+export function exceedsLimits(session: Session, share = 1): boolean {
+  const { sizeLimit, maxItems } = partOfLimits(session, share)
+  if (maxItems !== null && Number(session.statements.get('setting', 'count')) > maxItems) return true
+  return volume(session) > sizeLimit
+}
+
 /** Removes rows that have expired, at most `limit`, and at most a page of them. */
 export function removeExpired(session: Session, now: number, limit: number): number {
   const rows = session.statements.all<RemovalRow>('expired', now)
@@ -53,9 +66,10 @@ export function removeExpired(session: Session, now: number, limit: number): num
  * stay: a write never evicts itself.
  *
  * @param sharpen brings the order up to date, called once when something is to be evicted
+ * @param share of the limits that may be in use afterwards
  */
-export function keepLimits(session: Session, milliseconds: number, sharpen: () => void): Culled {
-  const { sizeLimit, maxItems } = session.settings
+export function keepLimits(session: Session, milliseconds: number, sharpen: () => void, share = 1): Culled {
+  const { sizeLimit, maxItems } = partOfLimits(session, share)
   const victims: Victim[] = []
   const until = performance.now() + milliseconds
   let bytes = volume(session)

@@ -4,7 +4,7 @@ import { keyIdentity } from '../disk/keys.js'
 import { ensureSideTable } from './side-tables.js'
 
 /** What a lease is for. One name is one lease per kind. */
-export type LeaseKind = 'flight' | 'lock' | 'semaphore' | 'taken' | 'purged'
+export type LeaseKind = 'flight' | 'lock' | 'semaphore' | 'taken' | 'purged' | 'upkeep'
 
 /** Leases that ended so long ago are forgotten. Seconds. */
 const FORGET_AFTER = 60
@@ -59,6 +59,12 @@ export function acquireLease(session: Session, name: string, token: string, seco
 export function extendLease(session: Session, name: string, token: string, seconds: number): boolean {
   if (!session.has('leases')) return false
   return session.statements.run('extendLease', session.disk.now() + seconds, name, token) > 0
+}
+
+/** Writes a lease down without asking: it is a copy of one that was taken elsewhere. It has no fencing number. */
+export function noteLease(session: Session, name: string, token: string, seconds: number): void {
+  ensureSideTable(session, 'leases')
+  session.statements.run('grantLease', name, token, session.disk.now() + seconds, 0n)
 }
 
 /** Answers false when it was not this token's any more. */

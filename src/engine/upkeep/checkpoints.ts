@@ -1,0 +1,63 @@
+import { statSync } from 'node:fs'
+import { join } from 'node:path'
+import { isBusy } from '../database/busy.js'
+import { DATABASE_FILE } from '../database/opening.js'
+import type { Session } from '../database/session.js'
+import { checkpointPages } from '../database/settings.js'
+import type { Shard } from '../shards/shard.js'
+
+/** Pages that are worth copying, beside a round and in one. */
+const WORTH = { beside: 500, round: 16 }
+/** A log that has grown so far beyond what commits let stand is cut, in bytes. */
+const LONGEST_LOG = 64 * 2 ** 20
+/** From this part of what commits let stand, the log is begun anew under the lock of writes. */
+const NEAR = 0.75
+
+type LogState = { readonly log: number; readonly checkpointed: number }
+
+/** Copies the logs to the databases before a commit has to. Nobody waits for it: writes and reads go on meanwhile. */
+export class Checkpoints {
+  #copied = 0
+
+  /** Pages copied since the last call. */
+  take(): number {
+    const copied = this.#copied
+    this.#copied = 0
+    return copied
+  }
+
+  /** Looks at the log of a shard, and copies what is worth it. Errors are those of SQLite. */
+  look(shard: Shard, when: 'beside' | 'round'): void {
+    const session = shard.current
+    if (session?.settings.journalMode !== 'wal' || session.db.inTransaction) return
+    try {
+      this.#lookAt(shard, session, when)
+    } catch (error) {
+      // Another checkpoint is under way.
+      if (!isBusy(error)) throw error
+    }
+  }
+
+  #lookAt(shard: Shard, session: Session, when: 'beside' | 'round'): void {
+    // SQLite before 3.51 does not know NOOP and copies: then what is left is what it could not.
+    const before = checkpoint(session, 'NOOP')
+    if (before.log < 0) return
+    const left = before.log - before.checkpointed
+    const isLong = before.log > checkpointPages(session.settings, true) * NEAR
+    if (left < WORTH[when] && !isLong) return
+    const after = checkpoint(session, 'PASSIVE')
+    this.#copied += Math.max(0, after.checkpointed - before.checkpointed)
+    // What was written meanwhile is little: under the lock it takes a moment, and the log begins anew.
+    if (isLong) this.#copied += Math.max(0, checkpoint(session, 'RESTART').checkpointed - after.checkpointed)
+    if (logBytes(shard.directory) > LONGEST_LOG) checkpoint(session, 'TRUNCATE')
+  }
+}
+
+function checkpoint({ db }: Session, mode: 'NOOP' | 'PASSIVE' | 'RESTART' | 'TRUNCATE'): LogState {
+  const [row] = db.pragma(`wal_checkpoint(${mode})`) as LogState[]
+  return row ?? { log: -1, checkpointed: -1 }
+}
+
+function logBytes(directory: string): number {
+  return statSync(join(directory, `${DATABASE_FILE}-wal`), { throwIfNoEntry: false })?.size ?? 0
+}

@@ -1,0 +1,174 @@
+import { join } from 'node:path'
+import { DATABASE_FILE, fileIdentity } from '../database/opening.js'
+import type { Session } from '../database/session.js'
+import { structuredCodec } from '../disk/structured-codec.js'
+import { DirectoryError, TimeoutError } from '../errors.js'
+import { UPKEEP_LEASE } from '../maintenance/upkeep-notice.js'
+import { extendLease, noteLease, releaseLease } from '../operations/leases.js'
+import { Shard } from '../shards/shard.js'
+import type { ShardOptions } from '../shards/shard-options.js'
+import type { Clock } from '../time.js'
+import { Checkpoints } from './checkpoints.js'
+import type { FromThread, UpkeepRound, UpkeepTask } from './messages.js'
+import { keepUp, type Leading, LeaseGone, type Tally } from './round.js'
+
+/** How long a page, or an extension of the lease, waits for a lock. Others are tried meanwhile. */
+const PATIENCE = 10_000
+const CLOSING_PATIENCE = 500
+
+/** What the thread does: it opens the databases for itself, and works on each of them as long as the lease is its own. */
+export class Keeper implements Leading {
+  readonly stopping = { requested: false }
+  readonly patience: number
+  readonly target: number
+  readonly #task: UpkeepTask
+  readonly #clock: Clock
+  readonly #tell: (message: FromThread) => void
+  readonly #shards: readonly Shard[]
+  readonly #checkpoints = new Checkpoints()
+  /** The last trouble of each shard: the same is told once. */
+  readonly #troubles = new Map<number, string>()
+  #due: number
+
+  constructor(task: UpkeepTask, clock: Clock, tell: (message: FromThread) => void) {
+    this.#task = task
+    this.#clock = clock
+    this.#tell = tell
+    this.target = task.target
+    this.patience = Math.min(PATIENCE, task.lease)
+    this.#due = clock.now() + task.lease
+    this.#shards = task.directories.map((directory, at) => this.#shardIn(directory, at))
+  }
+
+  /** @throws LeaseGone */
+  async hold(): Promise<void> {
+    if (this.stopping.requested) throw new LeaseGone()
+    if (this.#clock.now() >= this.#due) await this.extend()
+  }
+
+  /** Extends the lease, and the notes of it in the other shards. @throws LeaseGone when it is another's */
+  async extend(): Promise<void> {
+    const { token, lease } = this.#task
+    const [first, ...others] = this.#shards as [Shard, ...Shard[]]
+    const due = this.#clock.now() + lease
+    await this.#opened(first)
+    const deadline = performance.now() + this.patience
+    const run = { run: (session: Session) => extendLease(session, UPKEEP_LEASE, token, lease / 1000), optional: true }
+    if (!(await first.write(run, { deadline }))) throw new LeaseGone()
+    this.#due = due
+    this.#tell({ kind: 'leads' })
+    await Promise.all(others.map((shard, at) => this.#guarded(at + 1, () => this.#note(shard))))
+  }
+
+  /** @param sweep whether to look for orphans also when there was a look within the hour. @throws LeaseGone */
+  async round(sweep: boolean): Promise<UpkeepRound> {
+    const startedAt = performance.now()
+    const tally: Tally = { expired: 0, evicted: 0, orphans: 0, vacuumed: 0 }
+    await this.extend()
+    await Promise.all(
+      this.#shards.map((shard, at) =>
+        this.#guarded(at, async () => {
+          await this.#opened(shard)
+          await keepUp(shard, this, tally, sweep)
+          this.#checkpoints.look(shard, 'round')
+        }),
+      ),
+    )
+    return { ...tally, checkpointed: this.#checkpoints.take(), milliseconds: performance.now() - startedAt }
+  }
+
+  /** Between the rounds. */
+  copyLogs(): void {
+    for (const [at, shard] of this.#shards.entries()) {
+      try {
+        this.#checkpoints.look(shard, 'beside')
+      } catch (error) {
+        this.#report(at, error)
+      }
+    }
+  }
+
+  /** Ends what is under way, gives the lease back and closes. */
+  async close(): Promise<void> {
+    this.stopping.requested = true
+    await Promise.all(this.#shards.map(shard => this.#leave(shard)))
+  }
+
+  async #leave(shard: Shard): Promise<void> {
+    const { token } = this.#task
+    try {
+      if (shard.current && isThere(shard.directory)) {
+        const run = { run: (session: Session) => releaseLease(session, UPKEEP_LEASE, token), optional: true }
+        await shard.write(run, { deadline: performance.now() + CLOSING_PATIENCE })
+      }
+    } catch {
+      // It ends by itself.
+    }
+    await shard.close()
+  }
+
+  async #note(shard: Shard): Promise<void> {
+    await this.#opened(shard)
+    const { token, lease } = this.#task
+    const run = { run: (session: Session) => noteLease(session, UPKEEP_LEASE, token, lease / 1000), optional: true }
+    await shard.write(run, { deadline: performance.now() + this.patience })
+  }
+
+  /** @throws DirectoryError when the database is not there: it is the app's to make it again */
+  async #opened(shard: Shard): Promise<void> {
+    assertThere(shard.directory)
+    await shard.open()
+  }
+
+  async #guarded(at: number, work: () => Promise<void>): Promise<void> {
+    try {
+      await work()
+      this.#troubles.delete(at)
+    } catch (error) {
+      if (error instanceof LeaseGone) throw error
+      this.#report(at, error)
+    }
+  }
+
+  #report(shard: number, error: unknown): void {
+    // Held locks and removed directories are no news: the next round sees what there is.
+    if (error instanceof TimeoutError || error instanceof DirectoryError) return
+    const message = error instanceof Error ? error.message : String(error)
+    if (this.#troubles.get(shard) === message || this.stopping.requested) return
+    this.#troubles.set(shard, message)
+    this.#tell({ kind: 'failed', shard, message })
+  }
+
+  #shardIn(directory: string, at: number): Shard {
+    const { root, modes, directories } = this.#task
+    const options: ShardOptions = {
+      root,
+      modes,
+      codec: structuredCodec,
+      clock: this.#clock,
+      readonly: false,
+      // What is damaged is moved aside by those who use it.
+      onCorrupt: 'throw',
+      timeout: this.patience,
+      maxPending: { count: 1000, bytes: 2 ** 20 },
+      shards: directories.length,
+      prepareDirectory: () => assertThere(directory),
+      initial: {},
+      given: {},
+    }
+    return new Shard(directory, options, {
+      evicted: victims => this.#tell({ kind: 'evicted', shard: at, victims }),
+      quarantined: () => undefined,
+      failed: error => this.#report(at, error),
+      settingsStored: () => undefined,
+    })
+  }
+}
+
+function isThere(directory: string): boolean {
+  return fileIdentity(join(directory, DATABASE_FILE)) !== undefined
+}
+
+function assertThere(directory: string): void {
+  if (!isThere(directory)) throw new DirectoryError(directory, 'is gone')
+}

@@ -1,0 +1,230 @@
+import { randomBytes } from 'node:crypto'
+import { join } from 'node:path'
+import type { CacheHandle } from '../cache-handle.js'
+import { DATABASE_FILE, fileIdentity } from '../database/opening.js'
+import { StorageError, TimeoutError } from '../errors.js'
+import { UPKEEP_LEASE } from '../maintenance/upkeep-notice.js'
+import type { Victim } from '../operations/culling.js'
+import { acquireLease, leaseOf, releaseLease } from '../operations/leases.js'
+import type { Shard } from '../shards/shard.js'
+import type { FromThread, UpkeepRound } from './messages.js'
+import { UpkeepThread } from './thread.js'
+import type { ResolvedUpkeep } from './upkeep-options.js'
+
+/** What those who have started upkeep are told. */
+export interface RunnerUser {
+  worked(round: UpkeepRound): void
+  leads(leader: boolean): void
+}
+
+/** How long taking or giving back the lease waits for a lock. */
+const PATIENCE = 1000
+const LEAST_PAUSE = 20
+
+/**
+ * The upkeep of one engine, however many have asked for it. It looks for a lease that has ended, and has a thread work
+ * while the lease is its own.
+ */
+export class UpkeepRunner {
+  readonly options: ResolvedUpkeep
+  readonly #handle: CacheHandle
+  readonly #shards: readonly Shard[]
+  readonly #users = new Set<RunnerUser>()
+  readonly #token = randomBytes(12).toString('hex')
+  #thread: UpkeepThread | undefined
+  #timer: NodeJS.Timeout | undefined
+  #taking: Promise<void> | undefined
+  #stopped = false
+  /** When the lease ends as far as is known, on the clock of `performance.now()`. */
+  #until = Number.NEGATIVE_INFINITY
+  #told = false
+
+  /** @param handle an open one */
+  constructor(handle: CacheHandle, options: ResolvedUpkeep) {
+    this.#handle = handle
+    this.#shards = handle.shards
+    this.options = options
+  }
+
+  get isLeader(): boolean {
+    return this.#thread !== undefined && performance.now() < this.#until
+  }
+
+  join(user: RunnerUser): void {
+    this.#users.add(user)
+    if (this.#told) user.leads(true)
+    if (this.#users.size === 1) this.#tick()
+  }
+
+  /** With the last one everything is given back. */
+  async leave(user: RunnerUser): Promise<void> {
+    if (!this.#users.delete(user) || this.#users.size > 0) return
+    this.#stopped = true
+    runners.delete(this.#shards[0] as Shard)
+    clearTimeout(this.#timer)
+    await this.#taking
+    await this.#thread?.stop()
+  }
+
+  async run(): Promise<UpkeepRound | undefined> {
+    await this.#take()
+    return this.#thread?.run(this.#toldTime)
+  }
+
+  /** Of a clock that the thread cannot read by itself. */
+  get #toldTime(): number | undefined {
+    const { options } = this.#handle
+    return options.given.has('clock') ? options.clock.now() : undefined
+  }
+
+  #tick(): void {
+    const { every, lease } = this.options
+    const now = this.#toldTime
+    if (this.#thread && now !== undefined) this.#thread.tellTime(now)
+    void this.#take().finally(() => {
+      if (this.#stopped) return
+      const pause = Math.min(every, lease / 3, this.#thread ? Number.POSITIVE_INFINITY : this.#left())
+      this.#timer = setTimeout(() => this.#tick(), Math.max(LEAST_PAUSE, pause)).unref()
+    })
+  }
+
+  /** Milliseconds until the lease of another process ends. */
+  #left(): number {
+    const first = this.#shards[0] as Shard
+    const due = first.current && leaseOf(first.current, UPKEEP_LEASE)?.due
+    if (due === undefined || due <= first.disk.now()) return Number.POSITIVE_INFINITY
+    // Those who wait for it do not come all at once.
+    return (due - first.disk.now()) * 1000 + 1 + Math.random() * LEAST_PAUSE
+  }
+
+  /** Takes the lease and begins to work, unless it is somebody's. */
+  #take(): Promise<void> {
+    if (this.#thread || this.#stopped) return Promise.resolve()
+    this.#taking ??= this.#acquire()
+      .catch(error => this.#report(error))
+      .finally(() => {
+        this.#taking = undefined
+      })
+    return this.#taking
+  }
+
+  async #acquire(): Promise<void> {
+    const first = this.#shards[0] as Shard
+    const { current } = first
+    const held = current && leaseOf(current, UPKEEP_LEASE)
+    if (!current || (held && held.due > first.disk.now() && held.token !== this.#token)) return
+    // A directory that was removed is made again by the next write, not by this one.
+    if (fileIdentity(join(first.directory, DATABASE_FILE)) !== first.identity) return
+    const seconds = this.options.lease / 1000
+    const fence = await first.write(
+      { run: session => acquireLease(session, UPKEEP_LEASE, this.#token, seconds), optional: true },
+      { deadline: performance.now() + PATIENCE },
+    )
+    if (fence === undefined) return
+    // The thread reads settings from the directory: those that were given go there with the first writes.
+    await Promise.all(this.#shards.map(shard => shard.writer.idle()))
+    if (this.#stopped) return this.#giveBack()
+    this.#begin()
+  }
+
+  #begin(): void {
+    const { every, lease, target } = this.options
+    const { modes, root } = (this.#shards[0] as Shard).options
+    const task = {
+      directories: this.#shards.map(({ directory }) => directory),
+      ...{ root, modes, every, lease, target },
+      token: this.#token,
+      now: this.#toldTime,
+    }
+    this.#until = performance.now() + lease
+    this.#thread = new UpkeepThread(task, {
+      heard: message => this.#heard(message),
+      worked: round => {
+        this.#lookAround()
+        for (const user of [...this.#users]) user.worked(round)
+      },
+      ended: error => this.#ended(error),
+    })
+    this.#tellLeading(true)
+  }
+
+  #ended(error: Error | undefined): void {
+    this.#thread = undefined
+    this.#lookAround()
+    this.#tellLeading(false)
+    if (!error) return
+    this.#report(new StorageError(this.#handle.directory, `upkeep ended: ${error.message}`, { cause: error }))
+    this.#giveBack().catch(trouble => this.#report(trouble))
+  }
+
+  /** Of a thread that has not done it. */
+  async #giveBack(): Promise<void> {
+    await Promise.all(
+      this.#shards.map(async shard => {
+        if (!shard.current || fileIdentity(join(shard.directory, DATABASE_FILE)) !== shard.identity) return
+        const run = { run: releaseOwn(this.#token), optional: true }
+        await shard.write(run, { deadline: performance.now() + PATIENCE })
+      }),
+    )
+  }
+
+  #heard(message: Exclude<FromThread, { readonly kind: 'round' }>): void {
+    if (message.kind === 'leads') {
+      this.#until = performance.now() + this.options.lease
+      return
+    }
+    const shard = this.#shards[message.shard] as Shard
+    if (message.kind === 'evicted') return shard.culler.tell(message.victims.map(revived))
+    this.#report(new StorageError(shard.directory, `upkeep: ${message.message}`))
+  }
+
+  /** The other processes see it within a second. */
+  #lookAround(): void {
+    for (const shard of this.#shards) shard.culler.upkeep.look()
+  }
+
+  #tellLeading(leader: boolean): void {
+    if (this.#told === leader) return
+    this.#told = leader
+    for (const user of [...this.#users]) user.leads(leader)
+  }
+
+  #report(error: unknown): void {
+    // The lock was another's: the next look comes soon.
+    if (error instanceof TimeoutError || this.#stopped) return
+    ;(this.#shards[0] as Shard).events.failed(error as Error)
+  }
+}
+
+/** By the first shard of an engine, which no other has. */
+const runners = new WeakMap<Shard, UpkeepRunner>()
+
+/**
+ * The upkeep of the engine of an open handle, made where there is none.
+ *
+ * @throws RangeError that names the options in which it differs from what was given
+ */
+export function upkeepOf(handle: CacheHandle, options: ResolvedUpkeep): UpkeepRunner {
+  const first = handle.shards[0] as Shard
+  const present = runners.get(first)
+  const differing = options.given.filter(name => present && options[name] !== present.options[name])
+  if (differing.length > 0) {
+    const names = differing.map(name => `upkeep.${name}`).join(', ')
+    throw new RangeError(`${handle.directory} is kept up in this process with other options: ${names}`)
+  }
+  if (present) return present
+  const made = new UpkeepRunner(handle, options)
+  runners.set(first, made)
+  return made
+}
+
+function releaseOwn(token: string): (session: Parameters<typeof releaseLease>[0]) => boolean {
+  return session => releaseLease(session, UPKEEP_LEASE, token)
+}
+
+/** Bytes come out of a thread as another kind of array. */
+function revived(victim: Victim): Victim {
+  const key: unknown = victim.key
+  if (!(key instanceof Uint8Array) || Buffer.isBuffer(key)) return victim
+  return { ...victim, key: Buffer.from(key.buffer, key.byteOffset, key.byteLength) }
+}

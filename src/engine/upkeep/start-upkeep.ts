@@ -1,0 +1,154 @@
+import { EventEmitter } from 'node:events'
+import type { CacheHandle } from '../cache-handle.js'
+import { accessOf } from '../handle-of.js'
+import { kindOf } from '../option-names.js'
+import type { CacheLike } from '../recipes/cache-like.js'
+import type { UpkeepRound } from './messages.js'
+import { type RunnerUser, type UpkeepRunner, upkeepOf } from './runner.js'
+import { type ResolvedUpkeep, resolveUpkeep, type UpkeepOptions } from './upkeep-options.js'
+
+/** What an upkeep tells its listeners. */
+export interface UpkeepEvents {
+  /** This process has worked. */
+  readonly round: UpkeepRound
+  /** This process has become the one that works, or is it no more. */
+  readonly lead: boolean
+}
+
+/** What keeps a directory up beside requests, as long as this process takes part. */
+export interface Upkeep extends AsyncDisposable {
+  /** Whether this process is the one that works: one of all that have started upkeep on the directory. */
+  readonly isLeader: boolean
+  /**
+   * A round now, if the lease is this process's or free; it also looks for orphans. Answers what it did; `undefined` when
+   * another process works, upkeep was stopped, or the round failed, which the event `error` of the cache tells.
+   */
+  run(): Promise<UpkeepRound | undefined>
+  on<E extends keyof UpkeepEvents>(event: E, listener: (payload: UpkeepEvents[E]) => void): this
+  once<E extends keyof UpkeepEvents>(event: E, listener: (payload: UpkeepEvents[E]) => void): this
+  off<E extends keyof UpkeepEvents>(event: E, listener: (payload: UpkeepEvents[E]) => void): this
+  /** Ends it, after what is under way, and lets another process take over. The cache does it when it is closed. */
+  stop(): Promise<void>
+}
+
+/**
+ * Keeps the directory of a cache up in a thread: removes what has expired, evicts to a little below the limits, copies
+ * the write-ahead log, reclaims files that crashes left. One process at a time works, whoever has the lease; writes of all
+ * processes leave these tasks to it, and do them by themselves again when nobody works. It keeps no process alive.
+ *
+ * The cache is opened, and reports trouble by its event `error`.
+ *
+ * @throws TypeError or RangeError that names the option, also when one differs from those of an upkeep of this process
+ *   on the directory; ReadonlyError when the cache is read-only
+ * @example
+ * const upkeep = startUpkeep(cache, { every: '5s' })
+ * console.log(await upkeep.run())
+ */
+export function startUpkeep(cache: CacheLike, options?: UpkeepOptions): Upkeep {
+  const resolved = resolveUpkeep(options)
+  const access = accessOf(cache)
+  if (!access) throw new TypeError(`startUpkeep needs a Cache or FanoutCache, got ${kindOf(cache)}`)
+  access.handle.assertWritable()
+  return new StartedUpkeep(access.handle, resolved)
+}
+
+/** The option `upkeep` of doors. @throws as startUpkeep does */
+export function startUpkeepOf(cache: CacheLike, choice: boolean | UpkeepOptions | undefined): Upkeep | undefined {
+  if (choice === undefined || choice === false) return undefined
+  return startUpkeep(cache, choice === true ? {} : choice)
+}
+
+const RETRY_MILLISECONDS = 1000
+
+class StartedUpkeep implements Upkeep, RunnerUser {
+  readonly #handle: CacheHandle
+  readonly #options: ResolvedUpkeep
+  readonly #emitter = new EventEmitter()
+  readonly #forget: () => void
+  #runner: UpkeepRunner | undefined
+  #starting: Promise<void>
+  #leads = false
+  #retry: NodeJS.Timeout | undefined
+  #stopping: Promise<void> | undefined
+
+  constructor(handle: CacheHandle, options: ResolvedUpkeep) {
+    this.#handle = handle
+    this.#options = options
+    if (handle.isOpen) this.#join()
+    this.#forget = handle.endWith(() => this.stop())
+    this.#starting = this.#start()
+  }
+
+  get isLeader(): boolean {
+    return this.#runner?.isLeader ?? false
+  }
+
+  async run(): Promise<UpkeepRound | undefined> {
+    await this.#starting
+    return this.#runner?.run()
+  }
+
+  on<E extends keyof UpkeepEvents>(event: E, listener: (payload: UpkeepEvents[E]) => void): this {
+    this.#emitter.on(event, listener)
+    return this
+  }
+
+  once<E extends keyof UpkeepEvents>(event: E, listener: (payload: UpkeepEvents[E]) => void): this {
+    this.#emitter.once(event, listener)
+    return this
+  }
+
+  off<E extends keyof UpkeepEvents>(event: E, listener: (payload: UpkeepEvents[E]) => void): this {
+    this.#emitter.off(event, listener)
+    return this
+  }
+
+  stop(): Promise<void> {
+    this.#stopping ??= this.#end()
+    return this.#stopping
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.stop()
+  }
+
+  worked(round: UpkeepRound): void {
+    this.#emitter.emit('round', round)
+  }
+
+  leads(leader: boolean): void {
+    if (leader === this.#leads) return
+    this.#leads = leader
+    this.#emitter.emit('lead', leader)
+  }
+
+  async #start(): Promise<void> {
+    try {
+      await this.#handle.open()
+      if (!this.#stopping && !this.#runner) this.#join()
+    } catch (error) {
+      if (this.#stopping) return
+      this.#handle.events.emit('error', error as Error)
+      // Other options than those of another upkeep: that one goes on.
+      if (error instanceof RangeError) return
+      this.#retry = setTimeout(() => {
+        this.#starting = this.#start()
+      }, RETRY_MILLISECONDS).unref()
+    }
+  }
+
+  /** @throws RangeError for other options than those of another upkeep */
+  #join(): void {
+    this.#runner = upkeepOf(this.#handle, this.#options)
+    this.#runner.join(this)
+  }
+
+  async #end(): Promise<void> {
+    this.#forget()
+    clearTimeout(this.#retry)
+    const runner = this.#runner
+    this.#runner = undefined
+    await runner?.leave(this)
+    this.leads(false)
+  }
+}

@@ -1,0 +1,81 @@
+import { Worker } from 'node:worker_threads'
+import { workerUrl } from '../maintenance/worker-client.js'
+import type { FromThread, ToThread, UpkeepRound, UpkeepTask } from './messages.js'
+
+/** How long a thread may take to end what it has begun. */
+const ENDING_MILLISECONDS = 5000
+
+export interface ThreadListener {
+  heard(message: Exclude<FromThread, { readonly kind: 'round' }>): void
+  worked(round: UpkeepRound): void
+  /** It has ended: because it was told to or the lease was lost, or else with an error. */
+  ended(error: Error | undefined): void
+}
+
+/** The thread that works, as the process sees it. It keeps no process alive unless somebody waits for it. */
+export class UpkeepThread {
+  readonly #worker: Worker
+  readonly #listener: ThreadListener
+  readonly #waiting = new Map<number, (round: UpkeepRound | undefined) => void>()
+  readonly #ended: Promise<void>
+  #ids = 0
+  #stopping = false
+
+  constructor(task: UpkeepTask, listener: ThreadListener) {
+    this.#listener = listener
+    this.#worker = new Worker(workerUrl('upkeep-worker'), { workerData: task, name: 'fanout-cache upkeep' })
+    this.#worker.unref()
+    this.#worker.on('message', (message: FromThread) => this.#hear(message))
+    this.#ended = new Promise(resolve => {
+      let failure: Error | undefined
+      this.#worker.on('error', error => {
+        failure = error instanceof Error ? error : new Error(String(error))
+      })
+      this.#worker.once('exit', code => {
+        if (code !== 0 && !this.#stopping) failure ??= new Error(`its thread ended with ${code}`)
+        for (const answer of this.#waiting.values()) answer(undefined)
+        this.#waiting.clear()
+        listener.ended(failure)
+        resolve()
+      })
+    })
+  }
+
+  /** A round that begins now, or after the one that is under way. `undefined`: it came to nothing. */
+  run(now: number | undefined): Promise<UpkeepRound | undefined> {
+    return new Promise(resolve => {
+      const id = ++this.#ids
+      this.#waiting.set(id, resolve)
+      this.#worker.ref()
+      this.#post({ kind: 'run', id, now })
+    })
+  }
+
+  tellTime(now: number): void {
+    this.#post({ kind: 'time', now })
+  }
+
+  /** Ends it after what it has begun. */
+  async stop(): Promise<void> {
+    this.#stopping = true
+    this.#worker.ref()
+    this.#post({ kind: 'stop' })
+    const alarm = setTimeout(() => void this.#worker.terminate(), ENDING_MILLISECONDS)
+    await this.#ended
+    clearTimeout(alarm)
+  }
+
+  #post(message: ToThread): void {
+    this.#worker.postMessage(message)
+  }
+
+  #hear(message: FromThread): void {
+    if (message.kind !== 'round') return this.#listener.heard(message)
+    if (message.round) this.#listener.worked(message.round)
+    for (const id of message.ids) {
+      this.#waiting.get(id)?.(message.round)
+      this.#waiting.delete(id)
+    }
+    if (this.#waiting.size === 0) this.#worker.unref()
+  }
+}

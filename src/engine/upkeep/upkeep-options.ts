@@ -1,0 +1,56 @@
+import { checkOptionNames, checkOptionsObject, kindOf } from '../option-names.js'
+import { type Duration, milliseconds } from '../time.js'
+
+/** How a directory is kept up beside requests. */
+export interface UpkeepOptions {
+  /** Time between two rounds. @default '5s' */
+  readonly every?: Duration
+  /**
+   * How long after its last sign of life the process that works is taken for dead, and another one takes over.
+   *
+   * @default '15s'
+   */
+  readonly lease?: Duration
+  /** The part of `sizeLimit` and `maxItems` that a round leaves in use, so that writes seldom evict: 0.5 to 1. @default 0.95 */
+  readonly target?: number
+}
+
+/** Durations in milliseconds. */
+export interface ResolvedUpkeep {
+  readonly every: number
+  readonly lease: number
+  readonly target: number
+  /** Names of the options that were given. */
+  readonly given: readonly (keyof UpkeepOptions)[]
+}
+
+const NAMES = ['every', 'lease', 'target'] as const
+const LEAST_EVERY = 20
+const LEAST_LEASE = 100
+const LEAST_TARGET = 0.5
+/** What setTimeout can count to. */
+const LONGEST = 2 ** 31 - 1
+
+/** @throws TypeError for unknown options and wrong types, RangeError for values out of range; both name the option */
+export function resolveUpkeep(options: UpkeepOptions = {}): ResolvedUpkeep {
+  checkOptionsObject(options, 'upkeep')
+  checkOptionNames(options, new Set(NAMES), 'upkeep')
+  return {
+    every: span(options.every ?? '5s', 'every', LEAST_EVERY),
+    lease: span(options.lease ?? '15s', 'lease', LEAST_LEASE),
+    target: part(options.target ?? 0.95),
+    given: NAMES.filter(name => options[name] !== undefined),
+  }
+}
+
+function span(value: unknown, name: string, least: number): number {
+  const time = milliseconds(value, `upkeep.${name}`)
+  if (time >= least && time <= LONGEST) return time
+  throw new RangeError(`upkeep.${name} must be from ${least} milliseconds to 24 days, got ${String(value)}`)
+}
+
+function part(value: unknown): number {
+  if (typeof value !== 'number') throw new TypeError(`upkeep.target must be a number, got ${kindOf(value)}`)
+  if (value >= LEAST_TARGET && value <= 1) return value
+  throw new RangeError(`upkeep.target must be from ${LEAST_TARGET} to 1, got ${value}`)
+}

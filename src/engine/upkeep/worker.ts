@@ -1,0 +1,90 @@
+import { parentPort, workerData } from 'node:worker_threads'
+import { DirectoryError, TimeoutError } from '../errors.js'
+import { type Clock, SteadyClock, systemClock } from '../time.js'
+import { Keeper } from './keeper.js'
+import type { FromThread, ToThread, UpkeepTask } from './messages.js'
+import { LeaseGone } from './round.js'
+
+/** The log is looked at so often: a busy shard writes some hundred pages meanwhile. */
+const LOG_MILLISECONDS = 100
+
+/** A clock that is not the system's, as it was last told. */
+class ToldClock implements Clock {
+  at: number
+
+  constructor(at: number) {
+    this.at = at
+  }
+
+  now(): number {
+    return this.at
+  }
+}
+
+const task = workerData as UpkeepTask
+const told = task.now === undefined ? undefined : new ToldClock(task.now)
+const keeper = new Keeper(task, told ?? new SteadyClock(systemClock), tell)
+const timers: NodeJS.Timeout[] = []
+let working: Promise<void> | undefined
+/** Calls of `run()` for the next round. */
+let asked: number[] = []
+let ended = false
+
+function tell(message: FromThread): void {
+  parentPort?.postMessage(message)
+}
+
+/** One round at a time; what is asked for during one gets the next. */
+function work(): void {
+  if (working || ended) return
+  const ids = asked
+  asked = []
+  working = round(ids).finally(() => {
+    working = undefined
+    if (asked.length > 0) work()
+  })
+}
+
+async function round(ids: readonly number[]): Promise<void> {
+  try {
+    tell({ kind: 'round', ids, round: await keeper.round(ids.length > 0) })
+  } catch (error) {
+    tell({ kind: 'round', ids, round: undefined })
+    if (!(error instanceof TimeoutError)) await end(error)
+  }
+}
+
+async function beat(): Promise<void> {
+  try {
+    await keeper.extend()
+  } catch (error) {
+    if (!(error instanceof TimeoutError)) await end(error)
+  }
+}
+
+/** The lease is lost, or there is nothing to work on any more: another thread begins anew when there is. */
+async function end(error?: unknown): Promise<void> {
+  if (ended) return
+  ended = true
+  for (const timer of timers) clearInterval(timer)
+  keeper.stopping.requested = true
+  await keeper.close()
+  parentPort?.close()
+  if (error !== undefined && !(error instanceof LeaseGone || error instanceof DirectoryError)) throw error
+}
+
+parentPort?.on('message', (message: ToThread) => {
+  if (message.kind === 'stop') return void end()
+  if (told && message.now !== undefined) told.at = message.now
+  if (message.kind !== 'run') return
+  if (ended) return tell({ kind: 'round', ids: [message.id], round: undefined })
+  asked.push(message.id)
+  work()
+})
+
+timers.push(
+  setInterval(work, task.every),
+  setInterval(() => void beat(), task.lease / 3),
+  setInterval(() => keeper.copyLogs(), LOG_MILLISECONDS),
+)
+work()

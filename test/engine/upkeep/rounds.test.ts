@@ -1,0 +1,210 @@
+import { existsSync, mkdirSync, statSync, utimesSync, writeFileSync } from 'node:fs'
+import { dirname, join } from 'node:path'
+import {
+  Cache,
+  type CacheEvents,
+  type CacheOptions,
+  FanoutCache,
+  type Key,
+  startUpkeep,
+  type Upkeep,
+} from 'fanout-cache'
+import { describe, expect, it, onTestFinished } from 'vitest'
+import { ManualClock } from '../../helpers/manual-clock.js'
+import { rawDatabase } from '../../helpers/raw-database.js'
+import { temporaryDirectory } from '../../helpers/temp-directory.js'
+import { valueFiles } from '../../helpers/value-files.js'
+
+const MINUTE = 60_000
+/** No round but those that are asked for, and a lease that outlives what the tests do to their clocks. */
+const SELDOM = { every: '1h', lease: '10h' }
+const PATIENT = { timeout: 20_000, interval: 20 }
+
+function open(options: CacheOptions = {}, directory = temporaryDirectory()): { cache: Cache; clock: ManualClock } {
+  const clock = new ManualClock()
+  const cache = new Cache(directory, { clock, ...options })
+  onTestFinished(() => cache.close())
+  return { cache, clock }
+}
+
+/** An upkeep that leads, and whose first round is over. */
+async function leading(cache: Cache | FanoutCache): Promise<Upkeep> {
+  const upkeep = startUpkeep(cache, SELDOM)
+  expect(await upkeep.run()).toBeDefined()
+  expect(upkeep.isLeader).toBe(true)
+  return upkeep
+}
+
+async function fill(cache: Cache | FanoutCache, name: string, count: number, ttl?: number): Promise<void> {
+  const entries = Array.from(
+    { length: count },
+    (_, at) => [`${name}${at}`, at, ttl === undefined ? {} : { ttl }] as const,
+  )
+  await cache.setMany(entries)
+}
+
+describe('a round of upkeep', () => {
+  it('removes what has expired by the clock of the cache, with its files', async () => {
+    const { cache, clock } = open()
+    const upkeep = await leading(cache)
+    await fill(cache, 'short', 230, MINUTE)
+    await cache.set('file', Buffer.alloc(40_000), { ttl: MINUTE })
+    await cache.set('stays', 1)
+    expect(await upkeep.run()).toMatchObject({ expired: 0 })
+    clock.advance(MINUTE)
+    expect(await upkeep.run()).toMatchObject({ expired: 231, evicted: 0 })
+    expect(await cache.count()).toBe(1)
+    await expect.poll(() => valueFiles(cache.directory), PATIENT).toEqual([])
+    expect(await cache.get('stays')).toBe(1)
+  })
+
+  it('evicts to a little below the limits, and tells the cache of it', async () => {
+    const keys: Key[] = ['text', 7, ['a', 1], Buffer.from('bytes'), { b: 2 }]
+    const { cache } = open({ maxItems: 100 })
+    const evicted: CacheEvents['evict'][] = []
+    cache.on('evict', event => evicted.push(event))
+    for (const key of keys) await cache.set(key, 'first')
+    await fill(cache, 'later', 95)
+    expect(evicted).toEqual([])
+    const upkeep = await leading(cache)
+    expect(await cache.count()).toBe(95)
+    expect(evicted).toEqual(keys.map(key => ({ key, size: 0, reason: 'items' })))
+    expect((await cache.stats()).evictions).toBe(5)
+    expect(await upkeep.run()).toMatchObject({ evicted: 0 })
+  })
+
+  it('leaves room in bytes too, as much as `target` says', async () => {
+    const { cache } = open({ sizeLimit: 4 * 2 ** 20 })
+    for (let at = 0; at < 120; at += 1) await cache.set(at, Buffer.alloc(40_000))
+    expect(await cache.volume()).toBeGreaterThan(0.97 * 4 * 2 ** 20)
+    const upkeep = startUpkeep(cache, { ...SELDOM, target: 0.5 })
+    await upkeep.run()
+    expect(await cache.volume()).toBeLessThanOrEqual(2 * 2 ** 20)
+    expect(await cache.volume()).toBeGreaterThan(1.9 * 2 ** 20)
+    expect(await cache.get(119)).toBeDefined()
+    expect(await cache.get(60)).toBeUndefined()
+  })
+
+  it('takes the settings as they are changed, and evicts nothing under the policy none', async () => {
+    const { cache } = open({ evictionPolicy: 'none' })
+    const upkeep = await leading(cache)
+    await fill(cache, 'key', 50)
+    await cache.configure({ maxItems: 10 })
+    expect(await upkeep.run()).toMatchObject({ evicted: 0 })
+    await cache.configure({ evictionPolicy: 'least-recently-stored' })
+    expect(await upkeep.run()).toMatchObject({ evicted: 40 })
+  })
+
+  it('removes files that crashes left', async () => {
+    const { cache } = open()
+    const upkeep = await leading(cache)
+    const orphan = join(cache.directory, 'ab', 'cd', `${'1'.repeat(28)}.val`)
+    mkdirSync(dirname(orphan), { recursive: true })
+    writeFileSync(orphan, 'x')
+    utimesSync(orphan, 1, 1)
+    expect(await upkeep.run()).toMatchObject({ orphans: 1 })
+    expect(existsSync(orphan)).toBe(false)
+    expect(await cache.check()).toEqual([])
+  })
+
+  it('copies the log, and gives free pages back where the directory is made for it', async () => {
+    const { cache } = open({ sqlite: { autoVacuum: 2 } })
+    const upkeep = await leading(cache)
+    for (let at = 0; at < 100; at += 1) await cache.set(at, 'x'.repeat(20_000))
+    await cache.clear()
+    const db = rawDatabase(cache.directory)
+    const free = db.pragma('freelist_count', { simple: true }) as number
+    expect(free).toBeGreaterThan(400)
+    const round = await upkeep.run()
+    expect(round?.vacuumed).toBeGreaterThan(free * 0.8)
+    expect(round?.checkpointed).toBeGreaterThan(0)
+    db.pragma('wal_checkpoint(TRUNCATE)')
+    expect(statSync(join(cache.directory, 'cache.db')).size).toBeLessThan(100 * 4096)
+    expect(await cache.check()).toEqual([])
+  })
+
+  it('keeps all shards up', async () => {
+    const clock = new ManualClock()
+    const cache = new FanoutCache(temporaryDirectory(), { clock, shards: 3 })
+    onTestFinished(() => cache.close())
+    const upkeep = await leading(cache)
+    await fill(cache, 'key', 100, MINUTE)
+    clock.advance(MINUTE)
+    expect(await upkeep.run()).toMatchObject({ expired: 100 })
+    expect(await cache.count()).toBe(0)
+  })
+
+  it('is seen by the memory of the cache', async () => {
+    const { cache } = open({ memory: {} })
+    const upkeep = await leading(cache)
+    await fill(cache, 'key', 20)
+    for (let at = 0; at < 20; at += 1) expect(await cache.get(`key${at}`)).toBe(at)
+    await cache.configure({ maxItems: 10 })
+    await upkeep.run()
+    await new Promise(resolve => setImmediate(resolve))
+    expect(await cache.get('key0')).toBeUndefined()
+    expect(await cache.get('key19')).toBe(19)
+  })
+
+  it('is made by itself, time and again', async () => {
+    const { cache } = open()
+    const upkeep = startUpkeep(cache, { every: 20 })
+    let rounds = 0
+    await new Promise<void>(resolve => {
+      upkeep.on('round', () => {
+        rounds += 1
+        if (rounds === 3) resolve()
+      })
+    })
+    expect(upkeep.isLeader).toBe(true)
+  })
+})
+
+describe('while a directory is kept up, writes', () => {
+  it('leave what has expired, until upkeep has ended', async () => {
+    const { cache, clock } = open({ cullLimit: 5 })
+    const upkeep = await leading(cache)
+    await fill(cache, 'old', 30, MINUTE)
+    clock.advance(MINUTE)
+    await cache.set('new', 1)
+    expect(await cache.count()).toBe(31)
+    await upkeep.stop()
+    await cache.set('new', 2)
+    expect(await cache.count()).toBe(26)
+  })
+
+  it('remove what has expired before they evict at the limit', async () => {
+    const { cache, clock } = open({ maxItems: 50 })
+    await leading(cache)
+    await fill(cache, 'old', 30, MINUTE)
+    await fill(cache, 'alive', 15)
+    clock.advance(MINUTE)
+    await fill(cache, 'new', 20)
+    expect(await cache.count()).toBeLessThanOrEqual(50)
+    expect((await cache.stats()).evictions).toBe(0)
+  })
+
+  it('stay under the limit by themselves', async () => {
+    const { cache } = open({ sizeLimit: 4 * 2 ** 20 })
+    await leading(cache)
+    for (let at = 0; at < 150; at += 1) {
+      await cache.set(at, Buffer.alloc(40_000))
+      expect(await cache.volume()).toBeLessThanOrEqual(4 * 2 ** 20)
+    }
+  })
+
+  it('do it by themselves again as soon as a lease that nobody extends has ended', async () => {
+    const { cache, clock } = open({ cullLimit: 10 })
+    await fill(cache, 'old', 30, MINUTE)
+    const upkeep = await leading(cache)
+    const lease = rawDatabase(cache.directory).prepare("SELECT due FROM Lease WHERE name = 'upkeep:'").pluck()
+    expect(lease.get()).toBeCloseTo((clock.now() + 10 * 60 * MINUTE) / 1000, 3)
+    clock.advance(9 * 60 * MINUTE)
+    await cache.set('new', 1)
+    expect(await cache.count()).toBe(31)
+    clock.advance(60 * MINUTE)
+    await cache.set('new', 2)
+    expect(await cache.count()).toBe(21)
+    expect(await upkeep.run()).toMatchObject({ expired: 20 })
+  })
+})

@@ -1,0 +1,138 @@
+import { join } from 'node:path'
+import { type Cache, FanoutCache, ReadonlyError, startUpkeep, type UpkeepOptions } from 'fanout-cache'
+import { diskStore } from 'fanout-cache/cache-manager'
+import { responseCache, sendFile } from 'fanout-cache/express'
+import { createKeyv, KeyvDiskStore } from 'fanout-cache/keyv'
+import { describe, expect, it, onTestFinished } from 'vitest'
+import { rawDatabase } from '../../helpers/raw-database.js'
+import { temporaryDirectory } from '../../helpers/temp-directory.js'
+
+const PATIENT = { timeout: 20_000, interval: 20 }
+
+/** The tokens of who leads in a directory, as the shard has it. */
+function leaders(directory: string): string[] {
+  const db = rawDatabase(directory)
+  if (db.prepare("SELECT 1 FROM sqlite_master WHERE name = 'Lease'").get() === undefined) return []
+  return db.prepare("SELECT token FROM Lease WHERE name = 'upkeep:'").pluck().all() as string[]
+}
+
+function opened(directory = temporaryDirectory(), readonly = false): FanoutCache {
+  const cache = new FanoutCache(directory, { readonly })
+  onTestFinished(() => cache.close())
+  return cache
+}
+
+describe('startUpkeep', () => {
+  const misuse: readonly (readonly [string, unknown, typeof RangeError | typeof TypeError, RegExp])[] = [
+    ['an unknown option', { evry: 5 }, TypeError, /upkeep: unknown option evry; did you mean every\?/],
+    ['no object', 5, TypeError, /upkeep: options must be an object, got 5/],
+    ['a round without a pause', { every: 0 }, RangeError, /upkeep\.every .*got 0/],
+    ['an endless pause', { every: Number.POSITIVE_INFINITY }, RangeError, /upkeep\.every/],
+    ['what is no duration', { every: 'soon' }, RangeError, /upkeep\.every .*'soon'/],
+    ['a lease that nobody can keep', { lease: 10 }, RangeError, /upkeep\.lease .*got 10/],
+    ['a lease of another type', { lease: true }, TypeError, /upkeep\.lease/],
+    ['a target beyond the limit', { target: 1.1 }, RangeError, /upkeep\.target .*got 1\.1/],
+    ['a target that is no number', { target: '90%' }, TypeError, /upkeep\.target .*'90%'/],
+  ]
+
+  it.each(misuse)('objects to %s', (_title, options, error, message) => {
+    const cache = opened()
+    expect(() => startUpkeep(cache, options as UpkeepOptions)).toThrow(error)
+    expect(() => startUpkeep(cache, options as UpkeepOptions)).toThrow(message)
+    expect(() => responseCache(cache, { upkeep: options as UpkeepOptions })).toThrow(message)
+  })
+
+  it('objects to what is no cache, and to one that is read-only', async () => {
+    expect(() => startUpkeep({} as Cache)).toThrow(/startUpkeep needs a Cache or FanoutCache/)
+    const directory = temporaryDirectory()
+    const writer = opened(directory)
+    await writer.set('key', 1)
+    await writer.close()
+    const reader = new FanoutCache(directory, { readonly: true })
+    expect(() => startUpkeep(reader)).toThrow(ReadonlyError)
+  })
+
+  it('is refused with other options than those of an upkeep that runs, and joins it with the same', async () => {
+    const cache = opened()
+    const first = startUpkeep(cache, { every: '1m' })
+    await first.run()
+    expect(() => startUpkeep(cache, { every: '2m', target: 0.95 })).toThrow(/with other options: upkeep\.every$/)
+    const second = startUpkeep(cache.namespace('users'), { every: '1m' })
+    const rounds = new Promise(resolve => second.on('round', resolve))
+    expect(await second.run()).toEqual(await rounds)
+    expect(first.isLeader && second.isLeader).toBe(true)
+    await first.stop()
+    expect([first.isLeader, second.isLeader]).toEqual([false, true])
+    expect(await first.run()).toBeUndefined()
+    expect(await second.run()).toBeDefined()
+    await second.stop()
+    expect(leaders(join(cache.directory, '000'))).toEqual([])
+    expect(leaders(join(cache.directory, '007'))).toEqual([])
+    const third = startUpkeep(cache, { every: '3m' })
+    expect(await third.run()).toBeDefined()
+  })
+
+  it('ends with its cache, and not with another one on the directory', async () => {
+    const directory = temporaryDirectory()
+    const [one, other] = [opened(directory), opened(directory)]
+    await other.set('key', 1)
+    const upkeep = startUpkeep(one)
+    const seen: boolean[] = []
+    upkeep.on('lead', leader => seen.push(leader))
+    await upkeep.run()
+    await one.close()
+    expect(seen).toEqual([true, false])
+    expect(upkeep.isLeader).toBe(false)
+    expect(leaders(join(directory, '000'))).toEqual([])
+    expect(await other.get('key')).toBe(1)
+  })
+
+  it('works in a directory that is made for it, and ends at once when it is stopped at once', async () => {
+    const cache = opened(join(temporaryDirectory(), 'new'))
+    await startUpkeep(cache).stop()
+    const upkeep = startUpkeep(cache)
+    expect(await upkeep.run()).toMatchObject({ expired: 0, evicted: 0, orphans: 0 })
+    await Promise.all([upkeep.stop(), cache.close()])
+  })
+})
+
+describe('the option upkeep of doors', () => {
+  it('starts it once for all doors of a directory, and ends it with the last', async () => {
+    const directory = temporaryDirectory()
+    const keyv = createKeyv(directory, { upkeep: true })
+    const store = diskStore({ directory, upkeep: { every: '5s' } })
+    await Promise.all([keyv.set('key', 1), store.set('key', 2)])
+    await expect.poll(() => leaders(join(directory, '000')).length, PATIENT).toBe(1)
+    const before = leaders(join(directory, '000'))
+    await keyv.disconnect()
+    expect(leaders(join(directory, '000'))).toEqual(before)
+    await store.disconnect()
+    expect(leaders(join(directory, '000'))).toEqual([])
+  })
+
+  it('belongs to the door where the cache is given', async () => {
+    const cache = opened()
+    const store = new KeyvDiskStore({ cache, upkeep: true })
+    await cache.open()
+    await expect.poll(() => leaders(join(cache.directory, '000')).length, PATIENT).toBe(1)
+    await store.disconnect()
+    expect(leaders(join(cache.directory, '000'))).toEqual([])
+    expect(await cache.set('key', 1)).toBe(true)
+  })
+
+  it('starts it for HTTP, until the cache is closed', async () => {
+    const cache = opened()
+    responseCache(cache, { upkeep: { lease: '15s' } })
+    sendFile(cache, { key: () => 'key', upkeep: true })
+    await cache.open()
+    await expect.poll(() => leaders(join(cache.directory, '007')).length, PATIENT).toBe(1)
+    await cache.close()
+    expect(leaders(join(cache.directory, '000'))).toEqual([])
+  })
+
+  it('names what is wrong in it', () => {
+    const directory = temporaryDirectory()
+    expect(() => createKeyv({ directory, upkeep: { every: -1 } })).toThrow(/upkeep\.every/)
+    expect(() => diskStore({ directory, upkep: true } as object)).toThrow(/did you mean upkeep\?/)
+  })
+})
