@@ -73,7 +73,8 @@ async function send(server: Server, original: HttpRequest, token: string, makePa
   const { remoteAddress, remotePort, remoteFamily } = original.socket
   const encrypted = (original.socket as { encrypted?: boolean }).encrypted === true
   // What the app looks at in a connection is that of the client for whose answer it is.
-  Object.assign(far, { remoteAddress, remotePort, remoteFamily, encrypted, server })
+  // A server of HTTP/2 that speaks HTTP/1 too tells them apart by `alpnProtocol`.
+  Object.assign(far, { remoteAddress, remotePort, remoteFamily, encrypted, server, alpnProtocol: 'http/1.1' })
   try {
     server.emit(encrypted ? 'secureConnection' : 'connection', far)
     await new Promise<void>((resolve, reject) => {

@@ -18,20 +18,20 @@ export function replaceConditions(request: HttpRequest, own: Fields, keepsRange 
   if (before.length === 0 && own.length === 0) return () => undefined
   for (const name of stripped) delete headers[name]
   for (const [name, value] of own) headers[name.toLowerCase()] = value
-  request.rawHeaders = [
+  putRaw(request, [
     ...rawHeaders.filter((_, at) => !stripped.some(one => one === rawHeaders[at - (at % 2)]?.toLowerCase())),
     ...own.flat(),
-  ]
-  forgetDistinct(request)
+  ])
   return () => {
     for (const [name] of own) delete headers[name.toLowerCase()]
     for (const [name, value] of before) Reflect.set(headers, name, value)
-    request.rawHeaders = rawHeaders
-    forgetDistinct(request)
+    putRaw(request, rawHeaders)
   }
 }
 
-/** Node makes it of `rawHeaders` when it is asked for. */
-function forgetDistinct(request: HttpRequest): void {
-  Reflect.set(request, 'headersDistinct', undefined)
+/** Requests of HTTP/2 have no setter for it. */
+function putRaw(request: HttpRequest, value: string[]): void {
+  Object.defineProperty(request, 'rawHeaders', { value, writable: true, configurable: true, enumerable: true })
+  // Node makes it of `rawHeaders` when it is asked for.
+  if ('headersDistinct' in request) Reflect.set(request, 'headersDistinct', undefined)
 }

@@ -28,8 +28,19 @@ export function requestHead(request: HttpRequest): RequestHead {
   const fields = Object.entries(headers).flatMap(([name, value]) => linesOf(name, value))
   const encrypted = (request.socket as { encrypted?: boolean } | undefined)?.encrypted === true
   const scheme = request.protocol ?? (encrypted ? 'https' : 'http')
-  const url = `${scheme}://${headers.host ?? 'localhost'}${request.originalUrl ?? request.url ?? '/'}`
+  const url = `${scheme}://${namedHost(request) ?? 'localhost'}${request.originalUrl ?? request.url ?? '/'}`
   return { method, url, fields }
+}
+
+/**
+ * The host that a request names. In HTTP/2 that is `:authority`; a `Host` beside it that differs is malformed (RFC 9113
+ * §8.3.1), and handlers may look at either: that names none.
+ */
+export function namedHost({ headers }: HttpRequest): string | undefined {
+  const { host } = headers
+  const authority = headers[':authority']
+  if (typeof authority !== 'string' || host === undefined || host === authority) return host ?? (authority as string)
+  return undefined
 }
 
 /** The lines of one field; none when it is not there. */
@@ -41,5 +52,13 @@ export function linesOf(name: string, value: string | number | readonly string[]
 
 /** Whether nobody is there any more who could read an answer. */
 export function isGone(response: HttpResponse): boolean {
-  return response.destroyed || response.closed || response.writableEnded
+  if (response.destroyed || response.closed || response.writableEnded) return true
+  // Responses of HTTP/2 have their stream instead.
+  const { stream } = response as { readonly stream?: { readonly destroyed?: boolean } }
+  return stream?.destroyed === true
+}
+
+/** Forgets the reason phrase. HTTP/2 has none, and Node warns of every use of it there. */
+export function clearStatusMessage(response: HttpResponse): void {
+  if (!((response.req?.httpVersionMajor ?? 1) > 1)) response.statusMessage = ''
 }

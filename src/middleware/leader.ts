@@ -23,10 +23,9 @@ import { boundsOf, Spool } from './spool.js'
 import { headOf, receivedAnswer, renewAnswer, selectingNames, storeAnswer, tagsOf } from './stored-answer.js'
 import { toStored } from './stored-head.js'
 
-/** Milliseconds. */
 /** Characters of the fields of an answer that is stored: they lie in one row, and are in memory while it is answered. */
 const MOST_FIELDS = 65_536
-
+/** Milliseconds. */
 export const LEASE_TTL: number = 3000
 /** What was removed before that is not remembered any more: later answers may be older than a removal. */
 const LONGEST_FLIGHT = 3_500_000
@@ -54,7 +53,18 @@ export class Leader {
   }
 
   run(): void {
-    const { core, req, res, next } = this.#exchange
+    try {
+      this.#prepare()
+    } catch (error) {
+      this.#restore()
+      this.#giveUp('again')
+      throw error
+    }
+    this.#exchange.next()
+  }
+
+  #prepare(): void {
+    const { core, req, res } = this.#exchange
     const own = this.#stale ? validationFields([toStored(this.#stale.head)]) : []
     this.#restore = replaceConditions(req, own, this.#flight.isForPart)
     this.#requestedAt = core.store.now()
@@ -65,7 +75,6 @@ export class Leader {
       const beat = (): void => core.store.extend(lease, LEASE_TTL)
       this.#heartbeat = setInterval(beat, LEASE_TTL / 3).unref()
     }
-    next()
   }
 
   #judge(head: ResponseHead): Verdict {

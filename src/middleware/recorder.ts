@@ -1,5 +1,5 @@
 import type { OutgoingHttpHeader } from 'node:http'
-import type { HttpResponse } from './http-message.js'
+import { clearStatusMessage, type HttpResponse } from './http-message.js'
 import type { Fields, ResponseHead } from './policy/message.js'
 
 /** Who gets the body of an answer, beside the client. */
@@ -70,7 +70,7 @@ export class Recorder {
     // removeHeader('date') has switched it off.
     this.#response.sendDate = true
     this.#response.statusCode = 200
-    this.#response.statusMessage = ''
+    clearStatusMessage(this.#response)
   }
 
   /**
@@ -138,7 +138,7 @@ export class Recorder {
     for (const name of response.getHeaderNames()) response.removeHeader(name)
     response.sendDate = true
     for (const [name, value] of fields) response.appendHeader(name, value)
-    response.statusMessage = ''
+    clearStatusMessage(response)
     this.#callWriteHead([status])
     // The client has all of it now. The response ends with the handler: a pipe into one that has ended would stop.
     this.#original.flushHeaders.call(response)

@@ -1,4 +1,4 @@
-import type { HttpRequest } from './http-message.js'
+import { type HttpRequest, namedHost } from './http-message.js'
 import type { Settings } from './options.js'
 import { authorityOf, cacheKey } from './policy/cache-key.js'
 
@@ -46,8 +46,8 @@ export function schemeOf(request: HttpRequest): string {
 /** The host that the client asked for; what a proxy says of it counts only where Express was told to trust that proxy. */
 function hostOf(request: HttpRequest): string | undefined {
   const forwarded = request.headers['x-forwarded-host']
-  if (typeof forwarded !== 'string') return request.headers.host
+  if (typeof forwarded !== 'string') return namedHost(request)
   const trust: unknown = (request as WithApp).app?.get?.('trust proxy fn')
-  if (typeof trust !== 'function' || !trust(request.socket.remoteAddress, 0)) return request.headers.host
+  if (typeof trust !== 'function' || !trust(request.socket.remoteAddress, 0)) return namedHost(request)
   return forwarded.split(',', 1)[0]?.trim()
 }

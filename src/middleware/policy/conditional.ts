@@ -1,5 +1,5 @@
 import { parseHttpDate } from './dates.js'
-import { fieldLines, fieldValue } from './fields.js'
+import { fieldLines, fieldValue, singleValue } from './fields.js'
 import type { Fields, RequestHead } from './message.js'
 
 /** What a representation is known by: values of its fields. */
@@ -26,13 +26,13 @@ export interface Evaluated extends Validators {
   readonly now?: number | undefined
 }
 
-/** The validators among the fields of a response. A date that is given twice is none. */
+/** The validators among the fields of a response. One that is given with two values is none. */
 export function validatorsOf(fields: Fields): Validators {
-  const single = (name: string) => {
-    const lines = fieldLines(fields, name)
-    return lines.length === 1 && lines[0] !== '' ? lines[0] : undefined
+  return {
+    etag: singleValue(fields, 'ETag'),
+    lastModified: singleValue(fields, 'Last-Modified'),
+    date: singleValue(fields, 'Date'),
   }
-  return { etag: single('ETag'), lastModified: single('Last-Modified'), date: single('Date') }
 }
 
 /**
@@ -99,6 +99,13 @@ export function weaklyEqual(a: string, b: string): boolean {
 /** Whether the text is an entity tag, and a strong one. */
 export function isStrong(etag: string): boolean {
   return /^"[\x21\x23-\x7e\x80-\xff]*"$/.test(etag)
+}
+
+/** Whether a response was made a second after the date of its content at least (RFC 9110 §8.8.2.2). */
+export function isStrongDate(lastModified: string, date: string | undefined): boolean {
+  const modified = parseHttpDate(lastModified)
+  const made = date === undefined ? undefined : parseHttpDate(date)
+  return modified !== undefined && made !== undefined && made - modified >= 1000
 }
 
 function opaque(etag: string): string {

@@ -5,13 +5,10 @@ const MONTH = MONTHS.join('|')
 const TIME = '(\\d{2}):(\\d{2}):(\\d{2})'
 
 /** `Sun, 06 Nov 1994 08:49:37 GMT` */
-const IMF_FIXDATE = new RegExp(
-  `^(?:mon|tue|wed|thu|fri|sat|sun), (\\d{2}) (${MONTH}) (\\d{4}) ${TIME} (?:gmt|utc)$`,
-  'i',
-)
+const IMF_FIXDATE = new RegExp(`^(?:mon|tue|wed|thu|fri|sat|sun), (\\d{2}) (${MONTH}) (\\d{4}) ${TIME} gmt$`, 'i')
 /** `Sunday, 06-Nov-94 08:49:37 GMT` */
 const RFC_850 = new RegExp(
-  `^(?:mon|tues|wednes|thurs|fri|satur|sun)day, (\\d{2})-(${MONTH})-(\\d{2}) ${TIME} (?:gmt|utc)$`,
+  `^(?:mon|tues|wednes|thurs|fri|satur|sun)day, (\\d{2})-(${MONTH})-(\\d{2}) ${TIME} gmt$`,
   'i',
 )
 /** `Sun Nov  6 08:49:37 1994` */
@@ -19,8 +16,8 @@ const ASCTIME = new RegExp(`^(?:mon|tue|wed|thu|fri|sat|sun) (${MONTH}) (\\d{2}|
 
 /**
  * Epoch milliseconds of an HTTP date in one of its three forms (RFC 9110 §5.6.7), or `undefined`. Nothing else is a
- * date, however well `Date.parse` knows what to make of it. Case does not matter and UTC means GMT (RFC 9111 §4.2);
- * no other zone counts.
+ * date, however well `Date.parse` knows what to make of it. Case does not matter, and no zone but GMT counts (RFC 9111
+ * §4.2).
  *
  * @param now epoch milliseconds: two digits of a year mean one that is at most 50 years ahead of it; 1970 to 2069 when
  * left out

@@ -19,6 +19,12 @@ export function fieldValue(fields: Fields, name: string): string | undefined {
   return lines.length === 0 ? undefined : lines.join(', ')
 }
 
+/** The value of a field that is no list; `undefined` when it is not there, empty, or given with two values. */
+export function singleValue(fields: Fields, name: string): string | undefined {
+  const [first, ...others] = fieldLines(fields, name)
+  return first === '' || others.some(other => other !== first) ? undefined : first
+}
+
 /** Whether there is a line of that name, be it empty. */
 export function hasField(fields: Fields, name: string): boolean {
   for (const line of fields) {

@@ -1,6 +1,6 @@
 import { type Directives, durationOf, isUnqualified, MOST_SECONDS } from './cache-control.js'
 import { parseHttpDate } from './dates.js'
-import { fieldLines, listMembers } from './fields.js'
+import { fieldLines, listMembers, singleValue } from './fields.js'
 import type { StoredResponse } from './message.js'
 import type { Policy } from './options.js'
 import { isHeuristicallyCacheable } from './statuses.js'
@@ -93,12 +93,12 @@ function heuristicLifetime(
 }
 
 /**
- * When the origin made the response: `Date`, or when it arrived where that is missing, wrong or given twice (RFC 9110
- * §6.6.1).
+ * When the origin made the response: `Date`, or when it arrived where that is missing, wrong or given with two values
+ * (RFC 9110 §6.6.1).
  */
 export function dateOf(response: StoredResponse): number {
-  const lines = fieldLines(response.fields, 'Date')
-  const date = lines.length === 1 ? parseHttpDate(lines[0] ?? '', response.receivedAt) : undefined
+  const line = singleValue(response.fields, 'Date')
+  const date = line === undefined ? undefined : parseHttpDate(line, response.receivedAt)
   return date ?? wholeSeconds(response.receivedAt)
 }
 

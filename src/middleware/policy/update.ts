@@ -1,4 +1,4 @@
-import { validatorsOf } from './conditional.js'
+import { isStrong, isStrongDate, validatorsOf } from './conditional.js'
 import { formatHttpDate } from './dates.js'
 import { deleteField, fieldValue, hasField } from './fields.js'
 import type { Fields, StoredResponse } from './message.js'
@@ -6,10 +6,24 @@ import type { Policy } from './options.js'
 import { fieldsToStore } from './stored-fields.js'
 
 /**
- * Fields of a 304 that change nothing of what is stored (RFC 9111 §3.2). They say how the stored bytes are to be read,
- * and those are not sent again: another coding or length would make them unreadable.
+ * Fields of a 304 that change nothing of what is stored (RFC 9111 §3.2). The coding says how the stored bytes are to be
+ * read: it is taken only from a 304 that is about these very bytes, and not about others that mean the same.
  */
-const KEPT: readonly string[] = ['Content-Length', 'Content-Encoding', 'Content-Range']
+function keptOf(stored: StoredResponse, notModified: StoredResponse): readonly string[] {
+  return isOfSameBytes(stored, notModified) ? ['Content-Length'] : ['Content-Length', 'Content-Encoding']
+}
+
+/**
+ * Whether the 304 is about the very bytes that are stored: they have the same strong validator, and no weak tag (RFC
+ * 9110 §8.8.1). What it leaves out is that which was asked for.
+ */
+function isOfSameBytes(stored: StoredResponse, notModified: StoredResponse): boolean {
+  const own = validatorsOf(stored.fields)
+  const { etag = own.etag, lastModified = own.lastModified } = validatorsOf(notModified.fields)
+  if ([own.etag, etag].some(tag => tag !== undefined && !isStrong(tag))) return false
+  if (etag !== undefined && etag === own.etag) return true
+  return lastModified !== undefined && lastModified === own.lastModified && isStrongDate(lastModified, own.date)
+}
 
 /**
  * A stored response with the fields of the 304 that has confirmed it (RFC 9111 §3.2, §4.3.4): each field that the 304
@@ -23,7 +37,8 @@ export function updatedBy304(
   notModified: StoredResponse,
   policy: Pick<Policy, 'targets' | 'storeSetCookie'>,
 ): StoredResponse {
-  const unwanted = policy.storeSetCookie ? KEPT : [...KEPT, 'Set-Cookie']
+  const kept = keptOf(stored, notModified)
+  const unwanted = policy.storeSetCookie ? kept : [...kept, 'Set-Cookie']
   const news = deleteField(fieldsToStore(notModified.fields, policy), ...unwanted)
   // An age that others have told is that of the response they sent; without Date the stored one would make it old at
   // once.
@@ -55,17 +70,17 @@ function merged(old: Fields, news: Fields): Fields {
 }
 
 /**
- * What an answer to a HEAD means for the stored answer to a GET (RFC 9111 §4.3.5): it is updated when status,
- * validators and length agree, else it has to be invalidated. A failure of the server, and an answer that has none of
- * them, says nothing of what is stored: then that comes back as it is.
+ * What an answer to a HEAD means for the stored answer to a GET (RFC 9111 §4.3.5): it is updated when validators and
+ * length agree, else it has to be invalidated. An answer that is no 200, such as that of a server that knows no HEAD, and
+ * one that has neither, say nothing of what is stored: then that comes back as it is.
  */
 export function updatedByHead(
   stored: StoredResponse,
   head: StoredResponse,
   policy: Pick<Policy, 'targets' | 'storeSetCookie'>,
 ): StoredResponse | 'invalidate' {
-  if (head.status >= 500) return stored
-  if (head.status !== stored.status) return 'invalidate'
+  if (head.status !== 200) return stored
+  if (stored.status !== 200) return 'invalidate'
   const [own, other] = [validatorsOf(stored.fields), validatorsOf(head.fields)]
   const length = fieldValue(head.fields, 'Content-Length')
   const contradicts =

@@ -1,5 +1,4 @@
-import { isStrong, validatorsOf, weaklyEqual } from './conditional.js'
-import { parseHttpDate } from './dates.js'
+import { isStrong, isStrongDate, validatorsOf, weaklyEqual } from './conditional.js'
 import type { Fields, ResponseHead, StoredResponse } from './message.js'
 
 /**
@@ -40,13 +39,6 @@ function sameEtag(etag: string, response: StoredResponse): boolean {
   if (own === undefined) return false
   // A handler may answer with the weak form of a tag that it gave as a strong one, as compressing middleware does.
   return isStrong(etag) && isStrong(own) ? own === etag : weaklyEqual(own, etag)
-}
-
-/** A date is strong when the response was made a second later at least (RFC 9110 §8.8.2.2). */
-function isStrongDate(lastModified: string, date: string | undefined): boolean {
-  const modified = parseHttpDate(lastModified)
-  const made = date === undefined ? undefined : parseHttpDate(date)
-  return modified !== undefined && made !== undefined && made - modified >= 1000
 }
 
 function latest<S extends StoredResponse>(stored: readonly S[]): readonly S[] {

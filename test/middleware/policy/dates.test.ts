@@ -12,7 +12,6 @@ describe('parseHttpDate (RFC 9110 §5.6.7)', () => {
     ['asctime', 'Sun Nov  6 08:49:37 1994'],
     ['asctime with two digits', 'Sun Nov 06 08:49:37 1994'],
     ['another case, as caches have to (RFC 9111 §4.2)', 'SUN, 06 nOV 1994 08:49:37 gmt'],
-    ['UTC, as caches have to (RFC 9111 §4.2)', 'Sun, 06 Nov 1994 08:49:37 UTC'],
   ])('reads %s', (_title, text) => {
     expect(parseHttpDate(text, NOW)).toBe(SAMPLE)
   })
@@ -23,6 +22,7 @@ describe('parseHttpDate (RFC 9110 §5.6.7)', () => {
     ['a number', '784111777'],
     ['ISO 8601', '1994-11-06T08:49:37Z'],
     ['another zone', 'Sun, 06 Nov 1994 08:49:37 AEST'],
+    ['another name of the zone (RFC 9111 §4.2)', 'Sun, 06 Nov 1994 08:49:37 UTC'],
     ['an offset', 'Sun, 06 Nov 1994 08:49:37 +0000'],
     ['no zone', 'Sun, 06 Nov 1994 08:49:37'],
     ['no comma', 'Sun 06 Nov 1994 08:49:37 GMT'],

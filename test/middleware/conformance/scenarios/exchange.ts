@@ -83,12 +83,14 @@ export const exchange: readonly Scenario[] = [
   scenario('post-writes-through', 'required', fresh, { method: 'POST', payload: 'x', is: 'passed' }),
   scenario('post-is-not-stored', 'required', { method: 'POST', payload: 'x', origin: [FRESH] }, { is: 'passed' }),
   scenario('options-writes-through', 'required', fresh, { method: 'OPTIONS', is: 'passed' }, { is: 'cached' }),
-  scenario(
-    'head-410-invalidates',
-    'optional',
-    soonStale('ETag: "a"'),
-    { method: 'HEAD', status: 410, is: 'passed', wait: true },
-    { is: 'passed', asked: ['If-None-Match'] },
+  ...[401, 404, 405, 410, 500].map(status =>
+    scenario(
+      `head-${status}-takes-nothing`,
+      'required',
+      soonStale('ETag: "a"'),
+      { method: 'HEAD', status, is: 'passed', wait: true },
+      { is: 'passed', asked: ['If-None-Match: "a"'] },
+    ),
   ),
   scenario(
     'head-freshens',

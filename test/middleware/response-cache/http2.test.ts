@@ -1,0 +1,179 @@
+import { once } from 'node:events'
+import { type IncomingMessage, request, type ServerResponse } from 'node:http'
+import {
+  type ClientHttp2Session,
+  connect,
+  createSecureServer,
+  createServer,
+  type OutgoingHttpHeaders,
+} from 'node:http2'
+import type { AddressInfo, Socket } from 'node:net'
+import { duplexPair } from 'node:stream'
+import { FanoutCache } from 'fanout-cache'
+import { responseCache, sendFile } from 'fanout-cache/express'
+import { describe, expect, it, onTestFinished } from 'vitest'
+import { ManualClock } from '../../helpers/manual-clock.js'
+import { temporaryDirectory } from '../../helpers/temp-directory.js'
+import { settled } from './support/app.js'
+
+const LARGE = 'x'.repeat(300_000)
+
+interface Reply {
+  readonly status: unknown
+  readonly text: string
+  readonly said: string
+}
+
+/** A server of HTTP/2 without a framework: Express does not know HTTP/2. */
+async function site() {
+  const warnings: string[] = []
+  const warn = ({ message }: Error): void => void warnings.push(message)
+  process.on('warning', warn)
+  const clock = new ManualClock(1_700_000_000_000)
+  const cache = new FanoutCache(temporaryDirectory(), { shards: 2, timeout: 5000, clock })
+  await cache.open()
+  await cache.set('/file', Buffer.from(LARGE))
+  const [cached, files] = [responseCache(cache), sendFile(cache, { key: req => req.url })]
+  const calls: string[] = []
+  const server = createServer((http2Request, http2Response) => {
+    const [req, res] = [http2Request, http2Response] as unknown as [IncomingMessage, ServerResponse]
+    const handle = (): void => {
+      calls.push(String(req.url))
+      handler(req, res)
+    }
+    if (req.url === '/file') void files(req, res, handle)
+    else cached(req, res, handle)
+  }).listen(0, '127.0.0.1')
+  await once(server, 'listening')
+  const client = connect(`http://127.0.0.1:${(server.address() as AddressInfo).port}`)
+  onTestFinished(async () => {
+    client.close()
+    server.close()
+    process.off('warning', warn)
+    await cache.close()
+  })
+  const get = (path: string, headers?: OutgoingHttpHeaders, goes?: 'away') => ask(client, path, headers, goes)
+  return { get, cache, clock, calls, warnings }
+}
+
+function handler(req: IncomingMessage, res: ServerResponse): void {
+  if (req.url === '/validated') {
+    res.setHeader('ETag', '"1"')
+    res.setHeader('Cache-Control', 'max-age=5')
+    if (req.headers['if-none-match'] !== undefined) res.statusCode = 304
+    res.end(res.statusCode === 304 ? undefined : 'validated')
+  } else {
+    res.writeHead(200, { 'cache-control': 'max-age=60' })
+    if (req.url === '/endless') res.write(LARGE)
+    else res.end(req.url === '/large' ? LARGE : 'small')
+  }
+}
+
+/** One request; who `goes` away does so with the first bytes. */
+function ask(client: ClientHttp2Session, path: string, headers?: OutgoingHttpHeaders, goes?: 'away'): Promise<Reply> {
+  return new Promise((resolve, reject) => {
+    const sent = client.request({ ':path': path, ...headers })
+    const chunks: Buffer[] = []
+    let head: Record<string, unknown> = {}
+    sent.on('response', fields => {
+      head = fields
+    })
+    sent.on('data', (chunk: Buffer) => {
+      chunks.push(chunk)
+      if (goes) sent.close(8)
+    })
+    sent.on('error', reject)
+    sent.on('close', () => {
+      const said = String(head['cache-status']).replace('fanout-cache; ', '')
+      resolve({ status: head[':status'], text: Buffer.concat(chunks).toString(), said })
+    })
+    sent.end()
+  })
+}
+
+describe('over HTTP/2', () => {
+  it.each([
+    ['/small', 'small'],
+    ['/large', LARGE],
+  ])('%s is stored, and answered with', async (path, text) => {
+    const { get, cache, calls, warnings } = await site()
+    expect(await get(path)).toEqual({ status: 200, text, said: 'fwd=uri-miss; stored' })
+    await settled(cache)
+    expect(await get(path)).toEqual({ status: 200, text, said: 'hit; ttl=60' })
+    expect(await get(path, { range: 'bytes=0-1' })).toMatchObject({ status: 206, text: text.slice(0, 2) })
+    expect(await get(path, { ':method': 'HEAD' })).toEqual({ status: 200, text: '', said: 'hit; ttl=60' })
+    expect([calls, warnings]).toEqual([[path], []])
+  })
+
+  it('what is stale is validated', async () => {
+    const { get, cache, clock, warnings } = await site()
+    await get('/validated')
+    await settled(cache)
+    clock.advance(6000)
+    expect(await get('/validated')).toEqual({
+      status: 200,
+      text: 'validated',
+      said: 'fwd=stale; fwd-status=304; stored',
+    })
+    await settled(cache)
+    expect(await get('/validated', { 'if-none-match': '"1"' })).toMatchObject({ status: 304, said: 'hit; ttl=5' })
+    expect(warnings).toEqual([])
+  })
+
+  it('a Host that is not that of :authority chooses no page', async () => {
+    const { get } = await site()
+    const said = async (headers: OutgoingHttpHeaders) => (await get('/small', headers)).said
+    expect(await said({ ':authority': 'here', host: 'there' })).toBe('fwd=bypass; detail=no-host')
+    expect(await said({ ':authority': 'here', host: 'here' })).toBe('fwd=uri-miss; stored')
+  })
+
+  it('who goes away leaves nothing', async () => {
+    const { get, cache, calls } = await site()
+    for (let round = 0; round < 2; round++) {
+      await get('/endless', {}, 'away')
+      await settled(cache)
+    }
+    expect(calls).toEqual(['/endless', '/endless'])
+    expect(await cache.count()).toBe(1)
+  })
+
+  it('files are sent, whole and in parts', async () => {
+    const { get } = await site()
+    expect(await get('/file')).toMatchObject({ status: 200, text: LARGE })
+    expect(await get('/file', { range: 'bytes=-3' })).toMatchObject({ status: 206, text: 'xxx' })
+  })
+})
+
+describe('over HTTP/1 to a server that speaks HTTP/2 too', () => {
+  it('a stale answer is renewed behind the one that is given', async () => {
+    const clock = new ManualClock(1_700_000_000_000)
+    const cache = new FanoutCache(temporaryDirectory(), { shards: 2, timeout: 5000, clock })
+    await cache.open()
+    onTestFinished(() => cache.close())
+    const cached = responseCache(cache)
+    let calls = 0
+    const server = createSecureServer({ allowHTTP1: true }, (http2Request, http2Response) => {
+      const [req, res] = [http2Request, http2Response] as unknown as [IncomingMessage, ServerResponse]
+      cached(req, res, () => {
+        res.setHeader('Cache-Control', 'max-age=1, stale-while-revalidate=60')
+        res.end(String(++calls))
+      })
+    })
+    // A connection as it is behind TLS, which needs no certificate this way.
+    const get = async (): Promise<string> => {
+      const [near, far] = duplexPair()
+      Object.assign(far, { encrypted: true, alpnProtocol: 'http/1.1', server })
+      server.emit('secureConnection', far as never)
+      const headers = { host: 'here', connection: 'close' }
+      const sent = request({ headers, createConnection: () => near as Socket }).end()
+      const [answer] = (await once(sent, 'response')) as [IncomingMessage]
+      return (await answer.toArray()).join('')
+    }
+    expect(await get()).toBe('1')
+    await settled(cache)
+    clock.advance(5000)
+    expect(await get()).toBe('1')
+    await expect.poll(() => calls, { timeout: 20_000 }).toBe(2)
+    await expect.poll(get, { timeout: 20_000 }).toBe('2')
+  })
+})
