@@ -1,6 +1,7 @@
 import * as fs from 'node:fs'
 import * as fsp from 'node:fs/promises'
 import { join } from 'node:path'
+import type { Connection } from '../database/connection.js'
 import { VALUE_FILE } from '../disk/value-files.js'
 import { isMissing, systemCode } from '../file-errors.js'
 import type { CheckContext } from './check.js'
@@ -10,14 +11,18 @@ const SECOND_LOOK_MILLISECONDS = 100
 
 /** Every file against the rows. Only what looks like a value file is ever removed. */
 export async function checkFiles(context: CheckContext): Promise<void> {
-  const { directory, fix, findings } = context
-  const { files, folders } = walk(directory)
+  const { directory, fix, findings, control } = context
+  const { files, folders } = walk(directory, count => {
+    control.goOn()
+    control.advance(count)
+  })
   let unknown = strangers(context, files)
   if (unknown.length > 0) {
     await new Promise(resolve => setTimeout(resolve, SECOND_LOOK_MILLISECONDS))
     unknown = strangers(context, unknown).filter(name => fs.existsSync(join(directory, name)))
   }
   for (const name of unknown) {
+    control.goOn()
     const fixed = fix && VALUE_FILE.test(name)
     if (fixed) await fsp.rm(join(directory, name), { force: true })
     findings.push({ kind: 'unknown-file', message: `no entry names the file ${name}`, path: name, fixed })
@@ -26,15 +31,21 @@ export async function checkFiles(context: CheckContext): Promise<void> {
   for (const folder of folders.reverse()) checkFolder(context, folder)
 }
 
-function strangers({ db, unlinkLater }: CheckContext, files: readonly string[]): string[] {
+function strangers({ db, unlinkLater, control }: CheckContext, files: readonly string[]): string[] {
   if (files.length === 0) return []
+  const known = control.patiently(() => namesOfFiles(db, unlinkLater))
+  return files.filter(name => !known.has(name))
+}
+
+/** The files that rows name, and those that stay for a while. */
+export function namesOfFiles(db: Connection, unlinkLater: boolean): ReadonlySet<string> {
   const known = new Set<string>()
   const add = (sql: string): void => {
     for (const name of db.prepare<[], string>(sql).pluck().iterate()) known.add(name.replaceAll('\\', '/'))
   }
   add('SELECT filename FROM Cache WHERE filename IS NOT NULL')
   if (unlinkLater) add('SELECT filename FROM UnlinkLater')
-  return files.filter(name => !known.has(name))
+  return known
 }
 
 function checkFolder({ directory, fix, findings }: CheckContext, folder: string): void {
@@ -49,11 +60,20 @@ function checkFolder({ directory, fix, findings }: CheckContext, folder: string)
   }
 }
 
-/** Files and directories below the cache, without the cache's own, which have `cache.db` in their names. */
-function walk(directory: string): { readonly files: string[]; readonly folders: string[] } {
+/**
+ * Files and directories below the cache, without the cache's own, which have `cache.db` in their names.
+ *
+ * @param seen hears of the number of files in each directory
+ */
+export function walk(
+  directory: string,
+  seen: (files: number) => void,
+): { readonly files: string[]; readonly folders: string[] } {
   const files: string[] = []
   const folders: string[] = []
   const visit = (relative: string): void => {
+    const before = files.length
+    const inner: string[] = []
     for (const entry of list(join(directory, relative))) {
       if (entry.name.includes('cache.db')) continue
       const name = relative === '' ? entry.name : `${relative}/${entry.name}`
@@ -62,8 +82,10 @@ function walk(directory: string): { readonly files: string[]; readonly folders: 
         continue
       }
       folders.push(name)
-      visit(name)
+      inner.push(name)
     }
+    seen(files.length - before)
+    for (const name of inner) visit(name)
   }
   visit('')
   return { files, folders }
