@@ -13,6 +13,7 @@ const entry = {
   unstorage: 'src/adapters/extra/unstorage.ts',
   nest: 'src/nest-module/index.ts',
   express: 'src/middleware/index.ts',
+  cli: 'src/cli/index.ts',
   'maintenance-worker': 'src/engine/maintenance/worker.ts',
 }
 

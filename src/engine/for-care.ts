@@ -11,6 +11,12 @@ import type { CachePlace } from './shards/places.js'
 import { systemClock } from './time.js'
 import { translateError } from './translate-error.js'
 
+export type { StoredSettings } from './database/settings.js'
+export type { DatabaseFacts, DatabaseTrouble, RowFacts } from './maintenance/examine.js'
+export type { Pile, TreeFacts } from './maintenance/examine-tree.js'
+export type { TaskProgress } from './maintenance/task-control.js'
+export { type CachePlace, findPlaces } from './shards/places.js'
+
 /*
  * What is done to the databases of a directory without opening the cache in it: nothing of what a cache does by itself
  * happens, and a damaged database does not stand in the way.
