@@ -34,7 +34,9 @@ async function check(shards: readonly Place[], fix: boolean, control: TaskContro
   const findings: Finding[] = []
   for (const { directory, prefix } of shards) {
     for (const finding of await checkShard(directory, fix, control)) {
-      findings.push(finding.path === undefined ? finding : { ...finding, path: prefix + finding.path })
+      // What is no file's is the database's.
+      const path = prefix + (finding.path ?? '')
+      findings.push(path === '' ? finding : { ...finding, path: path.replace(/\/$/, '') })
     }
   }
   return findings
