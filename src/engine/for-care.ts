@@ -11,11 +11,13 @@ import type { CachePlace } from './shards/places.js'
 import { systemClock } from './time.js'
 import { translateError } from './translate-error.js'
 
+export { driverVersions } from './database/connection.js'
 export type { StoredSettings } from './database/settings.js'
 export type { DatabaseFacts, DatabaseTrouble, RowFacts } from './maintenance/examine.js'
-export type { Pile, TreeFacts } from './maintenance/examine-tree.js'
+export type { NodeFacts, Pile, TreeFacts } from './maintenance/examine-tree.js'
 export type { TaskProgress } from './maintenance/task-control.js'
 export { type CachePlace, findPlaces } from './shards/places.js'
+export { strangersBesideShards }
 
 /*
  * What is done to the databases of a directory without opening the cache in it: nothing of what a cache does by itself

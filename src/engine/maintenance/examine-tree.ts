@@ -13,6 +13,17 @@ export interface Pile {
   readonly example: string | undefined
 }
 
+/** Files or directories that have the same owner and permissions. */
+export interface NodeFacts {
+  /** `own`: the database, its log and what else the cache keeps beside it. */
+  readonly kind: 'directory' | 'value' | 'own'
+  readonly uid: number
+  readonly gid: number
+  readonly mode: number
+  readonly count: number
+  readonly example: string
+}
+
 /** What lies in the directory of one database, seen without opening any file. */
 export interface TreeFacts {
   /** Value files, and the folders in which they lie. */
@@ -28,11 +39,8 @@ export interface TreeFacts {
   /** Databases that were moved aside, by the names of their directories; `moving`: it did not come to its end. */
   readonly quarantines: readonly string[]
   readonly moving: readonly string[]
-  /** How many files and folders belong to whom, as `uid:gid`. */
-  readonly owners: Readonly<Record<string, number>>
-  /** How many have which permissions, in octal. */
-  readonly directoryModes: Readonly<Record<string, number>>
-  readonly fileModes: Readonly<Record<string, number>>
+  /** Whose all of it is, and who may do what with it. */
+  readonly nodes: readonly NodeFacts[]
   /** Directories into which this user may not look. */
   readonly closed: readonly string[]
 }
@@ -59,9 +67,7 @@ class TreeWalk {
   readonly #orphans = new Heap()
   readonly #foreign = new Heap()
   readonly #temporary = new Heap()
-  readonly #owners: Record<string, number> = {}
-  readonly #directoryModes: Record<string, number> = {}
-  readonly #fileModes: Record<string, number> = {}
+  readonly #nodes = new Map<string, NodeFacts>()
   readonly #quarantines: string[] = []
   readonly #closed: string[] = []
   #files = 0
@@ -73,7 +79,7 @@ class TreeWalk {
   }
 
   facts(): TreeFacts {
-    this.#lookAt('.')
+    this.#lookAt('.', 'directory')
     this.#visit('')
     return {
       files: this.#files,
@@ -84,9 +90,7 @@ class TreeWalk {
       temporary: this.#temporary.pile,
       quarantines: this.#quarantines.filter(name => !name.endsWith(UNFINISHED)),
       moving: this.#quarantines.filter(name => name.endsWith(UNFINISHED)),
-      owners: this.#owners,
-      directoryModes: this.#directoryModes,
-      fileModes: this.#fileModes,
+      nodes: [...this.#nodes.values()],
       closed: this.#closed,
     }
   }
@@ -106,18 +110,18 @@ class TreeWalk {
 
   #folder(name: string): void {
     if (name.startsWith(QUARANTINE_PREFIX)) this.#quarantines.push(name)
-    if (name.includes('cache.db')) return
-    this.#lookAt(name)
+    if (name.includes(DATABASE_FILE)) return
+    this.#lookAt(name, 'directory')
     this.#visit(name)
   }
 
   #file(name: string): void {
-    const stat = this.#lookAt(name)
+    const stat = this.#lookAt(name, name.includes(DATABASE_FILE) ? 'own' : 'value')
     if (!stat) return
     const age = this.#options.now - stat.mtimeMs
     if (name.startsWith(TEMPORARY_PREFIX)) {
       if (age >= OLD_MILLISECONDS) this.#temporary.add(name, stat)
-    } else if (!name.includes('cache.db')) this.#value(name, stat, age)
+    } else if (!name.includes(DATABASE_FILE)) this.#value(name, stat, age)
   }
 
   #value(name: string, stat: Stats, age: number): void {
@@ -131,11 +135,13 @@ class TreeWalk {
   }
 
   /** Counts owner and permissions; `undefined` for what has gone meanwhile. */
-  #lookAt(name: string): Stats | undefined {
+  #lookAt(name: string, kind: NodeFacts['kind']): Stats | undefined {
     try {
       const stat = lstatSync(join(this.#options.directory, name))
-      count(this.#owners, `${stat.uid}:${stat.gid}`)
-      count(stat.isDirectory() ? this.#directoryModes : this.#fileModes, (stat.mode & 0o7777).toString(8))
+      const { uid, gid } = stat
+      const mode = stat.mode & 0o7777
+      const { count = 0, example = name } = this.#nodes.get(`${kind} ${uid} ${gid} ${mode}`) ?? {}
+      this.#nodes.set(`${kind} ${uid} ${gid} ${mode}`, { kind, uid, gid, mode, count: count + 1, example })
       return stat
     } catch (error) {
       if (isMissing(error) || isForbidden(error)) return undefined
@@ -170,8 +176,4 @@ function nameOf(relative: string, { name }: Dirent): string {
 function isForbidden(error: unknown): boolean {
   const code = systemCode(error)
   return code === 'EACCES' || code === 'EPERM'
-}
-
-function count(counts: Record<string, number>, name: string): void {
-  counts[name] = (counts[name] ?? 0) + 1
 }
