@@ -13,8 +13,8 @@ export const judgeWebServer: Judge = facts => {
   if (own === undefined || facts.uid === undefined) return []
   if (webUser) return judgeUser(facts, webUser, own)
   if ((own.mode & 0o011) === 0) {
-    const todo = `only if nginx serves its files (sendFile with accel): ${commands(facts, 'www-data', own)}; then doctor --web-user www-data`
-    return [ok(ID, `${modeText(own.mode)}: no web server can read the files; ${todo}`)]
+    const what = `${modeText(own.mode)}: only its owner can read the files`
+    return [ok(ID, `${what}; where nginx serves them (sendFile with accel), look with doctor --web-user www-data`)]
   }
   if ((own.mode & 0o004) !== 0 || exposes(facts)) {
     return [
