@@ -10,7 +10,7 @@ import { python } from '../helpers/peers.js'
 const BINARY = fileURLToPath(new URL('../../bin/fanout-cache.cjs', import.meta.url))
 const TERMINAL = fileURLToPath(new URL('./fixtures/terminal.py', import.meta.url))
 const WRITER = new URL('./fixtures/steady-writer.mjs', import.meta.url)
-const PATIENCE_MILLISECONDS = 60_000
+const PATIENCE_MILLISECONDS = 25_000
 
 export interface Ended {
   readonly code: number | null
