@@ -15,6 +15,7 @@ const entry = {
   opentelemetry: 'src/adapters/metrics/opentelemetry.ts',
   nest: 'src/nest-module/index.ts',
   express: 'src/middleware/index.ts',
+  cli: 'src/cli/index.ts',
   'maintenance-worker': 'src/engine/maintenance/worker.ts',
   'upkeep-worker': 'src/engine/upkeep/worker.ts',
 }

@@ -146,7 +146,7 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
     'npm:rxjs',
     'type npm:cache-manager',
   ],
-  'cli/': ['engine/index'],
+  'cli/': ['engine/index', 'engine/for-cli', 'engine/for-care', 'npm:commander', 'npm:cli-progress'],
 }
 
 /** The only file that asks the system what time it is. */

@@ -64,6 +64,16 @@ function driverVersion(): string | undefined {
   return undefined
 }
 
+/** What SQLite and the driver call themselves; `undefined`: the driver does not say. */
+export function driverVersions(): { readonly driver: string | undefined; readonly sqlite: string } {
+  const db = connect(':memory:', { readonly: false, mustExist: false })
+  try {
+    return { driver: driverVersion(), sqlite: String(db.prepare('SELECT sqlite_version()').pluck().get()) }
+  } finally {
+    db.close()
+  }
+}
+
 function isModuleError(error: unknown): boolean {
   const code = fieldOf(error, 'code')
   return code === 'MODULE_NOT_FOUND' || code === 'ERR_PACKAGE_PATH_NOT_EXPORTED'

@@ -1,6 +1,7 @@
 import * as fs from 'node:fs'
 import * as fsp from 'node:fs/promises'
-import { join } from 'node:path'
+import { dirname, join } from 'node:path'
+import type { Connection } from '../database/connection.js'
 import { VALUE_FILE } from '../disk/value-files.js'
 import { isMissing, systemCode } from '../file-errors.js'
 import type { CheckContext } from './check.js'
@@ -10,63 +11,101 @@ const SECOND_LOOK_MILLISECONDS = 100
 
 /** Every file against the rows. Only what looks like a value file is ever removed. */
 export async function checkFiles(context: CheckContext): Promise<void> {
-  const { directory, fix, findings } = context
-  const { files, folders } = walk(directory)
-  let unknown = strangers(context, files)
-  if (unknown.length > 0) {
-    await new Promise(resolve => setTimeout(resolve, SECOND_LOOK_MILLISECONDS))
-    unknown = strangers(context, unknown).filter(name => fs.existsSync(join(directory, name)))
+  const { directory, control } = context
+  const { files, empty } = walk(directory, count => {
+    control.goOn()
+    control.advance(count)
+  })
+  const unknown = strangers(context, files)
+  if (unknown.length + empty.length === 0) return
+  const stamps = new Map(empty.map(folder => [folder, stampOf(directory, folder)]))
+  await new Promise(resolve => setTimeout(resolve, SECOND_LOOK_MILLISECONDS))
+  for (const name of strangers(context, unknown)) {
+    control.goOn()
+    await checkStranger(context, name)
   }
-  for (const name of unknown) {
-    const fixed = fix && VALUE_FILE.test(name)
-    if (fixed) await fsp.rm(join(directory, name), { force: true })
-    findings.push({ kind: 'unknown-file', message: `no entry names the file ${name}`, path: name, fixed })
+  for (const [folder, stamp] of stamps) {
+    // Others make and remove folders all the time: one that was touched meanwhile is in use.
+    if (stamp === stampOf(directory, folder)) checkFolder(context, folder)
   }
-  // Deepest first, so that a parent which becomes empty is found in the same run.
-  for (const folder of folders.reverse()) checkFolder(context, folder)
 }
 
-function strangers({ db, unlinkLater }: CheckContext, files: readonly string[]): string[] {
+/** A file that no row names. */
+async function checkStranger(context: CheckContext, name: string): Promise<void> {
+  const { directory, fix, findings } = context
+  if (!fs.existsSync(join(directory, name))) return
+  const fixed = fix && VALUE_FILE.test(name)
+  if (fixed) await fsp.rm(join(directory, name), { force: true })
+  findings.push({ kind: 'unknown-file', message: `no entry names the file ${name}`, path: name, fixed })
+  // At once: who stops the check now leaves no empty folder.
+  if (fixed) checkFolder(context, dirname(name))
+}
+
+function strangers({ db, unlinkLater, control }: CheckContext, files: readonly string[]): string[] {
   if (files.length === 0) return []
+  const known = control.patiently(() => namesOfFiles(db, unlinkLater))
+  return files.filter(name => !known.has(name))
+}
+
+/** The files that rows name, and those that stay for a while. */
+export function namesOfFiles(db: Connection, unlinkLater: boolean): ReadonlySet<string> {
   const known = new Set<string>()
   const add = (sql: string): void => {
     for (const name of db.prepare<[], string>(sql).pluck().iterate()) known.add(name.replaceAll('\\', '/'))
   }
   add('SELECT filename FROM Cache WHERE filename IS NOT NULL')
   if (unlinkLater) add('SELECT filename FROM UnlinkLater')
-  return files.filter(name => !known.has(name))
+  return known
 }
 
-function checkFolder({ directory, fix, findings }: CheckContext, folder: string): void {
+/** A folder that holds nothing, and the one above it when it holds nothing else. */
+function checkFolder(context: CheckContext, folder: string): void {
+  const { directory, fix, findings } = context
   try {
-    if (fs.readdirSync(join(directory, folder)).length > 0) return
+    if (folder === '.' || fs.readdirSync(join(directory, folder)).length > 0) return
     const fixed = fix && /^[0-9a-f]{2}(\/[0-9a-f]{2})?$/.test(folder)
     if (fixed) fs.rmdirSync(join(directory, folder))
     findings.push({ kind: 'empty-directory', message: `the directory ${folder} is empty`, path: folder, fixed })
+    if (fixed) checkFolder(context, dirname(folder))
   } catch (error) {
     // Somebody was faster, with a file or with removing it.
     if (!isMissing(error) && systemCode(error) !== 'ENOTEMPTY') throw error
   }
 }
 
-/** Files and directories below the cache, without the cache's own, which have `cache.db` in their names. */
-function walk(directory: string): { readonly files: string[]; readonly folders: string[] } {
+/** Which directory it is, and when something was last made or removed in it. */
+function stampOf(directory: string, folder: string): string | undefined {
+  const stat = fs.statSync(join(directory, folder), { throwIfNoEntry: false })
+  return stat && `${stat.ino} ${stat.mtimeMs}`
+}
+
+/**
+ * Files and empty directories below the cache, without the cache's own, which have `cache.db` in their names.
+ *
+ * @param seen hears of the number of files in each directory
+ */
+function walk(
+  directory: string,
+  seen: (files: number) => void,
+): { readonly files: readonly string[]; readonly empty: readonly string[] } {
   const files: string[] = []
-  const folders: string[] = []
+  const empty: string[] = []
   const visit = (relative: string): void => {
-    for (const entry of list(join(directory, relative))) {
+    const before = files.length
+    const inner: string[] = []
+    const entries = list(join(directory, relative))
+    if (entries.length === 0 && relative !== '') empty.push(relative)
+    for (const entry of entries) {
       if (entry.name.includes('cache.db')) continue
       const name = relative === '' ? entry.name : `${relative}/${entry.name}`
-      if (!entry.isDirectory()) {
-        files.push(name)
-        continue
-      }
-      folders.push(name)
-      visit(name)
+      if (entry.isDirectory()) inner.push(name)
+      else files.push(name)
     }
+    seen(files.length - before)
+    for (const name of inner) visit(name)
   }
   visit('')
-  return { files, folders }
+  return { files, empty }
 }
 
 function list(path: string): fs.Dirent[] {

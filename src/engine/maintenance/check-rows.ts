@@ -16,7 +16,7 @@ type Damage = Pick<Finding, 'kind' | 'message' | 'path'>
 const PAGE = 500
 
 /** Every row that names a file against the file: it must be there, plain, inside the directory, and whole. */
-export function checkRows({ directory, db, fix, findings }: CheckContext): void {
+export function checkRows({ directory, db, fix, findings, control }: CheckContext): void {
   const page = db.prepare<unknown[], FileRow>(
     'SELECT rowid, filename, size FROM Cache WHERE rowid > ? AND filename IS NOT NULL ORDER BY rowid LIMIT ?',
   )
@@ -34,10 +34,11 @@ export function checkRows({ directory, db, fix, findings }: CheckContext): void 
     return damage
   })
   for (let at = 0; ; ) {
-    const rows = page.all(at, PAGE)
+    const rows = control.patiently(() => page.all(at, PAGE))
+    control.advance(rows.length)
     for (const row of rows) {
       if (!damageOf(directory, row)) continue
-      const damage = fix ? repair.immediate(row) : repair.deferred(row)
+      const damage = control.patiently(() => (fix ? repair.immediate(row) : repair.deferred(row)))
       if (damage) findings.push({ ...damage, fixed: fix })
     }
     if (rows.length < PAGE) return

@@ -8,6 +8,7 @@ import type { Finding } from '../options.js'
 import { isCorruption } from '../translate-error.js'
 import { checkFiles } from './check-files.js'
 import { checkRows } from './check-rows.js'
+import { LOCK_SLICE_MILLISECONDS, type TaskControl } from './task-control.js'
 
 /** What the steps of a check share. */
 export interface CheckContext {
@@ -15,6 +16,7 @@ export interface CheckContext {
   readonly db: Connection
   readonly fix: boolean
   readonly findings: Finding[]
+  readonly control: TaskControl
   /** Whether side tables are there. */
   readonly unlinkLater: boolean
 }
@@ -23,39 +25,73 @@ export interface CheckContext {
  * Looks for damage in one shard, and repairs it with `fix`. Reads without a lock; what looks wrong is looked at again,
  * and repaired in short transactions, so that others go on meanwhile.
  */
-export async function checkShard(directory: string, fix: boolean, timeout: number): Promise<Finding[]> {
-  if (!existsSync(join(directory, DATABASE_FILE))) return []
-  const db = connect(join(directory, DATABASE_FILE), { readonly: !fix, mustExist: true, timeout })
+export async function checkShard(directory: string, fix: boolean, control: TaskControl): Promise<Finding[]> {
   const findings: Finding[] = []
   try {
-    const schema = inspectSchema(db, directory)
-    if (fix && schema.foreignTriggers) db.transaction(() => rewriteTriggers(db)).immediate()
-    const context = { directory, db, fix, findings, unlinkLater: schema.unlinkLater }
-    checkIntegrity(context)
-    checkRows(context)
-    await checkFiles(context)
-    checkTotals(context)
-  } finally {
-    db.close()
+    if (existsSync(join(directory, DATABASE_FILE))) await checkDatabase(directory, fix, control, findings)
+  } catch (error) {
+    // What cannot be read at all is a finding as well; SQLite's own check has told it, or it is told here.
+    if (!isCorruption(error)) throw error
+    if (!findings.some(({ kind }) => kind === 'integrity')) findings.push(damaged((error as Error).message))
   }
   return findings
 }
 
-/** SQLite's own check; VACUUM rebuilds indexes and pages from the rows that can be read. */
-function checkIntegrity({ db, fix, findings }: CheckContext): void {
-  const messages = integrityMessages(db)
-  if (messages.length === 0) return
-  if (fix) {
-    db.exec('REINDEX')
-    db.exec('VACUUM')
+async function checkDatabase(directory: string, fix: boolean, control: TaskControl, findings: Finding[]) {
+  const timeout = Math.min(control.timeout, LOCK_SLICE_MILLISECONDS)
+  const db = connect(join(directory, DATABASE_FILE), { readonly: !fix, mustExist: true, timeout })
+  try {
+    const schema = control.patiently(() => inspectSchema(db, directory))
+    if (fix && schema.foreignTriggers) control.patiently(() => db.transaction(() => rewriteTriggers(db)).immediate())
+    const context = { directory, db, fix, findings, control, unlinkLater: schema.unlinkLater }
+    const entries = control.isWatched ? countSteps(context) : 0
+    checkIntegrity(context)
+    control.advance(entries)
+    checkRows(context)
+    await checkFiles(context)
+    control.patiently(() => checkTotals(context))
+  } finally {
+    db.close()
   }
-  const fixed = fix && integrityMessages(db).length === 0
+}
+
+/** Each entry is looked at by SQLite, each file from its entry and from its folder. Answers the number of entries. */
+function countSteps({ db, control }: CheckContext): number {
+  const counts = db.prepare<[], { entries: number; files: number }>(
+    'SELECT COUNT(*) AS entries, COUNT(filename) AS files FROM Cache',
+  )
+  try {
+    const { entries, files } = control.patiently(() => counts.get()) ?? { entries: 0, files: 0 }
+    control.expect(entries + 2 * files)
+    return entries
+  } catch (error) {
+    if (!isCorruption(error)) throw error
+    return 0
+  }
+}
+
+/** SQLite's own check; VACUUM rebuilds indexes and pages from the rows that can be read. */
+function checkIntegrity({ db, fix, findings, control }: CheckContext): void {
+  const messages = integrityMessages(db, control)
+  if (messages.length === 0) return
+  const fixed = fix && rebuild(db, control) && integrityMessages(db, control).length === 0
   for (const message of messages) findings.push({ kind: 'integrity', message, fixed })
 }
 
-function integrityMessages(db: Connection): string[] {
+/** Answers false when there is nothing left that could be rebuilt. */
+function rebuild(db: Connection, control: TaskControl): boolean {
   try {
-    const rows = db.pragma('integrity_check') as { integrity_check: string }[]
+    for (const sql of ['REINDEX', 'VACUUM']) control.patiently(() => db.exec(sql))
+    return true
+  } catch (error) {
+    if (!isCorruption(error)) throw error
+    return false
+  }
+}
+
+function integrityMessages(db: Connection, control: TaskControl): string[] {
+  try {
+    const rows = control.patiently(() => db.pragma('integrity_check')) as { integrity_check: string }[]
     return rows.map(row => row.integrity_check).filter(message => message !== 'ok')
   } catch (error) {
     if (!isCorruption(error)) throw error
@@ -81,4 +117,8 @@ function checkTotals({ db, fix, findings }: CheckContext): void {
   })
   if (fix) check.immediate()
   else check.deferred()
+}
+
+function damaged(message: string): Finding {
+  return { kind: 'integrity', message, fixed: false }
 }

@@ -18,9 +18,9 @@ const LOCK_PATIENCE_MILLISECONDS = 30_000
 const POLL_MILLISECONDS = 20
 
 /** Python's check() passes over paths that hold cache.db. */
-const TARGET_PREFIX = `${DATABASE_FILE}-quarantine-`
+export const QUARANTINE_PREFIX: string = `${DATABASE_FILE}-quarantine-`
 /** Ends the name of the directory for as long as not everything has been moved into it. */
-const UNFINISHED = '.moving'
+export const UNFINISHED: string = '.moving'
 
 /**
  * Moves the damaged database of a shard and its value files aside, once over all processes. Nothing is moved when another
@@ -83,7 +83,7 @@ async function makeTarget(directory: string, modes: FileModes): Promise<string> 
   const stamp = isoNow()
     .replace(/[^0-9]/g, '')
     .slice(0, 14)
-  const target = join(directory, `${TARGET_PREFIX}${stamp}-${randomBytes(3).toString('hex')}${UNFINISHED}`)
+  const target = join(directory, `${QUARANTINE_PREFIX}${stamp}-${randomBytes(3).toString('hex')}${UNFINISHED}`)
   await fsp.mkdir(target, { mode: modes.directory })
   if (modes.exact) await fsp.chmod(target, modes.directory)
   return target
@@ -103,7 +103,7 @@ async function moveRest(directory: string, target: string): Promise<void> {
 
 async function unfinishedIn(directory: string): Promise<string | undefined> {
   const entries = await fsp.readdir(directory)
-  const name = entries.find(entry => entry.startsWith(TARGET_PREFIX) && entry.endsWith(UNFINISHED))
+  const name = entries.find(entry => entry.startsWith(QUARANTINE_PREFIX) && entry.endsWith(UNFINISHED))
   return name === undefined ? undefined : join(directory, name)
 }
 

@@ -2,37 +2,96 @@ import { Worker } from 'node:worker_threads'
 import { StorageError } from '../errors.js'
 import type { Finding } from '../options.js'
 import type { Shard } from '../shards/shard.js'
+import type { DatabaseFacts } from './examine.js'
+import type { TaskProgress } from './task-control.js'
+import type { Vacuumed } from './vacuum.js'
 
-/** What the worker thread is asked to do. Directories are those of shards. */
+/** Where a database lies, and what leads to it from the directory of the cache: `''` or such as `003/`. */
+export interface Place {
+  readonly directory: string
+  readonly prefix: string
+}
+
+/** What the worker thread is asked to do. Directories are those of shards; `timeout` is milliseconds for each lock. */
 export type WorkerTask =
   | { readonly task: 'index'; readonly directory: string; readonly sql: string }
-  | {
-      readonly task: 'check'
-      /** Directories of shards, and what leads to them from that of the cache. */
-      readonly shards: readonly { readonly directory: string; readonly prefix: string }[]
-      readonly fix: boolean
-      /** Milliseconds to wait for locks. */
-      readonly timeout: number
-    }
-  | { readonly task: 'vacuum'; readonly directory: string }
+  | { readonly task: 'check'; readonly shards: readonly Place[]; readonly fix: boolean; readonly timeout: number }
+  | { readonly task: 'vacuum'; readonly shards: readonly Place[]; readonly timeout: number }
+  /** Looks and changes nothing. `now`: epoch milliseconds. */
+  | { readonly task: 'examine'; readonly places: readonly Place[]; readonly now: number; readonly timeout: number }
   /** Answers a finding when the database is damaged. */
   | { readonly task: 'inspect'; readonly directory: string }
 
-/** What it answers. */
-export type WorkerAnswer =
-  | { readonly ok: true; readonly findings: readonly Finding[] }
-  | { readonly ok: false; readonly message: string; readonly code: string | undefined }
+interface Results {
+  readonly index: undefined
+  readonly check: readonly Finding[]
+  readonly vacuum: readonly (Vacuumed & Pick<Place, 'prefix'>)[]
+  readonly examine: readonly DatabaseFacts[]
+  readonly inspect: readonly Finding[]
+}
 
-/** Runs what takes seconds in a thread of its own, so that the loop goes on. */
-export async function runTask(task: WorkerTask): Promise<readonly Finding[]> {
-  const answer = await new Promise<WorkerAnswer>((resolve, reject) => {
-    const worker = new Worker(workerUrl('maintenance-worker'), { workerData: task })
-    worker.once('message', resolve)
+/** What the thread is started with. */
+export interface WorkerOrder {
+  readonly task: WorkerTask
+  /** Not 0 when it shall stop. */
+  readonly stop: Int32Array
+  readonly isWatched: boolean
+}
+
+/** What it says: how far it is, and at the end an answer. */
+export interface WorkerMessage {
+  readonly progress?: TaskProgress
+  readonly answer?:
+    | { readonly ok: true; readonly result: unknown }
+    | { readonly ok: false; readonly message: string; readonly code: string | undefined; readonly stopped: boolean }
+}
+
+export interface TaskOptions {
+  /** Stops the task between two of its steps: what it has done stays, and nothing is half done. */
+  readonly signal?: AbortSignal | undefined
+  /** Hears now and then how far it is. */
+  readonly onProgress?: ((progress: TaskProgress) => void) | undefined
+}
+
+/**
+ * Runs what takes seconds in a thread of its own, so that the loop goes on.
+ *
+ * @throws the reason of the signal, when it stopped the task
+ */
+export async function runTask<T extends WorkerTask>(task: T, options: TaskOptions = {}): Promise<Results[T['task']]> {
+  const { signal } = options
+  signal?.throwIfAborted()
+  const stop = new Int32Array(new SharedArrayBuffer(Int32Array.BYTES_PER_ELEMENT))
+  const onAbort = (): void => {
+    Atomics.store(stop, 0, 1)
+    Atomics.notify(stop, 0)
+  }
+  signal?.addEventListener('abort', onAbort, { once: true })
+  try {
+    const answer = await answerOf(task, stop, options.onProgress)
+    if (answer.ok) return answer.result as Results[T['task']]
+    if (answer.stopped) throw signal?.reason
+    throw Object.assign(new Error(answer.message), { code: answer.code })
+  } finally {
+    signal?.removeEventListener('abort', onAbort)
+  }
+}
+
+function answerOf(
+  task: WorkerTask,
+  stop: Int32Array,
+  onProgress: TaskOptions['onProgress'],
+): Promise<NonNullable<WorkerMessage['answer']>> {
+  return new Promise((resolve, reject) => {
+    const order: WorkerOrder = { task, stop, isWatched: onProgress !== undefined }
+    const worker = new Worker(workerUrl('maintenance-worker'), { workerData: order })
+    worker.on('message', ({ progress, answer }: WorkerMessage) => {
+      if (progress) onProgress?.(progress)
+      if (answer) resolve(answer)
+    })
     worker.once('error', reject)
     worker.once('exit', code => reject(new Error(`the maintenance thread ended with ${code}`)))
   })
-  if (answer.ok) return answer.findings
-  throw Object.assign(new Error(answer.message), { code: answer.code })
 }
 
 export async function runInWorker(shard: Shard, task: { task: 'index'; sql: string }): Promise<void> {

@@ -5,37 +5,66 @@ import { connect } from '../database/connection.js'
 import { DATABASE_FILE } from '../database/opening.js'
 import type { Finding } from '../options.js'
 import { checkShard } from './check.js'
+import { examine } from './examine.js'
 import { inspectDatabase } from './inspect-database.js'
-import type { WorkerAnswer, WorkerTask } from './worker-client.js'
+import { StoppedError, TaskControl } from './task-control.js'
+import { databaseBytes, vacuumShard } from './vacuum.js'
+import type { Place, WorkerMessage, WorkerOrder, WorkerTask } from './worker-client.js'
 
 /** The thread for what takes seconds. Here SQLite may wait for locks by itself: nobody is held up by it. */
 const LOCK_TIMEOUT = 60_000
 
-async function run(task: WorkerTask): Promise<Finding[]> {
-  if (task.task === 'check') {
-    const findings: Finding[] = []
-    for (const { directory, prefix } of task.shards) {
-      for (const finding of await checkShard(directory, task.fix, task.timeout)) {
-        findings.push(finding.path === undefined ? finding : { ...finding, path: prefix + finding.path })
-      }
-    }
-    return findings
+async function run(task: WorkerTask, control: TaskControl): Promise<unknown> {
+  switch (task.task) {
+    case 'check':
+      return check(task.shards, task.fix, control)
+    case 'vacuum':
+      control.expect(task.shards.reduce((sum, { directory }) => sum + databaseBytes(directory), 0))
+      return task.shards.map(({ directory, prefix }) => ({ ...vacuumShard(directory, control), prefix }))
+    case 'examine':
+      return task.places.map(place => examine(place, task.now, control))
+    case 'inspect':
+      return inspectDatabase(task.directory)
+    case 'index':
+      return makeIndex(task.directory, task.sql)
   }
-  if (task.task === 'inspect') return inspectDatabase(task.directory)
-  const db = connect(join(task.directory, DATABASE_FILE), { readonly: false, mustExist: true, timeout: LOCK_TIMEOUT })
+}
+
+async function check(shards: readonly Place[], fix: boolean, control: TaskControl): Promise<Finding[]> {
+  const findings: Finding[] = []
+  for (const { directory, prefix } of shards) {
+    for (const finding of await checkShard(directory, fix, control)) {
+      // What is no file's is the database's.
+      const path = prefix + (finding.path ?? '')
+      findings.push(path === '' ? finding : { ...finding, path: path.replace(/\/$/, '') })
+    }
+  }
+  return findings
+}
+
+function makeIndex(directory: string, sql: string): void {
+  const db = connect(join(directory, DATABASE_FILE), { readonly: false, mustExist: true, timeout: LOCK_TIMEOUT })
   try {
-    db.exec(task.task === 'index' ? task.sql : 'VACUUM')
+    db.exec(sql)
   } finally {
     db.close()
   }
-  return []
 }
 
-run(workerData as WorkerTask).then(
-  findings => answer({ ok: true, findings }),
-  error => answer({ ok: false, message: String((error as Error).message), code: sqliteCode(error) }),
+const { task, stop, isWatched } = workerData as WorkerOrder
+const tell = isWatched ? (progress: WorkerMessage['progress']) => post({ progress }) : undefined
+const timeout = 'timeout' in task ? task.timeout : LOCK_TIMEOUT
+
+run(task, new TaskControl(timeout, stop, tell)).then(
+  result => post({ answer: { ok: true, result } }),
+  error => post({ answer: failure(error) }),
 )
 
-function answer(message: WorkerAnswer): void {
+function failure(error: unknown): WorkerMessage['answer'] {
+  const stopped = error instanceof StoppedError
+  return { ok: false, message: String((error as Error).message), code: sqliteCode(error), stopped }
+}
+
+function post(message: WorkerMessage): void {
   parentPort?.postMessage(message)
 }

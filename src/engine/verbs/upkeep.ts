@@ -1,4 +1,3 @@
-import { existsSync, readdirSync } from 'node:fs'
 import type { CacheHandle } from '../cache-handle.js'
 import { resolveChange } from '../cache-options.js'
 import { storeSettings } from '../database/schema-write.js'
@@ -6,6 +5,7 @@ import type { Session } from '../database/session.js'
 import { applyPragmas, type StoredSettings } from '../database/settings.js'
 import { TimeoutError } from '../errors.js'
 import { ensureIndexes } from '../maintenance/indexes.js'
+import { strangersBesideShards } from '../maintenance/strangers.js'
 import { runTask } from '../maintenance/worker-client.js'
 import { volume as volumeOf } from '../operations/culling.js'
 import * as removal from '../operations/removal.js'
@@ -70,24 +70,17 @@ export async function check(
   const { fix = false } = options ?? {}
   if (typeof fix !== 'boolean') throw new TypeError(`check: fix must be true or false, got ${kindOf(fix)}`)
   if (fix) handle.assertWritable()
-  const { wait } = resolveWaiting(options, Math.max(handle.options.timeout, 60_000), false)
+  const { wait, signal } = resolveWaiting(options, Math.max(handle.options.timeout, 60_000), false)
   await Promise.all(handle.shards.map(shard => shard.writer.idle()))
   const timeout = Math.min(wait, 2 ** 31 - 1)
   try {
     const shards = handle.shards.map(({ directory, disk }) => ({ directory, prefix: disk.pathPrefix }))
-    const findings = await runTask({ task: 'check', shards, fix, timeout })
+    const findings = await runTask({ task: 'check', shards, fix, timeout }, { signal })
     return [...(handle.kind === 'FanoutCache' ? strangersBesideShards(handle.directory) : []), ...findings]
   } catch (error) {
+    if (signal?.aborted) throw error
     throw (handle.shards[0] as Shard).translate(error)
   }
-}
-
-/** Files beside the shards are nobody's; they are told, and never touched. */
-function strangersBesideShards(directory: string): Finding[] {
-  if (!existsSync(directory)) return []
-  return readdirSync(directory, { withFileTypes: true })
-    .filter(entry => !entry.isDirectory() && !entry.name.includes('cache.db'))
-    .map(({ name }) => ({ kind: 'unknown-file', message: `no entry names the file ${name}`, path: name, fixed: false }))
 }
 
 export async function stats(

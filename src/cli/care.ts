@@ -1,0 +1,52 @@
+import { type CachePlace, type CareOptions, findPlaces } from '../engine/for-care.js'
+import type { Context } from './command.js'
+import { cachePlace } from './open-cache.js'
+import { progress } from './progress.js'
+
+/** The directory that a command looks after, and the databases in it. */
+export interface Cared {
+  readonly directory: string
+  readonly kind: 'Cache' | 'FanoutCache'
+  readonly places: readonly CachePlace[]
+}
+
+const LOOK_MILLISECONDS = 200
+/** After Ctrl-C: one statement of SQLite cannot be stopped, only waited for. */
+const HINT_MILLISECONDS = 1000
+
+/** The databases of the directory of a command, those of caches below it too. @throws CliError when it is no cache */
+export function caredFor(context: Context): Cared {
+  const { directory, kind } = cachePlace(context.directory)
+  return { directory, kind: kind === 'Cache' ? 'Cache' : 'FanoutCache', places: findPlaces(directory) }
+}
+
+/** Runs what takes long beside the loop, with a bar. */
+export async function watched<T>(
+  context: Context,
+  what: string,
+  work: (options: CareOptions) => Promise<T>,
+): Promise<T> {
+  const { io, signal, patience } = context
+  const bar = progress(io, { what })
+  let known: { readonly done: number; readonly total: number } | undefined
+  // Also while nothing is heard: the bar shows that it lasts.
+  const timer = setInterval(() => known && bar.set(known.done, known.total), LOOK_MILLISECONDS)
+  let hint: NodeJS.Timeout | undefined
+  const onAbort = (): void => {
+    const tell = (): void => context.note('ending the step that runs; another Ctrl-C ends it at once and loses nothing')
+    hint = setTimeout(tell, HINT_MILLISECONDS)
+  }
+  signal.addEventListener('abort', onAbort, { once: true })
+  try {
+    const onProgress: CareOptions['onProgress'] = progressed => {
+      known = progressed
+    }
+    // Counting the steps takes time: only where somebody sees them.
+    return await work({ timeout: patience.timeout, signal, ...(io.stderr.isTTY === true && { onProgress }) })
+  } finally {
+    signal.removeEventListener('abort', onAbort)
+    clearTimeout(hint)
+    clearInterval(timer)
+    bar.end()
+  }
+}

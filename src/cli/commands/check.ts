@@ -1,0 +1,77 @@
+import { checkPlaces } from '../../engine/for-care.js'
+import type { Finding } from '../../engine/index.js'
+import { type Cared, caredFor, watched } from '../care.js'
+import type { Command, Context } from '../command.js'
+import { EXIT } from '../exit-codes.js'
+import { printable, table } from '../output.js'
+
+export const check: Command = {
+  name: 'check',
+  summary: 'look for damage, and repair it with --fix',
+  group: 'Care:',
+  operands: '',
+  options: [{ flags: '--fix', summary: 'repair what is found' }],
+  destroys: true,
+  examples: [
+    ['check ./cache', 'databases against their files; exit code 1 when something is found'],
+    ['check ./cache --fix', 'look, show what was found, ask, repair'],
+    ['check ./cache --fix --yes', 'repair at once, for scripts'],
+    ['check ./cache --json | jq -r .path', 'a line of JSON for each finding'],
+  ],
+  details:
+    'Covers the databases of the directory and of the caches, deques, indexes and models below it, in a thread of its own.\n' +
+    'Services go on meanwhile. Repairing removes entries whose files are missing or not whole, files that no entry names,\n' +
+    'and empty folders; it rebuilds indexes and counters. What looks like no file of the cache is told and left alone.',
+  run: runCheck,
+}
+
+async function runCheck(context: Context): Promise<number> {
+  const cared = caredFor(context)
+  const repairs = context.options.flag('fix') && !context.dryRun
+  if (!repairs) return report(context, cared, await look(context, cared, false))
+  const isAsked = !context.options.flag('yes')
+  if (isAsked) {
+    // Where nobody can be asked this ends it, before minutes are spent on looking.
+    if (context.io.stdin.isTTY !== true) await context.confirm('')
+    const found = await look(context, cared, false)
+    const code = await report(context, cared, found)
+    if (found.length === 0 || !(await context.confirm(`repair what is found?`))) return code
+  }
+  return report(context, cared, await look(context, cared, true))
+}
+
+function look(context: Context, { directory, places }: Cared, fix: boolean): Promise<readonly Finding[]> {
+  const what = fix ? 'repairing' : 'checking'
+  return watched(context, what, options => checkPlaces(directory, places, { ...options, fix }))
+}
+
+async function report(context: Context, { places }: Cared, findings: readonly Finding[]): Promise<number> {
+  const { out } = context
+  const left = findings.filter(({ fixed }) => !fixed)
+  if (out.json) for (const finding of findings) await out.document(finding)
+  else {
+    for (const line of linesOf(findings)) await out.line(line)
+    await out.line(summary(findings.length, left.length, places.length))
+  }
+  if (left.some(({ kind }) => kind === 'integrity') && context.options.flag('fix') && !context.dryRun) {
+    context.note('a database is damaged beyond repair: docs/operations.md, "A damaged database"')
+  }
+  return left.length > 0 ? EXIT.no : EXIT.done
+}
+
+function linesOf(findings: readonly Finding[]): string[] {
+  if (findings.length === 0) return []
+  const rows = findings.map(({ kind, message, path = '', fixed }) => [
+    kind,
+    fixed ? 'repaired' : 'found',
+    printable(path),
+    printable(message),
+  ])
+  return table(['KIND', 'STATE', 'PATH', 'WHAT'], rows)
+}
+
+function summary(found: number, left: number, databases: number): string {
+  const where = `${databases} ${databases === 1 ? 'database' : 'databases'}`
+  if (found === 0) return `nothing found in ${where}`
+  return `${found} found in ${where}, ${found - left} repaired, ${left} left`
+}

@@ -1,0 +1,26 @@
+import type { CommandOption } from './command.js'
+import { parseDuration } from './units.js'
+
+/** What every command knows. */
+export const COMMON_OPTIONS: readonly CommandOption[] = [
+  { flags: '--json', summary: 'print JSON: one document, or a line for each thing of a list' },
+  {
+    flags: '--timeout <duration>',
+    summary: 'how long to wait for locks of others (default: 10s)',
+    parse: text => parseDuration(text, '--timeout'),
+  },
+  {
+    flags: '--codec <name>',
+    summary: 'how keys and values were stored; json: Python’s JSONDisk (default: structured, which reads pickles too)',
+    choices: ['structured', 'json', 'pickle'],
+  },
+  { flags: '--no-color', summary: 'no colours' },
+]
+
+/** What commands know that remove or replace. */
+export const DESTROYING_OPTIONS: readonly CommandOption[] = [
+  { flags: '-n, --dry-run', summary: 'change nothing, tell what would be' },
+  { flags: '-y, --yes', summary: 'do not ask' },
+]
+
+export const DEFAULT_TIMEOUT = 10_000

@@ -1,0 +1,104 @@
+import { createInterface } from 'node:readline'
+import { type Cache, type FanoutCache, TimeoutError } from '../engine/index.js'
+import type { Command, Context, Io, Patience } from './command.js'
+import { DEFAULT_TIMEOUT } from './common-options.js'
+import { UsageError } from './exit-codes.js'
+import { openCache } from './open-cache.js'
+import type { Options } from './options.js'
+import { Output } from './output.js'
+
+/** One run of one command. */
+export class Run implements Context {
+  readonly directory: string
+  readonly operands: readonly string[]
+  readonly options: Options
+  readonly io: Io
+  readonly out: Output
+  readonly signal: AbortSignal
+  readonly patience: Patience
+  readonly dryRun: boolean
+  readonly #opened: (Cache | FanoutCache)[] = []
+  #refusal: Error | undefined
+
+  constructor(command: Command, operands: readonly string[], options: Options, io: Io, signal: AbortSignal) {
+    const hasPlace = command.place !== null
+    this.directory = hasPlace ? (operands[0] ?? '') : ''
+    this.operands = hasPlace ? operands.slice(1) : operands
+    this.options = options
+    this.io = io
+    this.signal = signal
+    this.out = new Output(io, signal, { json: options.flag('json'), colour: options.parsed('color') !== false })
+    this.patience = { timeout: options.number('timeout') ?? DEFAULT_TIMEOUT, signal }
+    this.dryRun = options.flag('dryRun')
+  }
+
+  async open(
+    access: 'read' | 'write',
+    options: { readonly create?: 'Cache' | 'FanoutCache' } = {},
+  ): Promise<Cache | FanoutCache> {
+    const cache = await openCache(this.directory, {
+      access,
+      timeout: this.patience.timeout,
+      codec: this.options.text('codec'),
+      create: options.create,
+      note: text => this.note(text),
+    })
+    this.#opened.push(cache)
+    cache.on('refused', ({ error }) => {
+      this.#refusal = error
+    })
+    // A read that gave up tells this alone.
+    cache.on('timeout', ({ directory }) => {
+      this.#refusal = new TimeoutError(directory)
+    })
+    // Trouble beside the verbs, such as a failing sweep; without a listener it would end the process.
+    cache.on('error', error => this.note(error.message))
+    return cache
+  }
+
+  async answer<T>(verb: Promise<T>): Promise<T> {
+    this.#refusal = undefined
+    let value: T
+    try {
+      value = await verb
+    } catch (error) {
+      this.signal.throwIfAborted()
+      // The engine's TypeErrors and RangeErrors are about what it was given, and that came from the command line.
+      if (error instanceof TypeError || error instanceof RangeError)
+        throw new UsageError(error.message, { cause: error })
+      throw error
+    }
+    if (this.#refusal) throw this.#refusal
+    return value
+  }
+
+  async confirm(question: string): Promise<boolean> {
+    if (this.options.flag('yes')) return true
+    const { stdin, stderr } = this.io
+    if (stdin.isTTY !== true || stderr.isTTY !== true) {
+      throw new UsageError(`this needs --yes where nobody can be asked; --dry-run tells what it would do`)
+    }
+    const lines = createInterface({ input: stdin, output: stderr })
+    try {
+      const text = await new Promise<string>((resolve, reject) => {
+        // At the end of the input nobody has said yes.
+        lines.once('close', () => resolve(''))
+        this.signal.addEventListener('abort', () => reject(this.signal.reason), { once: true })
+        // In raw mode Ctrl-C comes as a key.
+        lines.once('SIGINT', () => process.kill(process.pid, 'SIGINT'))
+        lines.question(`${question} [y/N] `, resolve)
+      })
+      return /^y(es)?$/i.test(text.trim())
+    } finally {
+      lines.close()
+    }
+  }
+
+  note(text: string): void {
+    this.io.stderr.write(`fanout-cache: ${text}\n`)
+  }
+
+  async close(): Promise<void> {
+    for (const cache of this.#opened.splice(0)) await cache.close()
+  }
+}

@@ -1,0 +1,62 @@
+import type { ExaminedDatabase, Facts } from './facts.js'
+
+/** `trouble` loses data, time or answers, now or soon; `advice` could be better; `ok` was looked at and is good. */
+export type Severity = 'trouble' | 'advice' | 'ok'
+
+/** One thing that the doctor has found. */
+export interface Advice {
+  /** For scripts: `file-system`, `free-space`, … */
+  readonly id: string
+  readonly severity: Severity
+  readonly what: string
+  /** What to do. */
+  readonly todo?: string
+  /** The databases that it is about, when not all: `.`, `003`, `cache/jobs`. */
+  readonly where?: readonly string[]
+}
+
+/** Judges some of the facts. */
+export type Judge = (facts: Facts) => readonly Advice[]
+
+export function trouble(id: string, what: string, todo: string, where?: readonly string[]): Advice {
+  return { id, severity: 'trouble', what, todo, ...(where && { where }) }
+}
+
+export function advice(id: string, what: string, todo: string, where?: readonly string[]): Advice {
+  return { id, severity: 'advice', what, todo, ...(where && { where }) }
+}
+
+export function ok(id: string, what: string): Advice {
+  return { id, severity: 'ok', what }
+}
+
+/** The name of a database on the screen. */
+export function placeOf({ prefix }: Pick<ExaminedDatabase, 'prefix'>): string {
+  return prefix === '' ? '.' : prefix.slice(0, -1)
+}
+
+export function placesOf(databases: readonly ExaminedDatabase[]): string[] {
+  return databases.map(placeOf)
+}
+
+/** Databases whose rows could be read and are of a kind. */
+export function databasesWhere(
+  { databases }: Facts,
+  test: (rows: NonNullable<ExaminedDatabase['rows']>) => boolean,
+): readonly ExaminedDatabase[] {
+  return databases.filter(({ rows }) => rows && test(rows))
+}
+
+export function sumOf(databases: readonly ExaminedDatabase[], value: (database: ExaminedDatabase) => number): number {
+  return databases.reduce((sum, database) => sum + value(database), 0)
+}
+
+/** A path as a word of the shell. */
+export function quoted(path: string): string {
+  return /^[\w@%+=:,./-]+$/.test(path) ? path : `'${path.replaceAll("'", `'\\''`)}'`
+}
+
+/** `1 entry`, `2 entries`. */
+export function counted(count: number, one: string, many: string): string {
+  return `${count.toLocaleString('en')} ${count === 1 ? one : many}`
+}

@@ -1,0 +1,132 @@
+import { accessSync, constants, readFileSync, realpathSync, statfsSync, statSync } from 'node:fs'
+import { dirname } from 'node:path'
+import {
+  type CachePlace,
+  type CareOptions,
+  type DatabaseFacts,
+  driverVersions,
+  examinePlaces,
+  strangersBesideShards,
+} from '../../engine/for-care.js'
+import { systemClock } from '../../engine/for-cli.js'
+import type { Cared } from '../care.js'
+import { VERSION } from '../version.js'
+import { fileSystemOf, type Mount, mountOf } from './mounts.js'
+import { findUser, type Rights, type User } from './users.js'
+
+/** A directory on the way to the cache, or the cache itself. */
+export interface Way extends Rights {
+  readonly path: string
+}
+
+export interface ExaminedDatabase extends DatabaseFacts {
+  readonly role: CachePlace['role']
+  /** Whether this user may write to it; `undefined` where it is not there. */
+  readonly writable: boolean | undefined
+}
+
+/** Everything that is judged. What could not be learned is `undefined`. */
+export interface Facts {
+  /** Without links. */
+  readonly directory: string
+  readonly kind: 'Cache' | 'FanoutCache'
+  /** Epoch milliseconds. */
+  readonly now: number
+  readonly versions: {
+    readonly package: string
+    readonly node: string
+    readonly driver: string | undefined
+    readonly sqlite: string
+  }
+  readonly mount: Mount | undefined
+  /** Bytes and files of the file system; 0 files: it does not count them. */
+  readonly space:
+    | { readonly bytes: number; readonly freeBytes: number; readonly files: number; readonly freeFiles: number }
+    | undefined
+  /** From the root down to the cache. */
+  readonly ways: readonly Way[]
+  /** Who runs this. `undefined`: users have no numbers here. */
+  readonly uid: number | undefined
+  /** The user of the web server that was named. */
+  readonly webUser: User | undefined
+  /** Names beside the shards that are nobody's. */
+  readonly strangers: readonly string[]
+  readonly databases: readonly ExaminedDatabase[]
+}
+
+/** Learns all facts, and changes nothing. */
+export async function collectFacts(cared: Cared, webUser: string | undefined, options: CareOptions): Promise<Facts> {
+  const directory = realpathSync(cared.directory)
+  const databases = await examinePlaces(cared.directory, cared.places, options)
+  return {
+    directory,
+    kind: cared.kind,
+    now: systemClock.now(),
+    versions: { package: VERSION, node: process.versions.node, ...driverVersions() },
+    ...volumeOf(directory),
+    ways: waysTo(directory),
+    uid: process.geteuid?.(),
+    webUser: webUser === undefined ? undefined : userOf(webUser),
+    strangers: cared.kind === 'FanoutCache' ? strangersOf(directory) : [],
+    databases: databases.map((facts, at) => examined(facts, cared.places[at])),
+  }
+}
+
+function examined(facts: DatabaseFacts, place: CachePlace | undefined): ExaminedDatabase {
+  const writable =
+    facts.exists && place ? mayWrite(place.directory) && mayWrite(`${place.directory}/cache.db`) : undefined
+  return { ...facts, role: place?.role ?? 'cache', writable }
+}
+
+function strangersOf(directory: string): string[] {
+  return strangersBesideShards(directory).flatMap(({ path }) => (path === undefined ? [] : [path]))
+}
+
+function mayWrite(path: string): boolean {
+  try {
+    accessSync(path, constants.W_OK)
+    return true
+  } catch {
+    return false
+  }
+}
+
+function volumeOf(directory: string): Pick<Facts, 'mount' | 'space'> {
+  const { type, bsize, blocks, bavail, files, ffree } = statfsSync(directory)
+  return {
+    mount: mountPoint(directory) ?? mountByNumber(type),
+    space: { bytes: blocks * bsize, freeBytes: bavail * bsize, files, freeFiles: ffree },
+  }
+}
+
+function mountPoint(directory: string): Mount | undefined {
+  const text = textOf('/proc/self/mountinfo')
+  return text === undefined ? undefined : mountOf(text, directory)
+}
+
+function mountByNumber(magic: number): Mount | undefined {
+  const type = process.platform === 'linux' ? fileSystemOf(magic) : undefined
+  return type === undefined ? undefined : { type, point: '', source: '', readonly: false }
+}
+
+function waysTo(directory: string): Way[] {
+  const ways: Way[] = []
+  for (let path = directory; ; path = dirname(path)) {
+    const { uid, gid, mode } = statSync(path)
+    ways.unshift({ path, uid, gid, mode: mode & 0o7777 })
+    if (path === dirname(path)) return ways
+  }
+}
+
+function userOf(name: string): User | undefined {
+  return findUser(name, textOf('/etc/passwd') ?? '', textOf('/etc/group') ?? '')
+}
+
+function textOf(path: string): string | undefined {
+  try {
+    return readFileSync(path, 'utf8')
+  } catch {
+    // Not this system, or not for this user.
+    return undefined
+  }
+}

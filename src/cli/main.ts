@@ -1,0 +1,75 @@
+import type { Io } from './command.js'
+import { COMMANDS } from './commands/index.js'
+import { Run } from './context.js'
+import { CliError, EXIT, exitCodeOf, Interrupted, OutputClosed, sentenceOf } from './exit-codes.js'
+import { Options } from './options.js'
+import { type Parsed, parseArguments } from './program.js'
+import { VERSION } from './version.js'
+
+/**
+ * Runs one command line and answers its exit code. Nothing is thrown: what goes wrong is one sentence on stderr.
+ *
+ * @param argv what stands behind the name of the program
+ * @param signal aborted to end the command early, with the error that says how it ended
+ */
+export async function run(argv: readonly string[], io: Io, signal: AbortSignal): Promise<number> {
+  try {
+    const print = (text: string): void => {
+      io.stdout.write(text)
+    }
+    const parsed = parseArguments(argv, {
+      commands: COMMANDS,
+      version: VERSION,
+      print,
+      width: io.stdout.columns ?? 100,
+    })
+    return parsed ? await runCommand(parsed, io, signal) : EXIT.done
+  } catch (error) {
+    tell(signal.aborted && signal.reason instanceof CliError ? signal.reason : error, io)
+    return exitCodeOf(signal.aborted ? signal.reason : error)
+  }
+}
+
+async function runCommand({ command, operands, values }: Parsed, io: Io, signal: AbortSignal): Promise<number> {
+  const context = new Run(command, operands, new Options(values), io, signal)
+  try {
+    const code = await command.run(context)
+    signal.throwIfAborted()
+    return code ?? EXIT.done
+  } finally {
+    await context.close()
+  }
+}
+
+function tell(error: unknown, io: Io): void {
+  const sentence = sentenceOf(error)
+  if (sentence === undefined) return
+  io.stderr.write(`fanout-cache: ${sentence}\n`)
+  if (io.env['FANOUT_CACHE_DEBUG'] && error instanceof Error) io.stderr.write(`${error.stack}\n`)
+}
+
+/** Runs the command line of this process, and ends it. */
+export async function main(): Promise<void> {
+  const { stdin, stdout, stderr, env } = process
+  const controller = new AbortController()
+  for (const signal of ['SIGINT', 'SIGTERM'] as const) {
+    // Once: the second one ends the process at once.
+    process.once(signal, () => controller.abort(new Interrupted(signal)))
+  }
+  stdout.on('error', error => {
+    controller.abort((error as NodeJS.ErrnoException).code === 'EPIPE' ? new OutputClosed() : error)
+  })
+  stderr.on('error', () => undefined)
+  controller.signal.addEventListener('abort', () => stdin.destroy())
+  const code = await run(process.argv.slice(2), { stdin, stdout, stderr, env }, controller.signal)
+  await Promise.all([flushed(stdout), flushed(stderr)])
+  process.exit(code)
+}
+
+/** What was written to a pipe is lost at `exit` otherwise. */
+function flushed(stream: NodeJS.WriteStream): Promise<void> {
+  return new Promise(resolve => {
+    if (stream.destroyed || stream.writableLength === 0) resolve()
+    else stream.write('', () => resolve())
+  })
+}

@@ -1,0 +1,97 @@
+import { statSync } from 'node:fs'
+import { basename, dirname } from 'node:path'
+import { type Place, placeAt } from '../engine/for-cli.js'
+import { Cache, type Codec, FanoutCache, jsonCodec, pickleCodec, structuredCodec } from '../engine/index.js'
+import { CliError, EXIT } from './exit-codes.js'
+
+export const CODECS: Readonly<Record<string, Codec>> = {
+  structured: structuredCodec,
+  json: jsonCodec,
+  pickle: pickleCodec,
+}
+
+export interface OpeningOptions {
+  readonly access: 'read' | 'write'
+  /** Milliseconds. */
+  readonly timeout: number
+  readonly codec: string | undefined
+  /** What to make where nothing is. */
+  readonly create?: 'Cache' | 'FanoutCache' | undefined
+  readonly note: (text: string) => void
+}
+
+/**
+ * Opens what lies in a directory, as what it is, made by Python or by us. Stored settings stay as they are, and nothing
+ * is moved aside: an operator who looks must not change what is looked at.
+ *
+ * @throws CliError when it is no cache
+ */
+export async function openCache(path: string, options: OpeningOptions): Promise<Cache | FanoutCache> {
+  const place = cachePlace(path, options.create !== undefined)
+  if (options.access === 'write') warnOfRoot(place, options.note)
+  if (options.access === 'write' && place.shardOf !== undefined) {
+    throw new CliError(
+      EXIT.noCache,
+      `${place.directory} is one shard of the FanoutCache in ${place.shardOf}: name that directory`,
+    )
+  }
+  const kind = place.kind === 'Cache' || place.kind === 'FanoutCache' ? place.kind : (options.create ?? 'FanoutCache')
+  const settings = {
+    timeout: options.timeout,
+    readonly: options.access === 'read',
+    onCorrupt: 'throw',
+    ...(options.codec === undefined ? undefined : { codec: CODECS[options.codec] as Codec }),
+  } as const
+  const cache = kind === 'Cache' ? new Cache(place.directory, settings) : new FanoutCache(place.directory, settings)
+  return await cache.open()
+}
+
+/** The place of a cache. @throws CliError that says what is there instead */
+export function cachePlace(path: string, mayBeMade = false): Place {
+  const place = lookAt(path)
+  const { directory, kind } = place
+  switch (kind) {
+    case 'missing':
+      if (mayBeMade) return place
+      throw new CliError(EXIT.noCache, `there is no directory ${directory}`)
+    case 'file':
+      throw new CliError(EXIT.noCache, fileSentence(directory))
+    case 'empty':
+      if (mayBeMade) return place
+      throw new CliError(EXIT.noCache, `the directory ${directory} is empty: there is no cache in it`)
+    case 'strange':
+      throw new CliError(EXIT.noCache, `${directory} is no cache: it holds neither cache.db nor shards 000, 001, …`)
+    default:
+      return place
+  }
+}
+
+function fileSentence(path: string): string {
+  const hint = basename(path).startsWith('cache.db')
+    ? `name the directory it is in: ${dirname(path)}`
+    : 'name a directory'
+  return `${path} is a file, not the directory of a cache; ${hint}`
+}
+
+function lookAt(path: string): Place {
+  try {
+    return placeAt(path)
+  } catch (error) {
+    if (error instanceof TypeError) throw new CliError(EXIT.usage, error.message, { cause: error })
+    const { code = '' } = error as { readonly code?: string }
+    if (code !== 'EACCES' && code !== 'EPERM') throw error
+    throw new CliError(EXIT.storage, `no permission to look into ${path}: run this as the user it belongs to`, {
+      cause: error,
+    })
+  }
+}
+
+/** What root makes belongs to root: a service of another user cannot read it then. */
+function warnOfRoot(place: Place, note: (text: string) => void): void {
+  if (process.geteuid?.() !== 0 || (place.kind !== 'Cache' && place.kind !== 'FanoutCache')) return
+  const { uid } = statSync(place.directory)
+  if (uid === 0) return
+  note(
+    `${place.directory} belongs to user ${uid}, and files that root makes there will not: better "sudo -u '#${uid}' fanout-cache …"`,
+  )
+}

@@ -1,0 +1,37 @@
+/** The options of a run, by their names in camel case. */
+export class Options {
+  readonly #values: Readonly<Record<string, unknown>>
+
+  constructor(values: Readonly<Record<string, unknown>>) {
+    this.#values = values
+  }
+
+  has(name: string): boolean {
+    return this.#values[name] !== undefined
+  }
+
+  flag(name: string): boolean {
+    return this.#values[name] === true
+  }
+
+  text(name: string): string | undefined {
+    const value = this.#values[name]
+    return typeof value === 'string' ? value : undefined
+  }
+
+  number(name: string): number | undefined {
+    const value = this.#values[name]
+    return typeof value === 'number' ? value : undefined
+  }
+
+  /** All values of an option that repeats. */
+  all<T = string>(name: string): readonly T[] {
+    const value = this.#values[name]
+    return Array.isArray(value) ? (value as T[]) : []
+  }
+
+  /** What the `parse` of the option has made of it. */
+  parsed<T>(name: string): T | undefined {
+    return this.#values[name] as T | undefined
+  }
+}

@@ -1,0 +1,104 @@
+import { styleText } from 'node:util'
+import type { Io, OutputStream } from './command.js'
+import { OutputClosed } from './exit-codes.js'
+
+export type Style = 'bold' | 'dim' | 'red' | 'yellow' | 'green' | 'cyan'
+
+/** What a command prints. Every method waits until the reader keeps up. */
+export class Output {
+  /** Whether `--json` was given. */
+  readonly json: boolean
+  readonly isTerminal: boolean
+  readonly #stream: OutputStream
+  readonly #signal: AbortSignal
+  readonly #coloured: boolean
+
+  constructor(io: Io, signal: AbortSignal, options: { readonly json: boolean; readonly colour: boolean }) {
+    this.json = options.json
+    this.#stream = io.stdout
+    this.#signal = signal
+    this.isTerminal = io.stdout.isTTY === true
+    this.#coloured = options.colour && isColoured(io, io.stdout)
+  }
+
+  async write(chunk: string | Uint8Array): Promise<void> {
+    this.#signal.throwIfAborted()
+    if (this.#stream.write(chunk)) return
+    await this.#drained()
+  }
+
+  async line(text = ''): Promise<void> {
+    await this.write(`${text}\n`)
+  }
+
+  /** One document; a list is better told as JSON lines, a call for each. */
+  async document(value: unknown): Promise<void> {
+    await this.line(JSON.stringify(value))
+  }
+
+  /** The document with `--json`, else the lines. */
+  async show(document: unknown, lines: readonly string[]): Promise<void> {
+    if (this.json) await this.document(document)
+    else for (const line of lines) await this.line(line)
+  }
+
+  /** A text in colour, where colours are wanted. */
+  paint(style: Style, text: string): string {
+    return this.#coloured ? styleText(style, text) : text
+  }
+
+  async #drained(): Promise<void> {
+    const stream = this.#stream
+    const signal = this.#signal
+    await new Promise<void>((resolve, reject) => {
+      const end = (settle: () => void): void => {
+        stream.off('drain', drained)
+        stream.off('close', closed)
+        signal.removeEventListener('abort', aborted)
+        settle()
+      }
+      const drained = (): void => end(resolve)
+      const closed = (): void => end(() => reject(new OutputClosed()))
+      const aborted = (): void => end(() => reject(signal.reason))
+      stream.once('drain', drained)
+      stream.once('close', closed)
+      signal.addEventListener('abort', aborted)
+    })
+  }
+}
+
+/** Whether a stream takes colours: a terminal, and nobody has said no. https://no-color.org */
+export function isColoured(io: Io, stream: OutputStream): boolean {
+  if (io.env['NO_COLOR']) return false
+  return stream.isTTY === true && io.env['TERM'] !== 'dumb'
+}
+
+/** Rows in columns. What begins with a digit in every row of a column is set to the right. */
+export function table(header: readonly string[], rows: readonly (readonly string[])[]): string[] {
+  const all = [header, ...rows]
+  const widths = header.map((_, at) => Math.max(...all.map(row => row[at]?.length ?? 0)))
+  const right = header.map((_, at) => rows.length > 0 && rows.every(row => /^[\d-]/.test(row[at] ?? '')))
+  return all.map(row =>
+    row
+      .map((cell, at) => (right[at] ? cell.padStart(widths[at] ?? 0) : cell.padEnd(widths[at] ?? 0)))
+      .join('  ')
+      .trimEnd(),
+  )
+}
+
+/** Names and values below each other. */
+export function pairs(entries: readonly (readonly [name: string, value: string])[]): string[] {
+  const width = Math.max(...entries.map(([name]) => name.length))
+  return entries.map(([name, value]) => `${name.padEnd(width)}  ${value}`)
+}
+
+/** Text of others on one line of a terminal: control characters are written as JSON writes them. */
+export function printable(text: string): string {
+  // The C1 controls and the marks that turn the direction of text act on terminals as well.
+  return text.replace(/[\p{Cc}\u2028-\u202e\u2066-\u2069]/gu, escapeCharacter)
+}
+
+function escapeCharacter(character: string): string {
+  const short = JSON.stringify(character).slice(1, -1)
+  return short === character ? `\\u${character.charCodeAt(0).toString(16).padStart(4, '0')}` : short
+}

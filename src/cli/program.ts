@@ -1,0 +1,130 @@
+import { Command as Commander, CommanderError, InvalidArgumentError, Option } from 'commander'
+import type { Command, CommandOption } from './command.js'
+import { COMMON_OPTIONS, DESTROYING_OPTIONS } from './common-options.js'
+import { UsageError } from './exit-codes.js'
+
+/** What the command line asked for. */
+export interface Parsed {
+  readonly command: Command
+  readonly operands: readonly string[]
+  readonly values: Readonly<Record<string, unknown>>
+}
+
+export interface ProgramOptions {
+  readonly commands: readonly Command[]
+  readonly version: string
+  readonly print: (text: string) => void
+  /** Columns of the terminal. */
+  readonly width: number
+}
+
+const NAME = 'fanout-cache'
+const ABOUT =
+  'Looks after cache directories, of this package and of Python’s DiskCache, beside the services that use them.'
+
+/**
+ * Reads the arguments. `undefined`: help or the version was asked for, and printed.
+ *
+ * @throws UsageError with one sentence, which names the nearest known word
+ */
+export function parseArguments(argv: readonly string[], options: ProgramOptions): Parsed | undefined {
+  let parsed: Parsed | undefined
+  const program = newProgram(options, result => {
+    parsed = result
+  })
+  try {
+    program.parse([...argv], { from: 'user' })
+    return parsed
+  } catch (error) {
+    if (!(error instanceof CommanderError)) throw error
+    if (error.exitCode === 0) return undefined
+    throw new UsageError(sentence(error, argv, options.commands), { cause: error })
+  }
+}
+
+/** All options of a command, those that every command has last. */
+export function optionsOf(command: Command): readonly CommandOption[] {
+  return [...command.options, ...(command.destroys ? DESTROYING_OPTIONS : []), ...COMMON_OPTIONS]
+}
+
+/** The arguments of a command as its usage shows them. */
+export function argumentsOf(command: Command): string {
+  const { place = '<directory>', operands } = command
+  return [place, operands].filter(Boolean).join(' ')
+}
+
+function newProgram(options: ProgramOptions, found: (parsed: Parsed) => void): Commander {
+  const program = new Commander(NAME)
+  program.exitOverride()
+  program.configureOutput({
+    writeOut: options.print,
+    writeErr: () => undefined,
+    outputError: () => undefined,
+    getOutHelpWidth: () => options.width,
+  })
+  program
+    .usage('<command> <directory> [arguments] [options]')
+    .description(ABOUT)
+    .version(options.version, '-V, --version', 'the version')
+    .helpOption('-h, --help', 'how to use it')
+    .helpCommand('help [command]', 'how to use a command')
+    .showSuggestionAfterError()
+  for (const command of options.commands) addCommand(program, command, found)
+  program.addHelpText('after', programExamples(options.commands))
+  return program
+}
+
+function addCommand(program: Commander, command: Command, found: (parsed: Parsed) => void): void {
+  const sub = program.command(command.name).description(command.summary).helpGroup(command.group)
+  for (const operand of argumentsOf(command).split(' ').filter(Boolean)) sub.argument(operand)
+  for (const option of optionsOf(command)) sub.addOption(commanderOption(option))
+  sub.addHelpText('after', helpOf(command))
+  sub.action(() => {
+    const operands = sub.processedArgs.flat().filter((operand): operand is string => typeof operand === 'string')
+    found({ command, operands, values: sub.opts() })
+  })
+}
+
+function commanderOption({ flags, summary, parse, choices, repeats }: CommandOption): Option {
+  const option = new Option(flags, summary)
+  if (choices) option.choices(choices)
+  const read = parse && ((text: string) => parsedBy(parse, text))
+  if (repeats) option.argParser((text, before: unknown) => [...((before as unknown[]) ?? []), read ? read(text) : text])
+  else if (read) option.argParser(read)
+  return option
+}
+
+function parsedBy(parse: (text: string) => unknown, text: string): unknown {
+  try {
+    return parse(text)
+  } catch (error) {
+    throw error instanceof UsageError ? new InvalidArgumentError(error.message) : error
+  }
+}
+
+function helpOf({ details, examples }: Command): string {
+  const lines = examples.map(([line, what]) => `  ${NAME} ${line}\n      ${what}`)
+  return [details && `\n${details}`, `\nExamples:\n${lines.join('\n')}`].filter(Boolean).join('\n')
+}
+
+function programExamples(commands: readonly Command[]): string {
+  const firsts = commands.flatMap(({ examples }) => examples.slice(0, 1))
+  const width = Math.max(0, ...firsts.map(([line]) => line.length))
+  const lines = firsts.map(([line, what]) => `  ${NAME} ${line.padEnd(width)}  ${what}`)
+  return `\nExamples:\n${lines.join('\n')}\n\nHelp of one command, with more examples: ${NAME} help <command>`
+}
+
+/** Commander's message as one sentence. */
+function sentence(error: CommanderError, argv: readonly string[], commands: readonly Command[]): string {
+  const [first = '', second = ''] = argv
+  if (error.code === 'commander.unknownCommand' && commands.some(({ name }) => name === second)) {
+    return `the command comes first: ${NAME} ${second} ${first}`
+  }
+  if (error.code === 'commander.help')
+    return `say what to do: ${NAME} <command> <directory>; ${NAME} --help lists the commands`
+  const [message = '', hint = ''] = error.message.replace(/^error: /, '').split('\n')
+  const meant = /^\(Did you mean (.*)\?\)$/.exec(hint)?.[1]
+  if (meant !== undefined) return `${message}; did you mean ${meant}?`
+  if (error.code === 'commander.unknownCommand') return `${message}; ${NAME} --help lists them`
+  return message
+}

@@ -1,0 +1,70 @@
+import { Presets, SingleBar } from 'cli-progress'
+import type { Io } from './command.js'
+
+/** A bar on stderr. */
+export interface Progress {
+  /** @param steps what was done since the last call @default 1 */
+  advance(steps?: number): void
+  /** Sets what is done of all, where both are known from elsewhere. */
+  set(done: number, total?: number): void
+  end(): void
+}
+
+const SILENT: Progress = { advance: () => undefined, set: () => undefined, end: () => undefined }
+/** What is over sooner needs no bar. */
+const PATIENCE_MILLISECONDS = 1000
+
+/**
+ * A bar with a rate and the time that is left, for what takes longer than a second; nothing where stderr is no
+ * terminal. Without `total` it counts.
+ */
+export function progress(io: Io, { what, total }: { readonly what: string; readonly total?: number }): Progress {
+  if (io.stderr.isTTY !== true) return SILENT
+  const started = performance.now()
+  let done = 0
+  let all = total
+  let bar: SingleBar | undefined
+  const show = (): void => {
+    const seconds = (performance.now() - started) / 1000
+    if (!bar && seconds * 1000 < PATIENCE_MILLISECONDS) return
+    if (!bar) {
+      bar = newBar(io, what, all !== undefined)
+      bar.start(all ?? 0, done, { rate: '0' })
+    }
+    if (all !== undefined && all !== bar.getTotal()) bar.setTotal(all)
+    bar.update(done, { rate: Math.round(done / seconds).toLocaleString('en') })
+  }
+  return {
+    advance(steps = 1) {
+      done += steps
+      show()
+    },
+    set(count, of) {
+      done = count
+      all = of ?? all
+      show()
+    },
+    end() {
+      bar?.stop()
+    },
+  }
+}
+
+function newBar(io: Io, what: string, hasTotal: boolean): SingleBar {
+  const format = hasTotal
+    ? `${what} {bar} {percentage}% | {value}/{total} | {rate}/s | {eta_formatted} left`
+    : `${what} {value} | {rate}/s | {duration_formatted}`
+  return new SingleBar(
+    {
+      format,
+      stream: io.stderr,
+      fps: 5,
+      hideCursor: false,
+      clearOnComplete: false,
+      // Signals are main's.
+      gracefulExit: false,
+      barsize: 24,
+    },
+    Presets.shades_classic,
+  )
+}

@@ -1,0 +1,70 @@
+import { milliseconds, systemClock } from '../engine/for-cli.js'
+import { UsageError } from './exit-codes.js'
+
+const DECIMAL = ['B', 'KB', 'MB', 'GB', 'TB', 'PB']
+const BINARY = ['B', 'KiB', 'MiB', 'GiB', 'TiB', 'PiB']
+
+/** Bytes for people: `1.5 GiB`. */
+export function bytesText(bytes: number): string {
+  let unit = 0
+  let size = bytes
+  while (size >= 1024 && unit < BINARY.length - 1) {
+    size /= 1024
+    unit++
+  }
+  return `${unit === 0 ? size : size.toFixed(1)} ${BINARY[unit]}`
+}
+
+/** A duration for people: `2h 5m`, its two largest units. */
+export function durationText(duration: number): string {
+  if (!Number.isFinite(duration)) return 'never'
+  if (duration < 1000) return `${Math.round(duration)}ms`
+  const seconds = Math.floor(duration / 1000)
+  const parts: readonly (readonly [number, string])[] = [
+    [Math.floor(seconds / 86_400), 'd'],
+    [Math.floor(seconds / 3600) % 24, 'h'],
+    [Math.floor(seconds / 60) % 60, 'm'],
+    [seconds % 60, 's'],
+  ]
+  const first = parts.findIndex(([count]) => count > 0)
+  const shown = parts.slice(first, first + 2).filter(([count]) => count > 0)
+  return shown.map(([count, unit]) => `${count}${unit}`).join(' ')
+}
+
+/** Bytes of `2GB`, `512MiB` or `1000`. Units of 1000, with an `i` of 1024. @throws UsageError */
+export function parseBytes(text: string, name = 'the size'): number {
+  const match = /^\s*(\d+(?:\.\d+)?)\s*([kmgtp]?i?b?)\s*$/i.exec(text)
+  const letter = (match?.[2] ?? '').toUpperCase().replace(/B$/, '')
+  const unit = letter === '' ? 0 : DECIMAL.findIndex(known => known.startsWith(letter[0] ?? '') && known !== 'B')
+  if (!match || unit < 0 || letter === 'I') {
+    throw new UsageError(`${name} must be bytes or a size such as '512MiB', '2GB', got '${text}'`)
+  }
+  return Math.round(Number(match[1]) * (letter.endsWith('I') ? 1024 : 1000) ** unit)
+}
+
+/** Milliseconds of `5m`, `250ms` or `1500`. @throws UsageError */
+export function parseDuration(text: string, name = 'the duration'): number {
+  try {
+    return milliseconds(/^\s*\d+(\.\d+)?\s*$/.test(text) ? Number(text) : text, name)
+  } catch (error) {
+    throw new UsageError((error as Error).message, { cause: error })
+  }
+}
+
+/** A duration, or `never` as `null`. @throws UsageError */
+export function parseTtl(text: string): number | null {
+  return text === 'never' || text === 'none' ? null : parseDuration(text, 'the time to live')
+}
+
+/** A whole number of 0 or more. @throws UsageError */
+export function parseCount(text: string): number {
+  const count = Number(text)
+  if (/^\d+$/.test(text) && Number.isSafeInteger(count)) return count
+  throw new UsageError(`it must be a whole number, got '${text}'`)
+}
+
+/** How long it is until an instant: `5m`, or `expired`; absent is `never`. */
+export function untilText(expiresAt: number | undefined, now: number = systemClock.now()): string {
+  if (expiresAt === undefined) return 'never'
+  return expiresAt <= now ? 'expired' : durationText(expiresAt - now)
+}

@@ -1,0 +1,124 @@
+import { statSync } from 'node:fs'
+import { join } from 'node:path'
+import { DATABASE_FILE } from './database/opening.js'
+import type { DatabaseFacts } from './maintenance/examine.js'
+import { strangersBesideShards } from './maintenance/strangers.js'
+import type { TaskProgress } from './maintenance/task-control.js'
+import type { Vacuumed } from './maintenance/vacuum.js'
+import { type Place, runTask, type TaskOptions } from './maintenance/worker-client.js'
+import type { Finding } from './options.js'
+import type { CachePlace } from './shards/places.js'
+import { systemClock } from './time.js'
+import { translateError } from './translate-error.js'
+
+export { driverVersions } from './database/connection.js'
+export type { StoredSettings } from './database/settings.js'
+export type { DatabaseFacts, DatabaseTrouble, RowFacts } from './maintenance/examine.js'
+export type { NodeFacts, Pile, TreeFacts } from './maintenance/examine-tree.js'
+export type { TaskProgress } from './maintenance/task-control.js'
+export { type CachePlace, findPlaces } from './shards/places.js'
+export { strangersBesideShards }
+
+/*
+ * What is done to the databases of a directory without opening the cache in it: nothing of what a cache does by itself
+ * happens, and a damaged database does not stand in the way.
+ */
+
+export interface CareOptions extends TaskOptions {
+  /** Milliseconds that each lock is waited for. */
+  readonly timeout: number
+}
+
+/** What was written anew, and what that gained. */
+export interface VacuumReport extends Vacuumed, Pick<Place, 'prefix'> {}
+
+const LOOK_AT_LOG_MILLISECONDS = 200
+
+/** Looks for damage in all databases of a directory, and repairs it with `fix`. */
+export async function checkPlaces(
+  root: string,
+  places: readonly CachePlace[],
+  options: CareOptions & { readonly fix: boolean },
+): Promise<readonly Finding[]> {
+  const { fix, timeout } = options
+  const findings = await care(root, options, () => runTask({ task: 'check', shards: places, fix, timeout }, options))
+  return places.some(({ role }) => role === 'shard') ? [...strangersBesideShards(root), ...findings] : findings
+}
+
+/** Writes all databases of a directory anew, one after the other. */
+export async function vacuumPlaces(
+  root: string,
+  places: readonly CachePlace[],
+  options: CareOptions,
+): Promise<readonly VacuumReport[]> {
+  const { timeout, signal } = options
+  const progress = options.onProgress && new VacuumProgress(places, options.onProgress)
+  try {
+    const onProgress = progress && ((known: TaskProgress) => progress.ended(known))
+    return await care(root, options, () => runTask({ task: 'vacuum', shards: places, timeout }, { signal, onProgress }))
+  } finally {
+    progress?.stop()
+  }
+}
+
+/** All that can be known of the databases of a directory without changing it. */
+export function examinePlaces(
+  root: string,
+  places: readonly CachePlace[],
+  options: CareOptions,
+): Promise<readonly DatabaseFacts[]> {
+  const { timeout } = options
+  return care(root, options, () => runTask({ task: 'examine', places, now: systemClock.now(), timeout }, options))
+}
+
+async function care<T>(root: string, { signal }: CareOptions, work: () => Promise<T>): Promise<T> {
+  try {
+    return await work()
+  } catch (error) {
+    throw signal?.aborted ? error : translateError(error, root)
+  }
+}
+
+/** SQLite says nothing while it works; the log of the database shows how much of it was written. */
+class VacuumProgress {
+  readonly #places: readonly { readonly directory: string; readonly bytes: number }[]
+  readonly #total: number
+  readonly #tell: (progress: TaskProgress) => void
+  readonly #timer: NodeJS.Timeout
+  #done = 0
+
+  constructor(places: readonly CachePlace[], tell: (progress: TaskProgress) => void) {
+    this.#places = places.map(({ directory }) => ({ directory, bytes: bytesOf(directory, '') }))
+    this.#total = this.#places.reduce((sum, { bytes }) => sum + bytes, 0)
+    this.#tell = tell
+    this.#timer = setInterval(() => this.#look(), LOOK_AT_LOG_MILLISECONDS)
+  }
+
+  /** What the thread says: the bytes of the databases that it has done. */
+  ended({ done }: TaskProgress): void {
+    this.#done = done
+    this.#look()
+  }
+
+  stop(): void {
+    clearInterval(this.#timer)
+  }
+
+  #look(): void {
+    this.#tell({ done: Math.min(this.#total, this.#done + this.#written()), total: this.#total })
+  }
+
+  /** Bytes in the log of the database that is being written. */
+  #written(): number {
+    let before = 0
+    for (const { directory, bytes } of this.#places) {
+      if (before >= this.#done) return Math.min(bytes, bytesOf(directory, '-wal'))
+      before += bytes
+    }
+    return 0
+  }
+}
+
+function bytesOf(directory: string, suffix: string): number {
+  return statSync(join(directory, DATABASE_FILE + suffix), { throwIfNoEntry: false })?.size ?? 0
+}

@@ -1,0 +1,195 @@
+import { statSync } from 'node:fs'
+import { join } from 'node:path'
+import { isBusy, sqliteCode } from '../database/busy.js'
+import { type Connection, connect } from '../database/connection.js'
+import { DATABASE_FILE } from '../database/opening.js'
+import { inspectSchema } from '../database/schema-check.js'
+import { readSettings, type StoredSettings } from '../database/settings.js'
+import { SchemaError } from '../errors.js'
+import { isMissing, systemCode } from '../file-errors.js'
+import { isCorruption } from '../translate-error.js'
+import { namesOfFiles } from './check-files.js'
+import { examineTree, type TreeFacts } from './examine-tree.js'
+import { LOCK_SLICE_MILLISECONDS, type TaskControl } from './task-control.js'
+import type { Place } from './worker-client.js'
+
+/** Why a database could not be looked into. */
+export interface DatabaseTrouble {
+  readonly kind: 'damaged' | 'schema' | 'locked' | 'closed'
+  readonly message: string
+}
+
+/** What the rows and pages of a database say. Instants are epoch milliseconds. */
+export interface RowFacts {
+  readonly journalMode: string
+  readonly autoVacuum: number
+  /** Bytes of all pages, and of those that hold nothing. */
+  readonly pageBytes: number
+  readonly freeBytes: number
+  /** As Python writes them: good for Python alone. */
+  readonly pythonTriggers: boolean
+  readonly incomplete: boolean
+  readonly settings: StoredSettings
+  readonly entries: number
+  readonly expired: number
+  /** Bytes of value files, as the rows say. */
+  readonly fileBytes: number
+  readonly newestEntry: number | undefined
+  /** Leases whose time is over and that nobody gave back. */
+  readonly endedLeases: number
+  /** Entries that look as Python's Lock makes them, without an expiry and more than an hour old. */
+  readonly endlessLocks: number
+}
+
+/** All that is known of one database and its files. */
+export interface DatabaseFacts {
+  /** From the directory of the cache: `''`, `003/`, `cache/jobs/`. */
+  readonly prefix: string
+  readonly exists: boolean
+  /** Bytes of the file itself and of its write-ahead log. */
+  readonly databaseBytes: number
+  readonly logBytes: number
+  readonly trouble: DatabaseTrouble | undefined
+  readonly rows: RowFacts | undefined
+  readonly tree: TreeFacts
+}
+
+/** `pickle.dumps(None)` of all protocols that have an opcode for it: the value of Python's Lock. */
+const PICKLED_NONE = "X'4E2E', X'80024E2E', X'80034E2E', X'80044E2E', X'80054E2E'"
+const OLD_SECONDS = 3600
+
+/**
+ * Looks at one database and its files and changes nothing.
+ *
+ * @param now epoch milliseconds
+ */
+export function examine({ directory, prefix }: Place, now: number, control: TaskControl): DatabaseFacts {
+  const path = join(directory, DATABASE_FILE)
+  // Before it is opened, which may make a log.
+  const databaseBytes = sizeOf(path)
+  const logBytes = sizeOf(`${path}-wal`) ?? 0
+  const found = databaseBytes === undefined ? undefined : readDatabase(directory, now, control)
+  const tree = examineTree({ directory, now, known: found?.names, control })
+  return {
+    prefix,
+    exists: databaseBytes !== undefined,
+    databaseBytes: databaseBytes ?? 0,
+    logBytes,
+    trouble: found?.trouble,
+    rows: found?.rows,
+    tree,
+  }
+}
+
+interface Read {
+  readonly trouble?: DatabaseTrouble
+  readonly rows?: RowFacts
+  readonly names?: ReadonlySet<string>
+}
+
+function readDatabase(directory: string, now: number, control: TaskControl): Read {
+  try {
+    const db = control.patiently(() => connectQuietly(directory, control.timeout))
+    try {
+      const schema = control.patiently(() => inspectSchema(db, directory))
+      const rows = schema.empty || schema.incomplete ? undefined : readRows(db, schema, now, control)
+      if (!rows) return { trouble: { kind: 'schema', message: 'its tables are not complete' } }
+      const names = control.patiently(() => namesOfFiles(db, schema.unlinkLater))
+      control.expect(names.size)
+      return { rows, names }
+    } finally {
+      db.close()
+    }
+  } catch (error) {
+    return { trouble: troubleOf(error) }
+  }
+}
+
+/**
+ * A connection that leaves the directory as it was. Where a log lies, one that may only read; where none lies, such a one
+ * would make a log and could not take it away again.
+ */
+function connectQuietly(directory: string, wait: number): Connection {
+  const path = join(directory, DATABASE_FILE)
+  const timeout = Math.min(wait, LOCK_SLICE_MILLISECONDS)
+  const hasLog = sizeOf(`${path}-wal`) !== undefined || sizeOf(`${path}-shm`) !== undefined
+  if (!hasLog) {
+    try {
+      return openFor(path, false, timeout)
+    } catch (error) {
+      if (isBusy(error) || isCorruption(error)) throw error
+    }
+  }
+  return openFor(path, true, timeout)
+}
+
+function openFor(path: string, readonly: boolean, timeout: number): Connection {
+  const db = connect(path, { readonly, mustExist: true, timeout })
+  try {
+    db.pragma('query_only = ON')
+    // Opens the file, and the log that belongs to it.
+    db.pragma('schema_version')
+    return db
+  } catch (error) {
+    db.close()
+    throw error
+  }
+}
+
+function readRows(
+  db: Connection,
+  { foreignTriggers, incomplete, leases }: ReturnType<typeof inspectSchema>,
+  now: number,
+  control: TaskControl,
+): RowFacts {
+  const pragma = (name: string): number => Number(db.pragma(name, { simple: true }))
+  const ask = (sql: string, ...values: number[]): unknown =>
+    db
+      .prepare(sql)
+      .pluck()
+      .get(...values)
+  const seconds = now / 1000
+  return control.patiently(() => {
+    const newest = ask('SELECT MAX(store_time) FROM Cache')
+    return {
+      journalMode: String(db.pragma('journal_mode', { simple: true })),
+      autoVacuum: pragma('auto_vacuum'),
+      pageBytes: pragma('page_count') * pragma('page_size'),
+      freeBytes: pragma('freelist_count') * pragma('page_size'),
+      pythonTriggers: foreignTriggers,
+      incomplete,
+      settings: readSettings(db).settings,
+      entries: Number(ask("SELECT value FROM Settings WHERE key = 'count'") ?? 0),
+      expired: Number(ask('SELECT COUNT(*) FROM Cache WHERE expire_time <= ?', seconds)),
+      fileBytes: Number(ask("SELECT value FROM Settings WHERE key = 'size'") ?? 0),
+      newestEntry: typeof newest === 'number' ? newest * 1000 : undefined,
+      endedLeases: leases ? Number(ask('SELECT COUNT(*) FROM Lease WHERE due <= ?', seconds)) : 0,
+      endlessLocks: Number(
+        ask(
+          `SELECT COUNT(*) FROM Cache
+           WHERE expire_time IS NULL AND mode = 4 AND value IN (${PICKLED_NONE}) AND store_time <= ?`,
+          seconds - OLD_SECONDS,
+        ),
+      ),
+    }
+  })
+}
+
+function troubleOf(error: unknown): DatabaseTrouble {
+  const message = (error as Error).message
+  if (error instanceof SchemaError) return { kind: 'schema', message }
+  if (isCorruption(error)) return { kind: 'damaged', message }
+  if (isBusy(error)) return { kind: 'locked', message }
+  if (sqliteCode(error) !== undefined || systemCode(error) !== undefined) return { kind: 'closed', message }
+  throw error
+}
+
+function sizeOf(path: string): number | undefined {
+  try {
+    return statSync(path).size
+  } catch (error) {
+    // Where this user may not look there is nothing that it could open either.
+    if (isMissing(error) || systemCode(error) === 'EACCES') return undefined
+    throw error
+  }
+}

@@ -1,0 +1,10 @@
+import { existsSync, readdirSync } from 'node:fs'
+import type { Finding } from '../options.js'
+
+/** Files beside the shards are nobody's; they are told, and never touched. */
+export function strangersBesideShards(directory: string): Finding[] {
+  if (!existsSync(directory)) return []
+  return readdirSync(directory, { withFileTypes: true })
+    .filter(entry => !entry.isDirectory() && !entry.name.includes('cache.db'))
+    .map(({ name }) => ({ kind: 'unknown-file', message: `no entry names the file ${name}`, path: name, fixed: false }))
+}

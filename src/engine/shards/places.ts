@@ -1,0 +1,61 @@
+import { type Dirent, readdirSync } from 'node:fs'
+import { join } from 'node:path'
+import { DATABASE_FILE } from '../database/opening.js'
+import { isMissing } from '../file-errors.js'
+import type { Place } from '../maintenance/worker-client.js'
+import { countShards, hasDatabase, shardDirectory } from './layout.js'
+
+/** A database below the directory of a cache. */
+export interface CachePlace extends Place {
+  /** `shard`: one of a FanoutCache. `below`: of a cache, deque, index or model that lies below the other one. */
+  readonly role: 'cache' | 'shard' | 'below'
+}
+
+/** Where a FanoutCache keeps what has a name of its own. */
+const NAMED = ['cache', 'deque', 'index']
+const MODEL_PREFIX = `${DATABASE_FILE}-model-`
+/** Folders of value files: there may be very many, and no cache lies in them. */
+const VALUE_FOLDER = /^[0-9a-f]{2}$/
+/** More parts than this has no name of a cache that somebody has thought of. */
+const DEEPEST = 8
+
+/** The databases of a directory, and those of the caches below it. A shard that should be there is listed, too. */
+export function findPlaces(root: string): readonly CachePlace[] {
+  const shards = hasDatabase(root) ? undefined : countShards(root)
+  if (shards === undefined) {
+    return hasDatabase(root) ? [{ directory: root, prefix: '', role: 'cache' }, ...models(root, '')] : []
+  }
+  const places: CachePlace[] = Array.from({ length: shards }, (_, at) => {
+    const directory = shardDirectory(root, at)
+    return { directory, prefix: `${directory.slice(root.length + 1)}/`, role: 'shard' }
+  })
+  for (const name of NAMED) collect(join(root, name), `${name}/`, DEEPEST, places)
+  return places
+}
+
+function collect(directory: string, prefix: string, depth: number, places: CachePlace[]): void {
+  const isCache = hasDatabase(directory)
+  if (isCache) places.push({ directory, prefix, role: 'below' }, ...models(directory, prefix))
+  if (depth === 0) return
+  for (const entry of list(directory)) {
+    if (!entry.isDirectory() || entry.name.includes(DATABASE_FILE) || (isCache && VALUE_FOLDER.test(entry.name)))
+      continue
+    collect(join(directory, entry.name), `${prefix}${entry.name}/`, depth - 1, places)
+  }
+}
+
+function models(directory: string, prefix: string): CachePlace[] {
+  return list(directory)
+    .filter(entry => entry.isDirectory() && entry.name.startsWith(MODEL_PREFIX))
+    .map(({ name }) => ({ directory: join(directory, name), prefix: `${prefix}${name}/`, role: 'below' as const }))
+    .filter(place => hasDatabase(place.directory))
+}
+
+function list(directory: string): Dirent[] {
+  try {
+    return readdirSync(directory, { withFileTypes: true })
+  } catch (error) {
+    if (isMissing(error)) return []
+    throw error
+  }
+}

@@ -1,0 +1,249 @@
+import { mkdirSync, mkdtempSync, rmSync, statSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import Database from 'better-sqlite3'
+import { Cache, FanoutCache, type Finding } from 'fanout-cache'
+import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { peer } from '../helpers/peers.js'
+import { runPython } from '../helpers/python.js'
+import { temporaryDirectory } from '../helpers/temp-directory.js'
+import { documents, type Ended, run, start, startInTerminal, twoWriters } from './care-support.js'
+
+const ROWS = 100_000
+const FILES = 2000
+
+const kindsOf = (ended: Ended): string[] => [...new Set(documents<Finding>(ended).map(({ kind }) => kind))].sort()
+
+/** Python's check() of a directory that either language has made. */
+function pythonCheck(directory: string, kind: 'Cache' | 'FanoutCache'): Promise<string[]> {
+  const name = kind === 'Cache' ? 'Cache' : 'FanoutCache'
+  return runPython<string[]>(
+    `with ${name}(directory${kind === 'Cache' ? '' : ', shards=shards'}) as cache: return [str(w.message) for w in cache.check()]`,
+    { directory, shards: 8 },
+  )
+}
+
+/** A damaged directory of Python: two entries without files, one short file, a stranger, a wrong count. */
+async function damagedByPython(): Promise<string> {
+  const directory = join(temporaryDirectory(), 'cache')
+  await runPython(
+    `
+    import glob
+    with Cache(directory) as cache:
+        for key in range(40):
+            cache[key] = b'x' * 40000 if key < 4 else key
+    files = sorted(glob.glob(directory + '/*/*/*.val'))
+    os.remove(files[0])
+    os.remove(files[1])
+    os.truncate(files[2], 100)
+    open(directory + '/notes.txt', 'w').close()
+    sql(directory, "UPDATE Settings SET value = 7 WHERE key = 'count'")
+    `,
+    { directory },
+  )
+  return directory
+}
+
+/** A cache that has lost track of many of its files. */
+async function withOrphans(count: number): Promise<string> {
+  const directory = join(temporaryDirectory(), 'cache')
+  const cache = new Cache(directory)
+  await cache.setMany(Array.from({ length: 100 }, (_, at) => [at, Buffer.alloc(40_000, at)]))
+  await cache.close()
+  for (let at = 0; at < count; at++) {
+    const folder = join(directory, 'ee', (at % 256).toString(16).padStart(2, '0'))
+    mkdirSync(folder, { recursive: true })
+    writeFileSync(join(folder, `${at.toString(16).padStart(28, '0')}.val`), 'lost')
+  }
+  return directory
+}
+
+describe('check', () => {
+  it.runIf(peer('python'))('finds what is wrong in a directory of Python, and --fix repairs it', async () => {
+    const directory = await damagedByPython()
+    const found = await run('check', directory, '--json')
+    expect(found.code).toBe(1)
+    const kinds = ['count', 'empty-directory', 'missing-file', 'unknown-file', 'wrong-size']
+    expect(kindsOf(found)).toEqual(kinds)
+    expect(documents<Finding>(found).every(({ fixed }) => !fixed)).toBe(true)
+    const dry = await run('check', directory, '--fix', '--dry-run', '--json')
+    expect({ ...dry, stderr: '' }).toEqual({ ...found, stderr: '' })
+
+    const fixed = await run('check', directory, '--fix', '--yes')
+    expect(fixed.stdout).toMatch(/missing-file +repaired +\w\w\/\w\w\/\w{28}\.val/)
+    // The stranger is told, and left.
+    expect(fixed.stdout).toMatch(/unknown-file +found +notes\.txt/)
+    expect(fixed.code).toBe(1)
+    rmSync(join(directory, 'notes.txt'))
+    expect(await run('check', directory)).toEqual({ code: 0, stdout: 'nothing found in 1 database\n', stderr: '' })
+    expect(await pythonCheck(directory, 'Cache')).toEqual([])
+  })
+
+  it('covers the caches below a FanoutCache', async () => {
+    const directory = join(temporaryDirectory(), 'cache')
+    const cache = new FanoutCache(directory, { shards: 2 })
+    await cache.set('a', 1)
+    await cache.cache('jobs/mail').set('large', Buffer.alloc(40_000))
+    const { path = '' } = (await cache.cache('jobs/mail').info('large')) ?? {}
+    await cache.deque('line').append(1)
+    await cache.close()
+    rmSync(join(directory, 'cache/jobs/mail', path))
+    const { code, stdout } = await run('check', directory)
+    expect(code).toBe(1)
+    expect(stdout).toContain(`cache/jobs/mail/${path}`)
+    expect(stdout).toMatch(/found in 4 databases, 0 repaired/)
+  })
+
+  it('tells a damaged database beside sound ones, and says so when it cannot be repaired', async () => {
+    const directory = join(temporaryDirectory(), 'cache')
+    const cache = new FanoutCache(directory, { shards: 2 })
+    await cache.setMany(Array.from({ length: 100 }, (_, at) => [at, at]))
+    await cache.close()
+    writeFileSync(join(directory, '001/cache.db'), 'a letter, and no database\n'.repeat(1000))
+    const found = await run('check', directory, '--json')
+    expect(found.code).toBe(1)
+    expect(documents<Finding>(found)).toEqual([
+      { kind: 'integrity', message: expect.stringContaining('not a database'), path: '001', fixed: false },
+    ])
+    const fixed = await run('check', directory, '--fix', '--yes')
+    expect(fixed.code).toBe(1)
+    expect(fixed.stderr).toContain('beyond repair')
+    expect(statSync(join(directory, '001/cache.db')).size).toBe(26_000)
+  })
+
+  it('refuses to repair unasked, and before it has looked', async () => {
+    const directory = await withOrphans(1)
+    const { code, stdout, stderr } = await run('check', directory, '--fix')
+    expect({ code, stdout }).toEqual({ code: 2, stdout: '' })
+    expect(stderr).toMatch(/^fanout-cache: .*--yes.*\n$/)
+  })
+
+  it.runIf(peer('python'))('asks in a terminal what shall be repaired', async () => {
+    const directory = await withOrphans(3)
+    const refused = startInTerminal('check', directory, '--fix')
+    await refused.wrote(/\[y\/N\]/)
+    refused.type('n\n')
+    expect((await refused.ended).code).toBe(1)
+    const agreed = startInTerminal('check', directory, '--fix')
+    await agreed.wrote(/3 found in 1 database, 0 repaired, 3 left[\s\S]*\[y\/N\]/)
+    agreed.type('y\n')
+    const { code, stdout } = await agreed.ended
+    // With the folders that were empty then.
+    expect(stdout).toMatch(/7 found in 1 database, 7 repaired, 0 left/)
+    expect(code).toBe(0)
+  })
+
+  it.each(['Cache', 'FanoutCache'] as const)('finds nothing in a %s while two processes write', async kind => {
+    const directory = join(temporaryDirectory(), 'cache')
+    const writers = await twoWriters(directory, kind)
+    // What a writer that stands still for long is in the middle of may be told, and is gone at the next look.
+    const check = async (): Promise<string> => (await run('check', directory)).stdout
+    await expect.poll(check, { timeout: 20_000 }).toMatch(/^nothing found in \d+ databases?\n$/)
+    expect(await run('check', directory, '--fix', '--yes', '--timeout', '60s')).toMatchObject({ code: 0, stderr: '' })
+    expect(await run('vacuum', directory, '--timeout', '60s')).toMatchObject({ code: 0, stderr: '' })
+    await writers.stop()
+    expect((await run('check', directory)).code).toBe(0)
+  })
+
+  it.runIf(peer('python'))('leaves a directory that can be checked again, whenever Ctrl-C comes', async () => {
+    const orphans = 1500
+    const directory = await withOrphans(orphans)
+    let left = orphans
+    for (const wait of [0, 150, 220, 300]) {
+      const command = start('check', directory, '--fix', '--yes', '--json')
+      await new Promise(resolve => setTimeout(resolve, wait))
+      command.kill('SIGINT')
+      const { code, stderr } = await command.ended
+      // Killed before it had begun, interrupted, or done.
+      expect([null, 0, 130]).toContain(code)
+      if (code === 130) expect(stderr).toBe('fanout-cache: interrupted\n')
+      const found = documents<Finding>(await run('check', directory, '--json'))
+      expect(found.every(({ kind }) => kind === 'unknown-file')).toBe(true)
+      expect(found.length).toBeLessThanOrEqual(left)
+      left = found.length
+    }
+    expect((await run('check', directory, '--fix', '--yes')).code).toBe(0)
+    expect(await pythonCheck(directory, 'Cache')).toEqual([])
+    const cache = new Cache(directory)
+    expect(await cache.count()).toBe(100)
+    await cache.close()
+  })
+})
+
+describe('on many entries', () => {
+  let root: string
+  let directory: string
+
+  /** 100,000 items with 2,000 files, most of them by SQL: how they came there does not matter. */
+  beforeAll(async () => {
+    root = mkdtempSync(join(tmpdir(), 'fanout-cache-test-'))
+    directory = join(root, 'cache')
+    const cache = new FanoutCache(directory)
+    const files = Array.from({ length: FILES }, (_, at) => [`file-${at}`, `text ${at}`, { file: true }] as const)
+    await cache.setMany(files, { retry: true })
+    await cache.close()
+    for (let shard = 0; shard < 8; shard++) insertRows(join(directory, `00${shard}`), (ROWS - FILES) / 8)
+  })
+
+  afterAll(() => rmSync(root, { recursive: true, force: true }))
+
+  it.runIf(peer('python'))('check --fix shows how far it is in a terminal, and in a pipe does not', async () => {
+    // The last shard is locked, so that there is something to be seen however fast the machine is.
+    const lock = new Database(join(directory, '007/cache.db'))
+    lock.exec('BEGIN IMMEDIATE')
+    const shown = startInTerminal('check', directory, '--fix', '--yes', '--timeout', '60s')
+    const silent = start('check', directory, '--fix', '--yes', '--timeout', '60s')
+    await shown.wrote(/repairing [^\n]*\d+% \| \d+\/104000 \| [\d,]+\/s \| \S+ left/)
+    lock.exec('ROLLBACK')
+    lock.close()
+    const done = { code: 0, stdout: 'nothing found in 8 databases\n', stderr: '' }
+    expect(await silent.ended).toEqual(done)
+    expect(await shown.ended).toMatchObject({
+      code: 0,
+      stdout: expect.stringContaining('nothing found in 8 databases'),
+    })
+  })
+
+  it.runIf(peer('python'))('check is stopped by Ctrl-C also while it waits for a lock', async () => {
+    const lock = new Database(join(directory, '000/cache.db'))
+    lock.exec('BEGIN IMMEDIATE')
+    const command = startInTerminal('check', directory, '--fix', '--yes', '--timeout', '10m')
+    await command.wrote(/repairing [^\n]*%/)
+    command.type('\u0003')
+    expect(await command.ended).toMatchObject({ code: 130, stdout: expect.stringContaining('interrupted') })
+    lock.exec('ROLLBACK')
+    lock.close()
+  })
+
+  it.runIf(peer('python'))('vacuum gives room back, whenever Ctrl-C comes', async () => {
+    for (let shard = 0; shard < 8; shard++) {
+      const db = new Database(join(directory, `00${shard}/cache.db`))
+      db.exec('DELETE FROM Cache WHERE filename IS NULL AND rowid % 2 = 0')
+      db.close()
+    }
+    for (const wait of [0, 150, 300]) {
+      const command = start('vacuum', directory)
+      await new Promise(resolve => setTimeout(resolve, wait))
+      command.kill('SIGINT')
+      expect([null, 0, 130]).toContain((await command.ended).code)
+    }
+    const outcome = await run('vacuum', directory, '--json')
+    expect(outcome.code).toBe(0)
+    expect(documents<{ database: string }>(outcome).map(({ database }) => database)).toEqual(
+      Array.from({ length: 8 }, (_, shard) => `00${shard}`),
+    )
+    expect((await run('check', directory)).code).toBe(0)
+    expect(await pythonCheck(directory, 'FanoutCache')).toEqual([])
+  })
+})
+
+/** Entries with small values, added as a cache adds them. */
+function insertRows(shard: string, count: number): void {
+  const db = new Database(join(shard, 'cache.db'))
+  db.prepare(
+    `WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < ?)
+     INSERT INTO Cache (key, raw, store_time, access_time, size, mode, value)
+     SELECT 'row-' || i, 1, 1.7e9 + i, 1.7e9, 0, 1, 'value ' || i FROM n`,
+  ).run(count)
+  db.close()
+}
