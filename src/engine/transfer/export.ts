@@ -30,6 +30,9 @@ export interface ExportOptions {
 /** Lines are handed on together: a write for each would cost more than to make them. */
 const PART_LENGTH = 2 ** 16
 const FILE_TRIES = 4
+/** What is read in one step. */
+const PAGE_ROWS = 100
+const PAGE_BYTES = 2 ** 20
 
 /** A row whose whole numbers are bigint, so that they can be told from floats. */
 type ExactRow = readonly [
@@ -111,19 +114,20 @@ async function* entriesOf(
   const reader = new RowReader(shard, timeout)
   const last = await readPatiently(shard, timeout, () => lastRow(sessionOf(shard)))
   for (let at = 0; ; ) {
-    const found = await reader.next(at, last)
-    if (!found) return
-    const { row, tags } = found
-    at = Number(row[0])
-    if (!isWanted(row, tags, options, shard.disk.now())) continue
-    const opened = await openValue(shard, reader, found)
-    if (opened === 'damaged') options.told?.(JSON.stringify(keyToJson(keyOf(row), codec)))
-    if (typeof opened === 'string') continue
-    const { file } = opened
-    try {
-      yield { line: lineOf(opened.found, codec), ...(file && { file }) }
-    } finally {
-      await file?.handle.close()
+    const page = await reader.page(at, last)
+    if (page.length === 0) return
+    for (const found of page) {
+      at = Number(found.row[0])
+      if (!isWanted(found, options, shard.disk.now())) continue
+      const opened = found.row[10] === null ? { found } : await openFile(shard, reader, found)
+      if (opened === 'damaged') options.told?.(JSON.stringify(keyToJson(keyOf(found.row), codec)))
+      if (typeof opened === 'string') continue
+      const { file } = opened
+      try {
+        yield { line: lineOf(opened.found, codec), ...(file && { file }) }
+      } finally {
+        await file?.handle.close()
+      }
     }
   }
 }
@@ -152,21 +156,28 @@ class RowReader {
     this.#timeout = timeout
   }
 
-  next(after: number, last: number): Promise<Found | undefined> {
-    return this.#read(0, after, last)
+  /** The next rows: some of them, or some bytes. */
+  page(after: number, last: number): Promise<Found[]> {
+    return readPatiently(this.#shard, this.#timeout, () => {
+      const session = sessionOf(this.#shard)
+      const [next] = this.#prepared(session)
+      const page: Found[] = []
+      for (let bytes = 0, at = after; page.length < PAGE_ROWS && bytes < PAGE_BYTES; ) {
+        const row = next.get(at, last)
+        if (!row) break
+        at = Number(row[0])
+        if (typeof row[11] === 'string' || Buffer.isBuffer(row[11])) bytes += row[11].length
+        page.push(foundOf(session, row))
+      }
+      return page
+    })
   }
 
   again(rowid: number): Promise<Found | undefined> {
-    return this.#read(1, rowid)
-  }
-
-  #read(which: 0 | 1, ...values: number[]): Promise<Found | undefined> {
     return readPatiently(this.#shard, this.#timeout, () => {
       const session = sessionOf(this.#shard)
-      const row = this.#prepared(session)[which].get(...values)
-      if (!row) return undefined
-      const rowid = Number(row[0])
-      return { row, tags: tagsOf(session, rowid), computed: computationOf(session, row) }
+      const row = this.#prepared(session)[1].get(rowid)
+      return row && foundOf(session, row)
     })
   }
 
@@ -183,12 +194,16 @@ function rowStatement(db: Connection, sql: string): RowStatement {
   return db.prepare<number[], ExactRow>(sql).raw().safeIntegers()
 }
 
+function foundOf(session: Session, row: ExactRow): Found {
+  return { row, tags: tagsOf(session, Number(row[0])), computed: computationOf(session, row) }
+}
+
 function computationOf(session: Session, row: ExactRow): Found['computed'] {
   if (!session.has('freshness')) return undefined
   return session.statements.get('freshnessOf', Number(row[0]), row[3], row[4])
 }
 
-function isWanted(row: ExactRow, tags: readonly string[], options: ExportOptions, now: number): boolean {
+function isWanted({ row, tags }: Found, options: ExportOptions, now: number): boolean {
   const { prefix, tag, includeExpired = false } = options
   if (row[1] === null || (!includeExpired && !isLive(row[4], now))) return false
   if (prefix !== undefined && !(row[2] === 1n && typeof row[1] === 'string' && row[1].startsWith(prefix))) return false
@@ -226,8 +241,8 @@ function knownOf({ row, tags, computed }: Found): Omit<EntryLine, 'key'> {
     ...(expireTime !== null && { expiresAt: toMilliseconds(expireTime) }),
     ...(tag !== null && { tag: sqlToJson(tag) }),
     ...(tags.length > 0 && { tags }),
-    ...(Number.isFinite(storeTime) && { storedAt: toMilliseconds(storeTime) }),
-    ...(Number.isFinite(accessTime) && { accessedAt: toMilliseconds(accessTime) }),
+    ...(Number.isFinite(storeTime) && { storedAt: Math.floor(storeTime * 1000) }),
+    ...(Number.isFinite(accessTime) && { accessedAt: Math.floor(accessTime * 1000) }),
     ...(accessCount > 0n && { accessCount: Number(accessCount) }),
     ...(computed && {
       computed: { took: computed[1] * 1000, ...(computed[0] !== null && { staleAt: toMilliseconds(computed[0]) }) },
@@ -236,7 +251,7 @@ function knownOf({ row, tags, computed }: Found): Omit<EntryLine, 'key'> {
 }
 
 /** Opens the file of a row, or of what is in its place when it was replaced meanwhile; a value in the database has none. */
-async function openValue(
+async function openFile(
   shard: Shard,
   reader: RowReader,
   first: Found,
