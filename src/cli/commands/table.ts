@@ -1,5 +1,26 @@
 import type { Command } from '../command.js'
+import { remove } from './delete.js'
+import { get } from './get.js'
+import { incr } from './incr.js'
+import { ls } from './ls.js'
+import { clear, cull, evict, expire } from './removals.js'
+import { set } from './set.js'
+import { settings } from './settings.js'
 import { stats } from './stats.js'
+import { touch } from './touch.js'
 
 /** All commands, in the order in which help lists them. */
-export const COMMANDS: readonly Command[] = [stats]
+export const COMMANDS: readonly Command[] = [
+  stats,
+  ls,
+  get,
+  set,
+  remove,
+  touch,
+  incr,
+  expire,
+  evict,
+  cull,
+  clear,
+  settings,
+]
