@@ -1,4 +1,5 @@
 import type { Command } from '../command.js'
+import { completionsOf } from './completions.js'
 import { remove } from './delete.js'
 import { get } from './get.js'
 import { incr } from './incr.js'
@@ -23,4 +24,5 @@ export const COMMANDS: readonly Command[] = [
   cull,
   clear,
   settings,
+  completionsOf(() => COMMANDS),
 ]
