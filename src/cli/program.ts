@@ -19,6 +19,8 @@ export interface ProgramOptions {
 }
 
 const NAME = 'fanout-cache'
+/** What is longer would push the explanations of all others aside. */
+const LONGEST_EXAMPLE = 40
 const ABOUT =
   'Looks after cache directories, of this package and of Python’s DiskCache, beside the services that use them.'
 
@@ -67,11 +69,22 @@ function newProgram(options: ProgramOptions, found: (parsed: Parsed) => void): C
     .description(ABOUT)
     .version(options.version, '-V, --version', 'the version')
     .helpOption('-h, --help', 'how to use it')
-    .helpCommand('help [command]', 'how to use a command')
+    .addHelpCommand(helpCommand())
+    .configureHelp({
+      subcommandTerm: command => `${command.name()} ${command.usage().replace('[options] ', '')}`.trim(),
+    })
     .showSuggestionAfterError()
   for (const command of options.commands) addCommand(program, command, found)
   program.addHelpText('after', programExamples(options.commands))
   return program
+}
+
+function helpCommand(): Commander {
+  return new Commander('help')
+    .argument('[command]')
+    .description('how to use a command')
+    .helpGroup('Shell:')
+    .helpOption(false)
 }
 
 function addCommand(program: Commander, command: Command, found: (parsed: Parsed) => void): void {
@@ -108,7 +121,9 @@ function helpOf({ details, examples }: Command): string {
 }
 
 function programExamples(commands: readonly Command[]): string {
-  const firsts = commands.flatMap(({ examples }) => examples.slice(0, 1))
+  const firsts = commands
+    .flatMap(({ examples }) => examples.slice(0, 1))
+    .filter(([line]) => line.length <= LONGEST_EXAMPLE)
   const width = Math.max(0, ...firsts.map(([line]) => line.length))
   const lines = firsts.map(([line, what]) => `  ${NAME} ${line.padEnd(width)}  ${what}`)
   return `\nExamples:\n${lines.join('\n')}\n\nHelp of one command, with more examples: ${NAME} help <command>`

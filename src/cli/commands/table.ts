@@ -1,7 +1,32 @@
 import type { Command } from '../command.js'
+import { completionsOf } from './completions.js'
+import { remove } from './delete.js'
 import { exportCommand } from './export.js'
+import { get } from './get.js'
 import { importCommand } from './import.js'
+import { incr } from './incr.js'
+import { ls } from './ls.js'
+import { clear, cull, evict, expire } from './removals.js'
+import { set } from './set.js'
+import { settings } from './settings.js'
 import { stats } from './stats.js'
+import { touch } from './touch.js'
 
 /** All commands, in the order in which help lists them. */
-export const COMMANDS: readonly Command[] = [stats, exportCommand, importCommand]
+export const COMMANDS: readonly Command[] = [
+  stats,
+  ls,
+  get,
+  set,
+  remove,
+  touch,
+  incr,
+  expire,
+  evict,
+  cull,
+  clear,
+  settings,
+  exportCommand,
+  importCommand,
+  completionsOf(() => COMMANDS),
+]

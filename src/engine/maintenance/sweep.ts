@@ -5,6 +5,7 @@ import { TEMPORARY_PREFIX, VALUE_FILE } from '../disk/value-files.js'
 import { isMissing, systemCode } from '../file-errors.js'
 import type { Shard } from '../shards/shard.js'
 import { systemClock } from '../time.js'
+import { reclaimStages } from './import-stages.js'
 
 /** What nobody names after this time, nobody will: a write takes less between its file and its commit. */
 const ORPHAN_MILLISECONDS = 3_600_000
@@ -23,7 +24,11 @@ export async function sweepIfDue(shard: Shard, stopping: { readonly requested: b
 }
 
 async function sweep(shard: Shard, stopping: { readonly requested: boolean }): Promise<void> {
-  const { directory } = shard
+  const { directory, disk, options } = shard
+  // Stages of imports lie in the directory of the cache, beside its shards.
+  if (options.root === undefined || Number(disk.pathPrefix.slice(0, -1)) === 0) {
+    await reclaimStages(options.root ?? directory)
+  }
   for (const name of await list(directory)) {
     if (name.startsWith(TEMPORARY_PREFIX)) await removeOld(join(directory, name))
   }

@@ -10,7 +10,7 @@ import { editDistance, kindOf } from '../option-names.js'
 
 /** Pickles of `None`, `True` and `False` are no longer: others are looked at only where pickles are the codec's. */
 const SHORT_PICKLE = 16
-const TAGS = ['$bytes', '$bigint', '$float', '$pickle', '$v8', '$value', '$stored']
+const TAGS = ['$bytes', '$bigint', '$number', '$float', '$pickle', '$v8', '$object', '$stored']
 const MODES: Readonly<Record<string, number>> = {
   raw: MODE_RAW,
   binary: MODE_BINARY,
@@ -35,7 +35,7 @@ export function modeOf(name: unknown): number {
 /** A value in the database as JSON. */
 export function valueToJson({ mode, data }: EncodedValue, codec: Codec): unknown {
   const plain = plainValue({ mode, data }, codec)
-  if (plain) return hasTag(plain.json) ? { $value: plain.json } : plain.json
+  if (plain) return hasTag(plain.json) ? { $object: plain.json } : plain.json
   const tagged = mode === MODE_RAW && data !== null ? taggedOrText(data) : null
   if (tagged !== null && meansItself(tagged, codec)) return tagged
   if (mode === MODE_PICKLE && Buffer.isBuffer(data)) return { $pickle: data.toString('base64') }
@@ -49,7 +49,7 @@ export function valueFromJson(json: unknown, codec: Codec): EncodedValue {
   if (!tag) return codec.encodeValue(json)
   const [name, content] = tag
   switch (name) {
-    case '$value':
+    case '$object':
       return codec.encodeValue(content)
     case '$pickle':
       return { mode: MODE_PICKLE, data: bytesOf(content, name) }
@@ -67,7 +67,7 @@ export function valueFromJson(json: unknown, codec: Codec): EncodedValue {
 /** A key as JSON. */
 export function keyToJson(key: EncodedKey, codec: Codec): unknown {
   const plain = plainKey(key, codec)
-  if (plain) return hasTag(plain.json) ? { $value: plain.json } : plain.json
+  if (plain) return hasTag(plain.json) ? { $object: plain.json } : plain.json
   const { data, raw } = key
   if (!raw && Buffer.isBuffer(data)) return { $pickle: data.toString('base64') }
   const tagged = raw && data !== null ? taggedOrText(data) : null
@@ -80,7 +80,7 @@ export function keyFromJson(json: unknown, codec: Codec): EncodedKey {
   const tag = tagOf(json)
   if (!tag) return codec.encodeKey(json)
   const [name, content] = tag
-  if (name === '$value') return codec.encodeKey(content)
+  if (name === '$object') return codec.encodeKey(content)
   if (name === '$pickle') return { data: bytesOf(content, name), raw: false }
   if (name === '$v8') throw new TypeError('a key has no tag $v8')
   if (name !== '$stored') return { data: taggedSql(name, content), raw: true }
@@ -115,8 +115,9 @@ function taggedOrText(data: Exclude<SqlValue, null>): unknown {
   }
   if (typeof data === 'number') {
     // Whole numbers within the safe range would be taken for integers, and JSON has no -0 and no infinity.
-    const isPlain = Number.isFinite(data) && typeof toSqlNumber(data) === 'number' && !Object.is(data, -0)
-    return isPlain ? data : { $float: Object.is(data, -0) ? '-0' : String(data) }
+    if (Object.is(data, -0)) return { $number: '-0' }
+    if (!Number.isFinite(data)) return { $number: String(data) }
+    return typeof toSqlNumber(data) === 'number' ? data : { $float: String(data) }
   }
   return { $bytes: data.toString('base64') }
 }
@@ -135,7 +136,7 @@ function taggedSql(name: string, content: unknown): SqlValue {
     if (!isInt64(integer)) throw new RangeError(`$bigint: ${content} is beyond 64 bits`)
     return integer
   }
-  if (name === '$float') {
+  if (name === '$float' || name === '$number') {
     const number = typeof content === 'string' && content.trim() !== '' ? Number(content) : Number.NaN
     if (Number.isNaN(number)) throw notA(name, 'a number as text', content)
     return number
@@ -195,19 +196,23 @@ function sameData(a: SqlValue, b: SqlValue): boolean {
 }
 
 function hasTag(json: unknown): boolean {
-  return isObject(json) && Object.keys(json).some(name => name.startsWith('$'))
+  return isObject(json) && tagNameOf(json) !== undefined
 }
 
-/** The one name of a tag, and what it holds. @throws TypeError for a tag that is unknown, or not alone */
+function tagNameOf(json: Readonly<Record<string, unknown>>): string | undefined {
+  const [name, more] = Object.keys(json)
+  return more === undefined && name?.startsWith('$') ? name : undefined
+}
+
+/** The name of a tag, and what it holds. @throws TypeError for one that is not known */
 function tagOf(json: unknown): [name: string, content: unknown] | undefined {
   if (!isObject(json)) return undefined
-  const names = Object.keys(json)
-  const tag = names.find(name => name.startsWith('$'))
+  const tag = tagNameOf(json)
   if (tag === undefined) return undefined
-  if (names.length === 1 && TAGS.includes(tag)) return [tag, json[tag]]
-  const near = TAGS.filter(known => editDistance(known, tag) <= 2)[0]
-  const hint = names.length === 1 && near ? `did you mean ${near}? ` : ''
-  throw new TypeError(`${tag} is no tag: ${hint}an object with such a name is written {"$value": {…}}`)
+  if (TAGS.includes(tag)) return [tag, json[tag]]
+  const near = TAGS.find(known => editDistance(known, tag) <= 2)
+  const hint = near ? `did you mean ${near}? ` : ''
+  throw new TypeError(`${tag} is no tag: ${hint}an object with this one name is written {"$object": {…}}`)
 }
 
 function isObject(json: unknown): json is Readonly<Record<string, unknown>> {
