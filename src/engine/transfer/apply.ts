@@ -39,6 +39,8 @@ export interface Applied {
 }
 
 const PAGE = 200
+/** Of pages in memory, in all: with fewer the indexes of a large transaction are written over and over. */
+const CACHE_KIB = 64 * 1024
 
 /**
  * Stores what a stage holds: in one transaction, or in several. What was not committed is rolled back, with the files
@@ -62,7 +64,7 @@ export async function applyStage(
 
 /** @throws RangeError when it would be evicted as soon as it is stored */
 function checkRoom(handle: CacheHandle, stage: Stage, { evict }: ApplyOptions): void {
-  for (const { shard: number, bytes, largest } of stage.weights()) {
+  for (const [number, { bytes, largest }] of stage.weights) {
     const { sizeLimit, evictionPolicy, cullLimit } = (handle.shards[number] as Shard).settings
     if (largest > sizeLimit) throw new ValueTooLargeError(largest, sizeLimit, handle.shards.length)
     if (evict || evictionPolicy === 'none' || cullLimit === 0 || bytes <= sizeLimit) continue
@@ -106,6 +108,7 @@ async function storeRows(
   const files: [Session, Required<PendingFile>][] = []
   try {
     for (const [at, shard] of handle.shards.entries()) shard.prologue(sessions[at] as Session)
+    for (const { db } of sessions) db.pragma(`cache_size = ${-Math.ceil(CACHE_KIB / sessions.length)}`)
     for (let done = 0; done < limit; done += PAGE) {
       const rows = stage.page(after + done, Math.min(PAGE, limit - done))
       for (const row of rows) {

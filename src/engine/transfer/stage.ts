@@ -36,16 +36,14 @@ export interface StagedRow extends StagedEntry {
 
 /** What the rows of one shard will take, in bytes. */
 export interface ShardWeight {
-  readonly shard: number
-  readonly bytes: number
-  readonly largest: number
+  bytes: number
+  largest: number
 }
 
 const SCHEMA = `CREATE TABLE Row (
   at INTEGER PRIMARY KEY, line, shard, number, key, raw, mode, value, size, file, filename,
   store_time REAL, expire_time REAL, access_time REAL, access_count, tag, tags, due REAL, seconds REAL)`
 const INSERT = `INSERT INTO Row VALUES (NULL, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`
-const WEIGHTS = `SELECT number, SUM(size + COALESCE(OCTET_LENGTH(value), 0) + OCTET_LENGTH(key)), MAX(size) FROM Row GROUP BY number`
 /** A crash is no matter: what is unfinished is thrown away. */
 const PRAGMAS = ['journal_mode = OFF', 'synchronous = OFF', 'locking_mode = EXCLUSIVE', 'cache_size = -8192']
 const COMMIT_EVERY = 4096
@@ -61,6 +59,8 @@ export class Stage {
   readonly #modes: FileModes
   readonly #db: Connection
   readonly #insert: { run(...values: SqlValue[]): unknown }
+  /** What the rows will take, by shard. */
+  readonly weights: Map<number, ShardWeight> = new Map()
   readonly #folders = new Map<number, ValueFolders>()
   #files = 0
   #rows = 0
@@ -112,7 +112,7 @@ export class Stage {
     const number = this.#shards === undefined ? 0 : hashKey(key) % this.#shards
     this.#insert.run(
       BigInt(entry.line),
-      this.#shards === undefined ? '' : relative(this.#home, this.#shardDirectory(number)),
+      this.#shards === undefined ? '' : basename(this.#shardDirectory(number)),
       BigInt(number),
       key.data,
       key.raw ? 1n : 0n,
@@ -130,6 +130,7 @@ export class Stage {
       computed?.due ?? null,
       computed?.seconds ?? null,
     )
+    this.#weigh(number, entry)
     if (++this.#rows % COMMIT_EVERY === 0) this.#db.exec('COMMIT; BEGIN')
   }
 
@@ -144,11 +145,6 @@ export class Stage {
     return (statement.all(after, limit) as RawRow[]).map(row => this.#rowOf(row))
   }
 
-  weights(): ShardWeight[] {
-    const rows = this.#db.prepare(WEIGHTS).raw().all() as [number, number, number][]
-    return rows.map(([shard, bytes, largest]) => ({ shard, bytes, largest }))
-  }
-
   /** Ends it, with all that is still in it. @param home where the directory is by now */
   async remove(home: string): Promise<void> {
     this.#db.close()
@@ -158,7 +154,6 @@ export class Stage {
   #rowOf(row: RawRow): StagedRow {
     const [at, line, , shard, data, raw, mode, value, size, file, filename, storeTime, expireTime, accessTime] = row
     const [accessCount, tag, tags, due, seconds] = row.slice(14) as unknown as RawRest
-    const directory = this.#shardDirectory(Number(shard))
     return {
       at: Number(at),
       line: Number(line),
@@ -169,7 +164,7 @@ export class Stage {
       moving:
         file === null || filename === null
           ? undefined
-          : { temporary: relative(directory, this.#pathOf(Number(file))), filename },
+          : { temporary: relative(this.#shardDirectory(Number(shard)), this.#pathOf(Number(file))), filename },
       storeTime,
       expireTime,
       accessTime,
@@ -178,6 +173,14 @@ export class Stage {
       tags: tags === null ? [] : (JSON.parse(tags) as string[]),
       computed: seconds === null ? undefined : { due, seconds },
     }
+  }
+
+  #weigh(shard: number, { key, value, file }: StagedEntry): void {
+    const size = file?.size ?? 0
+    const weight = this.weights.get(shard) ?? { bytes: 0, largest: 0 }
+    weight.bytes += size + lengthOf(value.data) + lengthOf(key.data)
+    weight.largest = Math.max(weight.largest, size)
+    this.weights.set(shard, weight)
   }
 
   #nextPlace(shard: number): string {
@@ -196,6 +199,11 @@ export class Stage {
   #pathOf(number: number): string {
     return join(this.directory, `value-${number}`)
   }
+}
+
+/** Characters of text and bytes of all else: about what a row takes. */
+function lengthOf(data: SqlValue): number {
+  return typeof data === 'string' || Buffer.isBuffer(data) ? data.length : 8
 }
 
 type RawRow = readonly [
