@@ -120,6 +120,15 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
     'type engine/',
     'type npm:@standard-schema/spec',
   ],
+  'engine/transfer/': [
+    'engine/*',
+    'engine/verbs/',
+    'engine/operations/',
+    'engine/maintenance/',
+    'engine/shards/',
+    'engine/database/',
+    'engine/disk/',
+  ],
   'engine/*': ['engine/'],
 
   'adapters/': ['engine/index', 'engine/for-adapters', 'npm:keyv', 'npm:express-session'],
@@ -146,7 +155,14 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
     'npm:rxjs',
     'type npm:cache-manager',
   ],
-  'cli/': ['engine/index', 'engine/for-cli', 'engine/for-care', 'npm:commander', 'npm:cli-progress'],
+  'cli/': [
+    'engine/index',
+    'engine/for-cli',
+    'engine/for-care',
+    'engine/for-transfer',
+    'npm:commander',
+    'npm:cli-progress',
+  ],
 }
 
 /** The only file that asks the system what time it is. */

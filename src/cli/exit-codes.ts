@@ -13,6 +13,8 @@ export const EXIT = {
   storage: 4,
   /** A lock was not free in time. */
   locked: 5,
+  /** What was read is broken or was cut off: a stream to be imported. */
+  data: 65,
   /** A defect of ours. */
   defect: 70,
   interrupted: 130,

@@ -33,6 +33,7 @@ const SQL = {
     JOIN Freshness ON Freshness.rowid = Cache.rowid AND Freshness.store_time = Cache.store_time
       AND Freshness.expire_time IS Cache.expire_time
     WHERE key = ? AND raw = ?`,
+  freshnessOf: 'raw SELECT due, seconds FROM Freshness WHERE rowid = ? AND store_time = ? AND expire_time IS ?',
   setFreshness: `run INSERT OR REPLACE INTO Freshness (rowid, store_time, expire_time, due, seconds)
     SELECT rowid, store_time, expire_time, ?, ? FROM Cache WHERE key = ? AND raw = ?`,
   entry: `raw SELECT rowid, key, raw, store_time, expire_time, access_time, access_count, tag, size, mode, filename, value FROM Cache WHERE key = ? AND raw = ?`,
@@ -127,6 +128,7 @@ const SQL = {
     WHERE key > ? AND key < ? AND raw = 1 AND LENGTH(CAST(key AS BLOB)) = ? AND CAST(SUBSTR(CAST(key AS BLOB), -15) AS TEXT) NOT GLOB '*[^0-9]*'
     ORDER BY key DESC LIMIT 1`,
 
+  setAccess: 'run UPDATE Cache SET access_time = ?, access_count = ? WHERE rowid = ?',
   markAccessTime: 'run UPDATE Cache SET access_time = ? WHERE rowid = ? AND access_time < ?',
   markAccessCount: 'run UPDATE Cache SET access_count = access_count + ? WHERE rowid = ?',
   addHits: "run UPDATE Settings SET value = value + ? WHERE key = 'hits'",

@@ -1,7 +1,7 @@
 import { randomBytes } from 'node:crypto'
 import * as fs from 'node:fs'
 import * as fsp from 'node:fs/promises'
-import { join } from 'node:path'
+import { dirname, join } from 'node:path'
 import type { Readable } from 'node:stream'
 import { Transform } from 'node:stream'
 import { pipeline } from 'node:stream/promises'
@@ -134,6 +134,19 @@ export class ValueFiles {
     }
     file.filename = `${folder}/${name}`
     return file.filename
+  }
+
+  /**
+   * Moves a file to the place that its `filename` has named before, as late as may be. Its time becomes that of now: what
+   * nobody names yet must not look like something that a crash left behind.
+   */
+  settle({ temporary, filename }: Required<PendingFile>, now: number): void {
+    const from = join(this.directory, temporary)
+    fs.utimesSync(from, now, now)
+    retryMissing(attempt => {
+      if (attempt > 1) this.#folders.make(dirname(filename))
+      fs.renameSync(from, join(this.directory, filename))
+    })
   }
 
   /** Takes a file back out of its place, since the row that names it was undone: whoever moves files may not know it. */

@@ -5,6 +5,7 @@ import { TEMPORARY_PREFIX, VALUE_FILE } from '../disk/value-files.js'
 import { isMissing, systemCode } from '../file-errors.js'
 import type { Shard } from '../shards/shard.js'
 import { systemClock } from '../time.js'
+import { reclaimStages } from './import-stages.js'
 
 /** What nobody names after this time, nobody will: a write takes less between its file and its commit. */
 const ORPHAN_MILLISECONDS = 3_600_000
@@ -26,9 +27,15 @@ export async function sweepIfDue(shard: Shard, stopping: Stopping, now = false):
   const at = performance.now()
   if (!now && at - (lastSweep.get(shard) ?? Number.NEGATIVE_INFINITY) < EVERY_MILLISECONDS) return 0
   lastSweep.set(shard, at)
-  return (await sweepTemporary(shard.directory)) + (await sweepUnnamed(shard, stopping))
+  const { directory, disk, options } = shard
+  // Stages of imports lie in the directory of the cache, beside its shards.
+  if (options.root === undefined || Number(disk.pathPrefix.slice(0, -1)) === 0) {
+    await reclaimStages(options.root ?? directory)
+  }
+  return (await sweepTemporary(directory)) + (await sweepUnnamed(shard, stopping))
 }
 
+/** @param directory of a shard */
 async function sweepTemporary(directory: string): Promise<number> {
   let removed = 0
   for (const name of await list(directory)) {

@@ -81,6 +81,16 @@ export function returnDue(session: Session): void {
   }
 }
 
+/** Whether a key is that of a taken item. */
+export function isTakenKey(key: EncodedKey): boolean {
+  return key.raw && typeof key.data === 'string' && key.data.startsWith(TAKEN)
+}
+
+/** An item that came from elsewhere without whoever had taken it: the next one that looks puts it back. */
+export function takeForNobody(session: Session, key: EncodedKey, token: string): void {
+  acquireLease(session, `${LEASE}${key.data}`, token, 0)
+}
+
 /** Removes all items, taken ones too, that there are at the first page; the rest of the cache stays. */
 export function clearItems(session: Session, cursor?: ClearCursor): Page<ClearCursor> {
   if (!cursor && session.has('leases')) session.statements.run('revokeTaken')

@@ -80,11 +80,24 @@ function scopeOf(handle: CacheHandle, shards: readonly Shard[]): TransactionScop
 }
 
 /**
- * A transaction over several databases: BEGIN is tried on all of them in one synchronous step, and when one is busy
- * all are rolled back and waited for, so that none stays locked over a turn of the loop. It is isolated; after a crash
- * between the commits it is atomic for each shard alone.
+ * A transaction over several databases. It is isolated; after a crash between the commits it is atomic for each shard
+ * alone.
  */
-async function transactAcross<T>(shards: readonly Shard[], run: () => T, waiting: ResolvedWaiting): Promise<T> {
+function transactAcross<T>(shards: readonly Shard[], run: () => T, waiting: ResolvedWaiting): Promise<T> {
+  const deadline = deadlineOf(waiting)
+  return acrossShards(shards, waiting, sessions => finish(shards, sessions, run, deadline))
+}
+
+/**
+ * Begins on several databases and does some work, which commits or rolls back. BEGIN is tried on all of them in one
+ * synchronous step, and when one is busy all are rolled back and waited for, so that none stays locked over a turn of the
+ * loop before all are.
+ */
+export async function acrossShards<T>(
+  shards: readonly Shard[],
+  waiting: ResolvedWaiting,
+  work: (sessions: readonly Session[]) => Promise<T>,
+): Promise<T> {
   const deadline = deadlineOf(waiting)
   const releases: (() => void)[] = []
   let failure: unknown
@@ -104,7 +117,7 @@ async function transactAcross<T>(shards: readonly Shard[], run: () => T, waiting
       if (beginAll(sessions)) {
         if (waitsSince !== undefined) tellWait(shards, waitsSince, true)
         waitsSince = undefined
-        return await finish(shards, sessions, run, deadline)
+        return await work(sessions)
       }
       waitsSince ??= attemptedAt
       // What waits behind this transaction has had its attempt as well.
@@ -189,7 +202,7 @@ async function finish<T>(
 }
 
 /** Commits one after the other. What is committed stays when a later one fails, and with it what its rows name. */
-async function commitAll(sessions: readonly Session[], deadline: number): Promise<void> {
+export async function commitAll(sessions: readonly Session[], deadline: number): Promise<void> {
   const tasks: Promise<void>[] = []
   let committed = 0
   try {
@@ -221,6 +234,6 @@ async function commitPatiently(session: Session, until: number): Promise<void> {
   }
 }
 
-function deadlineOf({ wait }: ResolvedWaiting): number {
+export function deadlineOf({ wait }: ResolvedWaiting): number {
   return wait === Number.POSITIVE_INFINITY ? wait : performance.now() + wait
 }

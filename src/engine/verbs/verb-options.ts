@@ -161,7 +161,8 @@ export function encodeMeta(meta: unknown): string {
   return text
 }
 
-function checkTags(tags: unknown): readonly string[] {
+/** @throws TypeError when it is no array of well-formed strings */
+export function checkTags(tags: unknown): readonly string[] {
   if (!Array.isArray(tags)) throw new TypeError(`tags must be an array of strings, got ${kindOf(tags)}`)
   for (const tag of tags) {
     if (typeof tag !== 'string' || !tag.isWellFormed()) {

@@ -1,0 +1,91 @@
+import { createWriteStream } from 'node:fs'
+import { rename, rm } from 'node:fs/promises'
+import type { Writable } from 'node:stream'
+import { finished } from 'node:stream/promises'
+import { type ExportOptions, exportStream, subCachesOf } from '../../engine/for-transfer.js'
+import type { Cache, FanoutCache } from '../../engine/index.js'
+import type { Command, Context } from '../command.js'
+import { EXIT, UsageError } from '../exit-codes.js'
+import { progress } from '../progress.js'
+
+export const exportCommand: Command = {
+  name: 'export',
+  summary: 'write all entries, with their files, as a stream of JSON lines',
+  group: 'Carry:',
+  operands: '[file]',
+  completes: 'file',
+  options: [
+    { flags: '--prefix <text>', summary: 'only entries whose keys are texts that begin so' },
+    { flags: '--tag <tag>', summary: 'only entries with this tag' },
+    { flags: '--include-expired', summary: 'also entries that have expired and were not removed yet' },
+  ],
+  examples: [
+    ['export ./cache | gzip > cache.jsonl.gz', 'a backup, beside the services that use the cache'],
+    ['export ./cache | ssh other fanout-cache import ./cache --create', 'to another machine'],
+    ['export ./cache --prefix user: users.jsonl', 'a part of it, into a file'],
+    ['export ./cache | jq -r "select(.key).key"', 'what is in it'],
+  ],
+  details:
+    'Services go on reading and writing meanwhile. Each entry is whole; those that are there from the beginning to the\n' +
+    'end are all in the stream. Caches below a FanoutCache are directories of their own: export each by itself.\n' +
+    'docs/export.md describes the stream.',
+  run: exportCache,
+}
+
+async function exportCache(context: Context): Promise<number> {
+  const { out, io, options, operands, signal } = context
+  const [path = '-'] = operands
+  if (path === '-' && out.isTerminal) {
+    throw new UsageError('a stream of JSON lines is nothing for a terminal: name a file, or send it into a pipe')
+  }
+  const cache = await context.open('read')
+  const below = await subCachesOf(cache.directory)
+  if (below.length > 0) context.note(`not in the stream, export them by themselves: ${below.join(', ')}`)
+  const bar = progress(io, { what: 'exported', total: await context.answer(cache.count()) })
+  let damaged = 0
+  const choice: ExportOptions = {
+    prefix: options.text('prefix'),
+    tag: options.text('tag'),
+    includeExpired: options.flag('includeExpired'),
+    told: key => {
+      bar.advance()
+      if (key === undefined) return
+      damaged++
+      context.note(`left out, since its file is gone or was cut short: ${key}`)
+    },
+  }
+  try {
+    if (path === '-') for await (const part of exportStream(cache, choice)) await out.write(part)
+    else await exportToFile(cache, choice, path, signal)
+  } finally {
+    bar.end()
+  }
+  return damaged === 0 ? EXIT.done : EXIT.no
+}
+
+/** The file gets its name when it is whole. */
+async function exportToFile(
+  cache: Cache | FanoutCache,
+  choice: ExportOptions,
+  path: string,
+  signal: AbortSignal,
+): Promise<void> {
+  const unfinished = `${path}.${process.pid}.part`
+  const file: Writable = createWriteStream(unfinished, { flags: 'wx', mode: 0o600 })
+  const done = finished(file)
+  done.catch(() => undefined)
+  try {
+    for await (const part of exportStream(cache, choice)) {
+      signal.throwIfAborted()
+      if (!file.write(part)) await Promise.race([new Promise(resolve => file.once('drain', resolve)), done])
+    }
+    file.end()
+    await done
+    await rename(unfinished, path)
+  } catch (error) {
+    file.destroy()
+    await done.catch(() => undefined)
+    await rm(unfinished, { force: true })
+    throw error
+  }
+}

@@ -1,0 +1,200 @@
+import { existsSync } from 'node:fs'
+import { Cache } from './cache.js'
+import { FanoutCache } from './fanout-cache.js'
+import { handleOf } from './handle-of.js'
+import type { CacheOptions, EvictionPolicy, Settings } from './options.js'
+import { systemClock } from './time.js'
+import { type Applied, type ApplyOptions, applyStage, countThere, keepLimits } from './transfer/apply.js'
+import { type ExportOptions, exportParts } from './transfer/export.js'
+import { CODECS, type Header } from './transfer/format.js'
+import { Home, modesOf, shardsIn } from './transfer/home.js'
+import { Intake, type Taken } from './transfer/intake.js'
+import { linesOf } from './transfer/line-reader.js'
+import { Stage } from './transfer/stage.js'
+import { StreamError } from './transfer/stream-error.js'
+
+/*
+ * Export and import: all entries of a cache as a stream of JSON lines, and back. docs/export.md describes the stream.
+ */
+
+export type { ExportOptions } from './transfer/export.js'
+export { reclaimImports, subCachesOf } from './transfer/home.js'
+export { ConflictError, StreamError } from './transfer/stream-error.js'
+
+type AnyCache = Cache | FanoutCache
+
+/** What a new directory is to be, where it shall be something else than what the stream says. */
+export interface MakeOptions {
+  readonly kind?: 'Cache' | 'FanoutCache' | undefined
+  readonly shards?: number | undefined
+}
+
+export interface ImportOptions extends Omit<ApplyOptions, 'told'> {
+  /** Absolute. */
+  readonly directory: string
+  /** Opens what is there; `undefined`: nothing is, and a cache is to be made. */
+  readonly open: (() => Promise<AnyCache>) | undefined
+  readonly make: MakeOptions
+  /** By which codec values without a tag are stored. @default that of the header */
+  readonly codec: string | undefined
+  readonly includeExpired: boolean
+  /** Read all, and store nothing. */
+  readonly dryRun: boolean
+  /** Called with the bytes of the stream that were read so far. */
+  readonly read: (bytes: number) => void
+  /** Called with the number of entries there are, and those that were stored. */
+  readonly stored: (entries: number, of: number) => void
+}
+
+/** What an import has done. */
+export interface Imported extends Taken, Applied {
+  /** Entries that went to keep the limits, older ones or imported ones. */
+  evicted: number
+}
+
+/** The entries of a cache as parts of a stream, each some lines. */
+export async function* exportStream(cache: AnyCache, options: ExportOptions): AsyncGenerator<string> {
+  const settings = await cache.settings()
+  yield* exportParts(handleOf(cache), settings, options)
+}
+
+/**
+ * Imports a stream. First all of it is read and checked, into a stage beside the cache; then it is stored in one
+ * transaction, unless `batch` says otherwise. What fails before leaves the directory as it was.
+ *
+ * @param report filled in as it goes on
+ * @throws StreamError, with the line, for a stream that is broken or cut off; ConflictError with `onConflict: 'fail'`
+ */
+export async function importStream(
+  source: AsyncIterable<Uint8Array>,
+  options: ImportOptions,
+  report: Imported,
+): Promise<void> {
+  const home = Home.prepare(options.directory)
+  const staging = new Staging(home, options)
+  try {
+    const intake = new Intake(intakeOptions(options), header => staging.begin(header))
+    try {
+      for await (const line of linesOf(source)) {
+        options.signal.throwIfAborted()
+        await intake.take(line)
+        options.read(line.bytes)
+      }
+      intake.finish()
+    } finally {
+      Object.assign(report, intake.taken)
+      await intake.close()
+    }
+    await staging.store(report)
+  } finally {
+    await staging.end()
+    await home.leave()
+  }
+}
+
+export function nothingImported(): Imported {
+  return { entries: 0, files: 0, bytes: 0, expired: 0, stored: 0, replaced: 0, kept: 0, evicted: 0 }
+}
+
+function intakeOptions({ codec, includeExpired }: ImportOptions): ConstructorParameters<typeof Intake>[0] {
+  return { codec: codec === undefined ? undefined : CODECS[codec], includeExpired, now: systemClock.now() / 1000 }
+}
+
+/** The stage of one import, and what it is stored in. */
+class Staging {
+  readonly #home: Home
+  readonly #options: ImportOptions
+  #header: Header | undefined
+  #stage: Stage | undefined
+
+  constructor(home: Home, options: ImportOptions) {
+    this.#home = home
+    this.#options = options
+  }
+
+  begin(header: Header): Stage {
+    this.#header = header
+    const { directory } = this.#home
+    const shards = this.#options.open ? shardsIn(directory) : this.#shardsToMake(header)
+    this.#stage = Stage.make(directory, shards, modesOf(directory))
+    return this.#stage
+  }
+
+  async store(report: Imported): Promise<void> {
+    const { dryRun, open, timeout, signal, stored } = this.#options
+    const stage = this.#stage as Stage
+    if (dryRun && !open) return
+    const cache = open ? await open() : await this.#make(this.#header as Header)
+    try {
+      const handle = handleOf(cache)
+      if (dryRun) {
+        report.replaced = await countThere(handle, stage)
+        return
+      }
+      await applyStage(handle, stage, { ...this.#options, told: entries => stored(entries, stage.rows) }, report)
+      report.evicted = await keepLimits(handle, timeout, signal)
+    } finally {
+      await cache.close()
+    }
+    await this.#home.arrive()
+  }
+
+  async end(): Promise<void> {
+    await this.#stage?.remove(existsSync(this.#home.directory) ? this.#home.directory : this.#home.target)
+  }
+
+  #kindToMake(header: Header): 'Cache' | 'FanoutCache' {
+    const { kind, shards } = this.#options.make
+    return kind ?? (shards === undefined ? header.kind : 'FanoutCache')
+  }
+
+  #shardsToMake(header: Header): number | undefined {
+    if (this.#kindToMake(header) === 'Cache') return undefined
+    return this.#options.make.shards ?? header.shards ?? DEFAULT_SHARDS
+  }
+
+  async #make(header: Header): Promise<AnyCache> {
+    const { timeout } = this.#options
+    const options = { ...settingsOf(header), timeout, onCorrupt: 'throw' } as const
+    const shards = this.#shardsToMake(header)
+    const { directory } = this.#home
+    try {
+      const cache =
+        shards === undefined ? new Cache(directory, options) : new FanoutCache(directory, { ...options, shards })
+      return await cache.open()
+    } catch (error) {
+      if (!(error instanceof TypeError || error instanceof RangeError)) throw error
+      throw new StreamError(1, `its settings: ${error.message}`, { cause: error })
+    }
+  }
+}
+
+const DEFAULT_SHARDS = 8
+
+/** The settings of a header that a new directory takes over: what belongs to a machine, such as mapping, is not. */
+function settingsOf({ settings }: Header): CacheOptions {
+  if (!settings) return {}
+  const { statistics, tagIndex, evictionPolicy, sizeLimit, maxItems, cullLimit, disk, sqlite } =
+    settings as Partial<Settings>
+  const given = {
+    statistics,
+    tagIndex,
+    evictionPolicy: evictionPolicy as EvictionPolicy | undefined,
+    sizeLimit,
+    maxItems: maxItems ?? undefined,
+    cullLimit,
+    disk: disk && withoutAbsent({ minFileSize: disk.minFileSize, unlinkGrace: disk.unlinkGrace }),
+    sqlite:
+      sqlite &&
+      withoutAbsent({
+        journalMode: sqlite.journalMode,
+        autoVacuum: sqlite.autoVacuum,
+        synchronous: sqlite.synchronous,
+      }),
+  }
+  return withoutAbsent(given) as CacheOptions
+}
+
+function withoutAbsent(fields: Readonly<Record<string, unknown>>): Record<string, unknown> {
+  return Object.fromEntries(Object.entries(fields).filter(([, value]) => value !== undefined))
+}

@@ -1,0 +1,91 @@
+import { existsSync, readdirSync, rmSync, statSync } from 'node:fs'
+import * as fsp from 'node:fs/promises'
+import { join } from 'node:path'
+import { isBusy } from '../database/busy.js'
+import { type Connection, connect } from '../database/connection.js'
+import { DATABASE_FILE } from '../database/opening.js'
+import { VALUE_FILE } from '../disk/value-files.js'
+import { isMissing } from '../file-errors.js'
+import { systemClock } from '../time.js'
+
+/**
+ * Where an import keeps what it has read until it stores all of it: a directory in that of the cache. Python's `check()`
+ * passes over paths that hold `cache.db`.
+ */
+export const STAGE_PREFIX: string = `${DATABASE_FILE}-import-`
+export const STAGE_DATABASE = 'stage.db'
+/** Ends the name while nobody can have locked the database in it yet. */
+export const STAGE_UNBORN = '.new'
+const UNBORN_MILLISECONDS = 3_600_000
+
+/**
+ * Removes what imports have left behind that were killed, with the value files that had their places already and that no
+ * row names. Whoever is at work holds the lock of the database in his stage.
+ *
+ * @param home the directory of a cache
+ */
+export async function reclaimStages(home: string): Promise<void> {
+  for (const name of list(home)) {
+    if (!name.startsWith(STAGE_PREFIX)) continue
+    const stage = join(home, name)
+    if (name.endsWith(STAGE_UNBORN) ? isOld(stage) : removePlaced(home, stage)) {
+      await fsp.rm(stage, { recursive: true, force: true })
+    }
+  }
+}
+
+/** Answers false while the import is alive. */
+function removePlaced(home: string, stage: string): boolean {
+  const path = join(stage, STAGE_DATABASE)
+  if (!existsSync(path)) return true
+  let db: Connection | undefined
+  try {
+    db = connect(path, { readonly: false, mustExist: true })
+    db.pragma('journal_mode = OFF')
+    db.exec('BEGIN EXCLUSIVE')
+    const rows = db.prepare('SELECT shard, filename FROM Row WHERE filename IS NOT NULL').raw().all()
+    for (const [shard, names] of byShard(rows as [string, string][])) removeUnnamed(join(home, shard), names)
+  } catch (error) {
+    if (isBusy(error)) return false
+    // It was killed before there was anything in it, or is not what an import makes: it names no files.
+  } finally {
+    db?.close()
+  }
+  return true
+}
+
+function byShard(rows: readonly (readonly [string, string])[]): Map<string, Set<string>> {
+  const shards = new Map<string, Set<string>>()
+  for (const [shard, filename] of rows) {
+    if (!/^(\d{3,})?$/.test(shard) || !VALUE_FILE.test(filename)) continue
+    const names = shards.get(shard) ?? new Set()
+    shards.set(shard, names.add(filename))
+  }
+  return shards
+}
+
+function removeUnnamed(directory: string, names: Set<string>): void {
+  const there = [...names].filter(name => existsSync(join(directory, name)))
+  if (there.length === 0) return
+  const db = connect(join(directory, DATABASE_FILE), { readonly: true, mustExist: true })
+  try {
+    const known = new Set(db.prepare('SELECT filename FROM Cache WHERE filename IS NOT NULL').pluck().all())
+    for (const name of there) if (!known.has(name)) rmSync(join(directory, name), { force: true })
+  } finally {
+    db.close()
+  }
+}
+
+function isOld(path: string): boolean {
+  const stat = statSync(path, { throwIfNoEntry: false })
+  return stat !== undefined && systemClock.now() - stat.mtimeMs > UNBORN_MILLISECONDS
+}
+
+function list(path: string): string[] {
+  try {
+    return readdirSync(path)
+  } catch (error) {
+    if (isMissing(error)) return []
+    throw error
+  }
+}

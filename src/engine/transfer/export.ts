@@ -1,0 +1,293 @@
+import { createHash } from 'node:crypto'
+import type { FileHandle } from 'node:fs/promises'
+import { setImmediate as turn } from 'node:timers/promises'
+import type { CacheHandle } from '../cache-handle.js'
+import type { Connection } from '../database/connection.js'
+import type { Session } from '../database/session.js'
+import type { Codec, EncodedKey, SqlValue } from '../disk/codec.js'
+import { keyIdentity } from '../disk/keys.js'
+import { StorageError } from '../errors.js'
+import { isLive, tagsOf } from '../operations/entries.js'
+import { lastRow } from '../operations/listing.js'
+import type { Settings } from '../options.js'
+import type { Shard } from '../shards/shard.js'
+import { toMilliseconds } from '../time.js'
+import { readPatiently, sessionOf } from '../verbs/reading.js'
+import { keyToJson, modeName, sqlToJson, valueToJson } from './exact-json.js'
+import { CHUNK_BYTES, type EntryLine, FORMAT, FORMAT_VERSION, type Header } from './format.js'
+
+/** Which entries are exported, and how. */
+export interface ExportOptions {
+  /** Text keys that begin so. */
+  readonly prefix?: string | undefined
+  /** Entries with this tag, or one of whose further tags it is. */
+  readonly tag?: SqlValue | undefined
+  readonly includeExpired?: boolean | undefined
+  /** Called after every entry, with the one that was left out because its file is gone or short. */
+  readonly told?: (damaged: string | undefined) => void
+}
+
+/** Lines are handed on together: a write for each would cost more than to make them. */
+const PART_LENGTH = 2 ** 16
+const FILE_TRIES = 4
+/** What is read in one step. */
+const PAGE_ROWS = 100
+const PAGE_BYTES = 2 ** 20
+
+/** A row whose whole numbers are bigint, so that they can be told from floats. */
+type ExactRow = readonly [
+  rowid: bigint,
+  key: SqlValue,
+  raw: bigint,
+  storeTime: number,
+  expireTime: number | null,
+  accessTime: number,
+  accessCount: bigint,
+  tag: SqlValue,
+  size: bigint,
+  mode: bigint,
+  filename: string | null,
+  value: SqlValue,
+]
+
+const COLUMNS = 'rowid, key, raw, store_time, expire_time, access_time, access_count, tag, size, mode, filename, value'
+const NEXT = `SELECT ${COLUMNS} FROM Cache WHERE rowid > ? AND rowid <= ? ORDER BY rowid LIMIT 1`
+const AGAIN = `SELECT ${COLUMNS} FROM Cache WHERE rowid = ?`
+
+/**
+ * The entries of an open cache as parts of a stream, each some lines. Every entry is whole, as it was at some instant of
+ * the export; those that were there from its beginning to its end are all in it, once; those added meanwhile are not.
+ * One entry, or a piece of a file, is in memory at a time.
+ */
+export async function* exportParts(
+  handle: CacheHandle,
+  settings: Settings,
+  options: ExportOptions,
+): AsyncGenerator<string> {
+  const counts = { entries: 0, files: 0, bytes: 0 }
+  const { codec, clock } = handle.options
+  const header: Header = {
+    format: FORMAT,
+    version: FORMAT_VERSION,
+    kind: handle.kind,
+    ...(handle.kind === 'FanoutCache' && { shards: handle.shards.length }),
+    codec: codec.name,
+    exportedAt: clock.now(),
+    settings,
+  }
+  let part = `${JSON.stringify(header)}\n`
+  for (const shard of handle.shards) {
+    for await (const { line, file } of entriesOf(shard, handle, options)) {
+      counts.entries++
+      part += `${JSON.stringify(line)}\n`
+      if (file) {
+        counts.files++
+        counts.bytes += file.size
+        for await (const text of chunksOf(file, shard)) {
+          part += text
+          if (part.length < PART_LENGTH) continue
+          yield part
+          part = ''
+        }
+      }
+      options.told?.(undefined)
+      if (part.length < PART_LENGTH) continue
+      yield part
+      part = ''
+      // Signals are heard between turns only.
+      await turn()
+    }
+  }
+  yield `${part}${JSON.stringify({ end: counts })}\n`
+}
+
+interface OpenFile {
+  readonly handle: FileHandle
+  readonly size: number
+}
+
+async function* entriesOf(
+  shard: Shard,
+  { options: { codec, timeout } }: CacheHandle,
+  options: ExportOptions,
+): AsyncGenerator<{ readonly line: EntryLine; readonly file?: OpenFile }> {
+  const reader = new RowReader(shard, timeout)
+  const last = await readPatiently(shard, timeout, () => lastRow(sessionOf(shard)))
+  for (let at = 0; ; ) {
+    const page = await reader.page(at, last)
+    if (page.length === 0) return
+    for (const found of page) {
+      at = Number(found.row[0])
+      if (!isWanted(found, options, shard.disk.now())) continue
+      const opened = found.row[10] === null ? { found } : await openFile(shard, reader, found)
+      if (opened === 'damaged') options.told?.(JSON.stringify(keyToJson(keyOf(found.row), codec)))
+      if (typeof opened === 'string') continue
+      const { file } = opened
+      try {
+        yield { line: lineOf(opened.found, codec), ...(file && { file }) }
+      } finally {
+        await file?.handle.close()
+      }
+    }
+  }
+}
+
+/** What belongs to a row, all of it read at one instant. */
+interface Found {
+  readonly row: ExactRow
+  readonly tags: readonly string[]
+  readonly computed: readonly [due: number | null, seconds: number] | undefined
+}
+
+interface RowStatement {
+  get(...values: number[]): ExactRow | undefined
+}
+type RowStatements = readonly [next: RowStatement, again: RowStatement]
+
+/** Reads rows with statements of its own, which answer whole numbers exactly. */
+class RowReader {
+  readonly #shard: Shard
+  readonly #timeout: number
+  #db: Connection | undefined
+  #statements: RowStatements | undefined
+
+  constructor(shard: Shard, timeout: number) {
+    this.#shard = shard
+    this.#timeout = timeout
+  }
+
+  /** The next rows: some of them, or some bytes. */
+  page(after: number, last: number): Promise<Found[]> {
+    return readPatiently(this.#shard, this.#timeout, () => {
+      const session = sessionOf(this.#shard)
+      const [next] = this.#prepared(session)
+      const page: Found[] = []
+      for (let bytes = 0, at = after; page.length < PAGE_ROWS && bytes < PAGE_BYTES; ) {
+        const row = next.get(at, last)
+        if (!row) break
+        at = Number(row[0])
+        if (typeof row[11] === 'string' || Buffer.isBuffer(row[11])) bytes += row[11].length
+        page.push(foundOf(session, row))
+      }
+      return page
+    })
+  }
+
+  again(rowid: number): Promise<Found | undefined> {
+    return readPatiently(this.#shard, this.#timeout, () => {
+      const session = sessionOf(this.#shard)
+      const row = this.#prepared(session)[1].get(rowid)
+      return row && foundOf(session, row)
+    })
+  }
+
+  #prepared({ db }: Session): RowStatements {
+    if (this.#db !== db || !this.#statements) {
+      this.#db = db
+      this.#statements = [rowStatement(db, NEXT), rowStatement(db, AGAIN)]
+    }
+    return this.#statements
+  }
+}
+
+function rowStatement(db: Connection, sql: string): RowStatement {
+  return db.prepare<number[], ExactRow>(sql).raw().safeIntegers()
+}
+
+function foundOf(session: Session, row: ExactRow): Found {
+  return { row, tags: tagsOf(session, Number(row[0])), computed: computationOf(session, row) }
+}
+
+function computationOf(session: Session, row: ExactRow): Found['computed'] {
+  if (!session.has('freshness')) return undefined
+  return session.statements.get('freshnessOf', Number(row[0]), row[3], row[4])
+}
+
+function isWanted({ row, tags }: Found, options: ExportOptions, now: number): boolean {
+  const { prefix, tag, includeExpired = false } = options
+  if (row[1] === null || (!includeExpired && !isLive(row[4], now))) return false
+  if (prefix !== undefined && !(row[2] === 1n && typeof row[1] === 'string' && row[1].startsWith(prefix))) return false
+  if (tag === undefined) return true
+  return row[7] === tag || (typeof tag === 'string' && tags.includes(tag))
+}
+
+function keyOf(row: ExactRow): EncodedKey {
+  return { data: row[1], raw: row[2] !== 0n }
+}
+
+function lineOf(found: Found, codec: Codec): EntryLine {
+  const { row } = found
+  const [, , , , , , , , , mode, filename, value] = row
+  const key = keyToJson(keyOf(row), codec)
+  if (filename === null)
+    return { key, value: valueToJson({ mode: Number(mode), data: value }, codec), ...knownOf(found) }
+  const meta = typeof value === 'string' ? metaOf(value) : undefined
+  const file = { mode: modeName(Number(mode)), size: Number(row[8]) }
+  return { key, file, ...(meta !== undefined && { meta }), ...knownOf(found) }
+}
+
+/** Somebody else may have put something into the column, which Python does not read either. */
+function metaOf(text: string): unknown {
+  try {
+    return JSON.parse(text)
+  } catch {
+    return undefined
+  }
+}
+
+function knownOf({ row, tags, computed }: Found): Omit<EntryLine, 'key'> {
+  const [, , , storeTime, expireTime, accessTime, accessCount, tag] = row
+  return {
+    ...(expireTime !== null && { expiresAt: toMilliseconds(expireTime) }),
+    ...(tag !== null && { tag: sqlToJson(tag) }),
+    ...(tags.length > 0 && { tags }),
+    ...(Number.isFinite(storeTime) && { storedAt: Math.floor(storeTime * 1000) }),
+    ...(Number.isFinite(accessTime) && { accessedAt: Math.floor(accessTime * 1000) }),
+    ...(accessCount > 0n && { accessCount: Number(accessCount) }),
+    ...(computed && {
+      computed: { took: computed[1] * 1000, ...(computed[0] !== null && { staleAt: toMilliseconds(computed[0]) }) },
+    }),
+  }
+}
+
+/** Opens the file of a row, or of what is in its place when it was replaced meanwhile; a value in the database has none. */
+async function openFile(
+  shard: Shard,
+  reader: RowReader,
+  first: Found,
+): Promise<'gone' | 'damaged' | { readonly found: Found; readonly file?: OpenFile }> {
+  let found: Found | undefined = first
+  let previous: string | undefined
+  for (let attempt = 0; attempt < FILE_TRIES; attempt++) {
+    const filename = found.row[10]
+    if (filename === null) return { found }
+    if (filename === previous) return 'damaged'
+    const size = Number(found.row[8])
+    const handle = await shard.disk.files.open(filename, size)
+    if (handle) return { found, file: { handle, size } }
+    previous = filename
+    found = await reader.again(Number(first.row[0]))
+    // Another entry may have got the number of a row that was removed: it was added meanwhile.
+    if (!found || keyIdentity(keyOf(found.row)) !== keyIdentity(keyOf(first.row))) return 'gone'
+  }
+  return 'gone'
+}
+
+async function* chunksOf({ handle, size }: OpenFile, shard: Shard): AsyncGenerator<string> {
+  const hash = createHash('sha256')
+  const bytes = Buffer.allocUnsafeSlow(Math.min(CHUNK_BYTES, Math.max(1, size)))
+  for (let at = 0; at < size; ) {
+    let length = 0
+    const wanted = Math.min(CHUNK_BYTES, size - at)
+    while (length < wanted) {
+      const { bytesRead } = await handle.read(bytes, length, wanted - length, at + length)
+      if (bytesRead === 0) throw new StorageError(shard.directory, 'a value file was cut off while it was exported')
+      length += bytesRead
+    }
+    const chunk = bytes.subarray(0, length)
+    hash.update(chunk)
+    at += length
+    yield `${JSON.stringify({ chunk: chunk.toString('base64') })}\n`
+  }
+  yield `${JSON.stringify({ sha256: hash.digest('hex') })}\n`
+}

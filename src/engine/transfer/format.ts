@@ -1,0 +1,113 @@
+import type { Codec } from '../disk/codec.js'
+import { jsonCodec } from '../disk/json-codec.js'
+import { pickleCodec } from '../disk/pickle-codec.js'
+import { structuredCodec } from '../disk/structured-codec.js'
+import { kindOf } from '../option-names.js'
+import type { Settings } from '../options.js'
+
+/*
+ * The stream of `export`: JSON lines. A header, a line for each entry, behind an entry whose value is a file the lines of
+ * its bytes, and a last line that says how many there were. docs/export.md describes it for those who write it.
+ */
+
+export const FORMAT = 'fanout-cache' as const
+/** Grows when a reader of the one before would misunderstand. */
+export const FORMAT_VERSION = 1
+
+/** Bytes of a file in one line: a multiple of 3, so that the base64 of all lines is that of the file. */
+export const CHUNK_BYTES: number = 48 * 1024
+
+export const CODECS: Readonly<Record<string, Codec>> = {
+  structured: structuredCodec,
+  json: jsonCodec,
+  pickle: pickleCodec,
+}
+
+/** The first line. */
+export interface Header {
+  readonly format: typeof FORMAT
+  readonly version: number
+  readonly kind: 'Cache' | 'FanoutCache'
+  /** Of a FanoutCache. */
+  readonly shards?: number
+  /** By which codec values and keys without a tag are stored. */
+  readonly codec: string
+  /** Epoch milliseconds. */
+  readonly exportedAt?: number
+  readonly settings?: Partial<Settings>
+}
+
+/** A line for an entry. Instants are epoch milliseconds. */
+export interface EntryLine {
+  readonly key: unknown
+  readonly value?: unknown
+  readonly file?: { readonly mode: string | number; readonly size: number }
+  readonly meta?: unknown
+  readonly expiresAt?: number
+  /** A duration instead, from the import on. */
+  readonly ttl?: number | string | null
+  readonly tag?: unknown
+  readonly tags?: readonly string[]
+  readonly storedAt?: number
+  readonly accessedAt?: number
+  readonly accessCount?: number
+  /** Of a value that was computed: how long that took, and from when on it is stale. Milliseconds. */
+  readonly computed?: { readonly took: number; readonly staleAt?: number }
+}
+
+export const ENTRY_NAMES: ReadonlySet<string> = new Set([
+  ...['key', 'value', 'file', 'meta', 'expiresAt', 'ttl', 'tag', 'tags'],
+  ...['storedAt', 'accessedAt', 'accessCount', 'computed'],
+])
+
+/** What the last line says. */
+export interface Trailer {
+  readonly entries?: number
+  readonly files?: number
+  /** Of all files. */
+  readonly bytes?: number
+}
+
+const MOST_SHARDS = 1000
+
+/** @throws TypeError, RangeError when it is no header, or of a version that is not known */
+export function checkHeader(line: unknown): Header {
+  const header = objectOf(line, 'the header')
+  if (header['format'] !== FORMAT) throw new TypeError(`this is no stream of export: format must be '${FORMAT}'`)
+  const { version, kind, shards, codec = 'structured', settings } = header
+  if (version !== FORMAT_VERSION) {
+    throw new RangeError(
+      `version ${kindOf(version)} of the stream is not known, only ${FORMAT_VERSION}: it needs another fanout-cache`,
+    )
+  }
+  if (kind !== 'Cache' && kind !== 'FanoutCache') {
+    throw new TypeError(`kind must be 'Cache' or 'FanoutCache', got ${kindOf(kind)}`)
+  }
+  if (shards !== undefined) wholeNumber(shards, 'shards', MOST_SHARDS)
+  if (shards === 0) throw new RangeError('shards must be 1 or more, got 0')
+  if (typeof codec !== 'string' || !Object.hasOwn(CODECS, codec)) {
+    throw new TypeError(`codec must be one of ${Object.keys(CODECS).join(', ')}, got ${kindOf(codec)}`)
+  }
+  if (settings !== undefined) objectOf(settings, 'settings')
+  return { ...header, codec } as unknown as Header
+}
+
+/** @throws TypeError, RangeError when it is none */
+export function checkTrailer(line: unknown): Trailer {
+  const trailer = objectOf(line, 'end')
+  for (const name of ['entries', 'files', 'bytes']) {
+    if (trailer[name] !== undefined) wholeNumber(trailer[name], name, Number.MAX_SAFE_INTEGER)
+  }
+  return trailer as Trailer
+}
+
+export function objectOf(value: unknown, name: string): Readonly<Record<string, unknown>> {
+  if (typeof value === 'object' && value !== null && !Array.isArray(value)) return value as Record<string, unknown>
+  throw new TypeError(`${name} must be an object, got ${kindOf(value)}`)
+}
+
+export function wholeNumber(value: unknown, name: string, most: number): number {
+  if (typeof value !== 'number') throw new TypeError(`${name} must be a number, got ${kindOf(value)}`)
+  if (Number.isSafeInteger(value) && value >= 0 && value <= most) return value
+  throw new RangeError(`${name} must be a whole number from 0 to ${most}, got ${value}`)
+}

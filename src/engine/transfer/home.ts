@@ -1,0 +1,135 @@
+import { randomBytes } from 'node:crypto'
+import { existsSync, mkdirSync, readdirSync, rmdirSync, statSync } from 'node:fs'
+import * as fsp from 'node:fs/promises'
+import { basename, dirname, join } from 'node:path'
+import { DATABASE_FILE } from '../database/opening.js'
+import type { FileModes } from '../disk/value-folders.js'
+import { DirectoryError } from '../errors.js'
+import { isMissing, systemCode } from '../file-errors.js'
+import { reclaimStages, STAGE_PREFIX } from '../maintenance/import-stages.js'
+import { countShards, hasDatabase, shardDirectory } from '../shards/layout.js'
+import { systemClock } from '../time.js'
+
+/** Behind the name of a directory that is yet to be made: it gets its name when all is in it. */
+const MAKING = '.import-'
+const NEWBORN_MILLISECONDS = 3_600_000
+
+/** Where an import works: in the directory itself, or in one that becomes it. */
+export class Home {
+  /** Where the cache is to be. */
+  readonly target: string
+  /** Where it is made. */
+  readonly directory: string
+  readonly #parents: readonly string[]
+
+  private constructor(target: string, directory: string, parents: readonly string[]) {
+    this.target = target
+    this.directory = directory
+    this.#parents = parents
+  }
+
+  /** @param target absolute */
+  static prepare(target: string): Home {
+    if (existsSync(target)) return new Home(target, target, [])
+    const directory = join(dirname(target), `${basename(target)}${MAKING}${randomBytes(8).toString('hex')}`)
+    const made = mkdirSync(directory, { recursive: true, mode: 0o700 })
+    const parents: string[] = []
+    for (let at = directory; made !== undefined && at !== made; at = dirname(at)) parents.push(dirname(at))
+    return new Home(target, directory, parents)
+  }
+
+  get isNew(): boolean {
+    return this.directory !== this.target
+  }
+
+  /** Gives the directory its name. @throws DirectoryError when somebody else has made one of that name meanwhile */
+  async arrive(): Promise<void> {
+    if (!this.isNew) return
+    try {
+      await fsp.rename(this.directory, this.target)
+    } catch (error) {
+      const code = systemCode(error)
+      if (code !== 'ENOTEMPTY' && code !== 'EEXIST' && code !== 'ENOTDIR') throw error
+      throw new DirectoryError(this.target, 'was made by somebody else meanwhile', { cause: error })
+    }
+  }
+
+  /** Takes back what `prepare` has made, unless it has arrived. */
+  async leave(): Promise<void> {
+    if (!this.isNew) return
+    await fsp.rm(this.directory, { recursive: true, force: true })
+    for (const parent of this.#parents) {
+      try {
+        rmdirSync(parent)
+      } catch (error) {
+        // Others have put something there.
+        if (systemCode(error) === undefined) throw error
+        return
+      }
+    }
+  }
+}
+
+/** Removes what killed imports have left in a directory, and beside it. */
+export async function reclaimImports(target: string): Promise<void> {
+  await reclaimStages(target)
+  const prefix = basename(target) + MAKING
+  for (const name of list(dirname(target))) {
+    if (!name.startsWith(prefix) || !/^[0-9a-f]{16}$/.test(name.slice(prefix.length))) continue
+    const directory = join(dirname(target), name)
+    const stages = stagesIn(directory)
+    await reclaimStages(directory)
+    const isLeft = stages > 0 ? stagesIn(directory) === 0 : isOld(directory)
+    if (isLeft) await fsp.rm(directory, { recursive: true, force: true })
+  }
+}
+
+/** Caches, deques and indexes that lie below the directory of a cache, relative to it. */
+export async function subCachesOf(directory: string): Promise<string[]> {
+  const found: string[] = []
+  const visit = (relative: string, depth: number): void => {
+    for (const entry of readdirSync(join(directory, relative), { withFileTypes: true })) {
+      if (!entry.isDirectory() || depth > DEEPEST_NAME) continue
+      const path = join(relative, entry.name)
+      if (hasDatabase(join(directory, path))) found.push(path)
+      else visit(path, depth + 1)
+    }
+  }
+  for (const place of ['cache', 'deque', 'index']) if (existsSync(join(directory, place))) visit(place, 0)
+  for (const name of list(directory)) if (name.startsWith(MODEL_PREFIX)) found.push(name)
+  return found
+}
+
+const DEEPEST_NAME = 16
+const MODEL_PREFIX = `${DATABASE_FILE}-model-`
+
+/** How many shards there are in a directory; `undefined`: a Cache, or nothing. */
+export function shardsIn(directory: string): number | undefined {
+  return hasDatabase(directory) ? undefined : countShards(directory)
+}
+
+/** Modes for files beside those that are there: whoever may read these shall read the new ones. */
+export function modesOf(directory: string): FileModes {
+  const shard = shardsIn(directory) === undefined ? directory : shardDirectory(directory, 0)
+  const stat = statSync(join(shard, DATABASE_FILE), { throwIfNoEntry: false })
+  if (!stat) return { directory: 0o700, file: 0o600, exact: false }
+  return { directory: statSync(shard).mode & 0o7777, file: stat.mode & 0o777, exact: process.platform !== 'win32' }
+}
+
+function stagesIn(directory: string): number {
+  return list(directory).filter(name => name.startsWith(STAGE_PREFIX)).length
+}
+
+function isOld(path: string): boolean {
+  const stat = statSync(path, { throwIfNoEntry: false })
+  return stat !== undefined && systemClock.now() - stat.mtimeMs > NEWBORN_MILLISECONDS
+}
+
+function list(path: string): string[] {
+  try {
+    return readdirSync(path)
+  } catch (error) {
+    if (isMissing(error)) return []
+    throw error
+  }
+}

@@ -1,0 +1,262 @@
+import { once } from 'node:events'
+import { existsSync, readdirSync, readFileSync, statSync, writeFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { setTimeout as sleep } from 'node:timers/promises'
+import Database from 'better-sqlite3'
+import { Cache, FanoutCache } from 'fanout-cache'
+import { describe, expect, it, onTestFinished } from 'vitest'
+import { FixtureProcess } from '../helpers/child-process.js'
+import { peer } from '../helpers/peers.js'
+import { runPython } from '../helpers/python.js'
+import { temporaryDirectory } from '../helpers/temp-directory.js'
+import {
+  exported,
+  fileEntry,
+  filesOf,
+  importNew,
+  rowsOf,
+  run,
+  runInTerminal,
+  start,
+  streamOf,
+  until,
+} from './transfer-support.js'
+
+const WRITER = new URL('./fixtures/transfer-writer.mjs', import.meta.url)
+
+const stream = streamOf([
+  ...Array.from({ length: 3000 }, (_, at) => ({ key: `key:${at}`, value: { at, text: 'x'.repeat(200) }, tags: ['t'] })),
+  ...Array.from({ length: 60 }, (_, at) => fileEntry(`file:${at}`, Buffer.alloc(40_000, at))).flat(),
+])
+const ENTRIES = 3060
+
+/** A cache in which some keys of the stream are, with the state it is in. */
+async function someCache(directory: string): Promise<unknown[]> {
+  const cache = new FanoutCache(directory, { shards: 2 })
+  await cache.setMany(Array.from({ length: 20 }, (_, at) => [`key:${at * 50}`, `old ${at}`] as const))
+  await cache.set('file:1', Buffer.alloc(50_000, 1))
+  await cache.set('other', 'stays')
+  await cache.close()
+  return stateOf(directory)
+}
+
+const stateOf = (directory: string): unknown[] => [rowsOf(directory), filesOf(directory)]
+
+async function findings(directory: string): Promise<unknown[]> {
+  const cache = new FanoutCache(directory)
+  const found: unknown[] = await cache.check()
+  await cache.close()
+  if (!peer('python')) return found
+  return [...found, ...(await runPython<unknown[]>('found(diskcache.FanoutCache(d, shards=2))', { d: directory }))]
+}
+
+/** Holds the write lock of the last shard, which an import takes last. */
+function holdLock(directory: string): () => void {
+  const db = new Database(join(directory, '001', 'cache.db'))
+  onTestFinished(() => {
+    db.close()
+  })
+  db.exec('BEGIN IMMEDIATE')
+  return () => db.exec('ROLLBACK')
+}
+
+const stages = (directory: string): string[] =>
+  readdirSync(directory).filter(name => name.startsWith('cache.db-import-'))
+
+/** Resolves when an import has read all of the stream: its stage does not grow any more than it holds then. */
+async function staged(directory: string): Promise<void> {
+  await until('the last file of the stream', () =>
+    stages(directory).some(stage => existsSync(join(directory, stage, 'value-60'))),
+  )
+}
+
+describe('an import that is ended', () => {
+  it.each(['SIGINT', 'SIGTERM'] as const)('by %s while it reads, leaves everything as it was', async signal => {
+    const directory = join(temporaryDirectory(), 'a')
+    const before = await someCache(directory)
+    const running = start('import', directory, '--yes')
+    running.child.stdin.write(stream.slice(0, stream.length / 2))
+    await until('a stage', () => stages(directory).some(stage => existsSync(join(directory, stage, 'value-1'))))
+    running.child.kill(signal)
+    const { code, stderr } = await running.ended
+    expect([code, stderr]).toEqual([signal === 'SIGINT' ? 130 : 143, 'fanout-cache: interrupted\n'])
+    expect(stateOf(directory)).toEqual(before)
+    expect(await findings(directory)).toEqual([])
+  })
+
+  it('by SIGINT while it waits for a lock, or by its patience, leaves everything as it was', async () => {
+    const directory = join(temporaryDirectory(), 'a')
+    const before = await someCache(directory)
+    const release = holdLock(directory)
+    const running = start('import', directory, '--yes', '--timeout', '10m')
+    running.child.stdin.end(stream)
+    const impatient = await run(['import', directory, '--yes', '--timeout', '200ms'], stream)
+    expect(impatient).toMatchObject({ code: 5, stderr: expect.stringContaining('locked') })
+    await staged(directory)
+    running.child.kill('SIGINT')
+    expect((await running.ended).code).toBe(130)
+    release()
+    expect(stateOf(directory)).toEqual(before)
+  })
+
+  it('by SIGINT at any moment, has stored all or nothing', async () => {
+    const root = temporaryDirectory()
+    const file = join(root, 'stream.jsonl')
+    writeFileSync(file, stream)
+    const whole = join(root, 'whole')
+    await someCache(whole)
+    const began = performance.now()
+    expect((await run(['import', whole, file, '--yes'])).code).toBe(0)
+    const took = performance.now() - began
+    const after = rowsOf(whole)
+    for (const part of [0.5, 0.7, 0.8, 0.9]) {
+      const directory = join(root, `at-${part}`)
+      const before = await someCache(directory)
+      const running = start('import', directory, file, '--yes')
+      await Promise.race([running.ended, sleep(took * part)])
+      running.child.kill('SIGINT')
+      const { code } = await running.ended
+      // Whoever came before Node heard signals was ended by the system.
+      expect([0, 130, null]).toContain(code)
+      if (code === 0) expect(rowsOf(directory)).toEqual(after)
+      else expect(stateOf(directory)).toEqual(before)
+      expect(stages(directory)).toEqual([])
+      expect(await findings(directory)).toEqual([])
+    }
+  })
+
+  it('by SIGKILL leaves a stage that the next one removes, and everything else as it was', async () => {
+    const root = temporaryDirectory()
+    const directory = join(root, 'a')
+    const before = await someCache(directory)
+    const release = holdLock(directory)
+    const waiting = start('import', directory, '--yes', '--timeout', '10m')
+    waiting.child.stdin.end(stream)
+    await staged(directory)
+    const making = start('import', join(root, 'new'), '--create')
+    making.child.stdin.write(stream.slice(0, stream.length / 2))
+    const unborn = () => readdirSync(root).filter(name => name.startsWith('new.import-'))
+    await until('a directory in the making', () => unborn().some(name => stages(join(root, name)).length > 0))
+    for (const { child, ended } of [waiting, making]) {
+      child.kill('SIGKILL')
+      await ended
+    }
+    release()
+    const left = stages(directory)
+    expect([left.length, unborn().length]).toEqual([1, 1])
+    expect(rowsOf(directory)).toEqual((before as [string[]])[0])
+    expect(await findings(directory)).toEqual([])
+    // One that is at work is left alone.
+    const working = start('import', directory, '--yes')
+    working.child.stdin.write(stream.slice(0, stream.length / 2))
+    await until('a stage of its own', () => stages(directory).some(stage => !left.includes(stage)))
+    await importNew(join(root, 'new'), stream)
+    expect((await run(['import', directory, '--yes'], streamOf([]))).code).toBe(0)
+    expect(stages(directory)).toHaveLength(1)
+    expect(unborn()).toEqual([])
+    working.child.stdin.end(stream.slice(stream.length / 2))
+    expect((await working.ended).code).toBe(0)
+    expect(stages(directory)).toEqual([])
+    expect(await findings(directory)).toEqual([])
+  })
+
+  it('in batches keeps those that it told of', async () => {
+    const directory = join(temporaryDirectory(), 'a')
+    await someCache(directory)
+    const before = new Set(rowsOf(directory))
+    const file = join(temporaryDirectory(), 'stream.jsonl')
+    writeFileSync(file, stream)
+    const running = start('import', directory, file, '--yes', '--batch', '50')
+    await until('a first batch', () => running.over || rowsOf(directory).some(row => !before.has(row)))
+    running.child.kill('SIGINT')
+    const { code, stderr } = await running.ended
+    expect([0, 130]).toContain(code)
+    if (code === 130) expect(stderr).toMatch(/\d+ entries were stored before this/)
+    expect(await findings(directory)).toEqual([])
+    expect((await run(['import', directory, file, '--yes', '--json'])).stdout).toContain(`"entries":${ENTRIES}`)
+    expect(rowsOf(directory)).toHaveLength(ENTRIES + 1)
+  })
+})
+
+describe('beside two processes that write', () => {
+  it('each entry of an export is whole, and all that stay are in it, once; an import takes nothing from them', async () => {
+    const root = temporaryDirectory()
+    const directory = join(root, 'a')
+    const cache = new FanoutCache(directory, { shards: 2, sizeLimit: 2 ** 30 })
+    await cache.setMany(Array.from({ length: 2000 }, (_, at) => [`stays:${at}`, at] as const))
+    await cache.close()
+    const writers = ['a', 'b'].map(name => new FixtureProcess(WRITER, { directory, name }))
+    await Promise.all(writers.map(writer => writer.line('writing')))
+    const copies = [join(root, 'first'), join(root, 'second')]
+    for (const copy of copies) await importNew(copy, await exported(directory))
+    expect(
+      await run(['import', directory, '--on-conflict', 'fail'], streamOf([{ key: 'imported', value: 1 }])),
+    ).toMatchObject({ code: 0 })
+    for (const writer of writers) writer.send('stop')
+    await Promise.all(writers.map(writer => writer.line('closed')))
+    for (const copy of copies) {
+      const imported = new FanoutCache(copy)
+      let stays = 0
+      for await (const [key, value] of imported.entries<Buffer | number>()) {
+        if (String(key).startsWith('stays:')) stays++
+        else if (Buffer.isBuffer(value)) expect(value.equals(Buffer.alloc(value.length, value[0]))).toBe(true)
+      }
+      expect(stays).toBe(2000)
+      expect(await imported.check()).toEqual([])
+      await imported.close()
+    }
+    const original = new FanoutCache(directory)
+    expect(await original.get('imported')).toBe(1)
+    expect(await original.check()).toEqual([])
+    await original.close()
+  })
+
+  it('a reader who goes away ends an export quietly, and one who reads slowly does not fill its memory', async () => {
+    const directory = join(temporaryDirectory(), 'a')
+    const cache = new Cache(directory, { sizeLimit: 2 ** 30 })
+    for (let at = 0; at < 40; at++) await cache.set(at, Buffer.alloc(5_000_000, at))
+    await cache.close()
+    const running = start('export', directory)
+    running.child.stdout.pause()
+    running.child.stdout.removeAllListeners('data')
+    await once(running.child.stdout, 'readable')
+    if (process.platform === 'linux') {
+      // Nothing is read: after some turns it waits, with what a pipe and a stream hold.
+      await sleep(300)
+      const status = readFileSync(`/proc/${running.child.pid}/status`, 'utf8')
+      expect(Number(/VmHWM:\s+(\d+)/.exec(status)?.[1])).toBeLessThan(200_000)
+    }
+    running.child.stdout.destroy()
+    expect(await running.ended).toMatchObject({ code: 0, stderr: '' })
+  })
+})
+
+const itInTerminal = peer('python') ? it : it.skip
+
+describe('100,000 entries with 2,000 files', () => {
+  itInTerminal(
+    'show progress in a terminal, and none in a pipe',
+    async () => {
+      const root = temporaryDirectory()
+      const file = join(root, 'stream.jsonl')
+      const lines = Array.from({ length: 98_000 }, (_, at) => `{"key":"key:${at}","value":${at},"ttl":"1d"}\n`)
+      const files = Array.from({ length: 2000 }, (_, at) => fileEntry(`file:${at}`, Buffer.alloc(600, at))).flat()
+      const [header, ...rest] = streamOf(files).split(/(?<=\n)/)
+      writeFileSync(file, [header, ...lines, ...rest].join(''))
+      const directory = join(root, 'a')
+      const shown = await runInTerminal('import', directory, '--create', '--kind', 'FanoutCache', file)
+      expect(shown).toMatchObject({ code: 0 })
+      expect(shown.stdout).toMatch(/(bytes read|stored) .*\d% \| .*\/s \| .* left/)
+      expect(shown.stdout).toContain('100,000 entries, 2,000 files')
+      const output = join(root, 'again.jsonl')
+      const again = await runInTerminal('export', directory, output)
+      expect(again.code).toBe(0)
+      expect(again.stdout).toMatch(/exported .*100,?000.*\/s/)
+      const piped = await run(['export', directory])
+      expect([piped.code, piped.stderr]).toEqual([0, ''])
+      expect(statSync(output).size).toBe(Buffer.byteLength(piped.stdout))
+      expect(piped.stdout.trimEnd().split('\n').at(-1)).toBe('{"end":{"entries":100000,"files":2000,"bytes":1200000}}')
+    },
+    120_000,
+  )
+})
