@@ -10,8 +10,11 @@ export default defineConfig({
   test: {
     // Tests start processes and load a native module: each file gets a process of its own.
     pool: 'forks',
-    testTimeout: 30_000,
-    hookTimeout: 30_000,
+    // Deadlines are there for what hangs: what works, if slowly because others load the machine, shall meet them.
+    testTimeout: 120_000,
+    hookTimeout: 120_000,
+    expect: { poll: { timeout: 30_000, interval: 20 } },
+    setupFiles: ['test/helpers/equal-bytes.ts'],
     retry: 0,
     // The package is loaded by Node itself, as users load it.
     server: { deps: { external: [/\/dist\/[^/]+\.[cm]js$/] } },

@@ -78,9 +78,7 @@ describe('examples', () => {
     const first = spawn(process.execPath, [`${PACKAGE}/examples/crawl/main.mjs`, directory, '--workers', '1'])
     const ended = once(first, 'exit')
     const cache = new Cache(directory, { evictionPolicy: 'none' })
-    await expect
-      .poll(async () => (await cache.get<number>(['count', 'done'])) ?? 0, { timeout: 20_000 })
-      .toBeGreaterThan(10)
+    await expect.poll(async () => (await cache.get<number>(['count', 'done'])) ?? 0).toBeGreaterThan(10)
     first.kill('SIGKILL')
     await ended
     await cache.close()

@@ -11,7 +11,7 @@ const HOSTS = [
 ] as const
 
 for (const [name, count] of HOSTS) {
-  it.runIf(hostInstalled(name))(`the packed package keeps the promises of ${name}`, { timeout: 60_000 }, async () => {
+  it.runIf(hostInstalled(name))(`the packed package keeps the promises of ${name}`, async () => {
     const app = await HostApp.prepare(name)
     onTestFinished(() => app.remove())
     const lines = await new FixtureProcess(app.script('app.mjs'), { root: temporaryDirectory() }).done()

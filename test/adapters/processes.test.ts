@@ -60,7 +60,7 @@ describe('wrap of a singleFlight cache in three processes', () => {
     ]
     await Promise.all([first.line('ready'), second.line('ready')])
     first.send('a')
-    await expect.poll(() => readIfThere(log), { timeout: 10_000, interval: 5 }).toBe('a\n')
+    await expect.poll(() => readIfThere(log), { interval: 5 }).toBe('a\n')
     second.send('a')
     await first.kill()
     expect(await second.line('value a')).toBe(`value a ${second.pid}`)

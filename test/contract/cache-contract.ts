@@ -47,6 +47,22 @@ const SUITES: readonly ((subject: Subject) => void)[] = [
   getOrSetMisuseSuite,
 ]
 
+/** What depends on how keys and values are written. */
+const ENCODING: readonly ((subject: Subject) => void)[] = [
+  itemsSuite,
+  countersSuite,
+  listingSuite,
+  bulkSuite,
+  streamsAndFilesSuite,
+  transactSuite,
+  keysSuite,
+  valuesSuite,
+  getOrSetStoringSuite,
+]
+
+/** What depends on it where a key, as it is written, chooses a shard. */
+const ENCODING_IN_SHARDS: readonly ((subject: Subject) => void)[] = [itemsSuite, listingSuite, bulkSuite, keysSuite]
+
 /** What memory in front of the database might answer in its place. */
 const READING: readonly ((subject: Subject) => void)[] = [
   itemsSuite,
@@ -70,6 +86,13 @@ const READING_KEYS: readonly ((subject: Subject) => void)[] = [itemsSuite, ttlSu
 export function cacheContract(subject: Subject): void {
   describe(subject.name, () => {
     for (const suite of SUITES) suite(subject)
+  })
+}
+
+/** The part of it that another codec could break, where all of it passes under one. */
+export function codecContract(subject: Subject): void {
+  describe(subject.name, () => {
+    for (const suite of subject.single ? ENCODING : ENCODING_IN_SHARDS) suite(subject)
   })
 }
 

@@ -1,4 +1,5 @@
-import { cacheContract } from './cache-contract.js'
-import { CODEC_NAMES, cacheSubject } from './subjects.js'
+import { cacheContract, codecContract } from './cache-contract.js'
+import { cacheSubject } from './subjects.js'
 
-for (const codec of CODEC_NAMES) cacheContract(cacheSubject(codec))
+cacheContract(cacheSubject('structured'))
+for (const codec of ['json', 'pickle'] as const) codecContract(cacheSubject(codec))

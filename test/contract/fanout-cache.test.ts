@@ -1,4 +1,5 @@
-import { cacheContract } from './cache-contract.js'
-import { CODEC_NAMES, fanoutSubject } from './subjects.js'
+import { cacheContract, codecContract } from './cache-contract.js'
+import { fanoutSubject } from './subjects.js'
 
-for (const codec of CODEC_NAMES) cacheContract(fanoutSubject(codec))
+cacheContract(fanoutSubject('structured'))
+for (const codec of ['json', 'pickle'] as const) codecContract(fanoutSubject(codec))

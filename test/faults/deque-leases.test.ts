@@ -42,7 +42,7 @@ describe('items that a process has taken', () => {
     await first.line('took')
     // Stopped, it cannot extend its lease: it will believe that the item is still its own.
     process.kill(first.pid, 'SIGSTOP')
-    await expect.poll(() => deque.peekLeft(), { interval: 20, timeout: 20_000 }).toBe('a')
+    await expect.poll(() => deque.peekLeft()).toBe('a')
     const second = new FixtureProcess(HOLDER, args)
     await second.line('took')
     process.kill(first.pid, 'SIGCONT')
@@ -59,14 +59,14 @@ describe('items that a process has taken', () => {
     const holder = new FixtureProcess(HOLDER, { directory: deque.directory, lease: 300, count: 1 })
     await holder.line('took')
     process.kill(holder.pid, 'SIGSTOP')
-    await expect.poll(() => deque.popLeft(), { interval: 20, timeout: 20_000 }).toBe('a')
+    await expect.poll(() => deque.popLeft()).toBe('a')
     process.kill(holder.pid, 'SIGCONT')
     const asked = async (): Promise<string> => {
       const from = holder.lines.length
       holder.send('lost?')
       return holder.line('lost', from)
     }
-    await expect.poll(asked, { interval: 20, timeout: 20_000 }).toBe('lost [true]')
+    await expect.poll(asked).toBe('lost [true]')
   })
 
   it('do not keep a process alive, and survive its good end', async () => {
@@ -75,13 +75,13 @@ describe('items that a process has taken', () => {
     await holder.line('took')
     holder.send('close')
     expect(await holder.done()).toContain('closed')
-    await expect.poll(() => deque.popLeft(), { interval: 20, timeout: 20_000 }).toBe('a')
+    await expect.poll(() => deque.popLeft()).toBe('a')
     expect(await deque.popLeft()).toBe('b')
   })
 })
 
 describe('workers that are killed at random', () => {
-  it('lose no item: each is worked on, and done by one', { timeout: 120_000 }, async () => {
+  it('lose no item: each is worked on, and done by one', async () => {
     const { random } = printedSeed('deque workers')
     const items = Array.from({ length: 300 }, (_, at) => `item ${at}`)
     const deque = await filled(items)

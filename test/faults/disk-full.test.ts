@@ -26,7 +26,7 @@ async function writerOn(kind: Kind, directory: string, options: CacheOptions) {
   const cache = cacheOf(kind, directory, options)
   await cache.open()
   const reserves = shardsOf(kind).map(shard => join(directory, shard, 'cache.db-reserve'))
-  await expect.poll(() => reserves.filter(path => !existsSync(path)), { timeout: 10_000, interval: 50 }).toEqual([])
+  await expect.poll(() => reserves.filter(path => !existsSync(path)), { interval: 50 }).toEqual([])
   return { cache, writer: new FullDiskWriter(kind, cache) }
 }
 

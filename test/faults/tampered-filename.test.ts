@@ -100,8 +100,15 @@ async function expectNoValue(answer: Promise<unknown>): Promise<void> {
   expect(value).toBeUndefined()
 }
 
+/** The shards of a FanoutCache do what a Cache does: names of each sort show it. */
+const OF_SHARDS = ['an absolute path', 'a path through a linked directory', 'the database itself']
+
+function namesFor(kind: Kind): (readonly [name: string, filename: (place: Place) => string])[] {
+  return Object.entries(FILENAMES).filter(([name]) => kind === 'Cache' || OF_SHARDS.includes(name))
+}
+
 describe.each(KINDS)('a %s whose database names', kind => {
-  it.each(Object.entries(FILENAMES))('%s neither follows nor removes it', async (_name, filename) => {
+  it.each(namesFor(kind))('%s neither follows nor removes it', async (_name, filename) => {
     const place = await tampered(kind, filename)
     const { cache } = place
     await expectNoValue(cache.get(0))
@@ -125,20 +132,17 @@ describe.each(KINDS)('a %s whose database names', kind => {
     expect(await cache.get(0)).toBe(SECRET)
   })
 
-  it.each(Object.entries(FILENAMES))(
-    '%s repairs itself by check({ fix }) without touching it',
-    async (_name, filename) => {
-      const place = await tampered(kind, filename)
-      const { cache } = place
-      expect((await cache.check()).length).toBeGreaterThan(0)
-      await cache.check({ fix: true })
-      expectUnharmed(place)
-      for (const key of KEYS) await expectNoValue(cache.get(key))
-      const left = (await cache.check()).filter(
-        ({ kind: found }) => !/^(foreign-file|unknown-file|empty-directory)$/.test(found),
-      )
-      expect(left).toEqual([])
-      expectUnharmed(place)
-    },
-  )
+  it.each(namesFor(kind))('%s repairs itself by check({ fix }) without touching it', async (_name, filename) => {
+    const place = await tampered(kind, filename)
+    const { cache } = place
+    expect((await cache.check()).length).toBeGreaterThan(0)
+    await cache.check({ fix: true })
+    expectUnharmed(place)
+    for (const key of KEYS) await expectNoValue(cache.get(key))
+    const left = (await cache.check()).filter(
+      ({ kind: found }) => !/^(foreign-file|unknown-file|empty-directory)$/.test(found),
+    )
+    expect(left).toEqual([])
+    expectUnharmed(place)
+  })
 })

@@ -151,16 +151,20 @@ async function tampered(kind: Kind, change: Change): Promise<string> {
 }
 
 describe.each(KINDS)('a %s on a database with', kind => {
-  it.each(Object.entries(CHANGES))('%s rejects with SchemaError and runs none of it', async (_name, change) => {
-    const directory = await tampered(kind, change)
-    for (const options of [{}, { readonly: true }, { onCorrupt: 'quarantine' }] as const) {
-      const cache = cacheOf(kind, directory, options)
-      cache.on('quarantine', ({ path }) => expect.unreachable(`moved to ${path}`))
-      await expect(cache.get(0), `get with ${JSON.stringify(options)}`).rejects.toThrow(SchemaError)
-      if (!('readonly' in options)) await expect(cache.set(0, 'new')).rejects.toThrow(SchemaError)
-      await cache.close()
-    }
-  })
+  // The shards of a FanoutCache open as a Cache does.
+  it.each(Object.entries(CHANGES).filter((_, at) => kind === 'Cache' || at % 5 === 0))(
+    '%s rejects with SchemaError and runs none of it',
+    async (_name, change) => {
+      const directory = await tampered(kind, change)
+      for (const options of [{}, { readonly: true }, { onCorrupt: 'quarantine' }] as const) {
+        const cache = cacheOf(kind, directory, options)
+        cache.on('quarantine', ({ path }) => expect.unreachable(`moved to ${path}`))
+        await expect(cache.get(0), `get with ${JSON.stringify(options)}`).rejects.toThrow(SchemaError)
+        if (!('readonly' in options)) await expect(cache.set(0, 'new')).rejects.toThrow(SchemaError)
+        await cache.close()
+      }
+    },
+  )
 
   it('the tables of somebody else leaves them alone', async () => {
     const directory = await tampered(kind, db => {

@@ -30,7 +30,7 @@ export async function run(program: string, args: readonly string[], directory: s
   try {
     const { stdout } = await promisify(execFile)(program, args, {
       cwd: directory,
-      timeout: 120_000,
+      timeout: 300_000,
       maxBuffer: 2 ** 24,
     })
     return stdout
@@ -75,4 +75,11 @@ export async function installPackage(
     mkdirSync(dirname(link), { recursive: true })
     symlinkSync(realpathSync(join(root, 'node_modules', name)), link, 'dir')
   }
+}
+
+/**
+ * Compiles apps, and answers for each, by its tsconfig, what is wrong in it and in the declarations of this package.
+ */
+export async function compile(projects: readonly string[]): Promise<readonly (readonly string[])[]> {
+  return JSON.parse(await run(process.execPath, [join(root, 'test/helpers/compile.mjs'), ...projects], root))
 }

@@ -193,7 +193,7 @@ withPython('an index that Node and Python share', () => {
 })
 
 withPython('both languages at once', () => {
-  it('move items through one deque, each exactly once, while it is rotated', { timeout: 60_000 }, async () => {
+  it('move items through one deque, each exactly once, while it is rotated', async () => {
     const { deque, python } = await sharedDeque()
     const theirs = python.call<string[]>(`
       got = []

@@ -40,7 +40,7 @@ function countBetween(seen: readonly number[], from: number, to: number): number
 }
 
 describe('throttle over processes', () => {
-  it('lets 10 calls per second through over 4 processes, after the first second', { timeout: 60_000 }, async () => {
+  it('lets 10 calls per second through over 4 processes, after the first second', async () => {
     const callers = await start(4, { count: 10, per: '1s' })
     const seen = await timesUntil(callers, 6 * SECOND)
     const first = seen[0] as number
@@ -51,7 +51,7 @@ describe('throttle over processes', () => {
     for (const caller of callers) expect(times([caller]).length).toBeGreaterThan(0)
   })
 
-  it('lets as many through when some of the processes are killed', { timeout: 60_000 }, async () => {
+  it('lets as many through when some of the processes are killed', async () => {
     const callers = await start(4, { count: 10, per: '500ms' })
     await timesUntil(callers, SECOND)
     await Promise.all(callers.slice(0, 2).map(one => one.kill()))

@@ -71,7 +71,7 @@ describe.each(VERSIONS.map(version => ({ ...version, isInstalled: hostInstalled(
   { timeout: 120_000 },
   ({ name, forms, migrations, platforms, isInstalled }) => {
     let host: NestHost
-    let types: Promise<string[]>
+    let types: Promise<readonly string[]>
 
     beforeEach(context => context.skip(!isInstalled, `${name} is not installed`))
     beforeAll(async () => {

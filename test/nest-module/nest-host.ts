@@ -1,11 +1,9 @@
-import { execFile } from 'node:child_process'
 import { cpSync, mkdirSync, readdirSync, readFileSync, realpathSync, rmSync, symlinkSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
-import { promisify } from 'node:util'
 import ts from 'typescript'
 import { FixtureProcess } from '../helpers/child-process.js'
 import { HostApp } from '../helpers/host.js'
-import { root } from '../helpers/packed-package.js'
+import { compile, root } from '../helpers/packed-package.js'
 
 /** Migrations by what is changed in their one line. */
 const MIGRATIONS: Readonly<Record<string, readonly [before: string, after: string]>> = {
@@ -41,20 +39,13 @@ export class NestHost {
   }
 
   /** What the compiler objects to in the app and in the declarations of this package, those of others left out. */
-  async typeErrors(): Promise<string[]> {
+  async typeErrors(): Promise<readonly string[]> {
     const { directory } = this.#host
     const types = join(directory, 'node_modules', '@types')
     mkdirSync(types, { recursive: true })
     symlinkSync(realpathSync(join(root, 'node_modules/@types/node')), join(types, 'node'), 'junction')
-    const compiler = join(root, 'node_modules/typescript/bin/tsc')
-    const output = await promisify(execFile)(process.execPath, [compiler, '-p', directory], { cwd: directory }).then(
-      ({ stdout }) => stdout,
-      ({ stdout }: { stdout: string }) => stdout,
-    )
-    const errors = output.split('\n').filter(line => /error TS\d+/.test(line))
-    return errors.filter(
-      line => line.startsWith('src/') || line.includes('fanout-cache/') || !line.includes('node_modules/'),
-    )
+    const [errors = []] = await compile([join(directory, 'tsconfig.json')])
+    return errors
   }
 
   remove(): void {

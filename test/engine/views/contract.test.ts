@@ -3,7 +3,6 @@ import { bulkSuite } from '../../contract/bulk.js'
 import { countersSuite } from '../../contract/counters.js'
 import { descriptionsSuite } from '../../contract/descriptions.js'
 import { getOrSetSuite } from '../../contract/get-or-set.js'
-import { getOrSetFlightsSuite } from '../../contract/get-or-set-flights.js'
 import { getOrSetStoringSuite } from '../../contract/get-or-set-storing.js'
 import { itemsSuite } from '../../contract/items.js'
 import { keysSuite } from '../../contract/keys.js'
@@ -13,10 +12,9 @@ import { orderingSuite } from '../../contract/ordering.js'
 import { tagsSuite } from '../../contract/tags.js'
 import { transactSuite } from '../../contract/transact.js'
 import { ttlSuite } from '../../contract/ttl.js'
-import { valuesSuite } from '../../contract/values.js'
 import { namespaceSubjects } from './subjects.js'
 
-/** What a view can get wrong: keys, options, listings, order. What files and settings do is the cache's alone. */
+/** What a view can get wrong: keys, options, listings, order. What values, files and settings do is the cache's alone. */
 const SUITES = [
   itemsSuite,
   descriptionsSuite,
@@ -28,11 +26,9 @@ const SUITES = [
   transactSuite,
   orderingSuite,
   keysSuite,
-  valuesSuite,
   maintenanceSuite,
   getOrSetSuite,
   getOrSetStoringSuite,
-  getOrSetFlightsSuite,
 ]
 /** What goes through several databases, or has an order of its own there. */
 const OVER_SHARDS = [listingSuite, bulkSuite, tagsSuite, transactSuite, maintenanceSuite]
