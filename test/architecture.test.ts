@@ -105,6 +105,7 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
     'engine/shards/',
     'engine/database/',
     'engine/disk/',
+    'engine/observe/counters',
     'engine/operations/',
     'engine/maintenance/',
     'type engine/',

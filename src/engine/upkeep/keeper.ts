@@ -4,6 +4,7 @@ import type { Session } from '../database/session.js'
 import { structuredCodec } from '../disk/structured-codec.js'
 import { DirectoryError, TimeoutError } from '../errors.js'
 import { UPKEEP_LEASE } from '../maintenance/upkeep-notice.js'
+import { Counters } from '../observe/counters.js'
 import { extendLease, noteLease, releaseLease } from '../operations/leases.js'
 import { Shard } from '../shards/shard.js'
 import type { ShardOptions } from '../shards/shard-options.js'
@@ -152,11 +153,13 @@ export class Keeper implements Leading {
       timeout: this.patience,
       maxPending: { count: 1000, bytes: 2 ** 20 },
       shards: directories.length,
+      // Nobody reads them in this thread: rounds say what was done.
+      counters: new Counters(directory),
       prepareDirectory: () => assertThere(directory),
       initial: {},
       given: {},
     }
-    return new Shard(directory, options, {
+    return new Shard(directory, at, options, {
       evicted: victims => this.#tell({ kind: 'evicted', shard: at, victims }),
       quarantined: () => undefined,
       failed: error => this.#report(at, error),

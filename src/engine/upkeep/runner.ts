@@ -140,6 +140,8 @@ export class UpkeepRunner {
     this.#thread = new UpkeepThread(task, {
       heard: message => this.#heard(message),
       worked: round => {
+        const [first] = this.#shards
+        if (first) first.watch.counters.expirations += round.expired
         this.#lookAround()
         for (const user of [...this.#users]) user.worked(round)
       },
