@@ -1,5 +1,5 @@
 import { spawnSync } from 'node:child_process'
-import { mkdirSync, writeFileSync } from 'node:fs'
+import { mkdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { beforeAll, describe, expect, it } from 'vitest'
 import { temporaryDirectory } from '../helpers/temp-directory.js'
@@ -121,5 +121,15 @@ describe('completions for zsh', () => {
     const { stdout } = spawnSync('zsh', ['-f', '-c', script], { cwd: directory, encoding: 'utf8' })
     const made = [...stdout.matchAll(/\[(fanout-cache[^\]]*)\]/g)].map(match => match[1]?.trim())
     expect(made).toEqual(lines.map(([, completed]) => completed))
+  })
+})
+
+describe('docs/command-line.md', () => {
+  it('names every command, and its options', async () => {
+    const page = readFileSync(new URL('../../docs/command-line.md', import.meta.url), 'utf8')
+    expect(commands.filter(name => !page.includes(`\`${name}`))).toEqual([])
+    expect(
+      ['--json', '--timeout', '--codec', '--no-color', '--yes', '--dry-run'].filter(flag => !page.includes(flag)),
+    ).toEqual([])
   })
 })
