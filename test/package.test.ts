@@ -125,6 +125,15 @@ describe('an app of its own', { timeout: 300_000 }, () => {
     expect(await start('app.js')).toBe('ok\n')
   })
 
+  it('runs its command line', async () => {
+    app = temporaryDirectory()
+    await installPackage(app, packed)
+    const bin = join(app, 'node_modules/fanout-cache', manifest.bin?.['fanout-cache'] ?? '')
+    const place = join(app, 'cache')
+    await run(process.execPath, [bin, 'set', place, 'key', 'value', '--create'], app)
+    expect(await run(process.execPath, [bin, 'get', place, 'key'], app)).toBe('value')
+  })
+
   it.each(RESOLUTIONS)('compiles against its types: %s', async resolution => {
     typed ??= compileAll()
     const { directory, errors } = (await typed).get(resolution) as Compiled

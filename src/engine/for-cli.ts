@@ -8,8 +8,9 @@ import { MODE_BINARY, MODE_TEXT } from './disk/modes.js'
 import { isMissing } from './file-errors.js'
 import { handleOf } from './handle-of.js'
 import { entryOf, isLive } from './operations/entries.js'
-import type { Info, Key, Listing } from './options.js'
+import type { Info, Key, Listing, Settings, SettingsChange } from './options.js'
 import { absoluteDirectory, countShards } from './shards/layout.js'
+import { configure } from './verbs/configuring.js'
 import { listInfos } from './verbs/listing.js'
 import { readPatiently, sessionOf } from './verbs/reading.js'
 
@@ -75,6 +76,16 @@ const MOST_SHARDS = 1000
 /** What is known of each entry, in stored order. */
 export function infos(cache: DiskCache, listing: Listing): AsyncIterable<Info> {
   return listInfos(handleOf(verbsOf(cache)), listing)
+}
+
+/** `configure`, which gives up after a time, also in a FanoutCache. @throws TimeoutError */
+export function configureWithin(
+  cache: DiskCache,
+  change: SettingsChange,
+  { timeout, signal }: { readonly timeout: number; readonly signal: AbortSignal },
+): Promise<Settings> {
+  const handle = handleOf(verbsOf(cache))
+  return handle.ready(() => configure(handle, change, { wait: timeout, signal }))
 }
 
 /** Entries that have expired and were not yet removed. */

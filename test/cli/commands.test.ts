@@ -138,24 +138,26 @@ return [cache.get('from node'), len(cache), [str(w.message) for w in cache.check
     const script = new URL('./fixtures/writer.mjs', import.meta.url)
     const writers = ['a', 'b'].map(name => new FixtureProcess(script, { kind, directory, name }))
     await Promise.all(writers.map(writer => writer.line('ready')))
+    // As processes of their own on one kind: that is what takes the time.
+    const run: Runner = kind === 'Cache' ? cliHere : cli
     // The writers expire and add entries meanwhile: what is compared is what is not theirs.
-    expect(json(await cli(['stats', directory, '--json']))).toMatchObject({ kind })
-    expect((await cli(['ls', directory, '--prefix', 'user:'])).stdout.split('\n').sort()).toEqual([
+    expect(json(await run(['stats', directory, '--json']))).toMatchObject({ kind })
+    expect((await run(['ls', directory, '--prefix', 'user:'])).stdout.split('\n').sort()).toEqual([
       '',
       'user:1',
       'user:2',
     ])
-    expect(await cli(['get', directory, 'user:2'])).toEqual(done('{"name":"Grace"}\n'))
-    await changes(cli, directory)
-    expect(await cli(['delete', directory, 'greeting', 'piped', 'visits'])).toEqual(done('3 deleted\n'))
+    expect(await run(['get', directory, 'user:2'])).toEqual(done('{"name":"Grace"}\n'))
+    await changes(run, directory)
+    expect(await run(['delete', directory, 'greeting', 'piped', 'visits'])).toEqual(done('3 deleted\n'))
     for (const command of [['expire'], ['evict', 'busy', '--yes'], ['cull', '--yes'], ['clear', '--yes']]) {
       const [name = '', ...others] = command
-      const ended = await cli([name, directory, ...others])
+      const ended = await run([name, directory, ...others])
       expect(ended).toEqual(done(expect.stringMatching(/^\d+ removed\n$/) as string))
     }
     for (const writer of writers) writer.send('stop')
     for (const writer of writers) expect((await writer.done()).at(-1)).toMatch(/^written \d+$/)
-    expect(json(await cli(['settings', directory, '--json']))).toMatchObject({ sizeLimit: 2 ** 31 })
+    expect(json(await cliHere(['settings', directory, '--json']))).toMatchObject({ sizeLimit: 2 ** 31 })
     const cache = kind === 'Cache' ? new Cache(directory) : new FanoutCache(directory)
     expect(await cache.check()).toEqual([])
     await cache.close()
@@ -177,21 +179,24 @@ describe('set and get', () => {
     expect(await cliHere(['stats', directory])).toMatchObject({ stdout: expect.stringContaining('(Cache)') })
   })
 
-  it.each([
-    ['numbers', '[1.5,{"$number":"NaN"},{"$number":"-0"}]'],
-    ['whole numbers beyond 64 bits', '{"$bigint":"123456789012345678901234567890"}'],
-    ['bytes and dates', '{"a":{"$bytes":"AAEC"},"b":{"$date":"2026-01-02T03:04:05.006Z"}}'],
-    ['maps, sets and patterns', '[{"$map":[[1,{"$set":["a"]}]]},{"$regexp":["a+","gi"]}]'],
-    ['typed arrays', '{"$array":["Float32Array","AACAPw=="]}'],
-    ['objects that look like a tag', '{"$object":{"$bytes":{"$object":{"$x":1}}}}'],
-    ['errors and what is not there', '{"e":{"$error":{"name":"TypeError","message":"no"}},"u":{"$undefined":true}}'],
-    ['names of properties that mean something', '{"__proto__":{"a":1},"constructor":2}'],
-  ])('keep %s as tagged JSON', async (_, value) => {
+  it('keep what JSON has no form for, as tagged JSON', async () => {
     const directory = join(temporaryDirectory(), 'new')
-    expect(await cliHere(['set', directory, 'key', value, '--value-json', '--create'])).toEqual(done(''))
-    expect(await cliHere(['get', directory, 'key', '--json'])).toEqual(done(`${value}\n`))
-    expect(await cliHere(['set', directory, 'again', '-', '--value-json'], { input: value })).toEqual(done(''))
-    expect(await cliHere(['get', directory, 'again', '--json'])).toEqual(done(`${value}\n`))
+    const values = [
+      '[1.5,{"$number":"NaN"},{"$number":"-0"}]',
+      '{"$bigint":"123456789012345678901234567890"}',
+      '{"a":{"$bytes":"AAEC"},"b":{"$date":"2026-01-02T03:04:05.006Z"}}',
+      '[{"$map":[[1,{"$set":["a"]}]]},{"$regexp":["a+","gi"]}]',
+      '{"$array":["Float32Array","AACAPw=="]}',
+      '{"$object":{"$bytes":{"$object":{"$x":1}}}}',
+      '{"e":{"$error":{"name":"TypeError","message":"no"}},"u":{"$undefined":true}}',
+      '{"__proto__":{"a":1},"constructor":2}',
+    ]
+    for (const value of values) {
+      expect(await cliHere(['set', directory, 'key', value, '--value-json', '--create'])).toEqual(done(''))
+      expect(await cliHere(['get', directory, 'key', '--json'])).toEqual(done(`${value}\n`))
+    }
+    expect(await cliHere(['set', directory, 'key', '-', '--value-json'], { input: '[{"$set":[]}]' })).toEqual(done(''))
+    expect(await cliHere(['get', directory, 'key'])).toEqual(done('[{"$set":[]}]\n'))
   })
 
   it.runIf(peer('python'))('read and find again every kind of key and value that Python stores', async () => {

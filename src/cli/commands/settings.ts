@@ -1,3 +1,4 @@
+import { configureWithin } from '../../engine/for-cli.js'
 import type { Settings, SettingsChange } from '../../engine/index.js'
 import type { Command, Context } from '../command.js'
 import { UsageError } from '../exit-codes.js'
@@ -54,7 +55,7 @@ async function settingsOf(context: Context): Promise<void> {
   }
   const change = text === undefined ? undefined : changeOf(name, parseValue(name, kind, text))
   const cache = await context.open(change ? 'write' : 'read')
-  const stored = await context.answer(change ? cache.configure(change) : cache.settings())
+  const stored = await context.answer(change ? configureWithin(cache, change, context.patience) : cache.settings())
   await context.out.show(settingOf(stored, name), [valueText(name, settingOf(stored, name))])
 }
 
