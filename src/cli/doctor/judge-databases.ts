@@ -9,7 +9,10 @@ const LONG_LOG_BYTES = 64 * MIB
 const SKEW_MILLISECONDS = 60_000
 
 const DONE: Readonly<Record<string, readonly [what: string, todo: string]>> = {
-  damaged: ['cannot be read', 'fanout-cache check <directory> --fix, then docs/operations.md, "A damaged database"'],
+  damaged: [
+    'cannot be read',
+    'fanout-cache check <directory> --fix --set-aside, after docs/operations.md, "A damaged database"',
+  ],
   schema: [
     'is none that this version knows',
     'if another program made it, leave it alone; if it was tampered with or its making was stopped, move the directory away',
