@@ -16,6 +16,7 @@ export type { StoredSettings } from './database/settings.js'
 export type { DatabaseFacts, DatabaseTrouble, RowFacts } from './maintenance/examine.js'
 export type { NodeFacts, Pile, TreeFacts } from './maintenance/examine-tree.js'
 export type { TaskProgress } from './maintenance/task-control.js'
+export { setAside } from './set-aside.js'
 export { type CachePlace, findPlaces } from './shards/places.js'
 export { strangersBesideShards }
 

@@ -94,21 +94,38 @@ describe('check', () => {
     expect(stdout).toMatch(/found in 4 databases, 0 repaired/)
   })
 
-  it('tells a damaged database beside sound ones, and says so when it cannot be repaired', async () => {
+  it('tells damaged databases beside sound ones, and gives them up only when it is told to', async () => {
     const directory = join(temporaryDirectory(), 'cache')
-    const cache = new FanoutCache(directory, { shards: 2 })
-    await cache.setMany(Array.from({ length: 100 }, (_, at) => [at, at]))
+    const cache = new FanoutCache(directory, { shards: 3 })
+    await cache.setMany(Array.from({ length: 90 }, (_, at) => [at, at]))
     await cache.close()
-    writeFileSync(join(directory, '001/cache.db'), 'a letter, and no database\n'.repeat(1000))
+    const damaged = ['001', '002'].map(shard => join(directory, shard, 'cache.db'))
+    for (const path of damaged) writeFileSync(path, 'a letter, and no database\n'.repeat(1000))
     const found = await run('check', directory, '--json')
     expect(found.code).toBe(1)
+    const message = expect.stringContaining('not a database')
     expect(documents<Finding>(found)).toEqual([
-      { kind: 'integrity', message: expect.stringContaining('not a database'), path: '001', fixed: false },
+      { kind: 'integrity', message, path: '001', fixed: false },
+      { kind: 'integrity', message, path: '002', fixed: false },
     ])
     const fixed = await run('check', directory, '--fix', '--yes')
-    expect(fixed.code).toBe(1)
-    expect(fixed.stderr).toContain('beyond repair')
-    expect(statSync(join(directory, '001/cache.db')).size).toBe(26_000)
+    expect({ code: fixed.code, stderr: fixed.stderr }).toEqual({
+      code: 1,
+      stderr: expect.stringContaining('--set-aside'),
+    })
+    expect(damaged.map(path => statSync(path).size)).toEqual([26_000, 26_000])
+
+    const aside = await run('check', directory, '--fix', '--yes', '--set-aside')
+    expect(aside.stdout).toMatch(/integrity +repaired +001 +.*\(moved aside\)\n/)
+    expect(aside.stderr).toMatch(
+      /moved aside: .*001\/cache\.db-quarantine-.*\n.*moved aside: .*002\/cache\.db-quarantine-/,
+    )
+    expect(aside.code).toBe(0)
+    expect((await run('check', directory)).code).toBe(0)
+    const again = new FanoutCache(directory)
+    // The sound shard has kept its third.
+    expect(await again.count()).toBe(30)
+    await again.close()
   })
 
   it('refuses to repair unasked, and before it has looked', async () => {

@@ -57,6 +57,20 @@ describe('check()', () => {
     expect(existsSync(stranger)).toBe(false)
   })
 
+  it('is ended by its signal, also while it waits for a lock', async () => {
+    const { cache } = await filled()
+    const lock = rawDatabase(cache.directory)
+    lock.exec('BEGIN IMMEDIATE')
+    const reason = new Error('enough')
+    await expect(cache.check({ signal: AbortSignal.abort(reason) })).rejects.toBe(reason)
+    const controller = new AbortController()
+    const checking = cache.check({ fix: true, timeout: '1h', signal: controller.signal })
+    controller.abort(reason)
+    await expect(checking).rejects.toBe(reason)
+    lock.exec('ROLLBACK')
+    expect(await cache.check()).toEqual([])
+  })
+
   // test_check
   it('finds wrong figures and repairs them', async () => {
     const { cache } = await filled()

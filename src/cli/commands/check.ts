@@ -1,8 +1,8 @@
-import { checkPlaces } from '../../engine/for-care.js'
+import { checkPlaces, setAside } from '../../engine/for-care.js'
 import type { Finding } from '../../engine/index.js'
 import { type Cared, caredFor, watched } from '../care.js'
 import type { Command, Context } from '../command.js'
-import { EXIT } from '../exit-codes.js'
+import { EXIT, UsageError } from '../exit-codes.js'
 import { printable, table } from '../output.js'
 
 export const check: Command = {
@@ -10,12 +10,19 @@ export const check: Command = {
   summary: 'look for damage, and repair it with --fix',
   group: 'Care:',
   operands: '',
-  options: [{ flags: '--fix', summary: 'repair what is found' }],
+  options: [
+    { flags: '--fix', summary: 'repair what is found' },
+    {
+      flags: '--set-aside',
+      summary: 'with --fix: move a database aside that cannot be repaired, and begin an empty one',
+    },
+  ],
   destroys: true,
   examples: [
     ['check ./cache', 'databases against their files; exit code 1 when something is found'],
     ['check ./cache --fix', 'look, show what was found, ask, repair'],
     ['check ./cache --fix --yes', 'repair at once, for scripts'],
+    ['check ./cache --fix --set-aside', 'also give up a database that nothing can read'],
     ['check ./cache --json | jq -r .path', 'a line of JSON for each finding'],
   ],
   details:
@@ -27,6 +34,9 @@ export const check: Command = {
 
 async function runCheck(context: Context): Promise<number> {
   const cared = caredFor(context)
+  if (context.options.flag('setAside') && !context.options.flag('fix')) {
+    throw new UsageError('--set-aside goes with --fix')
+  }
   const repairs = context.options.flag('fix') && !context.dryRun
   if (!repairs) return report(context, cared, await look(context, cared, false))
   const isAsked = !context.options.flag('yes')
@@ -37,7 +47,25 @@ async function runCheck(context: Context): Promise<number> {
     const code = await report(context, cared, found)
     if (found.length === 0 || !(await context.confirm(`repair what is found?`))) return code
   }
-  return report(context, cared, await look(context, cared, true))
+  const found = await look(context, cared, true)
+  return report(context, cared, context.options.flag('setAside') ? await giveUp(context, cared, found) : found)
+}
+
+/** Moves aside what cannot be repaired; answers the findings as they are then. */
+async function giveUp(
+  context: Context,
+  { directory, places }: Cared,
+  findings: readonly Finding[],
+): Promise<readonly Finding[]> {
+  const isLost = (prefix: string, { kind, path = '', fixed }: Finding): boolean =>
+    kind === 'integrity' && !fixed && path === prefix.replace(/\/$/, '')
+  const damaged = places.filter(({ prefix }) => findings.some(finding => isLost(prefix, finding)))
+  const moved = await setAside(directory, damaged, context.patience.timeout)
+  for (const { path } of moved) context.note(`moved aside: ${path}`)
+  return findings.map(finding => {
+    const isGone = moved.some(({ place }) => isLost(place.prefix, finding))
+    return isGone ? { ...finding, message: `${finding.message} (moved aside)`, fixed: true } : finding
+  })
 }
 
 function look(context: Context, { directory, places }: Cared, fix: boolean): Promise<readonly Finding[]> {
@@ -54,7 +82,7 @@ async function report(context: Context, { places }: Cared, findings: readonly Fi
     await out.line(summary(findings.length, left.length, places.length))
   }
   if (left.some(({ kind }) => kind === 'integrity') && context.options.flag('fix') && !context.dryRun) {
-    context.note('a database is damaged beyond repair: docs/operations.md, "A damaged database"')
+    context.note('a database is damaged beyond repair: --set-aside moves it aside, and an empty one takes its place')
   }
   return left.length > 0 ? EXIT.no : EXIT.done
 }

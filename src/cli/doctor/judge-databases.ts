@@ -9,7 +9,10 @@ const LONG_LOG_BYTES = 64 * MIB
 const SKEW_MILLISECONDS = 60_000
 
 const DONE: Readonly<Record<string, readonly [what: string, todo: string]>> = {
-  damaged: ['cannot be read', 'fanout-cache check <directory> --fix, then docs/operations.md, "A damaged database"'],
+  damaged: [
+    'cannot be read',
+    'fanout-cache check <directory> --fix --set-aside, after docs/operations.md, "A damaged database"',
+  ],
   schema: [
     'is none that this version knows',
     'if another program made it, leave it alone; if it was tampered with or its making was stopped, move the directory away',
@@ -20,7 +23,7 @@ const DONE: Readonly<Record<string, readonly [what: string, todo: string]>> = {
   ],
   closed: [
     'cannot be opened',
-    'run this as the user that owns it; on a read-only file system a WAL database needs its -wal and -shm files',
+    'run this as the user that owns it; on a read-only or full file system a WAL database opens only beside its -wal and -shm files',
   ],
 }
 
@@ -128,7 +131,12 @@ export const judgeFreePages: Judge = facts => {
 export const judgeExpired: Judge = facts => {
   const entries = sumOf(facts.databases, ({ rows }) => rows?.entries ?? 0)
   const expired = sumOf(facts.databases, ({ rows }) => rows?.expired ?? 0)
-  const what = `${counted(entries, 'entry', 'entries')}, ${expired.toLocaleString('en')} expired`
+  const files = counted(
+    sumOf(facts.databases, ({ tree }) => tree.files),
+    'value file',
+    'value files',
+  )
+  const what = `${counted(entries, 'entry', 'entries')}, ${expired.toLocaleString('en')} expired, ${files}`
   if (expired < 10_000 || expired < entries / 4) return [ok('entries', what)]
   const todo = 'writes remove a few each; fanout-cache expire <directory> removes all now, upkeep does it always'
   return [advice('entries', what, todo)]

@@ -16,7 +16,7 @@ export const judgeWebServer: Judge = facts => {
     const what = `${modeText(own.mode)}: only its owner can read the files`
     return [ok(ID, `${what}; where nginx serves them (sendFile with accel), look with doctor --web-user www-data`)]
   }
-  if ((own.mode & 0o004) !== 0 || exposes(facts)) {
+  if (exposes(facts)) {
     return [
       advice(
         ID,

@@ -22,13 +22,11 @@ export interface DatabaseTrouble {
 /** What the rows and pages of a database say. Instants are epoch milliseconds. */
 export interface RowFacts {
   readonly journalMode: string
-  readonly autoVacuum: number
   /** Bytes of all pages, and of those that hold nothing. */
   readonly pageBytes: number
   readonly freeBytes: number
   /** As Python writes them: good for Python alone. */
   readonly pythonTriggers: boolean
-  readonly incomplete: boolean
   readonly settings: StoredSettings
   readonly entries: number
   readonly expired: number
@@ -46,8 +44,7 @@ export interface DatabaseFacts {
   /** From the directory of the cache: `''`, `003/`, `cache/jobs/`. */
   readonly prefix: string
   readonly exists: boolean
-  /** Bytes of the file itself and of its write-ahead log. */
-  readonly databaseBytes: number
+  /** Bytes of its write-ahead log. */
   readonly logBytes: number
   readonly trouble: DatabaseTrouble | undefined
   readonly rows: RowFacts | undefined
@@ -66,14 +63,13 @@ const OLD_SECONDS = 3600
 export function examine({ directory, prefix }: Place, now: number, control: TaskControl): DatabaseFacts {
   const path = join(directory, DATABASE_FILE)
   // Before it is opened, which may make a log.
-  const databaseBytes = sizeOf(path)
+  const exists = sizeOf(path) !== undefined
   const logBytes = sizeOf(`${path}-wal`) ?? 0
-  const found = databaseBytes === undefined ? undefined : readDatabase(directory, now, control)
+  const found = exists ? readDatabase(directory, now, control) : undefined
   const tree = examineTree({ directory, now, known: found?.names, control })
   return {
     prefix,
-    exists: databaseBytes !== undefined,
-    databaseBytes: databaseBytes ?? 0,
+    exists,
     logBytes,
     trouble: found?.trouble,
     rows: found?.rows,
@@ -138,7 +134,7 @@ function openFor(path: string, readonly: boolean, timeout: number): Connection {
 
 function readRows(
   db: Connection,
-  { foreignTriggers, incomplete, leases }: ReturnType<typeof inspectSchema>,
+  { foreignTriggers, leases }: ReturnType<typeof inspectSchema>,
   now: number,
   control: TaskControl,
 ): RowFacts {
@@ -153,11 +149,9 @@ function readRows(
     const newest = ask('SELECT MAX(store_time) FROM Cache')
     return {
       journalMode: String(db.pragma('journal_mode', { simple: true })),
-      autoVacuum: pragma('auto_vacuum'),
       pageBytes: pragma('page_count') * pragma('page_size'),
       freeBytes: pragma('freelist_count') * pragma('page_size'),
       pythonTriggers: foreignTriggers,
-      incomplete,
       settings: readSettings(db).settings,
       entries: Number(ask("SELECT value FROM Settings WHERE key = 'count'") ?? 0),
       expired: Number(ask('SELECT COUNT(*) FROM Cache WHERE expire_time <= ?', seconds)),
