@@ -141,7 +141,14 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
     'npm:rxjs',
     'type npm:cache-manager',
   ],
-  'cli/': ['engine/index', 'engine/for-cli', 'engine/for-transfer', 'npm:commander', 'npm:cli-progress'],
+  'cli/': [
+    'engine/index',
+    'engine/for-cli',
+    'engine/for-transfer',
+    'engine/for-watch',
+    'npm:commander',
+    'npm:cli-progress',
+  ],
 }
 
 /** The only file that asks the system what time it is. */

@@ -11,10 +11,12 @@ import { set } from './set.js'
 import { settings } from './settings.js'
 import { stats } from './stats.js'
 import { touch } from './touch.js'
+import { watch } from './watch.js'
 
 /** All commands, in the order in which help lists them. */
 export const COMMANDS: readonly Command[] = [
   stats,
+  watch,
   ls,
   get,
   set,

@@ -70,6 +70,7 @@ export function keepLimits(session: Session, milliseconds: number, sharpen: () =
     for (const [rowid, filename, size, key, raw] of page) {
       if (bytes <= sizeLimit && surplus <= 0) break
       deleteRow(session, rowid, filename, size)
+      if (session.settings.statistics) session.statements.run('addEvictions', 1n)
       victims.push({ key, raw: raw !== 0, size, reason: bytes > sizeLimit ? 'size' : 'items' })
       surplus--
       bytes = volume(session)
