@@ -26,7 +26,8 @@ const figuresOf = (stdout: string): Figures[] =>
 
 const paths = (directory: string): string[] =>
   readdirSync(directory, { recursive: true, encoding: 'utf8' })
-    .filter(name => !name.endsWith('-shm'))
+    // SQLite makes them empty for whoever reads.
+    .filter(name => !/-(shm|wal)$/.test(name))
     .map(name => `${name} ${statSync(join(directory, name)).size}`)
     .sort()
 
