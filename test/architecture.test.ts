@@ -161,6 +161,7 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
     'engine/for-cli',
     'engine/for-care',
     'engine/for-transfer',
+    'engine/for-watch',
     'npm:commander',
     'npm:cli-progress',
   ],

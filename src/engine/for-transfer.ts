@@ -121,7 +121,7 @@ class Staging {
   }
 
   async store(report: Imported): Promise<void> {
-    const { dryRun, open, timeout, signal, stored } = this.#options
+    const { dryRun, open, timeout, stored } = this.#options
     const stage = this.#stage as Stage
     if (dryRun && !open) return
     const cache = open ? await open() : await this.#make(this.#header as Header)
@@ -132,7 +132,7 @@ class Staging {
         return
       }
       await applyStage(handle, stage, { ...this.#options, told: entries => stored(entries, stage.rows) }, report)
-      report.evicted = await keepLimits(handle, timeout, signal)
+      report.evicted = await keepLimits(handle, timeout)
     } finally {
       await cache.close()
     }

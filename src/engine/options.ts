@@ -269,11 +269,11 @@ export interface Finding {
   readonly fixed: boolean
 }
 
-/** Figures of a cache. `hits` and `misses` are counted while `statistics` is on, by all processes; the rest by this one. */
+/** Figures of a cache. `hits` and `misses` are counted while `statistics` is on, by all processes. */
 export interface CacheStats {
   readonly hits: number
   readonly misses: number
-  /** Entries this process evicted to stay under the limits. */
+  /** Entries that were evicted to stay under the limits: by all processes while `statistics` is on, else by this one. */
   readonly evictions: number
   /** Verbs of this process that gave up waiting. */
   readonly timeouts: number

@@ -125,7 +125,7 @@ describe('export and import', () => {
     await cache.set('user:1', 1, { tags: ['x'] })
     await cache.set('user:2', 2)
     await cache.set('page', 3, { tag: 'x' })
-    await cache.set('old', 1, { ttl: 0 })
+    await cache.set('old', 1, { ttl: 1 })
     await cache.close()
     const keysOf = async (...options: string[]) => {
       const lines = (await exported(join(directory, 'a'), ...options)).trim().split('\n')

@@ -118,8 +118,10 @@ describe('an import that is ended', () => {
       const { code } = await running.ended
       // Whoever came before Node heard signals was ended by the system.
       expect([0, 130, null]).toContain(code)
-      if (code === 0) expect(rowsOf(directory)).toEqual(after)
-      else expect(stateOf(directory)).toEqual(before)
+      // It may come too late to change anything.
+      const isStored = rowsOf(directory).length > 100
+      expect(isStored ? rowsOf(directory) : stateOf(directory)).toEqual(isStored ? after : before)
+      if (code === 0) expect(isStored).toBe(true)
       expect(stages(directory)).toEqual([])
       expect(await findings(directory)).toEqual([])
     }

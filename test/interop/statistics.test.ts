@@ -36,4 +36,22 @@ withPython.each(KINDS)('statistics of a $kind that Node and Python share', ({ op
     await cache.close()
     expect(await python.call('cache.stats()')).toEqual([0, 1])
   })
+
+  it('count the evictions of all processes of Node, in a row that Python passes over', async () => {
+    const directory = temporaryDirectory()
+    const python = startPython()
+    const cache = open(directory, { statistics: true, sizeLimit: 2 ** 20 })
+    for (let key = 0; key < 60; key++) await cache.set(key, Buffer.alloc(40_000, key), { retry: true })
+    const { evictions } = await cache.stats()
+    expect(evictions).toBeGreaterThan(30)
+    await cache.close()
+    await openInPython(python, directory, inPython)
+    await python.call('cache.set("from", "Python")')
+    expect(await python.call('cache.stats()')).toEqual([0, 0])
+    // Of those that this process evicted after it was opened again, it knows of none before.
+    expect(await cache.stats()).toMatchObject({ evictions })
+    await expectClean(cache, python)
+    await cache.stats({ reset: true })
+    expect(await cache.stats()).toMatchObject({ evictions: 0 })
+  })
 })

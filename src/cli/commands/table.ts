@@ -14,10 +14,12 @@ import { settings } from './settings.js'
 import { stats } from './stats.js'
 import { touch } from './touch.js'
 import { vacuum } from './vacuum.js'
+import { watch } from './watch.js'
 
 /** All commands, in the order in which help lists them. */
 export const COMMANDS: readonly Command[] = [
   stats,
+  watch,
   ls,
   get,
   set,

@@ -133,7 +133,10 @@ const SQL = {
   markAccessCount: 'run UPDATE Cache SET access_count = access_count + ? WHERE rowid = ?',
   addHits: "run UPDATE Settings SET value = value + ? WHERE key = 'hits'",
   addMisses: "run UPDATE Settings SET value = value + ? WHERE key = 'misses'",
-  resetHits: "run UPDATE Settings SET value = 0 WHERE key IN ('hits', 'misses')",
+  addEvictions: `run INSERT INTO Settings (key, value) VALUES ('evictions', ?)
+    ON CONFLICT (key) DO UPDATE SET value = value + excluded.value`,
+  resetHits: "run UPDATE Settings SET value = 0 WHERE key IN ('hits', 'misses', 'evictions')",
+  storedSince: 'pluck SELECT COUNT(*) FROM Cache WHERE store_time > ?',
   setting: 'pluck SELECT value FROM Settings WHERE key = ?',
 
   schemaVersion: 'pluck PRAGMA schema_version',

@@ -1,9 +1,11 @@
-import { existsSync, readdirSync, rmSync, statSync } from 'node:fs'
+import { existsSync, lstatSync, readdirSync, rmSync, statSync } from 'node:fs'
 import * as fsp from 'node:fs/promises'
 import { join } from 'node:path'
 import { isBusy } from '../database/busy.js'
 import { type Connection, connect } from '../database/connection.js'
 import { DATABASE_FILE } from '../database/opening.js'
+import { inspectSchema } from '../database/schema-check.js'
+import { parentsArePlain } from '../disk/safe-filename.js'
 import { VALUE_FILE } from '../disk/value-files.js'
 import { isMissing } from '../file-errors.js'
 import { systemClock } from '../time.js'
@@ -17,6 +19,7 @@ export const STAGE_DATABASE = 'stage.db'
 /** Ends the name while nobody can have locked the database in it yet. */
 export const STAGE_UNBORN = '.new'
 const UNBORN_MILLISECONDS = 3_600_000
+const STRANGE = "SELECT COUNT(*) FROM sqlite_schema WHERE type <> 'table'"
 
 /**
  * Removes what imports have left behind that were killed, with the value files that had their places already and that no
@@ -26,8 +29,9 @@ const UNBORN_MILLISECONDS = 3_600_000
  */
 export async function reclaimStages(home: string): Promise<void> {
   for (const name of list(home)) {
-    if (!name.startsWith(STAGE_PREFIX)) continue
     const stage = join(home, name)
+    // A link leads elsewhere: what lies there is not the cache's.
+    if (!name.startsWith(STAGE_PREFIX) || !lstatSync(stage, { throwIfNoEntry: false })?.isDirectory()) continue
     if (name.endsWith(STAGE_UNBORN) ? isOld(stage) : removePlaced(home, stage)) {
       await fsp.rm(stage, { recursive: true, force: true })
     }
@@ -43,6 +47,8 @@ function removePlaced(home: string, stage: string): boolean {
     db = connect(path, { readonly: false, mustExist: true })
     db.pragma('journal_mode = OFF')
     db.exec('BEGIN EXCLUSIVE')
+    // A view in its place could hold everything up.
+    if (db.prepare(STRANGE).pluck().get() !== 0) return true
     const rows = db.prepare('SELECT shard, filename FROM Row WHERE filename IS NOT NULL').raw().all()
     for (const [shard, names] of byShard(rows as [string, string][])) removeUnnamed(join(home, shard), names)
   } catch (error) {
@@ -65,10 +71,11 @@ function byShard(rows: readonly (readonly [string, string])[]): Map<string, Set<
 }
 
 function removeUnnamed(directory: string, names: Set<string>): void {
-  const there = [...names].filter(name => existsSync(join(directory, name)))
+  const there = [...names].filter(name => existsSync(join(directory, name)) && parentsArePlain(directory, name))
   if (there.length === 0) return
   const db = connect(join(directory, DATABASE_FILE), { readonly: true, mustExist: true })
   try {
+    inspectSchema(db, directory)
     const known = new Set(db.prepare('SELECT filename FROM Cache WHERE filename IS NOT NULL').pluck().all())
     for (const name of there) if (!known.has(name)) rmSync(join(directory, name), { force: true })
   } finally {

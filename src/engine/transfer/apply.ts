@@ -174,15 +174,15 @@ function ownInstant(seconds: number): number {
   return (Math.floor(seconds * 1000) + Math.random()) / 1000
 }
 
-/** Evicts in pages until the limits hold. Answers how many entries went. */
-export async function keepLimits(handle: CacheHandle, timeout: number, signal: AbortSignal): Promise<number> {
+/** Evicts in pages until the limits hold, also when all shall end: what was stored was stored. Answers how many went. */
+export async function keepLimits(handle: CacheHandle, timeout: number): Promise<number> {
   let evicted = 0
   for (const shard of handle.shards) {
     if (shard.settings.cullLimit === 0) continue
     for (let more = true; more; ) {
       const page = await shard.write(
         { run: session => shard.culler.enforce(session) },
-        { deadline: performance.now() + timeout, signal },
+        { deadline: performance.now() + timeout },
       )
       evicted += page.removed
       more = page.more

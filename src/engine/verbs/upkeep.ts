@@ -90,7 +90,9 @@ export async function stats(
   const figures = {
     hits: await sumOver(handle, async shard => (await readSetting(handle, shard, 'hits')) + shard.marks.hits),
     misses: await sumOver(handle, async shard => (await readSetting(handle, shard, 'misses')) + shard.marks.misses),
-    evictions: shards.reduce((sum, shard) => sum + shard.culler.evictions, 0),
+    evictions: await sumOver(handle, async shard =>
+      shard.settings.statistics ? readSetting(handle, shard, 'evictions') : shard.culler.evictions,
+    ),
     timeouts: handle.timeouts,
     count: await count(handle),
     volume: await volume(handle),

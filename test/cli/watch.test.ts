@@ -1,0 +1,110 @@
+import { readdirSync, statSync } from 'node:fs'
+import { join } from 'node:path'
+import Database from 'better-sqlite3'
+import { Cache, FanoutCache } from 'fanout-cache'
+import { describe, expect, it, onTestFinished } from 'vitest'
+import { peer } from '../helpers/peers.js'
+import { runPython } from '../helpers/python.js'
+import { temporaryDirectory } from '../helpers/temp-directory.js'
+import { run, runInTerminal, start, until } from './transfer-support.js'
+
+interface Figures {
+  readonly count: number
+  readonly size: number
+  readonly hits: number
+  readonly misses: number
+  readonly evictions: number
+  readonly perSecond: { readonly hits: number | null; readonly stored: number | null }
+  readonly shards: readonly { readonly shard: string; readonly count: number }[]
+}
+
+const figuresOf = (stdout: string): Figures[] =>
+  stdout
+    .split('\n')
+    .filter(line => line.endsWith('}'))
+    .map(line => JSON.parse(line) as Figures)
+
+const paths = (directory: string): string[] =>
+  readdirSync(directory, { recursive: true, encoding: 'utf8' })
+    // SQLite makes them empty for whoever reads.
+    .filter(name => !/-(shm|wal)$/.test(name))
+    .map(name => `${name} ${statSync(join(directory, name)).size}`)
+    .sort()
+
+describe('watch', () => {
+  it('tells what the services have counted, also while others hold the lock, and writes nothing', async () => {
+    const directory = temporaryDirectory()
+    const cache = new FanoutCache(directory, { shards: 2, statistics: true, sizeLimit: 2 ** 20 })
+    for (let key = 0; key < 60; key++) await cache.set(key, Buffer.alloc(40_000, key))
+    for (const key of [58, 59, 'none']) await cache.get(key)
+    // A write takes what was counted with it.
+    await cache.setMany([0, 1, 2, 3].map(key => [`small:${key}`, key] as const))
+    const { count, volume, hits, misses, evictions } = await cache.stats()
+    await cache.close()
+    const db = new Database(join(directory, '000', 'cache.db'))
+    db.exec('BEGIN IMMEDIATE')
+    const before = paths(directory)
+    const { code, stdout, stderr } = await run(['watch', directory, '--json', '--count', '2', '--every', '100ms'])
+    expect(paths(directory)).toEqual(before)
+    db.exec('ROLLBACK')
+    db.close()
+    expect([code, stderr]).toEqual([0, ''])
+    const [first, second] = figuresOf(stdout)
+    expect(first).toMatchObject({
+      count,
+      size: volume,
+      hits,
+      misses,
+      evictions,
+      perSecond: { hits: null, stored: null },
+    })
+    expect(second).toMatchObject({ count, evictions, perSecond: { hits: 0, stored: 0 } })
+    expect(second?.shards.map(({ shard }) => shard)).toEqual(['000', '001'])
+    expect(evictions).toBeGreaterThan(20)
+  })
+
+  it('shows what happens as it happens, until it is interrupted', async () => {
+    const directory = temporaryDirectory()
+    const cache = new Cache(directory, { statistics: true })
+    onTestFinished(() => cache.close())
+    await cache.set('a', 1)
+    const running = start('watch', directory, '--json', '--every', '100ms')
+    let said = ''
+    running.child.stdout.on('data', chunk => {
+      said += String(chunk)
+    })
+    await until('a first line', () => said.includes('\n'))
+    for (let at = 0; figuresOf(said).every(({ perSecond }) => !perSecond.hits || !perSecond.stored); at++) {
+      await cache.get('a')
+      await cache.set(`key:${at}`, at)
+      await new Promise(resolve => setTimeout(resolve, 5))
+    }
+    running.child.kill('SIGINT')
+    expect((await running.ended).code).toBe(130)
+  })
+
+  it('says when nothing is counted, and how that is changed', async () => {
+    const directory = temporaryDirectory()
+    const cache = new Cache(directory)
+    await cache.set('a', 1)
+    await cache.close()
+    const { code, stdout, stderr } = await run(['watch', directory, '--count', '1'])
+    expect(code).toBe(0)
+    expect(stdout).toMatch(/entries 1 size \d+ .* hits\/s - /)
+    expect(stderr).toContain('settings <directory> statistics on')
+    expect(await run(['watch', directory, '--every', '1ms'])).toMatchObject({
+      code: 2,
+      stderr: expect.stringContaining('--every'),
+    })
+  })
+
+  it.skipIf(!peer('python'))('draws its table anew in a terminal, of a directory of Python too', async () => {
+    const directory = temporaryDirectory()
+    await runPython("diskcache.FanoutCache(d, shards=2, statistics=True).set('a', 1)", { d: directory })
+    const { code, stdout } = await runInTerminal('watch', directory, '--count', '2', '--every', '100ms')
+    expect(code).toBe(0)
+    expect(stdout.match(/shard +entries/g)).toHaveLength(2)
+    expect(stdout).toContain('\u001b[7A\u001b[0J')
+    expect(stdout).toMatch(/all +1 /)
+  })
+})
