@@ -1,6 +1,6 @@
 import { PendingLimitError, TimeoutError } from '../errors.js'
 import { backoff, isBusy, SPIN_MILLISECONDS } from './busy.js'
-import { giveWay, lockWasMet } from './giving-way.js'
+import { lockWasMet } from './giving-way.js'
 import { commitTogether } from './group-commit.js'
 import { Job, type Patience, type Work } from './job.js'
 import { PendingJobs } from './pending-jobs.js'
@@ -150,7 +150,6 @@ export class Writer {
     }
     for (const { job, error } of outcome.failed) this.#reject(job, this.#host.translate(error))
     for (const { job, result, tasks } of outcome.done) this.#finish(job, result, tasks)
-    giveWay()
     // A listener that was told of an eviction may have given up what was out of the queue just then.
     for (const job of outcome.notRun) if (job.signal?.aborted) this.#drop(job, job.signal.reason)
   }

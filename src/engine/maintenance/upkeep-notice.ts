@@ -26,6 +26,7 @@ export class UpkeepNotice {
   /** Reads the lease, and lets commits copy the log later where others see to it. */
   look(): void {
     const { current } = this.#shard
+    this.#until = Number.NEGATIVE_INFINITY
     if (!current) return
     this.#until = leaseOf(current, UPKEEP_LEASE)?.due ?? Number.NEGATIVE_INFINITY
     const raise = this.inForce

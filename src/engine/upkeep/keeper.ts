@@ -2,7 +2,7 @@ import { join } from 'node:path'
 import { DATABASE_FILE, fileIdentity } from '../database/opening.js'
 import type { Session } from '../database/session.js'
 import { structuredCodec } from '../disk/structured-codec.js'
-import { DirectoryError, TimeoutError } from '../errors.js'
+import { DirectoryError, DiskFullError, TimeoutError } from '../errors.js'
 import { UPKEEP_LEASE } from '../maintenance/upkeep-notice.js'
 import { extendLease, noteLease, releaseLease } from '../operations/leases.js'
 import { Shard } from '../shards/shard.js'
@@ -26,8 +26,8 @@ export class Keeper implements Leading {
   readonly #tell: (message: FromThread) => void
   readonly #shards: readonly Shard[]
   readonly #checkpoints = new Checkpoints()
-  /** The last trouble of each shard: the same is told once. */
-  readonly #troubles = new Map<number, string>()
+  /** What was told of each shard since it was last in order: the same is told once. */
+  readonly #troubles = new Map<number, Set<string>>()
   #due: number
 
   constructor(task: UpkeepTask, clock: Clock, tell: (message: FromThread) => void) {
@@ -53,7 +53,7 @@ export class Keeper implements Leading {
     const due = this.#clock.now() + lease
     await this.#opened(first)
     const deadline = performance.now() + this.patience
-    const run = { run: (session: Session) => extendLease(session, UPKEEP_LEASE, token, lease / 1000), optional: true }
+    const run = { run: (session: Session) => extendLease(session, UPKEEP_LEASE, token, lease / 1000) }
     if (!(await first.write(run, { deadline }))) throw new LeaseGone()
     this.#due = due
     this.#tell({ kind: 'leads' })
@@ -64,13 +64,17 @@ export class Keeper implements Leading {
   async round(sweep: boolean): Promise<UpkeepRound> {
     const startedAt = performance.now()
     const tally: Tally = { expired: 0, evicted: 0, orphans: 0, vacuumed: 0 }
-    await this.extend()
+    // On a full disk, there is all the more to do.
+    await this.extend().catch(error => {
+      if (!isPassing(error)) throw error
+    })
     await Promise.all(
       this.#shards.map((shard, at) =>
         this.#guarded(at, async () => {
           await this.#opened(shard)
           await keepUp(shard, this, tally, sweep)
           this.#checkpoints.look(shard, 'round')
+          this.#troubles.delete(at)
         }),
       ),
     )
@@ -110,7 +114,7 @@ export class Keeper implements Leading {
   async #note(shard: Shard): Promise<void> {
     await this.#opened(shard)
     const { token, lease } = this.#task
-    const run = { run: (session: Session) => noteLease(session, UPKEEP_LEASE, token, lease / 1000), optional: true }
+    const run = { run: (session: Session) => noteLease(session, UPKEEP_LEASE, token, lease / 1000) }
     await shard.write(run, { deadline: performance.now() + this.patience })
   }
 
@@ -123,7 +127,6 @@ export class Keeper implements Leading {
   async #guarded(at: number, work: () => Promise<void>): Promise<void> {
     try {
       await work()
-      this.#troubles.delete(at)
     } catch (error) {
       if (error instanceof LeaseGone) throw error
       this.#report(at, error)
@@ -131,11 +134,12 @@ export class Keeper implements Leading {
   }
 
   #report(shard: number, error: unknown): void {
-    // Held locks and removed directories are no news: the next round sees what there is.
-    if (error instanceof TimeoutError || error instanceof DirectoryError) return
+    // Held locks, full disks and removed directories are no news: the next round sees what there is.
+    if (isPassing(error) || error instanceof DirectoryError) return
     const message = error instanceof Error ? error.message : String(error)
-    if (this.#troubles.get(shard) === message || this.stopping.requested) return
-    this.#troubles.set(shard, message)
+    const told = this.#troubles.get(shard) ?? new Set()
+    if (told.has(message) || this.stopping.requested) return
+    this.#troubles.set(shard, told.add(message))
     this.#tell({ kind: 'failed', shard, message })
   }
 
@@ -163,6 +167,11 @@ export class Keeper implements Leading {
       settingsStored: () => undefined,
     })
   }
+}
+
+/** Trouble that may be over by the next time. */
+export function isPassing(error: unknown): boolean {
+  return error instanceof TimeoutError || error instanceof DiskFullError
 }
 
 function isThere(directory: string): boolean {
