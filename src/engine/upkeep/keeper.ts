@@ -47,9 +47,15 @@ export class Keeper implements Leading {
   }
 
   /** Extends the lease, and the notes of it in the other shards. @throws LeaseGone when it is another's */
+  async beat(): Promise<void> {
+    await this.extend()
+    await Promise.all(this.#shards.map((shard, at) => this.#guarded(at, () => this.#note(shard))))
+  }
+
+  /** Extends the lease. @throws LeaseGone when it is another's */
   async extend(): Promise<void> {
     const { token, lease } = this.#task
-    const [first, ...others] = this.#shards as [Shard, ...Shard[]]
+    const first = this.#shards[0] as Shard
     const due = this.#clock.now() + lease
     await this.#opened(first)
     const deadline = performance.now() + this.patience
@@ -57,7 +63,6 @@ export class Keeper implements Leading {
     if (!(await first.write(run, { deadline }))) throw new LeaseGone()
     this.#due = due
     this.#tell({ kind: 'leads' })
-    await Promise.all(others.map((shard, at) => this.#guarded(at + 1, () => this.#note(shard))))
   }
 
   /** @param sweep whether to look for orphans also when there was a look within the hour. @throws LeaseGone */
@@ -71,7 +76,7 @@ export class Keeper implements Leading {
     await Promise.all(
       this.#shards.map((shard, at) =>
         this.#guarded(at, async () => {
-          await this.#opened(shard)
+          await this.#note(shard)
           await keepUp(shard, this, tally, sweep)
           this.#checkpoints.look(shard, 'round')
           this.#troubles.delete(at)
@@ -111,8 +116,10 @@ export class Keeper implements Leading {
     await shard.close()
   }
 
+  /** So that the writes of this shard know. */
   async #note(shard: Shard): Promise<void> {
     await this.#opened(shard)
+    if (shard === this.#shards[0]) return
     const { token, lease } = this.#task
     const run = { run: (session: Session) => noteLease(session, UPKEEP_LEASE, token, lease / 1000) }
     await shard.write(run, { deadline: performance.now() + this.patience })

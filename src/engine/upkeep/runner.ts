@@ -7,6 +7,7 @@ import { UPKEEP_LEASE } from '../maintenance/upkeep-notice.js'
 import type { Victim } from '../operations/culling.js'
 import { acquireLease, leaseOf, releaseLease } from '../operations/leases.js'
 import type { Shard } from '../shards/shard.js'
+import { SteadyClock } from '../time.js'
 import type { FromThread, UpkeepRound } from './messages.js'
 import { UpkeepThread } from './thread.js'
 import type { ResolvedUpkeep } from './upkeep-options.js'
@@ -73,8 +74,8 @@ export class UpkeepRunner {
 
   /** Of a clock that the thread cannot read by itself. */
   get #toldTime(): number | undefined {
-    const { options } = this.#handle
-    return options.given.has('clock') ? options.clock.now() : undefined
+    const { clock } = (this.#shards[0] as Shard).options
+    return clock instanceof SteadyClock && clock.isSystem ? undefined : clock.now()
   }
 
   #tick(): void {

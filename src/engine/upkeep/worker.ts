@@ -56,7 +56,7 @@ async function round(ids: readonly number[]): Promise<void> {
 
 async function beat(): Promise<void> {
   try {
-    await keeper.extend()
+    await keeper.beat()
   } catch (error) {
     if (!isPassing(error)) await end(error)
   }
