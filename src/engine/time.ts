@@ -64,6 +64,11 @@ export class SteadyClock implements Clock {
     this.#clock = clock
   }
 
+  /** Whether it is the system's time that it follows. */
+  get isSystem(): boolean {
+    return this.#clock === systemClock
+  }
+
   now(): number {
     const wall = this.#clock.now()
     if (wall < this.#last) this.#offset += this.#last - wall

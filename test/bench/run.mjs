@@ -23,6 +23,7 @@ const MEASUREMENTS = [
   'open',
   'eviction-policies',
   'processes',
+  'upkeep',
   'million',
   'peers',
 ]

@@ -1,13 +1,14 @@
 /*
  * Where more processes want to run than there are processors, the system interrupts each when its time is over. One in
  * two interruptions of a busy writer met it in a transaction: everybody else then waits for a lock whose holder sleeps.
- * So a process that has met such locks gives its time back between two transactions, before it is taken.
+ * So a process that has met such locks gives its time back between two transactions, before it is taken. That is done
+ * where a directory is kept up.
  */
 
 /** How long after the last lock that was met it goes on. Milliseconds. */
 const CROWDED_MILLISECONDS = 1000
 /** A rest after this time, which is less than systems give at once, and up to this time where nobody waits for it. */
-const SHORTEST_TURN = 0.5
+const SHORTEST_TURN = 1
 const LONGEST_TURN = 8
 /** A nap as short as the system can make it: it ends when those who waited have had their turn. */
 const NAP_MILLISECONDS = 0.02

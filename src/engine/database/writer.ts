@@ -1,7 +1,7 @@
 import { PendingLimitError, TimeoutError } from '../errors.js'
 import type { ShardWatch } from '../observe/shard-watch.js'
 import { backoff, isBusy } from './busy.js'
-import { giveWay, lockWasMet } from './giving-way.js'
+import { lockWasMet } from './giving-way.js'
 import { commitTogether } from './group-commit.js'
 import { Job, type Patience, type Work } from './job.js'
 import { LockAttempts } from './lock-attempts.js'
@@ -163,7 +163,6 @@ export class Writer {
     }
     for (const { job, error } of outcome.failed) this.#reject(job, this.#host.translate(error))
     for (const { job, result, tasks } of outcome.done) this.#finish(job, result, tasks)
-    giveWay()
     // A listener that was told of an eviction may have given up what was out of the queue just then.
     for (const job of outcome.notRun) if (job.signal?.aborted) this.#drop(job, job.signal.reason)
   }

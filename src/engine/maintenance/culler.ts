@@ -1,4 +1,5 @@
 import { EVICTION_POLICIES } from '../database/eviction-policies.js'
+import { giveWay } from '../database/giving-way.js'
 import type { Session } from '../database/session.js'
 import { exceedsLimits, keepLimits, removeExpired, type Victim } from '../operations/culling.js'
 import type { Shard } from '../shards/shard.js'
@@ -32,7 +33,8 @@ export class Culler {
     const { cullLimit } = session.settings
     if (!session.grew || cullLimit === 0) return
     const upkept = this.upkeep.inForce
-    if (!upkept) this.#removeExpired(session)
+    if (upkept) session.afterCommit(giveWay)
+    else this.#removeExpired(session)
     this.#slack -= session.stored.length * ROW_BYTES + session.bytes
     const now = performance.now()
     if (this.#slack > 0 && now - this.#lookedAt < LOOK_MILLISECONDS && session.settings.maxItems === null) return

@@ -1,3 +1,4 @@
+import { isBusy } from '../database/busy.js'
 import { checkpointPages } from '../database/settings.js'
 import { leaseOf } from '../operations/leases.js'
 import type { Shard } from '../shards/shard.js'
@@ -27,7 +28,13 @@ export class UpkeepNotice {
   look(): void {
     const { current } = this.#shard
     if (!current) return
-    this.#until = leaseOf(current, UPKEEP_LEASE)?.due ?? Number.NEGATIVE_INFINITY
+    try {
+      this.#until = leaseOf(current, UPKEEP_LEASE)?.due ?? Number.NEGATIVE_INFINITY
+    } catch (error) {
+      // With a rollback journal a commit may be in the way: the next look is soon.
+      if (!isBusy(error)) throw error
+      return
+    }
     const raise = this.inForce
     // A connection that was opened again has its own again.
     if (raise || this.#raised) current.db.pragma(`wal_autocheckpoint = ${checkpointPages(current.settings, raise)}`)

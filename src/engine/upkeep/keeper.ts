@@ -2,7 +2,7 @@ import { join } from 'node:path'
 import { DATABASE_FILE, fileIdentity } from '../database/opening.js'
 import type { Session } from '../database/session.js'
 import { structuredCodec } from '../disk/structured-codec.js'
-import { DirectoryError, TimeoutError } from '../errors.js'
+import { DirectoryError, DiskFullError, TimeoutError } from '../errors.js'
 import { UPKEEP_LEASE } from '../maintenance/upkeep-notice.js'
 import { Counters } from '../observe/counters.js'
 import { extendLease, noteLease, releaseLease } from '../operations/leases.js'
@@ -27,8 +27,8 @@ export class Keeper implements Leading {
   readonly #tell: (message: FromThread) => void
   readonly #shards: readonly Shard[]
   readonly #checkpoints = new Checkpoints()
-  /** The last trouble of each shard: the same is told once. */
-  readonly #troubles = new Map<number, string>()
+  /** What was told of each shard since it was last in order: the same is told once. */
+  readonly #troubles = new Map<number, Set<string>>()
   #due: number
 
   constructor(task: UpkeepTask, clock: Clock, tell: (message: FromThread) => void) {
@@ -48,30 +48,39 @@ export class Keeper implements Leading {
   }
 
   /** Extends the lease, and the notes of it in the other shards. @throws LeaseGone when it is another's */
+  async beat(): Promise<void> {
+    await this.extend()
+    await Promise.all(this.#shards.map((shard, at) => this.#guarded(at, () => this.#note(shard))))
+  }
+
+  /** Extends the lease. @throws LeaseGone when it is another's */
   async extend(): Promise<void> {
     const { token, lease } = this.#task
-    const [first, ...others] = this.#shards as [Shard, ...Shard[]]
+    const first = this.#shards[0] as Shard
     const due = this.#clock.now() + lease
     await this.#opened(first)
     const deadline = performance.now() + this.patience
-    const run = { run: (session: Session) => extendLease(session, UPKEEP_LEASE, token, lease / 1000), optional: true }
+    const run = { run: (session: Session) => extendLease(session, UPKEEP_LEASE, token, lease / 1000) }
     if (!(await first.write(run, { deadline }))) throw new LeaseGone()
     this.#due = due
     this.#tell({ kind: 'leads' })
-    await Promise.all(others.map((shard, at) => this.#guarded(at + 1, () => this.#note(shard))))
   }
 
   /** @param sweep whether to look for orphans also when there was a look within the hour. @throws LeaseGone */
   async round(sweep: boolean): Promise<UpkeepRound> {
     const startedAt = performance.now()
     const tally: Tally = { expired: 0, evicted: 0, orphans: 0, vacuumed: 0 }
-    await this.extend()
+    // On a full disk, there is all the more to do.
+    await this.extend().catch(error => {
+      if (!isPassing(error)) throw error
+    })
     await Promise.all(
       this.#shards.map((shard, at) =>
         this.#guarded(at, async () => {
-          await this.#opened(shard)
+          await this.#note(shard)
           await keepUp(shard, this, tally, sweep)
           this.#checkpoints.look(shard, 'round')
+          this.#troubles.delete(at)
         }),
       ),
     )
@@ -108,10 +117,12 @@ export class Keeper implements Leading {
     await shard.close()
   }
 
+  /** So that the writes of this shard know. */
   async #note(shard: Shard): Promise<void> {
     await this.#opened(shard)
+    if (shard === this.#shards[0]) return
     const { token, lease } = this.#task
-    const run = { run: (session: Session) => noteLease(session, UPKEEP_LEASE, token, lease / 1000), optional: true }
+    const run = { run: (session: Session) => noteLease(session, UPKEEP_LEASE, token, lease / 1000) }
     await shard.write(run, { deadline: performance.now() + this.patience })
   }
 
@@ -124,7 +135,6 @@ export class Keeper implements Leading {
   async #guarded(at: number, work: () => Promise<void>): Promise<void> {
     try {
       await work()
-      this.#troubles.delete(at)
     } catch (error) {
       if (error instanceof LeaseGone) throw error
       this.#report(at, error)
@@ -132,11 +142,12 @@ export class Keeper implements Leading {
   }
 
   #report(shard: number, error: unknown): void {
-    // Held locks and removed directories are no news: the next round sees what there is.
-    if (error instanceof TimeoutError || error instanceof DirectoryError) return
+    // Held locks, full disks and removed directories are no news: the next round sees what there is.
+    if (isPassing(error) || error instanceof DirectoryError) return
     const message = error instanceof Error ? error.message : String(error)
-    if (this.#troubles.get(shard) === message || this.stopping.requested) return
-    this.#troubles.set(shard, message)
+    const told = this.#troubles.get(shard) ?? new Set()
+    if (told.has(message) || this.stopping.requested) return
+    this.#troubles.set(shard, told.add(message))
     this.#tell({ kind: 'failed', shard, message })
   }
 
@@ -166,6 +177,11 @@ export class Keeper implements Leading {
       settingsStored: () => undefined,
     })
   }
+}
+
+/** Trouble that may be over by the next time. */
+export function isPassing(error: unknown): boolean {
+  return error instanceof TimeoutError || error instanceof DiskFullError
 }
 
 function isThere(directory: string): boolean {

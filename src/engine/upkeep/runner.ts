@@ -2,11 +2,12 @@ import { randomBytes } from 'node:crypto'
 import { join } from 'node:path'
 import type { CacheHandle } from '../cache-handle.js'
 import { DATABASE_FILE, fileIdentity } from '../database/opening.js'
-import { StorageError, TimeoutError } from '../errors.js'
+import { DiskFullError, StorageError, TimeoutError } from '../errors.js'
 import { UPKEEP_LEASE } from '../maintenance/upkeep-notice.js'
 import type { Victim } from '../operations/culling.js'
 import { acquireLease, leaseOf, releaseLease } from '../operations/leases.js'
 import type { Shard } from '../shards/shard.js'
+import { SteadyClock } from '../time.js'
 import type { FromThread, UpkeepRound } from './messages.js'
 import { UpkeepThread } from './thread.js'
 import type { ResolvedUpkeep } from './upkeep-options.js'
@@ -73,8 +74,8 @@ export class UpkeepRunner {
 
   /** Of a clock that the thread cannot read by itself. */
   get #toldTime(): number | undefined {
-    const { options } = this.#handle
-    return options.given.has('clock') ? options.clock.now() : undefined
+    const { clock } = (this.#shards[0] as Shard).options
+    return clock instanceof SteadyClock && clock.isSystem ? undefined : clock.now()
   }
 
   #tick(): void {
@@ -117,7 +118,7 @@ export class UpkeepRunner {
     if (fileIdentity(join(first.directory, DATABASE_FILE)) !== first.identity) return
     const seconds = this.options.lease / 1000
     const fence = await first.write(
-      { run: session => acquireLease(session, UPKEEP_LEASE, this.#token, seconds), optional: true },
+      { run: session => acquireLease(session, UPKEEP_LEASE, this.#token, seconds) },
       { deadline: performance.now() + PATIENCE },
     )
     if (fence === undefined) return
@@ -182,7 +183,13 @@ export class UpkeepRunner {
 
   /** The other processes see it within a second. */
   #lookAround(): void {
-    for (const shard of this.#shards) shard.culler.upkeep.look()
+    for (const shard of this.#shards) {
+      try {
+        shard.culler.upkeep.look()
+      } catch {
+        // What is wrong with the database is told by whoever needs it.
+      }
+    }
   }
 
   #tellLeading(leader: boolean): void {
@@ -192,8 +199,8 @@ export class UpkeepRunner {
   }
 
   #report(error: unknown): void {
-    // The lock was another's: the next look comes soon.
-    if (error instanceof TimeoutError || this.#stopped) return
+    // The lock was another's, or the disk is full: the next look comes soon.
+    if (error instanceof TimeoutError || error instanceof DiskFullError || this.#stopped) return
     ;(this.#shards[0] as Shard).events.failed(error as Error)
   }
 }

@@ -46,7 +46,7 @@ export interface Upkeep extends AsyncDisposable {
  */
 export function startUpkeep(cache: CacheLike, options?: UpkeepOptions): Upkeep {
   const resolved = resolveUpkeep(options)
-  const access = accessOf(cache)
+  const access = accessOf(cache) ?? accessOf((cache as { cache?: unknown } | undefined)?.cache)
   if (!access) throw new TypeError(`startUpkeep needs a Cache or FanoutCache, got ${kindOf(cache)}`)
   access.handle.assertWritable()
   return new StartedUpkeep(access.handle, resolved)
@@ -131,9 +131,12 @@ class StartedUpkeep implements Upkeep, RunnerUser {
       this.#handle.events.emit('error', error as Error)
       // Other options than those of another upkeep: that one goes on.
       if (error instanceof RangeError) return
-      this.#retry = setTimeout(() => {
-        this.#starting = this.#start()
-      }, RETRY_MILLISECONDS).unref()
+      this.#retry = setTimeout(
+        () => {
+          this.#starting = this.#start()
+        },
+        Math.max(RETRY_MILLISECONDS, this.#options.every),
+      ).unref()
     }
   }
 

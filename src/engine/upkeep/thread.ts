@@ -3,7 +3,7 @@ import { workerUrl } from '../maintenance/worker-client.js'
 import type { FromThread, ToThread, UpkeepRound, UpkeepTask } from './messages.js'
 
 /** How long a thread may take to end what it has begun. */
-const ENDING_MILLISECONDS = 5000
+const ENDING_MILLISECONDS = 2000
 
 export interface ThreadListener {
   heard(message: Exclude<FromThread, { readonly kind: 'round' }>): void

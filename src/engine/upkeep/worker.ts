@@ -1,7 +1,7 @@
 import { parentPort, workerData } from 'node:worker_threads'
-import { DirectoryError, TimeoutError } from '../errors.js'
+import { DirectoryError } from '../errors.js'
 import { type Clock, SteadyClock, systemClock } from '../time.js'
-import { Keeper } from './keeper.js'
+import { isPassing, Keeper } from './keeper.js'
 import type { FromThread, ToThread, UpkeepTask } from './messages.js'
 import { LeaseGone } from './round.js'
 
@@ -50,15 +50,15 @@ async function round(ids: readonly number[]): Promise<void> {
     tell({ kind: 'round', ids, round: await keeper.round(ids.length > 0) })
   } catch (error) {
     tell({ kind: 'round', ids, round: undefined })
-    if (!(error instanceof TimeoutError)) await end(error)
+    if (!isPassing(error)) await end(error)
   }
 }
 
 async function beat(): Promise<void> {
   try {
-    await keeper.extend()
+    await keeper.beat()
   } catch (error) {
-    if (!(error instanceof TimeoutError)) await end(error)
+    if (!isPassing(error)) await end(error)
   }
 }
 

@@ -169,6 +169,29 @@ class Peer:
                 cache.delete(key)
         return {**clock.read(), "failed": failed}
 
+    def mixed_expiring(self, command):
+        """The same with a time to live of a second; answers microseconds of each set, refused ones too."""
+        count = command["count"]
+        order = [key_at(at) for at in random_order(count, command["keys"], command["seed"])]
+        kinds = random_order(count, 100, command["seed"] + 1)
+        value = value_at(command["seed"])
+        cache = self.cache
+        failed = 0
+        sets = []
+        gc.collect()
+        clock = Clock()
+        for key, kind in zip(order, kinds):
+            if kind < 90:
+                cache.get(key)
+            elif kind < 99:
+                started = perf_counter_ns()
+                if not cache.set(key, value, expire=1):
+                    failed += 1
+                sets.append((perf_counter_ns() - started) / 1e3)
+            else:
+                cache.delete(key)
+        return {**clock.read(), "failed": failed, "sets": sets}
+
 
 def timed(call, order, values, single):
     """One timed loop; with `single` microseconds of each call instead."""
