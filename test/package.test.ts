@@ -26,6 +26,7 @@ const pathOf = (door: string) => (door === 'index' ? '.' : `./${door}`)
 const PEERS = [
   ...['keyv', 'cache-manager', 'express', '@types/express', 'zod'],
   ...['@nestjs/common', '@nestjs/core', 'rxjs', 'reflect-metadata'],
+  ...['prom-client', '@opentelemetry/api'],
 ]
 
 let packed: PackedPackage
@@ -42,7 +43,7 @@ afterAll(() => {
 describe('the package', () => {
   it('holds what is built, and its papers', () => {
     const others = packed.files.filter(
-      path => !/^(dist\/|docs\/[\w-]+\.md$|(README\.md|LICENSE|CHANGELOG\.md|package\.json)$)/.test(path),
+      path => !/^(dist\/|docs\/[\w-]+\.(md|json)$|(README\.md|LICENSE|CHANGELOG\.md|package\.json)$)/.test(path),
     )
     expect(others).toEqual([])
     const scripts = ['index', 'maintenance-worker'].flatMap(name => [`dist/${name}.mjs`, `dist/${name}.cjs`])
