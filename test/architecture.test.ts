@@ -73,6 +73,7 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
     'engine/memory/',
   ],
   'engine/verbs/': [
+    'engine/observe/verbs',
     'engine/errors',
     'engine/fairness',
     'engine/file-errors',

@@ -27,6 +27,7 @@ const pathOf = (door: string) => (door === 'index' ? '.' : `./${door}`)
 const PEERS = [
   ...['keyv', 'cache-manager', 'express', '@types/express', 'zod'],
   ...['@nestjs/common', '@nestjs/core', 'rxjs', 'reflect-metadata'],
+  ...['prom-client', '@opentelemetry/api'],
 ]
 
 /** Ways of finding modules, and the kind of app that uses them. */
@@ -52,10 +53,14 @@ afterAll(() => {
 describe('the package', () => {
   it('holds what is built, and its papers', () => {
     const others = packed.files.filter(
+<<<<<<< HEAD
       path =>
         !/^(dist\/|bin\/fanout-cache\.cjs$|docs\/[\w-]+\.md$|(README\.md|LICENSE|CHANGELOG\.md|package\.json)$)/.test(
           path,
         ),
+=======
+      path => !/^(dist\/|docs\/[\w-]+\.(md|json)$|(README\.md|LICENSE|CHANGELOG\.md|package\.json)$)/.test(path),
+>>>>>>> metrics
     )
     expect(others).toEqual([])
     const scripts = ['index', 'maintenance-worker'].flatMap(name => [`dist/${name}.mjs`, `dist/${name}.cjs`])

@@ -14,10 +14,10 @@ const ASSETS = fileURLToPath(new URL('./public', import.meta.url))
  * The pages, the API and the media of the demo.
  *
  * @param {{ cache: import('fanout-cache').FanoutCache, search: import('./search.mjs').PlaceSearch,
- *   counters: import('./counters.mjs').Counters, house: import('./worker.mjs').House, killOther: () => void }} parts
+ *   counters: import('./counters.mjs').Counters, metrics: import('./metrics.mjs').Metrics, house: import('./worker.mjs').House, killOther: () => void }} parts
  */
 export function createApp(parts) {
-  const { cache, search, counters } = parts
+  const { cache, search, counters, metrics } = parts
   const app = express()
   app.disable('x-powered-by')
   app.use(aboutEachAnswer, sameOriginOnly)
@@ -27,7 +27,7 @@ export function createApp(parts) {
 
   app.use(uncached)
   app.use('/assets', express.static(ASSETS, { cacheControl: false }))
-  app.use(pageRoutes(parts), apiRoutes(parts), buttons(parts))
+  app.use(pageRoutes(parts), apiRoutes(parts), buttons(parts), metrics.routes())
   app.use((_request, response) => {
     response.status(404).type('text').send('There is nothing here.\n')
   })

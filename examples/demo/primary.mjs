@@ -2,6 +2,7 @@ import cluster from 'node:cluster'
 import { once } from 'node:events'
 import { createServer } from 'node:net'
 import { directory } from './cache.mjs'
+import { MetricsOfAll } from './metrics.mjs'
 
 const WORKERS = 2
 /** A worker that cannot even start will not start the next time either. */
@@ -15,6 +16,7 @@ const TOUR = [
   '/media/ocean.webm',
   '/api/entries?tag=country:JP',
   '/api/stats',
+  '/metrics',
 ]
 
 /** Starts the workers, starts again those that die, and ends with them. */
@@ -23,6 +25,7 @@ export async function startPrimary() {
   const port = await freePort(process.env.PORT || '3000', host)
   // The workers accept connections themselves: one handed over to a worker that has just died would never be answered.
   cluster.schedulingPolicy = cluster.SCHED_NONE
+  const metrics = new MetricsOfAll()
   const server = { started: Date.now(), restarts: 0, failures: 0, stopping: false, announced: false, counters: {} }
 
   cluster.on('listening', () => {
@@ -32,6 +35,7 @@ export async function startPrimary() {
   })
   cluster.on('message', (worker, message) => {
     if (message?.type === 'kill-other') killOther(worker)
+    if (message?.type === 'metrics') void metrics.answer(worker, message)
     if (message?.type !== 'counted') return
     server.counters[worker.process.pid] = message.counted
     tellWorkers(server)

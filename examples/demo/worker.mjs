@@ -3,6 +3,7 @@ import { createServer } from 'node:http'
 import { createApp } from './app.mjs'
 import { openCache } from './cache.mjs'
 import { Counters } from './counters.mjs'
+import { Metrics } from './metrics.mjs'
 import { PlaceSearch } from './search.mjs'
 
 /** What a worker knows of the demo as a whole: the primary tells it. */
@@ -33,7 +34,8 @@ export async function startWorker() {
   const search = new PlaceSearch()
   const house = new House()
   const counters = new Counters(counted => process.send?.({ type: 'counted', counted }, () => {}))
-  const server = createServer(createApp({ cache, search, house, counters, killOther }))
+  const metrics = new Metrics(cache)
+  const server = createServer(createApp({ cache, search, house, counters, metrics, killOther }))
 
   process.on('message', message => {
     if (message?.type === 'peers') house.hear(message)

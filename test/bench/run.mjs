@@ -8,6 +8,7 @@ import { reportLines, summaryLines, toJson } from './harness/report.mjs'
 /** In this order: short ones first. */
 const MEASUREMENTS = [
   'get',
+  'metrics',
   'set',
   'set-concurrent',
   'http',

@@ -44,6 +44,10 @@ export const INSTRUMENTS: readonly Instrument[] = [
   },
   { ...counter('refusals', '{write}', 'Writes turned down.', ({ counts }) => counts.refusals), label: 'reason' },
   counter('timeouts', '{call}', 'Calls that gave up waiting for a lock.', ({ counts }) => counts.timeouts),
+  {
+    ...counter('lock_waits', '{wait}', 'Waits for a lock that others had.', ({ counts }) => counts.lockWaits),
+    label: 'outcome',
+  },
   counter('commits', '{commit}', 'Transactions committed.', ({ counts }) => counts.commits),
   {
     ...counter('computations', '{call}', 'Runs of the functions of getOrSet and memoize.', r => r.counts.computations),

@@ -57,14 +57,17 @@ export function instrument(cache: InDirectory, options: InstrumentOptions = {}):
   const { directory } = counters
   const about = { directory, traits: traitsOf(name, { ...attributes, durations }) }
   const stops = [startOnce(meters, 'meter', about, () => meterCache(meters, watched, durations))]
-  if (spans) {
+  const stop = (): void => {
+    for (const one of stops) one()
+  }
+  if (!spans) return { stop }
+  try {
     const tracers = options.tracerProvider ?? trace.getTracerProvider()
     const traits = traitsOf(name, { ...attributes, keys })
     stops.push(startOnce(tracers, 'tracer', { directory, traits }, () => traceCache(tracers, watched, keys)))
+  } catch (error) {
+    stop()
+    throw error
   }
-  return {
-    stop: () => {
-      for (const stop of stops) stop()
-    },
-  }
+  return { stop }
 }

@@ -131,7 +131,7 @@ export class Writer {
     this.#timer = undefined
     const batch = this.#takeBatch()
     const first = batch[0]
-    if (!first) return this.#endWait(false)
+    if (!first) return this.#giveUpWait()
     if (first.work.hold) this.#giveHold(first, first.work.hold)
     else this.#write(batch)
     this.#schedule()
@@ -153,8 +153,11 @@ export class Writer {
       return
     }
     this.#failures = 0
-    this.#endWait(true)
+    const waited = this.#waitsSince === undefined ? undefined : performance.now() - this.#waitsSince
+    this.#waitsSince = undefined
     const outcome = commitTogether(this.#host, session, batch, BATCH_LIMITS)
+    // Not before: whoever listens must not run while others wait for this transaction.
+    if (waited !== undefined) this.#host.watch.lockWaited(waited, true)
     this.#putBack(outcome.notRun)
     if (outcome.error !== undefined) {
       // The locks of a rollback journal are taken at COMMIT: readers of others may hold it up.
@@ -167,11 +170,12 @@ export class Writer {
     for (const job of outcome.notRun) if (job.signal?.aborted) this.#drop(job, job.signal.reason)
   }
 
-  #endWait(acquired: boolean): void {
+  /** Nobody waits for the lock any more. */
+  #giveUpWait(): void {
     if (this.#waitsSince === undefined) return
     const milliseconds = performance.now() - this.#waitsSince
     this.#waitsSince = undefined
-    this.#host.watch.lockWaited(milliseconds, acquired)
+    this.#host.watch.lockWaited(milliseconds, false)
   }
 
   /** The first `count` jobs meet an error that is not theirs: all of them fail, or wait for another database. */
@@ -197,7 +201,7 @@ export class Writer {
     this.#waitsSince ??= attemptedAt
     lockWasMet()
     this.refuseLate(attemptedAt)
-    if (this.#queue.length === 0) return this.#endWait(false)
+    if (this.#queue.length === 0) return this.#giveUpWait()
     const earliest = this.#queue.reduce((least, job) => Math.min(least, job.deadline), Number.POSITIVE_INFINITY)
     const wait = Math.min(backoff(this.#failures++), Math.max(0, earliest - performance.now()))
     this.#timer = setTimeout(this.#flush, Math.ceil(wait))

@@ -1,5 +1,6 @@
 import type { Session } from '../database/session.js'
 import type { Codec, SqlValue } from '../disk/codec.js'
+import type { Key } from '../options.js'
 import { channels } from './channels.js'
 import type { Counters } from './counters.js'
 
@@ -82,7 +83,12 @@ export class ShardWatch {
     channels.get.publish({ ...about, key: this.#decode(key), hit, source })
   }
 
-  #decode({ data, raw }: RowKey): ReturnType<Codec['decodeKey']> {
-    return this.#codec.decodeKey(data, raw === true || raw === 1)
+  /** What is told is never a reason to fail: a key that cannot be read is told as it is stored. */
+  #decode({ data, raw }: RowKey): Key {
+    try {
+      return this.#codec.decodeKey(data, raw === true || raw === 1)
+    } catch {
+      return data
+    }
   }
 }

@@ -57,5 +57,9 @@ export function traced<T>(
     const next = inner
     inner = () => around(call, next)
   }
-  return inner() as Promise<T>
+  try {
+    return inner() as Promise<T>
+  } catch (error) {
+    return Promise.reject(error)
+  }
 }

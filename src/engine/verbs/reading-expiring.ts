@@ -3,6 +3,7 @@ import { EVICTION_POLICIES } from '../database/eviction-policies.js'
 import type { ExpiringRow } from '../database/statements.js'
 import type { EncodedKey } from '../disk/codec.js'
 import { turnIsLong } from '../fairness.js'
+import { isTraced, traced } from '../observe/verbs.js'
 import { isLarge } from '../operations/entries.js'
 import type { Key } from '../options.js'
 import type { Shard } from '../shards/shard.js'
@@ -20,17 +21,21 @@ type Looked<T> = Valued<T> | undefined
 
 /** `get` for those who must know when the value expires: from memory where that is switched on and true. */
 export function readExpiring<T>(handle: CacheHandle, key: Key): Promise<Looked<T>> {
+  return isTraced() ? traced(handle, 'get', key, () => look<T>(handle, key)) : look<T>(handle, key)
+}
+
+function look<T>(handle: CacheHandle, key: Key): Promise<Looked<T>> {
   const { memory } = handle
   if (memory === undefined) {
-    return handle.isOpen ? readNow(handle, key, readRow<T>) : handle.ready(() => readExpiring<T>(handle, key))
+    return handle.isOpen ? readNow(handle, key, readRow<T>) : handle.ready(() => look<T>(handle, key))
   }
   const late = turnIsLong()
   const entry = late || typeof key !== 'string' ? undefined : memory.findText(key)
   if (entry !== undefined) return Promise.resolve(answerOf(memory, entry, EXPIRING) as Looked<T>)
   const text = typeof key === 'string' ? key : undefined
-  const look = (shard: Shard, encoded: EncodedKey): Looked<T> | Promise<Looked<T>> =>
+  const lookThrough = (shard: Shard, encoded: EncodedKey): Looked<T> | Promise<Looked<T>> =>
     answerThrough(memory, shard, encoded, text, EXPIRING) as Looked<T> | Promise<Looked<T>>
-  return readNow(handle, key, look, undefined, late)
+  return readNow(handle, key, lookThrough, undefined, late)
 }
 
 function readRow<T>(shard: Shard, key: EncodedKey): Looked<T> | Promise<Looked<T>> {

@@ -102,6 +102,7 @@ export async function acrossShards<T>(
   const releases: (() => void)[] = []
   let failure: unknown
   let waitsSince: number | undefined
+  let waited: { readonly milliseconds: number; readonly acquired: boolean } | undefined
   try {
     // All places are taken now, in one step: what is called later comes later on every shard, and two transactions
     // that share shards meet in the same order on each of them.
@@ -115,11 +116,11 @@ export async function acrossShards<T>(
       const attemptedAt = performance.now()
       const sessions = await openSessions(shards)
       if (beginAll(sessions)) {
-        if (waitsSince !== undefined) tellWait(shards, waitsSince, true)
-        waitsSince = undefined
+        waited = waitsSince === undefined ? undefined : { milliseconds: attemptedAt - waitsSince, acquired: true }
         return await work(sessions)
       }
       waitsSince ??= attemptedAt
+      waited = { milliseconds: performance.now() - waitsSince, acquired: false }
       // What waits behind this transaction has had its attempt as well.
       for (const shard of shards) shard.writer.refuseLate(attemptedAt)
       if (attemptedAt >= deadline) throw new TimeoutError(shards[0]?.directory ?? '')
@@ -127,14 +128,10 @@ export async function acrossShards<T>(
       await new Promise(resolve => setTimeout(resolve, wait))
     }
   } finally {
-    if (waitsSince !== undefined) tellWait(shards, waitsSince, false)
     for (const release of releases) release()
+    // The wait for all locks is told once, of the first.
+    if (waited) shards[0]?.watch.lockWaited(waited.milliseconds, waited.acquired)
   }
-}
-
-/** The wait for all locks is told once, of the first. */
-function tellWait([first]: readonly Shard[], since: number, acquired: boolean): void {
-  first?.watch.lockWaited(performance.now() - since, acquired)
 }
 
 function hold(shard: Shard, deadline: number, signal: AbortSignal | undefined): Promise<() => void> {

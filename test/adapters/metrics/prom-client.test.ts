@@ -22,7 +22,19 @@ async function scrape(register: { metrics(): Promise<string> }): Promise<Map<str
 }
 
 const NAMES = [
-  ...['gets', 'hits', 'misses', 'sets', 'deletes', 'expirations', 'evictions', 'refusals', 'timeouts', 'commits'],
+  ...[
+    'gets',
+    'hits',
+    'misses',
+    'sets',
+    'deletes',
+    'expirations',
+    'evictions',
+    'refusals',
+    'timeouts',
+    'commits',
+    'lock_waits',
+  ],
   ...['computations', 'quarantines', 'errors', 'memory_hits', 'memory_misses', 'memory_evictions'],
 ].map(name => `fanout_cache_${name}_total`)
 const GAUGES = [

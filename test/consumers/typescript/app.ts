@@ -1,10 +1,13 @@
 import { strictEqual } from 'node:assert/strict'
-import { Cache, type DiskCache, defineModel, FanoutCache, type Namespace } from 'fanout-cache'
+import { Cache, type CacheDiagnostics, type DiskCache, defineModel, FanoutCache, type Namespace } from 'fanout-cache'
 import { type DiskStore, diskStore } from 'fanout-cache/cache-manager'
 import { responseCache, sendFile } from 'fanout-cache/express'
 import { createKeyv, KeyvDiskStore } from 'fanout-cache/keyv'
 import type { CacheModule, CacheModuleOptions } from 'fanout-cache/nest'
+import { type Instrumenting, instrument } from 'fanout-cache/opentelemetry'
+import { collectMetrics } from 'fanout-cache/prom-client'
 import type { Keyv } from 'keyv'
+import { register } from 'prom-client'
 import { z } from 'zod'
 
 interface User {
@@ -40,7 +43,12 @@ export async function doors(directory: string, module: typeof CacheModule): Prom
   // @ts-expect-error ttl is a duration
   createKeyv({ directory, ttl: true })
   const handlers = [responseCache(cache, { ttl: '5m' }), sendFile(space, { key: () => 'key' })]
-  console.log(user, keyv, store, adapter, handlers.length)
+  const watched: Instrumenting = instrument(space, { spans: true, attributes: { app: 'shop' } })
+  collectMetrics(cache, { register, labels: { app: 'shop' } }).stop()
+  // @ts-expect-error a label is a text
+  collectMetrics(cache, { labels: { app: 1 } })
+  const hear = ({ writes }: CacheDiagnostics['fanout-cache:commit']): number => writes
+  console.log(user, keyv, store, adapter, handlers.length, watched, hear)
 }
 
 /** Never called: what must not compile, and would if the types were lost. */
