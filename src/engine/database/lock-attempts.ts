@@ -52,14 +52,21 @@ export class LockAttempts {
 function tryBegin(session: Session): unknown {
   const begin = session.statements.prepare('begin')
   const { stackTraceLimit } = Error
-  // Reflect: where somebody has frozen Error, stacks are written down.
-  Reflect.set(Error, 'stackTraceLimit', 0)
+  limitStacks(0)
   try {
     begin.run()
     return undefined
   } catch (error) {
     return error
   } finally {
-    Reflect.set(Error, 'stackTraceLimit', stackTraceLimit)
+    limitStacks(stackTraceLimit)
+  }
+}
+
+function limitStacks(limit: number): void {
+  try {
+    Error.stackTraceLimit = limit
+  } catch {
+    // Somebody has frozen Error: then stacks are written down.
   }
 }

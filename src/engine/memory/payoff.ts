@@ -11,8 +11,8 @@ const MOST_BY_CHANCE = 8
 /** To keep a value that has changed until it is wanted takes twice as long as one that has not saves. */
 const COST_OF_CHANGE = 2
 /** So many reads go past the memory before it is tried again; twice as many after each trial that failed. */
-const FEWEST_ASIDE = 1024
-const MOST_ASIDE = 16_384
+const FEWEST_ASIDE = 4096
+const MOST_ASIDE = 65_536
 
 /**
  * What the memory of one shard has lately cost and saved, and so how the next reads go. At first SQLite is asked in each
