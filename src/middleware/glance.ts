@@ -45,7 +45,8 @@ function readyAt({ store, ready }: Core, key: string): Ready | undefined {
 
 function chosen(key: string, list: VariantList, { headers }: HttpRequest): VariantList['variants'][number] | undefined {
   const names = new Set(list.variants.flatMap(({ n }) => n))
-  const fields = [...names].flatMap(name => linesOf(name, headers[name]))
+  // `Vary` may name what every object has, such as `constructor`.
+  const fields = [...names].flatMap(name => (Object.hasOwn(headers, name) ? linesOf(name, headers[name]) : []))
   return chooseVariant(key, list, { fields }).variant
 }
 

@@ -1,4 +1,5 @@
 import type { OutgoingHttpHeader } from 'node:http'
+import { Detour, type Followed } from './detour.js'
 import { clearStatusMessage, type HttpResponse } from './http-message.js'
 import type { Fields, ResponseHead } from './policy/message.js'
 
@@ -9,6 +10,8 @@ export interface BodySink {
   end(): void
   /** The body ended before its end. */
   abort(): void
+  /** Gives the client the rest of the body at its own pace, when the handler is not to wait for it. */
+  follow?(onRoom: () => void): Followed | undefined
 }
 
 /** What is done with the answer of a handler, once its head is known. */
@@ -40,6 +43,7 @@ export class Recorder {
   /** Fields that were there before, to tell them from those of the handler. */
   readonly #before: ReadonlyMap<string, OutgoingHttpHeader | undefined>
   #verdict: Verdict | undefined
+  #detour: Detour | undefined
   #over = false
 
   constructor(response: HttpResponse, judge: (head: ResponseHead) => Verdict) {
@@ -147,6 +151,7 @@ export class Recorder {
 
   #write(chunk: Chunk, encoding: unknown, done: unknown): boolean {
     const response = this.#response
+    if (this.#over && this.#detour?.isTaken) return false
     // What is no chunk is an error that the original tells.
     if (this.#over || !isChunk(chunk)) return Reflect.apply(this.#original.write, response, [chunk, encoding, done])
     if (!this.#verdict && !response.headersSent) response.writeHead(response.statusCode)
@@ -157,14 +162,38 @@ export class Recorder {
       if (callback) process.nextTick(callback)
       return true
     }
-    if (verdict?.kind === 'pass') verdict.sink?.write(toBuffer(chunk, encoding))
+    if (verdict?.kind === 'pass' && verdict.sink) return this.#writeBoth(verdict.sink, chunk, encoding, done)
     return Reflect.apply(this.#original.write, response, [chunk, encoding, done])
+  }
+
+  /** To the client and to the cache. A client that reads slowly gets it from there. */
+  #writeBoth(sink: BodySink, chunk: string | Uint8Array, encoding: unknown, done: unknown): boolean {
+    sink.write(toBuffer(chunk, encoding))
+    if (this.#detour?.isTaken) {
+      const callback = (typeof encoding === 'function' ? encoding : done) as Done
+      if (callback) process.nextTick(callback)
+      return this.#detour.hasRoom()
+    }
+    if (Reflect.apply(this.#original.write, this.#response, [chunk, encoding, done])) return true
+    this.#detour ??= this.#detourOf(sink)
+    return this.#detour?.wait() ?? false
+  }
+
+  #detourOf(sink: BodySink): Detour | undefined {
+    const response = this.#response
+    const { write, end } = this.#original
+    const direct = {
+      write: (chunk: Buffer): boolean => Reflect.apply(write, response, [chunk]),
+      end: (): void => void Reflect.apply(end, response, []),
+    }
+    return sink.follow && new Detour(response, direct, onRoom => sink.follow?.(onRoom))
   }
 
   #end(first: unknown, second: unknown, third: unknown): HttpResponse {
     const response = this.#response
     const chunk = typeof first === 'function' ? undefined : (first as Chunk)
     const encoding = typeof second === 'function' ? undefined : second
+    if (this.#over && this.#detour?.isTaken) return response
     if (this.#over || (chunk != null && !isChunk(chunk))) {
       return Reflect.apply(this.#original.end, response, [first, second, third])
     }
@@ -191,7 +220,11 @@ export class Recorder {
       return response
     }
     if (verdict?.sink) finishSink(verdict.sink, bytes)
-    return Reflect.apply(this.#original.end, response, args)
+    this.#detour?.stop()
+    if (!this.#detour?.isTaken) return Reflect.apply(this.#original.end, response, args)
+    const callback = args.find(one => typeof one === 'function') as Done
+    if (callback) response.once('finish', callback)
+    return response
   }
 
   /** What node:http does for a body that comes with `end`: the head is written by then, so it is done here. */

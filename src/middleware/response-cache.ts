@@ -33,9 +33,19 @@ export function responseCache(cache: DiskCache, options?: ResponseCacheOptions):
     if (res.headersSent) return next()
     const key = keyOf(req, core.settings)
     const isBypassed = bypass?.(req) === true
-    if (!isBypassed && 'key' in key && glance(core, req, res, key.key)) return
+    if (!isBypassed && 'key' in key && glances(core, req, res, key.key)) return
     if (isGone(res)) return next()
     take(core, { req, res, next, key, isBypassed })
+  }
+}
+
+/** Whether a glance was enough. What goes wrong with it is left to those who look closer. */
+function glances(core: Core, req: HttpRequest, res: HttpResponse, key: string): boolean {
+  try {
+    return glance(core, req, res, key)
+  } catch (error) {
+    core.store.tell(error)
+    return res.headersSent
   }
 }
 

@@ -22,7 +22,7 @@ export type SendFileHandler<Request extends HttpRequest = HttpRequest> = (
 ) => Promise<void>
 
 /** How long one request waits for the database in all: past that there is no cache. Milliseconds. */
-const PATIENCE = 40
+const PATIENCE = 30
 const LEAST_PATIENCE = 10
 /** How often a file is looked for that others have stored, and which is gone again. */
 const TRIES = 3

@@ -256,7 +256,6 @@ function sizeOf(body: StoredAnswer['body']): number | undefined {
 function united(values: readonly string[]): string {
   const members = listMembers(values)
   if (members.includes('*')) return '*'
-  return members
-    .filter((one, at) => members.findIndex(other => other.toLowerCase() === one.toLowerCase()) === at)
-    .join(', ')
+  const seen = new Set<string>()
+  return members.filter(one => seen.size < seen.add(one.toLowerCase()).size).join(', ')
 }

@@ -1,41 +1,19 @@
 import type { DoorStore, GrowingFile } from '../engine/for-doors.js'
-import type { Settings } from './options.js'
-import { fieldValue } from './policy/fields.js'
-import type { ResponseHead } from './policy/message.js'
+import type { Followed } from './detour.js'
+import { Owed } from './owed.js'
 import type { BodySink } from './recorder.js'
+import type { SpoolBounds } from './spool-bounds.js'
 
 /** Kept in memory of a body that goes to a file, for those who wait: a disk that is full then cuts off nobody. */
 const MEMORY_BYTES = 2 ** 20
 /** What may wait to be written: a disk that is slower than the handler must not cost memory. */
 const MOST_WAITING = 32 * 2 ** 20
 
+/** What may be owed to the client of the handler before that has to wait. */
+const MOST_OWED = 4 * 2 ** 20
+
 /** Chunks that are written at once. */
 const MOST_AT_ONCE = 512
-
-/** What bounds a body. */
-export interface SpoolBounds {
-  /** Above this the body goes to a file. */
-  readonly inline: number
-  /** Above this it is not stored. */
-  readonly most: number
-  /** What the head promised; another length is an error. */
-  readonly length: number | undefined
-}
-
-/** The bounds of the body of an answer that will lie at a key. */
-export function boundsOf(
-  store: DoorStore,
-  { maxEntrySize }: Settings,
-  at: string,
-  { fields }: ResponseHead,
-): SpoolBounds {
-  const length = fieldValue(fields, 'Content-Length')
-  return {
-    inline: Math.max(0, store.fileSize(at) - 2048),
-    most: Math.min(maxEntrySize, store.sizeLimit(at) / 2),
-    length: length !== undefined && /^\d+$/.test(length) ? Number(length) : undefined,
-  }
-}
 
 /** How the recording of a body ended: complete, incomplete (the handler or client broke off), or not to be stored. */
 export type SpoolEnd = 'complete' | 'broken' | 'unstorable'
@@ -62,6 +40,8 @@ export class Spool implements BodySink {
   #isStorable = true
   #end: 'complete' | 'broken' | undefined
   #readers = 0
+  #owed: Owed | undefined
+  #onRoom: (() => void) | undefined
   #changes = 0
   #closed = false
 
@@ -111,6 +91,7 @@ export class Spool implements BodySink {
     if (this.#size > most || (length !== undefined && this.#size > length)) this.#giveUp()
     // Whoever writes it may use its memory again when the client has it.
     const own = Buffer.from(chunk)
+    this.#owed?.push(own)
     if (this.#isStorable) this.#keep(own)
     if (this.#memory && this.#size <= MEMORY_BYTES) this.#memory.push(own)
     else if (!this.#isStorable) this.#memory = undefined
@@ -158,6 +139,47 @@ export class Spool implements BodySink {
     }
   }
 
+  /**
+   * The rest of the body for the client of the handler, who gets it even when it is not stored after all: what the disk
+   * does not take stays in memory, and the handler waits. Nobody else may follow. `undefined` when it is not stored.
+   */
+  follow(onRoom: () => void): Followed | undefined {
+    if (!this.#isStorable || this.#owed) return undefined
+    const owed = new Owed(this.#size)
+    this.#owed = owed
+    this.#onRoom = onRoom
+    return { body: this.#following(owed, this.#size), hasRoom: () => owed.bytes < MOST_OWED }
+  }
+
+  async *#following(owed: Owed, start: number): AsyncGenerator<Buffer, void, undefined> {
+    this.#readers++
+    try {
+      for (let at = start; ; ) {
+        const changes = this.#changes
+        const { size = 0 } = this.#file ?? {}
+        const chunk = owed.at(at) ?? (at < size ? await this.#fromFile(at, size) : undefined)
+        if (chunk) {
+          yield chunk
+          at += chunk.byteLength
+          this.#forget(at)
+        } else if (this.#end && at === this.#size) return
+        else if (changes === this.#changes) await this.#news()
+      }
+    } finally {
+      this.#owed = undefined
+      this.#readers--
+      this.#free()
+    }
+  }
+
+  /** What is in the file, or was sent, need not be kept. */
+  #forget(until: number): void {
+    const owed = this.#owed
+    const isFull = owed && owed.bytes >= MOST_OWED
+    owed?.forget(until)
+    if (isFull && owed.bytes < MOST_OWED) this.#onRoom?.()
+  }
+
   async #chunkAt(at: number): Promise<Buffer | undefined> {
     const { handle, size = 0 } = this.#file ?? {}
     if (handle && at < size && this.#memory === undefined) {
@@ -200,6 +222,7 @@ export class Spool implements BodySink {
       while (this.#queue.length > 0 && this.#isStorable) {
         await this.#file.appendAll(this.#queue.splice(0, MOST_AT_ONCE))
         this.#waiting = this.#queue.reduce((sum, one) => sum + one.byteLength, 0)
+        this.#forget(this.#file.size)
         this.#wake()
       }
     } catch (error) {

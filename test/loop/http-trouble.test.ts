@@ -1,7 +1,8 @@
 import { join } from 'node:path'
-import express from 'express'
+import { Readable } from 'node:stream'
+import express, { type Express } from 'express'
 import type { FanoutCache } from 'fanout-cache'
-import { responseCache } from 'fanout-cache/express'
+import { responseCache, sendFile } from 'fanout-cache/express'
 import { describe, expect, it } from 'vitest'
 import { cacheOf, shardsOf } from '../faults/support/caches.js'
 import { overwriteAll } from '../faults/support/damage.js'
@@ -15,9 +16,27 @@ const KIND = 'FanoutCache'
 const MOST_MILLISECONDS = 50
 const REQUESTS = 15
 
+/** What answers with the path that was asked for, with a cache and without. */
+type Mount = (app: Express, cache: FanoutCache | undefined) => void
+
+const answers: Mount = (app, cache) => {
+  if (cache) app.use(responseCache(cache) as never)
+  app.use((req, res) => void res.set('Cache-Control', 'max-age=60').send(req.path))
+}
+
+const files: Mount = (app, cache) => {
+  const fill = ({ path }: { readonly path: string }): Readable => Readable.from([Buffer.from(path)])
+  if (cache) app.use(sendFile(cache, { key: req => req.url, fill: req => fill(req as never) }) as never)
+  else app.use((req, res) => void fill(req).pipe(res))
+}
+
 /** The times of the same requests with a cache in trouble and without one, in turns. */
-async function compare(cache: FanoutCache, path: (turn: number) => string): Promise<{ with: number; without: number }> {
-  const ports = await Promise.all([serve(cache), serve(undefined)])
+async function compare(
+  mount: Mount,
+  cache: FanoutCache,
+  path: (turn: number) => string,
+): Promise<{ with: number; without: number }> {
+  const ports = await Promise.all([serve(mount, cache), serve(mount, undefined)])
   const times: [number[], number[]] = [[], []]
   for (let turn = 0; turn < REQUESTS; turn++) {
     for (const [at, port] of ports.entries()) {
@@ -30,10 +49,9 @@ async function compare(cache: FanoutCache, path: (turn: number) => string): Prom
   return { with: median(times[0]), without: median(times[1]) }
 }
 
-async function serve(cache: FanoutCache | undefined): Promise<number> {
+async function serve(mount: Mount, cache: FanoutCache | undefined): Promise<number> {
   const app = express()
-  if (cache) app.use(responseCache(cache) as never)
-  app.use((req, res) => void res.set('Cache-Control', 'max-age=60').send(req.path))
+  mount(app, cache)
   return (await listen(app)).port
 }
 
@@ -47,18 +65,23 @@ function open(directory: string): FanoutCache {
   return cache
 }
 
-const PATHS: readonly (readonly [string, (turn: number) => string])[] = [
-  ['that miss', turn => `/new-${turn}`],
-  ['for one answer', () => '/stored'],
+const missing = (turn: number): string => `/new-${turn}`
+const stored = (): string => '/stored'
+
+const REQUESTED: readonly (readonly [string, Mount, (turn: number) => string])[] = [
+  ['that miss', answers, missing],
+  ['for one answer', answers, stored],
+  ['for files that are fetched', files, missing],
+  ['for one file', files, stored],
 ]
 
-describe.each(PATHS)('requests %s are no slower than the handler and 50 ms', (_which, path) => {
+describe.each(REQUESTED)('requests %s are no slower than the handler and 50 ms', (_which, mount, path) => {
   it('while another process holds the locks', async () => {
     const directory = temporaryDirectory()
     const cache = open(directory)
     await cache.count()
     const holder = await LockHolder.holding(KIND, directory)
-    const times = await compare(cache, path)
+    const times = await compare(mount, cache, path)
     await holder.free()
     expect(times.with - times.without).toBeLessThan(MOST_MILLISECONDS)
   })
@@ -68,7 +91,7 @@ describe.each(PATHS)('requests %s are no slower than the handler and 50 ms', (_w
     const cache = open(directory)
     await cache.set('key', 'x'.repeat(10_000))
     for (const shard of shardsOf(KIND)) overwriteAll(join(directory, shard, 'cache.db'))
-    const times = await compare(cache, path)
+    const times = await compare(mount, cache, path)
     expect(times.with - times.without).toBeLessThan(MOST_MILLISECONDS)
   })
 
@@ -77,7 +100,7 @@ describe.each(PATHS)('requests %s are no slower than the handler and 50 ms', (_w
     const cache = open(join(root, 'cache'))
     await cache.count()
     fillUp(root)
-    const times = await compare(cache, path)
+    const times = await compare(mount, cache, path)
     expect(times.with - times.without).toBeLessThan(MOST_MILLISECONDS)
   })
 })

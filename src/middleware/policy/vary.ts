@@ -4,11 +4,13 @@ import { normalised } from './vary-values.js'
 
 /**
  * The fields that `Vary` names, in lower case, sorted, each once; `*` when a star is anywhere among them (RFC 9111
- * §4.1). Empty when there is no such field. What is no field name counts as a star, since nobody knows what was meant.
+ * §4.1). Empty when there is no such field. What is no field name that a request can have counts as a star, since nobody
+ * knows what was meant.
  */
 export function varyOf(fields: Fields): readonly string[] | '*' {
   const names = new Set(listMembers(fieldLines(fields, 'Vary')).map(name => name.toLowerCase()))
-  if ([...names].some(name => !/^[!#$%&'+.^_`|~0-9a-z-]+$/.test(name))) return '*'
+  // Node leaves `__proto__` out of the fields of a request.
+  if ([...names].some(name => name === '__proto__' || !/^[!#$%&'+.^_`|~0-9a-z-]+$/.test(name))) return '*'
   return [...names].sort()
 }
 

@@ -1,3 +1,4 @@
+import { Agent } from 'node:http'
 import { describe, expect, it } from 'vitest'
 import type { Asking } from '../support/http.js'
 import { type Site, type SiteOptions, settled, site } from './support/app.js'
@@ -59,6 +60,35 @@ describe('a cache is not poisoned by', () => {
   it('a body of a GET', async () => {
     const made = await echo(FRESH)
     expect(await second(made, { body: 'x', headers: { 'content-length': '1' } }, {})).toMatch(/^fwd=uri-miss/)
+  })
+
+  it.each(['constructor', 'toString', 'hasOwnProperty'])('a field of the name %s', async name => {
+    const made = await echo({ ...FRESH, Vary: name })
+    const asking = with_({ [name]: 'x' })
+    expect(await second(made, asking, asking)).toMatch(/^hit/)
+    expect(await second(made, {}, {})).toMatch(/^hit/)
+    expect(await made.status('/', asking)).toMatch(/^hit/)
+    expect(await made.status('/', with_({ [name]: 'y' }))).toMatch(/^fwd=vary-miss/)
+  })
+
+  it('what cannot be a field of a request', async () => {
+    const made = await echo({ ...FRESH, Vary: '__proto__' })
+    expect(await second(made, {}, {})).toMatch(/detail=(vary-star|uncacheable)/)
+  })
+
+  it.each(['a, b', 'a/b', 'u@a', '[a'])('the host %j', async host => {
+    const made = await echo(FRESH)
+    expect(await second(made, with_({ host: 'a' }), with_({ host }))).toMatch(/^fwd=bypass; detail=(bad|no)-host/)
+  })
+
+  it('the address of another site in the request line', async () => {
+    const made = await echo(FRESH)
+    expect(await made.status('http://evil/')).toBe('fwd=bypass; detail=bad-url')
+  })
+
+  it('chunks that come with a GET', async () => {
+    const made = await echo(FRESH)
+    expect(await made.status('/', with_({ 'transfer-encoding': 'chunked' }))).toBe('fwd=bypass; detail=body')
   })
 
   it('paths that look like others', async () => {
@@ -128,6 +158,20 @@ describe('bounds', () => {
       { 'x-fanout-cache-validation': 'x' },
     ]
     for (const headers of tries) expect(await made.status('/', { headers })).toMatch(/^hit/)
+  })
+
+  it('more URLs than fit are bounded in bytes', async () => {
+    const sizeLimit = 2 ** 20
+    const made = await site(app => void app.use((req, res) => void res.set(FRESH).send('x'.repeat(16_000) + req.url)), {
+      cacheOptions: { sizeLimit },
+    })
+    const agent = new Agent({ keepAlive: true, maxSockets: 10 })
+    await Promise.all(Array.from({ length: 250 }, (_, page) => made.get(`/?page=${page}`, { agent })))
+    agent.destroy()
+    await settled(made.cache)
+    expect(await made.cache.volume()).toBeLessThan(1.5 * sizeLimit)
+    expect(await made.cache.check()).toEqual([])
+    expect(await second(made, with_({}, '/?page=last'), with_({}, '/?page=last'))).toMatch(/^hit/)
   })
 
   it('heads of more than 64 KiB are not stored', async () => {
