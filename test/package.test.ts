@@ -53,14 +53,10 @@ afterAll(() => {
 describe('the package', () => {
   it('holds what is built, and its papers', () => {
     const others = packed.files.filter(
-<<<<<<< HEAD
       path =>
-        !/^(dist\/|bin\/fanout-cache\.cjs$|docs\/[\w-]+\.md$|(README\.md|LICENSE|CHANGELOG\.md|package\.json)$)/.test(
+        !/^(dist\/|bin\/fanout-cache\.cjs$|docs\/[\w-]+\.(md|json)$|(README\.md|LICENSE|CHANGELOG\.md|package\.json)$)/.test(
           path,
         ),
-=======
-      path => !/^(dist\/|docs\/[\w-]+\.(md|json)$|(README\.md|LICENSE|CHANGELOG\.md|package\.json)$)/.test(path),
->>>>>>> metrics
     )
     expect(others).toEqual([])
     const scripts = ['index', 'maintenance-worker'].flatMap(name => [`dist/${name}.mjs`, `dist/${name}.cjs`])
