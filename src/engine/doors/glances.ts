@@ -59,6 +59,7 @@ export class Glances {
     const shard = this.#handle.route(encoded)
     const session = shard.current
     if (!session || !shard.writer.pending.empty) return undefined
+    shard.memory?.looked()
     try {
       const row = session.statements.prepare('value').get(encoded.data, encoded.raw ? 1 : 0, shard.disk.now())
       if (!row) return undefined
