@@ -1,4 +1,4 @@
-import { readFileSync, writeFileSync } from 'node:fs'
+import { lstatSync, readFileSync, symlinkSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { Cache, FanoutCache } from 'fanout-cache'
 import { describe, expect, it } from 'vitest'
@@ -177,6 +177,23 @@ describe('set and get', () => {
     expect(await cliHere(['get', directory, 'file', '--out', `${file}.copy`])).toEqual(done(''))
     expect(readFileSync(`${file}.copy`).equals(bytes)).toBe(true)
     expect(await cliHere(['stats', directory])).toMatchObject({ stdout: expect.stringContaining('(Cache)') })
+    for (const empty of [
+      ['empty', ''],
+      ['no bytes', '{"$bytes":""}', '--value-json'],
+    ]) {
+      expect(await cliHere(['set', directory, ...empty])).toEqual(done(''))
+      expect(await cliHere(['get', directory, empty[0] ?? ''])).toEqual(done(''))
+    }
+  })
+
+  it('write to a link or a device, and put no file in its place', async () => {
+    const directory = temporaryDirectory()
+    await make('Cache', directory)
+    const link = join(directory, 'link.cache.db')
+    symlinkSync('/dev/null', link)
+    for (const key of ['user:1', 'film'])
+      expect(await cliHere(['get', directory, key, '--out', link])).toEqual(done(''))
+    expect(lstatSync(link).isSymbolicLink()).toBe(true)
   })
 
   it('keep what JSON has no form for, as tagged JSON', async () => {
