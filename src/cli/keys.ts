@@ -29,7 +29,11 @@ export function parseJsonKey(text: string): Key {
 
 /** The tag that was named on the command line. @throws UsageError */
 export function parseTag(text: string, options: Options): Tag {
-  return options.flag('tagJson') ? (parseTagged(text, 'the tag') as Tag) : text
+  if (!options.flag('tagJson')) return text
+  const tag = parseTagged(text, 'the tag')
+  if (typeof tag === 'string' || typeof tag === 'bigint' || tag instanceof Uint8Array) return tag
+  if (typeof tag === 'number' && !Number.isNaN(tag)) return tag
+  throw new UsageError(`the tag must be text, a number or bytes, got ${text}`)
 }
 
 /** A key as JSON by which `--key-json` finds it again, those of Python as well. */

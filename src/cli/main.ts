@@ -63,13 +63,21 @@ export async function main(): Promise<void> {
   controller.signal.addEventListener('abort', () => stdin.destroy())
   const code = await run(process.argv.slice(2), { stdin, stdout, stderr, env }, controller.signal)
   await Promise.all([flushed(stdout), flushed(stderr)])
-  process.exit(code)
+  process.exit(code === EXIT.done ? lateCode(controller.signal, process) : code)
+}
+
+/** What was printed last may be lost for want of room: nobody else would tell. */
+function lateCode(signal: AbortSignal, io: Io): number {
+  if (!signal.aborted || signal.reason instanceof CliError) return EXIT.done
+  tell(signal.reason, io)
+  return exitCodeOf(signal.reason)
 }
 
 /** What was written to a pipe is lost at `exit` otherwise. */
 function flushed(stream: NodeJS.WriteStream): Promise<void> {
   return new Promise(resolve => {
-    if (stream.destroyed || stream.writableLength === 0) resolve()
-    else stream.write('', () => resolve())
+    // A turn later, since an error of the last write is told in the next one.
+    if (stream.destroyed || stream.writableLength === 0) setImmediate(resolve)
+    else stream.write('', () => setImmediate(resolve))
   })
 }

@@ -1,12 +1,15 @@
-import { readFileSync, writeFileSync } from 'node:fs'
+import { lstatSync, readFileSync, symlinkSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { Cache, FanoutCache } from 'fanout-cache'
-import { describe, expect, it } from 'vitest'
+import { describe, expect, it, vi } from 'vitest'
 import { FixtureProcess } from '../helpers/child-process.js'
 import { peer } from '../helpers/peers.js'
 import { runPython } from '../helpers/python.js'
 import { temporaryDirectory } from '../helpers/temp-directory.js'
 import { cli, cliBytes, cliHere, type Ended } from './support/command-line.js'
+
+// On a machine that is busy, a program takes seconds to start.
+vi.setConfig({ testTimeout: 120_000 })
 
 type Runner = (args: readonly string[], surroundings?: { readonly input?: string }) => Promise<Ended>
 
@@ -119,7 +122,6 @@ describe('every command', () => {
 
   it.runIf(peer('python'))(
     'works as a process of its own on a FanoutCache that Python has made, and Python finds no fault in it',
-    { timeout: 120_000 },
     async () => {
       const directory = temporaryDirectory()
       await makeInPython('FanoutCache', directory)
@@ -132,7 +134,7 @@ return [cache.get('from node'), len(cache), [str(w.message) for w in cache.check
     },
   )
 
-  it.each(KINDS)('works beside two processes that write to a %s', { timeout: 120_000 }, async kind => {
+  it.each(KINDS)('works beside two processes that write to a %s', async kind => {
     const directory = temporaryDirectory()
     await make(kind, directory)
     const script = new URL('./fixtures/writer.mjs', import.meta.url)
@@ -177,6 +179,23 @@ describe('set and get', () => {
     expect(await cliHere(['get', directory, 'file', '--out', `${file}.copy`])).toEqual(done(''))
     expect(readFileSync(`${file}.copy`).equals(bytes)).toBe(true)
     expect(await cliHere(['stats', directory])).toMatchObject({ stdout: expect.stringContaining('(Cache)') })
+    for (const empty of [
+      ['empty', ''],
+      ['no bytes', '{"$bytes":""}', '--value-json'],
+    ]) {
+      expect(await cliHere(['set', directory, ...empty])).toEqual(done(''))
+      expect(await cliHere(['get', directory, empty[0] ?? ''])).toEqual(done(''))
+    }
+  })
+
+  it('write to a link or a device, and put no file in its place', async () => {
+    const directory = temporaryDirectory()
+    await make('Cache', directory)
+    const link = join(directory, 'link.cache.db')
+    symlinkSync('/dev/null', link)
+    for (const key of ['user:1', 'film'])
+      expect(await cliHere(['get', directory, key, '--out', link])).toEqual(done(''))
+    expect(lstatSync(link).isSymbolicLink()).toBe(true)
   })
 
   it('keep what JSON has no form for, as tagged JSON', async () => {

@@ -13,6 +13,9 @@ import { BIN } from './support/command-line.js'
 const EVENTUALLY = { timeout: 60_000, interval: 10 }
 let directory: string
 
+// On a machine that is busy, a program takes seconds to start.
+vi.setConfig({ testTimeout: 120_000 })
+
 beforeEach(async () => {
   directory = temporaryDirectory()
   const cache = new Cache(directory)

@@ -1,5 +1,5 @@
 import { createWriteStream } from 'node:fs'
-import { rename, rm } from 'node:fs/promises'
+import { lstat, rename, rm } from 'node:fs/promises'
 import { Readable } from 'node:stream'
 import { pipeline } from 'node:stream/promises'
 import { isStreamable } from '../../engine/for-cli.js'
@@ -77,6 +77,9 @@ async function send(context: Context, source: Readable, target: string | undefin
 
 /** Beside the target first, so that it is whole or not there. */
 async function saveTo(target: string, source: Readable, signal: AbortSignal): Promise<void> {
+  // A device or a link is written to; a rename would put a file in its place.
+  const there = await lstat(target).catch(() => undefined)
+  if (there && !there.isFile()) return pipeline(source, createWriteStream(target), { signal })
   const part = `${target}.${process.pid}.part`
   try {
     await pipeline(source, createWriteStream(part, { flags: 'wx' }), { signal })

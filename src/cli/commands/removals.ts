@@ -3,7 +3,10 @@ import type { Cache, FanoutCache } from '../../engine/index.js'
 import type { Command, Context } from '../command.js'
 import { EXIT } from '../exit-codes.js'
 import { parseTag, TAG_JSON, tagText } from '../keys.js'
+import { progress } from '../progress.js'
 import { bytesText } from '../units.js'
+
+const LOOK_MILLISECONDS = 250
 
 export const expire: Command = {
   name: 'expire',
@@ -20,7 +23,7 @@ export const expire: Command = {
     const cache = await context.open(context.dryRun ? 'read' : 'write')
     const removed = context.dryRun
       ? await context.answer(countExpired(cache))
-      : await context.answer(cache.expire(bulk(context)))
+      : await removing(context, cache, () => cache.expire(bulk(context)))
     return tellRemoved(context, removed)
   },
 }
@@ -45,7 +48,7 @@ export const evict: Command = {
     const question = async (): Promise<string> =>
       `Remove ${await count()} entries with the tag '${tagText(tag)}' from ${cache.directory}?`
     if (!(await confirmed(context, question))) return EXIT.no
-    return tellRemoved(context, await context.answer(cache.evict(tag, bulk(context))))
+    return tellRemoved(context, await removing(context, cache, () => cache.evict(tag, bulk(context))))
   },
 }
 
@@ -82,7 +85,7 @@ export const clear: Command = {
     const question = async (): Promise<string> =>
       `Remove all ${await context.answer(cache.count())} entries from ${cache.directory}?`
     if (!(await confirmed(context, question))) return EXIT.no
-    return tellRemoved(context, await context.answer(cache.clear(bulk(context))))
+    return tellRemoved(context, await removing(context, cache, () => cache.clear(bulk(context)), await cache.count()))
   },
 }
 
@@ -96,7 +99,7 @@ async function cullNow(context: Context): Promise<number> {
   }
   const question = async (): Promise<string> => `${excessText(await excess())} in ${cache.directory}. Remove it?`
   if (!(await confirmed(context, question))) return EXIT.no
-  return tellRemoved(context, await context.answer(cache.cull(bulk(context))))
+  return tellRemoved(context, await removing(context, cache, () => cache.cull(bulk(context))))
 }
 
 interface Excess {
@@ -124,6 +127,32 @@ function excessText({ expired, excessBytes, excessItems }: Excess): string {
 /** Removals go page by page: each page waits for its lock. */
 function bulk({ patience }: Context): object {
   return { retry: true, ...patience }
+}
+
+/** Awaits a removal with a bar, which follows the count of the cache: it goes down page by page. */
+async function removing(
+  context: Context,
+  cache: Cache | FanoutCache,
+  remove: () => Promise<number>,
+  total?: number,
+): Promise<number> {
+  const bar = progress(context.io, { what: 'removing', ...(total === undefined ? undefined : { total }) })
+  const before = await context.answer(cache.count())
+  let looking = Promise.resolve()
+  const timer = setInterval(() => {
+    looking = cache.count().then(
+      count => bar.set(Math.max(0, before - count)),
+      // A bar is not worth an error.
+      () => undefined,
+    )
+  }, LOOK_MILLISECONDS)
+  try {
+    return await context.answer(remove())
+  } finally {
+    clearInterval(timer)
+    await looking
+    bar.end()
+  }
 }
 
 async function confirmed(context: Context, question: () => Promise<string>): Promise<boolean> {
