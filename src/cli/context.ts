@@ -40,6 +40,7 @@ export class Run implements Context {
       access,
       timeout: this.patience.timeout,
       codec: this.options.text('codec'),
+      signal: this.signal,
       create: options.create,
       note: text => this.note(text),
     })

@@ -1,7 +1,16 @@
 import { statSync } from 'node:fs'
 import { basename, dirname } from 'node:path'
+import { setTimeout as sleep } from 'node:timers/promises'
 import { type Place, placeAt } from '../engine/for-cli.js'
-import { Cache, type Codec, FanoutCache, jsonCodec, pickleCodec, structuredCodec } from '../engine/index.js'
+import {
+  Cache,
+  type Codec,
+  FanoutCache,
+  jsonCodec,
+  pickleCodec,
+  structuredCodec,
+  TimeoutError,
+} from '../engine/index.js'
 import { CliError, EXIT } from './exit-codes.js'
 
 export const CODECS: Readonly<Record<string, Codec>> = {
@@ -10,11 +19,15 @@ export const CODECS: Readonly<Record<string, Codec>> = {
   pickle: pickleCodec,
 }
 
+const GRACE_MILLISECONDS = 500
+const LONGEST_TIMER = 2 ** 31 - 1
+
 export interface OpeningOptions {
   readonly access: 'read' | 'write'
   /** Milliseconds. */
   readonly timeout: number
   readonly codec: string | undefined
+  readonly signal: AbortSignal
   /** What to make where nothing is. */
   readonly create?: 'Cache' | 'FanoutCache' | undefined
   readonly note: (text: string) => void
@@ -43,7 +56,26 @@ export async function openCache(path: string, options: OpeningOptions): Promise<
     ...(options.codec === undefined ? undefined : { codec: CODECS[options.codec] as Codec }),
   } as const
   const cache = kind === 'Cache' ? new Cache(place.directory, settings) : new FanoutCache(place.directory, settings)
-  return await cache.open()
+  return await within(cache, options)
+}
+
+/** A FanoutCache, which cannot refuse to open, would wait a minute for a database that is locked whole. */
+async function within(cache: Cache | FanoutCache, { timeout, signal }: OpeningOptions): Promise<Cache | FanoutCache> {
+  const end = new AbortController()
+  try {
+    return await Promise.race([cache.open(), giveUp(cache.directory, timeout, AbortSignal.any([signal, end.signal]))])
+  } catch (error) {
+    signal.throwIfAborted()
+    throw error
+  } finally {
+    end.abort()
+  }
+}
+
+async function giveUp(directory: string, timeout: number, signal: AbortSignal): Promise<never> {
+  // The engine itself gives up at `timeout` where it can, with more to say.
+  await sleep(Math.min(timeout + GRACE_MILLISECONDS, LONGEST_TIMER), undefined, { signal })
+  throw new TimeoutError(directory)
 }
 
 /** The place of a cache. @throws CliError that says what is there instead */

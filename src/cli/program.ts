@@ -2,6 +2,7 @@ import { Command as Commander, CommanderError, InvalidArgumentError, Option } fr
 import type { Command, CommandOption } from './command.js'
 import { COMMON_OPTIONS, DESTROYING_OPTIONS } from './common-options.js'
 import { UsageError } from './exit-codes.js'
+import { nearestOf } from './nearest.js'
 
 /** What the command line asked for. */
 export interface Parsed {
@@ -19,6 +20,10 @@ export interface ProgramOptions {
 }
 
 const NAME = 'fanout-cache'
+/** What is longer would push the explanations of all others aside. */
+const LONGEST_EXAMPLE = 40
+/** Commander takes a parsed `null` for no value. */
+const NULL = Symbol('null')
 const ABOUT =
   'Looks after cache directories, of this package and of Python’s DiskCache, beside the services that use them.'
 
@@ -67,11 +72,22 @@ function newProgram(options: ProgramOptions, found: (parsed: Parsed) => void): C
     .description(ABOUT)
     .version(options.version, '-V, --version', 'the version')
     .helpOption('-h, --help', 'how to use it')
-    .helpCommand('help [command]', 'how to use a command')
+    .addHelpCommand(helpCommand())
+    .configureHelp({
+      subcommandTerm: command => `${command.name()} ${command.usage().replace('[options] ', '')}`.trim(),
+    })
     .showSuggestionAfterError()
   for (const command of options.commands) addCommand(program, command, found)
   program.addHelpText('after', programExamples(options.commands))
   return program
+}
+
+function helpCommand(): Commander {
+  return new Commander('help')
+    .argument('[command]')
+    .description('how to use a command')
+    .helpGroup('Shell:')
+    .helpOption(false)
 }
 
 function addCommand(program: Commander, command: Command, found: (parsed: Parsed) => void): void {
@@ -81,7 +97,8 @@ function addCommand(program: Commander, command: Command, found: (parsed: Parsed
   sub.addHelpText('after', helpOf(command))
   sub.action(() => {
     const operands = sub.processedArgs.flat().filter((operand): operand is string => typeof operand === 'string')
-    found({ command, operands, values: sub.opts() })
+    const values = Object.entries(sub.opts()).map(([name, value]) => [name, value === NULL ? null : value])
+    found({ command, operands, values: Object.fromEntries(values) })
   })
 }
 
@@ -96,7 +113,8 @@ function commanderOption({ flags, summary, parse, choices, repeats }: CommandOpt
 
 function parsedBy(parse: (text: string) => unknown, text: string): unknown {
   try {
-    return parse(text)
+    const value = parse(text)
+    return value === null ? NULL : value
   } catch (error) {
     throw error instanceof UsageError ? new InvalidArgumentError(error.message) : error
   }
@@ -108,7 +126,9 @@ function helpOf({ details, examples }: Command): string {
 }
 
 function programExamples(commands: readonly Command[]): string {
-  const firsts = commands.flatMap(({ examples }) => examples.slice(0, 1))
+  const firsts = commands
+    .flatMap(({ examples }) => examples.slice(0, 1))
+    .filter(([line]) => line.length <= LONGEST_EXAMPLE)
   const width = Math.max(0, ...firsts.map(([line]) => line.length))
   const lines = firsts.map(([line, what]) => `  ${NAME} ${line.padEnd(width)}  ${what}`)
   return `\nExamples:\n${lines.join('\n')}\n\nHelp of one command, with more examples: ${NAME} help <command>`
@@ -117,11 +137,15 @@ function programExamples(commands: readonly Command[]): string {
 /** Commander's message as one sentence. */
 function sentence(error: CommanderError, argv: readonly string[], commands: readonly Command[]): string {
   const [first = '', second = ''] = argv
-  if (error.code === 'commander.unknownCommand' && commands.some(({ name }) => name === second)) {
+  const known = commands.map(({ name }) => name)
+  if (error.code === 'commander.unknownCommand' && known.includes(second)) {
     return `the command comes first: ${NAME} ${second} ${first}`
   }
-  if (error.code === 'commander.help')
+  if (error.code === 'commander.help') {
+    const [what, near] = first === 'help' ? [second, nearestOf(second, known)] : ['', undefined]
+    if (near !== undefined) return `unknown command '${what}'; did you mean ${near}?`
     return `say what to do: ${NAME} <command> <directory>; ${NAME} --help lists the commands`
+  }
   const [message = '', hint = ''] = error.message.replace(/^error: /, '').split('\n')
   const meant = /^\(Did you mean (.*)\?\)$/.exec(hint)?.[1]
   if (meant !== undefined) return `${message}; did you mean ${meant}?`

@@ -28,6 +28,7 @@ import type { Shard } from './shards/shard.js'
 import { encodeEntries, removeKeys, storeEntries } from './verbs/bulk.js'
 import { newTransaction } from './verbs/cache-transaction.js'
 import { getOrSet } from './verbs/computing.js'
+import { configure } from './verbs/configuring.js'
 import { getValue, getValues, hasKey } from './verbs/getting.js'
 import { listEntries, listKeys } from './verbs/listing.js'
 import { readInfo, readItem } from './verbs/reading.js'
@@ -221,7 +222,7 @@ export abstract class CacheVerbs implements DiskCache {
   }
 
   configure(settings: SettingsChange): Promise<Settings> {
-    return this.#handle.ready(() => upkeep.configure(this.#handle, settings))
+    return this.#handle.ready(() => configure(this.#handle, settings))
   }
 
   transact<T>(body: (tx: Transaction) => T, options?: { readonly keys?: readonly Key[] } & Waiting): Promise<T> {

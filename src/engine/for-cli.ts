@@ -1,8 +1,18 @@
 import { readdirSync, statSync } from 'node:fs'
 import { basename, dirname, join } from 'node:path'
+import { CacheVerbs } from './cache-verbs.js'
+import type { DiskCache } from './contract.js'
 import { DATABASE_FILE } from './database/opening.js'
+import { decodeKey, keyIdentity } from './disk/keys.js'
+import { MODE_BINARY, MODE_TEXT } from './disk/modes.js'
 import { isMissing } from './file-errors.js'
+import { handleOf } from './handle-of.js'
+import { entryOf, isLive } from './operations/entries.js'
+import type { Info, Key, Listing, Settings, SettingsChange } from './options.js'
 import { absoluteDirectory, countShards } from './shards/layout.js'
+import { configure } from './verbs/configuring.js'
+import { listInfos } from './verbs/listing.js'
+import { readPatiently, sessionOf } from './verbs/reading.js'
 
 /*
  * What the command line needs of the engine beyond its contract.
@@ -62,3 +72,68 @@ function statIfThere(path: string): ReturnType<typeof statSync> {
 
 const SHARD = /^\d{3,}$/
 const MOST_SHARDS = 1000
+
+/** What is known of each entry, in stored order. */
+export function infos(cache: DiskCache, listing: Listing): AsyncIterable<Info> {
+  return listInfos(handleOf(verbsOf(cache)), listing)
+}
+
+/** `configure`, which gives up after a time, also in a FanoutCache. @throws TimeoutError */
+export function configureWithin(
+  cache: DiskCache,
+  change: SettingsChange,
+  { timeout, signal }: { readonly timeout: number; readonly signal: AbortSignal },
+): Promise<Settings> {
+  const handle = handleOf(verbsOf(cache))
+  return handle.ready(() => configure(handle, change, { wait: timeout, signal }))
+}
+
+/** Entries that have expired and were not yet removed. */
+export async function countExpired(cache: DiskCache): Promise<number> {
+  const handle = handleOf(verbsOf(await cache.open()))
+  const counts = handle.shards.map(shard =>
+    readPatiently(shard, handle.options.timeout, () => {
+      const { db } = sessionOf(shard)
+      const sql = 'SELECT COUNT(*) FROM Cache WHERE expire_time IS NOT NULL AND expire_time <= ?'
+      return db.prepare<[number], number>(sql).pluck().get(shard.disk.now()) ?? 0
+    }),
+  )
+  return (await Promise.all(counts)).reduce((sum, count) => sum + count, 0)
+}
+
+/** Whether `read` streams the value of a key as it is: bytes or text in a file, of whatever size. */
+export function isStreamable(cache: DiskCache, key: Key): Promise<boolean> {
+  const handle = handleOf(verbsOf(cache))
+  return handle.ready(async () => {
+    const encoded = handle.encodeKey(key)
+    const shard = handle.route(encoded)
+    const look = (): boolean => {
+      const row = entryOf(sessionOf(shard), encoded)
+      if (!row || !isLive(row[4], shard.disk.now()) || row[10] === null) return false
+      return (row[9] === MODE_BINARY || row[9] === MODE_TEXT) && shard.disk.isVerbatim(row[9])
+    }
+    return (await handle.read(shard, encoded, undefined, look, key)) ?? false
+  })
+}
+
+/** The bytes of a key that is stored as a pickle; `undefined`: it is stored as it is. */
+export function storedKey(cache: DiskCache, key: Key): Buffer | undefined {
+  const { data, raw } = handleOf(verbsOf(cache)).encodeKey(key)
+  return !raw && Buffer.isBuffer(data) ? data : undefined
+}
+
+/** The key of such bytes: it finds their row, whatever they are. */
+export function decodeStoredKey(pickle: Buffer): Key {
+  return decodeKey(pickle, false)
+}
+
+/** Whether two keys name one row. @throws TypeError when `other` is no key */
+export function isStoredAs(cache: DiskCache, key: Key, other: Key): boolean {
+  const handle = handleOf(verbsOf(cache))
+  return keyIdentity(handle.encodeKey(key)) === keyIdentity(handle.encodeKey(other))
+}
+
+function verbsOf(cache: DiskCache): CacheVerbs {
+  if (cache instanceof CacheVerbs) return cache
+  throw new TypeError('this cache is not of this build of the package')
+}

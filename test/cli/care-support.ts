@@ -8,7 +8,7 @@ import { FixtureProcess } from '../helpers/child-process.js'
 import { python } from '../helpers/peers.js'
 
 const BINARY = fileURLToPath(new URL('../../bin/fanout-cache.cjs', import.meta.url))
-const TERMINAL = fileURLToPath(new URL('./fixtures/terminal.py', import.meta.url))
+const TERMINAL = fileURLToPath(new URL('./fixtures/pseudo-terminal.py', import.meta.url))
 const WRITER = new URL('./fixtures/steady-writer.mjs', import.meta.url)
 const PATIENCE_MILLISECONDS = 25_000
 

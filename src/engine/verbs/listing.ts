@@ -2,6 +2,7 @@ import type { CacheHandle } from '../cache-handle.js'
 import type { EntryRow } from '../database/statements.js'
 import type { SqlValue } from '../disk/codec.js'
 import { nextTurn } from '../fairness.js'
+import { isInexact, toEntryRow } from '../operations/entries.js'
 import {
   isListed,
   type KeyRow,
@@ -12,9 +13,9 @@ import {
   sortedPages,
 } from '../operations/listing.js'
 import { kindOf } from '../option-names.js'
-import type { Key, Listing } from '../options.js'
+import type { Info, Key, Listing } from '../options.js'
 import type { Shard } from '../shards/shard.js'
-import { readEntryRow, readPatiently, sessionOf } from './reading.js'
+import { readEntryRow, readPatiently, sessionOf, toInfo } from './reading.js'
 import { checkVerbOptions, encodeTag } from './verb-options.js'
 
 interface ResolvedListing {
@@ -40,6 +41,19 @@ export async function* listEntries<T>(handle: CacheHandle, options: Listing | un
     const now = listing.includeExpired ? Number.NEGATIVE_INFINITY : shard.disk.now()
     const found = await readOpen(handle, shard, () => readEntryRow(shard, row[0], now))
     if (found) yield [shard.disk.decodeKey(found.row[1], found.row[2] !== 0), found.value as T]
+  }
+}
+
+/** What is known of the entries, without their values. */
+export async function* listInfos(handle: CacheHandle, options: Listing | undefined): AsyncGenerator<Info> {
+  for await (const { shard, row } of rows(handle, resolveListing(options, 'infos'))) {
+    const info = await readOpen(handle, shard, () => {
+      const { statements } = sessionOf(shard)
+      let found = statements.get<EntryRow>('entryById', row[0])
+      if (found && isInexact(found)) found = toEntryRow(statements.getExact('entryById', row[0]))
+      return found && toInfo(sessionOf(shard), found)
+    })
+    if (info) yield info
   }
 }
 

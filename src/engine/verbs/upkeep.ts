@@ -1,17 +1,13 @@
 import type { CacheHandle } from '../cache-handle.js'
-import { resolveChange } from '../cache-options.js'
-import { storeSettings } from '../database/schema-write.js'
 import type { Session } from '../database/session.js'
-import { applyPragmas, type StoredSettings } from '../database/settings.js'
+import type { StoredSettings } from '../database/settings.js'
 import { TimeoutError } from '../errors.js'
-import { ensureIndexes } from '../maintenance/indexes.js'
 import { strangersBesideShards } from '../maintenance/strangers.js'
 import { runTask } from '../maintenance/worker-client.js'
 import { volume as volumeOf } from '../operations/culling.js'
 import * as removal from '../operations/removal.js'
 import { kindOf } from '../option-names.js'
-import type { CacheStats, Finding, Settings, SettingsChange, Tag, Waiting } from '../options.js'
-import { checkedShare } from '../shards/engine.js'
+import type { CacheStats, Finding, Settings, Tag, Waiting } from '../options.js'
 import type { Shard } from '../shards/shard.js'
 import { readPatiently, sessionOf } from './reading.js'
 import { checkVerbOptions, encodeTag, type ResolvedWaiting, resolveNow, resolveWaiting } from './verb-options.js'
@@ -118,44 +114,6 @@ export async function settings(handle: CacheHandle): Promise<Settings> {
   return wholeSettings(stored)
 }
 
-export async function configure(handle: CacheHandle, change: SettingsChange): Promise<Settings> {
-  const whole = resolveChange(change)
-  handle.assertWritable()
-  const { shards } = handle
-  const { sizeLimit, maxItems } = whole
-  const share: Partial<StoredSettings> = {
-    ...whole,
-    ...(sizeLimit === undefined ? undefined : { sizeLimit: checkedShare(sizeLimit, shards.length) }),
-    ...(maxItems == null ? undefined : { maxItems: Math.max(1, Math.ceil(maxItems / shards.length)) }),
-    realSizeLimit: handle.kind === 'FanoutCache',
-  }
-  await Promise.all(shards.map(shard => configureShard(handle, shard, share)))
-  return settings(handle)
-}
-
-async function configureShard(handle: CacheHandle, shard: Shard, change: Partial<StoredSettings>): Promise<void> {
-  const run = (session: Session): void => {
-    storeSettings(session.db, change)
-    session.afterCommit(() => shard.applySettings(change))
-  }
-  await patiently(handle, shard, { run, barrier: true })
-  const { current } = shard
-  if (current)
-    applyPragmas(
-      current.db,
-      current.settings,
-      shard.options.shards,
-      change.mmapSize ?? shard.options.given.mmapSize ?? 0,
-    )
-  if (current && change.journalMode !== undefined) {
-    await readPatiently(shard, handle.options.timeout, () =>
-      sessionOf(shard).db.pragma(`journal_mode = ${change.journalMode}`),
-    )
-  }
-  await ensureIndexes(shard)
-  shard.culler.lookSoon()
-}
-
 async function resetStats(handle: CacheHandle, shard: Shard): Promise<void> {
   const run = (session: Session): void => {
     session.statements.run('resetHits')
@@ -168,11 +126,17 @@ async function resetStats(handle: CacheHandle, shard: Shard): Promise<void> {
   await patiently(handle, shard, { run })
 }
 
-/** Changes of settings are not refused: a FanoutCache waits for them. */
-async function patiently(handle: CacheHandle, shard: Shard, work: Parameters<Shard['write']>[0]): Promise<void> {
-  const deadline = handle.kind === 'FanoutCache' ? Number.POSITIVE_INFINITY : performance.now() + handle.options.timeout
+/** Changes of settings are not refused: a FanoutCache waits for them, unless told how long. */
+export async function patiently(
+  handle: CacheHandle,
+  shard: Shard,
+  work: Parameters<Shard['write']>[0],
+  waiting: ResolvedWaiting = {
+    wait: handle.kind === 'FanoutCache' ? Number.POSITIVE_INFINITY : handle.options.timeout,
+  },
+): Promise<void> {
   try {
-    await shard.write(work, { deadline })
+    await shard.write(work, { deadline: performance.now() + waiting.wait, signal: waiting.signal })
   } catch (error) {
     if (error instanceof TimeoutError) handle.gaveUp()
     throw error

@@ -1,0 +1,45 @@
+import type { Command, Context } from '../command.js'
+import { UsageError } from '../exit-codes.js'
+import { KEY_JSON, keyJson, parseKey } from '../keys.js'
+import { STORING_OPTIONS, storingOf } from '../storing-options.js'
+import { toTagged } from '../tagged-json.js'
+
+export const incr: Command = {
+  name: 'incr',
+  summary: 'add to a counter and print its new value',
+  group: 'Change:',
+  operands: '<key> [delta]',
+  options: [
+    { flags: '--default <number>', summary: 'what a missing counter starts from (default: 0)', parse: parseNumber },
+    ...STORING_OPTIONS,
+    KEY_JSON,
+  ],
+  examples: [
+    ['incr ./cache visits', 'one more'],
+    ['incr ./cache stock -5', 'five less'],
+    ['incr ./cache calls:ada --ttl 1m', 'a counter that begins now and ends in a minute'],
+  ],
+  details: 'Time to live and tags are those of a counter that begins; they do not change one that is there.',
+  run: increment,
+}
+
+async function increment(context: Context): Promise<void> {
+  const { options, operands, patience, out } = context
+  const delta = parseNumber(operands[1] ?? '1')
+  const initial = options.parsed<number | bigint>('default')
+  const counting = { ...storingOf(options), ...patience, ...(initial === undefined ? undefined : { default: initial }) }
+  const cache = await context.open('write')
+  const key = parseKey(operands[0] ?? '', options)
+  const verb = typeof delta === 'bigint' ? cache.incr(key, delta, counting) : cache.incr(key, delta, counting)
+  const value = await context.answer<number | bigint>(verb)
+  await out.show({ key: keyJson(cache, key), value: toTagged(value) }, [`${value}`])
+}
+
+/** A number; a bigint where a number would lose digits. @throws UsageError */
+function parseNumber(text: string): number | bigint {
+  const number = Number(text)
+  if (!/^[+-]?(\d+(\.\d*)?|\.\d+)(e[+-]?\d+)?$/i.test(text) || !Number.isFinite(number)) {
+    throw new UsageError(`it must be a number, got '${text}'`)
+  }
+  return /^[+-]?\d+$/.test(text) && !Number.isSafeInteger(number) ? BigInt(text) : number
+}

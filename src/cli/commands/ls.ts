@@ -1,0 +1,67 @@
+import { infos } from '../../engine/for-cli.js'
+import type { Listing } from '../../engine/index.js'
+import type { Command, Context } from '../command.js'
+import { INFO_HEAD, infoJson, infoLine } from '../entry-text.js'
+import { keyJson, keyText, parseTag, TAG_JSON } from '../keys.js'
+import { parseCount } from '../units.js'
+
+export const ls: Command = {
+  name: 'ls',
+  summary: 'list keys, in the order in which they were stored',
+  group: 'Look:',
+  operands: '',
+  options: [
+    { flags: '-p, --prefix <text>', summary: 'only text keys that begin so' },
+    { flags: '-t, --tag <tag>', summary: 'only entries with this tag' },
+    TAG_JSON,
+    { flags: '-l, --long', summary: 'with size, expiry, time of storing and tags' },
+    { flags: '--limit <count>', summary: 'stop after so many', parse: parseCount },
+    { flags: '-r, --reverse', summary: 'last stored first' },
+    { flags: '--expired', summary: 'also those which have expired and were not yet removed' },
+  ],
+  examples: [
+    ['ls ./cache --prefix user: --long', 'the entries of users, with size and expiry'],
+    ['ls ./cache --json | jq -c .key', 'keys for a script, numbers and bytes told from text'],
+    ['ls ./cache --long --json | jq -s "sort_by(-.size)[:10]"', 'the ten largest'],
+  ],
+  details:
+    'A line for each key; of a FanoutCache one shard after the other. Keys that are no text are written as JSON: ' +
+    '--json tells\nthe number 42 from the text "42". Listing changes nothing and counts no hits.',
+  run: list,
+}
+
+async function list(context: Context): Promise<void> {
+  const { options, out, signal } = context
+  const cache = await context.open('read')
+  const listing = listingOf(context)
+  const limit = options.number('limit') ?? Number.POSITIVE_INFINITY
+  const long = options.flag('long')
+  if (long && !out.json && out.isTerminal) await out.line(out.paint('bold', INFO_HEAD))
+  let count = 0
+  if (limit === 0) return
+  if (!long) {
+    for await (const key of cache.keys(listing)) {
+      signal.throwIfAborted()
+      await out.line(out.json ? JSON.stringify({ key: keyJson(cache, key) }) : keyText(cache, key))
+      if (++count >= limit) return
+    }
+    return
+  }
+  for await (const info of infos(cache, listing)) {
+    signal.throwIfAborted()
+    await out.line(out.json ? JSON.stringify(infoJson(cache, info)) : infoLine(cache, info, out))
+    if (++count >= limit) return
+  }
+}
+
+/** Which entries the options name. */
+export function listingOf({ options }: Context): Listing {
+  const prefix = options.text('prefix')
+  const tag = options.text('tag')
+  return {
+    ...(prefix === undefined ? undefined : { prefix }),
+    ...(tag === undefined ? undefined : { tag: parseTag(tag, options) }),
+    reverse: options.flag('reverse'),
+    includeExpired: options.flag('expired'),
+  }
+}

@@ -1,0 +1,34 @@
+import { createInterface } from 'node:readline'
+import type { Key } from '../engine/index.js'
+import type { Context } from './command.js'
+import { UsageError } from './exit-codes.js'
+import { parseJsonKey } from './keys.js'
+
+/**
+ * Keys that come on stdin, a line each. With `--key-json` a line is the JSON of a key, or an object with `key` as
+ * `ls --json` prints it.
+ *
+ * @throws UsageError that names the line
+ */
+export async function* inputKeys({ io, options, signal }: Context): AsyncGenerator<Key> {
+  const isJson = options.flag('keyJson')
+  let number = 0
+  for await (const line of createInterface({ input: io.stdin, crlfDelay: Number.POSITIVE_INFINITY })) {
+    signal.throwIfAborted()
+    number++
+    if (line === '') continue
+    yield isJson ? keyOfLine(line, number) : line
+  }
+  signal.throwIfAborted()
+}
+
+function keyOfLine(line: string, number: number): Key {
+  try {
+    const listed: unknown = line.startsWith('{') ? JSON.parse(line) : undefined
+    const isListed = typeof listed === 'object' && listed !== null && 'key' in listed
+    return parseJsonKey(isListed ? JSON.stringify(listed.key) : line)
+  } catch (error) {
+    if (!(error instanceof UsageError || error instanceof SyntaxError)) throw error
+    throw new UsageError(`line ${number} of stdin: ${error.message}`, { cause: error })
+  }
+}

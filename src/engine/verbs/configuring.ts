@@ -1,0 +1,60 @@
+import type { CacheHandle } from '../cache-handle.js'
+import { resolveChange } from '../cache-options.js'
+import { storeSettings } from '../database/schema-write.js'
+import type { Session } from '../database/session.js'
+import { applyPragmas, type StoredSettings } from '../database/settings.js'
+import { ensureIndexes } from '../maintenance/indexes.js'
+import type { Settings, SettingsChange } from '../options.js'
+import { checkedShare } from '../shards/engine.js'
+import type { Shard } from '../shards/shard.js'
+import { readPatiently, sessionOf } from './reading.js'
+import { patiently, settings } from './upkeep.js'
+import type { ResolvedWaiting } from './verb-options.js'
+
+/** @param waiting without it a FanoutCache waits as long as it takes, and a Cache for its `timeout` */
+export async function configure(
+  handle: CacheHandle,
+  change: SettingsChange,
+  waiting?: ResolvedWaiting,
+): Promise<Settings> {
+  const whole = resolveChange(change)
+  handle.assertWritable()
+  const { shards } = handle
+  const { sizeLimit, maxItems } = whole
+  const share: Partial<StoredSettings> = {
+    ...whole,
+    ...(sizeLimit === undefined ? undefined : { sizeLimit: checkedShare(sizeLimit, shards.length) }),
+    ...(maxItems == null ? undefined : { maxItems: Math.max(1, Math.ceil(maxItems / shards.length)) }),
+    realSizeLimit: handle.kind === 'FanoutCache',
+  }
+  await Promise.all(shards.map(shard => configureShard(handle, shard, share, waiting)))
+  return settings(handle)
+}
+
+async function configureShard(
+  handle: CacheHandle,
+  shard: Shard,
+  change: Partial<StoredSettings>,
+  waiting: ResolvedWaiting | undefined,
+): Promise<void> {
+  const run = (session: Session): void => {
+    storeSettings(session.db, change)
+    session.afterCommit(() => shard.applySettings(change))
+  }
+  await patiently(handle, shard, { run, barrier: true }, waiting)
+  const { current } = shard
+  if (current)
+    applyPragmas(
+      current.db,
+      current.settings,
+      shard.options.shards,
+      change.mmapSize ?? shard.options.given.mmapSize ?? 0,
+    )
+  if (current && change.journalMode !== undefined) {
+    await readPatiently(shard, handle.options.timeout, () =>
+      sessionOf(shard).db.pragma(`journal_mode = ${change.journalMode}`),
+    )
+  }
+  await ensureIndexes(shard)
+  shard.culler.lookSoon()
+}

@@ -1,0 +1,234 @@
+import { chmodSync, chownSync, copyFileSync, mkdirSync, writeFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { fileURLToPath } from 'node:url'
+import { Cache, FanoutCache } from 'fanout-cache'
+import { beforeEach, describe, expect, it, onTestFinished } from 'vitest'
+import { FixtureProcess } from '../helpers/child-process.js'
+import { rawDatabase } from '../helpers/raw-database.js'
+import { temporaryDirectory } from '../helpers/temp-directory.js'
+import { BIN, cli, cliHere, type Ended } from './support/command-line.js'
+
+const NOBODY = 65534
+let directory: string
+
+beforeEach(async () => {
+  directory = join(temporaryDirectory(), 'cache')
+  const cache = new Cache(directory)
+  await cache.set('text', 'not a number')
+  await cache.close()
+})
+
+/** One sentence on stderr, and nothing else. */
+function sentence(code: number, words: RegExp | string): Ended {
+  const line = typeof words === 'string' ? words.replace(/[.*+?^${}()|[\]\\]/g, '\\$&') : words.source
+  return {
+    code,
+    stdout: '',
+    stderr: expect.stringMatching(new RegExp(`^fanout-cache: [^\\n]*${line}[^\\n]*\\n$`)) as string,
+  }
+}
+
+describe('a command line that is wrong', () => {
+  it.each<[args: string, words: string]>([
+    ['', 'say what to do'],
+    ['stast DIR', "unknown command 'stast'; did you mean stats?"],
+    ['help stast', "unknown command 'stast'; did you mean stats?"],
+    ['frobnicate DIR', 'fanout-cache --help lists them'],
+    ['DIR stats', 'the command comes first: fanout-cache stats'],
+    ['stats', "missing required argument 'directory'"],
+    ['stats DIR more', 'too many arguments'],
+    ['ls DIR --prefx a', "unknown option '--prefx'; did you mean --prefix?"],
+    ['ls DIR --prefix', 'argument missing'],
+    ['ls DIR --limit x', 'it must be a whole number'],
+    ['ls DIR --timeout 5x', '--timeout must be milliseconds or a string such as'],
+    ['ls DIR --codec yaml', 'Allowed choices are structured, json, pickle'],
+    ['get DIR', "missing required argument 'key'"],
+    ['get DIR {1 --key-json', 'the key must be JSON'],
+    ['get DIR {"$bytes":"*"} --key-json', '$bytes must hold base64'],
+    ['set DIR key', 'give one value'],
+    ['set DIR key value --file x', 'give one value'],
+    ['set DIR key --file /no/such/file', 'no such file'],
+    ['set DIR key --file /', 'is a directory'],
+    ['set DIR key {} --value-json --text', 'exclude each other'],
+    ['set DIR key {"$date":"x"} --value-json', '$date must hold an ISO date'],
+    ['set DIR key {"$dat":"x"} --value-json', 'unknown tag $dat'],
+    ['set DIR key value --ttl soon', "got 'soon'"],
+    ['set DIR key value --meta {', 'it must be JSON'],
+    ['delete DIR', 'say what to delete'],
+    ['delete DIR --prefix a', 'this needs --yes'],
+    ['touch DIR text', 'say what to change'],
+    ['incr DIR text', "the value of 'text' is not a number"],
+    ['incr DIR n much', "it must be a number, got 'much'"],
+    ['clear DIR', 'this needs --yes'],
+    ['evict DIR tag', 'this needs --yes'],
+    ['settings DIR sizeLimi', "unknown setting 'sizeLimi'; did you mean sizeLimit?"],
+    ['settings DIR constructor', "unknown setting 'constructor'"],
+    ['settings DIR sizeLimit much', 'bytes or a size such as'],
+    ['settings DIR sizeLimit 1', 'at least 65536'],
+    ['settings DIR statistics maybe', 'must be on or off'],
+    ['settings DIR evictionPolicy random', 'must be one of'],
+    ['settings DIR sqlite.autoVacuum 1', 'only when a directory is made'],
+    ['completions fish', 'the shell must be bash or zsh'],
+  ])('%s is one sentence and exit code 2', async (line, words) => {
+    const args = line.split(' ').filter(Boolean)
+    expect(await cliHere(args.map(word => (word === 'DIR' ? directory : word)))).toEqual(sentence(2, words))
+  })
+
+  it('changes nothing before it is understood', async () => {
+    const missing = join(temporaryDirectory(), 'missing')
+    expect(await cliHere(['set', missing, 'key', '--create'])).toEqual(sentence(2, 'give one value'))
+    expect(await cliHere(['stats', missing])).toEqual(sentence(3, 'there is no directory'))
+  })
+
+  it('is told by the program as it is by the library', async () => {
+    expect(await cli(['stast', directory])).toEqual(sentence(2, 'did you mean stats?'))
+    expect(await cli(['stats', `${directory}/none`])).toEqual(sentence(3, 'there is no directory'))
+  })
+})
+
+describe('a place that is no cache', () => {
+  it('is named as what it is, and nothing is made there', async () => {
+    const empty = temporaryDirectory()
+    const years = temporaryDirectory()
+    mkdirSync(join(years, '2024'))
+    const file = join(directory, 'cache.db')
+    const places: readonly (readonly [path: string, words: string])[] = [
+      [join(empty, 'missing'), 'there is no directory'],
+      [empty, 'is empty: there is no cache in it'],
+      [years, 'is no cache: it holds neither cache.db nor shards'],
+      [file, `is a file, not the directory of a cache; name the directory it is in: ${directory}`],
+      [join(file, 'below'), 'there is no directory'],
+    ]
+    for (const [path, words] of places) {
+      for (const args of [
+        ['stats', path],
+        ['set', path, 'key', 'value'],
+        ['get', path, 'key'],
+      ]) {
+        expect(await cliHere(args)).toEqual(sentence(3, words))
+      }
+    }
+    expect(await cliHere(['stats', ''])).toEqual(sentence(2, 'directory must be a path'))
+  })
+
+  it('is not written to when it is one shard of a FanoutCache', async () => {
+    const root = temporaryDirectory()
+    const cache = new FanoutCache(root, { shards: 2 })
+    await cache.set('key', 1)
+    await cache.close()
+    expect(await cliHere(['stats', join(root, '001')])).toMatchObject({ code: 0 })
+    const written = await cliHere(['set', join(root, '001'), 'key', '2'])
+    expect(written).toEqual(sentence(3, `is one shard of the FanoutCache in ${root}: name that directory`))
+  })
+})
+
+describe('a database that cannot be used', () => {
+  const commands = (): string[][] => [
+    ['stats', directory],
+    ['get', directory, 'text'],
+    ['set', directory, 'text', 'new'],
+  ]
+
+  async function expectAll(code: number, words: RegExp): Promise<void> {
+    for (const args of commands()) expect(await cliHere(args)).toEqual(sentence(code, words))
+  }
+
+  it('is told when it is binary junk, and stays where it is', async () => {
+    writeFileSync(join(directory, 'cache.db'), Buffer.alloc(20_000, 0x5a))
+    await expectAll(4, /is damaged: .*not a database/)
+    const root = temporaryDirectory()
+    await new FanoutCache(root, { shards: 2 }).open().then(cache => cache.close())
+    writeFileSync(join(root, '001', 'cache.db'), Buffer.alloc(20_000, 0x5a))
+    expect(await cliHere(['clear', root, '--yes'])).toEqual(sentence(4, /001 is damaged/))
+  })
+
+  it('is told when it is of a version to come', async () => {
+    rawDatabase(directory).exec('CREATE TRIGGER later AFTER INSERT ON Cache BEGIN SELECT 1; END')
+    await expectAll(4, /trigger later on Cache is not its own/)
+  })
+
+  it('is told when it belongs to something else', async () => {
+    writeFileSync(join(directory, 'cache.db'), '')
+    rawDatabase(directory).exec('CREATE TABLE Settings (a); CREATE TABLE Cache (b)')
+    await expectAll(4, /is not its own/)
+  })
+
+  it.each(['Cache', 'FanoutCache'])('is told when the lock of a %s is not free in time', async kind => {
+    const root = kind === 'Cache' ? directory : temporaryDirectory()
+    if (kind === 'FanoutCache') await new FanoutCache(root, { shards: 1 }).open().then(cache => cache.close())
+    const db = rawDatabase(kind === 'Cache' ? root : join(root, '000'))
+    db.exec('BEGIN IMMEDIATE')
+    for (const command of [
+      'set text new',
+      'incr n',
+      'delete text',
+      'touch text --ttl 1s',
+      'clear --yes',
+      'settings cullLimit 5',
+    ]) {
+      const [name = '', ...others] = command.split(' ')
+      const ended = await cliHere([name, root, ...others, '--timeout', '20ms'])
+      expect([command, ended]).toEqual([command, sentence(5, 'locked by others until the deadline')])
+    }
+    expect(await cliHere(['ls', root])).toMatchObject({ code: 0 })
+  })
+})
+
+describe('a directory without permission', () => {
+  /** Runs the command line as a user whom the directory does not belong to. */
+  async function asNobody(args: readonly string[]): Promise<Ended> {
+    const child = new FixtureProcess(new URL('./fixtures/unprivileged.mjs', import.meta.url), args)
+    const { code, stderr } = await child.ended
+    return { code, stdout: child.lines.join('\n'), stderr }
+  }
+
+  it.runIf(process.getuid?.() === 0)('is one sentence and exit code 4', async () => {
+    const around = temporaryDirectory()
+    chmodSync(around, 0o755)
+    const root = join(around, 'cache')
+    const cache = new FanoutCache(root, { shards: 1 })
+    await cache.set('key', 1)
+    await cache.close()
+    expect(await asNobody(['stats', root])).toEqual(sentence(4, 'no permission to look into'))
+    expect(await asNobody(['set', join(around, 'new'), 'key', '1', '--create'])).toEqual(
+      sentence(4, 'permission denied'),
+    )
+    // The names can be listed, and nothing be reached by them.
+    chmodSync(root, 0o744)
+    onTestFinished(() => chmodSync(root, 0o700))
+    expect(await asNobody(['get', root, 'key'])).toEqual(sentence(4, /permission/))
+    chmodSync(root, 0o755)
+    chmodSync(join(root, '000'), 0o755)
+    chmodSync(join(root, '000', 'cache.db'), 0o644)
+    expect(await asNobody(['set', root, 'key', '2'])).toEqual(sentence(4, /./))
+  })
+
+  it.runIf(process.getuid?.() === 0)('is remarked on when root writes into that of another user', async () => {
+    chownSync(directory, NOBODY, NOBODY)
+    const remark = `belongs to user ${NOBODY}`
+    expect(await cliHere(['set', directory, 'key', '1'])).toEqual({ ...sentence(0, remark) })
+    expect(await cliHere(['get', directory, 'key'])).toEqual({ code: 0, stdout: '1', stderr: '' })
+  })
+})
+
+describe('a Node that cannot run it', () => {
+  const preload = (name: string): NodeJS.ProcessEnv => ({
+    NODE_OPTIONS: `--require ${fileURLToPath(new URL(`./fixtures/${name}.cjs`, import.meta.url))}`,
+  })
+
+  it('is one sentence and exit code 2', async () => {
+    const old = await cli(['stats', directory], { env: preload('old-node') })
+    expect(old).toEqual(sentence(2, 'needs Node 20.19 or later, and runs on 18.20.4'))
+    const other = await cli(['stats', directory], { env: preload('other-node') })
+    expect(other).toEqual(sentence(2, 'npm rebuild better-sqlite3'))
+  })
+
+  it('is told from a package that is not whole', async () => {
+    const bin = join(temporaryDirectory(), 'bin')
+    mkdirSync(bin)
+    copyFileSync(BIN, join(bin, 'fanout-cache.cjs'))
+    const child = new FixtureProcess(new URL(`file://${join(bin, 'fanout-cache.cjs')}`))
+    const { code, stderr } = await child.ended
+    expect({ code, stdout: '', stderr }).toEqual(sentence(2, 'install it again'))
+  })
+})
