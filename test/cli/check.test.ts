@@ -128,6 +128,19 @@ describe('check', () => {
     await again.close()
   })
 
+  it('says in one sentence that a database is none of a cache', async () => {
+    const directory = join(temporaryDirectory(), 'cache')
+    mkdirSync(directory)
+    const db = new Database(join(directory, 'cache.db'))
+    db.exec('CREATE VIEW Cache AS SELECT 1')
+    db.close()
+    for (const command of ['check', 'vacuum']) {
+      const { code, stderr } = await run(command, directory)
+      expect({ code, stderr }).toEqual({ code: 4, stderr: expect.stringMatching(/^fanout-cache: .*view Cache.*\n$/) })
+    }
+    expect((await run('doctor', directory)).stdout).toMatch(/^trouble +the database is none that this version knows/m)
+  })
+
   it('refuses to repair unasked, and before it has looked', async () => {
     const directory = await withOrphans(1)
     const { code, stdout, stderr } = await run('check', directory, '--fix')
