@@ -7,7 +7,7 @@ import { afterAll, beforeAll, describe, expect, it, onTestFinished } from 'vites
 import { peer } from '../helpers/peers.js'
 import { runPython } from '../helpers/python.js'
 import { temporaryDirectory } from '../helpers/temp-directory.js'
-import { documents, type Ended, run, start, startInTerminal, twoWriters } from './care-support.js'
+import { documents, type Ended, run, runHere, start, startInTerminal, twoWriters } from './care-support.js'
 
 const ROWS = 100_000
 const FILES = 2000
@@ -66,7 +66,7 @@ describe('check', () => {
     const kinds = ['count', 'empty-directory', 'missing-file', 'unknown-file', 'wrong-size']
     expect(kindsOf(found)).toEqual(kinds)
     expect(documents<Finding>(found).every(({ fixed }) => !fixed)).toBe(true)
-    const dry = await run('check', directory, '--fix', '--dry-run', '--json')
+    const dry = await runHere('check', directory, '--fix', '--dry-run', '--json')
     expect({ ...dry, stderr: '' }).toEqual({ ...found, stderr: '' })
 
     const fixed = await run('check', directory, '--fix', '--yes')
@@ -75,7 +75,7 @@ describe('check', () => {
     expect(fixed.stdout).toMatch(/unknown-file +found +notes\.txt/)
     expect(fixed.code).toBe(1)
     rmSync(join(directory, 'notes.txt'))
-    expect(await run('check', directory)).toEqual({ code: 0, stdout: 'nothing found in 1 database\n', stderr: '' })
+    expect(await runHere('check', directory)).toEqual({ code: 0, stdout: 'nothing found in 1 database\n', stderr: '' })
     expect(await pythonCheck(directory, 'Cache')).toEqual([])
   })
 
@@ -88,7 +88,7 @@ describe('check', () => {
     await cache.deque('line').append(1)
     await cache.close()
     rmSync(join(directory, 'cache/jobs/mail', path))
-    const { code, stdout } = await run('check', directory)
+    const { code, stdout } = await runHere('check', directory)
     expect(code).toBe(1)
     expect(stdout).toContain(`cache/jobs/mail/${path}`)
     expect(stdout).toMatch(/found in 4 databases, 0 repaired/)
@@ -101,27 +101,27 @@ describe('check', () => {
     await cache.close()
     const damaged = ['001', '002'].map(shard => join(directory, shard, 'cache.db'))
     for (const path of damaged) writeFileSync(path, 'a letter, and no database\n'.repeat(1000))
-    const found = await run('check', directory, '--json')
+    const found = await runHere('check', directory, '--json')
     expect(found.code).toBe(1)
     const message = expect.stringContaining('not a database')
     expect(documents<Finding>(found)).toEqual([
       { kind: 'integrity', message, path: '001', fixed: false },
       { kind: 'integrity', message, path: '002', fixed: false },
     ])
-    const fixed = await run('check', directory, '--fix', '--yes')
+    const fixed = await runHere('check', directory, '--fix', '--yes')
     expect({ code: fixed.code, stderr: fixed.stderr }).toEqual({
       code: 1,
       stderr: expect.stringContaining('--set-aside'),
     })
     expect(damaged.map(path => statSync(path).size)).toEqual([26_000, 26_000])
 
-    const aside = await run('check', directory, '--fix', '--yes', '--set-aside')
+    const aside = await runHere('check', directory, '--fix', '--yes', '--set-aside')
     expect(aside.stdout).toMatch(/integrity +repaired +001 +.*\(moved aside\)\n/)
     expect(aside.stderr).toMatch(
       /moved aside: .*001\/cache\.db-quarantine-.*\n.*moved aside: .*002\/cache\.db-quarantine-/,
     )
     expect(aside.code).toBe(0)
-    expect((await run('check', directory)).code).toBe(0)
+    expect((await runHere('check', directory)).code).toBe(0)
     const again = new FanoutCache(directory)
     // The sound shard has kept its third.
     expect(await again.count()).toBe(30)
@@ -135,15 +135,17 @@ describe('check', () => {
     db.exec('CREATE VIEW Cache AS SELECT 1')
     db.close()
     for (const command of ['check', 'vacuum']) {
-      const { code, stderr } = await run(command, directory)
+      const { code, stderr } = await runHere(command, directory)
       expect({ code, stderr }).toEqual({ code: 4, stderr: expect.stringMatching(/^fanout-cache: .*view Cache.*\n$/) })
     }
-    expect((await run('doctor', directory)).stdout).toMatch(/^trouble +the database is none that this version knows/m)
+    expect((await runHere('doctor', directory)).stdout).toMatch(
+      /^trouble +the database is none that this version knows/m,
+    )
   })
 
   it('refuses to repair unasked, and before it has looked', async () => {
     const directory = await withOrphans(1)
-    const { code, stdout, stderr } = await run('check', directory, '--fix')
+    const { code, stdout, stderr } = await runHere('check', directory, '--fix')
     expect({ code, stdout }).toEqual({ code: 2, stdout: '' })
     expect(stderr).toMatch(/^fanout-cache: .*--yes.*\n$/)
   })
