@@ -39,5 +39,5 @@ export async function setAside(
       await cache.close()
     }
   }
-  return moved
+  return moved.sort((a, b) => damaged.indexOf(a.place) - damaged.indexOf(b.place))
 }

@@ -6,9 +6,10 @@ import { fileURLToPath } from 'node:url'
 import { onTestFinished } from 'vitest'
 import { FixtureProcess } from '../helpers/child-process.js'
 import { python } from '../helpers/peers.js'
+import { cliHere } from './support/command-line.js'
 
 const BINARY = fileURLToPath(new URL('../../bin/fanout-cache.cjs', import.meta.url))
-const TERMINAL = fileURLToPath(new URL('./fixtures/terminal.py', import.meta.url))
+const TERMINAL = fileURLToPath(new URL('./fixtures/pseudo-terminal.py', import.meta.url))
 const WRITER = new URL('./fixtures/steady-writer.mjs', import.meta.url)
 const PATIENCE_MILLISECONDS = 25_000
 
@@ -79,6 +80,11 @@ export function start(...args: readonly string[]): Command {
 /** Runs the binary with pipes to its end. */
 export function run(...args: readonly string[]): Promise<Ended> {
   return start(...args).ended
+}
+
+/** Runs the built command line in this process, which is faster. */
+export function runHere(...args: readonly string[]): Promise<Ended> {
+  return cliHere(args)
 }
 
 /** Starts the binary in a pseudo-terminal; what it writes to either output is in `stdout`. Needs Python. */

@@ -3,11 +3,11 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import Database from 'better-sqlite3'
 import { Cache, FanoutCache, type Finding } from 'fanout-cache'
-import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { afterAll, beforeAll, describe, expect, it, onTestFinished } from 'vitest'
 import { peer } from '../helpers/peers.js'
 import { runPython } from '../helpers/python.js'
 import { temporaryDirectory } from '../helpers/temp-directory.js'
-import { documents, type Ended, run, start, startInTerminal, twoWriters } from './care-support.js'
+import { documents, type Ended, run, runHere, start, startInTerminal, twoWriters } from './care-support.js'
 
 const ROWS = 100_000
 const FILES = 2000
@@ -66,7 +66,7 @@ describe('check', () => {
     const kinds = ['count', 'empty-directory', 'missing-file', 'unknown-file', 'wrong-size']
     expect(kindsOf(found)).toEqual(kinds)
     expect(documents<Finding>(found).every(({ fixed }) => !fixed)).toBe(true)
-    const dry = await run('check', directory, '--fix', '--dry-run', '--json')
+    const dry = await runHere('check', directory, '--fix', '--dry-run', '--json')
     expect({ ...dry, stderr: '' }).toEqual({ ...found, stderr: '' })
 
     const fixed = await run('check', directory, '--fix', '--yes')
@@ -75,7 +75,7 @@ describe('check', () => {
     expect(fixed.stdout).toMatch(/unknown-file +found +notes\.txt/)
     expect(fixed.code).toBe(1)
     rmSync(join(directory, 'notes.txt'))
-    expect(await run('check', directory)).toEqual({ code: 0, stdout: 'nothing found in 1 database\n', stderr: '' })
+    expect(await runHere('check', directory)).toEqual({ code: 0, stdout: 'nothing found in 1 database\n', stderr: '' })
     expect(await pythonCheck(directory, 'Cache')).toEqual([])
   })
 
@@ -88,7 +88,7 @@ describe('check', () => {
     await cache.deque('line').append(1)
     await cache.close()
     rmSync(join(directory, 'cache/jobs/mail', path))
-    const { code, stdout } = await run('check', directory)
+    const { code, stdout } = await runHere('check', directory)
     expect(code).toBe(1)
     expect(stdout).toContain(`cache/jobs/mail/${path}`)
     expect(stdout).toMatch(/found in 4 databases, 0 repaired/)
@@ -101,36 +101,51 @@ describe('check', () => {
     await cache.close()
     const damaged = ['001', '002'].map(shard => join(directory, shard, 'cache.db'))
     for (const path of damaged) writeFileSync(path, 'a letter, and no database\n'.repeat(1000))
-    const found = await run('check', directory, '--json')
+    const found = await runHere('check', directory, '--json')
     expect(found.code).toBe(1)
     const message = expect.stringContaining('not a database')
     expect(documents<Finding>(found)).toEqual([
       { kind: 'integrity', message, path: '001', fixed: false },
       { kind: 'integrity', message, path: '002', fixed: false },
     ])
-    const fixed = await run('check', directory, '--fix', '--yes')
+    const fixed = await runHere('check', directory, '--fix', '--yes')
     expect({ code: fixed.code, stderr: fixed.stderr }).toEqual({
       code: 1,
       stderr: expect.stringContaining('--set-aside'),
     })
     expect(damaged.map(path => statSync(path).size)).toEqual([26_000, 26_000])
 
-    const aside = await run('check', directory, '--fix', '--yes', '--set-aside')
+    const aside = await runHere('check', directory, '--fix', '--yes', '--set-aside')
     expect(aside.stdout).toMatch(/integrity +repaired +001 +.*\(moved aside\)\n/)
     expect(aside.stderr).toMatch(
       /moved aside: .*001\/cache\.db-quarantine-.*\n.*moved aside: .*002\/cache\.db-quarantine-/,
     )
     expect(aside.code).toBe(0)
-    expect((await run('check', directory)).code).toBe(0)
+    expect((await runHere('check', directory)).code).toBe(0)
     const again = new FanoutCache(directory)
     // The sound shard has kept its third.
     expect(await again.count()).toBe(30)
     await again.close()
   })
 
+  it('says in one sentence that a database is none of a cache', async () => {
+    const directory = join(temporaryDirectory(), 'cache')
+    mkdirSync(directory)
+    const db = new Database(join(directory, 'cache.db'))
+    db.exec('CREATE VIEW Cache AS SELECT 1')
+    db.close()
+    for (const command of ['check', 'vacuum']) {
+      const { code, stderr } = await runHere(command, directory)
+      expect({ code, stderr }).toEqual({ code: 4, stderr: expect.stringMatching(/^fanout-cache: .*view Cache.*\n$/) })
+    }
+    expect((await runHere('doctor', directory)).stdout).toMatch(
+      /^trouble +the database is none that this version knows/m,
+    )
+  })
+
   it('refuses to repair unasked, and before it has looked', async () => {
     const directory = await withOrphans(1)
-    const { code, stdout, stderr } = await run('check', directory, '--fix')
+    const { code, stdout, stderr } = await runHere('check', directory, '--fix')
     expect({ code, stdout }).toEqual({ code: 2, stdout: '' })
     expect(stderr).toMatch(/^fanout-cache: .*--yes.*\n$/)
   })
@@ -165,8 +180,10 @@ describe('check', () => {
   it.runIf(peer('python'))('leaves a directory that can be checked again, whenever Ctrl-C comes', async () => {
     const orphans = 1500
     const directory = await withOrphans(orphans)
+    const cache = new Cache(directory)
+    onTestFinished(() => cache.close())
     let left = orphans
-    for (const wait of [0, 150, 220, 300]) {
+    for (const wait of [150, 250, 350]) {
       const command = start('check', directory, '--fix', '--yes', '--json')
       await new Promise(resolve => setTimeout(resolve, wait))
       command.kill('SIGINT')
@@ -174,16 +191,14 @@ describe('check', () => {
       // Killed before it had begun, interrupted, or done.
       expect([null, 0, 130]).toContain(code)
       if (code === 130) expect(stderr).toBe('fanout-cache: interrupted\n')
-      const found = documents<Finding>(await run('check', directory, '--json'))
+      const found = await cache.check()
       expect(found.every(({ kind }) => kind === 'unknown-file')).toBe(true)
       expect(found.length).toBeLessThanOrEqual(left)
       left = found.length
     }
     expect((await run('check', directory, '--fix', '--yes')).code).toBe(0)
     expect(await pythonCheck(directory, 'Cache')).toEqual([])
-    const cache = new Cache(directory)
     expect(await cache.count()).toBe(100)
-    await cache.close()
   })
 })
 
@@ -238,7 +253,7 @@ describe('on many entries', () => {
       db.exec('DELETE FROM Cache WHERE filename IS NULL AND rowid % 2 = 0')
       db.close()
     }
-    for (const wait of [0, 150, 300]) {
+    for (const wait of [150, 300]) {
       const command = start('vacuum', directory)
       await new Promise(resolve => setTimeout(resolve, wait))
       command.kill('SIGINT')

@@ -7,7 +7,7 @@ import { peer } from '../helpers/peers.js'
 import { runPython } from '../helpers/python.js'
 import { rawDatabase } from '../helpers/raw-database.js'
 import { temporaryDirectory } from '../helpers/temp-directory.js'
-import { documents, type Ended, run, startInTerminal, treeOf, twoWriters } from './care-support.js'
+import { documents, type Ended, run, runHere, treeOf, twoWriters } from './care-support.js'
 
 interface Diagnosis {
   readonly kind: string
@@ -78,7 +78,7 @@ describe('doctor', () => {
     db.exec(`UPDATE Cache SET store_time = store_time + 7200 WHERE rowid = 1;
              UPDATE Settings SET value = 0 WHERE key = 'sqlite_synchronous'`)
     db.close()
-    const ended = await run('doctor', directory, '--json')
+    const ended = await runHere('doctor', directory, '--json')
     expect(found(ended)).toEqual({
       orphans: 'advice',
       temporary: 'advice',
@@ -123,7 +123,7 @@ describe('doctor', () => {
     const directory = await makeCache()
     rmSync(join(directory, '000'), { recursive: true })
     writeFileSync(join(directory, '001/cache.db'), 'no database at all\n'.repeat(500))
-    const ended = await run('doctor', directory)
+    const ended = await runHere('doctor', directory)
     expect(ended.code).toBe(1)
     expect(ended.stdout).toMatch(/^trouble +the database cannot be read: .*not a database \[001\]$/m)
     expect(ended.stdout).toMatch(/^trouble +1 of 2 shards have no database \[000\]$/m)
@@ -138,16 +138,11 @@ describe('doctor', () => {
     expect({ code: ended.code, stderr: ended.stderr, found: found(ended) }).toEqual({ code: 0, stderr: '', found: {} })
   })
 
-  it.runIf(peer('python'))('is in colour in a terminal', async () => {
-    const command = startInTerminal('doctor', await makeCache())
-    expect((await command.ended).stdout).toMatch(/ok +file system/)
-  })
-
   it.runIf(isRoot)('says why nginx answers 403, and which chmod helps', async () => {
     const directory = await makeCache()
     // The directory above is one of the test, and closed to others.
     chmodSync(join(directory, '..'), 0o755)
-    const closed = await run('doctor', directory, '--web-user', 'nobody')
+    const closed = await runHere('doctor', directory, '--web-user', 'nobody')
     expect(closed.code).toBe(1)
     expect(closed.stdout).toMatch(/^trouble +nobody may not read the directory \(0700\): it gets 403/m)
     expect(closed.stdout).toContain(`find ${directory} -type d -exec chmod 2750 {} +`)
@@ -160,10 +155,10 @@ describe('doctor', () => {
     const cache = new Cache(opened, { disk: { directoryMode: 0o2750, fileMode: 0o640 } })
     await cache.set('film', Buffer.alloc(40_000))
     await cache.close()
-    const open = await run('doctor', opened, '--web-user', `${NOBODY}`)
+    const open = await runHere('doctor', opened, '--web-user', `${NOBODY}`)
     expect(open.stdout).toMatch(/^ok +nobody can read the value files$/m)
 
-    const unknown = await run('doctor', opened, '--web-user', 'no-such-user')
+    const unknown = await runHere('doctor', opened, '--web-user', 'no-such-user')
     expect(unknown).toEqual({
       code: 2,
       stdout: '',
@@ -174,7 +169,7 @@ describe('doctor', () => {
   it.runIf(isRoot)('finds files of another owner, and what it may not look into', async () => {
     const directory = await makeCache()
     chownSync(join(directory, '000/cache.db'), NOBODY, NOBODY)
-    const { stdout } = await run('doctor', directory)
+    const { stdout } = await runHere('doctor', directory)
     expect(stdout).toMatch(/^trouble +most of it belongs to user 0, but 1 to user 65534 \(000\/cache\.db\)$/m)
   })
 })

@@ -86,7 +86,7 @@ describe('a signal', () => {
 })
 
 describe.runIf(peer('python'))('a question on a terminal', () => {
-  const script = fileURLToPath(new URL('./fixtures/answering-terminal.py', import.meta.url))
+  const script = fileURLToPath(new URL('./fixtures/terminal.py', import.meta.url))
 
   function atTerminal(answer: string, ...args: readonly string[]): { readonly shown: string; readonly code: number } {
     const command = ['[y/N]', answer, process.execPath, BIN, ...args]

@@ -2,6 +2,7 @@ import { statSync } from 'node:fs'
 import { join } from 'node:path'
 import { type Connection, connect } from '../database/connection.js'
 import { DATABASE_FILE } from '../database/opening.js'
+import { inspectSchema } from '../database/schema-check.js'
 import { readSettings } from '../database/settings.js'
 import { LOCK_SLICE_MILLISECONDS, type TaskControl } from './task-control.js'
 
@@ -20,6 +21,7 @@ export function vacuumShard(directory: string, control: TaskControl): Vacuumed {
   const timeout = Math.min(control.timeout, LOCK_SLICE_MILLISECONDS)
   const db = connect(join(directory, DATABASE_FILE), { readonly: false, mustExist: true, timeout })
   try {
+    control.patiently(() => inspectSchema(db, directory))
     const before = control.patiently(() => bytesOf(db))
     const { settings } = control.patiently(() => readSettings(db))
     // A stored setting that is none of the file's yet takes effect here, and nowhere else.

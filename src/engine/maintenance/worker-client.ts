@@ -1,5 +1,5 @@
 import { Worker } from 'node:worker_threads'
-import { StorageError } from '../errors.js'
+import { DiskCacheError, StorageError } from '../errors.js'
 import type { Finding } from '../options.js'
 import type { Shard } from '../shards/shard.js'
 import type { DatabaseFacts } from './examine.js'
@@ -41,9 +41,19 @@ export interface WorkerOrder {
 /** What it says: how far it is, and at the end an answer. */
 export interface WorkerMessage {
   readonly progress?: TaskProgress
-  readonly answer?:
-    | { readonly ok: true; readonly result: unknown }
-    | { readonly ok: false; readonly message: string; readonly code: string | undefined; readonly stopped: boolean }
+  readonly answer?: { readonly ok: true; readonly result: unknown } | Failure
+}
+
+interface Failure {
+  readonly ok: false
+  readonly message: string
+  /** It was asked to stop. */
+  readonly stopped: boolean
+  /** The name of an error of this package. */
+  readonly own: string | undefined
+  readonly code: string | undefined
+  readonly syscall: string | undefined
+  readonly path: string | undefined
 }
 
 export interface TaskOptions {
@@ -71,10 +81,16 @@ export async function runTask<T extends WorkerTask>(task: T, options: TaskOption
     const answer = await answerOf(task, stop, options.onProgress)
     if (answer.ok) return answer.result as Results[T['task']]
     if (answer.stopped) throw signal?.reason
-    throw Object.assign(new Error(answer.message), { code: answer.code })
+    throw errorOf(answer)
   } finally {
     signal?.removeEventListener('abort', onAbort)
   }
+}
+
+/** The error of the thread, as far as it can be told from another one. */
+function errorOf({ message, own, code, syscall, path }: Failure): Error {
+  if (own !== undefined) return Object.assign(new DiskCacheError(message), { name: own, code })
+  return Object.assign(new Error(message), { code, ...(syscall !== undefined && { syscall }), ...(path && { path }) })
 }
 
 function answerOf(

@@ -1,8 +1,9 @@
 import { join } from 'node:path'
 import { parentPort, workerData } from 'node:worker_threads'
-import { sqliteCode } from '../database/busy.js'
 import { connect } from '../database/connection.js'
 import { DATABASE_FILE } from '../database/opening.js'
+import { DiskCacheError } from '../errors.js'
+import { fieldOf } from '../file-errors.js'
 import type { Finding } from '../options.js'
 import { checkShard } from './check.js'
 import { examine } from './examine.js'
@@ -61,8 +62,17 @@ run(task, new TaskControl(timeout, stop, tell)).then(
 )
 
 function failure(error: unknown): WorkerMessage['answer'] {
-  const stopped = error instanceof StoppedError
-  return { ok: false, message: String((error as Error).message), code: sqliteCode(error), stopped }
+  const { name, message, code } = error as Error & { readonly code?: unknown }
+  return {
+    ok: false,
+    message,
+    stopped: error instanceof StoppedError,
+    own: error instanceof DiskCacheError ? name : undefined,
+    // By these the other side knows errors of SQLite and of the file system.
+    code: typeof code === 'string' ? code : undefined,
+    syscall: fieldOf(error, 'syscall'),
+    path: fieldOf(error, 'path'),
+  }
 }
 
 function post(message: WorkerMessage): void {
