@@ -104,7 +104,8 @@ export function rowsOf(directory: string): string[] {
 }
 
 function shardRows(directory: string): string[] {
-  const db = new Database(join(directory, 'cache.db'), { readonly: true, timeout: 5000 })
+  // Not readonly: then the log goes when it is closed, and its being there says that somebody else has opened it.
+  const db = new Database(join(directory, 'cache.db'), { timeout: 5000 })
   try {
     const rows = db.prepare(`SELECT ${COLUMNS} FROM Cache`).raw().safeIntegers().all() as unknown[][]
     return rows.map(row => {

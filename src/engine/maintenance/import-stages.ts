@@ -7,6 +7,7 @@ import { DATABASE_FILE } from '../database/opening.js'
 import { inspectSchema } from '../database/schema-check.js'
 import { parentsArePlain } from '../disk/safe-filename.js'
 import { VALUE_FILE } from '../disk/value-files.js'
+import { ValueFolders } from '../disk/value-folders.js'
 import { isMissing } from '../file-errors.js'
 import { systemClock } from '../time.js'
 
@@ -18,6 +19,8 @@ export const STAGE_PREFIX: string = `${DATABASE_FILE}-import-`
 export const STAGE_DATABASE = 'stage.db'
 /** Ends the name while nobody can have locked the database in it yet. */
 export const STAGE_UNBORN = '.new'
+/** Nothing is made here. */
+const NO_MODES = { directory: 0o700, file: 0o600, exact: false }
 const UNBORN_MILLISECONDS = 3_600_000
 const STRANGE = "SELECT COUNT(*) FROM sqlite_schema WHERE type <> 'table'"
 
@@ -77,7 +80,12 @@ function removeUnnamed(directory: string, names: Set<string>): void {
   try {
     inspectSchema(db, directory)
     const known = new Set(db.prepare('SELECT filename FROM Cache WHERE filename IS NOT NULL').pluck().all())
-    for (const name of there) if (!known.has(name)) rmSync(join(directory, name), { force: true })
+    const folders = new ValueFolders(directory, NO_MODES)
+    for (const name of there) {
+      if (known.has(name)) continue
+      rmSync(join(directory, name), { force: true })
+      folders.pruneNow(name)
+    }
   } finally {
     db.close()
   }
