@@ -92,10 +92,19 @@ export class UpkeepRunner {
   /** Milliseconds until the lease of another process ends. */
   #left(): number {
     const first = this.#shards[0] as Shard
-    const due = first.current && leaseOf(first.current, UPKEEP_LEASE)?.due
+    const due = this.#dueIn(first)
     if (due === undefined || due <= first.disk.now()) return Number.POSITIVE_INFINITY
     // Those who wait for it do not come all at once.
     return (due - first.disk.now()) * 1000 + 1 + Math.random() * LEAST_PAUSE
+  }
+
+  #dueIn(first: Shard): number | undefined {
+    try {
+      return first.current && leaseOf(first.current, UPKEEP_LEASE)?.due
+    } catch {
+      // What is wrong with the database shows when the lease is to be taken.
+      return undefined
+    }
   }
 
   /** Takes the lease and begins to work, unless it is somebody's. */
@@ -196,10 +205,12 @@ export class UpkeepRunner {
     for (const user of [...this.#users]) user.leads(leader)
   }
 
-  #report(error: unknown): void {
+  #report(cause: unknown): void {
+    const first = this.#shards[0] as Shard
+    const error = first.translate(cause)
     // The lock was another's, or the disk is full: the next look comes soon.
     if (error instanceof TimeoutError || error instanceof DiskFullError || this.#stopped) return
-    ;(this.#shards[0] as Shard).events.failed(error as Error)
+    first.events.failed(error as Error)
   }
 }
 
