@@ -64,7 +64,10 @@ export class UpkeepRunner {
     runners.delete(this.#shards[0] as Shard)
     clearTimeout(this.#timer)
     await this.#taking
-    await this.#thread?.stop()
+    if (!this.#thread) return
+    await this.#thread.stop()
+    // A thread that had to be ended has not done it.
+    await this.#giveBack().catch(error => this.#report(error))
   }
 
   async run(): Promise<UpkeepRound | undefined> {
@@ -167,11 +170,12 @@ export class UpkeepRunner {
     this.#giveBack().catch(trouble => this.#report(trouble))
   }
 
-  /** Of a thread that has not done it. */
+  /** Where the thread has not done it. */
   async #giveBack(): Promise<void> {
     await Promise.all(
       this.#shards.map(async shard => {
         if (!shard.current || fileIdentity(join(shard.directory, DATABASE_FILE)) !== shard.identity) return
+        if (leaseOf(shard.current, UPKEEP_LEASE)?.token !== this.#token) return
         const run = { run: releaseOwn(this.#token), optional: true }
         await shard.write(run, { deadline: performance.now() + PATIENCE })
       }),
