@@ -64,7 +64,10 @@ export class UpkeepRunner {
     runners.delete(this.#shards[0] as Shard)
     clearTimeout(this.#timer)
     await this.#taking
-    await this.#thread?.stop()
+    if (!this.#thread) return
+    await this.#thread.stop()
+    // A thread that had to be ended has not done it.
+    await this.#giveBack().catch(error => this.#report(error))
   }
 
   async run(): Promise<UpkeepRound | undefined> {
@@ -92,10 +95,19 @@ export class UpkeepRunner {
   /** Milliseconds until the lease of another process ends. */
   #left(): number {
     const first = this.#shards[0] as Shard
-    const due = first.current && leaseOf(first.current, UPKEEP_LEASE)?.due
+    const due = this.#dueIn(first)
     if (due === undefined || due <= first.disk.now()) return Number.POSITIVE_INFINITY
     // Those who wait for it do not come all at once.
     return (due - first.disk.now()) * 1000 + 1 + Math.random() * LEAST_PAUSE
+  }
+
+  #dueIn(first: Shard): number | undefined {
+    try {
+      return first.current && leaseOf(first.current, UPKEEP_LEASE)?.due
+    } catch {
+      // What is wrong with the database shows when the lease is to be taken.
+      return undefined
+    }
   }
 
   /** Takes the lease and begins to work, unless it is somebody's. */
@@ -160,11 +172,12 @@ export class UpkeepRunner {
     this.#giveBack().catch(trouble => this.#report(trouble))
   }
 
-  /** Of a thread that has not done it. */
+  /** Where the thread has not done it. */
   async #giveBack(): Promise<void> {
     await Promise.all(
       this.#shards.map(async shard => {
         if (!shard.current || fileIdentity(join(shard.directory, DATABASE_FILE)) !== shard.identity) return
+        if (leaseOf(shard.current, UPKEEP_LEASE)?.token !== this.#token) return
         const run = { run: releaseOwn(this.#token), optional: true }
         await shard.write(run, { deadline: performance.now() + PATIENCE })
       }),
@@ -198,10 +211,12 @@ export class UpkeepRunner {
     for (const user of [...this.#users]) user.leads(leader)
   }
 
-  #report(error: unknown): void {
+  #report(cause: unknown): void {
+    const first = this.#shards[0] as Shard
+    const error = first.translate(cause)
     // The lock was another's, or the disk is full: the next look comes soon.
     if (error instanceof TimeoutError || error instanceof DiskFullError || this.#stopped) return
-    ;(this.#shards[0] as Shard).events.failed(error as Error)
+    first.events.failed(error as Error)
   }
 }
 
