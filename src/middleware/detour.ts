@@ -106,7 +106,7 @@ export class Detour {
         })
         if (isGone(this.#response)) return
       }
-      this.#direct.end()
+      if (!isGone(this.#response)) this.#direct.end()
     } catch {
       // Whoever has a part must not take it for the whole.
       this.#response.destroy()

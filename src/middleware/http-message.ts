@@ -37,10 +37,9 @@ export function requestHead(request: HttpRequest): RequestHead {
  * §8.3.1), and handlers may look at either: that names none.
  */
 export function namedHost({ headers }: HttpRequest): string | undefined {
-  const { host } = headers
-  const authority = headers[':authority']
-  if (typeof authority !== 'string' || host === undefined || host === authority) return host ?? (authority as string)
-  return undefined
+  const { host, ':authority': authority } = headers
+  if (typeof authority !== 'string') return host
+  return host === undefined || host === authority ? authority : undefined
 }
 
 /** The lines of one field; none when it is not there. */
