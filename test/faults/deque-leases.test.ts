@@ -3,6 +3,7 @@ import { Deque, Index } from 'fanout-cache'
 import { describe, expect, it, onTestFinished } from 'vitest'
 import { FixtureProcess } from '../helpers/child-process.js'
 import { collect } from '../helpers/collect.js'
+import { rawDatabase } from '../helpers/raw-database.js'
 import { temporaryDirectory } from '../helpers/temp-directory.js'
 import { printedSeed } from './support/random.js'
 
@@ -17,19 +18,27 @@ async function filled(items: readonly string[]): Promise<Deque<string>> {
   return deque
 }
 
+/** When the first of the leases ends, in seconds since the epoch. */
+function firstEnd(db: ReturnType<typeof rawDatabase>): number {
+  return db.prepare('SELECT MIN(due) FROM Lease').pluck().get() as number
+}
+
 describe('items that a process has taken', () => {
   it('come back in their order when it was killed and the lease has ended, not before', async () => {
     const deque = await filled(['a', LARGE, 'c', 'd'])
-    const holder = new FixtureProcess(HOLDER, { directory: deque.directory, lease: 3000, count: 3 })
+    const holder = new FixtureProcess(HOLDER, { directory: deque.directory, lease: 4000, count: 3 })
     expect(await holder.line('took')).toBe(`took ${JSON.stringify(['a', LARGE, 'c'])}`)
     expect(await deque.popLeft()).toBe('d')
+    const db = rawDatabase(deque.directory)
+    const began = firstEnd(db)
     // Longer than the lease: the heartbeat keeps the items.
-    await pause(4500)
+    await expect.poll(() => firstEnd(db) - began).toBeGreaterThan(2)
     expect(await deque.peekLeft()).toBeUndefined()
     await holder.kill()
     expect(await deque.peekLeft()).toBeUndefined()
     // Each item has a lease of its own: when the last of them has ended, all come back at once.
-    await pause(4500)
+    const last = db.prepare('SELECT MAX(due) FROM Lease').pluck()
+    await expect.poll(() => Date.now() / 1000 - Number(last.get())).toBeGreaterThan(0)
     expect(await deque.peekLeft()).toBe('a')
     expect(await collect(deque)).toEqual(['a', LARGE, 'c'])
     expect(await deque.cache.check()).toEqual([])
@@ -43,7 +52,7 @@ describe('items that a process has taken', () => {
     // Stopped, it cannot extend its lease: it will believe that the item is still its own.
     process.kill(first.pid, 'SIGSTOP')
     await expect.poll(() => deque.peekLeft()).toBe('a')
-    const second = new FixtureProcess(HOLDER, args)
+    const second = new FixtureProcess(HOLDER, { ...args, lease: 60_000 })
     await second.line('took')
     process.kill(first.pid, 'SIGCONT')
     first.send('done')
@@ -114,7 +123,7 @@ describe('workers that are killed at random', () => {
           for (let item = await deque.popLeft(); item !== undefined; item = await deque.popLeft()) left.push(item)
           return deque.cache.count()
         },
-        { interval: 50, timeout: 20_000 },
+        { interval: 50 },
       )
       .toBe(0)
     expect(left.filter(item => done.includes(item))).toEqual([])

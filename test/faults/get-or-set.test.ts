@@ -10,9 +10,11 @@ import { printedSeed } from './support/random.js'
 const INVALIDATOR = new URL('./fixtures/invalidator.mjs', import.meta.url)
 
 describe.each(KINDS)('getOrSet() of many processes on a %s', kind => {
-  it('runs the function once for 50 processes that ask for a cold key', async () => {
+  // Fifty take their time to start: where there are several databases, eight show what is theirs.
+  const many = kind === 'Cache' ? 50 : 8
+  it(`runs the function once for ${many} processes that ask for a cold key`, async () => {
     const computers = await Computers.on(kind)
-    const processes = await computers.start(50, 'wait')
+    const processes = await computers.start(many, 'wait')
     sendAll(processes, 'go')
     const runner = await runnerOf(processes)
     await Promise.all(processes.map(process => process.line('asking')))
@@ -24,7 +26,7 @@ describe.each(KINDS)('getOrSet() of many processes on a %s', kind => {
 
   it('runs it once more when the process that computes is killed, and answers all others', async () => {
     const computers = await Computers.on(kind)
-    const processes = await computers.start(8, 'wait', { lease: '500ms' })
+    const processes = await computers.start(8, 'wait', { lease: '2s' })
     sendAll(processes, 'go')
     const killed = await runnerOf(processes)
     await Promise.all(processes.map(process => process.line('asking')))
@@ -40,13 +42,13 @@ describe.each(KINDS)('getOrSet() of many processes on a %s', kind => {
 
   it('keeps a computation that is longer than its lease to the process that has it', async () => {
     const computers = await Computers.on(kind)
-    const runner = await computers.computing('wait', { lease: 300 })
-    const [other] = await computers.start(1, 'wait', { lease: 300 })
+    const runner = await computers.computing('wait', { lease: 2000 })
+    const [other] = await computers.start(1, 'wait', { lease: 2000 })
     other?.send('go')
     await other?.line('asking')
     const began = computers.leaseEnd()
-    // Several leases later it is still extended.
-    await expect.poll(() => computers.leaseEnd() - began, { interval: 50 }).toBeGreaterThan(1.5)
+    // When it would have ended it is still extended.
+    await expect.poll(() => computers.leaseEnd() - began, { interval: 50 }).toBeGreaterThan(2.1)
     expect(computers.computed()).toEqual([runner.pid])
     runner.send('finish')
     const answers = await valuesOf(other ? [runner, other] : [])
@@ -57,7 +59,7 @@ describe.each(KINDS)('getOrSet() of many processes on a %s', kind => {
   it('lets another take over when a process is held up past its lease, and keeps the newer value', async () => {
     const computers = await Computers.on(kind)
     const late = await computers.computing('hold', { lease: 300 })
-    const others = await computers.start(3, 'answer', { lease: 300 })
+    const others = await computers.start(3, 'answer', { lease: '1m' })
     sendAll(others, 'go')
     const answers = await valuesOf(others)
     const [, taker] = computers.computed()
@@ -72,7 +74,7 @@ describe.each(KINDS)('getOrSet() of many processes on a %s', kind => {
   it('does not store a late value while another computes, and leaves it its lease', async () => {
     const computers = await Computers.on(kind)
     const late = await computers.computing('hold', { lease: 300 })
-    const taker = await computers.computing('wait', { lease: 300 })
+    const taker = await computers.computing('wait', { lease: '1m' })
     computers.release()
     expect(await valuesOf([late])).toEqual([`value made by ${late.pid}`])
     expect(await computers.stored()).toBeNull()

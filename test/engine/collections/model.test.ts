@@ -6,7 +6,7 @@ import { temporaryDirectory } from '../../helpers/temp-directory.js'
 import { itemsOf, openDeque } from './support.js'
 
 /** Sequences per collection; MODEL_RUNS asks for a longer search. */
-const RUNS = Number(process.env['MODEL_RUNS'] ?? 30)
+const RUNS = Number(process.env['MODEL_RUNS'] ?? 20)
 const LARGE = '#'.repeat(33_000)
 const OUT_OF_RANGE = 'out of range'
 

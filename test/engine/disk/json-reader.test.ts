@@ -109,7 +109,7 @@ describe('readPythonJson()', () => {
           expect(error).toBeInstanceOf(DecodeError)
         }
       }),
-      { numRuns: 5000 },
+      { numRuns: 2000 },
     )
   })
 })

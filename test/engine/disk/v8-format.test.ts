@@ -91,11 +91,11 @@ describe('cloneFromBytes()', () => {
         read(bytes)
         read(bytes.subarray(0, cut % bytes.length))
       }),
-      { numRuns: 5000 },
+      { numRuns: 2000 },
     )
     fc.assert(
       fc.property(fc.uint8Array({ maxLength: 60 }), bytes => read(Buffer.concat([hex('ff0f'), bytes]))),
-      { numRuns: 5000 },
+      { numRuns: 2000 },
     )
   })
 
