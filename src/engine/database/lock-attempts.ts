@@ -1,4 +1,5 @@
 import { isBusy, SPIN_MILLISECONDS } from './busy.js'
+import { lockWasMet } from './giving-way.js'
 import type { Session } from './session.js'
 
 /** What came of asking for the lock. */
@@ -38,6 +39,7 @@ export class LockAttempts {
       const error = tryBegin(session)
       const got = error === undefined
       if (got || !isBusy(error) || attemptedAt - first > longest) {
+        if (!got) lockWasMet()
         this.#worth += ((got ? attemptedAt - first : 0) - this.#worth) / MEMORY
         return { attemptedAt, waitedSince: first, error }
       }

@@ -1,7 +1,6 @@
 import { PendingLimitError, TimeoutError } from '../errors.js'
 import type { ShardWatch } from '../observe/shard-watch.js'
 import { backoff, isBusy } from './busy.js'
-import { lockWasMet } from './giving-way.js'
 import { commitTogether } from './group-commit.js'
 import { Job, type Patience, type Work } from './job.js'
 import { LockAttempts } from './lock-attempts.js'
@@ -199,7 +198,6 @@ export class Writer {
 
   #waitForLock(attemptedAt: number): void {
     this.#waitsSince ??= attemptedAt
-    lockWasMet()
     this.refuseLate(attemptedAt)
     if (this.#queue.length === 0) return this.#giveUpWait()
     const earliest = this.#queue.reduce((least, job) => Math.min(least, job.deadline), Number.POSITIVE_INFINITY)
