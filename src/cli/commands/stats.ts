@@ -15,13 +15,13 @@ export const stats: Command = {
     ['stats ./cache --json | jq .volume', 'one figure for a script'],
   ],
   details:
-    'Hits and misses are counted by all processes while the setting statistics is on: fanout-cache settings ./cache statistics on',
+    'Hits, misses and evictions are counted by all processes while the setting statistics is on: fanout-cache settings ./cache statistics on',
   run: showStats,
 }
 
 async function showStats(context: Context): Promise<void> {
   const cache = await context.open('read')
-  const { count, volume, hits, misses } = await context.answer(cache.stats())
+  const { count, volume, hits, misses, evictions } = await context.answer(cache.stats())
   const { statistics, sizeLimit, maxItems, evictionPolicy } = await context.answer(cache.settings())
   const expired = await context.answer(countExpired(cache))
   const kind = cache instanceof FanoutCache ? 'FanoutCache' : 'Cache'
@@ -38,6 +38,7 @@ async function showStats(context: Context): Promise<void> {
     statistics,
     hits,
     misses,
+    evictions: statistics ? evictions : null,
   }
   await context.out.show(
     document,
@@ -55,6 +56,7 @@ async function showStats(context: Context): Promise<void> {
           ? `${number(hits)} of ${number(hits + misses)} (${percent(hits, hits + misses)})`
           : 'not counted: the setting statistics is off',
       ],
+      ...(statistics ? [['evicted', number(evictions)] as const] : []),
     ]),
   )
 }
