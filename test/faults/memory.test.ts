@@ -11,7 +11,7 @@ const PROCESSES = 4
 const KEYS = 50
 const MILLISECONDS = 3000
 
-describe('memory of several processes', { timeout: 60_000 }, () => {
+describe('memory of several processes', () => {
   it('shows nobody an older value than before, nor misses what was finished a turn ago', async () => {
     const directory = temporaryDirectory()
     const logs = Array.from({ length: PROCESSES }, (_, at) => join(directory, `history-${at}.json`))
