@@ -95,7 +95,7 @@ describe.each(KINDS)('kill -9 of processes that write to a %s', kind => {
 
   it('leaves a directory that opens when the crash is in its making', async () => {
     const { seed, random } = printedSeed(`kill ${kind} opening`)
-    for (let round = 0; round < 6; round += 1) {
+    for (let round = 0; round < 4; round += 1) {
       const directory = temporaryDirectory()
       const options = optionsOf(kind)
       await crash({ kind, directory, options, round, seed, milliseconds: random() * 25 })

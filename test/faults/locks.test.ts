@@ -6,7 +6,7 @@ import { describe, expect, it } from 'vitest'
 import { FixtureProcess } from '../helpers/child-process.js'
 import { temporaryDirectory } from '../helpers/temp-directory.js'
 import { cacheOf, KINDS, type Kind, kindsOf, optionsOf } from './support/caches.js'
-import { holderNow, noteKill, replay } from './support/holders-log.js'
+import { isInside, noteKill, replay } from './support/holders-log.js'
 import { printedSeed } from './support/random.js'
 
 const SCRIPT = new URL('./fixtures/lock-worker.mjs', import.meta.url)
@@ -53,21 +53,33 @@ async function stormOnce(kind: Kind, { directory, file }: Storm, { ttl, value }:
   const { random } = printedSeed(`locks ${kind} ${value ?? ''}`)
   const args = { act: 'work', kind, directory, options: optionsOf(kind, OPTIONS), file, ttl, hold: 4, value }
   const workers = await started(PROCESSES, args)
-  let killedInside = 0
-  for (let kill = 0; kill < KILLS || killedInside === 0; kill += 1) {
-    // Its replacement is there before: whoever holds it now is killed now.
+  for (let kill = 0; kill < KILLS; kill += 1) {
+    // Its replacement is there before: whoever is inside now is killed now.
     const [fresh] = (await started(1, args)) as [FixtureProcess]
     await pause(50 + random() * 200)
-    const holder = workers.findIndex(({ pid }) => pid === holderNow(file))
-    const at = kill % 2 && holder >= 0 ? holder : Math.floor(random() * workers.length)
+    const at = kill % 2 ? await stopInside(workers, file) : Math.floor(random() * workers.length)
     const [victim] = workers.splice(at, 1, fresh) as [FixtureProcess]
     await victim.kill()
-    if (holderNow(file) === victim.pid) killedInside += 1
     noteKill(file, victim.pid)
   }
   await pause(300)
   for (const worker of workers) worker.send('stop')
   for (const worker of workers) expect(await worker.done()).toContain('stopped')
+}
+
+/** Stops one of them while it is inside: there it stays until it is killed. */
+async function stopInside(workers: readonly FixtureProcess[], file: string): Promise<number> {
+  for (;;) {
+    const at = workers.findIndex(({ pid }) => isInside(file, pid))
+    const pid = workers[at]?.pid
+    if (pid !== undefined) {
+      process.kill(pid, 'SIGSTOP')
+      await pause(5)
+      if (isInside(file, pid)) return at
+      process.kill(pid, 'SIGCONT')
+    }
+    await pause(1)
+  }
 }
 
 function emptyFile(text = ''): string {

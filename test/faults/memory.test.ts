@@ -13,7 +13,7 @@ const MILLISECONDS = 1500
 /** Writes of a hundred operations: few, and so many that reads go past the memory. */
 const WRITES = [4, 50]
 
-describe('memory of several processes', { timeout: 60_000 }, () => {
+describe('memory of several processes', () => {
   it.each(WRITES)(
     'shows nobody an older value than before, nor misses what was finished a turn ago, with %i writes in a hundred operations',
     async writes => {

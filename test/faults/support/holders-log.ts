@@ -17,11 +17,11 @@ export function noteKill(path: string, pid: number): void {
   appendFileSync(path, `killed ${pid}\n`)
 }
 
-/** Who entered last and has not left, by process id. */
-export function holderNow(path: string): number | undefined {
+/** Whether a process has entered and not left. */
+export function isInside(path: string, pid: number): boolean {
   const lines = readFileSync(path, 'utf8').split('\n')
-  const last = lines.findLast(line => /^(enter|leave|killed)/.test(line))
-  return last?.startsWith('enter') ? Number(last.split(' ')[2]) : undefined
+  const last = lines.findLast(line => line.endsWith(` ${pid}`))
+  return last !== undefined && /^(enter|write) /.test(last)
 }
 
 /** Plays a log through. Fails on a holder that writes or leaves without being inside, or that has lost its lease. */
