@@ -16,7 +16,7 @@ import {
 import { temporaryDirectory } from './helpers/temp-directory.js'
 
 /** Built for the package's own use: reached by URL, or by `bin`. */
-const INTERNAL = ['maintenance-worker', 'cli']
+const INTERNAL = ['maintenance-worker', 'upkeep-worker', 'cli']
 
 const dist = join(root, 'dist')
 const built = Object.keys((config as { entry: Record<string, string> }).entry)

@@ -90,7 +90,10 @@ describe.runIf(peer('python'))('a question on a terminal', () => {
 
   function atTerminal(answer: string, ...args: readonly string[]): { readonly shown: string; readonly code: number } {
     const command = ['[y/N]', answer, process.execPath, BIN, ...args]
-    const { stdout } = spawnSync(python, [script, JSON.stringify(command)], { encoding: 'utf8' })
+    // Whoever runs the tests may have chosen no colours.
+    const { NO_COLOR: _, ...rest } = process.env
+    const env = { ...rest, TERM: 'xterm' }
+    const { stdout } = spawnSync(python, [script, JSON.stringify(command)], { encoding: 'utf8', env })
     return JSON.parse(stdout) as { shown: string; code: number }
   }
 
