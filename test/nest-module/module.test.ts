@@ -2,7 +2,7 @@ import { existsSync } from 'node:fs'
 import { join } from 'node:path'
 import { Cache as OfficialCache, CacheModule as OfficialModule } from '@nestjs/cache-manager'
 import { Inject, Injectable, Module, type ModuleMetadata } from '@nestjs/common'
-import { Cache as Engine, FanoutCache, type Namespace } from 'fanout-cache'
+import { Cache as Engine, FanoutCache, type Namespace, startUpkeep } from 'fanout-cache'
 import { diskStore } from 'fanout-cache/cache-manager'
 import { createKeyv, KeyvDiskStore } from 'fanout-cache/keyv'
 import {
@@ -90,6 +90,21 @@ describe('CacheModule.register', () => {
     for (let read = 0; read < 3; read++) expect(await manager.get('key')).toBe(1)
     expect((await engine.stats()).memory).toMatchObject({ hits: 2 })
     await app.close()
+  })
+
+  it.each([
+    ['a directory', (directory: string) => ({ directory })],
+    ['a store', (directory: string) => ({ store: diskStore, directory })],
+  ])('keeps the directory up until the app is closed, with %s', async (_, options) => {
+    const directory = temporaryDirectory()
+    const { app, engine } = await managerOf([CacheModule.register({ ...options(directory), upkeep: { every: '7s' } })])
+    await engine.set('key', 1)
+    // There is one upkeep of a directory in a process: the same options join it, and others are refused.
+    expect(() => startUpkeep(engine, { every: '8s' })).toThrow(/with other options: upkeep\.every$/)
+    await app.close()
+    const cache = await new FanoutCache(directory).open()
+    await startUpkeep(cache, { every: '8s' }).stop()
+    await cache.close()
   })
 
   it('works without a directory, in a directory that goes with the app', async () => {
@@ -273,6 +288,11 @@ describe('A wrong configuration', () => {
     ['a ttl that cannot be read', { directory: '/tmp/x', ttl: 'soon' }, /ttl must be milliseconds or a string/],
     ['a limit that is too small', { directory: temporaryDirectoryName(), sizeLimit: 1 }, /sizeLimit/],
     ['a directory that is a file', { directory: file }, /ENOTDIR|is a file|not a directory|EEXIST/i],
+    [
+      'an upkeep with a slip',
+      { directory: temporaryDirectoryName(), upkeep: { evry: 1 } },
+      /upkeep: unknown option evry; did you mean every/,
+    ],
     ['a flag that is none', { directory: '/tmp/x', ignoreCookies: 'yes' }, /ignoreCookies must be true or false/],
   ]
 
