@@ -58,6 +58,31 @@ async function withOrphans(count: number): Promise<string> {
   return directory
 }
 
+describe('vacuum', () => {
+  it.runIf(peer('python'))('shortens a directory of Python, in which Python finds everything', async () => {
+    const directory = join(temporaryDirectory(), 'cache')
+    // Python's own setting gives pages back with each delete.
+    await runPython(
+      `
+      with FanoutCache(directory, shards=2, sqlite_auto_vacuum=0) as cache:
+          for key in range(4000):
+              cache[key] = 'x' * 500
+          for key in range(20, 4000):
+              del cache[key]
+      `,
+      { directory },
+    )
+    const size = (): number => statSync(join(directory, '000/cache.db')).size
+    const before = size()
+    expect(await run('vacuum', directory)).toMatchObject({ code: 0, stderr: '' })
+    expect(size()).toBeLessThan(before / 2)
+    const body =
+      "with FanoutCache(directory, shards=2) as cache: return sum(cache[key] == 'x' * 500 for key in range(20))"
+    expect(await runPython<number>(body, { directory })).toBe(20)
+    expect((await run('check', directory)).code).toBe(0)
+  })
+})
+
 describe('check', () => {
   it.runIf(peer('python'))('finds what is wrong in a directory of Python, and --fix repairs it', async () => {
     const directory = await damagedByPython()

@@ -6,6 +6,7 @@ import { describe, expect, it, onTestFinished, vi } from 'vitest'
 import { peer } from '../helpers/peers.js'
 import { runPython } from '../helpers/python.js'
 import { temporaryDirectory } from '../helpers/temp-directory.js'
+import { twoWriters } from './care-support.js'
 import { run, runInTerminal, start, until } from './transfer-support.js'
 
 // Each test starts several processes.
@@ -84,6 +85,21 @@ describe('watch', () => {
     }
     running.child.kill('SIGINT')
     expect((await running.ended).code).toBe(130)
+  })
+
+  it.runIf(peer('python'))('follows a directory of Python while two processes write to it', async () => {
+    const directory = join(temporaryDirectory(), 'cache')
+    await runPython("with FanoutCache(directory, shards=2, statistics=1) as cache: cache['made by'] = 'Python'", {
+      directory,
+    })
+    const writers = await twoWriters(directory, 'FanoutCache')
+    const { code, stdout, stderr } = await run(['watch', directory, '--json', '--count', '4', '--every', '300ms'])
+    await writers.stop()
+    expect([code, stderr]).toEqual([0, ''])
+    const counts = figuresOf(stdout).map(({ count }) => count)
+    expect(counts).toHaveLength(4)
+    expect(Math.max(...counts)).toBeGreaterThan(1)
+    expect((await run(['check', directory])).code).toBe(0)
   })
 
   it('says when nothing is counted, and how that is changed', async () => {
