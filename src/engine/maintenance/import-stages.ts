@@ -31,11 +31,11 @@ const STRANGE = "SELECT COUNT(*) FROM sqlite_schema WHERE type <> 'table'"
  * @param home the directory of a cache
  */
 export async function reclaimStages(home: string): Promise<void> {
-  for (const name of list(home)) {
+  for (const name of namesIn(home)) {
     const stage = join(home, name)
     // A link leads elsewhere: what lies there is not the cache's.
     if (!name.startsWith(STAGE_PREFIX) || !lstatSync(stage, { throwIfNoEntry: false })?.isDirectory()) continue
-    if (name.endsWith(STAGE_UNBORN) ? isOld(stage) : removePlaced(home, stage)) {
+    if (name.endsWith(STAGE_UNBORN) ? isAbandoned(stage) : removePlaced(home, stage)) {
       await fsp.rm(stage, { recursive: true, force: true })
     }
   }
@@ -91,12 +91,14 @@ function removeUnnamed(directory: string, names: Set<string>): void {
   }
 }
 
-function isOld(path: string): boolean {
+/** Whether nobody can be about to use a directory any more. */
+export function isAbandoned(path: string): boolean {
   const stat = statSync(path, { throwIfNoEntry: false })
   return stat !== undefined && systemClock.now() - stat.mtimeMs > UNBORN_MILLISECONDS
 }
 
-function list(path: string): string[] {
+/** The names in a directory; none where there is none. */
+export function namesIn(path: string): string[] {
   try {
     return readdirSync(path)
   } catch (error) {

@@ -5,14 +5,12 @@ import { basename, dirname, join } from 'node:path'
 import { DATABASE_FILE } from '../database/opening.js'
 import type { FileModes } from '../disk/value-folders.js'
 import { DirectoryError } from '../errors.js'
-import { isMissing, systemCode } from '../file-errors.js'
-import { reclaimStages, STAGE_PREFIX } from '../maintenance/import-stages.js'
+import { systemCode } from '../file-errors.js'
+import { isAbandoned, namesIn, reclaimStages, STAGE_PREFIX } from '../maintenance/import-stages.js'
 import { countShards, hasDatabase, shardDirectory } from '../shards/layout.js'
-import { systemClock } from '../time.js'
 
 /** Behind the name of a directory that is yet to be made: it gets its name when all is in it. */
 const MAKING = '.import-'
-const NEWBORN_MILLISECONDS = 3_600_000
 
 /** Where an import works: in the directory itself, or in one that becomes it. */
 export class Home {
@@ -74,12 +72,12 @@ export class Home {
 export async function reclaimImports(target: string): Promise<void> {
   await reclaimStages(target)
   const prefix = basename(target) + MAKING
-  for (const name of list(dirname(target))) {
+  for (const name of namesIn(dirname(target))) {
     if (!name.startsWith(prefix) || !/^[0-9a-f]{16}$/.test(name.slice(prefix.length))) continue
     const directory = join(dirname(target), name)
     const stages = stagesIn(directory)
     await reclaimStages(directory)
-    const isLeft = stages > 0 ? stagesIn(directory) === 0 : isOld(directory)
+    const isLeft = stages > 0 ? stagesIn(directory) === 0 : isAbandoned(directory)
     if (isLeft) await fsp.rm(directory, { recursive: true, force: true })
   }
 }
@@ -96,7 +94,7 @@ export async function subCachesOf(directory: string): Promise<string[]> {
     }
   }
   for (const place of ['cache', 'deque', 'index']) if (existsSync(join(directory, place))) visit(place, 0)
-  for (const name of list(directory)) if (name.startsWith(MODEL_PREFIX)) found.push(name)
+  for (const name of namesIn(directory)) if (name.startsWith(MODEL_PREFIX)) found.push(name)
   return found
 }
 
@@ -117,19 +115,5 @@ export function modesOf(directory: string): FileModes {
 }
 
 function stagesIn(directory: string): number {
-  return list(directory).filter(name => name.startsWith(STAGE_PREFIX)).length
-}
-
-function isOld(path: string): boolean {
-  const stat = statSync(path, { throwIfNoEntry: false })
-  return stat !== undefined && systemClock.now() - stat.mtimeMs > NEWBORN_MILLISECONDS
-}
-
-function list(path: string): string[] {
-  try {
-    return readdirSync(path)
-  } catch (error) {
-    if (isMissing(error)) return []
-    throw error
-  }
+  return namesIn(directory).filter(name => name.startsWith(STAGE_PREFIX)).length
 }
