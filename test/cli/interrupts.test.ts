@@ -90,9 +90,9 @@ describe.runIf(peer('python'))('a question on a terminal', () => {
 
   function atTerminal(answer: string, ...args: readonly string[]): { readonly shown: string; readonly code: number } {
     const command = ['[y/N]', answer, process.execPath, BIN, ...args]
-    // Whoever runs the tests may have chosen no colours.
-    const { NO_COLOR: _, ...rest } = process.env
-    const env = { ...rest, TERM: 'xterm' }
+    // Variables of whoever runs the tests say no to colours: NO_COLOR, CI and others.
+    const { PATH } = process.env
+    const env = { PATH, TERM: 'xterm' }
     const { stdout } = spawnSync(python, [script, JSON.stringify(command)], { encoding: 'utf8', env })
     return JSON.parse(stdout) as { shown: string; code: number }
   }
