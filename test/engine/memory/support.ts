@@ -59,7 +59,7 @@ export async function hitsOf(cache: DiskCache, work: () => Promise<unknown>): Pr
 /** Writes as another process does: through a connection of its own. */
 export class Stranger {
   readonly #directory: string
-  /** No two rows of one key are stored at one time. */
+  /** No two rows are stored at one time: `set` adds to that of a row. */
   #now = 0
   #opened: ReturnType<typeof rawDatabase> | undefined
 
@@ -80,12 +80,13 @@ export class Stranger {
   }
 
   insert(key: string, value: string | number): void {
+    this.#now += 1000
     this.#db
       .prepare(
         `INSERT INTO Cache (key, raw, store_time, expire_time, access_time, access_count, tag, size, mode, filename, value)
          VALUES (?, 1, ?, NULL, 1, 0, NULL, 0, 1, NULL, ?)`,
       )
-      .run(key, ++this.#now, value)
+      .run(key, this.#now, value)
   }
 
   put(key: string, value: string | number): void {
