@@ -2,6 +2,7 @@ import { spawnSync } from 'node:child_process'
 import { mkdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { beforeAll, describe, expect, it } from 'vitest'
+import { peer } from '../helpers/peers.js'
 import { temporaryDirectory } from '../helpers/temp-directory.js'
 import { cliHere } from './support/command-line.js'
 
@@ -20,8 +21,6 @@ async function place(shell: string): Promise<string> {
   writeFileSync(join(directory, 'script'), (await cliHere(['completions', shell])).stdout)
   return directory
 }
-
-const runs = (program: string): boolean => spawnSync(program, ['--version'], { stdio: 'ignore' }).status === 0
 
 describe('completions for bash', () => {
   /** What bash offers for each of the lines, the last word of which is being typed. */
@@ -89,16 +88,13 @@ describe('completions for bash', () => {
 })
 
 describe('completions for zsh', () => {
-  const zsh = runs('zsh')
-  if (!zsh) console.log('skipped: completions in a zsh, which is not there')
-
   it('name every command and close what they open', async () => {
     const { stdout } = await cliHere(['completions', 'zsh'])
     for (const name of commands) expect(stdout).toMatch(new RegExp(`^    ${name}\\)\\n      _arguments`, 'm'))
     expect(stdout.match(/^ {2}case/gm)).toHaveLength(stdout.match(/^ {2}esac/gm)?.length ?? 0)
   })
 
-  it.runIf(zsh)('complete what is typed', async () => {
+  it.runIf(peer('zsh'))('complete what is typed', async () => {
     const directory = await place('zsh')
     const lines: readonly (readonly [typed: string, completed: string])[] = [
       ['fanout-cache stat', 'fanout-cache stats'],

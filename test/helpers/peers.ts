@@ -2,7 +2,7 @@ import { spawnSync } from 'node:child_process'
 import { existsSync } from 'node:fs'
 
 /** Programs and places which some tests need and which not every machine has. */
-export type Peer = 'python' | 'nginx' | 'redis' | 'tmpfs' | 'prlimit' | 'chromium'
+export type Peer = 'python' | 'nginx' | 'redis' | 'tmpfs' | 'prlimit' | 'chromium' | 'zsh'
 
 /** The Python in which diskcache can be imported. */
 export const python: string = process.env['FANOUT_CACHE_PYTHON'] ?? '/usr/bin/python3'
@@ -15,6 +15,7 @@ const LOOKUPS: Readonly<Record<Peer, () => boolean>> = {
   nginx: () => runs('nginx', ['-v']),
   redis: () => runs('redis-server', ['--version']),
   chromium: () => runs(chromium, ['--version']),
+  zsh: () => runs('zsh', ['--version']),
   // Of util-linux: changes the limits of a process that runs.
   prlimit: () => runs('prlimit', ['--version']),
   // Mounting one takes root.
