@@ -90,15 +90,20 @@ describe.skipIf(!tmpfsAvailable).each(KINDS)('a %s on a full disk', kind => {
 
   it('goes on by evicting when its limit is larger than the disk', async () => {
     const { directory } = newDisk()
-    const { cache } = await writerOn(kind, directory, { sizeLimit: UNBOUNDED })
+    const { cache } = await writerOn(kind, directory, { sizeLimit: UNBOUNDED, statistics: true })
     const reasons = new Set<string>()
-    cache.on('evict', ({ reason }) => reasons.add(reason))
+    let evictions = 0
+    cache.on('evict', ({ reason }) => {
+      reasons.add(reason)
+      evictions += 1
+    })
     for (let key = 0; key < 600; key += 1) {
       const value = `${key} `.repeat(20_000).slice(0, key % 3 === 0 ? 3000 : 60_000)
       expect(await cache.set(key, value, { retry: true }), `write ${key}`).toBe(true)
       expect(await cache.get(key)).toBe(value)
     }
     expect([...reasons]).toEqual(['full'])
+    expect(await cache.stats()).toMatchObject({ evictions })
     expect(await cache.count()).toBeGreaterThan(50)
     expect(kindsOf(await cache.check())).toEqual([])
   })

@@ -59,13 +59,16 @@ export class Culler {
     return { removed: victims.length, more }
   }
 
+  /** Counts what a transaction evicts, and tells it when that is committed. */
   report(session: Session, victims: readonly Victim[]): void {
-    if (victims.length > 0) session.afterCommit(() => this.tell(victims))
+    const evicted = victims.filter(({ key }) => key !== null)
+    if (evicted.length === 0) return
+    if (session.settings.statistics) session.statements.run('addEvictions', BigInt(evicted.length))
+    session.afterCommit(() => this.tell(evicted))
   }
 
-  /** Counts and tells what was evicted. */
-  tell(victims: readonly Victim[]): void {
-    const evicted = victims.filter(({ key }) => key !== null)
+  /** Tells what was evicted, here or in the thread of upkeep. */
+  tell(evicted: readonly Victim[]): void {
     this.evictions += evicted.length
     this.#shard.events.evicted(evicted)
   }

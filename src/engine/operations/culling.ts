@@ -86,7 +86,6 @@ export function keepLimits(session: Session, milliseconds: number, sharpen: () =
       if (bytes <= sizeLimit && surplus <= 0) break
       deleteRow(session, rowid, filename, size)
       session.evicted++
-      if (session.settings.statistics) session.statements.run('addEvictions', 1n)
       victims.push({ key, raw: raw !== 0, size, reason: bytes > sizeLimit ? 'size' : 'items' })
       surplus--
       bytes = volume(session)
