@@ -128,7 +128,7 @@ class StartedUpkeep implements Upkeep, RunnerUser {
       if (!this.#stopping && !this.#runner) this.#join()
     } catch (error) {
       if (this.#stopping) return
-      this.#handle.events.emit('error', error as Error)
+      this.#handle.failed(error as Error)
       // Other options than those of another upkeep: that one goes on.
       if (error instanceof RangeError) return
       this.#retry = setTimeout(
