@@ -51,7 +51,7 @@ export class LockAttempts {
  * `BEGIN IMMEDIATE`, and the error that it met. The stack of that error would always say the same, and V8 takes 12 of
  * the 17 µs of a refusal to write it down, twice.
  */
-function tryBegin(session: Session): unknown {
+export function tryBegin(session: Session): unknown {
   const begin = session.statements.prepare('begin')
   const { stackTraceLimit } = Error
   limitStacks(0)

@@ -1,6 +1,7 @@
 import type { CacheHandle } from '../cache-handle.js'
 import { backoff, isBusy, SPIN_MILLISECONDS } from '../database/busy.js'
 import { commitSpinning, rollBack, start } from '../database/group-commit.js'
+import { tryBegin } from '../database/lock-attempts.js'
 import type { Session } from '../database/session.js'
 import { StorageError, TimeoutError } from '../errors.js'
 import type { Key, Waiting } from '../options.js'
@@ -159,17 +160,14 @@ async function openSessions(shards: readonly Shard[]): Promise<Session[]> {
 function beginAll(sessions: readonly Session[]): boolean {
   const until = performance.now() + SPIN_MILLISECONDS
   do {
-    const begun: Session[] = []
-    try {
-      for (const session of sessions) {
-        session.statements.run('begin')
-        begun.push(session)
-      }
-      return true
-    } catch (error) {
-      for (const session of begun) session.statements.run('rollback')
-      if (!isBusy(error)) throw error
-    }
+    let error: unknown
+    const refused = sessions.findIndex(session => {
+      error = tryBegin(session)
+      return error !== undefined
+    })
+    if (refused === -1) return true
+    for (const session of sessions.slice(0, refused)) session.statements.run('rollback')
+    if (!isBusy(error)) throw error
   } while (performance.now() < until)
   return false
 }
