@@ -1,6 +1,6 @@
 import { statSync } from 'node:fs'
 import { join } from 'node:path'
-import { DATABASE_FILE } from './database/opening.js'
+import { DATABASE_FILE, logBytes } from './database/opening.js'
 import type { DatabaseFacts } from './maintenance/examine.js'
 import { strangersBesideShards } from './maintenance/strangers.js'
 import type { TaskProgress } from './maintenance/task-control.js'
@@ -89,7 +89,7 @@ class VacuumProgress {
   #done = 0
 
   constructor(places: readonly CachePlace[], tell: (progress: TaskProgress) => void) {
-    this.#places = places.map(({ directory }) => ({ directory, bytes: bytesOf(directory, '') }))
+    this.#places = places.map(({ directory }) => ({ directory, bytes: bytesOf(directory) }))
     this.#total = this.#places.reduce((sum, { bytes }) => sum + bytes, 0)
     this.#tell = tell
     this.#timer = setInterval(() => this.#look(), LOOK_AT_LOG_MILLISECONDS)
@@ -113,13 +113,13 @@ class VacuumProgress {
   #written(): number {
     let before = 0
     for (const { directory, bytes } of this.#places) {
-      if (before >= this.#done) return Math.min(bytes, bytesOf(directory, '-wal'))
+      if (before >= this.#done) return Math.min(bytes, logBytes(directory))
       before += bytes
     }
     return 0
   }
 }
 
-function bytesOf(directory: string, suffix: string): number {
-  return statSync(join(directory, DATABASE_FILE + suffix), { throwIfNoEntry: false })?.size ?? 0
+function bytesOf(directory: string): number {
+  return statSync(join(directory, DATABASE_FILE), { throwIfNoEntry: false })?.size ?? 0
 }

@@ -1,6 +1,4 @@
-import { statSync } from 'node:fs'
-import { join } from 'node:path'
-import { DATABASE_FILE } from './database/opening.js'
+import { logBytes } from './database/opening.js'
 import { type Counters, countersOf } from './observe/counters.js'
 import { volume } from './operations/culling.js'
 import { checkOptionNames, checkOptionsObject, kindOf } from './option-names.js'
@@ -79,7 +77,7 @@ export function figuresOf({ directory }: Counters): Figures | undefined {
     const maxItems = sum(({ settings }) => settings.maxItems ?? Number.POSITIVE_INFINITY)
     return {
       bytes: sum(shard => volume(openSession(shard))),
-      walBytes: sum(walBytes),
+      walBytes: sum(({ directory }) => logBytes(directory)),
       sizeLimit: sum(({ settings }) => settings.sizeLimit),
       items: sum(shard => openSession(shard).statements.get<number>('setting', 'count') ?? 0),
       maxItems: Number.isFinite(maxItems) ? maxItems : undefined,
@@ -100,8 +98,4 @@ function openSession(shard: Shard): NonNullable<Shard['current']> {
   const session = shard.current
   if (!session) throw new Error('the database is being opened again')
   return session
-}
-
-function walBytes({ directory }: Shard): number {
-  return statSync(join(directory, `${DATABASE_FILE}-wal`), { throwIfNoEntry: false })?.size ?? 0
 }

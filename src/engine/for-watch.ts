@@ -1,8 +1,7 @@
-import { statSync } from 'node:fs'
-import { basename, join } from 'node:path'
+import { basename } from 'node:path'
 import type { CacheVerbs } from './cache-verbs.js'
 import { EVICTION_POLICIES } from './database/eviction-policies.js'
-import { DATABASE_FILE } from './database/opening.js'
+import { logBytes } from './database/opening.js'
 import type { Session } from './database/session.js'
 import { handleOf } from './handle-of.js'
 import { volume } from './operations/culling.js'
@@ -64,7 +63,7 @@ export class Watcher {
       count: setting('count'),
       size: volume(session),
       sizeLimit,
-      wal: statSync(join(shard.directory, `${DATABASE_FILE}-wal`), { throwIfNoEntry: false })?.size ?? 0,
+      wal: logBytes(shard.directory),
       statistics,
       hits: setting('hits'),
       misses: setting('misses'),

@@ -11,6 +11,11 @@ import { Statements } from './statements.js'
 
 export const DATABASE_FILE = 'cache.db'
 
+/** Bytes of the write-ahead log of the database in a directory. */
+export function logBytes(directory: string): number {
+  return statSync(join(directory, `${DATABASE_FILE}-wal`), { throwIfNoEntry: false })?.size ?? 0
+}
+
 export interface OpeningOptions {
   readonly directory: string
   readonly readonly: boolean

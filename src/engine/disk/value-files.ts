@@ -15,6 +15,8 @@ import { type FileModes, ValueFolders } from './value-folders.js'
  * They lie beside the database, since a directory for them would be a foreign one whenever it is empty.
  */
 export const TEMPORARY_PREFIX = 'cache.db-tmp-'
+/** What nobody names after this time, nobody will: a write takes less between its file and its commit. */
+export const ORPHAN_MILLISECONDS = 3_600_000
 
 /** An example of a name: `1f/e2/03f4a89b1c7d6e5f40312233445566.val` below the cache's directory. */
 export const VALUE_FILE: RegExp = /^[0-9a-f]{2}\/[0-9a-f]{2}\/[0-9a-f]{28}\.val$/

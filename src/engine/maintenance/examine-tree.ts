@@ -1,7 +1,7 @@
 import { type Dirent, lstatSync, readdirSync, type Stats } from 'node:fs'
 import { join } from 'node:path'
 import { DATABASE_FILE } from '../database/opening.js'
-import { TEMPORARY_PREFIX, VALUE_FILE } from '../disk/value-files.js'
+import { ORPHAN_MILLISECONDS, TEMPORARY_PREFIX, VALUE_FILE } from '../disk/value-files.js'
 import { isMissing, systemCode } from '../file-errors.js'
 import { QUARANTINE_PREFIX, UNFINISHED } from './quarantine.js'
 import type { TaskControl } from './task-control.js'
@@ -44,9 +44,6 @@ export interface TreeFacts {
   /** Directories into which this user may not look. */
   readonly closed: readonly string[]
 }
-
-/** What nobody names after this time, nobody will. */
-const OLD_MILLISECONDS = 3_600_000
 
 export interface TreeOptions {
   readonly directory: string
@@ -120,7 +117,7 @@ class TreeWalk {
     if (!stat) return
     const age = this.#options.now - stat.mtimeMs
     if (name.startsWith(TEMPORARY_PREFIX)) {
-      if (age >= OLD_MILLISECONDS) this.#temporary.add(name, stat)
+      if (age >= ORPHAN_MILLISECONDS) this.#temporary.add(name, stat)
     } else if (!name.includes(DATABASE_FILE)) this.#value(name, stat, age)
   }
 
@@ -131,7 +128,7 @@ class TreeWalk {
     if (isNamed || VALUE_FILE.test(name)) this.#files++
     if (isNamed) return
     if (!VALUE_FILE.test(name)) this.#foreign.add(name, stat)
-    else if (age >= OLD_MILLISECONDS) this.#orphans.add(name, stat)
+    else if (age >= ORPHAN_MILLISECONDS) this.#orphans.add(name, stat)
   }
 
   /** Counts owner and permissions; `undefined` for what has gone meanwhile. */

@@ -6,7 +6,7 @@ import { type Connection, connect } from '../database/connection.js'
 import { DATABASE_FILE } from '../database/opening.js'
 import { inspectSchema } from '../database/schema-check.js'
 import { parentsArePlain } from '../disk/safe-filename.js'
-import { VALUE_FILE } from '../disk/value-files.js'
+import { ORPHAN_MILLISECONDS, VALUE_FILE } from '../disk/value-files.js'
 import { ValueFolders } from '../disk/value-folders.js'
 import { isMissing } from '../file-errors.js'
 import { systemClock } from '../time.js'
@@ -21,7 +21,6 @@ export const STAGE_DATABASE = 'stage.db'
 export const STAGE_UNBORN = '.new'
 /** Nothing is made here. */
 const NO_MODES = { directory: 0o700, file: 0o600, exact: false }
-const UNBORN_MILLISECONDS = 3_600_000
 const STRANGE = "SELECT COUNT(*) FROM sqlite_schema WHERE type <> 'table'"
 
 /**
@@ -94,7 +93,7 @@ function removeUnnamed(directory: string, names: Set<string>): void {
 /** Whether nobody can be about to use a directory any more. */
 export function isAbandoned(path: string): boolean {
   const stat = statSync(path, { throwIfNoEntry: false })
-  return stat !== undefined && systemClock.now() - stat.mtimeMs > UNBORN_MILLISECONDS
+  return stat !== undefined && systemClock.now() - stat.mtimeMs > ORPHAN_MILLISECONDS
 }
 
 /** The names in a directory; none where there is none. */

@@ -1,14 +1,12 @@
 import * as fsp from 'node:fs/promises'
 import { join } from 'node:path'
 import { setImmediate as turn } from 'node:timers/promises'
-import { TEMPORARY_PREFIX, VALUE_FILE } from '../disk/value-files.js'
+import { ORPHAN_MILLISECONDS, TEMPORARY_PREFIX, VALUE_FILE } from '../disk/value-files.js'
 import { isMissing, systemCode } from '../file-errors.js'
 import type { Shard } from '../shards/shard.js'
 import { systemClock } from '../time.js'
 import { reclaimStages } from './import-stages.js'
 
-/** What nobody names after this time, nobody will: a write takes less between its file and its commit. */
-const ORPHAN_MILLISECONDS = 3_600_000
 const EVERY_MILLISECONDS = 3_600_000
 const HEX = /^[0-9a-f]{2}$/
 const WINDOW = 2000

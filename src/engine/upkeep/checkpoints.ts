@@ -1,7 +1,5 @@
-import { statSync } from 'node:fs'
-import { join } from 'node:path'
 import { isBusy } from '../database/busy.js'
-import { DATABASE_FILE } from '../database/opening.js'
+import { logBytes } from '../database/opening.js'
 import type { Session } from '../database/session.js'
 import { checkpointPages } from '../database/settings.js'
 import type { Shard } from '../shards/shard.js'
@@ -56,8 +54,4 @@ export class Checkpoints {
 function checkpoint({ db }: Session, mode: 'NOOP' | 'PASSIVE' | 'RESTART' | 'TRUNCATE'): LogState {
   const [row] = db.pragma(`wal_checkpoint(${mode})`) as LogState[]
   return row ?? { log: -1, checkpointed: -1 }
-}
-
-function logBytes(directory: string): number {
-  return statSync(join(directory, `${DATABASE_FILE}-wal`), { throwIfNoEntry: false })?.size ?? 0
 }
