@@ -1,23 +1,9 @@
 import { statSync } from 'node:fs'
 import { basename, dirname } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
-import { type Place, placeAt } from '../engine/for-cli.js'
-import {
-  Cache,
-  type Codec,
-  FanoutCache,
-  jsonCodec,
-  pickleCodec,
-  structuredCodec,
-  TimeoutError,
-} from '../engine/index.js'
+import { CODECS, type Place, placeAt } from '../engine/for-cli.js'
+import { Cache, type Codec, FanoutCache, TimeoutError } from '../engine/index.js'
 import { CliError, EXIT } from './exit-codes.js'
-
-export const CODECS: Readonly<Record<string, Codec>> = {
-  structured: structuredCodec,
-  json: jsonCodec,
-  pickle: pickleCodec,
-}
 
 const GRACE_MILLISECONDS = 500
 const LONGEST_TIMER = 2 ** 31 - 1

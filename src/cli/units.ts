@@ -15,6 +15,16 @@ export function bytesText(bytes: number): string {
   return `${unit === 0 ? size : size.toFixed(1)} ${BINARY[unit]}`
 }
 
+/** A number for people: `1,234,567`. */
+export function countText(count: number): string {
+  return count.toLocaleString('en')
+}
+
+/** What part of a whole something is: `12.5 %`. */
+export function percentText(part: number, whole: number): string {
+  return whole === 0 ? '0 %' : `${((part / whole) * 100).toFixed(1)} %`
+}
+
 /** A duration for people: `2h 5m`, its two largest units. */
 export function durationText(duration: number): string {
   if (!Number.isFinite(duration)) return 'never'

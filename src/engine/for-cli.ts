@@ -18,6 +18,7 @@ import { readPatiently, sessionOf } from './verbs/reading.js'
  * What the command line needs of the engine beyond its contract.
  */
 
+export { CODECS } from './disk/codecs.js'
 export { editDistance, kindOf } from './option-names.js'
 export { milliseconds, systemClock } from './time.js'
 

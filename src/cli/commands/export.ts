@@ -39,7 +39,7 @@ async function exportCache(context: Context): Promise<number> {
     throw new UsageError('a stream of JSON lines is nothing for a terminal: name a file, or send it into a pipe')
   }
   const cache = await context.open('read')
-  const below = await subCachesOf(cache.directory)
+  const below = subCachesOf(cache.directory)
   if (below.length > 0) context.note(`not in the stream, export them by themselves: ${below.join(', ')}`)
   const bar = progress(io, { what: 'exported', total: await context.answer(cache.count()) })
   let damaged = 0

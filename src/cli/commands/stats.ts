@@ -2,7 +2,7 @@ import { countExpired } from '../../engine/for-cli.js'
 import { FanoutCache } from '../../engine/index.js'
 import type { Command, Context } from '../command.js'
 import { pairs } from '../output.js'
-import { bytesText } from '../units.js'
+import { bytesText, countText, percentText } from '../units.js'
 
 export const stats: Command = {
   name: 'stats',
@@ -46,25 +46,17 @@ async function showStats(context: Context): Promise<void> {
       ['directory', `${directory} (${kind})`],
       [
         'entries',
-        `${number(count)}${maxItems === null ? '' : ` of ${number(maxItems)}`}${expired > 0 ? `, ${number(expired)} of them expired` : ''}`,
+        `${countText(count)}${maxItems === null ? '' : ` of ${countText(maxItems)}`}${expired > 0 ? `, ${countText(expired)} of them expired` : ''}`,
       ],
-      ['size', `${bytesText(volume)} of ${bytesText(sizeLimit)} (${percent(volume, sizeLimit)})`],
+      ['size', `${bytesText(volume)} of ${bytesText(sizeLimit)} (${percentText(volume, sizeLimit)})`],
       ['eviction', evictionPolicy],
       [
         'hits',
         statistics
-          ? `${number(hits)} of ${number(hits + misses)} (${percent(hits, hits + misses)})`
+          ? `${countText(hits)} of ${countText(hits + misses)} (${percentText(hits, hits + misses)})`
           : 'not counted: the setting statistics is off',
       ],
-      ...(statistics ? [['evicted', number(evictions)] as const] : []),
+      ...(statistics ? [['evicted', countText(evictions)] as const] : []),
     ]),
   )
-}
-
-function number(value: number): string {
-  return value.toLocaleString('en')
-}
-
-function percent(part: number, whole: number): string {
-  return whole === 0 ? '0 %' : `${((part / whole) * 100).toFixed(1)} %`
 }

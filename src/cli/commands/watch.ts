@@ -5,7 +5,7 @@ import { FanoutCache } from '../../engine/index.js'
 import type { Command, Context } from '../command.js'
 import { UsageError } from '../exit-codes.js'
 import { table } from '../output.js'
-import { bytesText, parseCount, parseDuration } from '../units.js'
+import { bytesText, countText, parseCount, parseDuration, percentText } from '../units.js'
 
 export const watch: Command = {
   name: 'watch',
@@ -134,12 +134,14 @@ function oneLine({ time, count, size, wal, perSecond, hits, misses }: Figures): 
 
 function lines(title: string, figures: Figures, { out, io }: Context): string[] {
   const { count, size, sizeLimit, wal, hits, misses, evictions, perSecond, shards, statistics } = figures
-  const share = sizeLimit === 0 ? '' : ` (${((size / sizeLimit) * 100).toFixed(1)} %)`
-  const totals = statistics ? `  hits ${number(hits)}  misses ${number(misses)}  evicted ${number(evictions)}` : ''
+  const share = sizeLimit === 0 ? '' : ` (${percentText(size, sizeLimit)})`
+  const totals = statistics
+    ? `  hits ${countText(hits)}  misses ${countText(misses)}  evicted ${countText(evictions)}`
+    : ''
   const header = ['shard', 'entries', 'size', 'log', 'hits/s', 'misses/s', 'stored/s', 'evicted/s']
   const row = (name: string, of: Pick<ShardFigures, 'count' | 'size' | 'wal'>, rates: Rates): string[] => [
     name,
-    number(of.count),
+    countText(of.count),
     bytesText(of.size),
     bytesText(of.wal),
     ...[rates.hits, rates.misses, rates.stored, rates.evictions].map(text),
@@ -150,7 +152,7 @@ function lines(title: string, figures: Figures, { out, io }: Context): string[] 
       ? []
       : shards.map(shard => row(shard.shard, shard, shard.perSecond))
   const [head = '', ...body] = table(header, [...rows, row('all', { count, size, wal }, perSecond)])
-  const all = `${number(count)} entries  ${bytesText(size)} of ${bytesText(sizeLimit)}${share}  log ${bytesText(wal)}${totals}`
+  const all = `${countText(count)} entries  ${bytesText(size)} of ${bytesText(sizeLimit)}${share}  log ${bytesText(wal)}${totals}`
   // A line that goes on in the next one counts as two.
   const width = io.stdout.columns || 80
   const [first = '', second = '', names = '', ...rest] = [title, all, head, ...body].map(line => line.slice(0, width))
@@ -159,10 +161,6 @@ function lines(title: string, figures: Figures, { out, io }: Context): string[] 
 
 function text(rate: number | null): string {
   return rate === null ? '-' : rate.toLocaleString('en')
-}
-
-function number(value: number): string {
-  return value.toLocaleString('en')
 }
 
 /** A block of lines that is drawn over the one before. */

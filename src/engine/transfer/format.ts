@@ -1,7 +1,4 @@
-import type { Codec } from '../disk/codec.js'
-import { jsonCodec } from '../disk/json-codec.js'
-import { pickleCodec } from '../disk/pickle-codec.js'
-import { structuredCodec } from '../disk/structured-codec.js'
+import { CODECS } from '../disk/codecs.js'
 import { kindOf } from '../option-names.js'
 import type { Settings } from '../options.js'
 
@@ -16,12 +13,6 @@ export const FORMAT_VERSION = 1
 
 /** Bytes of a file in one line: a multiple of 3, so that the base64 of all lines is that of the file. */
 export const CHUNK_BYTES: number = 48 * 1024
-
-export const CODECS: Readonly<Record<string, Codec>> = {
-  structured: structuredCodec,
-  json: jsonCodec,
-  pickle: pickleCodec,
-}
 
 /** The first line. */
 export interface Header {
@@ -74,7 +65,7 @@ const MOST_SHARDS = 1000
 export function checkHeader(line: unknown): Header {
   const header = objectOf(line, 'the header')
   if (header['format'] !== FORMAT) throw new TypeError(`this is no stream of export: format must be '${FORMAT}'`)
-  const { version, kind, shards, codec = 'structured', settings } = header
+  const { version, kind, codec = 'structured', settings } = header
   if (version !== FORMAT_VERSION) {
     throw new RangeError(
       `version ${kindOf(version)} of the stream is not known, only ${FORMAT_VERSION}: it needs another fanout-cache`,
@@ -83,13 +74,19 @@ export function checkHeader(line: unknown): Header {
   if (kind !== 'Cache' && kind !== 'FanoutCache') {
     throw new TypeError(`kind must be 'Cache' or 'FanoutCache', got ${kindOf(kind)}`)
   }
-  if (shards !== undefined) wholeNumber(shards, 'shards', MOST_SHARDS)
+  const shards = header['shards'] === undefined ? undefined : wholeNumber(header['shards'], 'shards', MOST_SHARDS)
   if (shards === 0) throw new RangeError('shards must be 1 or more, got 0')
   if (typeof codec !== 'string' || !Object.hasOwn(CODECS, codec)) {
     throw new TypeError(`codec must be one of ${Object.keys(CODECS).join(', ')}, got ${kindOf(codec)}`)
   }
-  if (settings !== undefined) objectOf(settings, 'settings')
-  return { ...header, codec } as unknown as Header
+  return {
+    format: FORMAT,
+    version,
+    kind,
+    codec,
+    ...(shards !== undefined && { shards }),
+    ...(settings !== undefined && { settings: objectOf(settings, 'settings') }),
+  }
 }
 
 /** @throws TypeError, RangeError when it is none */

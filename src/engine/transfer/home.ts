@@ -1,5 +1,5 @@
 import { randomBytes } from 'node:crypto'
-import { existsSync, mkdirSync, readdirSync, rmdirSync, statSync } from 'node:fs'
+import { existsSync, mkdirSync, rmdirSync, statSync } from 'node:fs'
 import * as fsp from 'node:fs/promises'
 import { basename, dirname, join } from 'node:path'
 import { DATABASE_FILE } from '../database/opening.js'
@@ -8,6 +8,7 @@ import { DirectoryError } from '../errors.js'
 import { systemCode } from '../file-errors.js'
 import { isAbandoned, namesIn, reclaimStages, STAGE_PREFIX } from '../maintenance/import-stages.js'
 import { countShards, hasDatabase, shardDirectory } from '../shards/layout.js'
+import { findPlaces } from '../shards/places.js'
 
 /** Behind the name of a directory that is yet to be made: it gets its name when all is in it. */
 const MAKING = '.import-'
@@ -83,23 +84,10 @@ export async function reclaimImports(target: string): Promise<void> {
 }
 
 /** Caches, deques and indexes that lie below the directory of a cache, relative to it. */
-export async function subCachesOf(directory: string): Promise<string[]> {
-  const found: string[] = []
-  const visit = (relative: string, depth: number): void => {
-    for (const entry of readdirSync(join(directory, relative), { withFileTypes: true })) {
-      if (!entry.isDirectory() || depth > DEEPEST_NAME) continue
-      const path = join(relative, entry.name)
-      if (hasDatabase(join(directory, path))) found.push(path)
-      else visit(path, depth + 1)
-    }
-  }
-  for (const place of ['cache', 'deque', 'index']) if (existsSync(join(directory, place))) visit(place, 0)
-  for (const name of namesIn(directory)) if (name.startsWith(MODEL_PREFIX)) found.push(name)
-  return found
+export function subCachesOf(directory: string): string[] {
+  const below = findPlaces(directory).filter(({ role }) => role === 'below')
+  return below.map(({ prefix }) => prefix.slice(0, -1))
 }
-
-const DEEPEST_NAME = 16
-const MODEL_PREFIX = `${DATABASE_FILE}-model-`
 
 /** How many shards there are in a directory; `undefined`: a Cache, or nothing. */
 export function shardsIn(directory: string): number | undefined {

@@ -152,8 +152,8 @@ export class Stage {
   }
 
   #rowOf(row: RawRow): StagedRow {
-    const [at, line, , shard, data, raw, mode, value, size, file, filename, storeTime, expireTime, accessTime] = row
-    const [accessCount, tag, tags, due, seconds] = row.slice(14) as unknown as RawRest
+    const [at, line, , shard, data, raw, mode, value, size, file, filename, ...rest] = row
+    const [storeTime, expireTime, accessTime, accessCount, tag, tags, due, seconds] = rest
     return {
       at: Number(at),
       line: Number(line),
@@ -221,9 +221,6 @@ type RawRow = readonly [
   storeTime: number,
   expireTime: number | null,
   accessTime: number,
-  ...rest: unknown[],
-]
-type RawRest = readonly [
   accessCount: bigint,
   tag: SqlValue,
   tags: string | null,

@@ -1,0 +1,11 @@
+import type { Codec } from './codec.js'
+import { jsonCodec } from './json-codec.js'
+import { pickleCodec } from './pickle-codec.js'
+import { structuredCodec } from './structured-codec.js'
+
+/** The codecs by the names that people and streams give them. */
+export const CODECS: Readonly<Record<string, Codec>> = {
+  structured: structuredCodec,
+  json: jsonCodec,
+  pickle: pickleCodec,
+}
