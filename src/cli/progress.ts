@@ -23,10 +23,11 @@ export function progress(io: Io, { what, total }: { readonly what: string; reado
   const started = performance.now()
   let done = 0
   let all = total
+  let isLong = false
   let bar: SingleBar | undefined
   const show = (): void => {
     const seconds = (performance.now() - started) / 1000
-    if (!bar && seconds * 1000 < PATIENCE_MILLISECONDS) return
+    if (!isLong) return
     if (!bar) {
       bar = newBar(io, what, all !== undefined)
       bar.start(all ?? 0, done, { rate: '0' })
@@ -34,6 +35,11 @@ export function progress(io: Io, { what, total }: { readonly what: string; reado
     if (all !== undefined && all !== bar.getTotal()) bar.setTotal(all)
     bar.update(done, { rate: Math.round(done / seconds).toLocaleString('en') })
   }
+  // Also of what waits for a lock before its first step.
+  const timer = setTimeout(() => {
+    isLong = true
+    show()
+  }, PATIENCE_MILLISECONDS)
   return {
     advance(steps = 1) {
       done += steps
@@ -45,6 +51,7 @@ export function progress(io: Io, { what, total }: { readonly what: string; reado
       show()
     },
     end() {
+      clearTimeout(timer)
       bar?.stop()
     },
   }
