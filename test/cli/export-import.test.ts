@@ -286,61 +286,6 @@ describe('import', () => {
   })
 })
 
-const describeWithPython = peer('python') ? describe : describe.skip
-
-describeWithPython('a directory of Python', () => {
-  it('is carried to ours and back with all that pickles hold', async () => {
-    const root = temporaryDirectory()
-    const fill = `
-      import collections, datetime
-      c = diskcache.FanoutCache(d, shards=4)
-      c.set(('user', 1), {'a': (1, 2), 'when': datetime.datetime(2020, 1, 2)}, tag='people')
-      c.set('od', collections.OrderedDict(x=1), expire=3600)
-      c.set(1.5, None); c.set(2**70, -0.0); c.set(b'k', 'long\\r\\n' * 9000); c.set('blob', b'x' * 70000, tag=b't')
-      c.set('one', 1.0); c.set('set', {1, 2}); c.set('big', list(range(20000)))
-      c.close()`
-    await runPython(fill, { d: join(root, 'python') })
-    await importNew(join(root, 'ours'), await exported(join(root, 'python')))
-    const ours = new FanoutCache(join(root, 'ours'))
-    expect(await ours.get(b('k'))).toHaveLength(54_000)
-    await ours.set('added', 'by us')
-    expect(await ours.check()).toEqual([])
-    await ours.close()
-    await importNew(join(root, 'back'), await exported(join(root, 'ours')), '--shards', '2')
-    const compare = `
-      a = diskcache.FanoutCache(d1, shards=4); b = diskcache.FanoutCache(d2, shards=2)
-      return [len(a), len(b), found(b), [repr(k) for k in a if repr(a.get(k, tag=True)) != repr(b.get(k, tag=True))], b['added']]`
-    const seen = await runPython(compare, { d1: join(root, 'python'), d2: join(root, 'back') })
-    expect(seen).toEqual([9, 10, [], [], 'by us'])
-  })
-
-  it('of JSONDisk keeps the bytes of its keys and values, and shows them with --codec json', async () => {
-    const root = temporaryDirectory()
-    await runPython(
-      `
-      c = diskcache.Cache(d, disk=diskcache.JSONDisk)
-      c[['a', 1.0]] = {'x': [1, None]}; c['k'] = 'v' * 60000; c.close()`,
-      { d: join(root, 'python') },
-    )
-    const shown = await exported(join(root, 'python'), '--codec', 'json')
-    expect(shown).toContain('"value":{"x":[1,null]}')
-    for (const [at, stream] of [shown, await exported(join(root, 'python'))].entries()) {
-      const copy = join(root, `copy-${at}`)
-      await importNew(copy, stream)
-      expect(rowsOf(copy)).toEqual(rowsOf(join(root, 'python')))
-      const seen = await runPython(
-        "(lambda c: [c[['a', 1.0]], len(c['k']), found(c)])(diskcache.Cache(d, disk=diskcache.JSONDisk))",
-        { d: copy },
-      )
-      expect(seen).toEqual([{ x: [1, null] }, 60_000, []])
-    }
-  })
-})
-
-function b(text: string): Buffer {
-  return Buffer.from(text)
-}
-
 /** What cannot be stored with a codec is none of export's business. */
 function refused(error: unknown): void {
   if (!(error instanceof TypeError || error instanceof RangeError)) throw error
