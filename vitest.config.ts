@@ -1,5 +1,6 @@
 import { availableParallelism } from 'node:os'
 import { configDefaults, defineConfig } from 'vitest/config'
+import { EVENTUALLY } from './test/helpers/patience.js'
 
 /** Small projects which are copied elsewhere, given the packed package, and run there. */
 const COPIED = ['test/consumers/**', 'test/hosts/**']
@@ -11,9 +12,9 @@ export default defineConfig({
     // Tests start processes and load a native module: each file gets a process of its own.
     pool: 'forks',
     // Deadlines are there for what hangs: what works, if slowly because others load the machine, shall meet them.
-    testTimeout: 120_000,
-    hookTimeout: 120_000,
-    expect: { poll: { timeout: 30_000, interval: 20 } },
+    testTimeout: 300_000,
+    hookTimeout: 300_000,
+    expect: { poll: EVENTUALLY },
     setupFiles: ['test/helpers/equal-bytes.ts'],
     retry: 0,
     // The package is loaded by Node itself, as users load it.

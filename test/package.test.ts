@@ -104,7 +104,7 @@ describe('the package', () => {
   })
 })
 
-describe('an app of its own', { timeout: 300_000 }, () => {
+describe('an app of its own', () => {
   let app: string
 
   function copy(consumer: string): void {

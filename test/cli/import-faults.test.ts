@@ -4,7 +4,7 @@ import { dirname, join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import Database from 'better-sqlite3'
 import { Cache, FanoutCache } from 'fanout-cache'
-import { describe, expect, it, onTestFinished, vi } from 'vitest'
+import { describe, expect, it, onTestFinished } from 'vitest'
 import { FixtureProcess } from '../helpers/child-process.js'
 import { peer } from '../helpers/peers.js'
 import { runPython } from '../helpers/python.js'
@@ -21,9 +21,6 @@ import {
   streamOf,
   until,
 } from './transfer-support.js'
-
-// Each test starts several processes.
-vi.setConfig({ testTimeout: 120_000 })
 
 const WRITER = new URL('./fixtures/transfer-writer.mjs', import.meta.url)
 

@@ -4,12 +4,12 @@ import { type Family, parseMetrics, sampleOf } from '../helpers/prometheus-text.
 
 const WORDS = ['oslo', 'tokio']
 
-describe('the metrics of the demo, as Prometheus reads them', { timeout: 180_000 }, () => {
+describe('the metrics of the demo, as Prometheus reads them', () => {
   let demo: Demo
 
   beforeEach(async () => {
     demo = await startDemo()
-  }, 120_000)
+  })
 
   afterEach(async () => await demo?.stop())
 
