@@ -1,21 +1,36 @@
 import { availableParallelism } from 'node:os'
 import { configDefaults, defineConfig } from 'vitest/config'
+import { BaseSequencer, type TestSpecification } from 'vitest/node'
+import { EVENTUALLY } from './test/helpers/patience.js'
 
 /** Small projects which are copied elsewhere, given the packed package, and run there. */
 const COPIED = ['test/consumers/**', 'test/hosts/**']
 /** Rates and ticks of the loop: these run one after another when everything else is done. */
 const TIMED = ['test/loop/**/*.test.ts']
+/** Files of a minute: one that began last would have the workers wait for it. */
+const LONG = ['test/examples', 'nest-module/hosts', 'test/package', 'cli/import-faults', 'faults/locks', 'faults/kill']
+
+class LongestFirst extends BaseSequencer {
+  override async sort(files: TestSpecification[]): Promise<TestSpecification[]> {
+    const rank = ({ moduleId }: TestSpecification): number => {
+      const at = LONG.findIndex(name => moduleId.includes(name))
+      return at < 0 ? LONG.length : at
+    }
+    return (await super.sort(files)).sort((a, b) => rank(a) - rank(b))
+  }
+}
 
 export default defineConfig({
   test: {
     // Tests start processes and load a native module: each file gets a process of its own.
     pool: 'forks',
     // Deadlines are there for what hangs: what works, if slowly because others load the machine, shall meet them.
-    testTimeout: 120_000,
-    hookTimeout: 120_000,
-    expect: { poll: { timeout: 30_000, interval: 20 } },
+    testTimeout: 300_000,
+    hookTimeout: 300_000,
+    expect: { poll: EVENTUALLY },
     setupFiles: ['test/helpers/equal-bytes.ts'],
     retry: 0,
+    sequence: { sequencer: LongestFirst },
     // The package is loaded by Node itself, as users load it.
     server: { deps: { external: [/\/dist\/[^/]+\.[cm]js$/] } },
     projects: [
@@ -26,7 +41,7 @@ export default defineConfig({
           include: ['test/**/*.test.ts'],
           exclude: [...configDefaults.exclude, ...COPIED, ...TIMED],
           // They wait for processes, locks and leases for most of their time.
-          maxWorkers: Math.max(3, Math.floor(availableParallelism() / 2)),
+          maxWorkers: Math.max(4, availableParallelism()),
           sequence: { groupOrder: 0 },
         },
       },

@@ -10,7 +10,6 @@ import { describe, expect, it, onTestFinished } from 'vitest'
 import { peer, python } from './helpers/peers.js'
 import { temporaryDirectory } from './helpers/temp-directory.js'
 
-const MINUTE = 60_000
 const PACKAGE = fileURLToPath(new URL('..', import.meta.url)).replace(/[\\/]$/, '')
 
 describe('examples', () => {
@@ -74,19 +73,17 @@ describe('examples', () => {
   })
 
   it('crawl/main.mjs goes on where it was when it was killed as a whole', async () => {
-    const directory = join(temporaryDirectory(), 'crawl')
-    const first = spawn(process.execPath, [`${PACKAGE}/examples/crawl/main.mjs`, directory, '--workers', '1'])
-    const ended = once(first, 'exit')
-    const cache = new Cache(directory, { evictionPolicy: 'none' })
-    await expect.poll(async () => (await cache.get<number>(['count', 'done'])) ?? 0).toBeGreaterThan(10)
-    first.kill('SIGKILL')
-    await ended
-    await cache.close()
-
-    const { lines } = await run('crawl/main.mjs', {}, [directory])
-    const [, before, known] = /^going on: (\d+) of (\d+) pages are done$/.exec(lines[0] ?? '') ?? []
-    expect(Number(before)).toBeGreaterThan(10)
-    expect(Number(before)).toBeLessThan(Number(known))
+    let lines: readonly string[] = []
+    let [before, known] = [0, 0]
+    // On a busy machine it may be through before this process has looked at it.
+    for (let tries = 0; tries < 5 && before === known; tries++) {
+      const directory = await crawledInPart()
+      lines = (await run('crawl/main.mjs', {}, [directory])).lines
+      const figures = /^going on: (\d+) of (\d+) pages are done$/.exec(lines[0] ?? '') ?? []
+      ;[before, known] = [Number(figures[1]), Number(figures[2])]
+    }
+    expect(before).toBeGreaterThan(10)
+    expect(before).toBeLessThan(known)
     const [, done, found] = /^(\d+) of (\d+) pages/.exec(lines[1] ?? '') ?? []
     expect(done).toBe(found)
     expect(lines[2]).toMatch(/, 0 lost$/)
@@ -95,14 +92,15 @@ describe('examples', () => {
   it('stampede/main.mjs shows how many searches each way of caching costs', async () => {
     const picture = join(temporaryDirectory(), 'stampede.svg')
     const { lines } = await run('stampede/main.mjs', {}, ['--seconds', '2', '--svg', picture])
-    const searches = (title: string): number => {
+    const figures = (title: string): number[] => {
       const line = lines.find(one => one.startsWith(`${title}: `)) ?? ''
-      return Number(/: (\d+) searches for \d+ requests/.exec(line)?.[1])
+      return (/: (\d+) searches for \d+ requests in ([\d.]+) s/.exec(line) ?? []).slice(1).map(Number)
     }
+    const searches = (title: string): number => figures(title)[0] ?? Number.NaN
     // Four processes miss at once, and each again and again until it has the answer.
     expect(searches('get and set')).toBeGreaterThanOrEqual(4)
     // At most one for the beginning and one for each second that an answer lives.
-    expect(searches('getOrSet')).toBeLessThanOrEqual(3)
+    expect(searches('getOrSet')).toBeLessThanOrEqual(1 + Math.round(figures('getOrSet')[1] ?? 0))
     expect(searches('getOrSet')).toBeGreaterThanOrEqual(1)
     expect(searches('getOrSet with beta')).toBeGreaterThanOrEqual(1)
     expect(readFileSync(picture, 'utf8')).toMatch(/^<svg [\s\S]*getOrSet with beta[\s\S]*<\/svg>\n$/)
@@ -128,6 +126,7 @@ describe('examples', () => {
     symlinkSync(join(work, 'secret.txt'), join(work, 'films/link.txt'))
     const env = { ...process.env, PORT: '0', CACHE: join(work, 'cache') }
     const app = spawn(process.execPath, [`${PACKAGE}/examples/media/app.mjs`, join(work, 'films')], { env })
+    onTestFinished(() => void app.kill('SIGKILL'))
     const ended = once(app, 'exit')
     const [line] = await once(app.stdout, 'data')
     const url = String(line).replace('listening on ', '').trim()
@@ -188,7 +187,7 @@ describe.each(['README.md', ...documents()])('%s', document => {
 })
 
 describe('demo', () => {
-  it('--smoke passes all of its checks', { timeout: 5 * MINUTE }, async () => {
+  it('--smoke passes all of its checks', async () => {
     const { lines } = await run('demo/main.mjs', {}, ['--smoke'])
     expect(lines.filter(line => line.startsWith('FAILED'))).toEqual([])
     expect(lines.at(-1)).toMatch(/^all \d+ checks passed$/)
@@ -202,6 +201,19 @@ describe('demo', () => {
     expect({ code, stderr }).toEqual({ code: 1, stderr: "PORT must be a port number, got 'http'\n" })
   })
 })
+
+/** The directory of a crawl that was killed when it had done some pages. */
+async function crawledInPart(): Promise<string> {
+  const directory = join(temporaryDirectory(), 'crawl')
+  const crawl = spawn(process.execPath, [`${PACKAGE}/examples/crawl/main.mjs`, directory, '--workers', '1'])
+  onTestFinished(() => void crawl.kill('SIGKILL'))
+  const ended = once(crawl, 'exit')
+  await using cache = new Cache(directory, { evictionPolicy: 'none' })
+  await expect.poll(async () => (await cache.get<number>(['count', 'done'])) ?? 0).toBeGreaterThan(10)
+  crawl.kill('SIGKILL')
+  await ended
+  return directory
+}
 
 /** Other packages that a snippet imports: those of this repository, one instance of each. */
 function hostsOf(snippet: string): string[] {

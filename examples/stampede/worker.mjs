@@ -23,8 +23,9 @@ for (let next = begin; next < until; next += EVERY) {
   pending.push(request())
 }
 await Promise.all(pending)
+const took = Date.now() - begin
 await cache.close()
-process.send({ computedAt, slowest, requests: pending.length }, () => process.exit())
+process.send({ computedAt, slowest, requests: pending.length, took }, () => process.exit())
 
 async function request() {
   const startedAt = performance.now()

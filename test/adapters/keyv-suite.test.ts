@@ -5,7 +5,7 @@ import { keyvIteratorTests, default as keyvTestSuite } from '@keyv/test-suite'
 import { createKeyv, KeyvDiskStore } from 'fanout-cache/keyv'
 import { Keyv } from 'keyv'
 import * as vitest from 'vitest'
-import { afterAll, describe } from 'vitest'
+import { afterAll, beforeEach, describe } from 'vitest'
 
 /** One directory for all stores of a suite: they share its engine, as the doors of a process do. */
 function suiteDirectory(): string {
@@ -13,6 +13,9 @@ function suiteDirectory(): string {
   afterAll(() => rmSync(directory, { recursive: true, force: true, maxRetries: 3 }))
   return directory
 }
+
+// The suite counts assertions with the `expect` of a test, which counts on from the first try in the second one.
+beforeEach(({ expect }) => expect.setState({ assertionCalls: 0 }))
 
 describe('new Keyv({ store: new KeyvDiskStore(directory) })', () => {
   const directory = suiteDirectory()

@@ -2,7 +2,7 @@ import { chmodSync, chownSync, copyFileSync, mkdirSync, writeFileSync } from 'no
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { Cache, FanoutCache } from 'fanout-cache'
-import { beforeEach, describe, expect, it, onTestFinished, vi } from 'vitest'
+import { beforeEach, describe, expect, it, onTestFinished } from 'vitest'
 import { FixtureProcess } from '../helpers/child-process.js'
 import { rawDatabase } from '../helpers/raw-database.js'
 import { temporaryDirectory } from '../helpers/temp-directory.js'
@@ -10,9 +10,6 @@ import { BIN, cli, cliHere, type Ended } from './support/command-line.js'
 
 const NOBODY = 65534
 let directory: string
-
-// On a machine that is busy, a program takes seconds to start.
-vi.setConfig({ testTimeout: 120_000 })
 
 beforeEach(async () => {
   directory = join(temporaryDirectory(), 'cache')

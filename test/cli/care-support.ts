@@ -5,13 +5,13 @@ import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { onTestFinished } from 'vitest'
 import { FixtureProcess } from '../helpers/child-process.js'
+import { PATIENCE_MILLISECONDS } from '../helpers/patience.js'
 import { python } from '../helpers/peers.js'
 import { cliHere } from './support/command-line.js'
 
 const BINARY = fileURLToPath(new URL('../../bin/fanout-cache.cjs', import.meta.url))
 const TERMINAL = fileURLToPath(new URL('./fixtures/pseudo-terminal.py', import.meta.url))
 const WRITER = new URL('./fixtures/steady-writer.mjs', import.meta.url)
-const PATIENCE_MILLISECONDS = 25_000
 
 export interface Ended {
   readonly code: number | null

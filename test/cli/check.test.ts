@@ -4,6 +4,7 @@ import { join } from 'node:path'
 import Database from 'better-sqlite3'
 import { Cache, FanoutCache, type Finding } from 'fanout-cache'
 import { afterAll, beforeAll, describe, expect, it, onTestFinished } from 'vitest'
+import { PATIENCE_MILLISECONDS } from '../helpers/patience.js'
 import { peer } from '../helpers/peers.js'
 import { runPython } from '../helpers/python.js'
 import { temporaryDirectory } from '../helpers/temp-directory.js'
@@ -195,9 +196,9 @@ describe('check', () => {
     const writers = await twoWriters(directory, kind)
     // What a writer that stands still for long is in the middle of may be told, and is gone at the next look.
     const check = async (): Promise<string> => (await run('check', directory)).stdout
-    await expect.poll(check, { timeout: 20_000 }).toMatch(/^nothing found in \d+ databases?\n$/)
-    expect(await run('check', directory, '--fix', '--yes', '--timeout', '60s')).toMatchObject({ code: 0, stderr: '' })
-    expect(await run('vacuum', directory, '--timeout', '60s')).toMatchObject({ code: 0, stderr: '' })
+    await expect.poll(check).toMatch(/^nothing found in \d+ databases?\n$/)
+    expect(await run('check', directory, '--fix', '--yes', '--timeout', '5m')).toMatchObject({ code: 0, stderr: '' })
+    expect(await run('vacuum', directory, '--timeout', '5m')).toMatchObject({ code: 0, stderr: '' })
     await writers.stop()
     expect((await run('check', directory)).code).toBe(0)
   })
@@ -244,14 +245,19 @@ describe('on many entries', () => {
 
   afterAll(() => rmSync(root, { recursive: true, force: true }))
 
+  /** The lock of a shard, until it is closed or the test is over: a second try finds it free. */
+  function locked(shard: string): Database.Database {
+    const db = new Database(join(directory, shard, 'cache.db'), { timeout: PATIENCE_MILLISECONDS })
+    onTestFinished(() => void db.close())
+    return db.exec('BEGIN IMMEDIATE')
+  }
+
   it.runIf(peer('python'))('check --fix shows how far it is in a terminal, and in a pipe does not', async () => {
     // The last shard is locked, so that there is something to be seen however fast the machine is.
-    const lock = new Database(join(directory, '007/cache.db'))
-    lock.exec('BEGIN IMMEDIATE')
-    const shown = startInTerminal('check', directory, '--fix', '--yes', '--timeout', '60s')
-    const silent = start('check', directory, '--fix', '--yes', '--timeout', '60s')
+    const lock = locked('007')
+    const shown = startInTerminal('check', directory, '--fix', '--yes', '--timeout', '5m')
+    const silent = start('check', directory, '--fix', '--yes', '--timeout', '5m')
     await shown.wrote(/repairing [^\n]*\d+% \| \d+\/104000 \| [\d,]+\/s \| \S+ left/)
-    lock.exec('ROLLBACK')
     lock.close()
     const done = { code: 0, stdout: 'nothing found in 8 databases\n', stderr: '' }
     expect(await silent.ended).toEqual(done)
@@ -262,19 +268,16 @@ describe('on many entries', () => {
   })
 
   it.runIf(peer('python'))('check is stopped by Ctrl-C also while it waits for a lock', async () => {
-    const lock = new Database(join(directory, '000/cache.db'))
-    lock.exec('BEGIN IMMEDIATE')
+    locked('000')
     const command = startInTerminal('check', directory, '--fix', '--yes', '--timeout', '10m')
     await command.wrote(/repairing [^\n]*%/)
     command.type('\u0003')
     expect(await command.ended).toMatchObject({ code: 130, stdout: expect.stringContaining('interrupted') })
-    lock.exec('ROLLBACK')
-    lock.close()
   })
 
   it.runIf(peer('python'))('vacuum gives room back, whenever Ctrl-C comes', async () => {
     for (let shard = 0; shard < 8; shard++) {
-      const db = new Database(join(directory, `00${shard}/cache.db`))
+      const db = new Database(join(directory, `00${shard}/cache.db`), { timeout: PATIENCE_MILLISECONDS })
       db.exec('DELETE FROM Cache WHERE filename IS NULL AND rowid % 2 = 0')
       db.close()
     }

@@ -1,15 +1,12 @@
 import { lstatSync, readFileSync, symlinkSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { Cache, FanoutCache } from 'fanout-cache'
-import { describe, expect, it, vi } from 'vitest'
+import { describe, expect, it } from 'vitest'
 import { FixtureProcess } from '../helpers/child-process.js'
 import { peer } from '../helpers/peers.js'
 import { runPython } from '../helpers/python.js'
 import { temporaryDirectory } from '../helpers/temp-directory.js'
 import { cli, cliBytes, cliHere, type Ended } from './support/command-line.js'
-
-// On a machine that is busy, a program takes seconds to start.
-vi.setConfig({ testTimeout: 120_000 })
 
 type Runner = (args: readonly string[], surroundings?: { readonly input?: string }) => Promise<Ended>
 

@@ -2,14 +2,11 @@ import { writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { Cache, FanoutCache, jsonCodec, pickleCodec } from 'fanout-cache'
 import fc from 'fast-check'
-import { describe, expect, it, vi } from 'vitest'
+import { describe, expect, it } from 'vitest'
 import { peer } from '../helpers/peers.js'
 import { runPython } from '../helpers/python.js'
 import { temporaryDirectory } from '../helpers/temp-directory.js'
 import { exported, fileEntry, filesOf, importNew, rowsOf, run, streamOf } from './transfer-support.js'
-
-// Each test starts several processes.
-vi.setConfig({ testTimeout: 120_000 })
 
 const scalar = fc.oneof(
   fc.string({ unit: 'binary' }),

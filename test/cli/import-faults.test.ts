@@ -3,8 +3,8 @@ import { existsSync, mkdirSync, readdirSync, readFileSync, renameSync, statSync,
 import { dirname, join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import Database from 'better-sqlite3'
-import { Cache, FanoutCache } from 'fanout-cache'
-import { describe, expect, it, onTestFinished, vi } from 'vitest'
+import { Cache, FanoutCache, type FanoutCacheOptions } from 'fanout-cache'
+import { describe, expect, it, onTestFinished } from 'vitest'
 import { FixtureProcess } from '../helpers/child-process.js'
 import { peer } from '../helpers/peers.js'
 import { runPython } from '../helpers/python.js'
@@ -21,9 +21,6 @@ import {
   streamOf,
   until,
 } from './transfer-support.js'
-
-// Each test starts several processes.
-vi.setConfig({ testTimeout: 120_000 })
 
 const WRITER = new URL('./fixtures/transfer-writer.mjs', import.meta.url)
 
@@ -45,8 +42,8 @@ async function someCache(directory: string): Promise<unknown[]> {
 
 const stateOf = (directory: string): unknown[] => [rowsOf(directory), filesOf(directory)]
 
-async function findings(directory: string): Promise<unknown[]> {
-  const cache = new FanoutCache(directory)
+async function findings(directory: string, options: FanoutCacheOptions = {}): Promise<unknown[]> {
+  const cache = new FanoutCache(directory, options)
   const found: unknown[] = await cache.check()
   await cache.close()
   if (!peer('python')) return found
@@ -162,7 +159,8 @@ describe('an import that is ended', () => {
     const left = stages(directory)
     expect([left.length, unborn().length]).toEqual([1, 1])
     expect(rowsOf(directory)).toEqual((before as [string[]])[0])
-    expect(await findings(directory)).toEqual([])
+    // Whoever may write tidies up soon after it has opened a cache.
+    expect(await findings(directory, { readonly: true })).toEqual([])
     const placed = placeOne(join(directory, left[0] ?? ''))
     // One that is at work is left alone.
     const working = start('import', directory, '--yes')

@@ -6,15 +6,12 @@ import { fileURLToPath } from 'node:url'
 import { Cache } from 'fanout-cache'
 import { beforeEach, describe, expect, it, vi } from 'vitest'
 import { collect } from '../helpers/collect.js'
+import { EVENTUALLY } from '../helpers/patience.js'
 import { peer, python } from '../helpers/peers.js'
 import { temporaryDirectory } from '../helpers/temp-directory.js'
 import { BIN } from './support/command-line.js'
 
-const EVENTUALLY = { timeout: 60_000, interval: 10 }
 let directory: string
-
-// On a machine that is busy, a program takes seconds to start.
-vi.setConfig({ testTimeout: 120_000 })
 
 beforeEach(async () => {
   directory = temporaryDirectory()

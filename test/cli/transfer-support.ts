@@ -8,11 +8,11 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import { fileURLToPath } from 'node:url'
 import Database from 'better-sqlite3'
 import { onTestFinished } from 'vitest'
+import { PATIENCE_MILLISECONDS } from '../helpers/patience.js'
 import { python } from '../helpers/peers.js'
 
 const BINARY = fileURLToPath(new URL('../../bin/fanout-cache.cjs', import.meta.url))
 const IN_TERMINAL = 'import os,pty,sys; sys.exit(os.waitstatus_to_exitcode(pty.spawn(sys.argv[1:])) % 256)'
-const PATIENCE_MILLISECONDS = 60_000
 
 export interface Ended {
   readonly code: number | null
@@ -105,7 +105,7 @@ export function rowsOf(directory: string): string[] {
 
 function shardRows(directory: string): string[] {
   // Not readonly: then the log goes when it is closed, and its being there says that somebody else has opened it.
-  const db = new Database(join(directory, 'cache.db'), { timeout: 5000 })
+  const db = new Database(join(directory, 'cache.db'), { timeout: 60_000 })
   try {
     const rows = db.prepare(`SELECT ${COLUMNS} FROM Cache`).raw().safeIntegers().all() as unknown[][]
     return rows.map(row => {

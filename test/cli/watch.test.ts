@@ -2,15 +2,12 @@ import { readdirSync, statSync } from 'node:fs'
 import { join } from 'node:path'
 import Database from 'better-sqlite3'
 import { Cache, FanoutCache } from 'fanout-cache'
-import { describe, expect, it, onTestFinished, vi } from 'vitest'
+import { describe, expect, it, onTestFinished } from 'vitest'
 import { peer } from '../helpers/peers.js'
 import { runPython } from '../helpers/python.js'
 import { temporaryDirectory } from '../helpers/temp-directory.js'
 import { twoWriters } from './care-support.js'
 import { run, runInTerminal, start, until } from './transfer-support.js'
-
-// Each test starts several processes.
-vi.setConfig({ testTimeout: 120_000 })
 
 interface Figures {
   readonly count: number

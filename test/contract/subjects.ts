@@ -70,7 +70,7 @@ export function fanoutSubject(codec: CodecName): Subject<FanoutCache> {
     single: false,
     make: (options, directory = temporaryDirectory()) => {
       // Other test files load the machine: a shard's lock may take longer than 10 ms without anything being wrong.
-      return closing(new FanoutCache(directory, { codec: CODECS[codec], shards: SHARDS, timeout: '10s', ...options }))
+      return closing(new FanoutCache(directory, { codec: CODECS[codec], shards: SHARDS, timeout: '1m', ...options }))
     },
   }
 }

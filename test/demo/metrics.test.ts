@@ -1,15 +1,15 @@
-import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest'
+import { afterEach, beforeEach, describe, expect, it } from 'vitest'
 import { type Demo, startDemo } from '../helpers/demo.js'
 import { type Family, parseMetrics, sampleOf } from '../helpers/prometheus-text.js'
 
 const WORDS = ['oslo', 'tokio']
 
-describe('the metrics of the demo, as Prometheus reads them', { timeout: 180_000 }, () => {
+describe('the metrics of the demo, as Prometheus reads them', () => {
   let demo: Demo
 
   beforeEach(async () => {
     demo = await startDemo()
-  }, 120_000)
+  })
 
   afterEach(async () => await demo?.stop())
 
@@ -43,7 +43,7 @@ describe('the metrics of the demo, as Prometheus reads them', { timeout: 180_000
         statuses.push(response.headers.get('cache-status') ?? '')
         // A client has its answer before the entry is committed: who asks meanwhile may look for it more than once.
         const expected = empty + Math.min(statuses.length, WORDS.length)
-        await vi.waitFor(async () => expect(await count()).toBe(expected), 20_000)
+        await expect.poll(count).toBe(expected)
       }
     }
     const stored = statuses.filter(status => status.includes('stored')).length

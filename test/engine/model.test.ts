@@ -124,7 +124,7 @@ function settleNow(call: () => unknown): Settled {
 /** @param runs fewer where another codec does the same, to see that it does */
 function modelTest(subject: Subject, runs = RUNS): void {
   it(`${subject.name} behaves as a Map with expiry and tags does, awaited or not`, {
-    timeout: 120_000 + runs * 1000,
+    timeout: 300_000 + runs * 1000,
   }, async () => {
     const property = fc.asyncProperty(steps, async sequence => {
       const run = new Run(subject)

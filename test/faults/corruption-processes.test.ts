@@ -10,7 +10,6 @@ const SCRIPT = new URL('./fixtures/shard-user.mjs', import.meta.url)
 /** Even keys lie in the first shard of two. */
 const KEYS = [0, 2, 4, 6]
 const KIND = 'FanoutCache'
-const PATIENCE = { timeout: 15_000, interval: 50 }
 
 function users(directory: string): FixtureProcess[] {
   const options = optionsOf(KIND)
@@ -29,7 +28,7 @@ async function expectShared(processes: readonly FixtureProcess[]): Promise<void>
   const own = processes.map((user, index) => seen(user)[index] ?? 0)
   const floor = own.map(count => count + 10)
   await expect
-    .poll(() => processes.map(user => seen(user).every((count, index) => count >= (floor[index] ?? 0))), PATIENCE)
+    .poll(() => processes.map(user => seen(user).every((count, index) => count >= (floor[index] ?? 0))))
     .toEqual(processes.map(() => true))
 }
 
@@ -77,7 +76,7 @@ describe('four processes with one shard open', () => {
     await expectShared(processes)
     for (let damage = 1; damage <= 2; damage += 1) {
       overwriteAll(join(directory, shardsOf(KIND)[0] ?? '', 'cache.db'))
-      await expect.poll(() => quarantines(processes).length, PATIENCE).toBe(damage)
+      await expect.poll(() => quarantines(processes).length).toBe(damage)
       await expectShared(processes)
     }
     await stopped(processes)

@@ -10,7 +10,6 @@ import { readElsewhere } from './support/reader.js'
 const USER = new URL('./fixtures/shard-user.mjs', import.meta.url)
 const LARGE = 'L'.repeat(40_000)
 const KEYS = [0, 1, 2, 3]
-const PATIENCE = { timeout: 15_000, interval: 50 }
 
 async function filled(kind: Kind, directory: string): Promise<DiskCache> {
   const cache = cacheOf(kind, directory)
@@ -93,9 +92,7 @@ describe.each(KINDS)('a %s whose files are deleted while it is open', kind => {
     rmSync(directory, { recursive: true })
     // Both count on in one new database: each sees the other's counter move.
     const floors = users.map(user => user.lines.length + 20)
-    await expect
-      .poll(() => users.map((user, index) => user.lines.length > (floors[index] ?? 0)), PATIENCE)
-      .toEqual([true, true])
+    await expect.poll(() => users.map((user, index) => user.lines.length > (floors[index] ?? 0))).toEqual([true, true])
     for (const user of users) user.send('stop')
     await Promise.all(users.map(user => user.line('closed')))
     expect(users.flatMap(({ lines }) => lines.filter(line => /^(failed|quarantine)/.test(line)))).toEqual([])

@@ -36,9 +36,7 @@ function run(work: Work, inPython: boolean): Promise<string> {
   })
 }
 
-it('8 producers and 8 consumers move 20,000 items through a deque, each exactly once', {
-  timeout: 180_000,
-}, async () => {
+it('8 producers and 8 consumers move 20,000 items through a deque, each exactly once', async () => {
   const mixed = peer('python')
   const directory = temporaryDirectory()
   const end = join(temporaryDirectory(), 'end')

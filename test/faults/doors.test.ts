@@ -11,9 +11,7 @@ async function busy(process: FixtureProcess, rounds: number): Promise<void> {
   for (let round = 0; round < rounds * DOORS; round++) await process.line('used', process.lines.length)
 }
 
-it('all doors of a directory in two processes, one of them killed, leave it whole and mix nothing up', {
-  timeout: 60_000,
-}, async () => {
+it('all doors of a directory in two processes, one of them killed, leave it whole and mix nothing up', async () => {
   const directory = temporaryDirectory()
   const [first, second] = [1, 2].map(
     seed => new FixtureProcess(SCRIPT, { directory, seed, ...(seed === 2 && { memory: {} }) }),

@@ -18,11 +18,14 @@ interface Crash {
   readonly options: CacheOptions
   readonly round: number
   readonly seed: number
+  /** Changes that each writer has made by then at least, however slow the machine is. */
+  readonly changes: number
+  /** From then on. */
   readonly milliseconds: number
 }
 
 /** Runs writers on one directory and kills them all after some time. Answers what each has told. */
-async function crash({ kind, directory, options, round, seed, milliseconds }: Crash): Promise<string[][]> {
+async function crash({ kind, directory, options, round, seed, changes, milliseconds }: Crash): Promise<string[][]> {
   const writers = Array.from({ length: WRITERS }, (_, index) => {
     const first = (round + 1) * 1_000_000
     const writer = `w${index}`
@@ -30,6 +33,9 @@ async function crash({ kind, directory, options, round, seed, milliseconds }: Cr
   })
   await Promise.all(writers.map(writer => writer.line('ready')))
   for (const writer of writers) writer.send('go')
+  for (const { lines } of writers) {
+    await expect.poll(() => lines.filter(line => line.startsWith('ack ')).length).toBeGreaterThanOrEqual(changes)
+  }
   await pause(milliseconds)
   const endings = await Promise.all(writers.map(writer => writer.kill()))
   for (const { signal, stderr } of endings) expect(signal, stderr).toBe('SIGKILL')
@@ -63,7 +69,7 @@ describe.each(KINDS)('kill -9 of processes that write to a %s', kind => {
     const options = optionsOf(kind, { evictionPolicy: 'none' })
     const ledger = new Ledger()
     for (let round = 0; round < ROUNDS; round += 1) {
-      const told = await crash({ kind, directory, options, round, seed, milliseconds: 100 + random() * 500 })
+      const told = await crash({ kind, directory, options, round, seed, changes: 10, milliseconds: random() * 500 })
       for (const lines of told) ledger.read(lines)
       expect(told.flat().filter(line => line.startsWith('error'))).toEqual([])
       const cache = cacheOf(kind, directory, options)
@@ -81,7 +87,7 @@ describe.each(KINDS)('kill -9 of processes that write to a %s', kind => {
     const directory = temporaryDirectory()
     const options = optionsOf(kind, { sizeLimit: 600_000, evictionPolicy: 'least-recently-used', statistics: true })
     for (let round = 0; round < ROUNDS; round += 1) {
-      await crash({ kind, directory, options, round, seed, milliseconds: 100 + random() * 400 })
+      await crash({ kind, directory, options, round, seed, changes: 10, milliseconds: random() * 400 })
       const cache = cacheOf(kind, directory, options)
       await expectOnlyLeftovers(cache)
       await expectWhole(cache)
@@ -98,7 +104,7 @@ describe.each(KINDS)('kill -9 of processes that write to a %s', kind => {
     for (let round = 0; round < 4; round += 1) {
       const directory = temporaryDirectory()
       const options = optionsOf(kind)
-      await crash({ kind, directory, options, round, seed, milliseconds: random() * 25 })
+      await crash({ kind, directory, options, round, seed, changes: 0, milliseconds: random() * 25 })
       const cache = cacheOf(kind, directory, options)
       expect(await cache.set('after', checkedValue('after', 1, 40_000))).toBe(true)
       await expectOnlyLeftovers(cache)

@@ -1,5 +1,6 @@
 import { Cache, type CacheEvents, TimeoutError } from 'fanout-cache'
 import { describe, expect, it, onTestFinished } from 'vitest'
+import { PATIENCE_MILLISECONDS } from '../helpers/patience.js'
 import { temporaryDirectory } from '../helpers/temp-directory.js'
 import { valueFiles } from '../helpers/value-files.js'
 import { kindsOf } from './support/caches.js'
@@ -93,7 +94,7 @@ describe('a Cache whose lock another process holds', () => {
     const cache = new Cache(directory, { timeout: 200 })
     onTestFinished(() => cache.close())
     const started = cache.set('k', 'v')
-    const late = new Promise(resolve => setTimeout(resolve, 5000, 'still waiting'))
+    const late = new Promise(resolve => setTimeout(resolve, PATIENCE_MILLISECONDS, 'still waiting'))
     const ended = await Promise.race([started, late]).catch((error: unknown) => error)
     await holder.free()
     expect(ended).toBeInstanceOf(TimeoutError)

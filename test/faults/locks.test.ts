@@ -101,7 +101,7 @@ describe.each(KINDS)('processes that share a lock of a %s', kind => {
     expect(kindsOf(await cache.check())).toEqual([])
   })
 
-  it('hold it one at a time, with growing fences, while holders are killed', { timeout: 300_000 }, async () => {
+  it('hold it one at a time, with growing fences, while holders are killed', async () => {
     const { directory, file } = await storm(kind)
     const { fences, written, most, killedInside } = replay(file)
     expect(most).toBe(1)
@@ -114,7 +114,7 @@ describe.each(KINDS)('processes that share a lock of a %s', kind => {
     expect(kindsOf(await cache.check())).toEqual([])
   })
 
-  it('are never more than three in a semaphore of three, while holders are killed', { timeout: 300_000 }, async () => {
+  it('are never more than three in a semaphore of three, while holders are killed', async () => {
     const { directory, file } = await storm(kind, 3)
     const { fences, most, killedInside } = replay(file)
     expect(most).toBe(3)

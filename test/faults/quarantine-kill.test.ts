@@ -41,7 +41,7 @@ interface Damaged {
  */
 async function damaged(kind: Kind, step: number): Promise<Damaged> {
   const directory = temporaryDirectory()
-  const survivor = cacheOf(kind, directory, { onCorrupt: 'quarantine', timeout: '30s' })
+  const survivor = cacheOf(kind, directory, { onCorrupt: 'quarantine', timeout: '1m' })
   for (let key = 0; key < FILES; key += 1) await survivor.set(2 * key, LARGE, { retry: true })
   await survivor.set(KEY, 'old', { retry: true })
   const shard = join(directory, shardsOf(kind)[0] ?? '.')
@@ -94,7 +94,7 @@ describe.each(KINDS)('kill -9 of a process that moves the damaged database of a 
       }
     }
     expect.unreachable('it never came to its end')
-  }, 300_000)
+  })
 
   it.each(HELD_AT[kind])('lets those go on at once who waited for it, at step %d', async step => {
     const scene = await damaged(kind, step)

@@ -8,7 +8,6 @@ import { cacheOf, KINDS, kindsOf, optionsOf, shardsOf } from './support/caches.j
 
 const ENDLESS = new URL('./fixtures/endless-stream.mjs', import.meta.url)
 const HOUR_SECONDS = 3600
-const SECONDS = { timeout: 15_000, interval: 50 }
 
 /** A file where and as a cache would write one, which no row names. */
 function orphan(shard: string, ageSeconds: number, digit: string): string {
@@ -38,7 +37,7 @@ describe.each(KINDS)('leftovers in the directory of a %s', kind => {
 
     const cache = cacheOf(kind, directory)
     await cache.open()
-    await expect.poll(() => old.filter(path => existsSync(path)), SECONDS).toEqual([])
+    await expect.poll(() => old.filter(path => existsSync(path))).toEqual([])
     expect(young.filter(path => !existsSync(path))).toEqual([])
     expect(live.filter(path => !existsSync(path))).toEqual([])
     for (let key = 0; key < 4; key += 1) expect(await cache.get(key)).toBe('y'.repeat(40_000))
@@ -55,7 +54,7 @@ describe.each(KINDS)('leftovers in the directory of a %s', kind => {
 
     const cache = cacheOf(kind, directory)
     await cache.open()
-    await expect.poll(() => valueFiles(directory), SECONDS).toEqual([])
+    await expect.poll(() => valueFiles(directory)).toEqual([])
     expect(await cache.get('endless')).toBeUndefined()
     expect(kindsOf(await cache.check())).toEqual([])
   })
@@ -96,7 +95,7 @@ describe.each(KINDS)('leftovers in the directory of a %s', kind => {
     const old = orphan(shard, 2 * HOUR_SECONDS, '1')
 
     await cacheOf(kind, directory).open()
-    await expect.poll(() => existsSync(old), SECONDS).toBe(false)
+    await expect.poll(() => existsSync(old)).toBe(false)
     expect(foreign.filter(name => !existsSync(join(shard, name)))).toEqual([])
   })
 
@@ -117,7 +116,7 @@ describe.each(KINDS)('leftovers in the directory of a %s', kind => {
     symlinkSync(outside, join(shard, 'cache.db-tmp-00'))
     symlinkSync(join(outside, foreign[0] as string), join(shard, 'cache.db-tmp-11'))
 
-    await expect.poll(() => existsSync(old), SECONDS).toBe(false)
+    await expect.poll(() => existsSync(old)).toBe(false)
     expect(foreign.filter(name => !existsSync(join(outside, name)))).toEqual([])
     await cacheOf(kind, directory).check({ fix: true })
     expect(foreign.filter(name => !existsSync(join(outside, name)))).toEqual([])

@@ -14,7 +14,6 @@ import { fillUp, mountTmpfs, tmpfsAvailable } from './support/tmpfs.js'
 const UPKEEPER = new URL('./fixtures/upkeeper.mjs', import.meta.url)
 const KIND = 'FanoutCache'
 const SELDOM = { every: '1h', lease: '10h' }
-const PATIENT = { timeout: 20_000, interval: 20 }
 
 function upkeeper(directory: string, more: object = {}): FixtureProcess {
   return new FixtureProcess(UPKEEPER, { directory, kind: KIND, options: optionsOf(KIND), ...more })
@@ -46,7 +45,7 @@ function watchThreads(): Thread[] {
   return threads
 }
 
-describe('upkeep of several processes', { timeout: 60_000 }, () => {
+describe('upkeep of several processes', () => {
   it('passes to another within the lease when the process that worked is killed', async () => {
     const directory = temporaryDirectory()
     const upkeep = { every: 100, lease: 6000 }
@@ -76,11 +75,11 @@ describe('upkeep of several processes', { timeout: 60_000 }, () => {
     const own = leaseIn(directory)?.token
     const db = rawDatabase(join(directory, '000'))
     db.prepare("UPDATE Lease SET token = 'another', due = ? WHERE name = 'upkeep:'").run(Date.now() / 1000 + 3600)
-    await expect.poll(() => seen, PATIENT).toEqual([true, false])
+    await expect.poll(() => seen).toEqual([true, false])
     expect(await upkeep.run()).toBeUndefined()
     expect(leaseIn(directory)?.token).toBe('another')
     db.prepare("UPDATE Lease SET due = 1 WHERE name = 'upkeep:'").run()
-    await expect.poll(() => upkeep.isLeader, PATIENT).toBe(true)
+    await expect.poll(() => upkeep.isLeader).toBe(true)
     expect(leaseIn(directory)?.token).toBe(own)
   })
 
@@ -93,7 +92,7 @@ describe('upkeep of several processes', { timeout: 60_000 }, () => {
   })
 })
 
-describe('upkeep in trouble', { timeout: 60_000 }, () => {
+describe('upkeep in trouble', () => {
   it('goes on with a new thread when its thread is lost', async () => {
     const threads = watchThreads()
     const cache = cacheOf(KIND, temporaryDirectory())
@@ -104,8 +103,8 @@ describe('upkeep in trouble', { timeout: 60_000 }, () => {
     const isOver = upkeep.run()
     await threads[0]?.terminate()
     expect([undefined, 0]).toContain((await isOver)?.expired)
-    await expect.poll(() => threads.length, PATIENT).toBe(2)
-    await expect.poll(() => upkeep.isLeader, PATIENT).toBe(true)
+    await expect.poll(() => threads.length).toBe(2)
+    await expect.poll(() => upkeep.isLeader).toBe(true)
     expect(await upkeep.run()).toMatchObject({ expired: 0 })
     expect(errors.map(({ message }) => message)).toEqual([
       expect.stringMatching(/upkeep ended: its thread ended with 1/),
@@ -120,12 +119,12 @@ describe('upkeep in trouble', { timeout: 60_000 }, () => {
     const upkeep = startUpkeep(cache, { every: 50, lease: 1000 })
     await upkeep.run()
     rmSync(directory, { recursive: true, force: true, maxRetries: 5 })
-    await expect.poll(() => upkeep.isLeader, PATIENT).toBe(false)
+    await expect.poll(() => upkeep.isLeader).toBe(false)
     expect(await upkeep.run()).toBeUndefined()
     expect(() => rmSync(directory)).toThrow(/ENOENT/)
     for (let key = 0; key < 20; key += 1) await cache.set(key, key, { ttl: 1 })
-    await expect.poll(() => upkeep.isLeader, PATIENT).toBe(true)
-    await expect.poll(() => cache.count(), PATIENT).toBe(0)
+    await expect.poll(() => upkeep.isLeader).toBe(true)
+    await expect.poll(() => cache.count()).toBe(0)
     expect(errors).toEqual([])
   })
 
@@ -176,7 +175,7 @@ describe('upkeep in trouble', { timeout: 60_000 }, () => {
       .poll(async () => {
         rounds.push(await upkeep.run())
         return cache.count()
-      }, PATIENT)
+      })
       .toBe(0)
     expect(await cache.set('key', Buffer.alloc(100_000))).toBe(true)
     expect(await cache.check()).toEqual([])

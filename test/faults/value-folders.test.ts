@@ -62,9 +62,9 @@ describe.each(KINDS)('the folders of the value files of a %s', kind => {
 
   it('are made again when another process removes each as soon as it is empty', async () => {
     const directory = temporaryDirectory()
-    const cache = cacheOf(kind, directory, { timeout: '10s' })
+    const cache = cacheOf(kind, directory, { timeout: '1m' })
     await cache.open()
-    const remover = new FixtureProcess(REMOVER, { kind, directory, options: { timeout: '10s' }, keys: [0, 2] })
+    const remover = new FixtureProcess(REMOVER, { kind, directory, options: { timeout: '1m' }, keys: [0, 2] })
     await remover.line('ready')
     for (let round = 0; round < 500; round += 1) {
       const stored = await Promise.all([cache.set(0, LARGE, { retry: true }), cache.set(2, LARGE, { retry: true })])
@@ -77,5 +77,5 @@ describe.each(KINDS)('the folders of the value files of a %s', kind => {
     await cache.deleteMany([0, 2], { retry: true })
     expect(valueFiles(directory)).toEqual([])
     expect(kindsOf(await cache.check())).toEqual([])
-  }, 120_000)
+  })
 })

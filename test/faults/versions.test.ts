@@ -9,7 +9,7 @@ const SCRIPT = new URL('fixtures/version-user.mjs', import.meta.url)
 describe.each(['Cache', 'FanoutCache'])('versions in several processes on a %s', kind => {
   async function run(roles: readonly string[], args: { readonly rounds: number; readonly keys: number }) {
     const directory = temporaryDirectory()
-    const cache = kind === 'Cache' ? new Cache(directory) : new FanoutCache(directory, { timeout: '10s' })
+    const cache = kind === 'Cache' ? new Cache(directory) : new FanoutCache(directory, { timeout: '1m' })
     await cache.open()
     onTestFinished(() => cache.close())
     const processes = roles.map(role => new FixtureProcess(SCRIPT, { kind, directory, role, ...args }))

@@ -3,6 +3,7 @@ import { once } from 'node:events'
 import { createInterface } from 'node:readline'
 import { fileURLToPath } from 'node:url'
 import { onTestFinished } from 'vitest'
+import { PATIENCE_MILLISECONDS } from './patience.js'
 
 /** What is left of a process that has ended. */
 export interface Ending {
@@ -10,8 +11,6 @@ export interface Ending {
   readonly signal: NodeJS.Signals | null
   readonly stderr: string
 }
-
-const PATIENCE_MILLISECONDS = 60_000
 
 /**
  * A worker script as a process of its own. It gets its arguments as one JSON text, is told things by lines on stdin and

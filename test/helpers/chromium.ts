@@ -1,4 +1,5 @@
 import { type Browser, type BrowserContextOptions, chromium as driver, type Page } from 'playwright-core'
+import { PATIENCE_MILLISECONDS } from './patience.js'
 import { chromium } from './peers.js'
 
 export async function launchChromium(): Promise<Browser> {
@@ -15,8 +16,7 @@ export interface Watched {
 /** A page of its own profile, and what goes wrong in it. */
 export async function watchedPage(browser: Browser, options: BrowserContextOptions): Promise<Watched> {
   const page = await browser.newPage({ viewport: { width: 1024, height: 768 }, ...options })
-  // Less than a test may take, so that it can say what it waited for.
-  page.setDefaultTimeout(20_000)
+  page.setDefaultTimeout(PATIENCE_MILLISECONDS)
   const troubles: string[] = []
   page.on('console', message => {
     if (['error', 'warning'].includes(message.type())) troubles.push(`console: ${message.text()}`)

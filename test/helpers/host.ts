@@ -52,10 +52,16 @@ let packing: Promise<PackedPackage> | undefined
 
 /** The package is packed once in a process of tests. */
 function packOnce(): Promise<PackedPackage> {
-  packing ??= packPackage().then(packed => {
-    process.once('exit', () => rmSync(dirname(packed.tarball), { recursive: true, force: true }))
-    return packed
-  })
+  packing ??= packPackage().then(
+    packed => {
+      process.once('exit', () => rmSync(dirname(packed.tarball), { recursive: true, force: true }))
+      return packed
+    },
+    error => {
+      packing = undefined
+      throw error
+    },
+  )
   return packing
 }
 

@@ -3,11 +3,11 @@ import { once } from 'node:events'
 import { createInterface } from 'node:readline'
 import { fileURLToPath } from 'node:url'
 import { onTestFinished } from 'vitest'
+import { PATIENCE_MILLISECONDS } from './patience.js'
 import { python as executable } from './peers.js'
 import { fromWire, toWire, type Wire } from './wire.js'
 
 const PROGRAM = fileURLToPath(new URL('./python-peer.py', import.meta.url))
-const PATIENCE = 60_000
 
 type Answer = { readonly result: Wire } | { readonly error: string; readonly message: string }
 
@@ -73,7 +73,7 @@ export class Python {
       const alarm = setTimeout(() => {
         reject(new Error(`no answer from Python: ${JSON.stringify(request).slice(0, 300)}; it said: ${this.#said}`))
         this.#child.kill('SIGKILL')
-      }, PATIENCE)
+      }, PATIENCE_MILLISECONDS)
       this.#waiting.push({
         resolve: answer => {
           clearTimeout(alarm)

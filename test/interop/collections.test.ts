@@ -136,11 +136,11 @@ withPython('a deque that Node and Python share', () => {
 
   it('can be in a FanoutCache', async () => {
     const directory = temporaryDirectory()
-    await using fanout = new FanoutCache(directory, { shards: 8, timeout: '10s' })
+    await using fanout = new FanoutCache(directory, { shards: 8, timeout: '1m' })
     const python = startPython()
     const deque = fanout.deque<unknown>('work/mail')
     await deque.append('node')
-    await python.call('keep(fanout=FanoutCache(directory, shards=8, timeout=10))', { directory })
+    await python.call('keep(fanout=FanoutCache(directory, shards=8, timeout=60))', { directory })
     await python.call(`fanout.deque('work/mail').append('python')`)
     expect(await collect(deque)).toEqual(['node', 'python'])
     await python.call(`fanout.deque('theirs').append('python')`)

@@ -6,7 +6,7 @@ import { temporaryDirectory } from '../helpers/temp-directory.js'
 import { GOLDEN_KEYS, type GoldenKey, SHARED_KEYS } from './golden-keys.js'
 import { expectClean, openCache, openFanout, openInPython, rows, withPython } from './support.js'
 
-const IN_PYTHON = 'FanoutCache(directory, shards=8, timeout=10)'
+const IN_PYTHON = 'FanoutCache(directory, shards=8, timeout=60)'
 const CODECS = [
   { name: 'structuredCodec', options: {} },
   { name: 'pickleCodec', options: { codec: pickleCodec } },

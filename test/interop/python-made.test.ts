@@ -2,6 +2,7 @@ import { existsSync } from 'node:fs'
 import { join } from 'node:path'
 import { FanoutCache } from 'fanout-cache'
 import { expect, it, onTestFinished, vi } from 'vitest'
+import { EVENTUALLY } from '../helpers/patience.js'
 import { startPython } from '../helpers/python.js'
 import { temporaryDirectory } from '../helpers/temp-directory.js'
 import { float } from '../helpers/wire.js'
@@ -100,9 +101,9 @@ withPython('a database that Python made', () => {
   it('is adopted with all its shards while Python is still making them', async () => {
     const directory = temporaryDirectory()
     const python = startPython()
-    const made = openInPython(python, directory, 'FanoutCache(directory, shards=8, timeout=10)')
-    await vi.waitUntil(() => existsSync(join(directory, '000', 'cache.db')), { interval: 1, timeout: 10_000 })
-    const cache = new FanoutCache(directory, { timeout: '10s' })
+    const made = openInPython(python, directory, 'FanoutCache(directory, shards=8, timeout=60)')
+    await vi.waitUntil(() => existsSync(join(directory, '000', 'cache.db')), { ...EVENTUALLY, interval: 1 })
+    const cache = new FanoutCache(directory, { timeout: '1m' })
     onTestFinished(() => cache.close())
     const keys = Array.from({ length: 64 }, (_, index) => index)
     await cache.setMany(keys.map(key => [key, key]))

@@ -151,7 +151,7 @@ withPython('a queue that Node and Python share', () => {
     const python = startPython()
     const fanout = openFanout(directory)
     await fanout.cache('work/mail').push('node')
-    await openInPython(python, directory, 'FanoutCache(directory, shards=8, timeout=10)')
+    await openInPython(python, directory, 'FanoutCache(directory, shards=8, timeout=60)')
     expect(await python.call(`cache.cache('work/mail').push('python')`)).toBe(FIRST + 1)
     expect(await python.call(`cache.cache('work/mail').pull()[1]`)).toBe('node')
     expect((await fanout.cache('work/mail').pull())?.value).toBe('python')

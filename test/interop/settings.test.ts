@@ -2,7 +2,7 @@ import { readdirSync } from 'node:fs'
 import { join } from 'node:path'
 import { PassThrough } from 'node:stream'
 import { FanoutCache } from 'fanout-cache'
-import { expect, it, onTestFinished, vi } from 'vitest'
+import { expect, it, onTestFinished } from 'vitest'
 import { startPython } from '../helpers/python.js'
 import { temporaryDirectory } from '../helpers/temp-directory.js'
 import { valueFiles } from '../helpers/value-files.js'
@@ -201,7 +201,7 @@ withPython('files that are no values', () => {
     const stored = cache.set('stream', stream)
     stream.write(Buffer.alloc(200_000))
     const unfinished = (): number => valueFiles(directory).filter(path => path.includes('cache.db-tmp')).length
-    await vi.waitUntil(() => unfinished() === 1)
+    await expect.poll(unfinished).toBe(1)
     expect(await python.call('found(cache)')).toEqual([])
     stream.end(Buffer.alloc(200_000))
     expect(await stored).toBe(true)
@@ -209,7 +209,7 @@ withPython('files that are no values', () => {
     expect(unfinished()).toBe(0)
     // What is kept back for a full disk is laid aside a moment after the first write.
     const shard = kind === 'Cache' ? directory : join(directory, '003')
-    await vi.waitUntil(() => readdirSync(shard).includes('cache.db-reserve'), { timeout: 10_000 })
+    await expect.poll(() => readdirSync(shard)).toContain('cache.db-reserve')
     await expectClean(cache, python)
     expect(await python.call('[str(warning.message) for warning in cache.check(fix=True)]')).toEqual([])
     expect(await cache.set('after', Buffer.alloc(50_000))).toBe(true)
@@ -231,9 +231,9 @@ withPython('files that are no values', () => {
   it('are not taken for a shard: a FanoutCache of Python is adopted with its number of shards', async () => {
     const directory = temporaryDirectory()
     const python = startPython()
-    await openInPython(python, directory, 'FanoutCache(directory, shards=3, timeout=10)')
+    await openInPython(python, directory, 'FanoutCache(directory, shards=3, timeout=60)')
     await python.call('[cache.set(i, i) for i in range(30)]')
-    const cache = new FanoutCache(directory, { timeout: '10s' })
+    const cache = new FanoutCache(directory, { timeout: '1m' })
     onTestFinished(() => cache.close())
     expect(await cache.getMany(Array.from({ length: 30 }, (_, index) => index))).toEqual(
       Array.from({ length: 30 }, (_, index) => index),

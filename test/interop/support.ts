@@ -15,7 +15,7 @@ export function openCache(directory: string, options?: CacheOptions): Cache {
 
 /** The same in eight shards, with time enough to wait for Python. */
 export function openFanout(directory: string, options?: CacheOptions): FanoutCache {
-  const cache = new FanoutCache(directory, { shards: 8, timeout: '10s', ...options })
+  const cache = new FanoutCache(directory, { shards: 8, timeout: '1m', ...options })
   onTestFinished(() => cache.close())
   return cache
 }
@@ -23,7 +23,7 @@ export function openFanout(directory: string, options?: CacheOptions): FanoutCac
 /** What both languages can open one directory as. */
 export const KINDS = [
   { kind: 'Cache', open: openCache, inPython: 'Cache(directory)' },
-  { kind: 'FanoutCache', open: openFanout, inPython: 'FanoutCache(directory, shards=8, timeout=10)' },
+  { kind: 'FanoutCache', open: openFanout, inPython: 'FanoutCache(directory, shards=8, timeout=60)' },
 ] as const
 
 /** Opens the directory in Python as `cache`. */

@@ -69,7 +69,7 @@ async function prepared(): Promise<string> {
   return directory
 }
 
-describe('the event loop stays free', { timeout: 120_000 }, () => {
+describe('the event loop stays free', () => {
   it('while sets wait for a lock that another process holds for a second', async () => {
     const directory = await prepared()
     const holder = new FixtureProcess(LOCK_HOLDER, { databases: [join(directory, 'cache.db')] })

@@ -14,6 +14,8 @@ import { ask, listen } from '../middleware/support/http.js'
 const KIND = 'FanoutCache'
 /** What a cache in trouble may add to the time of the handler. */
 const MOST_MILLISECONDS = 50
+/** A machine on which the handler alone takes longer than this has as many times more for the cache. */
+const HANDLER_MILLISECONDS = 5
 const REQUESTS = 15
 
 /** What answers with the path that was asked for, with a cache and without. */
@@ -47,6 +49,11 @@ async function compare(
     }
   }
   return { with: median(times[0]), without: median(times[1]) }
+}
+
+function expectNoSlower(times: { readonly with: number; readonly without: number }): void {
+  const slowness = Math.max(1, times.without / HANDLER_MILLISECONDS)
+  expect(times.with - times.without).toBeLessThan(slowness * MOST_MILLISECONDS)
 }
 
 async function serve(mount: Mount, cache: FanoutCache | undefined): Promise<number> {
@@ -83,7 +90,7 @@ describe.each(REQUESTED)('requests %s are no slower than the handler and 50 ms',
     const holder = await LockHolder.holding(KIND, directory)
     const times = await compare(mount, cache, path)
     await holder.free()
-    expect(times.with - times.without).toBeLessThan(MOST_MILLISECONDS)
+    expectNoSlower(times)
   })
 
   it('when the databases are damaged', async () => {
@@ -92,7 +99,7 @@ describe.each(REQUESTED)('requests %s are no slower than the handler and 50 ms',
     await cache.set('key', 'x'.repeat(10_000))
     for (const shard of shardsOf(KIND)) overwriteAll(join(directory, shard, 'cache.db'))
     const times = await compare(mount, cache, path)
-    expect(times.with - times.without).toBeLessThan(MOST_MILLISECONDS)
+    expectNoSlower(times)
   })
 
   it.skipIf(!tmpfsAvailable)('on a full disk', async () => {
@@ -101,6 +108,6 @@ describe.each(REQUESTED)('requests %s are no slower than the handler and 50 ms',
     await cache.count()
     fillUp(root)
     const times = await compare(mount, cache, path)
-    expect(times.with - times.without).toBeLessThan(MOST_MILLISECONDS)
+    expectNoSlower(times)
   })
 })

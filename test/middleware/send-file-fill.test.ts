@@ -143,10 +143,10 @@ describe('fill', () => {
     [{ body: 'a', tags: [1] }, /tags of what fill answers/],
     [{ body: 'a', lastModified: 'now' }, /lastModified of what fill answers/],
     [{ body: 'a', disposition: 'x' }, /disposition must be/],
-    [Readable.from([{ a: 1 }, { b: 2 }]), /a stream must be of bytes or text/],
+    [() => Readable.from([{ a: 1 }, { b: 2 }]), /a stream must be of bytes or text/],
   ])('refuses %o', async (answer, message) => {
     const cache = newCache()
-    const { port } = await serve(cache, () => answer as never)
+    const { port } = await serve(cache, () => (typeof answer === 'function' ? answer() : answer))
     const reply = await ask(port, '/a')
     expect(reply.status).toBe(500)
     expect(reply.text).toMatch(message)

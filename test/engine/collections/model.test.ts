@@ -222,39 +222,35 @@ async function settle(run: () => unknown): Promise<unknown> {
   }
 }
 
-it.each([1, 2])(
-  'a deque with %i handles behaves as an array does, awaited or not',
-  { timeout: 180_000 },
-  async many => {
-    const sequences = fc.array(fc.tuple(dequeStep, fc.boolean()), { minLength: 5, maxLength: 40 })
-    const property = fc.asyncProperty(sequences, async steps => {
-      const directory = temporaryDirectory()
-      const handles = Array.from({ length: many }, () => openDeque({}, directory))
-      for (const handle of handles) await handle.open()
-      const model: unknown[] = []
-      const pending: Promise<unknown>[] = []
-      for (const [turn, [{ name, run, like }, awaited]] of steps.entries()) {
-        const expected = structuredClone(like(model))
-        const done = settle(() => run(handles[turn % many] as Deque)).then(result => {
-          expect(result, name).toEqual(expected)
-        })
-        // Walks and what takes several steps see what is called while they are under way.
-        const whole = !/values|reversed|count|remove|take/.test(name)
-        if (awaited || !whole) await Promise.all([...pending.splice(0), done])
-        else pending.push(done)
-      }
-      await Promise.all(pending)
-      const [first] = handles as [Deque]
-      expect(await itemsOf(first)).toEqual(model)
-      expect(await first.cache.count()).toBe(model.length)
-      expect(await first.cache.check()).toEqual([])
-      for (const handle of handles) await handle.close()
-    })
-    await fc.assert(property, { numRuns: RUNS, endOnFailure: false })
-  },
-)
+it.each([1, 2])('a deque with %i handles behaves as an array does, awaited or not', async many => {
+  const sequences = fc.array(fc.tuple(dequeStep, fc.boolean()), { minLength: 5, maxLength: 40 })
+  const property = fc.asyncProperty(sequences, async steps => {
+    const directory = temporaryDirectory()
+    const handles = Array.from({ length: many }, () => openDeque({}, directory))
+    for (const handle of handles) await handle.open()
+    const model: unknown[] = []
+    const pending: Promise<unknown>[] = []
+    for (const [turn, [{ name, run, like }, awaited]] of steps.entries()) {
+      const expected = structuredClone(like(model))
+      const done = settle(() => run(handles[turn % many] as Deque)).then(result => {
+        expect(result, name).toEqual(expected)
+      })
+      // Walks and what takes several steps see what is called while they are under way.
+      const whole = !/values|reversed|count|remove|take/.test(name)
+      if (awaited || !whole) await Promise.all([...pending.splice(0), done])
+      else pending.push(done)
+    }
+    await Promise.all(pending)
+    const [first] = handles as [Deque]
+    expect(await itemsOf(first)).toEqual(model)
+    expect(await first.cache.count()).toBe(model.length)
+    expect(await first.cache.check()).toEqual([])
+    for (const handle of handles) await handle.close()
+  })
+  await fc.assert(property, { numRuns: RUNS, endOnFailure: false })
+})
 
-it('a bounded deque behaves as an array from which the other end falls', { timeout: 180_000 }, async () => {
+it('a bounded deque behaves as an array from which the other end falls', async () => {
   const sequences = fc.array(fc.tuple(fc.array(value, { maxLength: 9 }), fc.boolean()), { maxLength: 12 })
   const property = fc.asyncProperty(sequences, fc.integer({ min: 0, max: 6 }), async (steps, maxLength) => {
     const deque = openDeque({ maxLength })
@@ -317,7 +313,7 @@ const indexStep: fc.Arbitrary<IndexStep> = fc.oneof(
   fc.constant<IndexStep>({ name: 'size', run: index => index.size(), like: map => map.size }),
 )
 
-it.each([1, 2])('an index with %i handles behaves as a Map does', { timeout: 180_000 }, async many => {
+it.each([1, 2])('an index with %i handles behaves as a Map does', async many => {
   const property = fc.asyncProperty(fc.array(indexStep, { minLength: 5, maxLength: 40 }), async steps => {
     const directory = temporaryDirectory()
     const handles = Array.from({ length: many }, () => new Index(directory))

@@ -28,7 +28,7 @@ export async function rememberingShards(
   memory: MemoryOptions = {},
   directory: string = temporaryDirectory(),
 ): Promise<FanoutCache> {
-  const cache = new FanoutCache(directory, { memory, shards, timeout: '10s' })
+  const cache = new FanoutCache(directory, { memory, shards, timeout: '1m' })
   onTestFinished(() => cache.close())
   return cache.open()
 }

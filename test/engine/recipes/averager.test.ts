@@ -72,7 +72,7 @@ describe('an Averager', () => {
 
   it('lies in one shard of a FanoutCache for all who have the directory open', async () => {
     const directory = temporaryDirectory()
-    await using one = new FanoutCache(directory, { shards: 4, timeout: '10s' })
+    await using one = new FanoutCache(directory, { shards: 4, timeout: '1m' })
     await using other = new FanoutCache(directory)
     await new Averager(one, 'key').add(1)
     await new Averager(other, 'key').add(2)

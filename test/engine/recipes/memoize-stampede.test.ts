@@ -22,10 +22,10 @@ for (const subject of everySubject()) {
       expect(await cold).toBe('first')
       clock.advance(30_000)
       expect(await find(1)).toBe('first')
-      await vi.waitFor(() => expect(compute).toHaveBeenCalledTimes(2))
+      await expect.poll(() => compute).toHaveBeenCalledTimes(2)
       expect(await find(1)).toBe('first')
       await finish('second')
-      await vi.waitFor(async () => expect(await cache.get(find.cacheKey(1))).toBe('second'))
+      await expect.poll(() => cache.get(find.cacheKey(1))).toBe('second')
     })
 
     it('computes nothing early with beta 0', async () => {
@@ -57,7 +57,7 @@ for (const subject of everySubject()) {
       await find(1)
       clock.advance(59_000)
       expect(await find(1)).toBe('first')
-      await vi.waitFor(() => expect(errors).toContain(failure))
+      await expect.poll(() => errors).toContain(failure)
       expect(await cache.get(find.cacheKey(1))).toBe('first')
     })
 
@@ -91,7 +91,7 @@ function held() {
   const waiting: ((result: string) => void)[] = []
   const compute = vi.fn((_id: number) => new Promise<string>(resolve => waiting.push(resolve)))
   const finish = async (result: string): Promise<void> => {
-    await vi.waitFor(() => expect(waiting).not.toHaveLength(0))
+    await expect.poll(() => waiting.length).toBeGreaterThan(0)
     await new Promise(resolve => setTimeout(resolve, 2))
     waiting.shift()?.(result)
   }

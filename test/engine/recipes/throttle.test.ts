@@ -36,7 +36,7 @@ describe('throttle', () => {
     clock.advance(9)
     // It has looked again when it has asked what time it is.
     const looks = vi.spyOn(clock, 'now')
-    await vi.waitFor(() => expect(looks).toHaveBeenCalled())
+    await expect.poll(() => looks).toHaveBeenCalled()
     await settled(cache)
     expect(done).toEqual([1, 2, 3])
     clock.advance(1)
@@ -101,7 +101,7 @@ describe('throttle', () => {
     await settled(cache)
     expect(late).not.toHaveBeenCalled()
     await cache.delete('bucket')
-    await vi.waitFor(() => expect(late).toHaveBeenCalled())
+    await expect.poll(() => late).toHaveBeenCalled()
   })
 
   it('is full when its entry was removed', async () => {
@@ -163,7 +163,7 @@ describe('throttle', () => {
 
   it('works on a FanoutCache', async () => {
     const clock = new ManualClock()
-    const cache = new FanoutCache(temporaryDirectory(), { shards: 2, evictionPolicy: 'none', clock, timeout: '10s' })
+    const cache = new FanoutCache(temporaryDirectory(), { shards: 2, evictionPolicy: 'none', clock, timeout: '1m' })
     onTestFinished(() => cache.close())
     const call = throttle(cache, (at: number) => at, RATE)
     expect(await Promise.all([call(1), call(2), call(3)])).toEqual([1, 2, 3])

@@ -18,7 +18,6 @@ import { valueFiles } from '../../helpers/value-files.js'
 const MINUTE = 60_000
 /** No round but those that are asked for, and a lease that outlives what the tests do to their clocks. */
 const SELDOM = { every: '1h', lease: '10h' }
-const PATIENT = { timeout: 20_000, interval: 20 }
 
 function open(options: CacheOptions = {}, directory = temporaryDirectory()): { cache: Cache; clock: ManualClock } {
   const clock = new ManualClock()
@@ -54,7 +53,7 @@ describe('a round of upkeep', () => {
     clock.advance(MINUTE)
     expect(await upkeep.run()).toMatchObject({ expired: 231, evicted: 0 })
     expect(await cache.count()).toBe(1)
-    await expect.poll(() => valueFiles(cache.directory), PATIENT).toEqual([])
+    await expect.poll(() => valueFiles(cache.directory)).toEqual([])
     expect(await cache.get('stays')).toBe(1)
   })
 

@@ -7,8 +7,6 @@ import { describe, expect, it, onTestFinished } from 'vitest'
 import { rawDatabase } from '../../helpers/raw-database.js'
 import { temporaryDirectory } from '../../helpers/temp-directory.js'
 
-const PATIENT = { timeout: 20_000, interval: 20 }
-
 /** The tokens of who leads in a directory, as the shard has it. */
 function leaders(directory: string): string[] {
   const db = rawDatabase(directory)
@@ -102,7 +100,7 @@ describe('the option upkeep of doors', () => {
     const keyv = createKeyv(directory, { upkeep: true })
     const store = diskStore({ directory, upkeep: { every: '5s' } })
     await Promise.all([keyv.set('key', 1), store.set('key', 2)])
-    await expect.poll(() => leaders(join(directory, '000')).length, PATIENT).toBe(1)
+    await expect.poll(() => leaders(join(directory, '000')).length).toBe(1)
     const before = leaders(join(directory, '000'))
     await keyv.disconnect()
     expect(leaders(join(directory, '000'))).toEqual(before)
@@ -114,7 +112,7 @@ describe('the option upkeep of doors', () => {
     const cache = opened()
     const store = new KeyvDiskStore({ cache, upkeep: true })
     await cache.open()
-    await expect.poll(() => leaders(join(cache.directory, '000')).length, PATIENT).toBe(1)
+    await expect.poll(() => leaders(join(cache.directory, '000')).length).toBe(1)
     await store.disconnect()
     expect(leaders(join(cache.directory, '000'))).toEqual([])
     expect(await cache.set('key', 1)).toBe(true)
@@ -125,7 +123,7 @@ describe('the option upkeep of doors', () => {
     responseCache(cache, { upkeep: { lease: '15s' } })
     sendFile(cache, { key: () => 'key', upkeep: true })
     await cache.open()
-    await expect.poll(() => leaders(join(cache.directory, '007')).length, PATIENT).toBe(1)
+    await expect.poll(() => leaders(join(cache.directory, '007')).length).toBe(1)
     await cache.close()
     expect(leaders(join(cache.directory, '000'))).toEqual([])
   })

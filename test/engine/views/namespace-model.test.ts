@@ -114,7 +114,7 @@ describe('namespaces of one cache', () => {
     fanoutSubject('structured'),
     cacheSubject('json'),
   ]
-  it.each(subjects)('behave as a Map each: $name', { timeout: 60_000 + RUNS * 1000 }, async subject => {
+  it.each(subjects)('behave as a Map each: $name', { timeout: 300_000 + RUNS * 1000 }, async subject => {
     const places = fc.array(fc.nat(SPACES - 1), { minLength: 60, maxLength: 60 })
     const property = fc.asyncProperty(steps, places, async (sequence, spaces) => {
       const run = new Run(subject)

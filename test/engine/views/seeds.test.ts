@@ -26,7 +26,7 @@ function open(directory = temporaryDirectory(), options = {}): Cache {
 }
 
 function sharded(options = {}): FanoutCache {
-  const cache = new FanoutCache(temporaryDirectory(), { shards: 4, timeout: '10s', ...options })
+  const cache = new FanoutCache(temporaryDirectory(), { shards: 4, timeout: '1m', ...options })
   onTestFinished(() => cache.close())
   return cache
 }

@@ -29,7 +29,7 @@ describe.each(SETTINGS)('RFC 9111, over HTTP: %s', (_title, setting) => {
     const directory = mkdtempSync(join(tmpdir(), 'fanout-cache-test-'))
     results = await run(all, { ...setting, directory })
     rmSync(directory, { recursive: true, force: true, maxRetries: 3 })
-  }, 120_000)
+  })
 
   describe.each(Object.entries(groups))('%s', (_group, scenarios) => {
     it.each(scenarios.map(({ id, kind }) => [id, kind]))('%s (%s)', id => {

@@ -26,7 +26,7 @@ interface Reply {
 
 /** Waits for an answer beside the file. */
 async function stored(cache: FanoutCache): Promise<void> {
-  await expect.poll(() => cache.count(), { timeout: 20_000 }).toBe(2)
+  await expect.poll(() => cache.count()).toBe(2)
   await settled(cache)
 }
 
@@ -36,7 +36,7 @@ async function site() {
   const warn = ({ message }: Error): void => void warnings.push(message)
   process.on('warning', warn)
   const clock = new ManualClock(1_700_000_000_000)
-  const cache = new FanoutCache(temporaryDirectory(), { shards: 2, timeout: 5000, clock })
+  const cache = new FanoutCache(temporaryDirectory(), { shards: 2, timeout: 60_000, clock })
   await cache.open()
   await cache.set('/file', Buffer.from(LARGE))
   const [cached, files] = [responseCache(cache), sendFile(cache, { key: req => req.url })]
@@ -124,7 +124,7 @@ describe('over HTTP/2', () => {
       said: 'fwd=stale; fwd-status=304; stored',
     })
     const again = (): Promise<Reply> => get('/validated', { 'if-none-match': '"1"' })
-    await expect.poll(again, { timeout: 20_000 }).toEqual({ status: 304, text: '', said: 'hit; ttl=5' })
+    await expect.poll(again).toEqual({ status: 304, text: '', said: 'hit; ttl=5' })
     expect(warnings).toEqual([])
   })
 
@@ -139,7 +139,7 @@ describe('over HTTP/2', () => {
     const { get, cache, calls, closed } = await site()
     for (let round = 1; round <= 2; round++) {
       await get('/endless', {}, 'away')
-      await expect.poll(() => closed.length, { timeout: 20_000 }).toBe(round)
+      await expect.poll(() => closed.length).toBe(round)
       await settled(cache)
     }
     expect(calls).toEqual(['/endless', '/endless'])
@@ -156,7 +156,7 @@ describe('over HTTP/2', () => {
 describe('over HTTP/1 to a server that speaks HTTP/2 too', () => {
   it('a stale answer is renewed behind the one that is given', async () => {
     const clock = new ManualClock(1_700_000_000_000)
-    const cache = new FanoutCache(temporaryDirectory(), { shards: 2, timeout: 5000, clock })
+    const cache = new FanoutCache(temporaryDirectory(), { shards: 2, timeout: 60_000, clock })
     await cache.open()
     onTestFinished(() => cache.close())
     const cached = responseCache(cache)
@@ -182,7 +182,7 @@ describe('over HTTP/1 to a server that speaks HTTP/2 too', () => {
     await settled(cache)
     clock.advance(5000)
     expect(await get()).toBe('1')
-    await expect.poll(() => calls, { timeout: 20_000 }).toBe(2)
-    await expect.poll(get, { timeout: 20_000 }).toBe('2')
+    await expect.poll(() => calls).toBe(2)
+    await expect.poll(get).toBe('2')
   })
 })

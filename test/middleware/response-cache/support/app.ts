@@ -41,7 +41,7 @@ export async function site(mount: (app: Express, site: () => Site) => void, opti
   const { make = () => express5(), directory = temporaryDirectory() } = options
   const clock = new ManualClock(Math.floor(Date.now() / 1000) * 1000)
   // Patient: a busy machine must not make a miss of a hit.
-  const cache = new FanoutCache(directory, { shards: 2, timeout: 5000, clock, ...options.cacheOptions })
+  const cache = new FanoutCache(directory, { shards: 2, timeout: 60_000, clock, ...options.cacheOptions })
   await cache.open()
   onTestFinished(async () => {
     await cache.close()
