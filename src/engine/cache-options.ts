@@ -88,10 +88,12 @@ export function resolveOptions(
   checkOptionsObject(maxPending, `${kind}: maxPending`)
   checkOptionNames(maxPending, PENDING_OPTIONS, `${kind}: maxPending`)
   const settings = resolveSettings(options, kind, DISK_OPTIONS)
+  const timeout = options.timeout === undefined ? defaultTimeout(kind) : milliseconds(options.timeout, 'timeout')
+  const defaultTtl = options.defaultTtl == null ? undefined : milliseconds(options.defaultTtl, 'defaultTtl')
   if (options.shards !== undefined) whole(options.shards, 'shards', 1, MOST_SHARDS)
   return {
-    timeout: options.timeout === undefined ? defaultTimeout(kind) : milliseconds(options.timeout, 'timeout'),
-    defaultTtl: options.defaultTtl == null ? undefined : milliseconds(options.defaultTtl, 'defaultTtl'),
+    timeout,
+    defaultTtl,
     codec: codecOf(options.codec),
     readonly: flag(options.readonly, 'readonly') ?? false,
     onCorrupt:
@@ -109,7 +111,14 @@ export function resolveOptions(
     settings,
     memory: resolveMemory(options.memory, kind),
     shards: options.shards,
-    given: flatten({ ...options, disk, sqlite, maxPending }),
+    given: given(
+      { ...options, disk, sqlite, maxPending },
+      {
+        timeout,
+        defaultTtl: defaultTtl ?? null,
+        'disk.unlinkGrace': settings.unlinkGrace,
+      },
+    ),
   }
 }
 
@@ -219,6 +228,13 @@ function clockOf(clock: Clock | undefined): Clock {
   if (clock === undefined) return systemClock
   if (typeof clock === 'object' && clock !== null && typeof clock.now === 'function') return clock
   throw new TypeError(`clock must be an object with now(), got ${kindOf(clock)}`)
+}
+
+/** What was given, flat. The same duration is the same in all its forms. */
+function given(options: object, durations: Readonly<Record<string, unknown>>): Map<string, unknown> {
+  const flat = flatten(options)
+  for (const [name, value] of Object.entries(durations)) if (flat.has(name)) flat.set(name, value)
+  return flat
 }
 
 function flatten(options: object, prefix = '', into = new Map<string, unknown>()): Map<string, unknown> {

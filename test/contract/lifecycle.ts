@@ -128,6 +128,26 @@ function sharing(subject: Subject): void {
     await expect(differing()).rejects.toThrow(/cullLimit/)
   })
 
+  it('two caches of one directory may say the same in other words, or what holds anyhow', async () => {
+    const first = subject.make({ timeout: '10s', defaultTtl: '1h', disk: { unlinkGrace: '5s' }, maxItems: 50 })
+    await first.set('key', 1)
+    for (const same of [
+      { timeout: 10_000, defaultTtl: 3_600_000, disk: { unlinkGrace: 5000 }, maxItems: 50 },
+      { disk: { directoryMode: 0o700, fileMode: 0o600 }, maxPending: { count: 250_000 }, sqlite: { mmapSize: 0 } },
+      { sizeLimit: (await first.settings()).sizeLimit, cullLimit: 10, readonly: false },
+    ]) {
+      const second = subject.make(same, first.directory)
+      expect(await second.get('key')).toBe(1)
+      await second.close()
+    }
+    await first.close()
+    const heir = subject.make({}, first.directory)
+    await heir.set('key', 2)
+    expect(await subject.make({ defaultTtl: null, maxItems: 50 }, first.directory).get('key')).toBe(2)
+    const differing = async () => subject.make({ maxItems: 51, disk: { unlinkGrace: 0 } }, first.directory).get('key')
+    await expect(differing()).rejects.toThrow(/maxItems, disk.unlinkGrace/)
+  })
+
   it('a copy of the directory is a cache', async () => {
     const cache = subject.make()
     await cache.setMany([

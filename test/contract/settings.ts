@@ -110,6 +110,16 @@ function changing(subject: Subject): void {
     expect(await subject.make({}, first.directory).settings()).toMatchObject({ cullLimit: 6, statistics: true })
   })
 
+  it('limits are those that were given, however many shards have part in them', async () => {
+    const cache = subject.make({ maxItems: 50, sizeLimit: 10_000_001 })
+    expect(await cache.settings()).toMatchObject({ maxItems: 50, sizeLimit: 10_000_001 })
+    await cache.setMany(Array.from({ length: 400 }, (_, key) => [`key ${key}`, key]))
+    await cache.cull()
+    expect(await cache.count()).toBe(50)
+    const changed = { maxItems: 70, sizeLimit: 20_000_003 }
+    expect(await cache.configure(changed)).toMatchObject(changed)
+  })
+
   it('configure() with maxItems null lifts the limit', async () => {
     const cache = subject.make({ maxItems: 300 })
     expect((await cache.configure({ maxItems: null })).maxItems).toBeNull()

@@ -75,6 +75,24 @@ describe.skipIf(!tmpfsAvailable).each(KINDS)('a %s on a full disk', kind => {
     expect(kindsOf(await cache.check())).toEqual([])
   })
 
+  it('ends the grace of files before it refuses a write, or evicts', async () => {
+    const { directory } = newDisk()
+    const { cache, writer } = await writerOn(kind, directory, {
+      sizeLimit: UNBOUNDED,
+      disk: { unlinkGrace: '1h' },
+    })
+    const evicted: unknown[] = []
+    cache.on('evict', event => evicted.push(event))
+    await writer.set('live', 'l'.repeat(40_000))
+    for (let key = 0; key < 160; key += 1) await cache.set(`old-${key}`, 'o'.repeat(50_000))
+    for (let key = 0; key < 160; key += 1) await cache.delete(`old-${key}`)
+    expect(valueFiles(directory)).toHaveLength(161)
+    for (let key = 0; key < 160; key += 1) expect(await writer.set(`new-${key}`, 'n'.repeat(50_000))).toBe('stored')
+    expect(evicted).toEqual([])
+    await writer.expectReadable()
+    expect(kindsOf(await cache.check())).toEqual([])
+  })
+
   it('clears on the full disk', async () => {
     const { root, directory } = newDisk()
     const { cache, writer } = await writerOn(kind, directory, NOTHING_TO_EVICT)

@@ -54,6 +54,10 @@ export class Session {
   begunAt: number = Number.NaN
   /** Fencing numbers that this process may give without writing: the last it gave, and the last it reserved. */
   readonly fences: { last: number; upTo: number } = { last: 0, upTo: Number.NaN }
+  /** Value files that this process put into grace, and when that is over. Epoch seconds. */
+  readonly letGo: Map<string, number> = new Map()
+  /** Bytes that may still be put into grace before their sum is worth a look. */
+  graceRoom = 0
   /** Whether the side tables and the tag index are there. */
   entryTags: boolean
   unlinkLater: boolean

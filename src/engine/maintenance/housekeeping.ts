@@ -1,5 +1,6 @@
 import { join } from 'node:path'
 import { DATABASE_FILE, fileIdentity } from '../database/opening.js'
+import type { Session } from '../database/session.js'
 import { DiskFullError, ReadonlyError, TimeoutError } from '../errors.js'
 import { endGrace } from '../operations/grace.js'
 import type { Shard } from '../shards/shard.js'
@@ -92,11 +93,13 @@ export class Housekeeping {
     const shard = this.#shard
     const graces = shard.current?.unlinkLater && !shard.culler.upkeep.inForce
     if (!shard.marks.dirty && !graces) return
-    const run = (session: Parameters<typeof endGrace>[0]): void => {
+    const run = (session: Session): boolean => {
       shard.marks.write(session, shard.disk.now(), MARKS_PER_TICK, false)
-      if (graces) endGrace(session, shard.disk.now())
+      return graces ? endGrace(session, shard.disk.now()) : false
     }
-    await shard.write({ run, optional: true }, { deadline: performance.now() + shard.options.timeout })
+    for (let more = true; more && !this.#stopping.requested; ) {
+      more = await shard.write({ run, optional: true }, { deadline: performance.now() + shard.options.timeout })
+    }
   }
 
   #report(error: unknown): void {

@@ -77,7 +77,7 @@ async function namesInUse(shard: Shard, stopping: Stopping): Promise<Set<string>
     await turn()
     if (stopping.requested || shard.current !== session) return undefined
   }
-  if (session.unlinkLater) for (const name of session.statements.all<string>('laterNames')) known.add(name)
+  if (session.has('unlinkLater')) for (const name of session.statements.all<string>('laterNames')) known.add(name)
   return known
 }
 

@@ -3,6 +3,7 @@ import type { EntryRow, StateRow } from '../database/statements.js'
 import type { EncodedKey, SqlValue } from '../disk/codec.js'
 import type { PreparedValue } from '../disk/disk.js'
 import type { PendingFile } from '../disk/value-files.js'
+import { beginGrace } from './grace.js'
 import { ensureSideTable } from './side-tables.js'
 
 const MICROSECOND = 1e-6
@@ -183,7 +184,7 @@ export function removeFile(session: Session, filename: string, size: number): vo
     return
   }
   ensureSideTable(session, 'unlinkLater')
-  session.statements.run('later', filename, size, session.disk.now() + grace)
+  beginGrace(session, filename, size, session.disk.now() + grace)
 }
 
 export function tagsOf(session: Session, rowid: number): string[] {

@@ -38,10 +38,10 @@ export interface BarrierOptions<This, Args extends readonly unknown[]> {
  *
  * @throws TypeError when the function has no name and none is given, and when another one has its name on this cache
  */
-export function barrier<This, Args extends readonly unknown[], Result>(
+export function barrier<This, Args extends readonly unknown[], Result, KeyArgs extends Args = Args>(
   cache: CacheLike,
   fn: (this: This, ...args: Args) => Result,
-  options: BarrierOptions<This, Args> = {},
+  options: BarrierOptions<This, KeyArgs> = {},
 ): AsyncCall<This, Args, Result> {
   const target = cacheOf(cache, USAGE)
   checkFunction(fn, USAGE)

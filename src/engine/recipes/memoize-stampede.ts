@@ -36,10 +36,10 @@ export interface MemoizeStampedeOptions<This, Args extends readonly unknown[]> e
  *
  * @throws TypeError without `ttl`, and as `memoize` does; RangeError when `ttl` or `beta` is out of range
  */
-export function memoizeStampede<This, Args extends readonly unknown[], Result>(
+export function memoizeStampede<This, Args extends readonly unknown[], Result, KeyArgs extends Args = Args>(
   cache: CacheLike,
   fn: (this: This, ...args: Args) => Result,
-  options: MemoizeStampedeOptions<This, Args>,
+  options: MemoizeStampedeOptions<This, KeyArgs>,
 ): Memoized<This, Args, Result> {
   const target = cacheOf(cache, USAGE)
   checkFunction(fn, USAGE)
@@ -48,7 +48,7 @@ export function memoizeStampede<This, Args extends readonly unknown[], Result>(
   }
   const computing = { ...resolveMemoizing(options, RECIPE, OPTIONS), beta: resolveBeta(options.beta) }
   checkTtl(options.ttl)
-  const keys = callKeys(target, fn, options, RECIPE)
+  const keys = callKeys(target, fn, options as MemoizeOptions<This, Args>, RECIPE)
   const memoized = async function (this: This, ...args: Args): Promise<Awaited<Result>> {
     const compute = (): Result => Reflect.apply(fn, this, args)
     try {

@@ -34,17 +34,17 @@ const OPTIONS = new Set(MEMOIZE_OPTIONS)
  *
  * @throws TypeError when the function has no name and none is given, and when another one has its name on this cache
  */
-export function memoize<This, Args extends readonly unknown[], Result>(
+export function memoize<This, Args extends readonly unknown[], Result, KeyArgs extends Args = Args>(
   cache: CacheLike,
   fn: (this: This, ...args: Args) => Result,
-  options: MemoizeOptions<This, Args> = {},
+  options: MemoizeOptions<This, KeyArgs> = {},
 ): Memoized<This, Args, Result> {
   const target = cacheOf(cache, USAGE)
   checkFunction(fn, USAGE)
   const computing = resolveMemoizing(options, RECIPE, OPTIONS)
   const { ttl } = computing
   const stores = ttl === undefined || ttl === null || milliseconds(ttl, 'ttl') > 0
-  const keys = callKeys(target, fn, options, RECIPE)
+  const keys = callKeys(target, fn, options as MemoizeOptions<This, Args>, RECIPE)
   const memoized = async function (this: This, ...args: Args): Promise<Awaited<Result>> {
     const key = keys.of(this, args)
     let found: Awaited<Result> | undefined

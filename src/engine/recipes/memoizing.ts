@@ -6,7 +6,10 @@ import { encodeTag } from '../verbs/verb-options.js'
 import { argumentsKey, checkArguments, type KeyRules, resolveIgnore } from './arguments-key.js'
 import { type AsyncCall, dressAs, nameOf } from './wrapping.js'
 
-/** How the results of a function are kept. */
+/**
+ * How the results of a function are kept. Those who take it have parameters of their own for `key`, or the compiler would
+ * take the optional parameters of the function for required ones.
+ */
 export interface MemoizeOptions<This, Args extends readonly unknown[]> {
   /** Begins the keys of all results. Python's `cache.memoize(name=…)` of the same name shares them. @default `fn.name` */
   readonly name?: string

@@ -1,6 +1,6 @@
 import { mkdirSync, rmSync } from 'node:fs'
 import type { ResolvedOptions } from '../cache-options.js'
-import { DEFAULT_SETTINGS, LEAST_SIZE_LIMIT, type StoredSettings } from '../database/settings.js'
+import { DEFAULT_SETTINGS } from '../database/settings.js'
 import type { Events } from '../events.js'
 import type { MemoryTier } from '../memory/memory-tier.js'
 import { SharedMemory } from '../memory/shared-memory.js'
@@ -12,6 +12,7 @@ import { canonicalDirectory, countShards, hasDatabase, shardDirectory } from './
 import { afterPythonMade } from './python-layout.js'
 import { Shard } from './shard.js'
 import type { ShardEvents } from './shard-options.js'
+import { shareOf, wholeItems } from './shares.js'
 
 type Kind = 'Cache' | 'FanoutCache'
 
@@ -43,15 +44,16 @@ export class Engine implements ShardEvents {
     this.counters = countersOf(canonicalDirectory(directory))
     const count = kind === 'Cache' ? 1 : adoptShards(directory, options.shards)
     const root = kind === 'Cache' ? undefined : directory
-    const given = shareOf(options.settings, count, kind)
     const initial = kind === 'Cache' ? {} : { sizeLimit: DEFAULT_SETTINGS.sizeLimit / count, realSizeLimit: true }
     const prepareDirectory = (): void => this.#makeShardDirectories()
     const { counters } = this
-    const shardOptions = { ...options, shards: count, counters, given, initial, root, prepareDirectory }
-    this.shards = Array.from(
-      { length: count },
-      (_, at) => new Shard(kind === 'Cache' ? directory : shardDirectory(directory, at), at, shardOptions, this),
-    )
+    const shardOptions = { ...options, shards: count, counters, initial, root, prepareDirectory }
+    // Python writes a shard's size limit as REAL.
+    const whole = kind === 'Cache' ? options.settings : { ...options.settings, realSizeLimit: true }
+    this.shards = Array.from({ length: count }, (_, at) => {
+      const place = kind === 'Cache' ? directory : shardDirectory(directory, at)
+      return new Shard(place, at, { ...shardOptions, given: shareOf(whole, count, at) }, this)
+    })
     this.#memory = new SharedMemory(this.shards, this.counters.pastMemory)
   }
 
@@ -60,8 +62,7 @@ export class Engine implements ShardEvents {
     if (kind !== this.kind) throw wrongKind(kind, this.directory)
     const differing = this.#memory.differences(options.memory)
     for (const [name, value] of options.given) {
-      const own = this.#options.given.get(name)
-      if (own === undefined ? value !== this.#effective(name) : own !== value) differing.push(name)
+      if (value !== this.#options.given.get(name) && value !== this.#effective(name)) differing.push(name)
     }
     if (differing.length === 0) return
     throw new RangeError(
@@ -180,35 +181,25 @@ export class Engine implements ShardEvents {
     }
   }
 
+  /** What is in force of an option, in the form in which options are compared. */
   #effective(name: string): unknown {
-    if (name === 'shards') return this.shards.length
-    const settings = this.shards[0]?.settings
-    const local = name.replace(/^(disk|sqlite)\./, '') as keyof StoredSettings
-    if (name === 'sizeLimit') return (settings?.sizeLimit ?? 0) * this.shards.length
-    if (settings && local in settings) return settings[local]
-    return this.#options[name as keyof ResolvedOptions]
+    const { modes, maxPending, settings: given } = this.#options
+    const stored = this.shards.map(({ settings }) => settings)
+    const others: Readonly<Record<string, unknown>> = {
+      shards: this.shards.length,
+      sizeLimit: stored.reduce((sum, { sizeLimit }) => sum + sizeLimit, 0),
+      maxItems: wholeItems(stored),
+      defaultTtl: this.#options.defaultTtl ?? null,
+      'disk.directoryMode': modes.directory,
+      'disk.fileMode': modes.file,
+      'maxPending.count': maxPending.count,
+      'maxPending.bytes': maxPending.bytes,
+      'sqlite.mmapSize': given.mmapSize ?? 0,
+    }
+    if (name in others) return others[name]
+    const local = name.replace(/^(disk|sqlite)\./, '')
+    return { ...this.#options, ...stored[0] }[local as keyof ResolvedOptions]
   }
-}
-
-/** A share of what is given for the whole cache. Python writes a shard's size limit as REAL. */
-function shareOf(settings: Partial<StoredSettings>, shards: number, kind: Kind): Partial<StoredSettings> {
-  if (kind === 'Cache') return settings
-  const { sizeLimit, maxItems } = settings
-  return {
-    ...settings,
-    realSizeLimit: true,
-    ...(sizeLimit === undefined ? undefined : { sizeLimit: checkedShare(sizeLimit, shards) }),
-    ...(maxItems == null ? undefined : { maxItems: Math.max(1, Math.ceil(maxItems / shards)) }),
-  }
-}
-
-/** @throws RangeError when a shard would have less room than its tables need */
-export function checkedShare(sizeLimit: number, shards: number): number {
-  const share = sizeLimit / shards
-  if (share >= LEAST_SIZE_LIMIT) return share
-  throw new RangeError(
-    `sizeLimit must be at least ${LEAST_SIZE_LIMIT} bytes for each of ${shards} shards, got ${sizeLimit}`,
-  )
 }
 
 function adoptShards(directory: string, wanted: number | undefined): number {

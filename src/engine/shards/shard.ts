@@ -16,7 +16,7 @@ import { Housekeeping } from '../maintenance/housekeeping.js'
 import { finishQuarantine, mayBeMoving, quarantine } from '../maintenance/quarantine.js'
 import type { ShardMemory } from '../memory/shard-memory.js'
 import { ShardWatch } from '../observe/shard-watch.js'
-import { endAllGrace } from '../operations/grace.js'
+import { capGrace, endOwnGrace, hasOwnGrace } from '../operations/grace.js'
 import { isCorruption, translateError } from '../translate-error.js'
 import { Closing } from './closing.js'
 import { DamagedRows } from './damaged-rows.js'
@@ -153,6 +153,7 @@ export class Shard implements WriterHost {
 
   epilogue(session: Session): void {
     const { removals } = session
+    capGrace(session)
     this.culler.afterWrites(session)
     if (session.removals !== removals) this.memory?.willChange()
   }
@@ -277,15 +278,16 @@ export class Shard implements WriterHost {
   /** Marks and the end of grace, if the lock is free: closing does not wait for others. */
   async #lastWrite(): Promise<void> {
     const session = this.#session
-    if (!session || (!this.marks.dirty && !session.unlinkLater)) return
+    if (!session) return
     const work: Work<void> = {
       optional: true,
       run: current => {
         this.marks.write(current, this.disk.now(), Number.POSITIVE_INFINITY, true)
-        endAllGrace(current)
+        endOwnGrace(current, this.disk.now())
       },
     }
     try {
+      if (!this.marks.dirty && !hasOwnGrace(session, this.disk.now())) return
       await this.write(work, { deadline: performance.now() + Math.min(this.options.timeout, 1000) })
     } catch (error) {
       this.marks.drop()

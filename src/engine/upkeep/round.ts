@@ -64,8 +64,8 @@ const EXPIRE: Step = {
   isDue: session => session.unlinkLater || session.statements.all('expired', session.disk.now()).length > 0,
   page: session => {
     const count = removeExpired(session, session.disk.now(), ROWS_PER_PAGE)
-    endGrace(session, session.disk.now())
-    return { count, more: count === ROWS_PER_PAGE }
+    const graces = endGrace(session, session.disk.now())
+    return { count, more: graces || count === ROWS_PER_PAGE }
   },
 }
 

@@ -5,8 +5,8 @@ import type { Session } from '../database/session.js'
 import { applyPragmas, type StoredSettings } from '../database/settings.js'
 import { ensureIndexes } from '../maintenance/indexes.js'
 import type { Settings, SettingsChange } from '../options.js'
-import { checkedShare } from '../shards/engine.js'
 import type { Shard } from '../shards/shard.js'
+import { shareOf } from '../shards/shares.js'
 import { readPatiently, sessionOf } from './reading.js'
 import { patiently, settings } from './upkeep.js'
 import type { ResolvedWaiting } from './verb-options.js'
@@ -14,20 +14,15 @@ import type { ResolvedWaiting } from './verb-options.js'
 /** @param waiting without it a FanoutCache waits as long as it takes, and a Cache for its `timeout` */
 export async function configure(
   handle: CacheHandle,
-  change: SettingsChange,
+  given: SettingsChange,
   waiting?: ResolvedWaiting,
 ): Promise<Settings> {
-  const whole = resolveChange(change)
+  const whole = resolveChange(given)
   handle.assertWritable()
   const { shards } = handle
-  const { sizeLimit, maxItems } = whole
-  const share: Partial<StoredSettings> = {
-    ...whole,
-    ...(sizeLimit === undefined ? undefined : { sizeLimit: checkedShare(sizeLimit, shards.length) }),
-    ...(maxItems == null ? undefined : { maxItems: Math.max(1, Math.ceil(maxItems / shards.length)) }),
-    realSizeLimit: handle.kind === 'FanoutCache',
-  }
-  await Promise.all(shards.map(shard => configureShard(handle, shard, share, waiting)))
+  const change = { ...whole, realSizeLimit: handle.kind === 'FanoutCache' }
+  const changes = shards.map((_, at) => shareOf(change, shards.length, at))
+  await Promise.all(shards.map((shard, at) => configureShard(handle, shard, changes[at] ?? {}, waiting)))
   return settings(handle)
 }
 

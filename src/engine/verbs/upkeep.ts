@@ -9,6 +9,7 @@ import * as removal from '../operations/removal.js'
 import { kindOf } from '../option-names.js'
 import type { CacheStats, Finding, Settings, Tag, Waiting } from '../options.js'
 import type { Shard } from '../shards/shard.js'
+import { wholeItems } from '../shards/shares.js'
 import { readPatiently, sessionOf } from './reading.js'
 import { checkVerbOptions, encodeTag, type ResolvedWaiting, resolveNow, resolveWaiting } from './verb-options.js'
 
@@ -223,13 +224,12 @@ async function sumOver(handle: CacheHandle, read: (shard: Shard) => Promise<numb
 /** One view of the settings of all shards: limits are added up. */
 function wholeSettings(stored: readonly StoredSettings[]): Settings {
   const first = stored[0] as StoredSettings
-  const items = stored.map(({ maxItems }) => maxItems)
   return {
     statistics: first.statistics,
     tagIndex: first.tagIndex,
     evictionPolicy: first.evictionPolicy,
     sizeLimit: stored.reduce((sum, { sizeLimit }) => sum + sizeLimit, 0),
-    maxItems: items.includes(null) ? null : items.reduce<number>((sum, item) => sum + (item ?? 0), 0),
+    maxItems: wholeItems(stored),
     cullLimit: first.cullLimit,
     disk: { minFileSize: first.minFileSize, unlinkGrace: first.unlinkGrace * 1000 },
     sqlite: {

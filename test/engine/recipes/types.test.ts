@@ -24,6 +24,8 @@ function memoizing(cache: Cache): void {
 
   const keyed = memoize(cache, (user: { id: number }) => user.id, { key: user => ['user', user.id] })
   expectTypeOf(keyed({ id: 1 })).toEqualTypeOf<Promise<number>>()
+  const optional = memoize(cache, (id: number, kind?: string) => [id, kind], { key: (id, kind) => [id, kind ?? null] })
+  expectTypeOf(optional).parameters.toEqualTypeOf<[id: number, kind?: string]>()
   // @ts-expect-error: a Date is no key
   memoize(cache, (at: Date) => at, { key: at => at })
   // @ts-expect-error: there is no such option
@@ -43,6 +45,11 @@ function memoizing(cache: Cache): void {
 function renewing(cache: Cache): void {
   const find = memoizeStampede(cache, async (id: number) => id, { ttl: '1m', beta: 2 })
   expectTypeOf(find).toEqualTypeOf<Memoized<unknown, [id: number], Promise<number>>>()
+  const optional = memoizeStampede(cache, (id: number, kind?: string) => [id, kind], {
+    ttl: 5,
+    key: (id, kind) => [id, kind ?? ''],
+  })
+  expectTypeOf(optional).parameters.toEqualTypeOf<[id: number, kind?: string]>()
   // @ts-expect-error: ttl is missing
   memoizeStampede(cache, async (id: number) => id, {})
   // @ts-expect-error: what never expires is never renewed
@@ -58,6 +65,10 @@ function coordinating(cache: Cache): void {
 
   const build = barrier(cache, async (name: string) => ({ name }), { key: name => name })
   expectTypeOf(build('a')).toEqualTypeOf<Promise<{ name: string }>>()
+  const optional = barrier(cache, (name: string, depth?: number) => [name, depth], {
+    key: (name, depth) => [name, depth ?? 0],
+  })
+  expectTypeOf(optional).parameters.toEqualTypeOf<[name: string, depth?: number]>()
   // @ts-expect-error: a lock acquires
   barrier(cache, (name: string) => name, { lock: () => ({ lock: () => 1 }) })
 }
