@@ -16,8 +16,9 @@ export function glance(core: Core, req: HttpRequest, res: HttpResponse, key: str
   const { headers } = req
   if (req.method !== 'GET') return false
   for (const name of DEMANDING) if (headers[name] !== undefined) return false
-  const answer = find(core, req, key)
-  if (!answer) return false
+  const found = find(core, req, key)
+  if (!found) return false
+  const { at, answer } = found
   const { head, varies } = answer
   const now = core.store.now()
   if (now >= head.u) return false
@@ -25,15 +26,23 @@ export function glance(core: Core, req: HttpRequest, res: HttpResponse, key: str
   // What others have put there is to be united with it.
   if (varies && res.hasHeader('Vary')) return false
   serve(res, answer, now, core.statusName)
+  core.store.noteGlance(at, 'answer')
+  if (at !== key) core.store.noteGlance(key, 'guide')
   return true
 }
 
-function find(core: Core, req: HttpRequest, key: string): ReadyAnswer | undefined {
+interface At {
+  /** Its own key, or that of a variant. */
+  readonly at: string
+  readonly answer: ReadyAnswer
+}
+
+function find(core: Core, req: HttpRequest, key: string): At | undefined {
   const ready = readyAt(core, key)
-  if (!ready?.variants) return ready?.answer
+  if (!ready?.variants) return ready?.answer && { at: key, answer: ready.answer }
   const variant = chosen(key, ready.variants, req)
   const answer = variant && readyAt(core, variant.k)?.answer
-  return answer && answer.head.i === variant.i ? answer : undefined
+  return answer && answer.head.i === variant.i ? { at: variant.k, answer } : undefined
 }
 
 function readyAt({ store, ready }: Core, key: string): Ready | undefined {
