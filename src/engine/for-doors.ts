@@ -13,16 +13,16 @@ import {
   sight,
   write,
 } from './doors/door-entries.js'
-import { type DoorLease, endLease, takeLease } from './doors/door-lease.js'
+import { type DoorLease, endLease, isCurrent, takeLease } from './doors/door-lease.js'
 import { editEntries, hasTraces, stampAll, supersede } from './doors/door-removal.js'
 import { Glances, type Glimpse } from './doors/glances.js'
 import { GrowingFile } from './doors/growing-file.js'
 import { plainHandle } from './doors/plain-handle.js'
 import { within } from './doors/within.js'
 import { DiskCacheError } from './errors.js'
-import { extendLease, holdsLease, leaseName, leaseOf, releaseLease } from './operations/leases.js'
+import { extendLease, leaseName, leaseOf, releaseLease } from './operations/leases.js'
 import { evict, type TagCursor } from './operations/removal.js'
-import { type RemovalScope, removedSince } from './operations/stamps.js'
+import type { RemovalScope } from './operations/stamps.js'
 import type { Key } from './options.js'
 import type { Shard } from './shards/shard.js'
 import { sessionOf } from './verbs/reading.js'
@@ -88,10 +88,7 @@ export class DoorStore {
     return within(this.#opening, 2 * PATIENCE, false)
   }
 
-  /**
-   * The bytes of an entry in the database, at once: `undefined` when there are none, or it takes longer. One object for all
-   * who ask within a turn of the loop. It is not counted: that is {@link noteGlance}.
-   */
+  /** What an entry in the database has, at once, not counted: one object for all who ask within a turn of the loop. */
   glance(key: string): Glimpse | undefined {
     return this.#glances.read(key)
   }
@@ -114,12 +111,8 @@ export class DoorStore {
 
   /** Counts a look at a key: what was found there and for what, or that nothing was. */
   note(key: string, seen: Sighting | undefined, role: Role = 'answer'): void {
-    try {
-      const { shard, encoded } = this.#locate(key)
-      if (shard.current) noteSighting(shard, encoded, seen, role)
-    } catch (error) {
-      this.tell(error)
-    }
+    const { shard, encoded } = this.#locate(key)
+    if (shard.current) noteSighting(shard, encoded, seen, role)
   }
 
   /** Opens the file of an entry that was looked at. */
@@ -191,8 +184,7 @@ export class DoorStore {
   isCurrent(lease: DoorLease): boolean {
     try {
       const session = this.#handle.isOpen ? this.#locate(lease.key).shard.current : undefined
-      if (!session) return true
-      return holdsLease(session, lease.name, lease.token) && !removedSince(session, { ...lease, tags: [] }, lease.fence)
+      return !session || isCurrent(session, lease, [])
     } catch {
       return true
     }

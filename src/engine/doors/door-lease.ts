@@ -23,9 +23,14 @@ export function takeLease(
   return acquireLease(session, name, token, ttl / 1000)
 }
 
+/** Whether what is computed under a lease may be stored: it is still held, and nothing was removed that concerns it. */
+export function isCurrent(session: Session, { key, name, token, fence }: DoorLease, tags: readonly string[]): boolean {
+  return holdsLease(session, name, token) && !removedSince(session, { key, tags }, fence)
+}
+
 /** Gives a lease back. Answers whether what was computed under it may be stored. */
-export function endLease(session: Session, { key, name, token, fence }: DoorLease, tags: readonly string[]): boolean {
-  const isOurs = holdsLease(session, name, token)
-  releaseLease(session, name, token)
-  return isOurs && !removedSince(session, { key, tags }, fence)
+export function endLease(session: Session, lease: DoorLease, tags: readonly string[]): boolean {
+  const isOurs = isCurrent(session, lease, tags)
+  releaseLease(session, lease.name, lease.token)
+  return isOurs
 }
