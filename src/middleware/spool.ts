@@ -101,7 +101,7 @@ export class Spool implements BodySink {
       this.#queue.push(own)
       if (this.#size <= MEMORY_BYTES) this.#memory.push(own)
     }
-    if (this.#size > most || (length !== undefined && this.#size > length)) this.#giveUp()
+    if (this.#size > most || (length !== undefined && this.#size > length)) this.forgo()
     if (this.#isStorable) this.#spill()
     else this.#trim()
     this.#wake()
@@ -215,7 +215,7 @@ export class Spool implements BodySink {
   #spill(): void {
     const { inline } = this.#bounds
     if (this.#size <= inline) return
-    if (this.#queue.bytes > Math.max(MOST_WAITING, 2 * inline)) this.#giveUp()
+    if (this.#queue.bytes > Math.max(MOST_WAITING, 2 * inline)) this.forgo()
     else this.#writing ??= this.#drain()
   }
 
@@ -238,14 +238,14 @@ export class Spool implements BodySink {
       }
     } catch (error) {
       this.#store.tell(error)
-      this.#giveUp()
+      this.forgo()
     } finally {
       this.#writing = undefined
     }
   }
 
   /** The body is not stored. Those who read it go on with what is in the file, and what memory has after that. */
-  #giveUp(): void {
+  forgo(): void {
     if (!this.#isStorable) return
     this.#isStorable = false
     this.#file?.abandon()

@@ -74,6 +74,18 @@ describe('those who have joined an answer that is not stored after all', () => {
     expect([calls(), await made.cache.count()]).toEqual([1, 0])
   })
 
+  it('get all of it when the cache is closed meanwhile', async () => {
+    const { made, rest } = await overlong(12, 20 * CHUNK)
+    const all = [await begun(made), await begun(made)]
+    await made.cache.close()
+    rest.open()
+    const replies = await Promise.all(all.map(({ reply }) => reply))
+    const wanted = Buffer.concat([chunk(0), ...chunks(12)])
+    expect(replies.map(({ body, cut }) => [body.equals(wanted), cut])).toEqual(Array(2).fill([true, false]))
+    await made.cache.open()
+    expect([await made.cache.count(), await made.cache.check()]).toEqual([0, []])
+  })
+
   it('are cut off when they read more slowly than memory can wait', async () => {
     const { made, rest } = await overlong(TOO_MANY, 3 * CHUNK)
     const leader = await begun(made)
