@@ -4,32 +4,32 @@ import type { Work } from './database/job.js'
 import type { Session } from './database/session.js'
 import type { EncodedKey } from './disk/codec.js'
 import { keyIdentity } from './disk/keys.js'
-import { type DoorEntry, type Edit, type Sighting, sight, write } from './doors/door-entries.js'
-import type { DoorLease } from './doors/door-lease.js'
+import {
+  type DoorEntry,
+  type Edit,
+  noteSighting,
+  type Role,
+  type Sighting,
+  sight,
+  write,
+} from './doors/door-entries.js'
+import { type DoorLease, endLease, isCurrent, takeLease } from './doors/door-lease.js'
 import { editEntries, hasTraces, stampAll, supersede } from './doors/door-removal.js'
 import { Glances, type Glimpse } from './doors/glances.js'
 import { GrowingFile } from './doors/growing-file.js'
 import { plainHandle } from './doors/plain-handle.js'
 import { within } from './doors/within.js'
 import { DiskCacheError } from './errors.js'
-import {
-  acquireLease,
-  extendLease,
-  holdsLease,
-  leaseName,
-  leaseOf,
-  releaseLease,
-  revokeLease,
-} from './operations/leases.js'
+import { extendLease, leaseName, leaseOf, releaseLease } from './operations/leases.js'
 import { evict, type TagCursor } from './operations/removal.js'
-import { type RemovalScope, removedSince } from './operations/stamps.js'
+import type { RemovalScope } from './operations/stamps.js'
 import type { Key } from './options.js'
 import type { Shard } from './shards/shard.js'
 import { sessionOf } from './verbs/reading.js'
 import { openStoredFile } from './verbs/stored-file.js'
 import { removeInPages } from './verbs/upkeep.js'
 
-export type { DoorEntry, Edit, Sighting } from './doors/door-entries.js'
+export type { DoorEntry, Edit, Role, Sighting } from './doors/door-entries.js'
 export type { DoorLease } from './doors/door-lease.js'
 export type { Glimpse } from './doors/glances.js'
 export { GrowingFile } from './doors/growing-file.js'
@@ -88,15 +88,17 @@ export class DoorStore {
     return within(this.#opening, 2 * PATIENCE, false)
   }
 
-  /**
-   * The bytes of an entry in the database, at once: `undefined` when there are none, or it takes longer. One object for all
-   * who ask within a turn of the loop.
-   */
+  /** What an entry in the database has, at once, not counted: one object for all who ask within a turn of the loop. */
   glance(key: string): Glimpse | undefined {
     return this.#glances.read(key)
   }
 
-  /** The entry of a key. Trouble is no entry. */
+  /** Counts what was read at a glance, in this turn of the loop. */
+  noteGlance(key: string, role: Role): void {
+    this.#glances.note(key, role)
+  }
+
+  /** The entry of a key. Trouble is no entry. It is not counted: that is {@link note}. */
   async look(key: string): Promise<Sighting | undefined> {
     try {
       const { shard, encoded } = this.#locate(key)
@@ -107,11 +109,23 @@ export class DoorStore {
     }
   }
 
-  /** Opens the file of an entry. */
+  /** Counts a look at a key: what was found there and for what, or that nothing was. */
+  note(key: string, seen: Sighting | undefined, role: Role = 'answer'): void {
+    const { shard, encoded } = this.#locate(key)
+    if (shard.current) noteSighting(shard, encoded, seen, role)
+  }
+
+  /** Opens the file of an entry that was looked at. */
   async openFile(key: string): Promise<StoredFile | undefined> {
     try {
       const { shard, encoded } = this.#locate(key)
-      return await this.#handle.read(shard, encoded, { timeout: PATIENCE }, () => openStoredFile(shard, encoded), key)
+      return await this.#handle.read(
+        shard,
+        encoded,
+        { timeout: PATIENCE },
+        () => openStoredFile(shard, encoded, false),
+        key,
+      )
     } catch (error) {
       this.tell(error)
       return undefined
@@ -143,12 +157,7 @@ export class DoorStore {
     const name = leaseName('flight', this.#handle.encodeKey(subject))
     try {
       const { shard } = this.#locate(key)
-      const run = (session: Session): number | undefined => {
-        const held = leaseOf(session, name)
-        // Who has it brings what was removed since: nobody need wait for that.
-        if (held && removedSince(session, { key, tags: [] }, held.fence)) revokeLease(session, name)
-        return acquireLease(session, name, token, ttl / 1000)
-      }
+      const run = (session: Session): number | undefined => takeLease(session, { key, name, token }, ttl)
       const fence = await shard.write({ run, optional: true }, { deadline: performance.now() + PATIENCE })
       return fence === undefined ? 'held' : { key, name, token, fence }
     } catch (error) {
@@ -175,8 +184,7 @@ export class DoorStore {
   isCurrent(lease: DoorLease): boolean {
     try {
       const session = this.#handle.isOpen ? this.#locate(lease.key).shard.current : undefined
-      if (!session) return true
-      return holdsLease(session, lease.name, lease.token) && !removedSince(session, { ...lease, tags: [] }, lease.fence)
+      return !session || isCurrent(session, lease, [])
     } catch {
       return true
     }
@@ -208,10 +216,8 @@ export class DoorStore {
     const { shard, encoded } = this.#locate(lease.key)
     const pending = file?.take()
     const run = (session: Session): boolean => {
-      const isOurs = holdsLease(session, lease.name, lease.token)
-      releaseLease(session, lease.name, lease.token)
-      const entry =
-        isOurs && !removedSince(session, { key: lease.key, tags }, lease.fence) && make(sight(shard, encoded))
+      const isOurs = endLease(session, lease, tags)
+      const entry = isOurs && make(sight(shard, encoded))
       const stored = !!entry && write(session, encoded, entry, pending)
       if (!stored && pending) session.afterCommit(() => shard.disk.files.discard(pending))
       return stored

@@ -3,7 +3,7 @@ import type { Exchange } from './core.js'
 import type { Flight, GrowingAnswer } from './flights.js'
 import { isGone } from './http-message.js'
 import { LEASE_TTL, Leader } from './leader.js'
-import { type Found, holdBody, type Lookup, lookUp } from './lookup.js'
+import { count, type Found, holdBody, type Lookup, lookUp } from './lookup.js'
 import { variantKey } from './policy/cache-key.js'
 import { cacheStatus, type ForwardReason } from './policy/cache-status.js'
 import { hasField } from './policy/fields.js'
@@ -34,8 +34,11 @@ export async function answer(exchange: Exchange): Promise<void> {
   const { core, key, request } = exchange
   const deadline = performance.now() + core.settings.collapseTimeout
   let learned: readonly string[] | undefined
+  let news: Lookup | undefined
   for (let attempt = 1; attempt <= TRIES; attempt++) {
-    const lookup = await lookUp(core.store, key, request)
+    const lookup: Lookup = news ?? (await lookUp(core.store, key, request))
+    news = undefined
+    if (attempt === 1) count(core.store, key, lookup)
     const need = await serveStored(exchange, lookup)
     if (!need) return
     const reason = passing(exchange, need)
@@ -49,7 +52,8 @@ export async function answer(exchange: Exchange): Promise<void> {
       ? await join(exchange, flight, need)
       : await lead(exchange, core.flights.begin(subject), { lookup, need, deadline })
     if (done === true || isGone(exchange.res)) return
-    if (done !== false) learned = done
+    if (done && 'subject' in done) news = done
+    else if (done !== false) learned = done
   }
   pass(exchange, 'miss', 'busy')
 }
@@ -162,8 +166,12 @@ interface Takeoff {
   readonly deadline: number
 }
 
-/** Takes the lease and runs the handler. False: look again, others have done it meanwhile. */
-async function lead(exchange: Exchange, flight: Flight, { lookup, need, deadline }: Takeoff): Promise<boolean> {
+/** Takes the lease and runs the handler. False: look again; a lookup: what others have stored meanwhile. */
+async function lead(
+  exchange: Exchange,
+  flight: Flight,
+  { lookup, need, deadline }: Takeoff,
+): Promise<boolean | Lookup> {
   const { core, key, request } = exchange
   flight.isLed = true
   let stale: Found | undefined
@@ -174,7 +182,7 @@ async function lead(exchange: Exchange, flight: Flight, { lookup, need, deadline
     if (clearance === 'granted') {
       // What was stored while the lease was waited for is good enough, or what is to be validated now.
       const now = await lookUp(core.store, key, request)
-      if (now.found?.version !== lookup.found?.version) return cancel(exchange, flight)
+      if (now.found?.version !== lookup.found?.version) return cancel(exchange, flight) || now
     }
     stale = await hold(exchange, need)
     if (isGone(exchange.res)) return cancel(exchange, flight)

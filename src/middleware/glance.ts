@@ -1,23 +1,26 @@
 import type { Core } from './core.js'
 import { type HttpRequest, type HttpResponse, linesOf } from './http-message.js'
 import { chooseVariant } from './lookup.js'
+import type { Fields } from './policy/message.js'
 import type { Ready, ReadyAnswer } from './ready-answers.js'
 import type { VariantList } from './stored-head.js'
 
 /** Fields of a request that ask for more than what is there. */
-const DEMANDING = [
+const DEMANDING = new Set([
   ...['range', 'if-none-match', 'if-modified-since', 'if-match', 'if-unmodified-since', 'if-range'],
   ...['cache-control', 'pragma', 'authorization', 'upgrade', 'transfer-encoding', 'content-length'],
   'x-cache-sendfile-fallback',
-]
+])
 
 /** Answers at once what is small, fresh and asked for in the plainest way. */
 export function glance(core: Core, req: HttpRequest, res: HttpResponse, key: string): boolean {
   const { headers } = req
   if (req.method !== 'GET') return false
-  for (const name of DEMANDING) if (headers[name] !== undefined) return false
-  const answer = find(core, req, key)
-  if (!answer) return false
+  // There are fewer of these than of those, and this is on the way of every hit.
+  for (const name in headers) if (DEMANDING.has(name) && headers[name] !== undefined) return false
+  const found = find(core, req, key)
+  if (!found) return false
+  const { at, answer } = found
   const { head, varies } = answer
   const now = core.store.now()
   if (now >= head.u) return false
@@ -25,15 +28,23 @@ export function glance(core: Core, req: HttpRequest, res: HttpResponse, key: str
   // What others have put there is to be united with it.
   if (varies && res.hasHeader('Vary')) return false
   serve(res, answer, now, core.statusName)
+  core.store.noteGlance(at, 'answer')
+  if (at !== key) core.store.noteGlance(key, 'guide')
   return true
 }
 
-function find(core: Core, req: HttpRequest, key: string): ReadyAnswer | undefined {
+interface At {
+  /** Its own key, or that of a variant. */
+  readonly at: string
+  readonly answer: ReadyAnswer
+}
+
+function find(core: Core, req: HttpRequest, key: string): At | undefined {
   const ready = readyAt(core, key)
-  if (!ready?.variants) return ready?.answer
+  if (!ready?.variants) return ready?.answer && { at: key, answer: ready.answer }
   const variant = chosen(key, ready.variants, req)
   const answer = variant && readyAt(core, variant.k)?.answer
-  return answer && answer.head.i === variant.i ? answer : undefined
+  return answer && answer.head.i === variant.i ? { at: variant.k, answer } : undefined
 }
 
 function readyAt({ store, ready }: Core, key: string): Ready | undefined {
@@ -51,7 +62,10 @@ function chosen(key: string, list: VariantList, { headers }: HttpRequest): Varia
 }
 
 function serve(res: HttpResponse, { head, fields, text }: ReadyAnswer, now: number, name: string): void {
-  for (const [field, value] of fields) res.setHeader(field, value)
+  for (let at = 0; at < fields.length; at++) {
+    const line = fields[at] as Fields[number]
+    res.setHeader(line[0], line[1])
+  }
   res.setHeader('Age', String(Math.max(0, Math.floor((now - head.b) / 1000))))
   res.setHeader('Cache-Status', `${name}; hit; ttl=${Math.floor((head.u - now) / 1000)}`)
   res.statusCode = head.s

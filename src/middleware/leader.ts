@@ -183,7 +183,7 @@ export class Leader {
     const { spool, names, stored } = answer
     let undo = (): unknown => undefined
     try {
-      undo = core.store.onClosing(at, () => spool.abort())
+      undo = core.store.onClosing(at, () => spool.isOver || spool.forgo())
       const end = await spool.ended
       const isKnown = core.store.now() - stored.requestedAt < LONGEST_FLIGHT
       if (end === 'complete' && lease && isKnown) {

@@ -32,35 +32,39 @@ export interface Lookup {
   readonly subject: string
   /** The state of the list of variants, or of the entry. */
   readonly version?: string
+  /** The entries that were looked at, by key: the list of variants, and the answer. */
+  readonly list?: Sighting
+  readonly answer?: Sighting
 }
 
-/** Looks for the answer that fits a request (RFC 9111 §4.1). */
+/** Looks for the answer that fits a request (RFC 9111 §4.1). It is not counted: that is {@link count}. */
 export async function lookUp(store: DoorStore, key: string, request: RequestHead): Promise<Lookup> {
   const sighting = await store.look(key)
   const seen = sighting && decode(sighting)
   if (!seen) return { known: false, subject: key }
   const { version } = sighting
   if (!isVariantList(seen.head)) {
-    return { known: true, subject: key, version, found: foundOf(key, seen.head, seen.body, version) }
+    return { known: true, subject: key, version, found: foundOf(key, seen.head, seen.body, version), answer: sighting }
   }
   const { subject, variant } = chooseVariant(key, seen.head, request)
-  const found = variant && (await findVariant(store, variant))
-  return { known: true, subject, version, ...(found && { found }) }
+  const chosen = variant && (await findVariant(store, variant))
+  return { known: true, subject, version, list: sighting, ...chosen }
+}
+
+/** Counts a request: as a hit or a miss, and as a use of what it was led by. */
+export function count(store: DoorStore, key: string, { found, list, answer }: Lookup): void {
+  if (list) store.note(key, list, 'guide')
+  store.note(found?.key ?? key, answer)
 }
 
 /** Opens the file of an answer; `undefined` when it has been replaced meanwhile. */
 export async function openBody(store: DoorStore, found: Found): Promise<StoredFile | undefined> {
   const file = await store.openFile(found.key)
   if (!file) return undefined
-  // The fields may have been renewed, but it is the file of the same answer.
-  const meta = file.meta as unknown as StoredHead | undefined
-  if (
-    file.path !== undefined &&
-    meta?.i === found.head.i &&
-    (file.version === found.version || isRenewed(meta, found))
-  ) {
-    return file
-  }
+  // Every answer that is stored has a name of its own: its fields may have been renewed meanwhile, but not its file.
+  const { i: name } = (file.meta ?? {}) as { readonly i?: unknown }
+  const isSame = file.version === found.version || (!!name && name === found.head.i)
+  if (isSame && file.path !== undefined) return file
   await file.close()
   return undefined
 }
@@ -100,18 +104,13 @@ export function chooseVariant(
   return { subject: subject ?? key }
 }
 
-async function findVariant(store: DoorStore, variant: Variant): Promise<Found | undefined> {
+async function findVariant(store: DoorStore, variant: Variant): Promise<Pick<Lookup, 'found' | 'answer'> | undefined> {
   const sighting = await store.look(variant.k)
   const seen = sighting && decode(sighting)
   if (!seen || isVariantList(seen.head) || seen.head.i !== variant.i) return undefined
-  return foundOf(variant.k, seen.head, seen.body, sighting.version)
+  return { found: foundOf(variant.k, seen.head, seen.body, sighting.version), answer: sighting }
 }
 
 function foundOf(key: string, head: StoredHead, body: Buffer | undefined, version: string): Found {
   return { key, head, version, ...(body && { body }) }
-}
-
-/** Whether two heads are of one body: every answer that is stored has another name. */
-function isRenewed(meta: StoredHead | undefined, { head }: Found): boolean {
-  return meta !== undefined && meta.i !== undefined && meta.i === head.i
 }

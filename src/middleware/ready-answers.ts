@@ -41,10 +41,10 @@ export class ReadyAnswers {
   /** `undefined` for bytes that are too many, or that somebody else has stored. */
   of(key: string, bytes: Buffer): Ready | undefined {
     const young = this.#young.get(key)
-    if (young && isSame(young.bytes, bytes)) return young
+    if (young?.bytes.equals(bytes)) return young
     if (bytes.byteLength > LONGEST) return undefined
     const old = young ? undefined : this.#old.get(key)
-    const ready = old && isSame(old.bytes, bytes) ? old : prepare(bytes)
+    const ready = old?.bytes.equals(bytes) ? old : prepare(bytes)
     if (ready) this.#keep(key, ready)
     return ready
   }
@@ -57,10 +57,6 @@ export class ReadyAnswers {
     this.#young = new Map()
     this.#bytes = 0
   }
-}
-
-function isSame(one: Buffer, other: Buffer): boolean {
-  return one.equals(other)
 }
 
 function prepare(bytes: Buffer): Ready | undefined {

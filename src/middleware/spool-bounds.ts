@@ -1,5 +1,6 @@
 import type { DoorStore } from '../engine/for-doors.js'
 import type { Settings } from './options.js'
+import { lengthOfPart } from './parts.js'
 import { fieldValue } from './policy/fields.js'
 import type { ResponseHead } from './policy/message.js'
 
@@ -18,12 +19,12 @@ export function boundsOf(
   store: DoorStore,
   { maxEntrySize }: Settings,
   at: string,
-  { fields }: ResponseHead,
+  response: ResponseHead,
 ): SpoolBounds {
-  const length = fieldValue(fields, 'Content-Length')
+  const length = fieldValue(response.fields, 'Content-Length')
   return {
     inline: Math.max(0, store.fileSize(at) - 2048),
     most: Math.min(maxEntrySize, store.sizeLimit(at) / 2),
-    length: length !== undefined && /^\d+$/.test(length) ? Number(length) : undefined,
+    length: length !== undefined && /^\d+$/.test(length) ? Number(length) : lengthOfPart(response),
   }
 }

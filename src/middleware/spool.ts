@@ -1,13 +1,16 @@
 import type { DoorStore, GrowingFile } from '../engine/for-doors.js'
+import { Chunks } from './chunks.js'
 import type { Followed } from './detour.js'
 import { Owed } from './owed.js'
 import type { BodySink } from './recorder.js'
 import type { SpoolBounds } from './spool-bounds.js'
 
-/** Kept in memory of a body that goes to a file, for those who wait: a disk that is full then cuts off nobody. */
+/** Kept in memory of a body that goes to a file, for those who join it. */
 const MEMORY_BYTES = 2 ** 20
 /** What may wait to be written: a disk that is slower than the handler must not cost memory. */
 const MOST_WAITING = 32 * 2 ** 20
+/** What is kept for those who have joined a body that is not stored after all: who falls further behind is cut off. */
+const MOST_KEPT = MOST_WAITING + 16 * 2 ** 20
 
 /** What may be owed to the client of the handler before that has to wait. */
 const MOST_OWED = 4 * 2 ** 20
@@ -30,10 +33,12 @@ export class Spool implements BodySink {
   readonly #bounds: SpoolBounds
   readonly #wakers = new Set<() => void>()
   #settle: (end: SpoolEnd) => void = () => undefined
-  #memory: Buffer[] | undefined = []
-  #queue: Buffer[] = []
-  #isSpilling = false
-  #waiting = 0
+  /** The beginning. */
+  #memory = new Chunks()
+  /** What is in no file yet. */
+  #queue = new Chunks()
+  /** How far those are who read it. */
+  readonly #places = new Set<{ at: number }>()
   #size = 0
   #writing: Promise<void> | undefined
   #file: GrowingFile | undefined
@@ -41,7 +46,7 @@ export class Spool implements BodySink {
   #end: 'complete' | 'broken' | undefined
   #readers = 0
   #owed: Owed | undefined
-  #onRoom: (() => void) | undefined
+  #isStalled = false
   #changes = 0
   #closed = false
 
@@ -66,7 +71,8 @@ export class Spool implements BodySink {
 
   /** The whole body, when it is small. */
   get bytes(): Buffer | undefined {
-    return this.#file || !this.#memory || this.#size > this.#bounds.inline ? undefined : Buffer.concat(this.#memory)
+    const isSmall = !this.#file && this.#size <= this.#bounds.inline && this.#queue.bytes === this.#size
+    return isSmall ? Buffer.concat(this.#queue.first()) : undefined
   }
 
   /** The file of a body that is not small. */
@@ -88,13 +94,16 @@ export class Spool implements BodySink {
     if (this.#end) return
     this.#size += chunk.byteLength
     const { most, length } = this.#bounds
-    if (this.#size > most || (length !== undefined && this.#size > length)) this.#giveUp()
     // Whoever writes it may use its memory again when the client has it.
     const own = Buffer.from(chunk)
     this.#owed?.push(own)
-    if (this.#isStorable) this.#keep(own)
-    if (this.#memory && this.#size <= MEMORY_BYTES) this.#memory.push(own)
-    else if (!this.#isStorable) this.#memory = undefined
+    if (this.#isStorable || this.#places.size > 0) {
+      this.#queue.push(own)
+      if (this.#size <= MEMORY_BYTES) this.#memory.push(own)
+    }
+    if (this.#size > most || (length !== undefined && this.#size > length)) this.forgo()
+    if (this.#isStorable) this.#spill()
+    else this.#trim()
     this.#wake()
   }
 
@@ -115,40 +124,44 @@ export class Spool implements BodySink {
   }
 
   /**
-   * The body from its beginning, as it grows; ends when it is complete.
+   * The body from its beginning, as it grows; ends when it is complete, whether it is stored or not.
    *
-   * @throws when the body breaks off, or its earlier part is gone
+   * @throws when the body breaks off, or is not stored and its reader too slow for what memory has of it
    */
   async *read(): AsyncGenerator<Buffer, void, undefined> {
     this.#readers++
+    const place = { at: 0 }
+    this.#places.add(place)
     try {
-      for (let at = 0; ; ) {
+      for (;;) {
         const changes = this.#changes
-        const chunk = await this.#chunkAt(at)
+        const chunk = await this.#chunkAt(place.at)
         if (chunk) {
-          at += chunk.byteLength
+          place.at += chunk.byteLength
           yield chunk
-        } else if (this.#end === 'complete' && at === this.#size) return
+        } else if (this.#end === 'complete' && place.at === this.#size) return
         else if (this.#end === 'broken') throw new Error('the answer broke off')
         // What came while it was looked for has woken nobody.
         else if (changes === this.#changes) await this.#news()
       }
     } finally {
       this.#readers--
+      this.#places.delete(place)
+      if (!this.#isStorable) this.#trim()
       this.#free()
     }
   }
 
   /**
    * The rest of the body for the client of the handler, who gets it even when it is not stored after all: what the disk
-   * does not take stays in memory, and the handler waits. Nobody else may follow. `undefined` when it is not stored.
+   * does not take stays in memory, and the handler waits. Nobody else may follow. `undefined` when it is not stored, and
+   * nobody else waits for it.
    */
   follow(onRoom: () => void): Followed | undefined {
-    if (!this.#isStorable || this.#owed) return undefined
-    const owed = new Owed(this.#size)
+    if ((!this.#isStorable && this.#places.size === 0) || this.#owed) return undefined
+    const owed = new Owed(this.#size, { most: () => this.#mostOwed, onRoom, onStall: () => this.#stall() })
     this.#owed = owed
-    this.#onRoom = onRoom
-    return { body: this.#following(owed, this.#size), hasRoom: () => owed.bytes < MOST_OWED }
+    return { body: this.#following(owed, this.#size), hasRoom: () => owed.hasRoom() }
   }
 
   async *#following(owed: Owed, start: number): AsyncGenerator<Buffer, void, undefined> {
@@ -161,42 +174,35 @@ export class Spool implements BodySink {
         if (chunk) {
           yield chunk
           at += chunk.byteLength
-          this.#forget(at)
+          owed.forget(at)
         } else if (this.#end && at === this.#size) return
         else if (changes === this.#changes) await this.#news()
       }
     } finally {
+      owed.close()
       this.#owed = undefined
       this.#readers--
       this.#free()
     }
   }
 
-  /** What is in the file, or was sent, need not be kept. */
-  #forget(until: number): void {
-    const owed = this.#owed
-    const isFull = owed && owed.bytes >= MOST_OWED
-    owed?.forget(until)
-    if (isFull && owed.bytes < MOST_OWED) this.#onRoom?.()
+  /** What is not stored comes to those who have joined it by the handler alone: that shall not wait too soon. */
+  get #mostOwed(): number {
+    return this.#isStorable || this.#places.size === 0 ? MOST_OWED : MOST_KEPT
+  }
+
+  /** The handler waits for its client, which reads nothing: others need not wait with it. */
+  #stall(): void {
+    this.#isStalled = !this.#isStorable
+    this.#wake()
   }
 
   async #chunkAt(at: number): Promise<Buffer | undefined> {
-    const { handle, size = 0 } = this.#file ?? {}
-    if (handle && at < size && this.#memory === undefined) {
-      const buffer = Buffer.allocUnsafe(Math.min(2 ** 16, size - at))
-      const { bytesRead } = await handle.read(buffer, 0, buffer.byteLength, at)
-      return buffer.subarray(0, bytesRead)
-    }
-    if (this.#memory) {
-      let start = 0
-      for (const chunk of this.#memory) {
-        if (at < start + chunk.byteLength) return chunk.subarray(at - start)
-        start += chunk.byteLength
-      }
-      if (at < size) return this.#fromFile(at, size)
-      return undefined
-    }
-    if (!this.#isStorable && at < this.#size) throw new Error('the body is not kept')
+    const chunk = this.#memory.at(at) ?? this.#queue.at(at)
+    if (chunk) return chunk
+    const { size = 0 } = this.#file ?? {}
+    if (at < size) return this.#fromFile(at, size)
+    if (at < this.#size || (this.#isStalled && !this.#end)) throw new Error('the body is not kept so long')
     return undefined
   }
 
@@ -206,40 +212,45 @@ export class Spool implements BodySink {
     return buffer.subarray(0, read?.bytesRead ?? 0)
   }
 
-  #keep(chunk: Buffer): void {
-    if (this.#size <= this.#bounds.inline) return
-    if (!this.#isSpilling) this.#queue = [...(this.#memory ?? [])]
-    this.#isSpilling = true
-    this.#queue.push(chunk)
-    this.#waiting += chunk.byteLength
-    if (this.#waiting > MOST_WAITING) return this.#giveUp()
-    this.#writing ??= this.#drain()
+  #spill(): void {
+    const { inline } = this.#bounds
+    if (this.#size <= inline) return
+    if (this.#queue.bytes > Math.max(MOST_WAITING, 2 * inline)) this.forgo()
+    else this.#writing ??= this.#drain()
+  }
+
+  /** Of what is not stored, those who have joined it still get what they have not had. */
+  #trim(): void {
+    let least = this.#size
+    for (const { at } of this.#places) least = Math.min(least, at)
+    this.#queue.forget(least)
+    this.#queue.shrink(MOST_KEPT)
   }
 
   async #drain(): Promise<void> {
     try {
       this.#file ??= await this.#store.createFile(this.#key)
-      while (this.#queue.length > 0 && this.#isStorable) {
-        await this.#file.appendAll(this.#queue.splice(0, MOST_AT_ONCE))
-        this.#waiting = this.#queue.reduce((sum, one) => sum + one.byteLength, 0)
-        this.#forget(this.#file.size)
+      while (this.#queue.bytes > 0 && this.#isStorable) {
+        await this.#file.appendAll(this.#queue.first(MOST_AT_ONCE))
+        this.#queue.forget(this.#file.size)
+        this.#owed?.forget(this.#file.size)
         this.#wake()
       }
     } catch (error) {
       this.#store.tell(error)
-      this.#giveUp()
+      this.forgo()
     } finally {
       this.#writing = undefined
     }
   }
 
-  /** The body is not stored. Those who read it go on as long as memory has it. */
-  #giveUp(): void {
+  /** The body is not stored. Those who read it go on with what is in the file, and what memory has after that. */
+  forgo(): void {
+    if (!this.#isStorable) return
     this.#isStorable = false
-    this.#queue = []
-    this.#waiting = 0
     this.#file?.abandon()
-    if (this.#size > MEMORY_BYTES) this.#memory = undefined
+    this.#trim()
+    this.#owed?.review()
     this.#wake()
   }
 
@@ -262,7 +273,8 @@ export class Spool implements BodySink {
 
   #free(): void {
     if (!this.#closed || this.#readers > 0) return
-    this.#memory = undefined
+    this.#memory = new Chunks()
+    this.#queue = new Chunks()
     const file = this.#file
     this.#file = undefined
     file?.handle.close().catch(() => undefined)

@@ -1,8 +1,10 @@
 import { join } from 'node:path'
+import { Readable } from 'node:stream'
 import express from 'express'
 import { responseCache } from 'fanout-cache/express'
 import { describe, expect, it } from 'vitest'
 import { FixtureProcess } from '../helpers/child-process.js'
+import { Gate } from '../helpers/gate.js'
 import { temporaryDirectory } from '../helpers/temp-directory.js'
 import { ask, listen, type Reply } from '../middleware/support/http.js'
 import { cacheOf, KINDS, type Kind, shardsOf } from './support/caches.js'
@@ -12,6 +14,9 @@ import { fillUp, mountTmpfs, tmpfsAvailable } from './support/tmpfs.js'
 
 const SCRIPT = new URL('./fixtures/response-server.mjs', import.meta.url)
 const BODY = 'y'.repeat(1000)
+/** More than fits on the disks of these tests. */
+const CHUNK = 65_536
+const LONG = Buffer.alloc(24 * 2 ** 20, 'a long answer, ')
 
 /** A process that serves, and its port. */
 async function serving(directory: string, more: object = {}): Promise<{ process: FixtureProcess; port: number }> {
@@ -22,19 +27,30 @@ async function serving(directory: string, more: object = {}): Promise<{ process:
 
 const calls = (process: FixtureProcess): number => process.lines.filter(line => line.startsWith('called')).length
 
+function* chunksOf(bytes: Buffer, start: number): Generator<Buffer> {
+  for (let at = start; at < bytes.byteLength; at += CHUNK) yield bytes.subarray(at, at + CHUNK)
+}
+
 /** An app in this process whose handler counts its calls. */
 async function app(kind: Kind, directory: string) {
   const cache = cacheOf(kind, directory)
   cache.on('error', () => undefined)
-  const state = { calls: 0 }
+  const state = { calls: 0, rest: new Gate() }
   const site = express()
   site.use(responseCache(cache) as never)
+  site.get('/long', async (_req, res) => {
+    state.calls++
+    res.set({ 'Cache-Control': 'max-age=60', 'Content-Length': String(LONG.byteLength) })
+    res.write(LONG.subarray(0, CHUNK))
+    await state.rest.opened
+    Readable.from(chunksOf(LONG, CHUNK), { objectMode: false }).pipe(res)
+  })
   site.use((req, res) => {
     state.calls++
     res.set('Cache-Control', 'max-age=60').send(req.path === '/large' ? BODY.repeat(200) : BODY)
   })
   const { port } = await listen(site)
-  const get = (path: string): Promise<Reply> => ask(port, path)
+  const get = (path: string, onBytes?: () => void): Promise<Reply> => ask(port, path, onBytes && { onBytes })
   return { cache, state, get }
 }
 
@@ -118,5 +134,24 @@ describe.skipIf(!tmpfsAvailable).each(KINDS)('a response cache on a %s on a full
       expect([status, text.length % BODY.length, cut]).toEqual([200, 0, false])
     }
     expect((await get('/stored')).headers['cache-status']).toMatch(/; hit/)
+  })
+
+  it('gives all of a long answer to those who have joined it when the disk gets full', async () => {
+    const root = mountTmpfs('size=16m')
+    const { get, state } = await app(kind, join(root, 'cache'))
+    const begun = new Gate()
+    const first = get('/long', () => begun.open())
+    await begun.opened
+    const joined = Array.from({ length: 3 }, () => {
+      const gate = new Gate()
+      return { gate, reply: get('/long', () => gate.open()) }
+    })
+    await Promise.all(joined.map(({ gate }) => gate.opened))
+    state.rest.open()
+    const replies = await Promise.all([first, ...joined.map(({ reply }) => reply)])
+    expect(replies.map(({ body, cut }) => [body.equals(LONG), cut])).toEqual(Array(4).fill([true, false]))
+    expect(state.calls).toBe(1)
+    // The disk was full in between, and what was there of the answer is gone.
+    await expect.poll(async () => (await get('/later')).headers['cache-status']).toMatch(/stored|hit/)
   })
 })

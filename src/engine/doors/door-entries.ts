@@ -7,7 +7,7 @@ import { entryOf, isLive, versionOf } from '../operations/entries.js'
 import { remove, set, touch } from '../operations/items.js'
 import type { Shard } from '../shards/shard.js'
 import { toMilliseconds, toSeconds } from '../time.js'
-import { miss, noteFound, sessionOf } from '../verbs/reading.js'
+import { miss, noteFound, noteUse, sessionOf } from '../verbs/reading.js'
 import type { GrowingFile } from './growing-file.js'
 
 /** Bytes under a key: in the database, or in a file with metadata. */
@@ -19,6 +19,9 @@ export interface Sighting {
   /** Bytes of the file. */
   readonly size: number
   readonly version: string
+  /** What marks of its use go by. */
+  readonly rowid: number
+  readonly accessTime: number
 }
 
 /** What a door writes: bytes into the database, a file that it has written, or new metadata of a file that is there. */
@@ -37,17 +40,26 @@ export interface DoorEntry {
 /** What becomes of an entry: nothing, removal, other bytes, or other metadata. */
 export type Edit = undefined | 'remove' | { readonly bytes: Buffer } | { readonly meta: string }
 
-/** The live entry of a key, as raw as a door needs it. */
+/** The live entry of a key, as raw as a door needs it. That it was looked at is {@link noteSighting}. */
 export function sight(shard: Shard, encoded: EncodedKey): Sighting | undefined {
   const session = sessionOf(shard)
   const row = entryOf(session, encoded)
-  if (!row || !isLive(row[4], shard.disk.now())) return miss(shard, session, encoded)
+  if (!row || !isLive(row[4], shard.disk.now())) return undefined
   const [rowid, , , storeTime, expireTime, accessTime, , , size, mode, filename, value] = row
-  noteFound(shard, session, encoded, rowid, accessTime)
-  const version = versionOf(rowid, storeTime, expireTime)
-  if (filename === null)
-    return mode === MODE_RAW && Buffer.isBuffer(value) ? { bytes: value, size, version } : undefined
-  return typeof value === 'string' ? { meta: value, size, version } : undefined
+  const seen = { size, version: versionOf(rowid, storeTime, expireTime), rowid, accessTime }
+  if (filename === null) return mode === MODE_RAW && Buffer.isBuffer(value) ? { bytes: value, ...seen } : undefined
+  return typeof value === 'string' ? { meta: value, ...seen } : undefined
+}
+
+/** What a sighting was for: it is the answer to who asked, or leads to where that would be. */
+export type Role = 'answer' | 'guide'
+
+/** Notes that an entry was used, or, without one, that what was asked for is not there. */
+export function noteSighting(shard: Shard, encoded: EncodedKey, seen: Sighting | undefined, role: Role): void {
+  const session = sessionOf(shard)
+  if (!seen) miss(shard, session, encoded)
+  else if (role === 'answer') noteFound(shard, session, encoded, seen.rowid, seen.accessTime)
+  else noteUse(shard, session, seen.rowid, seen.accessTime)
 }
 
 /** Changes an entry in an open transaction. */

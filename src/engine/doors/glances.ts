@@ -4,7 +4,8 @@ import type { ValueRow } from '../database/statements.js'
 import type { EncodedKey } from '../disk/codec.js'
 import { MODE_RAW } from '../disk/modes.js'
 import type { Shard } from '../shards/shard.js'
-import { noteFound } from '../verbs/reading.js'
+import { noteFound, noteUse } from '../verbs/reading.js'
+import type { Role } from './door-entries.js'
 
 /** Bytes of an entry, as they were read in this turn of the loop. */
 export interface Glimpse {
@@ -38,10 +39,16 @@ export class Glances {
 
   /** A live entry in the database; `undefined` when there is none, or it takes longer. */
   read(key: string): Glimpse | undefined {
-    const glance = this.#known(key) ?? this.#look(key)
-    if (!glance) return undefined
-    noteFound(glance.shard, glance.session, glance.encoded, glance.rowid, glance.accessTime)
-    return glance
+    return this.#known(key) ?? this.#look(key)
+  }
+
+  /** Notes that what was read at a key has been used. */
+  note(key: string, role: Role): void {
+    const glance = this.#seen.get(key)
+    if (!glance) return
+    const { shard, session, encoded, rowid, accessTime } = glance
+    if (role === 'answer') noteFound(shard, session, encoded, rowid, accessTime)
+    else noteUse(shard, session, rowid, accessTime)
   }
 
   #known(key: string): Glance | undefined {
@@ -65,14 +72,14 @@ export class Glances {
       if (!row) return undefined
       const [mode, filename, bytes, rowid = 0, accessTime = 0] = row as ValueRow
       if (mode !== MODE_RAW || filename !== null || !Buffer.isBuffer(bytes)) return undefined
-      return this.#note(key, { shard, encoded, session, commits: session.commits, bytes, rowid, accessTime })
+      return this.#keep(key, { shard, encoded, session, commits: session.commits, bytes, rowid, accessTime })
     } catch {
       // A log under recovery, or a damaged database: the careful way finds out.
       return undefined
     }
   }
 
-  #note(key: string, glance: Glance): Glance {
+  #keep(key: string, glance: Glance): Glance {
     if (this.#seen.size === 0) setImmediate(this.#forget)
     this.#seen.set(key, glance)
     return glance

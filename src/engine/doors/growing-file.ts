@@ -45,6 +45,8 @@ export class GrowingFile {
 
   /** Removes the file, unless it was taken. Who reads it can go on. */
   abandon(): void {
-    if (!this.#taken) this.#shard.disk.files.discard({ temporary: this.#temporary, size: this.#size })
+    if (this.#taken) return
+    this.#taken = true
+    this.#shard.disk.files.discard({ temporary: this.#temporary, size: this.#size })
   }
 }

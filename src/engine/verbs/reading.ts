@@ -158,6 +158,12 @@ export function noteMiss(shard: Shard, session: Session): undefined {
 export function noteHit(shard: Shard, session: Session, rowid: number, accessTime: number): void {
   if (shard.options.readonly) return
   if (session.settings.statistics) shard.marks.hits++
+  noteUse(shard, session, rowid, accessTime)
+}
+
+/** The mark that the eviction policy goes by. */
+export function noteUse(shard: Shard, session: Session, rowid: number, accessTime: number): void {
+  if (shard.options.readonly) return
   const { marks } = EVICTION_POLICIES[session.settings.evictionPolicy]
   if (marks === 'access_time') shard.marks.accessed(rowid, shard.disk.now(), accessTime)
   else if (marks === 'access_count') shard.marks.counted(rowid)

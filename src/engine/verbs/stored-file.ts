@@ -12,34 +12,38 @@ const FILE_TRIES = 4
 /** Bytes that are read at a time. */
 const CHUNK = 2 ** 18
 
-/** Opens the value of a key, before anything is said about it: a file that is open can be read to its end. */
-export async function openStoredFile(shard: Shard, key: EncodedKey): Promise<StoredFile | undefined> {
+/**
+ * Opens the value of a key, before anything is said about it: a file that is open can be read to its end.
+ *
+ * @param counts false for who has looked at the entry before
+ */
+export async function openStoredFile(shard: Shard, key: EncodedKey, counts = true): Promise<StoredFile | undefined> {
   let previous: string | undefined
   for (let attempt = 0; attempt < FILE_TRIES; attempt++) {
     const session = shard.current
     if (!session) throw new StorageError(shard.directory, 'the database was closed')
     const row = entryOf(session, key)
-    if (!row || !isLive(row[4], shard.disk.now())) return miss(shard, session, key)
+    if (!row || !isLive(row[4], shard.disk.now())) return counts ? miss(shard, session, key) : undefined
     const [rowid, , , , , accessTime, , , size, mode, filename, data] = row
     const info = toInfo(session, row)
     // Of a value that is encoded in its file the bytes are others, and it has no path.
     const { path: _path, ...decoded } = info
     if (filename === null) {
-      noteFound(shard, session, key, rowid, accessTime)
+      if (counts) noteFound(shard, session, key, rowid, accessTime)
       const bytes = shard.disk.readableBytes(mode, data)
       return storedFile({ ...info, size: bytes.byteLength }, { bytes })
     }
     if (!shard.disk.isVerbatim(mode)) {
       const stored = await shard.disk.files.read(filename, size, session.db.inTransaction)
       if (stored) {
-        noteFound(shard, session, key, rowid, accessTime)
+        if (counts) noteFound(shard, session, key, rowid, accessTime)
         const bytes = shard.disk.readableBytes(mode, stored)
         return storedFile({ ...decoded, size: bytes.byteLength }, { bytes })
       }
     }
     const handle = await shard.disk.files.open(filename, size)
     if (handle) {
-      noteFound(shard, session, key, rowid, accessTime)
+      if (counts) noteFound(shard, session, key, rowid, accessTime)
       return storedFile(info, { handle })
     }
     if (previous === filename) {
@@ -48,7 +52,7 @@ export async function openStoredFile(shard: Shard, key: EncodedKey): Promise<Sto
     }
     previous = filename
   }
-  return shard.current && miss(shard, shard.current, key)
+  return shard.current && counts ? miss(shard, shard.current, key) : undefined
 }
 
 type Source = { readonly bytes: Buffer } | { readonly handle: FileHandle }

@@ -139,14 +139,23 @@ describe.each(FRAMEWORKS)('responseCache on %s', (_name, make) => {
 })
 
 describe('a body', () => {
-  it.each([10, 40_000, 3_000_000])('of %d bytes comes back as it was', async size => {
+  it.each([
+    [10, undefined],
+    [40_000, undefined],
+    [3_000_000, undefined],
+    // In the database, though it is long.
+    [3_000_000, 2 ** 22],
+  ])('of %d bytes comes back as it was (files from: %s)', async (size, minFileSize) => {
     const bytes = randomBytes(size)
-    const { get, status, cache } = await site(app => {
-      app.get(
-        '/',
-        (_req, res) => void Readable.from(chunks(bytes, 20_000)).pipe(res.set('Cache-Control', 'max-age=60')),
-      )
-    })
+    const { get, status, cache } = await site(
+      app => {
+        app.get(
+          '/',
+          (_req, res) => void Readable.from(chunks(bytes, 20_000)).pipe(res.set('Cache-Control', 'max-age=60')),
+        )
+      },
+      minFileSize === undefined ? {} : { cacheOptions: { disk: { minFileSize } } },
+    )
     expect(sha((await get('/')).body)).toBe(sha(bytes))
     await expect.poll(() => cache.count()).toBe(1)
     expect(await status('/')).toMatch(/^hit/)

@@ -79,6 +79,26 @@ describe('storePartial', () => {
     expect(calls).toHaveLength(2)
   })
 
+  it.each([
+    ['as long as its range', 10, 1],
+    ['shorter than its range', 9, 0],
+    ['longer than its range', 11, 0],
+  ])('keeps a part that tells no length if it is as long as its range: %s', async (_what, length, stored) => {
+    const { get, cache } = await site(
+      app => {
+        app.get('/', (_req, res) => {
+          res.status(206).set({ 'Cache-Control': 'max-age=60', 'Content-Range': 'bytes 5-14/1000' })
+          res.write(WHOLE.subarray(5, 7))
+          res.end(WHOLE.subarray(7, 5 + length))
+        })
+      },
+      { options: { storePartial: true } },
+    )
+    expect((await get('/', range(5, 14))).body).toEqual(WHOLE.subarray(5, 5 + length))
+    await settled(cache)
+    expect(await cache.count()).toBe(stored)
+  })
+
   it('forgets a part that was purged', async () => {
     const calls: string[] = []
     const { get, cache } = await site(ranged(calls), { options: { storePartial: true } })

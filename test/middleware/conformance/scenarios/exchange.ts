@@ -2,7 +2,8 @@ import { FRESH, notReused, opened, reused, type Scenario, type Step, scenario, s
 
 const FRESH_STATUSES = [
   ...[
-    200, 203, 204, 299, 301, 302, 303, 307, 308, 400, 404, 405, 410, 414, 418, 451, 499, 500, 501, 502, 503, 504, 599,
+    200, 201, 202, 203, 204, 205, 226, 299, 300, 301, 302, 303, 307, 308, 399, 400, 401, 402, 403, 404, 405, 406, 409,
+    410, 413, 414, 415, 416, 418, 421, 422, 425, 429, 431, 451, 499, 500, 501, 502, 503, 504, 505, 507, 511, 599,
   ],
 ]
 const HEURISTIC = [200, 203, 204, 300, 301, 308, 404, 405, 410, 414, 501]
@@ -40,6 +41,16 @@ export const exchange: readonly Scenario[] = [
     { origin: ['Cache-Control: max-age=3600, must-understand'], status: 599, wait: true },
     { is: 'passed' },
   ),
+  scenario(
+    'status-599-must-understand-no-store',
+    'required',
+    { origin: ['Cache-Control: max-age=3600, no-store, must-understand'], status: 599, wait: true },
+    { is: 'passed' },
+  ),
+  reused('status-must-understand-alone', 'Cache-Control: max-age=3600, must-understand'),
+  notReused('status-must-understand-private', 'Cache-Control: max-age=3600, must-understand, private'),
+  scenario('status-206-unasked', 'required', { origin: [FRESH], status: 206, wait: true }, { is: 'passed' }),
+  scenario('status-304-unasked', 'required', { origin: [FRESH], status: 304, wait: true }, { is: 'passed' }),
   ...opened(
     { heuristics: true },
     HEURISTIC.map(status =>
@@ -135,6 +146,24 @@ export const exchange: readonly Scenario[] = [
     scenario(`invalidate-${method}-failed`, 'optional', fresh, { method, status: 500 }, { is: 'cached' }),
     ...['Location', 'Content-Location'].map(field =>
       scenario(
+        `invalidate-${method}-${field}-elsewhere`,
+        'required',
+        { ...fresh, url: '/other' },
+        { method, origin: [`${field}: http://other.example{base}/other`] },
+        { is: 'cached', url: '/other' },
+      ),
+    ),
+    ...['Location', 'Content-Location'].map(field =>
+      scenario(
+        `invalidate-${method}-${field}-failed`,
+        'optional',
+        { ...fresh, url: '/other' },
+        { method, status: 404, origin: [`${field}: {base}/other`] },
+        { is: 'cached', url: '/other' },
+      ),
+    ),
+    ...['Location', 'Content-Location'].map(field =>
+      scenario(
         `invalidate-${method}-${field}`,
         'optional',
         { ...fresh, url: '/other' },
@@ -143,6 +172,21 @@ export const exchange: readonly Scenario[] = [
       ),
     ),
   ]),
+  scenario('invalidate-OPTIONS', 'required', fresh, { method: 'OPTIONS', status: 204 }, { is: 'cached' }),
+  scenario(
+    'invalidate-query',
+    'required',
+    { ...fresh, url: '?a' },
+    { method: 'PUT', url: '?b', payload: 'x' },
+    { is: 'cached', url: '?a' },
+  ),
+  scenario(
+    'invalidate-stale',
+    'required',
+    soonStale('ETag: "a"'),
+    { method: 'DELETE', status: 204 },
+    { is: 'passed', asked: ['If-None-Match'] },
+  ),
   scenario(
     'invalidate-variants',
     'required',
@@ -160,6 +204,22 @@ export const exchange: readonly Scenario[] = [
         { ask: [`Cache-Control: ${directive}`], is: 'passed' },
       ),
     ),
+    scenario(
+      'ccreq-max-age-less-than-age',
+      'optional',
+      { origin: [FRESH, 'Age: 1800'] },
+      { ask: ['Cache-Control: max-age=600'], is: 'passed' },
+    ),
+    scenario(
+      'ccreq-max-age-more-than-age',
+      'optional',
+      { origin: [FRESH, 'Age: 600'] },
+      { ask: ['Cache-Control: max-age=1800'], is: 'cached' },
+    ),
+    scenario('ccreq-pragma-beside-cache-control', 'optional', fresh, {
+      ask: ['Pragma: no-cache', 'Cache-Control: max-age=60'],
+      is: 'cached',
+    }),
     scenario(
       'ccreq-min-fresh',
       'optional',
@@ -200,6 +260,28 @@ export const exchange: readonly Scenario[] = [
   ),
   scenario('ccreq-no-store', 'required', { ...fresh, ask: ['Cache-Control: no-store'] }, { is: 'passed' }),
   scenario('ccreq-oic', 'required', { ask: ['Cache-Control: only-if-cached'], gets: 504 }),
+  ...['no-cache', 'max-age=0', 'max-age=1, min-fresh=9999'].map(directive =>
+    scenario(
+      `ccreq-${directive.replace('=', '-')}-ignored`,
+      'optional',
+      { ...fresh, wait: true },
+      { ask: [`Cache-Control: ${directive}`], is: 'cached' },
+    ),
+  ),
+  scenario('ccreq-pragma-ignored', 'optional', { ...fresh, wait: true }, { ask: ['Pragma: no-cache'], is: 'cached' }),
+  scenario(
+    'ccreq-no-store-fresh',
+    'optional',
+    fresh,
+    { ask: ['Cache-Control: no-store'], is: 'cached' },
+    { is: 'cached' },
+  ),
+  scenario('ccreq-oic-stale', 'required', soonStale(), { ask: ['Cache-Control: only-if-cached'], gets: 504 }),
+  scenario('ccreq-max-stale-any', 'optional', soonStale(), {
+    ask: ['Cache-Control: max-stale'],
+    is: 'cached',
+    has: ['Age > 2'],
+  }),
   scenario('ccreq-oic-cached', 'optional', fresh, { ask: ['Cache-Control: only-if-cached'], is: 'cached' }),
   scenario(
     'ccreq-unknown',
@@ -253,10 +335,44 @@ export const exchange: readonly Scenario[] = [
     { status: 503, gets: 503 },
   ),
   scenario(
-    'stale-sie-must-revalidate',
+    'stale-closes-proxy-revalidate',
     'required',
-    { origin: ['Cache-Control: max-age=1, stale-if-error=60, must-revalidate'], wait: true },
-    { status: 503, gets: 503 },
+    { origin: ['Cache-Control: max-age=2, proxy-revalidate'], wait: true },
+    { trouble: 'closes', gets: 502 },
+  ),
+  ...['must-revalidate', 'proxy-revalidate', 's-maxage=1', 'no-cache'].flatMap(directive => [
+    scenario(
+      `stale-503-${directive.replace('=', '-')}`,
+      'required',
+      { origin: [`Cache-Control: max-age=1, ${directive}`, 'ETag: "a"'], wait: true },
+      { status: 503, gets: 503 },
+    ),
+    scenario(
+      `stale-sie-${directive.replace('=', '-')}`,
+      'required',
+      { origin: [`Cache-Control: max-age=1, stale-if-error=60, ${directive}`, 'ETag: "a"'], wait: true },
+      { status: 503, gets: 503 },
+    ),
+    scenario(
+      `stale-swr-${directive.replace('=', '-')}`,
+      'required',
+      { origin: [`Cache-Control: max-age=1, stale-while-revalidate=60, ${directive}`], wait: true },
+      { is: 'passed' },
+    ),
+  ]),
+  ...opened({ staleDespiteSMaxage: true }, [
+    scenario(
+      'stale-sie-despite-s-maxage',
+      'optional',
+      { origin: ['Cache-Control: s-maxage=1, stale-if-error=60'], wait: true },
+      { status: 503, gets: 200, has: ['Number: 1'] },
+    ),
+  ]),
+  scenario(
+    'stale-sie-404',
+    'required',
+    { origin: ['Cache-Control: max-age=2, stale-if-error=60'], wait: true },
+    { status: 404, gets: 404 },
   ),
   scenario(
     'stale-swr',
@@ -285,6 +401,13 @@ export const exchange: readonly Scenario[] = [
       { origin: [`Cache-Control: max-age=3600, ${directive}`], ask: ['Authorization: FOO'], wait: true },
       { is: 'cached' },
     ),
+  ),
+  scenario(
+    'authorization-is-not-given-to',
+    'required',
+    fresh,
+    { ask: ['Authorization: FOO'], is: 'passed' },
+    { is: 'cached', has: ['Number: 1'] },
   ),
   scenario('cookie', 'optional', { ...fresh, ask: ['Cookie: a=b'] }, { ask: ['Cookie: a=c'], is: 'cached' }),
   ...opened({ storeSetCookie: true }, [reused('set-cookie', FRESH, 'Set-Cookie: a=b')]),

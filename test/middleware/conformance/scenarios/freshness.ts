@@ -90,6 +90,8 @@ export const freshness: readonly Scenario[] = [
   notReused('expires-fast-date', 'Date: @+7200', 'Expires: @+3600'),
   reused('expires-no-date', 'Date: none', 'Expires: @+3600'),
   notReused('pragma-no-cache-alone', 'Pragma: no-cache'),
+  reused('pragma-extension', 'Pragma: foo', FRESH),
+  notReused('freshness-private-names-none', 'Cache-Control: private="", max-age=3600'),
   reused('pragma-no-cache-fresh', 'Pragma: no-cache', FRESH),
   scenario('query-same', 'optional', { origin: [FRESH], url: '?a=1', wait: true }, { is: 'cached', url: '?a=1' }),
   scenario('query-other', 'required', { origin: [FRESH], url: '?a=1', wait: true }, { is: 'passed', url: '?a=2' }),

@@ -29,7 +29,10 @@ const STORED: readonly (readonly [name: string, a: string, b: string])[] = [
   ["Odd!#$%&'*+.^_`|~Name", '\xe4\xf6', ''],
 ]
 /** Those that are the business of one connection. */
-const OMITTED = ['Keep-Alive', 'Proxy-Authenticate', 'Proxy-Authentication-Info', 'Proxy-Connection', 'TE', 'Upgrade']
+const OMITTED = [
+  ...['Keep-Alive', 'Proxy-Authenticate', 'Proxy-Authentication-Info', 'Proxy-Authorization', 'Proxy-Connection'],
+  ...['TE', 'Upgrade'],
+]
 const ETAG = 'ETag: "abcdef"'
 const LM = 'Last-Modified: @-3600'
 const full: Step = { origin: [FRESH, ETAG, LM], body: '0123456789' }
@@ -201,6 +204,34 @@ export const representation: readonly Scenario[] = [
     { is: 'by tag', origin: [FRESH, 'Age: 100'], gets: 200 },
     { is: 'cached', has: ['Age > 99'] },
   ),
+  scenario(
+    '304-makes-private',
+    'required',
+    soonStale(ETAG),
+    { is: 'by tag', origin: ['Cache-Control: private, max-age=60'], gets: 200 },
+    { is: 'passed', asked: ['If-None-Match'] },
+  ),
+  scenario(
+    '304-expires',
+    'required',
+    soonStale(ETAG),
+    { is: 'by tag', origin: ['Cache-Control: max-age=1', 'Expires: @+60', ETAG], gets: 200, wait: true },
+    { is: 'by tag', gets: 200 },
+  ),
+  scenario(
+    '304-hop-by-hop',
+    'required',
+    soonStale(ETAG, 'X-A: 1'),
+    { is: 'by tag', origin: [FRESH, 'Connection: X-A', 'X-A: 2'], gets: 200 },
+    { is: 'cached', has: ['X-A: 1'] },
+  ),
+  scenario(
+    '304-removes-nothing',
+    'required',
+    soonStale(ETAG, 'X-A: 1', 'X-B: 1'),
+    { is: 'by tag', origin: [FRESH, 'X-A: 2'], gets: 200 },
+    { is: 'cached', has: ['X-A: 2', 'X-B: 1'] },
+  ),
   scenario('304-both', 'optional', soonStale(ETAG, LM), {
     is: 'by tag',
     gets: 200,
@@ -343,6 +374,15 @@ export const representation: readonly Scenario[] = [
     origin: ['Cache-Control: private'],
     gets: 200,
   }),
+  scenario('conditional-if-match-same', 'optional', full, { ask: [ETAG.replace('ETag', 'If-Match')], gets: 200 }),
+  scenario('conditional-if-unmodified', 'required', full, { ask: ['If-Unmodified-Since: @-7200'], gets: 412 }),
+  scenario(
+    'conditional-changed-meanwhile',
+    'required',
+    soonStale(ETAG),
+    { ask: ['If-None-Match: "new"'], origin: [FRESH, 'ETag: "new"'], gets: 304 },
+    { is: 'cached', has: ['ETag: "new"'], gets: 200 },
+  ),
   scenario('conditional-if-match', 'required', full, { ask: ['If-Match: "other"'], gets: 412 }),
 
   varied('match', ['Vary: Foo'], ['Foo: 1'], ['Foo: 1'], 'cached'),
@@ -411,6 +451,20 @@ export const representation: readonly Scenario[] = [
     'passed',
   ),
   scenario(
+    'vary-304-of-a-variant',
+    'required',
+    { origin: ['Cache-Control: max-age=2', 'Vary: Foo', ETAG], ask: ['Foo: 1'], body: 'one' },
+    { origin: [FRESH, 'Vary: Foo', 'ETag: "two"'], ask: ['Foo: 2'], is: 'passed', body: 'two', wait: true },
+    {
+      ask: ['Foo: 1'],
+      gets: 200,
+      is: 'passed',
+      asked: [ETAG.replace('ETag', 'If-None-Match')],
+      origin: [FRESH, 'Vary: Foo', ETAG],
+    },
+    { ask: ['Foo: 2'], is: 'cached', text: 'two' },
+  ),
+  scenario(
     'vary-keeps-variants',
     'optional',
     { origin: [FRESH, 'Vary: Foo'], ask: ['Foo: 1'] },
@@ -440,6 +494,26 @@ export const representation: readonly Scenario[] = [
   ranged('unsatisfiable', 'bytes=10-', 416, '', 'Content-Range: bytes */10'),
   ranged('unit', 'lines=0-1', 200, '0123456789', 'Content-Range'),
   ranged('wrong', 'bytes=5-2', 200, '0123456789', 'Content-Range'),
+  scenario('partial-several', 'optional', full, { ask: ['Range: bytes=0-1,8-9'], is: 'cached', gets: 206 }),
+  scenario(
+    'partial-of-404',
+    'required',
+    { ...full, status: 404 },
+    { ask: ['Range: bytes=0-1'], is: 'cached', gets: 404, text: '0123456789', has: ['Content-Range'] },
+  ),
+  scenario(
+    'partial-no-ranges',
+    'optional',
+    { origin: [FRESH, 'Accept-Ranges: none'], body: '0123456789' },
+    { ask: ['Range: bytes=0-1'], is: 'cached', gets: 200, text: '0123456789' },
+  ),
+  scenario(
+    'partial-of-a-variant',
+    'required',
+    { origin: [FRESH, 'Vary: Foo'], ask: ['Foo: 1'], body: '0123456789' },
+    { ask: ['Foo: 1', 'Range: bytes=0-1'], is: 'cached', gets: 206, text: '01' },
+    { ask: ['Foo: 2', 'Range: bytes=0-1'], origin: [FRESH, 'Vary: Foo'], is: 'passed' },
+  ),
   scenario('partial-if-range', 'optional', full, {
     ask: ['Range: bytes=0-1', 'If-Range: "abcdef"'],
     is: 'cached',
@@ -510,6 +584,32 @@ export const representation: readonly Scenario[] = [
         wait: true,
       },
       { ask: ['Range: bytes=6-8'], is: 'cached', gets: 206, text: '678', has: ['Content-Range: bytes 6-8/10'] },
+    ),
+    ...[
+      ['same', 'bytes=4-9', '456789'],
+      ['open', 'bytes=6-', '6789'],
+      ['suffix', 'bytes=-1', '9'],
+    ].map(([id, range, text = '']) =>
+      scenario(
+        `partial-of-a-part-${id}`,
+        'optional',
+        {
+          origin: [FRESH, 'Content-Range: bytes 4-9/10', 'X-A: 1'],
+          status: 206,
+          ask: ['Range: bytes=4-9'],
+          body: '456789',
+          wait: true,
+        },
+        { ask: [`Range: ${range}`], is: 'cached', gets: 206, text, has: [`Content-Length: ${text.length}`, 'X-A: 1'] },
+      ),
+    ),
+    ...['bytes=3-5', 'bytes=3-', 'bytes=-7', 'bytes=0-1,5-6'].map(range =>
+      scenario(
+        `partial-beyond-a-part-${range}`,
+        'required',
+        { origin: [FRESH, 'Content-Range: bytes 4-9/10'], status: 206, ask: ['Range: bytes=4-9'], body: '456789' },
+        { ask: [`Range: ${range}`], is: 'passed' },
+      ),
     ),
   ]),
   ...opened({ cachePost: true }, [

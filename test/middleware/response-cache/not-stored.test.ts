@@ -1,0 +1,107 @@
+import { once } from 'node:events'
+import { connect } from 'node:net'
+import { Readable } from 'node:stream'
+import { describe, expect, it, onTestFinished } from 'vitest'
+import { Gate } from '../../helpers/gate.js'
+import type { Reply } from '../support/http.js'
+import { type Site, site } from './support/app.js'
+
+const CHUNK = 2 ** 20
+/** More than what is kept in memory for those who read slowly. */
+const TOO_MANY = 70
+
+/** An answer whose handler sends its beginning, and the rest when all are there; longer than what may be stored. */
+async function overlong(count: number, maxEntrySize: number) {
+  const rest = new Gate()
+  let calls = 0
+  const made = await site(
+    app =>
+      void app.get('/', async (_req, res) => {
+        calls++
+        res.set('Cache-Control', 'max-age=60').type('bin').write(chunk(0))
+        await rest.opened
+        Readable.from(chunks(count), { objectMode: false }).pipe(res)
+      }),
+    { options: { maxEntrySize } },
+  )
+  return { made, rest, calls: () => calls }
+}
+
+function chunk(at: number): Buffer {
+  return Buffer.alloc(CHUNK, String.fromCharCode(97 + (at % 26)))
+}
+
+function* chunks(count: number): Generator<Buffer> {
+  for (let at = 1; at < count; at++) yield chunk(at)
+}
+
+/** Resolves when the first bytes of the answer are there. */
+async function begun({ get }: Site): Promise<{ reply: Promise<Reply> }> {
+  const gate = new Gate()
+  const reply = get('/', { onBytes: () => gate.open() })
+  await gate.opened
+  return { reply }
+}
+
+/** A client that has got the beginning of the answer, and reads no more until it is asked to. */
+async function idleClient({ port }: Site) {
+  const socket = connect(port, '127.0.0.1').on('error', () => undefined)
+  onTestFinished(() => void socket.destroy())
+  socket.write(`GET / HTTP/1.1\r\nHost: 127.0.0.1:${port}\r\nConnection: close\r\n\r\n`)
+  await once(socket, 'readable')
+  /** Whether what it gets is marked as complete. */
+  const isWhole = async (): Promise<boolean> => {
+    let end = Buffer.alloc(0)
+    try {
+      for await (const bytes of socket) end = Buffer.concat([end, bytes as Buffer]).subarray(-7)
+    } catch {
+      return false
+    }
+    return end.toString('latin1') === '\r\n0\r\n\r\n'
+  }
+  return { isWhole }
+}
+
+describe('those who have joined an answer that is not stored after all', () => {
+  it('get all of it', async () => {
+    const { made, rest, calls } = await overlong(12, 3 * CHUNK)
+    const all = [await begun(made), await begun(made), await begun(made)]
+    rest.open()
+    const replies = await Promise.all(all.map(({ reply }) => reply))
+    const wanted = Buffer.concat([chunk(0), ...chunks(12)])
+    expect(replies.map(({ body, cut }) => [body.equals(wanted), cut])).toEqual(Array(3).fill([true, false]))
+    expect(replies.map(({ headers }) => /collapsed/.test(String(headers['cache-status'])))).toEqual([false, true, true])
+    expect([calls(), await made.cache.count()]).toEqual([1, 0])
+  })
+
+  it('get all of it when the cache is closed meanwhile', async () => {
+    const { made, rest } = await overlong(12, 20 * CHUNK)
+    const all = [await begun(made), await begun(made)]
+    await made.cache.close()
+    rest.open()
+    const replies = await Promise.all(all.map(({ reply }) => reply))
+    const wanted = Buffer.concat([chunk(0), ...chunks(12)])
+    expect(replies.map(({ body, cut }) => [body.equals(wanted), cut])).toEqual(Array(2).fill([true, false]))
+    await made.cache.open()
+    expect([await made.cache.count(), await made.cache.check()]).toEqual([0, []])
+  })
+
+  it('are cut off when they read more slowly than memory can wait', async () => {
+    const { made, rest } = await overlong(TOO_MANY, 3 * CHUNK)
+    const leader = await begun(made)
+    const idle = await idleClient(made)
+    rest.open()
+    expect((await leader.reply).body.byteLength).toBe(TOO_MANY * CHUNK)
+    expect(await idle.isWhole()).toBe(false)
+  })
+
+  it('are cut off when the handler waits for its own client, which gets all of it', async () => {
+    const { made, rest } = await overlong(TOO_MANY, 3 * CHUNK)
+    const idle = await idleClient(made)
+    const joined = await begun(made)
+    rest.open()
+    const { cut, body } = await joined.reply
+    expect([cut, body.byteLength < TOO_MANY * CHUNK]).toEqual([true, true])
+    expect(await idle.isWhole()).toBe(true)
+  })
+})

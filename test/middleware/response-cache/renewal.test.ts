@@ -1,0 +1,75 @@
+import { statSync } from 'node:fs'
+import { join } from 'node:path'
+import { describe, expect, it } from 'vitest'
+import { Gate } from '../../helpers/gate.js'
+import { type Site, site, statusOf } from './support/app.js'
+
+const BODY = Buffer.alloc(3_000_000, 'a long body, ')
+
+/** The file of the only answer that is stored, as the disk knows it. */
+async function fileOf({ cache }: Site): Promise<{ path: string; ino: number; mtimeMs: number }> {
+  for await (const key of cache.keys()) {
+    const { path = '' } = (await cache.info(key)) ?? {}
+    const { ino, mtimeMs } = statSync(join(cache.directory, path))
+    return { path, ino, mtimeMs }
+  }
+  throw new Error('nothing is stored')
+}
+
+describe('a 304 for a long answer', () => {
+  it('renews its fields and its tags, and writes no file', async () => {
+    const made = await site(app => {
+      app.get('/', (req, res) => {
+        res.set({ 'Cache-Control': 'max-age=10', ETag: '"1"', 'Cache-Tag': 'long' })
+        if (req.headers['if-none-match'] === '"1"') return void res.set('X-Renewed', 'yes').status(304).end()
+        res.end(BODY)
+      })
+    })
+    await made.get('/')
+    await expect.poll(() => made.cache.count()).toBe(1)
+    const before = await fileOf(made)
+    made.clock.advance(11_000)
+    const renewed = await made.get('/')
+    expect([statusOf(renewed), renewed.body.equals(BODY)]).toEqual(['fwd=stale; fwd-status=304; stored', true])
+    await expect.poll(() => made.status('/')).toMatch(/^hit/)
+    const hit = await made.get('/')
+    expect([hit.headers['x-renewed'], hit.body.equals(BODY)]).toEqual(['yes', true])
+    expect(await fileOf(made)).toEqual(before)
+    expect(await made.cache.evict('long')).toBe(1)
+  })
+
+  it('comes to those who wait for it, of whom each reads the same file', async () => {
+    const asked = new Gate()
+    const answered = new Gate()
+    let calls = 0
+    const made = await site(app => {
+      app.get('/', async (req, res) => {
+        calls++
+        res.set({ 'Cache-Control': 'max-age=10', ETag: '"1"' })
+        if (req.headers['if-none-match'] === undefined) return void res.end(BODY)
+        asked.open()
+        await answered.opened
+        res.status(304).end()
+      })
+    })
+    await made.get('/')
+    await expect.poll(() => made.cache.count()).toBe(1)
+    made.clock.advance(11_000)
+    const first = made.get('/')
+    await asked.opened
+    const others = [made.get('/'), made.get('/', { headers: { Range: 'bytes=5-9' } })]
+    answered.open()
+    const replies = await Promise.all([first, ...others])
+    expect(replies.map(({ status, cut }) => [status, cut])).toEqual([
+      [200, false],
+      [200, false],
+      [206, false],
+    ])
+    expect(replies.map(({ body }) => body.equals(BODY) || body.toString())).toEqual([
+      true,
+      true,
+      BODY.toString('latin1', 5, 10),
+    ])
+    expect(calls).toBe(2)
+  })
+})
