@@ -124,6 +124,16 @@ function bigCounters(subject: Subject): void {
     expect(await cache.get('key')).toBe(2n ** 60n)
   })
 
+  it('incr() with a bigint rejects with TypeError where the sum would be none, and leaves the counter', async () => {
+    const cache = subject.make()
+    await cache.set('key', 0.5)
+    await expect(cache.incr('key', 1n)).rejects.toThrow(/0\.5.*pass a number/)
+    await expect(cache.transact(tx => tx.decr('key', 1n))).rejects.toThrow(TypeError)
+    await expect(cache.incr('missing', 1n, { default: 0.5 })).rejects.toThrow(TypeError)
+    expect(await cache.getMany(['key', 'missing'])).toEqual([0.5, undefined])
+    expect(await cache.incr('key', 1)).toBe(1.5)
+  })
+
   it('incr() changes one counter with numbers and with bigints', async () => {
     const cache = subject.make()
     expect(await cache.incr('key', 1)).toBe(1)

@@ -21,7 +21,8 @@ export interface Count {
 /**
  * Adds to a counter. One that is missing or expired begins anew; a live one keeps expiry and tags.
  *
- * @throws TypeError when the live value is no number; RangeError when the sum does not fit
+ * @throws TypeError when the live value is no number, or no whole one and the delta is a bigint; RangeError when the sum
+ *   does not fit
  */
 export function incr(session: Session, count: Count): number | bigint | undefined {
   const { disk, statements } = session
@@ -48,7 +49,10 @@ export function incr(session: Session, count: Count): number | bigint | undefine
 
 /** Exact for whole numbers. A number as delta answers a number, a bigint a bigint. */
 function addNumbers(current: number | bigint, delta: number | bigint, name: string): number | bigint {
-  if (!isWhole(current) || !isWhole(delta)) return Number(current) + Number(delta)
+  if (!isWhole(current) || !isWhole(delta)) {
+    if (typeof delta === 'number') return Number(current) + delta
+    throw new TypeError(`incr: ${name} is at ${current}, to which no bigint can be added: pass a number as delta`)
+  }
   const sum = BigInt(current) + BigInt(delta)
   if (sum > INT64_MAX || sum < INT64_MIN) {
     throw new RangeError(`incr: ${name} would leave the range of 64-bit integers`)

@@ -89,6 +89,7 @@ export function unlinkOldest(session: Session, bytes: number): void {
 function unlinkRows(session: Session, rows: readonly LaterRow[]): void {
   for (const [filename] of rows) {
     session.statements.run('laterDone', filename)
+    session.letGo.delete(filename)
     session.afterCommit(() => session.disk.files.remove(filename))
   }
 }
