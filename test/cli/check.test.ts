@@ -1,4 +1,4 @@
-import { mkdirSync, mkdtempSync, rmSync, statSync, writeFileSync } from 'node:fs'
+import { existsSync, mkdirSync, mkdtempSync, rmSync, statSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import Database from 'better-sqlite3'
@@ -12,6 +12,8 @@ import { documents, type Ended, run, runHere, start, startInTerminal, twoWriters
 
 const ROWS = 100_000
 const FILES = 2000
+/** Folders of value files. */
+const HEX = Array.from({ length: 256 }, (_, at) => at.toString(16).padStart(2, '0'))
 
 const kindsOf = (ended: Ended): string[] => [...new Set(documents<Finding>(ended).map(({ kind }) => kind))].sort()
 
@@ -51,8 +53,10 @@ async function withOrphans(count: number): Promise<string> {
   const cache = new Cache(directory)
   await cache.setMany(Array.from({ length: 100 }, (_, at) => [at, Buffer.alloc(40_000, at)]))
   await cache.close()
+  // One that none of the values has taken: names are random.
+  const free = HEX.find(name => !existsSync(join(directory, name))) ?? ''
   for (let at = 0; at < count; at++) {
-    const folder = join(directory, 'ee', (at % 256).toString(16).padStart(2, '0'))
+    const folder = join(directory, free, HEX[at % 256] ?? '')
     mkdirSync(folder, { recursive: true })
     writeFileSync(join(folder, `${at.toString(16).padStart(28, '0')}.val`), 'lost')
   }
