@@ -44,8 +44,11 @@ async function getItemOf<T>(cache: DiskCache, key: Key): Promise<Valued<T> | und
   return item && { value: item.value, expiresAt: item.expiresAt }
 }
 
-/** `get`, with the version of the entry and its instants: cheaper than `getItem`. */
-export function getVersioned<T>(cache: DiskCache, key: Key): Promise<Versioned<T> | undefined> {
+/** `get`, with the version of the entry and its instants; no promise where it is there at once. @throws what verbs reject with */
+export function getVersioned<T>(
+  cache: DiskCache,
+  key: Key,
+): Versioned<T> | undefined | Promise<Versioned<T> | undefined> {
   if (cache instanceof CacheVerbs) return readVersioned<T>(handleOf(cache), key)
   const access = accessOf(cache)
   return access ? readVersioned<T>(access.handle, access.hostKey(key)) : cache.getItem<T>(key)

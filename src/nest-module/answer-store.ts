@@ -49,8 +49,13 @@ export class AnswerStore {
     return this.#isNamed ? undefined : this.#exchange.origin
   }
 
-  async find(): Promise<Hit | Vacancy> {
-    const item = await getVersioned(this.#cache, this.#key)
+  /** No promise where the answer is there at once. */
+  find(): Hit | Vacancy | Promise<Hit | Vacancy> {
+    const item = getVersioned(this.#cache, this.#key)
+    return item instanceof Promise ? item.then(found => this.#placeOf(found)) : this.#placeOf(item)
+  }
+
+  #placeOf(item: Versioned<unknown> | undefined): Hit | Vacancy | Promise<Hit | Vacancy> {
     if (!item) return { flight: this.#key }
     const kept = readKept(decodeStored(item.value))
     if ('variants' in kept) return this.#findVariant(item.version, kept.variants)

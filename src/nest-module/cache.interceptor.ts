@@ -50,14 +50,14 @@ export class CacheInterceptor implements NestInterceptor {
   async intercept(context: ExecutionContext, next: CallHandler): Promise<Observable<unknown>> {
     const isHttp = context.getType<string>() === 'http'
     if (isHttp && answersByItself(context)) return next.handle()
-    const key = await this.trackBy(context)
+    // A promise that is not awaited is none that has to be made.
+    const tracked = this.trackBy(context)
+    const key = typeof tracked === 'string' ? tracked : await tracked
     if (!key) return next.handle()
     const notes = HandlerNotes.of(this.reflector, context)
     const host = this.#hostOf(notes)
-    const ttl = (await notes.ttlFor(context)) ?? host.ttl
+    const { ttl = host.ttl, tags, audience } = notes.settled ?? (await notes.settle(context))
     if (ttl === 0) return next.handle()
-    const tags = await notes.tagsFor(context)
-    const audience = await notes.audienceFor(context)
     const place = audience.kind === 'person' ? `${encodeURIComponent(audience.id)}\n${key}` : key
     const handle = handlingOf(next)
     if (!isHttp || !this.httpAdapterHost?.httpAdapter) return of(await keepValue(host, place, ttl, tags, handle()))

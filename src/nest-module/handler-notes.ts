@@ -1,5 +1,6 @@
 import type { ExecutionContext } from '@nestjs/common'
 import type { Reflector } from '@nestjs/core'
+import type { Duration } from '../engine/index.js'
 import {
   CACHE_AUDIENCE_METADATA,
   CACHE_KEY_METADATA,
@@ -21,7 +22,9 @@ export class HandlerNotes {
   readonly key: string | CacheKeyFactory | undefined
   /** Of the registration. */
   readonly name: string | undefined
-  readonly #ttl: number | CacheTTLFactory | undefined
+  /** Where no decorator has a function to ask. */
+  readonly settled: Settled | undefined
+  readonly #ttl: Duration | CacheTTLFactory | undefined
   readonly #tags: readonly string[] | CacheTagsFactory | undefined
   readonly #audience: 'everyone' | CacheAudienceFactory | undefined
 
@@ -34,10 +37,14 @@ export class HandlerNotes {
     // One key for all handlers of a class would mix up their answers.
     this.key = reflector.get<string | CacheKeyFactory | undefined>(CACHE_KEY_METADATA, targets[0])
     this.name = noted(CACHE_NAME_METADATA)
-    const ttl = noted<unknown>(CACHE_TTL_METADATA)
-    this.#ttl = typeof ttl === 'function' ? (ttl as CacheTTLFactory) : lifeOf(ttl, '@CacheTTL')
+    this.#ttl = noted(CACHE_TTL_METADATA)
     this.#tags = noted(CACHE_TAGS_METADATA)
     this.#audience = noted(CACHE_AUDIENCE_METADATA)
+    const ttl = this.#ttl
+    const tags = this.#tags ?? []
+    if (typeof ttl === 'function' || typeof tags === 'function' || typeof this.#audience === 'function') return
+    const audience = this.#audience === undefined ? ANONYMOUS : EVERYONE
+    this.settled = { ttl: lifeOf(ttl, '@CacheTTL'), tags, audience }
   }
 
   /** @throws TypeError or RangeError when a decorator holds what nobody can read */
@@ -53,21 +60,27 @@ export class HandlerNotes {
     return notes
   }
 
+  /** Asks the functions for one request; the others are not asked where it is not cached. */
+  async settle(context: ExecutionContext): Promise<Settled> {
+    const ttl = lifeOf(typeof this.#ttl === 'function' ? await this.#ttl(context) : this.#ttl, '@CacheTTL')
+    if (ttl === 0) return { ttl, tags: [], audience: ANONYMOUS }
+    const tags = (typeof this.#tags === 'function' ? await this.#tags(context) : this.#tags) ?? []
+    return { ttl, tags, audience: await this.#audienceFor(context) }
+  }
+
+  async #audienceFor(context: ExecutionContext): Promise<Audience> {
+    if (typeof this.#audience !== 'function') return this.#audience === undefined ? ANONYMOUS : EVERYONE
+    const who = await this.#audience(context)
+    return who === undefined || who === null || who === '' ? ANONYMOUS : { kind: 'person', id: String(who) }
+  }
+}
+
+/** What is said for one request. */
+export interface Settled {
   /** Milliseconds; 0: not cached. `undefined`: nobody has said. */
-  ttlFor(context: ExecutionContext): number | undefined | Promise<number | undefined> {
-    if (typeof this.#ttl !== 'function') return this.#ttl
-    return Promise.resolve(this.#ttl(context)).then(ttl => lifeOf(ttl, '@CacheTTL'))
-  }
-
-  tagsFor(context: ExecutionContext): readonly string[] | Promise<readonly string[]> {
-    return (typeof this.#tags === 'function' ? this.#tags(context) : this.#tags) ?? []
-  }
-
-  audienceFor(context: ExecutionContext): Audience | Promise<Audience> {
-    if (this.#audience === undefined) return ANONYMOUS
-    if (typeof this.#audience !== 'function') return EVERYONE
-    return Promise.resolve(this.#audience(context)).then(personOf)
-  }
+  readonly ttl: number | undefined
+  readonly tags: readonly string[]
+  readonly audience: Audience
 }
 
 /** By handler and class: classes that extend one share its handlers. */
@@ -75,7 +88,3 @@ const known = new WeakMap<object, WeakMap<object, HandlerNotes>>()
 
 const ANONYMOUS: Audience = { kind: 'anonymous' }
 const EVERYONE: Audience = { kind: 'everyone' }
-
-function personOf(who: string | number | null | undefined): Audience {
-  return who === undefined || who === null || who === '' ? ANONYMOUS : { kind: 'person', id: String(who) }
-}

@@ -63,7 +63,8 @@ class Answering {
 
   async answer(): Promise<unknown> {
     for (let round = 0; round < MOST_ROUNDS; round++) {
-      const place = await this.#find()
+      const found = this.#find()
+      const place = found instanceof Promise ? await found : found
       if (place === undefined) break
       if ('answer' in place) {
         if (!this.#mayHave(place.answer.reach)) return this.#pass('credentials')
@@ -79,12 +80,17 @@ class Answering {
     return this.#pass()
   }
 
-  async #find(): Promise<Hit | Vacancy | undefined> {
-    try {
-      return await this.#store.find()
-    } catch (error) {
+  /** `undefined`: the cache is in trouble. No promise where the answer is there at once. */
+  #find(): Hit | Vacancy | undefined | Promise<Hit | Vacancy | undefined> {
+    const failed = (error: unknown): undefined => {
       this.#report(error)
       return undefined
+    }
+    try {
+      const found = this.#store.find()
+      return found instanceof Promise ? found.catch(failed) : found
+    } catch (error) {
+      return failed(error)
     }
   }
 

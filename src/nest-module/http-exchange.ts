@@ -109,6 +109,7 @@ export class HttpExchange {
   /** Puts a kept answer into the response. Names that `Vary` has already stay there. */
   replay(status: number | undefined, fields: Fields): void {
     if (status !== undefined) this.#adapter.status(this.#response, status)
+    if (fields.length === 0) return
     const merged = setVary(fields, this.#lineOf('Vary'))
     for (const name of new Set(merged.map(([name]) => name))) {
       const lines = merged.filter(line => line[0] === name).map(([, value]) => value)

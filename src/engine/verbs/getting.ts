@@ -127,18 +127,43 @@ export function readAs<A>(handle: CacheHandle, key: Key, answering: Answering<A>
   return traced(handle, 'get', key, () => lookAs(handle, key, answering))
 }
 
+/** The same without a promise where the answer is there at once. @throws when the key is none */
+export function readAtOnce<A>(
+  handle: CacheHandle,
+  key: Key,
+  answering: Answering<A>,
+): A | undefined | Promise<A | undefined> {
+  if (isTraced() || !handle.isOpen || turnIsLong()) return readAs(handle, key, answering)
+  const { memory } = handle
+  const entry = typeof key === 'string' ? memory?.findText(key) : undefined
+  if (memory && entry) return answerOf(memory, entry, answering)
+  const encoded = handle.encodeKey(key)
+  const shard = handle.route(encoded)
+  if (!shard.writer.pending.empty || !shard.current) return readAs(handle, key, answering)
+  const look = lookOf(memory, key, answering)
+  const found = tryOnce(() => look(shard, encoded))
+  if (found === FAILED) return readAs(handle, key, answering)
+  if (!(found instanceof Promise)) return found as A | undefined
+  return handle.read(shard, undefined, undefined, () => found as Promise<A | undefined>, key)
+}
+
 function lookAs<A>(handle: CacheHandle, key: Key, answering: Answering<A>): Promise<A | undefined> {
   const { memory } = handle
   if (memory === undefined) {
     return handle.isOpen ? readNow(handle, key, answering.past) : handle.ready(() => lookAs(handle, key, answering))
   }
-  const text = typeof key === 'string' ? key : undefined
   const late = turnIsLong()
-  const entry = late || text === undefined ? undefined : memory.findText(text)
+  const entry = late || typeof key !== 'string' ? undefined : memory.findText(key)
   if (entry !== undefined) return Promise.resolve(answerOf(memory, entry, answering))
-  const lookThrough = (shard: Shard, encoded: EncodedKey): A | undefined | Promise<A | undefined> =>
-    answerThrough(memory, shard, encoded, text, answering)
-  return readNow(handle, key, lookThrough, undefined, late)
+  return readNow(handle, key, lookOf(memory, key, answering), undefined, late)
+}
+
+type Look<A> = (shard: Shard, encoded: EncodedKey) => A | undefined | Promise<A | undefined>
+
+function lookOf<A>(memory: MemoryTier | undefined, key: Key, answering: Answering<A>): Look<A> {
+  if (memory === undefined) return answering.past
+  const text = typeof key === 'string' ? key : undefined
+  return (shard, encoded) => answerThrough(memory, shard, encoded, text, answering)
 }
 
 const PLAIN: Answering<unknown> = { of: value => value, past: readValue, stored: readEntryValue }

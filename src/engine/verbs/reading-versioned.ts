@@ -5,7 +5,7 @@ import { isLarge, versionOf } from '../operations/entries.js'
 import type { Key } from '../options.js'
 import type { Shard } from '../shards/shard.js'
 import { toMilliseconds } from '../time.js'
-import { type Answering, readAs } from './getting.js'
+import { type Answering, readAtOnce } from './getting.js'
 import { miss, noteFound, readItem, sessionOf } from './reading.js'
 
 /** A value with what tells it from others of its key. */
@@ -17,15 +17,17 @@ export interface Versioned<T> {
   readonly version: string
 }
 
-/** `getItem` without tags, sizes and access, as cheap as `get`: from memory where that is switched on and true. */
-export function readVersioned<T>(handle: CacheHandle, key: Key): Promise<Versioned<T> | undefined> {
-  return readAs(handle, key, VERSIONED as Answering<Versioned<T>>)
+type Looked<T> = Versioned<T> | undefined
+
+/**
+ * `getItem` without tags, sizes and access, cheaper than `get`: without a promise where it is there at once, from memory
+ * where that is switched on and true.
+ */
+export function readVersioned<T>(handle: CacheHandle, key: Key): Looked<T> | Promise<Looked<T>> {
+  return readAtOnce(handle, key, VERSIONED as Answering<Versioned<T>>)
 }
 
-function readRow(
-  shard: Shard,
-  key: EncodedKey,
-): Versioned<unknown> | undefined | Promise<Versioned<unknown> | undefined> {
+function readRow(shard: Shard, key: EncodedKey): Looked<unknown> | Promise<Looked<unknown>> {
   const session = sessionOf(shard)
   const statement = session.statements.prepare('versionedValue')
   const row = statement.get(key.data, key.raw ? 1 : 0, shard.disk.now()) as VersionedValueRow | undefined
