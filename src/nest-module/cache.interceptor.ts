@@ -13,6 +13,7 @@ import { CACHE_MANAGER } from './cache.constants.js'
 import { type Cache, getCacheHostToken } from './cache.tokens.js'
 import type { CacheHost } from './cache-host.js'
 import { computeOnce } from './compute-once.js'
+import { emittedBy } from './emissions.js'
 import { answersByItself } from './handler-kind.js'
 import { HandlerNotes } from './handler-notes.js'
 import { answerRequest, concernsCache } from './http-answers.js'
@@ -59,8 +60,7 @@ export class CacheInterceptor implements NestInterceptor {
     const { ttl = host.ttl, tags, audience } = notes.settled ?? (await notes.settle(context))
     if (ttl === 0) return next.handle()
     const place = audience.kind === 'person' ? `${encodeURIComponent(audience.id)}\n${key}` : key
-    const handle = handlingOf(next)
-    if (!isHttp || !this.httpAdapterHost?.httpAdapter) return of(await keepValue(host, place, ttl, tags, handle()))
+    if (!isHttp || !this.httpAdapterHost?.httpAdapter) return keepValue(host, place, { ttl, tags }, next.handle())
     const exchange = new HttpExchange(this.httpAdapterHost.httpAdapter, context)
     if (!concernsCache(exchange)) return next.handle()
     const body = await answerRequest({
@@ -70,7 +70,7 @@ export class CacheInterceptor implements NestInterceptor {
       isNamed: notes.key !== undefined,
       tags,
       terms: { audience, ttl: ttl ?? Number.POSITIVE_INFINITY, ignoreCookies: host.ignoreCookies },
-      prepare: handle,
+      prepare: handlingOf(next),
       onFound: value => this.setHeadersWhenHttp(context, value),
     })
     return of(body)
@@ -137,23 +137,25 @@ function handlingOf(next: CallHandler): () => () => Promise<unknown> {
   }
 }
 
-/** What a handler outside of HTTP answers, under the key that the app has chosen. */
+/** What a handler outside of HTTP answers, under the key that the app has chosen. Streams go on as they are. */
 async function keepValue(
   host: CacheHost,
   key: string,
-  ttl: number | undefined,
-  tags: readonly string[],
-  handle: () => Promise<unknown>,
-): Promise<unknown> {
+  { ttl, tags }: { readonly ttl: number | undefined; readonly tags: readonly string[] },
+  handled: Observable<unknown>,
+): Promise<Observable<unknown>> {
+  let stream: Observable<unknown> | undefined
   const { value } = await computeOnce<unknown>({
     cache: host.cache,
     key: host.keyOf(key),
     options: { tags, ...(ttl !== undefined && { ttl }) },
     compute: async () => {
-      const value = await handle()
-      return { value, keep: !isStreaming(value) }
+      const emitted = await emittedBy(handled)
+      if ('value' in emitted) return { value: emitted.value, keep: !isStreaming(emitted.value) }
+      stream = emitted.stream
+      return { value: undefined, keep: false }
     },
     report: error => host.report('CacheInterceptor', error),
   })
-  return value
+  return stream ?? of(value)
 }
