@@ -8,6 +8,7 @@ import { findEngine } from './shards/engine.js'
 import { absoluteDirectory, countShards, hasDatabase } from './shards/layout.js'
 import { systemClock } from './time.js'
 import { readExpiring, type Valued } from './verbs/reading-expiring.js'
+import { readVersioned, type Versioned } from './verbs/reading-versioned.js'
 import { removePrefix as removeKeyRange } from './verbs/removing-prefix.js'
 
 /*
@@ -19,6 +20,7 @@ export { checkOptionNames, editDistance, kindOf } from './option-names.js'
 export { type Clock, type Duration, milliseconds, systemClock } from './time.js'
 export { startUpkeepOf } from './upkeep/start-upkeep.js'
 export type { Valued } from './verbs/reading-expiring.js'
+export type { Versioned } from './verbs/reading-versioned.js'
 export { optionNamesOf }
 
 /** What lies in a directory, or is open there in this process; `undefined`: nothing yet. */
@@ -40,6 +42,16 @@ export function getExpiring<T>(cache: DiskCache, key: Key): Promise<Valued<T> | 
 async function getItemOf<T>(cache: DiskCache, key: Key): Promise<Valued<T> | undefined> {
   const item = await cache.getItem<T>(key)
   return item && { value: item.value, expiresAt: item.expiresAt }
+}
+
+/** `get`, with the version of the entry and its instants; no promise where it is there at once. @throws what verbs reject with */
+export function getVersioned<T>(
+  cache: DiskCache,
+  key: Key,
+): Versioned<T> | undefined | Promise<Versioned<T> | undefined> {
+  if (cache instanceof CacheVerbs) return readVersioned<T>(handleOf(cache), key)
+  const access = accessOf(cache)
+  return access ? readVersioned<T>(access.handle, access.hostKey(key)) : cache.getItem<T>(key)
 }
 
 /** Removes the entries that there are now whose keys are strings which begin so. Pages, as `clear` does. */

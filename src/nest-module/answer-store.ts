@@ -1,4 +1,5 @@
 import { randomUUID } from 'node:crypto'
+import { getVersioned, type Versioned } from '../engine/for-adapters.js'
 import type { DiskCache, Storing, Transaction } from '../engine/index.js'
 import { selectingKey } from '../middleware/policy/vary.js'
 import { type Answer, type Kept, readKept, storedAnswer, storedVariants, type Variants } from './answer.js'
@@ -33,29 +34,33 @@ export class AnswerStore {
   readonly #cache: DiskCache
   readonly #key: string
   readonly #exchange: HttpExchange
-  /** Which of the answers is meant, besides by `Vary`. */
-  readonly #origin: string | undefined
+  readonly #isNamed: boolean
 
   /** @param isNamed the app has chosen the key: it stands for one answer, whatever host and handler */
   constructor(cache: DiskCache, key: string, exchange: HttpExchange, isNamed: boolean) {
     this.#cache = cache
     this.#key = key
     this.#exchange = exchange
-    this.#origin = isNamed ? undefined : exchange.origin
+    this.#isNamed = isNamed
   }
 
+  /** Which of the answers is meant, besides by `Vary`. */
   get origin(): string | undefined {
-    return this.#origin
+    return this.#isNamed ? undefined : this.#exchange.origin
   }
 
-  async find(): Promise<Hit | Vacancy> {
-    const item = await this.#cache.getItem(this.#key)
+  /** No promise where the answer is there at once. */
+  find(): Hit | Vacancy | Promise<Hit | Vacancy> {
+    const item = getVersioned(this.#cache, this.#key)
+    return item instanceof Promise ? item.then(found => this.#placeOf(found)) : this.#placeOf(item)
+  }
+
+  #placeOf(item: Versioned<unknown> | undefined): Hit | Vacancy | Promise<Hit | Vacancy> {
     if (!item) return { flight: this.#key }
-    const { version, value } = item
-    const kept = readKept(decodeStored(value))
-    if ('variants' in kept) return this.#findVariant(version, kept.variants)
-    if (kept.answer.origin === undefined || kept.answer.origin === this.#origin) return hitOf(item, kept.answer)
-    return { flight: this.#keyOf('', this.#selection([])), found: { version } }
+    const kept = readKept(decodeStored(item.value))
+    if ('variants' in kept) return this.#findVariant(item.version, kept.variants)
+    if (kept.answer.origin === undefined || kept.answer.origin === this.origin) return hitOf(item, kept.answer)
+    return { flight: this.#keyOf('', this.#selection([])), found: { version: item.version } }
   }
 
   /**
@@ -94,7 +99,7 @@ export class AnswerStore {
 
   async #findVariant(version: string, variants: Variants): Promise<Hit | Vacancy> {
     const key = this.#keyOf(variants.generation, this.#selection(variants.vary))
-    const item = await this.#cache.getItem(key)
+    const item = await getVersioned(this.#cache, key)
     const kept = item && readKept(decodeStored(item.value))
     if (item && kept && 'answer' in kept) return hitOf(item, kept.answer)
     return { flight: key, found: { version, variants } }
@@ -132,7 +137,7 @@ export class AnswerStore {
   }
 
   #selection(vary: readonly string[]): string {
-    return digest(`${this.#origin ?? ''}\n${selectingKey(vary, this.#exchange.head)}`)
+    return digest(`${this.origin ?? ''}\n${selectingKey(vary, this.#exchange.head)}`)
   }
 
   #keyOf(generation: string, selection: string): string {
@@ -140,6 +145,6 @@ export class AnswerStore {
   }
 }
 
-function hitOf({ storedAt, expiresAt }: { storedAt: number; expiresAt?: number }, answer: Answer): Hit {
+function hitOf({ storedAt, expiresAt }: Versioned<unknown>, answer: Answer): Hit {
   return { answer, storedAt, ...(expiresAt !== undefined && { expiresAt }) }
 }

@@ -46,9 +46,8 @@ export function storedVariants(variants: Variants): unknown {
 /** What a stored value says. */
 export function readKept(value: unknown): Kept {
   if (!isMarked(value)) return { answer: { body: value, fields: [], reach: 0 } }
-  const { [MARK]: mark, ...rest } = value
-  if (mark === 'variants') return { variants: rest as unknown as Variants }
-  return { answer: rest as unknown as Answer }
+  const isList = value[MARK] === 'variants'
+  return isList ? { variants: value as unknown as Variants } : { answer: value as unknown as Answer }
 }
 
 function isMarked(value: unknown): value is Record<string, unknown> {

@@ -9,29 +9,15 @@ import {
 } from '@nestjs/common'
 import { HttpAdapterHost, ModuleRef, Reflector } from '@nestjs/core'
 import { lastValueFrom, type Observable, of } from 'rxjs'
-import type { Duration } from '../engine/index.js'
-import {
-  CACHE_AUDIENCE_METADATA,
-  CACHE_KEY_METADATA,
-  CACHE_MANAGER,
-  CACHE_NAME_METADATA,
-  CACHE_TAGS_METADATA,
-  CACHE_TTL_METADATA,
-} from './cache.constants.js'
+import { CACHE_MANAGER } from './cache.constants.js'
 import { type Cache, getCacheHostToken } from './cache.tokens.js'
 import type { CacheHost } from './cache-host.js'
-import { lifeOf } from './cache-life.js'
 import { computeOnce } from './compute-once.js'
-import type {
-  CacheAudienceFactory,
-  CacheKeyFactory,
-  CacheTagsFactory,
-  CacheTTLFactory,
-} from './decorators/answer.decorators.js'
+import { emittedBy } from './emissions.js'
 import { answersByItself } from './handler-kind.js'
+import { HandlerNotes } from './handler-notes.js'
 import { answerRequest, concernsCache } from './http-answers.js'
 import { HttpExchange } from './http-exchange.js'
-import type { Audience } from './http-rules.js'
 import { keyOfUrl } from './request-key.js'
 import { isStreaming } from './sendable.js'
 
@@ -65,27 +51,26 @@ export class CacheInterceptor implements NestInterceptor {
   async intercept(context: ExecutionContext, next: CallHandler): Promise<Observable<unknown>> {
     const isHttp = context.getType<string>() === 'http'
     if (isHttp && answersByItself(context)) return next.handle()
-    const key = await this.trackBy(context)
+    // A promise that is not awaited is none that has to be made.
+    const tracked = this.trackBy(context)
+    const key = typeof tracked === 'string' ? tracked : await tracked
     if (!key) return next.handle()
-    const host = this.#hostOf(context)
-    const ttl = lifeOf(await this.#noted<Duration>(CACHE_TTL_METADATA, context), '@CacheTTL') ?? host.ttl
+    const notes = HandlerNotes.of(this.reflector, context)
+    const host = this.#hostOf(notes)
+    const { ttl = host.ttl, tags, audience } = notes.settled ?? (await notes.settle(context))
     if (ttl === 0) return next.handle()
-    const tags = (await this.#noted<readonly string[]>(CACHE_TAGS_METADATA, context)) ?? []
-    const audience = await this.#audienceOf(context)
-    const handled = next.handle()
-    const handle = (): Promise<unknown> => lastValueFrom(handled, { defaultValue: undefined })
     const place = audience.kind === 'person' ? `${encodeURIComponent(audience.id)}\n${key}` : key
-    if (!isHttp || !this.httpAdapterHost?.httpAdapter) return of(await keepValue(host, place, ttl, tags, handle))
+    if (!isHttp || !this.httpAdapterHost?.httpAdapter) return keepValue(host, place, { ttl, tags }, next.handle())
     const exchange = new HttpExchange(this.httpAdapterHost.httpAdapter, context)
-    if (!concernsCache(exchange)) return handled
+    if (!concernsCache(exchange)) return next.handle()
     const body = await answerRequest({
       host,
       exchange,
       key: place,
-      isNamed: this.#has(CACHE_KEY_METADATA, context),
+      isNamed: notes.key !== undefined,
       tags,
       terms: { audience, ttl: ttl ?? Number.POSITIVE_INFINITY, ignoreCookies: host.ignoreCookies },
-      handle,
+      prepare: handlingOf(next),
       onFound: value => this.setHeadersWhenHttp(context, value),
     })
     return of(body)
@@ -93,7 +78,7 @@ export class CacheInterceptor implements NestInterceptor {
 
   /** The key of a request; without one it is not cached. */
   protected trackBy(context: ExecutionContext): Promise<Tracked> | Tracked {
-    const noted = this.reflector.get<string | CacheKeyFactory | undefined>(CACHE_KEY_METADATA, context.getHandler())
+    const noted = HandlerNotes.of(this.reflector, context).key
     if (context.getType<string>() === 'http' && !this.isRequestCacheable(context)) return undefined
     if (noted !== undefined) return typeof noted === 'function' ? noted(context) : noted
     const adapter = this.httpAdapterHost?.httpAdapter
@@ -113,8 +98,7 @@ export class CacheInterceptor implements NestInterceptor {
     adapter.setHeader(context.switchToHttp().getResponse(), 'X-Cache', value === undefined ? 'MISS' : 'HIT')
   }
 
-  #hostOf(context: ExecutionContext): CacheHost {
-    const name = this.reflector.getAllAndOverride<string | undefined>(CACHE_NAME_METADATA, targetsOf(context))
+  #hostOf({ name }: HandlerNotes): CacheHost {
     const host = name === undefined ? this.cacheHost : this.#hostNamed(name)
     if (host) return host
     throw new Error(
@@ -129,28 +113,6 @@ export class CacheInterceptor implements NestInterceptor {
     } catch {
       return undefined
     }
-  }
-
-  async #audienceOf(context: ExecutionContext): Promise<Audience> {
-    const who = await this.#noted<string | number | undefined>(CACHE_AUDIENCE_METADATA, context)
-    if (who === undefined || who === null || who === '') return { kind: 'anonymous' }
-    const isFunction = typeof this.#metadata<unknown>(CACHE_AUDIENCE_METADATA, context) === 'function'
-    return isFunction ? { kind: 'person', id: String(who) } : { kind: 'everyone' }
-  }
-
-  /** What a decorator of the handler or its class has noted, or what its function answers. */
-  async #noted<T>(name: string, context: ExecutionContext): Promise<T | undefined> {
-    type Factory = CacheAudienceFactory | CacheTagsFactory | CacheTTLFactory
-    const noted = this.#metadata<T | Factory>(name, context)
-    return typeof noted === 'function' ? ((await (noted as Factory)(context)) as T) : (noted as T | undefined)
-  }
-
-  #metadata<T>(name: string, context: ExecutionContext): T | undefined {
-    return this.reflector.getAllAndOverride<T | undefined>(name, targetsOf(context))
-  }
-
-  #has(name: string, context: ExecutionContext): boolean {
-    return this.reflector.get(name, context.getHandler()) !== undefined
   }
 }
 
@@ -167,29 +129,33 @@ function optional(property: string, token: unknown): void {
   Inject(token as string)(CacheInterceptor.prototype, property)
 }
 
-function targetsOf(
-  context: ExecutionContext,
-): [ReturnType<ExecutionContext['getHandler']>, ReturnType<ExecutionContext['getClass']>] {
-  return [context.getHandler(), context.getClass()]
+/** Makes ready to run the handler, in the context of its request whoever calls: binding to that is not free. */
+function handlingOf(next: CallHandler): () => () => Promise<unknown> {
+  return () => {
+    const handled = next.handle()
+    return () => lastValueFrom(handled, { defaultValue: undefined })
+  }
 }
 
-/** What a handler outside of HTTP answers, under the key that the app has chosen. */
+/** What a handler outside of HTTP answers, under the key that the app has chosen. Streams go on as they are. */
 async function keepValue(
   host: CacheHost,
   key: string,
-  ttl: number | undefined,
-  tags: readonly string[],
-  handle: () => Promise<unknown>,
-): Promise<unknown> {
+  { ttl, tags }: { readonly ttl: number | undefined; readonly tags: readonly string[] },
+  handled: Observable<unknown>,
+): Promise<Observable<unknown>> {
+  let stream: Observable<unknown> | undefined
   const { value } = await computeOnce<unknown>({
     cache: host.cache,
     key: host.keyOf(key),
     options: { tags, ...(ttl !== undefined && { ttl }) },
     compute: async () => {
-      const value = await handle()
-      return { value, keep: !isStreaming(value) }
+      const emitted = await emittedBy(handled)
+      if ('value' in emitted) return { value: emitted.value, keep: !isStreaming(emitted.value) }
+      stream = emitted.stream
+      return { value: undefined, keep: false }
     },
     report: error => host.report('CacheInterceptor', error),
   })
-  return value
+  return stream ?? of(value)
 }

@@ -1,5 +1,5 @@
 import { type DynamicModule, Module, type Provider } from '@nestjs/common'
-import { checkOptionsObject, kindOf } from '../engine/option-names.js'
+import { checkOptionNames, checkOptionsObject, kindOf } from '../engine/option-names.js'
 import { CACHE_MODULE_OPTIONS } from './cache.constants.js'
 import { DiskCacheHealthIndicator } from './cache.health.js'
 import type {
@@ -10,6 +10,7 @@ import type {
 } from './cache.options.js'
 import { Cache, getCacheHostToken, getCacheManagerToken, getDiskCacheToken } from './cache.tokens.js'
 import type { CacheHost } from './cache-host.js'
+import { checkFlag } from './check-options.js'
 import { openHost } from './open-host.js'
 
 /**
@@ -34,12 +35,18 @@ export class CacheModule {
     options: CacheModuleAsyncOptions<StoreConfig>,
   ): DynamicModule {
     checkOptionsObject(options, 'CacheModule.registerAsync')
+    checkOptionNames(options, ASYNC_OPTIONS, 'CacheModule.registerAsync')
     const { imports = [], extraProviders = [] } = options
     return { ...moduleOf(options, [...optionProviders(options), ...extraProviders]), imports }
   }
 }
 
 Module({})(CacheModule)
+
+const ASYNC_OPTIONS = new Set([
+  ...['useFactory', 'useClass', 'useExisting', 'inject', 'imports', 'extraProviders'],
+  ...['isGlobal', 'name'],
+])
 
 interface Registration {
   readonly isGlobal?: boolean | undefined
@@ -50,6 +57,7 @@ function moduleOf({ isGlobal = false, name }: Registration, providers: readonly 
   if (name !== undefined && (typeof name !== 'string' || name === '')) {
     throw new TypeError(`CacheModule: name must be a text of at least one character, got ${kindOf(name)}`)
   }
+  checkFlag(isGlobal, 'isGlobal')
   const host = getCacheHostToken(name)
   const manager = getCacheManagerToken(name)
   const engine = getDiskCacheToken(name)
@@ -80,6 +88,9 @@ function optionProviders(options: CacheModuleAsyncOptions): Provider[] {
     throw new TypeError(
       `CacheModule.registerAsync needs one of useFactory, useClass and useExisting, got ${given.length === 0 ? 'none' : given.length}`,
     )
+  }
+  if (useFactory !== undefined && typeof useFactory !== 'function') {
+    throw new TypeError(`CacheModule.registerAsync: useFactory must be a function, got ${kindOf(useFactory)}`)
   }
   if (useFactory)
     return [{ provide: CACHE_MODULE_OPTIONS, useFactory: useFactory as (...args: unknown[]) => unknown, inject }]

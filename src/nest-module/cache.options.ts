@@ -4,7 +4,7 @@ import type { Duration, FanoutCacheOptions, UpkeepOptions } from '../engine/inde
 /** What a cache is made from. */
 export interface CacheManagerOptions extends Omit<FanoutCacheOptions, 'defaultTtl'> {
   /** Where the values are kept, for all processes. @default a temporary directory, removed when the app is closed */
-  readonly directory?: string
+  readonly directory?: string | URL
   /** Default time to live: milliseconds, or a string such as `'5m'`; 0: never expires. @default never */
   readonly ttl?: Duration
   /** `diskStore`, what `diskStore(options)` answered, or its promise. Not together with `stores`. @default diskStore */

@@ -1,4 +1,5 @@
 import { diskStore } from '../adapters/cache-manager/disk-store.js'
+import { prefixOf } from '../adapters/namespaced.js'
 import { optionNamesOf } from '../engine/for-adapters.js'
 import { checkOptionNames, checkOptionsObject, kindOf } from '../engine/option-names.js'
 import type { CacheManagerOptions } from './cache.options.js'
@@ -28,18 +29,33 @@ export function checkModuleOptions(options: CacheManagerOptions): void {
   if (store === diskStore && directory === undefined) {
     throw new TypeError("CacheModule: diskStore needs a place: write store: diskStore, directory: '/var/cache/app'")
   }
-  if (stores !== undefined && directory !== undefined) {
-    throw new TypeError(
-      'CacheModule: directory belongs to store: diskStore; a store in stores has a directory of its own',
-    )
-  }
-  if (directory !== undefined && (typeof directory !== 'string' || directory === '')) {
+  if (stores !== undefined) refuseOptionsOfCache(options)
+  if (directory !== undefined && (typeof directory !== 'string' || directory === '') && !isUrl(directory)) {
     throw new TypeError(`CacheModule: directory must be a path, got ${kindOf(directory)}`)
   }
-  for (const name of ['ignoreCookies', 'isGlobal'] as const) checkFlag((options as Record<string, unknown>)[name], name)
+  prefixOf(options.namespace)
+  checkFlag(options.ignoreCookies, 'ignoreCookies')
 }
 
-function checkFlag(value: unknown, name: string): void {
+/**
+ * A store that is there already has its options.
+ *
+ * @throws TypeError that names the one which would have no effect
+ */
+export function refuseOptionsOfCache(options: CacheManagerOptions): void {
+  const names = ['directory', ...optionNamesOf('FanoutCache')]
+  const idle = names.find(name => (options as Readonly<Record<string, unknown>>)[name] !== undefined)
+  if (idle === undefined) return
+  throw new TypeError(
+    `CacheModule: ${idle} belongs to store: diskStore; a store that is made already, and each in stores, has its own`,
+  )
+}
+
+function isUrl(value: unknown): boolean {
+  return value instanceof URL
+}
+
+export function checkFlag(value: unknown, name: string): void {
   if (value === undefined || typeof value === 'boolean') return
   throw new TypeError(`CacheModule: ${name} must be true or false, got ${kindOf(value)}`)
 }

@@ -20,8 +20,8 @@ export interface CacheableRequest {
   readonly isNamed: boolean
   readonly tags: readonly string[]
   readonly terms: Terms
-  /** Runs the handler. */
-  readonly handle: () => Promise<unknown>
+  /** Makes ready to run the handler. Called at most once, in the context of the request. */
+  readonly prepare: () => () => Promise<unknown>
   /** Called before an answer goes out: `undefined` when it was not kept. */
   readonly onFound: (body: unknown) => void
 }
@@ -32,9 +32,14 @@ const MOST_ROUNDS = 3
 const NAME = DEFAULT_POLICY.name
 
 /** Whether a request has to do with the cache at all. */
-export function concernsCache({ head }: HttpExchange): boolean {
+export function concernsCache(exchange: HttpExchange): boolean {
+  if (!CONTROLS.some(name => exchange.has(name))) return true
+  const { head } = exchange
   return bypassOf(head) === undefined && !demandsOf(head, DEFAULT_POLICY).noStore
 }
+
+/** The fields that could keep a GET or HEAD away from the cache: most requests have none of them. */
+const CONTROLS = ['upgrade', 'content-length', 'transfer-encoding', 'cache-control', 'pragma']
 
 /** The body for a request: kept, or made by the handler. */
 export function answerRequest(request: CacheableRequest): Promise<unknown> {
@@ -47,6 +52,7 @@ class Answering {
   readonly #key: string
   /** What the handler answered to this very request. */
   #made: { readonly value: unknown } | undefined
+  #handle: (() => Promise<unknown>) | undefined
 
   constructor(request: CacheableRequest) {
     const { host, key, exchange, isNamed } = request
@@ -57,14 +63,15 @@ class Answering {
 
   async answer(): Promise<unknown> {
     for (let round = 0; round < MOST_ROUNDS; round++) {
-      const place = await this.#find()
+      const found = this.#find()
+      const place = found instanceof Promise ? await found : found
       if (place === undefined) break
       if ('answer' in place) {
         if (!this.#mayHave(place.answer.reach)) return this.#pass('credentials')
         if (this.#replay(place, round > 0)) return place.answer.body
         break
       }
-      if (this.#request.exchange.head.method !== 'GET') return this.#pass()
+      if (this.#request.exchange.method !== 'GET') return this.#pass()
       if (!this.#mayJoin(place)) return this.#pass('not-kept')
       const shared = await this.#fly(place)
       if (this.#made) return this.#made.value
@@ -73,12 +80,17 @@ class Answering {
     return this.#pass()
   }
 
-  async #find(): Promise<Hit | Vacancy | undefined> {
-    try {
-      return await this.#store.find()
-    } catch (error) {
+  /** `undefined`: the cache is in trouble. No promise where the answer is there at once. */
+  #find(): Hit | Vacancy | undefined | Promise<Hit | Vacancy | undefined> {
+    const failed = (error: unknown): undefined => {
       this.#report(error)
       return undefined
+    }
+    try {
+      const found = this.#store.find()
+      return found instanceof Promise ? found.catch(failed) : found
+    } catch (error) {
+      return failed(error)
     }
   }
 
@@ -97,6 +109,7 @@ class Answering {
   /** Runs the handler, or waits for somebody who does. Answers what others have made and nobody could store. */
   async #fly(place: Vacancy): Promise<Hit | undefined> {
     const { host, tags } = this.#request
+    this.#prepare()
     let follow: (() => Promise<void>) | undefined
     const { value } = await computeOnce<unknown>({
       cache: host.cache,
@@ -147,9 +160,17 @@ class Answering {
     }
   }
 
+  /** Whoever waits for the lock of the cache may run the handler in a context of its own. */
+  #prepare(): () => Promise<unknown> {
+    const { prepare, exchange } = this.#request
+    if (!this.#handle) exchange.begin()
+    this.#handle ??= prepare()
+    return this.#handle
+  }
+
   async #run(): Promise<Judged> {
-    const { exchange, terms, host, handle } = this.#request
-    const value = await handle()
+    const { exchange, terms, host } = this.#request
+    const value = await this.#prepare()()
     this.#made = { value }
     if (exchange.isAnswered || exchange.isResponse(value)) return { keep: false, reason: 'answered-by-handler' }
     const sendable = sendableOf(value)

@@ -23,36 +23,61 @@ interface ResponseLike {
   getHeaders(): OutgoingHttpHeaders
 }
 
-/** A request and its response, through the adapter of the platform. */
+/** A request and its response, through the adapter of the platform. What few answers need is looked at when it is asked for. */
 export class HttpExchange {
-  readonly head: RequestHead
-  /** Tells apart what one URL can mean: scheme and host of the request, and the handler, of which versions can share a URL. */
-  readonly origin: string
+  readonly method: string
   readonly hasUser: boolean
   /** The status that the handler has when it sets none. */
   readonly usualStatus: number
   readonly #adapter: HttpAdapter
+  readonly #request: RequestLike
   readonly #response: ResponseLike
+  /** The handler: of versions several can share a URL. */
+  readonly #place: string
   /** The response before the handler ran: what middleware, guards and decorators have set. */
-  readonly #before: OutgoingHttpHeaders
+  #before: OutgoingHttpHeaders = {}
+  #head: RequestHead | undefined
+  #origin: string | undefined
 
   constructor(adapter: HttpAdapter, context: ExecutionContext) {
-    const request = context.switchToHttp().getRequest<RequestLike>()
+    const http = context.switchToHttp()
+    const request = http.getRequest<RequestLike>()
     this.#adapter = adapter
-    this.#response = context.switchToHttp().getResponse<ResponseLike>()
+    this.#request = request
+    this.#response = http.getResponse<ResponseLike>()
+    this.#place = `${context.getClass().name}.${context.getHandler().name}`
+    this.method = String(adapter.getRequestMethod(request))
     this.usualStatus = this.#response.statusCode
-    this.#before = { ...this.#response.getHeaders() }
-    const host = [adapter.getRequestHostname(request), request.headers.host].map(one =>
-      sameInAllProcesses(one, request),
-    )
-    const url: unknown = adapter.getRequestUrl(request)
     this.hasUser = request.user !== undefined && request.user !== null
-    this.head = {
-      method: String(adapter.getRequestMethod(request)),
-      url: `${request.protocol ?? 'http'}://${request.headers.host ?? ''}${String(url)}`,
-      fields: fieldsOf(request.headers),
+  }
+
+  /** The handler is about to run. */
+  begin(): void {
+    this.#before = { ...this.#response.getHeaders() }
+  }
+
+  /** Whether the request has a field. @param name in lower case */
+  has(name: string): boolean {
+    return this.#request.headers[name] !== undefined
+  }
+
+  get head(): RequestHead {
+    this.#head ??= {
+      method: this.method,
+      url: `${this.#request.protocol ?? 'http'}://${this.#request.headers.host ?? ''}${String(this.#adapter.getRequestUrl(this.#request))}`,
+      fields: fieldsOf(this.#request.headers),
     }
-    this.origin = `${request.protocol ?? ''}://${host.join(' ')} ${context.getClass().name}.${context.getHandler().name}`
+    return this.#head
+  }
+
+  /** Tells apart what one URL can mean: scheme and host of the request, and the handler. */
+  get origin(): string {
+    if (this.#origin !== undefined) return this.#origin
+    const request = this.#request
+    const host = sameInAllProcesses(request.headers.host, request)
+    const known = sameInAllProcesses(this.#adapter.getRequestHostname(request), request)
+    this.#origin = `${request.protocol ?? ''}://${known} ${host} ${this.#place}`
+    return this.#origin
   }
 
   get status(): number {
@@ -84,6 +109,7 @@ export class HttpExchange {
   /** Puts a kept answer into the response. Names that `Vary` has already stay there. */
   replay(status: number | undefined, fields: Fields): void {
     if (status !== undefined) this.#adapter.status(this.#response, status)
+    if (fields.length === 0) return
     const merged = setVary(fields, this.#lineOf('Vary'))
     for (const name of new Set(merged.map(([name]) => name))) {
       const lines = merged.filter(line => line[0] === name).map(([, value]) => value)

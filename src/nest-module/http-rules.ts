@@ -1,4 +1,4 @@
-import { deleteField, fieldLines, hasField, listMembers, setField } from '../middleware/policy/fields.js'
+import { deleteField, fieldLines, listMembers, setField } from '../middleware/policy/fields.js'
 import { freshnessOf } from '../middleware/policy/freshness.js'
 import type { Fields, RequestHead, StoredResponse } from '../middleware/policy/message.js'
 import { DEFAULT_POLICY, type Policy } from '../middleware/policy/options.js'
@@ -35,10 +35,10 @@ export type Verdict =
 const STATUSES = [200, 201, 202, 203, 204, 205, 300, 301, 308]
 
 /** How much a request says of who sends it: the reach that an answer for it must have. */
-export function credentialsOf({ head, hasUser }: HttpExchange, { audience, ignoreCookies }: Terms): Reach {
+export function credentialsOf(exchange: HttpExchange, { audience, ignoreCookies }: Terms): Reach {
   if (audience.kind !== 'anonymous') return 0
-  if (hasUser || hasField(head.fields, 'Authorization')) return 2
-  return hasField(head.fields, 'Cookie') && !ignoreCookies ? 1 : 0
+  if (exchange.hasUser || exchange.has('authorization')) return 2
+  return exchange.has('cookie') && !ignoreCookies ? 1 : 0
 }
 
 /** How far the response reaches by its fields as they are (RFC 9111 §3.5; explicit freshness says that cookies do not matter). */

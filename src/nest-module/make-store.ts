@@ -3,6 +3,7 @@ import { isDiskCache } from '../adapters/open-cache.js'
 import type { DiskCache } from '../engine/index.js'
 import { kindOf } from '../engine/option-names.js'
 import type { CacheManagerOptions } from './cache.options.js'
+import { refuseOptionsOfCache } from './check-options.js'
 
 type StoreFactory = (options: object) => unknown
 
@@ -26,6 +27,7 @@ export async function makeStore(
   const given: unknown = await (options.store ?? diskStore)
   const factory = factoryIn(given)
   const isOurs = given === diskStore
+  if (!factory) refuseOptionsOfCache(options)
   const made: unknown = factory
     ? await factory(isOurs ? ownOptions(options, ttl, temporary) : { ...options, ttl })
     : given

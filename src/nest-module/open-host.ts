@@ -4,6 +4,7 @@ import { prefixOf } from '../adapters/namespaced.js'
 import { isDiskCache } from '../adapters/open-cache.js'
 import { optionNamesOf, startUpkeepOf } from '../engine/for-adapters.js'
 import { type DiskCache, FanoutCache, type Upkeep } from '../engine/index.js'
+import { checkOptionsObject } from '../engine/option-names.js'
 import type { CacheManagerOptions } from './cache.options.js'
 import { CacheHost, type ManagerLike } from './cache-host.js'
 import { lifeOf } from './cache-life.js'
@@ -28,6 +29,7 @@ export interface Opened {
  *   directory cannot be opened
  */
 export async function openHost(given: CacheManagerOptions, name: string | undefined): Promise<CacheHost> {
+  checkOptionsObject(given, 'CacheModule')
   const options: CacheManagerOptions = { ...given, namespace: given.namespace ?? name }
   checkModuleOptions(options)
   const installed = installedManager()

@@ -10,6 +10,7 @@ const LONGEST = 4096
  */
 export function keyOfUrl(url: string): string | undefined {
   if (url.length > LONGEST) return undefined
+  if (!/[?#]/.test(url)) return url
   const [, path = '', query] = /^([^?#]*)(?:\?([^#]*))?/.exec(url) ?? []
   if (query === undefined) return path
   const parameters = query.split('&').map(text => ({ text, name: nameOf(text) }))

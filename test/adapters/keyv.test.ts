@@ -270,6 +270,27 @@ describe('a plain Keyv 5 on a KeyvDiskStore', () => {
   })
 })
 
+describe('a key that begins as its namespace does', () => {
+  it('is a key like others with createKeyv', async () => {
+    const keyv = ending(createKeyv(place(), { namespace: 'n' }))
+    await keyv.set('n:a', 1)
+    await keyv.set('a', 2)
+    expect([await keyv.get('n:a'), await keyv.get('a')]).toEqual([1, 2])
+    expect(await keyv.getMany(['n:a', 'a', 'n:n:a'])).toEqual([1, 2, undefined])
+    expect(await keyv.delete('a')).toBe(true)
+    expect(await collected(keyv)).toEqual({ 'n:a': 1 })
+  })
+
+  it('is the key without it with a plain Keyv, which looks for another in getMany', async () => {
+    const keyv = ending(new Keyv({ store: new KeyvDiskStore(place()), namespace: 'n' }))
+    await keyv.set('n:a', 1)
+    expect([await keyv.get('n:a'), await keyv.get('a')]).toEqual([1, 1])
+    expect(await keyv.getMany(['n:a', 'a'])).toEqual([undefined, 1])
+    await keyv.clear()
+    expect(await keyv.get('n:a')).toBeUndefined()
+  })
+})
+
 describe('one KeyvDiskStore in two Keyvs', () => {
   it('keeps their entries apart, and refuses the clear that could be for either', async () => {
     const store = new KeyvDiskStore(place())
@@ -436,6 +457,16 @@ describe('a namespace that a plain Keyv and createKeyv share', () => {
     })
     expect(await plain.getRaw('c')).toEqual({ value: { list: [1] }, expires: expect.any(Number) })
     expect(await plain.getMany(['c'])).toEqual([{ list: [1] }])
+    expect([await plain.has('c'), await plain.hasMany(['c', 'x']), await created.has('p')]).toEqual([
+      true,
+      [true, false],
+      true,
+    ])
+    // Keyv takes nothing there but what its serializer has made.
+    expect(await plain.getManyRaw(['c', 'p'])).toEqual([
+      undefined,
+      expect.objectContaining({ value: expect.anything() }),
+    ])
     expect(await collected(plain)).toEqual(await collected(created))
   })
 

@@ -17,6 +17,7 @@ import {
   VersioningType,
 } from '@nestjs/common'
 import { APP_GUARD } from '@nestjs/core'
+import type { FanoutCache } from 'fanout-cache'
 import { diskStore } from 'fanout-cache/cache-manager'
 import {
   CACHE_MANAGER,
@@ -26,6 +27,7 @@ import {
   CacheModule,
   type CacheModuleOptions,
   CacheTTL,
+  getDiskCacheToken,
 } from 'fanout-cache/nest'
 import { EMPTY, of } from 'rxjs'
 import { beforeEach, describe, expect, it } from 'vitest'
@@ -63,6 +65,11 @@ class Pages {
   text(@Param('text') text: string): string {
     calls++
     return text
+  }
+
+  @Get('large')
+  large(): string {
+    return `${++calls} `.repeat(100_000)
   }
 
   @Get('false')
@@ -338,6 +345,37 @@ describe('CacheInterceptor keeps', () => {
     expect(await hits()).toEqual([false, false, true, false])
   })
 
+  it('in memory as well where the cache has one, as old as it is on disk', async () => {
+    const clock = new ManualClock(NOON)
+    const app = await start({ clock, memory: {} })
+    const cache = app.app.get<FanoutCache>(getDiskCacheToken())
+    const paths = ['/number', '/named', '/language'] as const
+    for (const path of paths) await app.get(path)
+    for (const path of paths) await app.get(path)
+    const before = (await cache.stats()).memory?.hits ?? 0
+    clock.advance(10_000)
+    for (const path of paths) {
+      const { headers } = await app.get(path)
+      expect([headers.get('age'), headers.get('cache-status')]).toEqual(['10', 'fanout-cache; hit; ttl=50'])
+    }
+    // A list of variants, and the one that is meant.
+    expect(((await cache.stats()).memory?.hits ?? 0) - before).toBe(4)
+    await app.app.get(CACHE_MANAGER).del('/number')
+    clock.advance(50_000)
+    expect(await app.cached(...paths.map(path => [path] as const))).toEqual(['MISS', 'MISS', 'MISS'])
+  })
+
+  it('what is too large for a row, with its age', async () => {
+    const clock = new ManualClock(NOON)
+    const app = await start({ clock })
+    const path = '/large'
+    const made = await app.get(path)
+    clock.advance(10_000)
+    const kept = await app.get(path)
+    expect(kept.body).toBe(made.body)
+    expect([kept.headers.get('x-cache'), kept.headers.get('age')]).toEqual(['HIT', '10'])
+  })
+
   it('for ever where nobody has said how long', async () => {
     const clock = new ManualClock(NOON)
     const app = await start({ clock, ttl: 0 })
@@ -533,6 +571,25 @@ describe('The key of CacheInterceptor', () => {
     expect(await app.cached(['/named'], ['/named'])).toEqual(['MISS', 'HIT'])
     await manager.clear()
     expect(await app.cached(['/named'])).toEqual(['MISS'])
+  })
+
+  it('can be chosen by a trackBy that takes its time', async () => {
+    class Slowly extends CacheInterceptor {
+      override async trackBy(context: any): Promise<string | undefined> {
+        await null
+        return context.switchToHttp().getRequest().query.key
+      }
+    }
+    @Controller()
+    @UseInterceptors(Slowly)
+    class Others {
+      @Get('number')
+      any(): number {
+        return ++calls
+      }
+    }
+    const app = await start({}, [Others])
+    expect(await app.cached(['/number?key=1'], ['/number?key=1&a'], ['/number'])).toEqual(['MISS', 'HIT', null])
   })
 
   it('can be chosen by trackBy of a subclass, and its guards of credentials stay', async () => {

@@ -1,5 +1,6 @@
 import { existsSync } from 'node:fs'
 import { join } from 'node:path'
+import { pathToFileURL } from 'node:url'
 import { Cache as OfficialCache, CacheModule as OfficialModule } from '@nestjs/cache-manager'
 import { Inject, Injectable, Module, type ModuleMetadata } from '@nestjs/common'
 import { Cache as Engine, FanoutCache, type Namespace, startUpkeep } from 'fanout-cache'
@@ -293,6 +294,28 @@ describe('A wrong configuration', () => {
       { directory: temporaryDirectoryName(), upkeep: { evry: 1 } },
       /upkeep: unknown option evry; did you mean every/,
     ],
+    [
+      'an option of the cache beside stores',
+      { stores: [new Keyv()], sizeLimit: 2 ** 20 },
+      /sizeLimit belongs to store/,
+    ],
+    [
+      'a directory beside a store that has one',
+      { store: diskStore.create({ directory: temporaryDirectoryName() }), directory: '/tmp/x' },
+      /directory belongs to store: diskStore/,
+    ],
+    [
+      'an option of the cache beside an open cache',
+      { store: Promise.resolve(new FanoutCache(temporaryDirectoryName())), sizeLimit: 2 ** 20 },
+      /sizeLimit belongs to store: diskStore/,
+    ],
+    ['a namespace that is no text', { directory: '/tmp/x', namespace: 5 }, /namespace must be a well-formed string/],
+    [
+      'half a character in a namespace',
+      { directory: '/tmp/x', namespace: '\ud800' },
+      /namespace must be a well-formed/,
+    ],
+    ['a directory that is no path', { directory: 5 }, /directory must be a path, got 5/],
     ['a flag that is none', { directory: '/tmp/x', ignoreCookies: 'yes' }, /ignoreCookies must be true or false/],
   ]
 
@@ -307,10 +330,92 @@ describe('A wrong configuration', () => {
       /needs one of useFactory, useClass and useExisting, got none/,
     ],
     ['two', () => CacheModule.registerAsync({ useFactory: () => ({}), useClass: class {} as never }), /got 2/],
+    [
+      'a slip',
+      () => CacheModule.registerAsync({ useFactory: () => ({}), isglobal: true } as never),
+      /unknown option isglobal; did you mean isGlobal/,
+    ],
+    [
+      'options beside the function',
+      () => CacheModule.registerAsync({ useFactory: () => ({}), ttl: 5 } as never),
+      /unknown option ttl; known are/,
+    ],
+    [
+      'what is no function',
+      () => CacheModule.registerAsync({ useFactory: { ttl: 5 } } as never),
+      /useFactory must be a function, got an object/,
+    ],
+    ['a flag that is none', () => CacheModule.register({ isGlobal: 'yes' as never }), /isGlobal must be true or false/],
     ['an empty name', () => CacheModule.register({ name: '' }), /name must be a text/],
     ['a text', () => CacheModule.register('/var/cache' as never), /options must be an object/],
   ])('is told where it is written: %s', (_, register, message) => {
     expect(register).toThrow(message)
+  })
+})
+
+describe('Options that a function makes', () => {
+  it.each<[string, () => unknown, RegExp]>([
+    ['nothing', () => undefined, /options must be an object, got undefined/],
+    ['a text', () => '/var/cache', /options must be an object, got '\/var\/cache'/],
+    ['a slip', () => ({ directory: '/tmp/x', sizelimit: 1 }), /unknown option sizelimit; did you mean sizeLimit/],
+  ])('keep the app from starting when they are %s', async (_, useFactory, message) => {
+    const module = CacheModule.registerAsync({ useFactory: useFactory as never })
+    await expect(createApp({ imports: [module] })).rejects.toThrow(message)
+  })
+
+  it('keep the app from starting with its error, and leave nothing open', async () => {
+    const directory = temporaryDirectory()
+    const failing = CacheModule.registerAsync({
+      name: 'failing',
+      useFactory: () => Promise.reject(new Error('no settings yet')),
+    })
+    await expect(createApp({ imports: [failing] })).rejects.toThrow('no settings yet')
+    const wrong = CacheModule.register({ stores: [createKeyv(directory, { shards: 1 })], upkeep: { every: 'x' } })
+    await expect(createApp({ imports: [wrong] })).rejects.toThrow('upkeep')
+    // Other options than those of the first open are refused while it is open.
+    const cache = new FanoutCache(directory, { timeout: 5000 })
+    await cache.open()
+    await cache.close()
+  })
+})
+
+describe('Two modules on one directory', () => {
+  it('share what they keep, and the engine until both are closed', async () => {
+    const directory = temporaryDirectory()
+    const [one, two] = [
+      await managerOf([CacheModule.register({ directory, shards: 1 })]),
+      await managerOf([CacheModule.register({ directory: pathToFileURL(directory), ttl: '1m' })]),
+    ]
+    await one.manager.set('key', 'value')
+    expect(await two.manager.get('key')).toBe('value')
+    await one.app.close()
+    await one.app.close()
+    expect(existsSync(join(directory, '000', 'cache.db-wal'))).toBe(true)
+    expect(await two.manager.get('key')).toBe('value')
+    await two.app.close()
+    expect(existsSync(join(directory, '000', 'cache.db-wal'))).toBe(false)
+  })
+
+  it('may be of two features of one app, which reach their own', async () => {
+    const directory = temporaryDirectory()
+    const features = ['5m', '1h'].map(ttl => {
+      class Feature {}
+      const cache = CacheModule.register({ directory, shards: 1, ttl })
+      Module({ imports: [cache], exports: [cache] })(Feature)
+      return Feature
+    })
+    const app = await createApp({ imports: features })
+    const managers = features.map(feature => app.select(feature).get<OfficialCache>(CACHE_MANAGER, { strict: false }))
+    for (const [at, manager] of managers.entries()) await manager.set(`of ${at}`, at)
+    for (const manager of managers) expect(await manager.mget(['of 0', 'of 1'])).toEqual([0, 1])
+  })
+
+  it('may not say different things of it', async () => {
+    const directory = temporaryDirectory()
+    const imports = [2 ** 24, 2 ** 25].map((sizeLimit, at) =>
+      CacheModule.register({ directory, shards: 1, sizeLimit, name: `of ${at}` }),
+    )
+    await expect(createApp({ imports })).rejects.toThrow(/sizeLimit/)
   })
 })
 

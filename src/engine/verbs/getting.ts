@@ -6,6 +6,7 @@ import type { EncodedKey } from '../disk/codec.js'
 import { nextTurn, turnIsLong } from '../fairness.js'
 import type { MemoryEntry } from '../memory/memory-entry.js'
 import type { MemoryTier } from '../memory/memory-tier.js'
+import { isTraced, traced } from '../observe/verbs.js'
 import { isLarge } from '../operations/entries.js'
 import type { Key, Waiting } from '../options.js'
 import type { Shard } from '../shards/shard.js'
@@ -112,12 +113,57 @@ function getThrough<T>(
 
 /** What a read through memory answers of an entry. */
 export interface Answering<A> {
-  /** @param expireTime seconds */
-  of(value: unknown, expireTime: number | null): A
+  /** Times in seconds. */
+  of(value: unknown, expireTime: number | null, storeTime: number, rowid: number): A
   /** Reads past the memory. */
   past(shard: Shard, key: EncodedKey): A | undefined | Promise<A | undefined>
   /** The answer for a value that is read with its whole row. */
   stored(shard: Shard, key: EncodedKey): Promise<A | undefined>
+}
+
+/** `get` for those who want more than the value. */
+export function readAs<A>(handle: CacheHandle, key: Key, answering: Answering<A>): Promise<A | undefined> {
+  if (!isTraced()) return lookAs(handle, key, answering)
+  return traced(handle, 'get', key, () => lookAs(handle, key, answering))
+}
+
+/** The same without a promise where the answer is there at once. @throws when the key is none */
+export function readAtOnce<A>(
+  handle: CacheHandle,
+  key: Key,
+  answering: Answering<A>,
+): A | undefined | Promise<A | undefined> {
+  if (isTraced() || !handle.isOpen || turnIsLong()) return readAs(handle, key, answering)
+  const { memory } = handle
+  const entry = typeof key === 'string' ? memory?.findText(key) : undefined
+  if (memory && entry) return answerOf(memory, entry, answering)
+  const encoded = handle.encodeKey(key)
+  const shard = handle.route(encoded)
+  if (!shard.writer.pending.empty || !shard.current) return readAs(handle, key, answering)
+  const look = lookOf(memory, key, answering)
+  const found = tryOnce(() => look(shard, encoded))
+  if (found === FAILED) return readAs(handle, key, answering)
+  if (!(found instanceof Promise)) return found as A | undefined
+  return handle.read(shard, undefined, undefined, () => found as Promise<A | undefined>, key)
+}
+
+function lookAs<A>(handle: CacheHandle, key: Key, answering: Answering<A>): Promise<A | undefined> {
+  const { memory } = handle
+  if (memory === undefined) {
+    return handle.isOpen ? readNow(handle, key, answering.past) : handle.ready(() => lookAs(handle, key, answering))
+  }
+  const late = turnIsLong()
+  const entry = late || typeof key !== 'string' ? undefined : memory.findText(key)
+  if (entry !== undefined) return Promise.resolve(answerOf(memory, entry, answering))
+  return readNow(handle, key, lookOf(memory, key, answering), undefined, late)
+}
+
+type Look<A> = (shard: Shard, encoded: EncodedKey) => A | undefined | Promise<A | undefined>
+
+function lookOf<A>(memory: MemoryTier | undefined, key: Key, answering: Answering<A>): Look<A> {
+  if (memory === undefined) return answering.past
+  const text = typeof key === 'string' ? key : undefined
+  return (shard, encoded) => answerThrough(memory, shard, encoded, text, answering)
 }
 
 const PLAIN: Answering<unknown> = { of: value => value, past: readValue, stored: readEntryValue }
@@ -155,13 +201,13 @@ export function answerThrough<A>(
   noteFound(shard, session, key, rowid, accessTime)
   const read = memory.read(shard, mode, value)
   if (keeps) memory.keep(shard, key, text, { rowid, accessTime, storeTime, expireTime }, read.kept)
-  return answering.of(read.value, expireTime)
+  return answering.of(read.value, expireTime, storeTime, rowid)
 }
 
 /** The answer of an entry of memory; `undefined` for one that says that there is none. */
 export function answerOf<A>(memory: MemoryTier, entry: MemoryEntry, answering: Answering<A>): A | undefined {
   const value = answer(memory, entry)
-  return entry.isMiss ? undefined : answering.of(value, entry.expireTime)
+  return entry.isMiss ? undefined : answering.of(value, entry.expireTime, entry.storeTime, entry.rowid)
 }
 
 /** What an entry of memory says, as a read of the database would have said and noted it. */

@@ -8,6 +8,7 @@ import {
   CACHE_TAGS_METADATA,
   CACHE_TTL_METADATA,
 } from '../cache.constants.js'
+import { lifeOf } from '../cache-life.js'
 
 /** Answers the key of a request; `undefined` or `null`: it is not cached. */
 export type CacheKeyFactory = (
@@ -26,20 +27,37 @@ export type CacheAudienceFactory = (
  * The key under which `CacheInterceptor` keeps what a handler answers, instead of its URL: the same that
  * `cacheManager.del(key)` takes. Needed outside of HTTP.
  *
+ * @throws TypeError for an empty text, and for what is neither a text nor a function
  * @example
  * @CacheKey('cats')
  */
 export function CacheKey(key: string | CacheKeyFactory): CustomDecorator<string> {
+  if (!isText(key) && typeof key !== 'function')
+    throw unexpected('CacheKey', 'a text or a function of the context', key)
   return SetMetadata(CACHE_KEY_METADATA, key)
 }
 
-/** How long an answer is kept: milliseconds, or a string such as `'5m'`; 0: it is not cached. On handlers and controllers. */
+/**
+ * How long an answer is kept: milliseconds, or a string such as `'5m'`; 0: it is not cached. On handlers and controllers.
+ *
+ * @throws TypeError or RangeError for what is no time to live
+ */
 export function CacheTTL(ttl: Duration | CacheTTLFactory): CustomDecorator<string> {
+  if (typeof ttl !== 'function') lifeOf(ttl, '@CacheTTL')
   return SetMetadata(CACHE_TTL_METADATA, ttl)
 }
 
-/** Tags by which answers can be removed together, with `@CacheEvict({ tags })` or the engine's `evict`. On handlers and controllers. */
+/**
+ * Tags by which answers can be removed together, with `@CacheEvict({ tags })` or the engine's `evict`. On handlers and
+ * controllers.
+ *
+ * @throws TypeError for what is neither texts nor one function
+ */
 export function CacheTags(...tags: readonly string[] | readonly [CacheTagsFactory]): CustomDecorator<string> {
+  const isFunction = typeof tags[0] === 'function' && tags.length === 1
+  const wrong = isFunction ? undefined : tags.findIndex(tag => typeof tag !== 'string')
+  if (wrong !== undefined && wrong >= 0)
+    throw unexpected('CacheTags', 'texts or one function of the context', tags[wrong])
   return SetMetadata(CACHE_TAGS_METADATA, typeof tags[0] === 'function' ? tags[0] : tags)
 }
 
@@ -56,12 +74,25 @@ export function CacheTags(...tags: readonly string[] | readonly [CacheTagsFactor
  */
 export function CacheAudience(audience: 'everyone' | CacheAudienceFactory): CustomDecorator<string> {
   if (audience !== 'everyone' && typeof audience !== 'function') {
-    throw new TypeError(`@CacheAudience: expected 'everyone' or a function of the context, got ${kindOf(audience)}`)
+    throw unexpected('CacheAudience', "'everyone' or a function of the context", audience)
   }
   return SetMetadata(CACHE_AUDIENCE_METADATA, audience)
 }
 
-/** Keeps the answers of a handler or controller in the cache that was registered with this name. */
+/**
+ * Keeps the answers of a handler or controller in the cache that was registered with this name.
+ *
+ * @throws TypeError for an empty text, and for what is none
+ */
 export function CacheName(name: string): CustomDecorator<string> {
+  if (!isText(name)) throw unexpected('CacheName', 'a text', name)
   return SetMetadata(CACHE_NAME_METADATA, name)
+}
+
+function isText(value: unknown): value is string {
+  return typeof value === 'string' && value !== ''
+}
+
+function unexpected(decorator: string, expected: string, got: unknown): TypeError {
+  return new TypeError(`@${decorator}: expected ${expected}, got ${kindOf(got)}`)
 }
