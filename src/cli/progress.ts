@@ -1,5 +1,6 @@
 import { Presets, SingleBar } from 'cli-progress'
 import type { Io } from './command.js'
+import { countText, durationText } from './units.js'
 
 /** A bar on stderr. */
 export interface Progress {
@@ -30,10 +31,10 @@ export function progress(io: Io, { what, total }: { readonly what: string; reado
     if (!isLong) return
     if (!bar) {
       bar = newBar(io, what, all !== undefined)
-      bar.start(all ?? 0, done, { rate: '0' })
+      bar.start(all ?? 0, done, figures(done, all, seconds))
     }
     if (all !== undefined && all !== bar.getTotal()) bar.setTotal(all)
-    bar.update(done, { rate: Math.round(done / seconds).toLocaleString('en') })
+    bar.update(done, figures(done, all, seconds))
   }
   // Also of what waits for a lock before its first step.
   const timer = setTimeout(() => {
@@ -57,9 +58,19 @@ export function progress(io: Io, { what, total }: { readonly what: string; reado
   }
 }
 
+/** How fast it goes, and how long it still takes at that: over all of it, since steps of one kind come together. */
+function figures(
+  done: number,
+  all: number | undefined,
+  seconds: number,
+): { readonly rate: string; readonly left: string } {
+  const left = done === 0 || all === undefined ? '?' : durationText((Math.max(0, all - done) / done) * seconds * 1000)
+  return { rate: countText(Math.round(done / seconds)), left: left.replace(' ', '') }
+}
+
 function newBar(io: Io, what: string, hasTotal: boolean): SingleBar {
   const format = hasTotal
-    ? `${what} {bar} {percentage}% | {value}/{total} | {rate}/s | {eta_formatted} left`
+    ? `${what} {bar} {percentage}% | {value}/{total} | {rate}/s | {left} left`
     : `${what} {value} | {rate}/s | {duration_formatted}`
   return new SingleBar(
     {

@@ -129,10 +129,10 @@ function sharing(subject: Subject): void {
   })
 
   it('two caches of one directory may say the same in other words, or what holds anyhow', async () => {
-    const first = subject.make({ timeout: '10s', defaultTtl: '1h', disk: { unlinkGrace: '5s' }, maxItems: 50 })
+    const first = subject.make({ timeout: '1m', defaultTtl: '1h', disk: { unlinkGrace: '5s' }, maxItems: 50 })
     await first.set('key', 1)
     for (const same of [
-      { timeout: 10_000, defaultTtl: 3_600_000, disk: { unlinkGrace: 5000 }, maxItems: 50 },
+      { timeout: 60_000, defaultTtl: 3_600_000, disk: { unlinkGrace: 5000 }, maxItems: 50 },
       { disk: { directoryMode: 0o700, fileMode: 0o600 }, maxPending: { count: 250_000 }, sqlite: { mmapSize: 0 } },
       { sizeLimit: (await first.settings()).sizeLimit, cullLimit: 10, readonly: false },
     ]) {

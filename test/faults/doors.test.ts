@@ -6,9 +6,12 @@ import { temporaryDirectory } from '../helpers/temp-directory.js'
 const SCRIPT = new URL('./fixtures/doors-user.mjs', import.meta.url)
 const DOORS = 17
 
-/** Until a process has used each of its doors so often. */
-async function busy(process: FixtureProcess, rounds: number): Promise<void> {
-  for (let round = 0; round < rounds * DOORS; round++) await process.line('used', process.lines.length)
+const LOAD_MILLISECONDS = 2000
+
+/** For as long as a process is to be busy, and until it has used as many doors as it has. */
+async function busy(process: FixtureProcess): Promise<void> {
+  const until = performance.now() + LOAD_MILLISECONDS
+  for (let used = 0; used < DOORS || performance.now() < until; used++) await process.line('used', process.lines.length)
 }
 
 it('all doors of a directory in two processes, one of them killed, leave it whole and mix nothing up', async () => {
@@ -17,10 +20,10 @@ it('all doors of a directory in two processes, one of them killed, leave it whol
     seed => new FixtureProcess(SCRIPT, { directory, seed, ...(seed === 2 && { memory: {} }) }),
   ) as [FixtureProcess, FixtureProcess]
   await Promise.all([first.line('ready'), second.line('ready')])
-  await Promise.all([busy(first, 1), busy(second, 1)])
+  await Promise.all([busy(first), busy(second)])
   await first.kill()
   const third = new FixtureProcess(SCRIPT, { directory, seed: 3 })
-  await Promise.all([busy(second, 1), busy(third, 1)])
+  await Promise.all([busy(second), busy(third)])
   for (const process of [second, third]) process.send('over')
   await Promise.all([second.line('over'), third.line('over')])
   await Promise.all([second.done(), third.done()])

@@ -1,5 +1,6 @@
 import { existsSync } from 'node:fs'
 import { join } from 'node:path'
+import { isBusy } from '../database/busy.js'
 import { type Connection, connect } from '../database/connection.js'
 import { DATABASE_FILE } from '../database/opening.js'
 import { inspectSchema } from '../database/schema-check.js'
@@ -8,7 +9,7 @@ import type { Finding } from '../options.js'
 import { isCorruption } from '../translate-error.js'
 import { checkFiles } from './check-files.js'
 import { checkRows } from './check-rows.js'
-import { LOCK_SLICE_MILLISECONDS, type TaskControl } from './task-control.js'
+import { LOCK_SLICE_MILLISECONDS, StoppedError, type TaskControl } from './task-control.js'
 
 /** What the steps of a check share. */
 export interface CheckContext {
@@ -21,14 +22,20 @@ export interface CheckContext {
   readonly unlinkLater: boolean
 }
 
+/** A shard, and the steps that `expectCheck` has told of its entries. */
+export interface CheckedPlace {
+  readonly directory: string
+  readonly entries: number
+}
+
 /**
  * Looks for damage in one shard, and repairs it with `fix`. Reads without a lock; what looks wrong is looked at again,
  * and repaired in short transactions, so that others go on meanwhile.
  */
-export async function checkShard(directory: string, fix: boolean, control: TaskControl): Promise<Finding[]> {
+export async function checkShard(place: CheckedPlace, fix: boolean, control: TaskControl): Promise<Finding[]> {
   const findings: Finding[] = []
   try {
-    if (existsSync(join(directory, DATABASE_FILE))) await checkDatabase(directory, fix, control, findings)
+    if (existsSync(join(place.directory, DATABASE_FILE))) await checkDatabase(place, fix, control, findings)
   } catch (error) {
     // What cannot be read at all is a finding as well; SQLite's own check has told it, or it is told here.
     if (!isCorruption(error)) throw error
@@ -37,14 +44,18 @@ export async function checkShard(directory: string, fix: boolean, control: TaskC
   return findings
 }
 
-async function checkDatabase(directory: string, fix: boolean, control: TaskControl, findings: Finding[]) {
+async function checkDatabase(
+  { directory, entries }: CheckedPlace,
+  fix: boolean,
+  control: TaskControl,
+  findings: Finding[],
+): Promise<void> {
   const timeout = Math.min(control.timeout, LOCK_SLICE_MILLISECONDS)
   const db = connect(join(directory, DATABASE_FILE), { readonly: !fix, mustExist: true, timeout })
   try {
     const schema = control.patiently(() => inspectSchema(db, directory))
     if (fix && schema.foreignTriggers) control.patiently(() => db.transaction(() => rewriteTriggers(db)).immediate())
     const context = { directory, db, fix, findings, control, unlinkLater: schema.unlinkLater }
-    const entries = control.isWatched ? countSteps(context) : 0
     checkIntegrity(context)
     control.advance(entries)
     checkRows(context)
@@ -55,18 +66,25 @@ async function checkDatabase(directory: string, fix: boolean, control: TaskContr
   }
 }
 
-/** Each entry is looked at by SQLite, each file from its entry and from its folder. Answers the number of entries. */
-function countSteps({ db, control }: CheckContext): number {
-  const counts = db.prepare<[], { entries: number; files: number }>(
-    'SELECT COUNT(*) AS entries, COUNT(filename) AS files FROM Cache',
-  )
+/**
+ * Tells the control what a check of a shard will take: each entry is looked at by SQLite, each file from its entry and
+ * from its folder. Answers the number of entries; 0 of what cannot be read, which the check itself finds out.
+ */
+export function expectCheck(directory: string, control: TaskControl): number {
+  let db: Connection | undefined
   try {
+    db = connect(join(directory, DATABASE_FILE), { readonly: true, mustExist: true, timeout: LOCK_SLICE_MILLISECONDS })
+    const counts = db.prepare<[], { entries: number; files: number }>(
+      'SELECT COUNT(*) AS entries, COUNT(filename) AS files FROM Cache',
+    )
     const { entries, files } = control.patiently(() => counts.get()) ?? { entries: 0, files: 0 }
     control.expect(entries + 2 * files)
     return entries
   } catch (error) {
-    if (!isCorruption(error)) throw error
+    if (error instanceof StoppedError || isBusy(error)) throw error
     return 0
+  } finally {
+    db?.close()
   }
 }
 

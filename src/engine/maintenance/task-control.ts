@@ -55,6 +55,7 @@ export class TaskControl {
         return step()
       } catch (error) {
         if (!isBusy(error) || performance.now() >= deadline) throw error
+        this.#tellNow()
         // SQLite answers some of these at once, whatever it was told to wait.
         if (this.#stop) Atomics.wait(this.#stop, 0, 0, PAUSE_MILLISECONDS)
       }
@@ -70,7 +71,11 @@ export class TaskControl {
     if (!this.#tell) return
     const now = performance.now()
     if (now - this.#toldAt < TELL_EVERY_MILLISECONDS) return
+    this.#tellNow(now)
+  }
+
+  #tellNow(now: number = performance.now()): void {
     this.#toldAt = now
-    this.#tell({ done: Math.min(this.#done, this.#total), total: this.#total })
+    this.#tell?.({ done: Math.min(this.#done, this.#total), total: this.#total })
   }
 }

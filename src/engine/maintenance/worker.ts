@@ -5,7 +5,7 @@ import { DATABASE_FILE } from '../database/opening.js'
 import { DiskCacheError } from '../errors.js'
 import { fieldOf } from '../file-errors.js'
 import type { Finding } from '../options.js'
-import { checkShard } from './check.js'
+import { checkShard, expectCheck } from './check.js'
 import { examine } from './examine.js'
 import { inspectDatabase } from './inspect-database.js'
 import { StoppedError, TaskControl } from './task-control.js'
@@ -33,8 +33,10 @@ async function run(task: WorkerTask, control: TaskControl): Promise<unknown> {
 
 async function check(shards: readonly Place[], fix: boolean, control: TaskControl): Promise<Finding[]> {
   const findings: Finding[] = []
-  for (const { directory, prefix } of shards) {
-    for (const finding of await checkShard(directory, fix, control)) {
+  // All before the first, or the bar would be near its end with each shard.
+  const entries = shards.map(({ directory }) => (control.isWatched ? expectCheck(directory, control) : 0))
+  for (const [at, { directory, prefix }] of shards.entries()) {
+    for (const finding of await checkShard({ directory, entries: entries[at] ?? 0 }, fix, control)) {
       // What is no file's is the database's.
       const path = prefix + (finding.path ?? '')
       findings.push(path === '' ? finding : { ...finding, path: path.replace(/\/$/, '') })
