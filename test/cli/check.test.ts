@@ -262,6 +262,7 @@ describe('on many entries', () => {
     const shown = startInTerminal('check', directory, '--fix', '--yes', '--timeout', '5m')
     const silent = start('check', directory, '--fix', '--yes', '--timeout', '5m')
     await shown.wrote(/repairing [^\n]*\d+% \| \d+\/104000 \| [\d,]+\/s \| \S+ left/)
+    expect(new Set(shown.stdout.match(/\/\d{4,}(?= )/g))).toEqual(new Set(['/104000']))
     lock.close()
     const done = { code: 0, stdout: 'nothing found in 8 databases\n', stderr: '' }
     expect(await silent.ended).toEqual(done)
