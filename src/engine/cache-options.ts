@@ -20,6 +20,7 @@ import type {
   SettingsChange,
   SqliteOptions,
 } from './options.js'
+import { MOST_SHARDS } from './shards/layout.js'
 import { type Clock, milliseconds, SteadyClock, systemClock } from './time.js'
 
 /** Settings without what they are divided by: those of the whole cache, before its shards are known. */
@@ -69,7 +70,6 @@ const DISK_OPTIONS = new Set(['minFileSize', 'directoryMode', 'fileMode', 'unlin
 const DISK_SETTINGS = new Set(['minFileSize', 'unlinkGrace'])
 const SQLITE_OPTIONS = new Set(['cacheSize', 'mmapSize', 'journalMode', 'synchronous', 'autoVacuum'])
 const PENDING_OPTIONS = new Set(['count', 'bytes'])
-const MOST_SHARDS = 1000
 
 const DEFAULT_PENDING: PendingLimits = { count: 250_000, bytes: 256 * 2 ** 20 }
 

@@ -1,6 +1,4 @@
-import { statSync } from 'node:fs'
-import { join } from 'node:path'
-import { DATABASE_FILE, logBytes } from './database/opening.js'
+import { databaseBytes, logBytes } from './database/opening.js'
 import type { DatabaseFacts } from './maintenance/examine.js'
 import { strangersBesideShards } from './maintenance/strangers.js'
 import type { TaskProgress } from './maintenance/task-control.js'
@@ -89,7 +87,7 @@ class VacuumProgress {
   #done = 0
 
   constructor(places: readonly CachePlace[], tell: (progress: TaskProgress) => void) {
-    this.#places = places.map(({ directory }) => ({ directory, bytes: bytesOf(directory) }))
+    this.#places = places.map(({ directory }) => ({ directory, bytes: databaseBytes(directory) }))
     this.#total = this.#places.reduce((sum, { bytes }) => sum + bytes, 0)
     this.#tell = tell
     this.#timer = setInterval(() => this.#look(), LOOK_AT_LOG_MILLISECONDS)
@@ -118,8 +116,4 @@ class VacuumProgress {
     }
     return 0
   }
-}
-
-function bytesOf(directory: string): number {
-  return statSync(join(directory, DATABASE_FILE), { throwIfNoEntry: false })?.size ?? 0
 }

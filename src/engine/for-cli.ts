@@ -9,7 +9,7 @@ import { isMissing } from './file-errors.js'
 import { handleOf } from './handle-of.js'
 import { entryOf, isLive } from './operations/entries.js'
 import type { Info, Key, Listing, Settings, SettingsChange } from './options.js'
-import { absoluteDirectory, countShards } from './shards/layout.js'
+import { absoluteDirectory, countShards, isShardName, MOST_SHARDS } from './shards/layout.js'
 import { configure } from './verbs/configuring.js'
 import { listInfos } from './verbs/listing.js'
 import { readPatiently, sessionOf } from './verbs/reading.js'
@@ -51,12 +51,12 @@ export function placeAt(path: string): Place {
 function hasShards(directory: string): boolean {
   const count = countShards(directory)
   if (count === undefined || count > MOST_SHARDS) return false
-  return readdirSync(directory).some(name => SHARD.test(name) && statIfThere(join(directory, name, DATABASE_FILE)))
+  return readdirSync(directory).some(name => isShardName(name) && statIfThere(join(directory, name, DATABASE_FILE)))
 }
 
 function shardOf(directory: string): Pick<Place, 'shardOf'> {
   const parent = dirname(directory)
-  if (!SHARD.test(basename(directory)) || statIfThere(join(parent, DATABASE_FILE))) return {}
+  if (!isShardName(basename(directory)) || statIfThere(join(parent, DATABASE_FILE))) return {}
   const first = directory === join(parent, '000') ? '001' : '000'
   return statIfThere(join(parent, first, DATABASE_FILE)) ? { shardOf: parent } : {}
 }
@@ -70,9 +70,6 @@ function statIfThere(path: string): ReturnType<typeof statSync> {
     throw error
   }
 }
-
-const SHARD = /^\d{3,}$/
-const MOST_SHARDS = 1000
 
 /** What is known of each entry, in stored order. */
 export function infos(cache: DiskCache, listing: Listing): AsyncIterable<Info> {

@@ -4,6 +4,7 @@ import { CODECS } from './disk/codecs.js'
 import { FanoutCache } from './fanout-cache.js'
 import { handleOf } from './handle-of.js'
 import type { CacheOptions, EvictionPolicy, Settings } from './options.js'
+import { DEFAULT_SHARDS } from './shards/layout.js'
 import { systemClock } from './time.js'
 import { type Applied, type ApplyOptions, applyStage, countThere, keepLimits } from './transfer/apply.js'
 import { type ExportOptions, exportParts } from './transfer/export.js'
@@ -169,8 +170,6 @@ class Staging {
     }
   }
 }
-
-const DEFAULT_SHARDS = 8
 
 /** The settings of a header that a new directory takes over: what belongs to a machine, such as mapping, is not. */
 function settingsOf({ settings }: Header): CacheOptions {

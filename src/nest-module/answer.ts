@@ -46,10 +46,12 @@ export function storedVariants(variants: Variants): unknown {
 /** What a stored value says. */
 export function readKept(value: unknown): Kept {
   if (!isMarked(value)) return { answer: { body: value, fields: [], reach: 0 } }
-  const isList = value[MARK] === 'variants'
-  return isList ? { variants: value as unknown as Variants } : { answer: value as unknown as Answer }
+  return value[MARK] === 'variants' ? { variants: value } : { answer: value }
 }
 
-function isMarked(value: unknown): value is Record<string, unknown> {
+/** What is more than a bare body. */
+type Marked = (Variants & { readonly [MARK]: 'variants' }) | (Answer & { readonly [MARK]: 'answer' })
+
+function isMarked(value: unknown): value is Marked {
   return typeof value === 'object' && value !== null && Object.hasOwn(value, MARK)
 }

@@ -1,6 +1,6 @@
 import { once } from 'node:events'
 import { existsSync, mkdirSync, readdirSync, readFileSync, renameSync, statSync, writeFileSync } from 'node:fs'
-import { dirname, join } from 'node:path'
+import { dirname, join, relative } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import Database from 'better-sqlite3'
 import { Cache, FanoutCache, type FanoutCacheOptions } from 'fanout-cache'
@@ -174,6 +174,27 @@ describe('an import that is ended', () => {
     expect((await working.ended).code).toBe(0)
     expect(stages(directory)).toEqual([])
     expect(await findings(directory)).toEqual([])
+  })
+
+  it('by SIGKILL leaves files that the next one spares while they are in grace', async () => {
+    const directory = join(temporaryDirectory(), 'a')
+    await someCache(directory)
+    const release = holdLock(directory)
+    const killed = start('import', directory, '--yes', '--timeout', '10m')
+    killed.child.stdin.end(stream)
+    await staged(directory)
+    killed.child.kill('SIGKILL')
+    await killed.ended
+    release()
+    const placed = placeOne(join(directory, stages(directory)[0] ?? ''))
+    // As after a commit whose entry was deleted at once: whoever answers with the file has time to open it.
+    const shard = join(directory, relative(directory, placed).slice(0, 3))
+    const db = new Database(join(shard, 'cache.db'))
+    db.exec('CREATE TABLE UnlinkLater (filename TEXT PRIMARY KEY, size INTEGER NOT NULL, due REAL NOT NULL)')
+    db.prepare('INSERT INTO UnlinkLater VALUES (?, 40000, ?)').run(relative(shard, placed), Date.now() / 1000 + 3600)
+    db.close()
+    expect((await run(['import', directory, '--yes'], streamOf([]))).code).toBe(0)
+    expect([stages(directory), existsSync(placed)]).toEqual([[], true])
   })
 
   it('in batches keeps those that it told of', async () => {

@@ -31,16 +31,8 @@ const LEAST_EVERY = 100
 const MOST_ROWS = 16
 
 /** All shards together, and what became of them in a second. */
-interface Figures {
+interface Figures extends Omit<ShardFigures, 'shard' | 'stored'> {
   readonly time: string
-  readonly count: number
-  readonly size: number
-  readonly sizeLimit: number
-  readonly wal: number
-  readonly statistics: boolean
-  readonly hits: number
-  readonly misses: number
-  readonly evictions: number
   /** For each second since the last look; `null`: not counted, or not known yet. */
   readonly perSecond: Rates
   readonly shards: readonly (ShardFigures & { readonly perSecond: Rates })[]

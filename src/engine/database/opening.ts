@@ -11,7 +11,12 @@ import { Statements } from './statements.js'
 
 export const DATABASE_FILE = 'cache.db'
 
-/** Bytes of the write-ahead log of the database in a directory. */
+/** Bytes of the database in a directory: known without opening it. */
+export function databaseBytes(directory: string): number {
+  return statSync(join(directory, DATABASE_FILE), { throwIfNoEntry: false })?.size ?? 0
+}
+
+/** Bytes of its write-ahead log. */
 export function logBytes(directory: string): number {
   return statSync(join(directory, `${DATABASE_FILE}-wal`), { throwIfNoEntry: false })?.size ?? 0
 }

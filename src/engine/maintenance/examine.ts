@@ -2,7 +2,7 @@ import { statSync } from 'node:fs'
 import { join } from 'node:path'
 import { isBusy, sqliteCode } from '../database/busy.js'
 import { type Connection, connect } from '../database/connection.js'
-import { DATABASE_FILE, logBytes } from '../database/opening.js'
+import { DATABASE_FILE } from '../database/opening.js'
 import { inspectSchema } from '../database/schema-check.js'
 import { readSettings, type StoredSettings } from '../database/settings.js'
 import { SchemaError } from '../errors.js'
@@ -64,13 +64,13 @@ export function examine({ directory, prefix }: Place, now: number, control: Task
   const path = join(directory, DATABASE_FILE)
   // Before it is opened, which may make a log.
   const exists = sizeOf(path) !== undefined
-  const log = logBytes(directory)
+  const logBytes = sizeOf(`${path}-wal`) ?? 0
   const found = exists ? readDatabase(directory, now, control) : undefined
   const tree = examineTree({ directory, now, known: found?.names, control })
   return {
     prefix,
     exists,
-    logBytes: log,
+    logBytes,
     trouble: found?.trouble,
     rows: found?.rows,
     tree,

@@ -10,6 +10,7 @@ import { ORPHAN_MILLISECONDS, VALUE_FILE } from '../disk/value-files.js'
 import { ValueFolders } from '../disk/value-folders.js'
 import { isMissing } from '../file-errors.js'
 import { systemClock } from '../time.js'
+import { namesOfFiles } from './check-files.js'
 
 /**
  * Where an import keeps what it has read until it stores all of it: a directory in that of the cache. Python's `check()`
@@ -77,8 +78,7 @@ function removeUnnamed(directory: string, names: Set<string>): void {
   if (there.length === 0) return
   const db = connect(join(directory, DATABASE_FILE), { readonly: true, mustExist: true })
   try {
-    inspectSchema(db, directory)
-    const known = new Set(db.prepare('SELECT filename FROM Cache WHERE filename IS NOT NULL').pluck().all())
+    const known = namesOfFiles(db, inspectSchema(db, directory).unlinkLater)
     const folders = new ValueFolders(directory, NO_MODES)
     for (const name of there) {
       if (known.has(name)) continue

@@ -1,7 +1,6 @@
-import { statSync } from 'node:fs'
 import { join } from 'node:path'
 import { type Connection, connect } from '../database/connection.js'
-import { DATABASE_FILE } from '../database/opening.js'
+import { DATABASE_FILE, databaseBytes } from '../database/opening.js'
 import { inspectSchema } from '../database/schema-check.js'
 import { readSettings } from '../database/settings.js'
 import { LOCK_SLICE_MILLISECONDS, type TaskControl } from './task-control.js'
@@ -34,11 +33,6 @@ export function vacuumShard(directory: string, control: TaskControl): Vacuumed {
   } finally {
     db.close()
   }
-}
-
-/** Length of the file: known without opening it. */
-export function databaseBytes(directory: string): number {
-  return statSync(join(directory, DATABASE_FILE), { throwIfNoEntry: false })?.size ?? 0
 }
 
 function bytesOf(db: Connection): number {

@@ -1,7 +1,7 @@
 import { join } from 'node:path'
 import { parentPort, workerData } from 'node:worker_threads'
 import { connect } from '../database/connection.js'
-import { DATABASE_FILE } from '../database/opening.js'
+import { DATABASE_FILE, databaseBytes } from '../database/opening.js'
 import { DiskCacheError } from '../errors.js'
 import { fieldOf } from '../file-errors.js'
 import type { Finding } from '../options.js'
@@ -9,7 +9,7 @@ import { checkShard, expectCheck } from './check.js'
 import { examine } from './examine.js'
 import { inspectDatabase } from './inspect-database.js'
 import { StoppedError, TaskControl } from './task-control.js'
-import { databaseBytes, vacuumShard } from './vacuum.js'
+import { vacuumShard } from './vacuum.js'
 import type { Place, WorkerMessage, WorkerOrder, WorkerTask } from './worker-client.js'
 
 /** The thread for what takes seconds. Here SQLite may wait for locks by itself: nobody is held up by it. */

@@ -8,15 +8,13 @@ import { channels } from '../observe/channels.js'
 import { type Counters, countersOf } from '../observe/counters.js'
 import type { Victim } from '../operations/culling.js'
 import { translateError } from '../translate-error.js'
-import { canonicalDirectory, countShards, hasDatabase, shardDirectory } from './layout.js'
+import { canonicalDirectory, countShards, DEFAULT_SHARDS, hasDatabase, shardDirectory } from './layout.js'
 import { afterPythonMade } from './python-layout.js'
 import { Shard } from './shard.js'
 import type { ShardEvents } from './shard-options.js'
 import { shareOf, wholeItems } from './shares.js'
 
 type Kind = 'Cache' | 'FanoutCache'
-
-const NUMBER_OF_SHARDS = 8
 
 /**
  * What all caches of one process on one directory share: its databases. It is counted by those who use it, and closed
@@ -209,7 +207,7 @@ function adoptShards(directory: string, wanted: number | undefined): number {
       `${directory} has ${found} shards, and shards: ${wanted} would lose keys; leave the option out`,
     )
   }
-  return found ?? wanted ?? NUMBER_OF_SHARDS
+  return found ?? wanted ?? DEFAULT_SHARDS
 }
 
 function wrongKind(kind: Kind, directory: string): RangeError {

@@ -7,6 +7,14 @@ import { kindOf } from '../option-names.js'
 
 /** DiskCache numbers the directories of shards with three digits, or more where there are more. */
 const SHARD = /^\d{3,}$/
+export const MOST_SHARDS = 1000
+/** As DiskCache has them. */
+export const DEFAULT_SHARDS = 8
+
+/** Whether a name is that of the directory of a shard. */
+export function isShardName(name: string): boolean {
+  return SHARD.test(name)
+}
 
 /** The directory of a shard, such as `007`. */
 export function shardDirectory(root: string, index: number): string {
@@ -25,7 +33,7 @@ export function countShards(root: string): number | undefined {
     if (isMissing(error)) return undefined
     throw error
   }
-  const numbers = entries.filter(entry => SHARD.test(entry)).map(Number)
+  const numbers = entries.filter(isShardName).map(Number)
   return numbers.length === 0 ? undefined : Math.max(...numbers) + 1
 }
 

@@ -1,6 +1,7 @@
 import { CODECS } from '../disk/codecs.js'
 import { kindOf } from '../option-names.js'
 import type { Settings } from '../options.js'
+import { MOST_SHARDS } from '../shards/layout.js'
 
 /*
  * The stream of `export`: JSON lines. A header, a line for each entry, behind an entry whose value is a file the lines of
@@ -58,8 +59,6 @@ export interface Trailer {
   /** Of all files. */
   readonly bytes?: number
 }
-
-const MOST_SHARDS = 1000
 
 /** @throws TypeError, RangeError when it is no header, or of a version that is not known */
 export function checkHeader(line: unknown): Header {
