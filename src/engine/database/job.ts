@@ -6,7 +6,7 @@ export interface Work<T> {
   /** Runs inside a transaction, perhaps more than once: only the last run counts. */
   readonly run: (session: Session) => T
   /** The key it concerns; reads and writes of that key keep their order with it. */
-  readonly identity?: KeyIdentity
+  readonly identity?: KeyIdentity | undefined
   /** Keeps its order with everything: what was called before it runs before it. */
   readonly barrier?: boolean
   /** Never shares a transaction and runs once: the body of a user. */

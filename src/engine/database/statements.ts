@@ -45,7 +45,8 @@ const SQL = {
   has: `pluck SELECT 1 FROM Cache WHERE key = ? AND raw = ? AND (expire_time IS NULL OR expire_time > ?)`,
   state: `raw SELECT rowid, filename, size, expire_time, store_time, mode FROM Cache WHERE key = ? AND raw = ?`,
 
-  insert: `run INSERT INTO Cache
+  // OR FAIL: with the triggers, SQLite would keep a journal of the statement, and nothing is written before it can fail.
+  insert: `run INSERT OR FAIL INTO Cache
     (key, raw, store_time, expire_time, access_time, access_count, tag, size, mode, filename, value)
     VALUES (?, ?, ?, ?, ?, 0, ?, ?, ?, ?, ?)`,
   update: `run UPDATE Cache SET

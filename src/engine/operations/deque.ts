@@ -1,12 +1,22 @@
 import type { Session } from '../database/session.js'
 import type { EntryRow, RemovalRow } from '../database/statements.js'
 import type { EncodedKey } from '../disk/codec.js'
-import { deleteRow, isInexact, isLive, type NewEntry, removeRow, stateOf, storeRow, toEntryRow } from './entries.js'
+import {
+  deleteRow,
+  isInexact,
+  isLive,
+  type KeylessEntry,
+  keyed,
+  removeRow,
+  stateOf,
+  storeRow,
+  toEntryRow,
+} from './entries.js'
 import { FIRST, LEAST, MOST, type Side } from './queue.js'
 import { removePages } from './removal.js'
 
 /** What a row of a deque is stored from: its key is its place. */
-export type NewItem = Omit<NewEntry, 'key'>
+export type NewItem = KeylessEntry
 
 /** Reading is all that a look does, so that it needs no transaction. */
 export type ReadSession = Pick<Session, 'statements'>
@@ -88,7 +98,7 @@ export function pushAll(session: Session, items: readonly NewItem[], side: Side)
   let number = nextNumber(session, side)
   for (const item of items) {
     checkNumber(number)
-    storeRow(session, { ...item, key: itemKey(number) }, undefined)
+    storeRow(session, keyed(item, itemKey(number)), undefined)
     number += side === 'back' ? 1 : -1
   }
 }
@@ -126,7 +136,7 @@ export function trim(session: Session, most: number, side: Side): boolean {
 /** Replaces the item at an index. @throws RangeError */
 export function setAt(session: Session, index: number, item: NewItem): void {
   const key = itemKeyAt(session, index)
-  storeRow(session, { ...item, key }, stateOf(session, key))
+  storeRow(session, keyed(item, key), stateOf(session, key))
 }
 
 /** Removes the item at an index. @throws RangeError */

@@ -18,6 +18,14 @@ export interface NewEntry {
   readonly tags: readonly string[]
 }
 
+/** What is stored under a key that the operation finds. */
+export type KeylessEntry = Omit<NewEntry, 'key'>
+
+/** Named one by one: an object that is spread and added to changes its shape with each, a tenth of an `append`. */
+export function keyed({ value, now, expireTime, tag, tags }: KeylessEntry, key: EncodedKey): NewEntry {
+  return { key, value, now, expireTime, tag, tags }
+}
+
 /** A row that was taken out of the database, with what its side tables said. Its file is the caller's. */
 export interface Taken {
   readonly row: EntryRow

@@ -1,7 +1,17 @@
 import type { Session } from '../database/session.js'
 import type { EntryRow } from '../database/statements.js'
 import type { EncodedKey } from '../disk/codec.js'
-import { deleteRow, isInexact, isLive, type NewEntry, storeRow, type Taken, takeRow, toEntryRow } from './entries.js'
+import {
+  deleteRow,
+  isInexact,
+  isLive,
+  type KeylessEntry,
+  keyed,
+  storeRow,
+  type Taken,
+  takeRow,
+  toEntryRow,
+} from './entries.js'
 
 /** DiskCache's first key of a queue; later ones count up at the back and down at the front. */
 export const FIRST = 500_000_000_000_000
@@ -17,19 +27,14 @@ const DIGITS = 15
 export type Side = 'front' | 'back'
 
 /** Puts a value at an end of a queue and answers its key. */
-export function push(
-  session: Session,
-  entry: Omit<NewEntry, 'key'>,
-  prefix: string | undefined,
-  side: Side,
-): string | number {
+export function push(session: Session, entry: KeylessEntry, prefix: string | undefined, side: Side): string | number {
   const end = endOf(session, prefix, side)
   let number = FIRST
   if (end) number = numberOf(end) + (side === 'back' ? 1 : -1)
   if (number <= LEAST || number >= MOST) throw new RangeError(`push: the queue has no key left at its ${side}`)
   const key = prefix === undefined ? number : `${prefix}-${number}`
   const data: EncodedKey['data'] = typeof key === 'number' ? BigInt(key) : key
-  storeRow(session, { ...entry, key: { data, raw: true } }, undefined)
+  storeRow(session, keyed(entry, { data, raw: true }), undefined)
   return key
 }
 

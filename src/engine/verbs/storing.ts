@@ -48,7 +48,7 @@ export function storeEncoded(
 ): Promise<boolean> {
   const shard = handle.route(encodedKey)
   const call: Call<boolean> = { key, options, refused: false, retry: true }
-  const order = ordered ? { identity: keyIdentity(encodedKey) } : {}
+  const identity = ordered ? keyIdentity(encodedKey) : undefined
   const store = (incoming: IncomingValue, storing: ResolvedStoring, now: number): Promise<boolean> => {
     const { prepared, readiness, discard } = incoming
     const { expireTime, tag, tags } = storing
@@ -58,7 +58,7 @@ export function storeEncoded(
       if (!stored && discard) session.afterCommit(discard)
       return stored
     }
-    return handle.write(shard, { run, ...order, bytes: prepared.weight, readiness, discard }, call)
+    return handle.write(shard, { run, identity, bytes: prepared.weight, readiness, discard }, call)
   }
   return takeIn(handle, shard, { encoded: encodedValue, value, options, call, store })
 }
