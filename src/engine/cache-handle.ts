@@ -1,9 +1,7 @@
-import { randomBytes } from 'node:crypto'
-import { tmpdir } from 'node:os'
-import { join } from 'node:path'
 import type { ResolvedOptions } from './cache-options.js'
 import { Job, type Work } from './database/job.js'
 import type { EncodedKey } from './disk/codec.js'
+import { DirectoryKeys } from './disk/directory-keys.js'
 import { hashKey } from './disk/key-hash.js'
 import { type KeyIdentity, keyIdentity } from './disk/keys.js'
 import { ClosedError, DiskCacheError, ReadonlyError, TimeoutError } from './errors.js'
@@ -14,7 +12,7 @@ import { channels } from './observe/channels.js'
 import { type Counters, countersOf } from './observe/counters.js'
 import type { Key, Waiting } from './options.js'
 import { acquireEngine, type Engine, findEngine, joinEngine, releaseEngine } from './shards/engine.js'
-import { absoluteDirectory, canonicalDirectory } from './shards/layout.js'
+import { absoluteDirectory, canonicalDirectory, temporaryDirectory } from './shards/layout.js'
 import type { Shard } from './shards/shard.js'
 import { translateError } from './translate-error.js'
 import { readPatiently } from './verbs/reading.js'
@@ -51,6 +49,7 @@ export class CacheHandle {
   #closing: Promise<void> | undefined
   #removed = false
   readonly #parts = new Set<() => Promise<void>>()
+  readonly #keys = new DirectoryKeys()
 
   constructor(kind: Kind, directory: string | undefined, options: ResolvedOptions) {
     this.kind = kind
@@ -130,7 +129,8 @@ export class CacheHandle {
   }
 
   encodeKey(key: Key): EncodedKey {
-    return this.options.codec.encodeKey(key)
+    const encoded = this.options.codec.encodeKey(key)
+    return encoded.raw ? encoded : this.#keys.form(encoded, this.#engine?.pickleProtocol)
   }
 
   route(key: EncodedKey): Shard {
@@ -262,9 +262,15 @@ export class CacheHandle {
   /** Another handle of this process may have the directory open: then calls over both keep their order. */
   #join(): boolean {
     if (this.#opening || this.#closing || this.#removed) return false
-    this.#engine = joinEngine(this.kind, this.directory, this.options, this.events)
-    this.memory = this.#engine?.memoryOf(this.events)
-    return this.#engine !== undefined
+    const engine = joinEngine(this.kind, this.directory, this.options, this.events)
+    if (engine) this.#use(engine)
+    return engine !== undefined
+  }
+
+  #use(engine: Engine): void {
+    this.#engine = engine
+    this.memory = engine.memoryOf(this.events)
+    this.#keys.settle(engine.pickleProtocol)
   }
 
   #closedMeanwhile(): DiskCacheError {
@@ -274,8 +280,7 @@ export class CacheHandle {
   async #acquire(): Promise<void> {
     await this.#closing
     try {
-      this.#engine = await acquireEngine(this.kind, this.directory, this.options, this.events)
-      this.memory = this.#engine.memoryOf(this.events)
+      this.#use(await acquireEngine(this.kind, this.directory, this.options, this.events))
     } catch (error) {
       throw translateError(error, this.directory)
     }
@@ -290,9 +295,4 @@ export class CacheHandle {
     if (this.#parts.size > 0) await Promise.all([...this.#parts].map(end => end()))
     if (engine) await releaseEngine(engine, this.events, this.#temporary)
   }
-}
-
-/** A directory that is made when the cache is opened, and whose name nobody can guess. */
-function temporaryDirectory(): string {
-  return join(tmpdir(), `fanout-cache-${randomBytes(12).toString('hex')}`)
 }

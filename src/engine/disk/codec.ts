@@ -38,6 +38,8 @@ export interface Codec {
   /**
    * Never throws: a key that cannot be read comes back as an object that still finds its row. Composite keys come back
    * deep-frozen.
+   *
+   * @param protocol of the pickles in the directory, 5 unless Python was told otherwise, or was older than 3.8
    */
-  decodeKey(data: SqlValue, raw: boolean): Key
+  decodeKey(data: SqlValue, raw: boolean, protocol?: number): Key
 }

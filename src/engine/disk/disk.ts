@@ -35,6 +35,8 @@ export class Disk {
   readonly files: ValueFiles
   /** From the directory of the cache to that of its shard: `003/`, or nothing. */
   readonly pathPrefix: string
+  /** Of the pickles of keys, as the directory says once it is open. */
+  pickleProtocol = 5
   readonly #seconds: () => number
 
   constructor(codec: Codec, files: ValueFiles, pathPrefix: string, seconds: () => number) {
@@ -50,7 +52,7 @@ export class Disk {
   }
 
   decodeKey(data: SqlValue, raw: boolean): Key {
-    return this.codec.decodeKey(data, raw)
+    return this.codec.decodeKey(data, raw, this.pickleProtocol)
   }
 
   /**

@@ -4,6 +4,7 @@ import type { Key } from '../options.js'
 import type { EncodedKey, SqlValue } from './codec.js'
 import { fromSqlInteger, isInt64, toSqlNumber } from './native-values.js'
 import { writeKeyPickle } from './pickle/key-writer.js'
+import { inProtocol } from './pickle/older-protocols.js'
 import { readPickle } from './pickle/reader.js'
 import { RememberedKeys } from './remembered-keys.js'
 
@@ -36,9 +37,13 @@ export function encodeKey(key: unknown): EncodedKey {
   return { data: writeKeyPickle(key), raw: false }
 }
 
-/** The inverse of `encodeKey`. Never throws: what cannot be read becomes an object that finds its row. */
-export function decodeKey(data: SqlValue, raw: boolean): Key {
-  if (!raw) return decodePickledKey(data)
+/**
+ * The inverse of `encodeKey`. Never throws: what cannot be read becomes an object that finds its row.
+ *
+ * @param protocol of the pickles in the directory
+ */
+export function decodeKey(data: SqlValue, raw: boolean, protocol: number = 5): Key {
+  if (!raw) return decodePickledKey(data, protocol)
   return typeof data === 'bigint' ? fromSqlInteger(data) : data
 }
 
@@ -63,12 +68,12 @@ function encodeObjectKey(key: object): EncodedKey {
   return remembered.get(key) ?? { data: writeKeyPickle(key), raw: false }
 }
 
-function decodePickledKey(data: SqlValue): Key {
+function decodePickledKey(data: SqlValue, protocol: number): Key {
   const value = Buffer.isBuffer(data) ? tryPickle(data) : undefined
   // These have no identity by which they could be remembered, so only their canonical form will do.
   if (value === null || typeof value === 'boolean' || typeof value === 'bigint') {
     const { data: own } = encodeKey(value)
-    if (Buffer.isBuffer(own) && own.equals(data as Buffer)) return value
+    if (Buffer.isBuffer(own) && inProtocol(own, protocol).equals(data as Buffer)) return value
   }
   return remembered.remember(value, { data, raw: false })
 }

@@ -1,6 +1,13 @@
 import type { Key } from '../options.js'
 import type { EncodedKey } from './codec.js'
 
+const ofRows = new WeakSet<EncodedKey>()
+
+/** Whether a key came out of a row and stands for that one, also where other bytes would be the same key. */
+export function isOfRow(encoded: EncodedKey): boolean {
+  return ofRows.has(encoded)
+}
+
 /**
  * The composite keys that came out of rows, with what their rows hold. Python writes many forms of what is one key to
  * us (list and tuple, parts that are one object or two), and a key that came out of iteration must find its own row.
@@ -19,6 +26,7 @@ export class RememberedKeys {
   remember(value: unknown, encoded: EncodedKey): Key {
     const key = isComposite(value) && freeze(value) ? value : unreadable(encoded)
     this.#encoded.set(key as object, encoded)
+    ofRows.add(encoded)
     return key
   }
 }

@@ -69,6 +69,11 @@ export class Engine implements ShardEvents {
     )
   }
 
+  /** How keys are pickled in the directory. */
+  get pickleProtocol(): number {
+    return (this.shards[0] as Shard).settings.pickleProtocol
+  }
+
   /** Whether a further user can join without waiting. */
   get isOpen(): boolean {
     return this.#isOpen && this.#closing === undefined
@@ -134,7 +139,7 @@ export class Engine implements ShardEvents {
     if (heard.length === 0 && !channels.evict.hasSubscribers) return
     const { directory } = this.counters
     for (const { key, raw, size, reason } of victims) {
-      const payload = { key: this.#options.codec.decodeKey(key, raw), size, reason }
+      const payload = { key: this.#options.codec.decodeKey(key, raw, this.pickleProtocol), size, reason }
       if (channels.evict.hasSubscribers) channels.evict.publish({ directory, ...payload })
       for (const events of heard) events.emit('evict', payload)
     }

@@ -264,6 +264,7 @@ export class Shard implements WriterHost {
     this.#opened = opened
     this.#unsaved = this.options.readonly || Object.keys(unsaved).length === 0 ? NOTHING : unsaved
     this.#foreignTriggers = schema.foreignTriggers
+    this.disk.pickleProtocol = settings.pickleProtocol
     this.#session = new Session({ db, statements, disk: this.disk, settings, schema, watch: this.watch })
     this.#housekeeping.start()
   }
