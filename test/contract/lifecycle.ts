@@ -59,6 +59,23 @@ function closing(subject: Subject): void {
     expect(await cache.count()).toBe(50)
   })
 
+  it('close() of one of two caches does not wait for what the other one goes on writing', async () => {
+    const first = subject.make()
+    const second = subject.make({}, first.directory)
+    await Promise.all([first.open(), second.open()])
+    let writes = 0
+    let stopped = false
+    const writers = Array.from({ length: 8 }, async (_, writer) => {
+      while (!stopped && writes < 3000) await second.set(`${writer} ${writes++ % 5}`, LARGE)
+    })
+    const own = first.set('own', LARGE)
+    await first.close()
+    stopped = true
+    await Promise.all(writers)
+    expect(writes).toBeLessThan(3000)
+    expect(await own).toBe(true)
+  })
+
   it('close() lets the reads that were called before end, and leaves no connection behind', async () => {
     const cache = subject.make()
     await cache.setMany([

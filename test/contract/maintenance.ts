@@ -1,6 +1,7 @@
 import { writeFileSync } from 'node:fs'
 import { dirname, join } from 'node:path'
 import { describe, expect, it } from 'vitest'
+import { collect } from '../helpers/collect.js'
 import { expectNoValueFiles, valueFiles } from '../helpers/value-files.js'
 import { LARGE, type Subject, withClock } from './subjects.js'
 
@@ -35,6 +36,29 @@ function figures(subject: Subject): void {
     expect(await cache.volume()).toBeGreaterThan(before)
     await cache.delete('large')
     expect(await cache.volume()).toBe(before)
+  })
+
+  it('figures, listings and check() come to an end while files are always being written', async () => {
+    const cache = subject.make()
+    await cache.set('key', 1)
+    for (const look of [
+      () => cache.count(),
+      () => cache.volume(),
+      () => cache.stats(),
+      () => collect(cache.keys()),
+      () => collect(cache.entries({ prefix: 'key' })),
+      () => cache.check(),
+    ]) {
+      let writes = 0
+      let stopped = false
+      const writers = Array.from({ length: 8 }, async (_, writer) => {
+        while (!stopped && writes < 3000) await cache.set(`file ${writer} ${writes++ % 5}`, LARGE)
+      })
+      await look()
+      stopped = true
+      await Promise.all(writers)
+      expect(writes, String(look)).toBeLessThan(3000)
+    }
   })
 
   it('count() and volume() count the writes that were called before', async () => {
