@@ -52,7 +52,7 @@ export class CacheHandle {
   #removed = false
   readonly #parts = new Set<() => Promise<void>>()
 
-  constructor(kind: Kind, directory: string | undefined, options: ResolvedOptions) {
+  constructor(kind: Kind, directory: string | URL | undefined, options: ResolvedOptions) {
     this.kind = kind
     this.options = options
     this.#temporary = directory === undefined

@@ -1,5 +1,6 @@
 import { cpSync, existsSync, readdirSync } from 'node:fs'
 import { isAbsolute, join, relative } from 'node:path'
+import { pathToFileURL } from 'node:url'
 import { describe, expect, it } from 'vitest'
 import { temporaryDirectory } from '../helpers/temp-directory.js'
 import { LARGE, type Subject } from './subjects.js'
@@ -33,6 +34,14 @@ function opening(subject: Subject): void {
     const cache = subject.make({}, relative(process.cwd(), directory))
     expect(isAbsolute(cache.directory)).toBe(true)
     expect(cache.directory).toBe(directory)
+  })
+
+  it('directory may be a file URL, for the same place as its path', async () => {
+    const directory = join(temporaryDirectory(), 'with space, ü, % and #')
+    const cache = subject.make({}, pathToFileURL(directory))
+    expect(cache.directory).toBe(directory)
+    await cache.set('key', 1)
+    expect(await subject.make({}, directory).get('key')).toBe(1)
   })
 
   it('first verbs that are called together share one opening', async () => {
