@@ -1,4 +1,4 @@
-import { writeFileSync } from 'node:fs'
+import { existsSync, writeFileSync } from 'node:fs'
 import { dirname, join } from 'node:path'
 import { describe, expect, it } from 'vitest'
 import { collect } from '../helpers/collect.js'
@@ -80,10 +80,11 @@ function clearing(subject: Subject): void {
     expect(await cache.check()).toEqual([])
   })
 
-  it('clear() leaves the cache usable and its settings in force', async () => {
+  it('clear() leaves the cache usable, its directory and its settings in force', async () => {
     const cache = subject.make({ cullLimit: 3 })
     await cache.set('key', 1)
     await cache.clear()
+    expect(existsSync(cache.directory)).toBe(true)
     await cache.set('key', 2)
     expect(await cache.get('key')).toBe(2)
     expect((await cache.settings()).cullLimit).toBe(3)
@@ -113,6 +114,7 @@ function culling(subject: Subject): void {
 
   it('cull() removes nothing below the limit', async () => {
     const cache = subject.make()
+    expect(await cache.cull()).toBe(0)
     for (let key = 0; key < 50; key += 1) await cache.set(key, key)
     expect(await cache.cull()).toBe(0)
     expect(await cache.count()).toBe(50)

@@ -15,7 +15,7 @@ import {
   TimeoutError,
 } from 'fanout-cache'
 import { describe, expect, it, onTestFinished, vi } from 'vitest'
-import { cacheSubject, withClock } from '../contract/subjects.js'
+import { cacheSubject, fanoutSubject, withClock } from '../contract/subjects.js'
 import { collect } from '../helpers/collect.js'
 import { rawDatabase } from '../helpers/raw-database.js'
 import { temporaryDirectory } from '../helpers/temp-directory.js'
@@ -194,20 +194,23 @@ describe('opening and settings', () => {
     expect(await cache.check()).toEqual([])
   })
 
-  // test_rsync
-  it('directories that are copied back and forth keep all items readable', async () => {
-    const first = structured.make()
-    for (let key = 0; key < 100; key += 1) await first.set(key, key % 10 ? key : `${key}${LARGE}`)
-    await first.close()
-    const copied = join(temporaryDirectory(), 'copy')
-    cpSync(first.directory, copied, { recursive: true })
-    const second = structured.make({}, copied)
-    for (let key = 100; key < 200; key += 1) await second.set(key, key % 10 ? key : `${key}${LARGE}`)
-    await second.close()
-    cpSync(copied, first.directory, { recursive: true })
-    for (let key = 0; key < 200; key += 1) expect(await first.get(key)).toBe(key % 10 ? key : `${key}${LARGE}`)
-    expect(await first.check()).toEqual([])
-  })
+  // test_rsync, of test_fanout.py as well
+  it.each([structured, fanoutSubject('structured')])(
+    'directories of a $name that are copied back and forth keep all items readable',
+    async ({ make }) => {
+      const first = make()
+      for (let key = 0; key < 100; key += 1) await first.set(key, key % 10 ? key : `${key}${LARGE}`)
+      await first.close()
+      const copied = join(temporaryDirectory(), 'copy')
+      cpSync(first.directory, copied, { recursive: true })
+      const second = make({}, copied)
+      for (let key = 100; key < 200; key += 1) await second.set(key, key % 10 ? key : `${key}${LARGE}`)
+      await second.close()
+      cpSync(copied, first.directory, { recursive: true })
+      for (let key = 0; key < 200; key += 1) expect(await first.get(key)).toBe(key % 10 ? key : `${key}${LARGE}`)
+      expect(await first.check()).toEqual([])
+    },
+  )
 })
 
 describe('items', () => {
