@@ -51,7 +51,7 @@ export class CacheHandle {
   readonly #parts = new Set<() => Promise<void>>()
   readonly #keys = new DirectoryKeys()
 
-  constructor(kind: Kind, directory: string | undefined, options: ResolvedOptions) {
+  constructor(kind: Kind, directory: string | URL | undefined, options: ResolvedOptions) {
     this.kind = kind
     this.options = options
     this.#temporary = directory === undefined

@@ -28,7 +28,7 @@ export class Cache extends CacheViews implements Queueing {
    * @throws TypeError for unknown options and wrong types, RangeError for values out of range, and for options that
    *   differ from those of an open cache of this process on the same directory
    */
-  constructor(directory?: string, options?: CacheOptions) {
+  constructor(directory?: string | URL, options?: CacheOptions) {
     super(new CacheHandle('Cache', directory, resolveOptions('Cache', options)))
   }
 

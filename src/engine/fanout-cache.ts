@@ -28,7 +28,7 @@ export class FanoutCache extends CacheViews {
    * @throws TypeError for unknown options and wrong types, RangeError for values out of range, and for options that
    *   differ from those of an open cache of this process on the same directory
    */
-  constructor(directory?: string, options?: FanoutCacheOptions) {
+  constructor(directory?: string | URL, options?: FanoutCacheOptions) {
     super(new CacheHandle('FanoutCache', directory, resolveOptions('FanoutCache', options)))
   }
 

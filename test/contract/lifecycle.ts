@@ -1,5 +1,6 @@
 import { cpSync, existsSync, readdirSync } from 'node:fs'
 import { isAbsolute, join, relative } from 'node:path'
+import { pathToFileURL } from 'node:url'
 import { describe, expect, it } from 'vitest'
 import { temporaryDirectory } from '../helpers/temp-directory.js'
 import { LARGE, type Subject } from './subjects.js'
@@ -35,6 +36,14 @@ function opening(subject: Subject): void {
     expect(cache.directory).toBe(directory)
   })
 
+  it('directory may be a file URL, for the same place as its path', async () => {
+    const directory = join(temporaryDirectory(), 'with space, ü, % and #')
+    const cache = subject.make({}, pathToFileURL(directory))
+    expect(cache.directory).toBe(directory)
+    await cache.set('key', 1)
+    expect(await subject.make({}, directory).get('key')).toBe(1)
+  })
+
   it('first verbs that are called together share one opening', async () => {
     const cache = subject.make()
     const answers = await Promise.all([cache.set('a', 1), cache.get('a'), cache.open(), cache.has('a')])
@@ -57,6 +66,23 @@ function closing(subject: Subject): void {
     await cache.close()
     expect(await Promise.all(writes)).toEqual(writes.map(() => true))
     expect(await cache.count()).toBe(50)
+  })
+
+  it('close() of one of two caches does not wait for what the other one goes on writing', async () => {
+    const first = subject.make()
+    const second = subject.make({}, first.directory)
+    await Promise.all([first.open(), second.open()])
+    let writes = 0
+    let stopped = false
+    const writers = Array.from({ length: 8 }, async (_, writer) => {
+      while (!stopped && writes < 3000) await second.set(`${writer} ${writes++ % 5}`, LARGE)
+    })
+    const own = first.set('own', LARGE)
+    await first.close()
+    stopped = true
+    await Promise.all(writers)
+    expect(writes).toBeLessThan(3000)
+    expect(await own).toBe(true)
   })
 
   it('close() lets the reads that were called before end, and leaves no connection behind', async () => {

@@ -1,6 +1,7 @@
-import { writeFileSync } from 'node:fs'
+import { existsSync, writeFileSync } from 'node:fs'
 import { dirname, join } from 'node:path'
 import { describe, expect, it } from 'vitest'
+import { collect } from '../helpers/collect.js'
 import { expectNoValueFiles, valueFiles } from '../helpers/value-files.js'
 import { LARGE, type Subject, withClock } from './subjects.js'
 
@@ -37,6 +38,29 @@ function figures(subject: Subject): void {
     expect(await cache.volume()).toBe(before)
   })
 
+  it('figures, listings and check() come to an end while files are always being written', async () => {
+    const cache = subject.make()
+    await cache.set('key', 1)
+    for (const look of [
+      () => cache.count(),
+      () => cache.volume(),
+      () => cache.stats(),
+      () => collect(cache.keys()),
+      () => collect(cache.entries({ prefix: 'key' })),
+      () => cache.check(),
+    ]) {
+      let writes = 0
+      let stopped = false
+      const writers = Array.from({ length: 8 }, async (_, writer) => {
+        while (!stopped && writes < 3000) await cache.set(`file ${writer} ${writes++ % 5}`, LARGE)
+      })
+      await look()
+      stopped = true
+      await Promise.all(writers)
+      expect(writes, String(look)).toBeLessThan(3000)
+    }
+  })
+
   it('count() and volume() count the writes that were called before', async () => {
     const cache = subject.make()
     const writes = Array.from({ length: 25 }, (_, key) => cache.set(key, key))
@@ -56,10 +80,11 @@ function clearing(subject: Subject): void {
     expect(await cache.check()).toEqual([])
   })
 
-  it('clear() leaves the cache usable and its settings in force', async () => {
+  it('clear() leaves the cache usable, its directory and its settings in force', async () => {
     const cache = subject.make({ cullLimit: 3 })
     await cache.set('key', 1)
     await cache.clear()
+    expect(existsSync(cache.directory)).toBe(true)
     await cache.set('key', 2)
     expect(await cache.get('key')).toBe(2)
     expect((await cache.settings()).cullLimit).toBe(3)
@@ -89,6 +114,7 @@ function culling(subject: Subject): void {
 
   it('cull() removes nothing below the limit', async () => {
     const cache = subject.make()
+    expect(await cache.cull()).toBe(0)
     for (let key = 0; key < 50; key += 1) await cache.set(key, key)
     expect(await cache.cull()).toBe(0)
     expect(await cache.count()).toBe(50)

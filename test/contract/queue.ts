@@ -13,6 +13,7 @@ export function queueSuite(subject: Subject<Cache>): void {
     prefixes(subject)
     peeking(subject)
     expiring(subject)
+    passing(subject)
     files(subject)
     neighbours(subject)
     together(subject)
@@ -118,6 +119,19 @@ function expiring(subject: Subject<Cache>): void {
     expect(await cache.pull()).toBeUndefined()
     expect(await cache.count()).toBe(0)
     expect(await cache.check()).toEqual([])
+  })
+}
+
+function passing(subject: Subject<Cache>): void {
+  it.each(['peek', 'peekItem'] as const)('%s() removes what has expired on its way, with its file', async verb => {
+    const { cache, clock } = withClock(subject, { cullLimit: 0 })
+    for (let value = 0; value < 3; value += 1) await cache.push(LARGE, { ttl: 1000 })
+    await cache.push('live')
+    clock.advance(1000)
+    const item = await (verb === 'peek' ? cache.peek() : cache.peekItem({ last: false }))
+    expect(item).toMatchObject({ key: FIRST + 3, value: 'live' })
+    expect(await cache.count()).toBe(1)
+    await expectNoValueFiles(cache.directory)
   })
 }
 

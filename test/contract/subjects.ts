@@ -22,7 +22,7 @@ export interface Subject<C extends DiskCache = DiskCache> {
   /** Whether readers share one value of plain data, which is frozen. */
   readonly sharesPlainData?: boolean
   /** A cache in a fresh directory, or in the one given, closed when the test has finished. */
-  make(options?: CacheOptions, directory?: string): C
+  make(options?: CacheOptions, directory?: string | URL): C
 }
 
 export type CodecName = 'structured' | 'json' | 'pickle'

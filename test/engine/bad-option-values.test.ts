@@ -92,6 +92,10 @@ describe('values of options', () => {
       }
       expect(() => new make('a\u0000b')).toThrow(TypeError)
       expect(() => new make('')).toThrow(/directory/)
+      for (const url of ['https://host/cache', 'file:///a%00b', 'file:///a%2Fb', 'data:,x']) {
+        expect(() => new make(new URL(url)), url).toThrow(/directory/)
+        expect(() => new make(new URL(url)), url).toThrow(TypeError)
+      }
     }
   })
 

@@ -1,9 +1,21 @@
+import { once } from 'node:events'
 import { cpSync, existsSync, rmSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { isDeepStrictEqual } from 'node:util'
-import { DiskCacheError, type Key, TimeoutError } from 'fanout-cache'
-import { describe, expect, it } from 'vitest'
-import { cacheSubject, withClock } from '../contract/subjects.js'
+import { Worker } from 'node:worker_threads'
+import Database from 'better-sqlite3'
+import {
+  Cache,
+  type CacheOptions,
+  DiskCacheError,
+  FanoutCache,
+  jsonCodec,
+  type Key,
+  memoize,
+  TimeoutError,
+} from 'fanout-cache'
+import { describe, expect, it, onTestFinished, vi } from 'vitest'
+import { cacheSubject, fanoutSubject, withClock } from '../contract/subjects.js'
 import { collect } from '../helpers/collect.js'
 import { rawDatabase } from '../helpers/raw-database.js'
 import { temporaryDirectory } from '../helpers/temp-directory.js'
@@ -13,6 +25,25 @@ import { expectNoValueFiles, valueFiles } from '../helpers/value-files.js'
 
 const LARGE = 'x'.repeat(40_000)
 const structured = cacheSubject('structured')
+
+/** The connections that are opened from now on to databases in the directory. */
+function connectionsIn(directory: string): ReadonlySet<Database.Database> {
+  const found = new Set<Database.Database>()
+  const { prepare } = Database.prototype
+  Database.prototype.prepare = function (this: Database.Database, source: string) {
+    if (this.name.startsWith(directory)) found.add(this)
+    return prepare.call(this, source)
+  } as typeof prepare
+  onTestFinished(() => {
+    Database.prototype.prepare = prepare
+  })
+  return found
+}
+
+function pragmasOf(db: Database.Database): Record<string, unknown> {
+  const names = ['cache_size', 'synchronous', 'mmap_size', 'journal_mode']
+  return Object.fromEntries(names.map(name => [name, db.pragma(name, { simple: true })]))
+}
 
 describe('opening and settings', () => {
   // test_init, test_pragmas
@@ -24,6 +55,36 @@ describe('opening and settings', () => {
     expect(db.pragma('auto_vacuum', { simple: true })).toBe(1)
     expect(db.pragma('page_size', { simple: true })).toBe(4096)
     expect(await cache.check()).toEqual([])
+  })
+
+  // test_pragmas
+  it.each([
+    ['Cache', 1, (directory: string, options?: CacheOptions) => new Cache(directory, options)],
+    [
+      'FanoutCache',
+      3,
+      (directory: string, options?: CacheOptions) => new FanoutCache(directory, { shards: 3, ...options }),
+    ],
+  ] as const)('every connection of a %s has the pragmas that its settings tell', async (_, shards, make) => {
+    const directory = temporaryDirectory()
+    const connections = connectionsIn(directory)
+    const inForce = (): unknown[] => [...connections].filter(({ open }) => open).map(pragmasOf)
+    const all = (pragmas: object): unknown[] => Array.from({ length: shards }, () => pragmas)
+    const first = make(directory, {
+      sqlite: { cacheSize: 600, synchronous: 2, mmapSize: 2 ** 20, journalMode: 'delete' },
+    })
+    await first.set('key', 1)
+    const given = { cache_size: 600 / shards, synchronous: 2, mmap_size: 2 ** 20, journal_mode: 'delete' }
+    expect(inForce()).toEqual(all(given))
+    await first.configure({ sqlite: { cacheSize: 300, synchronous: 0 } })
+    expect(inForce()).toEqual(all({ ...given, cache_size: 300 / shards, synchronous: 0 }))
+    await first.close()
+    expect(inForce()).toEqual([])
+    const second = make(directory)
+    await second.get('key')
+    // Mapping is for those who ask for it.
+    expect(inForce()).toEqual(all({ ...given, cache_size: 300 / shards, synchronous: 0, mmap_size: 0 }))
+    await second.close()
   })
 
   // test_init
@@ -91,6 +152,19 @@ describe('opening and settings', () => {
     expect(await cache.check()).toEqual([])
   })
 
+  // test_custom_disk
+  it('jsonCodec.level(6) finds again what it stored, and lists and memoizes it', async () => {
+    const cache = structured.make({ codec: jsonCodec.level(6) })
+    const things: Key[] = [null, true, 0, 1.23, { a: 1 }, Array.from({ length: 10_000 }, (_, index) => index)]
+    for (const thing of things) await cache.set(thing, thing)
+    for (const thing of things) expect(await cache.get(thing)).toEqual(thing)
+    expect(await collect(cache.keys())).toEqual(things)
+    const compute = vi.fn((number: number) => number * 2)
+    const double = memoize(cache, compute, { name: 'double' })
+    expect([await double(4), await double(4)]).toEqual([8, 8])
+    expect(compute).toHaveBeenCalledTimes(1)
+  })
+
   // test_pragma_error, test_cull_timeout
   it('cull() and configure() reject with TimeoutError while another connection holds the lock, and change nothing', async () => {
     const cache = structured.make({ timeout: 100 })
@@ -106,20 +180,37 @@ describe('opening and settings', () => {
     expect((await cache.stats()).timeouts).toBe(3)
   })
 
-  // test_rsync
-  it('directories that are copied back and forth keep all items readable', async () => {
-    const first = structured.make()
-    for (let key = 0; key < 100; key += 1) await first.set(key, key % 10 ? key : `${key}${LARGE}`)
-    await first.close()
-    const copied = join(temporaryDirectory(), 'copy')
-    cpSync(first.directory, copied, { recursive: true })
-    const second = structured.make({}, copied)
-    for (let key = 100; key < 200; key += 1) await second.set(key, key % 10 ? key : `${key}${LARGE}`)
-    await second.close()
-    cpSync(copied, first.directory, { recursive: true })
-    for (let key = 0; key < 200; key += 1) expect(await first.get(key)).toBe(key % 10 ? key : `${key}${LARGE}`)
-    expect(await first.check()).toEqual([])
+  // test_pragmas, test_with
+  it.each(['Cache', 'FanoutCache'])('threads share a %s, whether they close it or not', async kind => {
+    const directory = temporaryDirectory()
+    const script = new URL('./fixtures/thread.mjs', import.meta.url)
+    const threads = [0, 1, 2, 3].map(id => new Worker(script, { workerData: { directory, kind, id } }))
+    const codes = await Promise.all(threads.map(async thread => (await once(thread, 'exit'))[0] as number))
+    expect(codes).toEqual([0, 0, 0, 0])
+    await using cache = kind === 'Cache' ? new Cache(directory) : new FanoutCache(directory)
+    expect(await cache.get('counter')).toBe(100)
+    expect(await cache.count()).toBe(101)
+    expect(await cache.get('3 20')).toBe(LARGE)
+    expect(await cache.check()).toEqual([])
   })
+
+  // test_rsync, of test_fanout.py as well
+  it.each([structured, fanoutSubject('structured')])(
+    'directories of a $name that are copied back and forth keep all items readable',
+    async ({ make }) => {
+      const first = make()
+      for (let key = 0; key < 100; key += 1) await first.set(key, key % 10 ? key : `${key}${LARGE}`)
+      await first.close()
+      const copied = join(temporaryDirectory(), 'copy')
+      cpSync(first.directory, copied, { recursive: true })
+      const second = make({}, copied)
+      for (let key = 100; key < 200; key += 1) await second.set(key, key % 10 ? key : `${key}${LARGE}`)
+      await second.close()
+      cpSync(copied, first.directory, { recursive: true })
+      for (let key = 0; key < 200; key += 1) expect(await first.get(key)).toBe(key % 10 ? key : `${key}${LARGE}`)
+      expect(await first.check()).toEqual([])
+    },
+  )
 })
 
 describe('items', () => {

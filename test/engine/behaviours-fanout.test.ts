@@ -1,6 +1,7 @@
 import { existsSync } from 'node:fs'
 import { join } from 'node:path'
-import { Cache, type CacheEvents, FanoutCache, TimeoutError } from 'fanout-cache'
+import { Readable } from 'node:stream'
+import { Cache, type CacheEvents, FanoutCache, type Key, TimeoutError } from 'fanout-cache'
 import { describe, expect, it } from 'vitest'
 import { fanoutSubject, withClock } from '../contract/subjects.js'
 import { FixtureProcess } from '../helpers/child-process.js'
@@ -131,6 +132,41 @@ describe('shards', () => {
     })
   }
 
+  // test_getsetdel
+  it('keys and values of every kind are gone without a trace when all are deleted', async () => {
+    const cache = structured.make()
+    const things: Key[] = [Array(2 ** 12).fill(null), 1024, 2n ** 80n, 98.6, 'hello', LARGE, Buffer.alloc(40_000, 'b')]
+    for (const thing of things) expect(await cache.set(thing, thing)).toBe(true)
+    for (const thing of things) expect(await cache.get(thing)).toEqual(thing)
+    expect(await cache.set('stream', Readable.from(['bytes']))).toBe(true)
+    expect(await cache.count()).toBe(things.length + 1)
+    for (const thing of [...things, 'stream']) expect(await cache.delete(thing)).toBe(true)
+    expect(await cache.count()).toBe(0)
+    await expectNoValueFiles(cache.directory)
+    expect(await cache.check()).toEqual([])
+  })
+
+  // test_pop
+  it('pop() takes each of the items of all shards once', async () => {
+    const cache = structured.make(eight)
+    for (let key = 0; key < 100; key += 1) await cache.set(key, key)
+    for (let key = 0; key < 100; key += 1) expect(await cache.pop(key)).toBe(key)
+    for (let key = 0; key < 100; key += 1) expect(await cache.pop(key)).toBeUndefined()
+    expect(await cache.check()).toEqual([])
+  })
+
+  // test_iter_expire
+  it('keys({ includeExpired }) lists what has expired until expire() removes it', async () => {
+    const { cache, clock } = withClock(structured, { cullLimit: 0, ...eight })
+    for (let key = 0; key < 100; key += 1) await cache.set(key, key, { ttl: 1000 })
+    clock.advance(1000)
+    expect(await collect(cache.keys())).toEqual([])
+    const sorted = async () => ((await collect(cache.keys({ includeExpired: true }))) as number[]).sort((a, b) => a - b)
+    expect(await sorted()).toEqual(Array.from({ length: 100 }, (_, key) => key))
+    await cache.expire()
+    expect(await sorted()).toEqual([])
+  })
+
   // test_iter, test_reversed
   it('keys() lists shard by shard, each in stored order, and reversed the reverse', async () => {
     const cache = structured.make()
@@ -226,17 +262,50 @@ describe('contention', () => {
   })
 
   // test_remove_timeout, test_reset_timeout
-  it('bulk removals and configure() answer when the shards are free again', async () => {
-    const { cache, free } = await locked()
+  it('bulk removals, configure(), indexes and figures set back answer when the shards are free again', async () => {
+    const { cache, free, refused } = await locked()
+    expect(await cache.get('missing')).toBeUndefined()
     const answers = Promise.all([
       cache.evict('red', { retry: true }),
       cache.clear({ retry: true }),
       cache.expire({ retry: true }),
     ])
+    const changes = [cache.configure({ cullLimit: 4 }), cache.createTagIndex(), cache.stats({ reset: true })]
     setTimeout(free, 100)
     expect(await answers).toEqual([9, 0, 0])
-    expect((await cache.configure({ cullLimit: 4 })).cullLimit).toBe(4)
+    expect(await Promise.all(changes)).toEqual([
+      expect.objectContaining({ cullLimit: 4 }),
+      undefined,
+      expect.objectContaining({ misses: 1 }),
+    ])
+    expect(await cache.settings()).toMatchObject({ cullLimit: 4, tagIndex: true })
+    expect(await cache.stats()).toMatchObject({ misses: 0 })
+    expect(refused).toEqual([])
   })
+
+  // test_remove_timeout
+  it.each([true, false])(
+    'a bulk removal that meets a lock on its way answers all that it removed (retry: %s)',
+    async retry => {
+      const cache = structured.make({ timeout: 20 })
+      const total = 30_000
+      await cache.setMany(Array.from({ length: total }, (_, key) => [key, key] as const))
+      const shards = ['000', '001', '002'].map(shard => rawDatabase(join(cache.directory, shard)))
+      const left = () => shards.map(db => Number(db.prepare('SELECT COUNT(*) FROM Cache').pluck().get()))
+      const before = left()
+      const removing = cache.clear({ retry })
+      while (left()[0] === before[0]) await new Promise(resolve => setImmediate(resolve))
+      shards[0]?.exec('BEGIN IMMEDIATE')
+      expect(left()[0]).toBeGreaterThan(0)
+      // The others go on meanwhile.
+      await expect.poll(() => left().slice(1), { interval: 5 }).toEqual([0, 0])
+      if (!retry) expect(await removing).toBe(total - (left()[0] as number))
+      shards[0]?.exec('ROLLBACK')
+      if (retry) expect(await removing).toBe(total)
+      expect(await cache.count()).toBe(retry ? 0 : left()[0])
+      expect(await cache.check()).toEqual([])
+    },
+  )
 
   // test_remove_timeout
   it('bulk removals that are told not to retry answer what they removed, and never reject', async () => {

@@ -58,6 +58,33 @@ async function made(kind: Kind): Promise<string> {
 const GET: Verb = ['get', 0]
 const SET: Verb = ['set', 0, 'new', { retry: true }]
 
+describe.runIf(process.getuid?.() === 0).each(KINDS)('a %s that users of one group share', kind => {
+  it('is read and written by each of them, whatever their umask', async () => {
+    const [GROUP, first, second] = [NOBODY - 1, NOBODY - 2, NOBODY - 3]
+    const parent = temporaryDirectory()
+    chownSync(parent, 0, GROUP)
+    chmodSync(parent, 0o2775)
+    const options = optionsOf(kind, { disk: { directoryMode: 0o2770, fileMode: 0o660 } })
+    const directory = join(parent, 'below', 'cache')
+    // So many that they meet in the folders of others.
+    const keys = Array.from({ length: 200 }, (_, key) => key)
+    const act = async (user: number, verbs: readonly Verb[]): Promise<Set<string>> => {
+      const child = new FixtureProcess(SCRIPT, { kind, directory, options, verbs, user, group: GROUP, umask: 0o077 })
+      return new Set(await child.done())
+    }
+    const writes = keys.map((key): Verb => ['set', key, 'small', { file: true, retry: true }])
+    expect(await act(first, writes)).toEqual(new Set(['set true', 'closed']))
+    const mine = writes.map(([verb, key, ...more]): Verb => [verb, `second ${key}`, ...more])
+    const removals = keys.map((key): Verb => ['delete', key, { retry: true }])
+    expect(await act(second, [...mine, ...removals, ['check']])).toEqual(
+      new Set(['set true', 'delete true', 'check []', 'closed']),
+    )
+    expect(await act(first, [['count'], ['clear', { retry: true }], ['check']])).toEqual(
+      new Set(['count 200', 'clear 200', 'check []', 'closed']),
+    )
+  })
+})
+
 describe.skipIf(process.platform === 'win32').each(KINDS)('a %s on a directory', kind => {
   it('that is a file rejects with DirectoryError at the first verb', async () => {
     const file = join(temporaryDirectory(), 'file')

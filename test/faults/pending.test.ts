@@ -1,5 +1,6 @@
 import { type CacheEvents, type CacheOptions, type DiskCache, PendingLimitError } from 'fanout-cache'
 import { describe, expect, it } from 'vitest'
+import { collect } from '../helpers/collect.js'
 import { temporaryDirectory } from '../helpers/temp-directory.js'
 import { valueFiles } from '../helpers/value-files.js'
 import { cacheOf, KINDS, type Kind, kindsOf } from './support/caches.js'
@@ -43,6 +44,27 @@ describe.each(KINDS)('a %s with writes that wait for a lock', kind => {
     await holder.free()
     expect(await writing).toEqual([true, true, true])
     expect(await cache.getMany([0, 2, 4])).toEqual(['new', undefined, 'added'])
+  })
+
+  it('answers figures and listings of what is committed after the timeout of the cache', async () => {
+    const { cache, holder } = await held(kind, { timeout: 50 })
+    const writing = cache.set(4, 'added', RETRY)
+    expect(await cache.count()).toBe(2)
+    expect(await cache.volume()).toBeGreaterThan(40_000)
+    expect(await cache.stats()).toMatchObject({ count: 2 })
+    expect((await collect(cache.keys())).sort()).toEqual([0, 2])
+    expect(await cache.check({ timeout: 50 })).toEqual([])
+    await holder.free()
+    expect(await writing).toBe(true)
+    expect(await cache.count()).toBe(3)
+  })
+
+  it('ends a check by its signal', async () => {
+    const { cache, holder } = await held(kind)
+    const writing = cache.set(4, 'added', RETRY)
+    await expect(cache.check({ signal: AbortSignal.timeout(30) })).rejects.toThrow(/timeout/)
+    await holder.free()
+    expect(await writing).toBe(true)
   })
 
   it('lets a read wait for the write of its own key, and for no other', async () => {

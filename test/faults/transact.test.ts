@@ -75,6 +75,19 @@ describe.each(KINDS)('transact() of a %s', kind => {
     expect(await cache.set('inline', 'free again', { retry: true })).toBe(true)
   })
 
+  it('keeps the files of a long body, whoever repairs the directory meanwhile', async () => {
+    const directory = temporaryDirectory()
+    const cache = cacheOf(kind, directory)
+    await fill(cache)
+    const options = { kind, directory, options: optionsOf(kind), milliseconds: 700 }
+    const child = new FixtureProcess(SCRIPT, options)
+    await child.line('inside')
+    await cache.check({ fix: true })
+    await child.done()
+    expect(await cache.getMany(['file', 'new', 'inner'])).toEqual(['C', 'N', 'I'].map(char => char.repeat(50_000)))
+    expect(await cache.check()).toEqual([])
+  })
+
   it('restores all, files too, when the body throws', async () => {
     const directory = temporaryDirectory()
     const cache = cacheOf(kind, directory)

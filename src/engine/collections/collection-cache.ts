@@ -30,13 +30,13 @@ export function collectionCache(
     checkOptionNames(options, new Set(own), `${place}.from`)
     return { cache: given, own: false }
   }
-  if (typeof given === 'object' && given !== null) {
+  if (typeof given === 'object' && given !== null && !(given instanceof URL)) {
     throw new TypeError(`${place} lies in a directory, or by ${place}.from in a Cache, got ${kindOf(given)}`)
   }
   checkOptionNames(options, new Set([...own, ...CACHE_OPTIONS]), place)
   const forCache = Object.fromEntries(Object.entries(options).filter(([name]) => !own.includes(name)))
   const settings: CacheOptions = { ...forCache, evictionPolicy: 'none' }
-  return { cache: new Cache(given as string | undefined, settings), own: true }
+  return { cache: new Cache(given as string | URL | undefined, settings), own: true }
 }
 
 /** @throws TypeError when it is no Cache */

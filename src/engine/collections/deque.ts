@@ -39,7 +39,7 @@ export class Deque<T = unknown> implements AsyncIterable<T>, AsyncDisposable {
    * @throws TypeError for unknown options and wrong types, RangeError for values out of range, and for options that
    *   differ from those of an open cache of this process on the same directory
    */
-  constructor(directory?: string, options: DequeOptions = {}) {
+  constructor(directory?: string | URL, options: DequeOptions = {}) {
     const { cache, own } = collectionCache('Deque', directory, options, ['maxLength'])
     this.cache = cache
     this.directory = cache.directory

@@ -43,7 +43,7 @@ export class Index<V = unknown> implements AsyncIterable<[Key, V]>, AsyncDisposa
    * @throws TypeError for unknown options and wrong types, RangeError for values out of range, and for options that
    *   differ from those of an open cache of this process on the same directory
    */
-  constructor(directory?: string, options: CollectionOptions = {}) {
+  constructor(directory?: string | URL, options: CollectionOptions = {}) {
     const { cache, own } = collectionCache('Index', directory, options, [])
     this.cache = cache
     this.directory = cache.directory

@@ -1,8 +1,9 @@
-import { chmodSync, mkdirSync, statSync } from 'node:fs'
+import { chmodSync, statSync } from 'node:fs'
 import { join } from 'node:path'
 import type { FileModes } from '../disk/value-folders.js'
 import { DirectoryError, TimeoutError } from '../errors.js'
 import { systemCode } from '../file-errors.js'
+import { makeDirectory } from '../make-directory.js'
 import { type Connection, connect } from './connection.js'
 import { inspectSchema, type SchemaState } from './schema-check.js'
 import { createSchema } from './schema-write.js'
@@ -51,7 +52,7 @@ export interface Opened {
  */
 export function openDatabase(options: OpeningOptions): Opened {
   const { directory, readonly } = options
-  makeDirectory(options)
+  prepareDirectory(options)
   const path = join(directory, DATABASE_FILE)
   const before = fileIdentity(path)
   if (readonly && before === undefined) throw new DirectoryError(directory, 'holds no cache, and readonly makes none')
@@ -103,11 +104,10 @@ export function fileIdentity(path: string): string | undefined {
   }
 }
 
-function makeDirectory({ directory, readonly, modes }: OpeningOptions): void {
+function prepareDirectory({ directory, readonly, modes }: OpeningOptions): void {
   if (readonly) return
   try {
-    const made = mkdirSync(directory, { recursive: true, mode: modes.directory })
-    if (made !== undefined && modes.exact) chmodSync(directory, modes.directory)
+    makeDirectory(directory, modes)
   } catch (error) {
     const code = systemCode(error)
     if (code === undefined) throw error

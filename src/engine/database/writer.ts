@@ -6,6 +6,7 @@ import { Job, type Patience, type Work } from './job.js'
 import { LockAttempts } from './lock-attempts.js'
 import { PendingJobs } from './pending-jobs.js'
 import type { Session } from './session.js'
+import { Settling } from './settling.js'
 
 /** What the writer needs of the database it writes. */
 export interface WriterHost {
@@ -35,6 +36,7 @@ export interface PendingLimits {
 /** A batch ends after this time, so that the loop turns, and after these bytes, so that the WAL stays small. */
 const BATCH_LIMITS = { milliseconds: 4, bytes: 8 * 2 ** 20 }
 const BATCH_JOBS = 4096
+const NONE: readonly Job[] = []
 
 /**
  * Queues the writes of one database and commits them together.
@@ -58,8 +60,9 @@ export class Writer {
   #held = false
   /** The database is being opened again. */
   #paused = false
-  #running = 0
-  #idleListeners: (() => void)[] = []
+  /** Those that are being written. */
+  #batch: readonly Job[] = NONE
+  readonly #settling = new Settling()
 
   constructor(host: WriterHost, limits: PendingLimits) {
     this.#host = host
@@ -68,7 +71,7 @@ export class Writer {
 
   /** Writes that wait or are being written. */
   get length(): number {
-    return this.#queue.length + this.#running
+    return this.#queue.length + this.#settling.running.size
   }
 
   /** What those that wait keep in memory. */
@@ -111,13 +114,16 @@ export class Writer {
     const jobs = this.#queue
     this.#queue = []
     for (const job of jobs) this.#reject(job, error)
-    this.#settleIdle()
   }
 
-  /** Resolves when nothing waits any more. */
-  idle(): Promise<void> {
-    if (this.length === 0) return Promise.resolve()
-    return new Promise(resolve => this.#idleListeners.push(resolve))
+  /** Resolves when the writes that were called before are over, and the files that they let go are removed. */
+  settled(): Promise<void> {
+    return this.#settling.wait(this.#batch, this.#queue)
+  }
+
+  /** The same for writes that are made already. */
+  filesRemoved(): Promise<void> {
+    return this.#settling.wait()
   }
 
   #schedule(): void {
@@ -129,12 +135,13 @@ export class Writer {
     this.#scheduled = undefined
     this.#timer = undefined
     const batch = this.#takeBatch()
+    this.#batch = batch
     const first = batch[0]
     if (!first) return this.#giveUpWait()
     if (first.work.hold) this.#giveHold(first, first.work.hold)
     else this.#write(batch)
+    this.#batch = NONE
     this.#schedule()
-    this.#settleIdle()
   }
 
   #write(batch: Job[]): void {
@@ -207,15 +214,14 @@ export class Writer {
 
   #giveHold(job: Job, hold: (release: () => void) => void): void {
     this.#held = true
-    this.#running++
+    this.#settling.running.add(job)
     this.#bytes -= job.bytes
     hold(() => {
       this.#held = false
-      this.#running--
       this.pending.delete(job)
       job.resolve(undefined)
+      this.#settling.over(job)
       this.#schedule()
-      this.#settleIdle()
     })
   }
 
@@ -250,19 +256,21 @@ export class Writer {
   #finish(job: Job, result: unknown, tasks: readonly Promise<void>[]): void {
     this.#bytes -= job.bytes
     this.pending.delete(job)
-    if (tasks.length === 0) return job.resolve(result)
-    this.#running++
-    void Promise.allSettled(tasks).then(() => {
-      this.#running--
-      job.resolve(result)
-      this.#settleIdle()
-    })
+    if (tasks.length === 0) return this.#end(job, result)
+    this.#settling.running.add(job)
+    void Promise.allSettled(tasks).then(() => this.#end(job, result))
+  }
+
+  #end(job: Job, result: unknown): void {
+    job.resolve(result)
+    this.#settling.over(job)
   }
 
   #reject(job: Job, error: unknown): void {
     this.#bytes -= job.bytes
     this.pending.delete(job)
     job.reject(error)
+    this.#settling.over(job)
   }
 
   #drop(job: Job, error: unknown): void {
@@ -270,7 +278,6 @@ export class Writer {
     if (at < 0) return
     this.#queue.splice(at, 1)
     this.#reject(job, error)
-    this.#settleIdle()
   }
 
   #watchAbort(job: Job, signal: AbortSignal): void {
@@ -289,12 +296,5 @@ export class Writer {
         this.#schedule()
       },
     )
-  }
-
-  #settleIdle(): void {
-    if (this.length > 0 || this.#idleListeners.length === 0) return
-    const listeners = this.#idleListeners
-    this.#idleListeners = []
-    for (const listener of listeners) listener()
   }
 }

@@ -2,13 +2,11 @@ import { randomBytes } from 'node:crypto'
 import * as fs from 'node:fs'
 import { dirname, join } from 'node:path'
 import { isMissing, systemCode } from '../file-errors.js'
+import { type DirectoryModes, makeDirectory } from '../make-directory.js'
 import { parentsArePlain } from './safe-filename.js'
 
-export interface FileModes {
-  readonly directory: number
+export interface FileModes extends DirectoryModes {
   readonly file: number
-  /** Modes that were asked for are set with chmod, since a umask cuts what open() is given. */
-  readonly exact: boolean
 }
 
 /**
@@ -59,12 +57,7 @@ export class ValueFolders {
   }
 
   makeDirectory(relative: string): void {
-    const path = join(this.#directory, relative)
-    fs.mkdirSync(path, { recursive: true, mode: this.#modes.directory })
-    if (!this.#modes.exact) return
-    for (let part = relative; part !== '' && part !== '.'; part = part.split('/').slice(0, -1).join('/')) {
-      fs.chmodSync(join(this.#directory, part), this.#modes.directory)
-    }
+    makeDirectory(join(this.#directory, relative), this.#modes)
   }
 
   /** Removes the directories on the way to a file, as far as they are empty. */

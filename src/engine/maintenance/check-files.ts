@@ -1,5 +1,4 @@
 import * as fs from 'node:fs'
-import * as fsp from 'node:fs/promises'
 import { dirname, join } from 'node:path'
 import type { Connection } from '../database/connection.js'
 import { VALUE_FILE } from '../disk/value-files.js'
@@ -8,6 +7,10 @@ import type { CheckContext } from './check.js'
 
 /** Between a commit and the unlinking of a file that it let go: the second look comes after that. */
 const SECOND_LOOK_MILLISECONDS = 100
+/** Files that are removed under one lock. */
+const FILES_PER_LOCK = 500
+/** How often names are read before the lock is taken, while others commit; then under it. */
+const TRIES_WITHOUT_LOCK = 3
 
 /** Every file against the rows. Only what looks like a value file is ever removed. */
 export async function checkFiles(context: CheckContext): Promise<void> {
@@ -20,22 +23,43 @@ export async function checkFiles(context: CheckContext): Promise<void> {
   if (unknown.length + empty.length === 0) return
   const stamps = new Map(empty.map(folder => [folder, stampOf(directory, folder)]))
   await new Promise(resolve => setTimeout(resolve, SECOND_LOOK_MILLISECONDS))
-  for (const name of strangers(context, unknown)) {
-    control.goOn()
-    await checkStranger(context, name)
-  }
+  const still = strangers(context, unknown)
+  if (context.fix)
+    for (let at = 0; at < still.length; at += FILES_PER_LOCK) repair(context, still.slice(at, at + FILES_PER_LOCK))
+  else for (const name of still) checkStranger(context, name)
   for (const [folder, stamp] of stamps) {
     // Others make and remove folders all the time: one that was touched meanwhile is in use.
     if (stamp === stampOf(directory, folder)) checkFolder(context, folder)
   }
 }
 
+/**
+ * Removes files that no row names, under the lock: without it they may be those of a transaction that is under way, which
+ * may take as long as the body of its user does. Names are read before, if nobody commits meanwhile, since reading those of
+ * a million rows takes a while.
+ */
+function repair(context: CheckContext, files: readonly string[]): void {
+  const { db, control } = context
+  const version = (): unknown => db.pragma('data_version', { simple: true })
+  for (let tries = 1; ; tries++) {
+    const before = version()
+    const read = tries > TRIES_WITHOUT_LOCK ? undefined : strangers(context, files)
+    const remove = db.transaction(() => {
+      if (read && version() !== before) return false
+      for (const name of read ?? strangers(context, files)) checkStranger(context, name)
+      return true
+    })
+    if (control.patiently(() => remove.immediate())) return
+  }
+}
+
 /** A file that no row names. */
-async function checkStranger(context: CheckContext, name: string): Promise<void> {
-  const { directory, fix, findings } = context
+function checkStranger(context: CheckContext, name: string): void {
+  const { directory, fix, findings, control } = context
+  control.goOn()
   if (!fs.existsSync(join(directory, name))) return
   const fixed = fix && VALUE_FILE.test(name)
-  if (fixed) await fsp.rm(join(directory, name), { force: true })
+  if (fixed) fs.rmSync(join(directory, name), { force: true })
   findings.push({ kind: 'unknown-file', message: `no entry names the file ${name}`, path: name, fixed })
   // At once: who stops the check now leaves no empty folder.
   if (fixed) checkFolder(context, dirname(name))

@@ -1,7 +1,8 @@
-import { mkdirSync, rmSync } from 'node:fs'
+import { rmSync } from 'node:fs'
 import type { ResolvedOptions } from '../cache-options.js'
 import { DEFAULT_SETTINGS } from '../database/settings.js'
 import type { Events } from '../events.js'
+import { makeDirectory } from '../make-directory.js'
 import type { MemoryTier } from '../memory/memory-tier.js'
 import { SharedMemory } from '../memory/shared-memory.js'
 import { channels } from '../observe/channels.js'
@@ -116,7 +117,7 @@ export class Engine implements ShardEvents {
     this.#memory.leave(user)
     if (this.#users > 0) {
       this.#listeners.delete(user)
-      await Promise.all(this.shards.map(shard => shard.writer.idle()))
+      await Promise.all(this.shards.map(shard => shard.writer.settled()))
       return false
     }
     this.#opening = undefined
@@ -177,7 +178,7 @@ export class Engine implements ShardEvents {
     if (this.kind === 'Cache' || this.#options.readonly) return
     try {
       for (const shard of [...this.shards].reverse()) {
-        mkdirSync(shard.directory, { recursive: true, mode: this.#options.modes.directory })
+        makeDirectory(shard.directory, this.#options.modes)
       }
     } catch (error) {
       throw translateError(error, this.directory)

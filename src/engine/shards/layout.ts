@@ -2,6 +2,7 @@ import { randomBytes } from 'node:crypto'
 import { existsSync, readdirSync, realpathSync } from 'node:fs'
 import { homedir, tmpdir } from 'node:os'
 import { basename, dirname, join, resolve } from 'node:path'
+import { fileURLToPath } from 'node:url'
 import { DATABASE_FILE } from '../database/opening.js'
 import { isMissing } from '../file-errors.js'
 import { kindOf } from '../option-names.js'
@@ -45,15 +46,23 @@ export function hasDatabase(directory: string): boolean {
 /**
  * The absolute path of a directory; `~` is the home directory.
  *
- * @throws TypeError when it is no string, or an empty one
+ * @throws TypeError when it is neither a path nor a `file:` URL, or an empty one
  */
-export function absoluteDirectory(directory: unknown): string {
-  if (directory instanceof URL && directory.protocol === 'file:') return resolve(decodeURIComponent(directory.pathname))
+export function absoluteDirectory(given: unknown): string {
+  const directory = given instanceof URL && given.protocol === 'file:' ? pathOf(given) : given
   if (typeof directory !== 'string' || directory === '' || directory.includes('\0')) {
-    throw new TypeError(`directory must be a path, got ${kindOf(directory)}`)
+    throw new TypeError(`directory must be a path or a file URL, got ${kindOf(directory)}`)
   }
   const home = directory === '~' || directory.startsWith('~/') || directory.startsWith('~\\')
   return resolve(home ? join(homedir(), directory.slice(1)) : directory)
+}
+
+function pathOf(url: URL): string {
+  try {
+    return fileURLToPath(url)
+  } catch (cause) {
+    throw new TypeError(`directory must be a path or a file URL, got ${url.href}`, { cause })
+  }
 }
 
 /** One name for a directory, through whatever links it is reached, also before it exists. */

@@ -98,7 +98,8 @@ export class Shard implements WriterHost {
   async close(): Promise<void> {
     this.#housekeeping.stop()
     await this.closing.begin()
-    await this.writer.idle()
+    // Work that is under way may queue more.
+    while (this.writer.length > 0) await this.writer.settled()
     if (this.#session && !this.options.readonly) await this.#lastWrite()
     await this.#housekeeping.finished()
     this.#release()

@@ -175,9 +175,9 @@ function readOpen<T>(handle: CacheHandle, shard: Shard, read: () => T | Promise<
   return readPatiently(shard, handle.options.timeout, read)
 }
 
-/** Listings see the writes that were called before them. */
+/** Listings see the writes that were called before them, unless these wait for longer than `timeout`. */
 export async function settled(handle: CacheHandle, shard: Shard): Promise<void> {
-  if (!shard.writer.pending.empty) await handle.read(shard, undefined, undefined, () => shard.writer.idle())
+  if (!shard.writer.pending.empty) await handle.read(shard, undefined, undefined, () => undefined)
 }
 
 function resolveListing(options: Listing | undefined, verb: string): ResolvedListing {

@@ -1,7 +1,7 @@
 import type { CacheHandle } from '../cache-handle.js'
 import type { Session } from '../database/session.js'
 import type { StoredSettings } from '../database/settings.js'
-import { TimeoutError } from '../errors.js'
+import { DiskCacheError, TimeoutError } from '../errors.js'
 import { strangersBesideShards } from '../maintenance/strangers.js'
 import { runTask } from '../maintenance/worker-client.js'
 import { volume as volumeOf } from '../operations/culling.js'
@@ -21,8 +21,7 @@ export async function count(handle: CacheHandle): Promise<number> {
 
 export async function volume(handle: CacheHandle): Promise<number> {
   return sumOver(handle, async shard => {
-    await shard.writer.idle()
-    return readPatiently(shard, handle.options.timeout, () => volumeOf(sessionOf(shard)))
+    return (await handle.read(shard, undefined, undefined, () => volumeOf(sessionOf(shard)))) ?? 0
   })
 }
 
@@ -67,8 +66,9 @@ export async function check(
   const { fix = false } = options ?? {}
   if (typeof fix !== 'boolean') throw new TypeError(`check: fix must be true or false, got ${kindOf(fix)}`)
   if (fix) handle.assertWritable()
-  const { wait, signal } = resolveWaiting(options, Math.max(handle.options.timeout, 60_000), false)
-  await Promise.all(handle.shards.map(shard => shard.writer.idle()))
+  const waiting = resolveWaiting(options, Math.max(handle.options.timeout, 60_000), false)
+  const { wait, signal } = waiting
+  await Promise.all(handle.shards.map(shard => afterWrites(shard, waiting)))
   const timeout = Math.min(wait, 2 ** 31 - 1)
   try {
     const shards = handle.shards.map(({ directory, disk }) => ({ directory, prefix: disk.pathPrefix }))
@@ -77,6 +77,18 @@ export async function check(
   } catch (error) {
     if (signal?.aborted) throw error
     throw (handle.shards[0] as Shard).translate(error)
+  }
+}
+
+/** Waits for the writes that were called before, and until the files that they let go are removed. */
+async function afterWrites({ writer }: Shard, { wait, signal }: ResolvedWaiting): Promise<void> {
+  if (writer.length === 0) return
+  try {
+    await writer.add({ run: () => undefined, barrier: true }, { deadline: performance.now() + wait, signal })
+    await writer.filesRemoved()
+  } catch (error) {
+    // Others hold the lock: a check that repairs nothing needs none.
+    if (!(error instanceof DiskCacheError) || error.refusal === undefined) throw error
   }
 }
 

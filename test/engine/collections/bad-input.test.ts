@@ -42,7 +42,7 @@ describe('constructors', () => {
   it('throw for a directory that is none, and for another kind of cache', async () => {
     await using fanout = new FanoutCache(temporaryDirectory(), { shards: 1 })
     await using cache = new Cache()
-    for (const directory of [7, {}, fanout, [1]]) {
+    for (const directory of [7, {}, fanout, [1], Buffer.from('/tmp/cache'), new URL('https://host/cache')]) {
       expect(() => new Deque(directory as never)).toThrow(TypeError)
       expect(() => new Index(directory as never)).toThrow(TypeError)
     }

@@ -63,14 +63,16 @@ describe('a deque', () => {
 
   // test_index_positive, test_index_negative
   it.each([
-    [0, 'c'],
-    [-4, 'c'],
-  ])('at(%i) passes over an item whose file has gone, to the next one', async (index, next) => {
-    const deque = await dequeOf([LARGE, 'c', 'd', 'e'])
+    [0, 'b'],
+    [2, 'd'],
+    [4, undefined],
+    [-1, 'd'],
+    [-3, 'b'],
+    [-5, undefined],
+  ])('at(%i) passes over an item whose file has gone, to the next one on its way', async (index, next) => {
+    const deque = await dequeOf([LARGE, 'b', LARGE, 'd', LARGE])
     for (const file of valueFiles(deque.directory)) rmSync(file)
-    if (index === 0) expect(await deque.at(index)).toBe(next)
-    // From the right the next one lies to the left, where there is none.
-    else expect(await deque.at(index)).toBeUndefined()
+    expect(await deque.at(index)).toBe(next)
   })
 
   // test_index_out_of_range

@@ -1,6 +1,7 @@
 import { rmSync } from 'node:fs'
 import { Readable } from 'node:stream'
-import { Cache, FanoutCache, Index, jsonCodec, pickleCodec, structuredCodec } from 'fanout-cache'
+import { pathToFileURL } from 'node:url'
+import { Cache, Deque, FanoutCache, Index, jsonCodec, pickleCodec, structuredCodec } from 'fanout-cache'
 import { describe, expect, it, onTestFinished } from 'vitest'
 import { collect } from '../../helpers/collect.js'
 import { ManualClock } from '../../helpers/manual-clock.js'
@@ -160,6 +161,14 @@ describe('equals()', () => {
         [{ x: 2, y: 1 }, [1n]],
       ]),
     ).toBe(true)
+  })
+})
+
+describe('the directory', () => {
+  it('may be a file URL', () => {
+    const directory = temporaryDirectory()
+    expect(new Index(pathToFileURL(directory)).directory).toBe(directory)
+    expect(new Deque(pathToFileURL(directory)).directory).toBe(directory)
   })
 })
 

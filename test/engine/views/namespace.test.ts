@@ -112,6 +112,29 @@ for (const subject of everySubject()) {
       expect(await cache.namespace('prod', { version: 10 }).clearOlderVersions()).toBe(0)
     })
 
+    it('have a value of each version for every verb', async () => {
+      const cache = make(subject)
+      const [one, two] = [cache.namespace('app', { version: 1 }), cache.namespace('app', { version: 2 })]
+      expect(await one.set('answer', 42)).toBe(true)
+      expect([await one.get('answer'), await two.get('answer')]).toEqual([42, undefined])
+      expect([await one.has('answer'), await two.has('answer')]).toEqual([true, false])
+      expect(await two.add('answer', 37)).toBe(true)
+      expect([await one.add('answer', 0), await two.add('answer', 0)]).toEqual([false, false])
+      expect([await one.incr('answer'), await two.decr('answer')]).toEqual([43, 36])
+      expect([await one.get('answer'), await two.get('answer')]).toEqual([43, 36])
+      await one.setMany([
+        ['a', 1],
+        ['b', 2],
+      ])
+      expect(await two.getMany(['a', 'b'])).toEqual([undefined, undefined])
+      expect(await two.getOrSet('a', () => 3)).toBe(3)
+      expect(await one.getOrSet('a', () => 4)).toBe(1)
+      expect(await two.touch('b', { ttl: 1000 })).toBe(false)
+      expect(await two.deleteMany(['a', 'b'])).toEqual([true, false])
+      expect(await one.getMany(['a', 'b'])).toEqual([1, 2])
+      expect([await two.delete('answer'), await one.pop('answer')]).toEqual([true, 43])
+    })
+
     it('lie in each other: who clears the outer one clears the inner ones', async () => {
       const cache = make(subject)
       const outer = cache.namespace('outer', { version: 2 })
