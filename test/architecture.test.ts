@@ -19,6 +19,7 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
 
   'engine/fairness': [],
   'engine/file-errors': [],
+  'engine/make-directories': ['engine/file-errors'],
   'engine/option-names': [],
   'engine/translate-error': ['engine/errors', 'engine/file-errors', 'engine/database/busy'],
 
@@ -28,12 +29,20 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
     'type engine/observe/',
     'engine/errors',
     'engine/file-errors',
+    'engine/make-directories',
     'engine/time',
     'type engine/options',
     'type engine/disk/',
     'npm:better-sqlite3',
   ],
-  'engine/disk/': ['engine/errors', 'engine/file-errors', 'engine/time', 'type engine/options', 'npm:pako'],
+  'engine/disk/': [
+    'engine/errors',
+    'engine/file-errors',
+    'engine/make-directories',
+    'engine/time',
+    'type engine/options',
+    'npm:pako',
+  ],
   'engine/operations/': [
     'engine/errors',
     'type engine/options',
@@ -61,6 +70,7 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
     'engine/observe/',
     'engine/errors',
     'engine/file-errors',
+    'engine/make-directories',
     'engine/time',
     'engine/option-names',
     'engine/translate-error',

@@ -2,6 +2,7 @@ import { randomBytes } from 'node:crypto'
 import * as fs from 'node:fs'
 import { dirname, join } from 'node:path'
 import { isMissing, systemCode } from '../file-errors.js'
+import { makeDirectories } from '../make-directories.js'
 import { parentsArePlain } from './safe-filename.js'
 
 export interface FileModes {
@@ -60,7 +61,7 @@ export class ValueFolders {
 
   makeDirectory(relative: string): void {
     const path = join(this.#directory, relative)
-    fs.mkdirSync(path, { recursive: true, mode: this.#modes.directory })
+    makeDirectories(path, this.#modes.directory)
     if (!this.#modes.exact) return
     for (let part = relative; part !== '' && part !== '.'; part = part.split('/').slice(0, -1).join('/')) {
       fs.chmodSync(join(this.#directory, part), this.#modes.directory)

@@ -1,7 +1,8 @@
-import { mkdirSync, rmSync } from 'node:fs'
+import { rmSync } from 'node:fs'
 import type { ResolvedOptions } from '../cache-options.js'
 import { DEFAULT_SETTINGS } from '../database/settings.js'
 import type { Events } from '../events.js'
+import { makeDirectories } from '../make-directories.js'
 import type { MemoryTier } from '../memory/memory-tier.js'
 import { SharedMemory } from '../memory/shared-memory.js'
 import { channels } from '../observe/channels.js'
@@ -172,7 +173,7 @@ export class Engine implements ShardEvents {
     if (this.kind === 'Cache' || this.#options.readonly) return
     try {
       for (const shard of [...this.shards].reverse()) {
-        mkdirSync(shard.directory, { recursive: true, mode: this.#options.modes.directory })
+        makeDirectories(shard.directory, this.#options.modes.directory)
       }
     } catch (error) {
       throw translateError(error, this.directory)
