@@ -19,7 +19,7 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
 
   'engine/fairness': [],
   'engine/file-errors': [],
-  'engine/make-directory': [],
+  'engine/make-directory': ['engine/file-errors'],
   'engine/option-names': [],
   'engine/translate-error': ['engine/errors', 'engine/file-errors', 'engine/database/busy'],
 

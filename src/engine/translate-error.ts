@@ -10,6 +10,9 @@ import {
 } from './errors.js'
 import { fieldOf, isDiskFull, isMissing, systemCode } from './file-errors.js'
 
+/** A link that leads to itself or a file where a directory should be, and what a system may forbid. */
+const UNUSABLE = new Set(['EACCES', 'EPERM', 'EROFS', 'ELOOP', 'EEXIST'])
+
 /** The error as callers see it: what SQLite and the file system throw becomes an error of the cache with its cause. */
 export function translateError(error: unknown, directory: string): unknown {
   if (error instanceof DiskCacheError) return error
@@ -21,7 +24,7 @@ export function translateError(error: unknown, directory: string): unknown {
   if (isDiskFull(error)) return new DiskFullError(directory, options)
   const call = systemCode(error)
   if (call === undefined) return error
-  if (isMissing(error) || call === 'EACCES' || call === 'EPERM' || call === 'EROFS') {
+  if (isMissing(error) || UNUSABLE.has(call)) {
     return new DirectoryError(directory, (error as Error).message, options)
   }
   return new StorageError(directory, (error as Error).message, options)

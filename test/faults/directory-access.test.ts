@@ -1,4 +1,5 @@
-import { chmodSync, chownSync, mkdirSync, readdirSync, writeFileSync } from 'node:fs'
+import { spawnSync } from 'node:child_process'
+import { chmodSync, chownSync, mkdirSync, readdirSync, symlinkSync, writeFileSync } from 'node:fs'
 import { dirname, join } from 'node:path'
 import { type CacheOptions, DirectoryError } from 'fanout-cache'
 import { describe, expect, it, onTestFinished } from 'vitest'
@@ -98,6 +99,21 @@ describe.skipIf(process.platform === 'win32').each(KINDS)('a %s on a directory',
     const directory = temporaryDirectory()
     for (const shard of shardsOf(kind)) mkdirSync(join(directory, shard, 'cache.db'), { recursive: true })
     await expect(cacheOf(kind, directory).set(0, 'v')).rejects.toMatchObject({ code: 'ERR_CACHE_DIRECTORY' })
+  })
+
+  it.each(['itself', 'nothing'])('that is a link to %s rejects with DirectoryError at the first verb', async target => {
+    const link = join(temporaryDirectory(), 'itself')
+    symlinkSync(target, link)
+    await expect(cacheOf(kind, link).set(0, 'v')).rejects.toThrow(DirectoryError)
+    await expect(cacheOf(kind, link).get(0)).rejects.toThrow(DirectoryError)
+  })
+
+  it.runIf(process.platform === 'linux')('below /proc rejects with DirectoryError, and does not hang', () => {
+    const script = `import { ${kind} } from 'fanout-cache'
+      const answers = await Promise.allSettled([new ${kind}('/proc/none').get(0), new ${kind}('/proc/none/x/y').set(0, 0)])
+      console.log(answers.map(({ reason }) => reason?.code).join())`
+    const { stdout } = spawnSync(process.execPath, ['--input-type=module', '-e', script], { timeout: 10_000 })
+    expect(String(stdout)).toBe('ERR_CACHE_DIRECTORY,ERR_CACHE_DIRECTORY\n')
   })
 
   it('that cannot be made rejects with DirectoryError', async () => {

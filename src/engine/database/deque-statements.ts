@@ -53,7 +53,7 @@ export const DEQUE_SQL: Readonly<Record<DequeStatement, string>> = {
   dequeFrontRow: `raw SELECT rowid, filename, size FROM Cache WHERE ${ITEM} ORDER BY key LIMIT 1`,
   dequeBackRow: `raw SELECT rowid, filename, size FROM Cache WHERE ${ITEM} ORDER BY key DESC LIMIT 1`,
   dequeCleared: `raw SELECT rowid, filename, size FROM Cache
-    WHERE ${ITEM} AND rowid <= ? AND store_time <= ? ORDER BY key LIMIT 100`,
+    WHERE ${ITEM} AND rowid <= ? AND IFNULL(store_time, 0) <= ? ORDER BY key LIMIT 100`,
 
   dequeShift: 'run UPDATE Cache SET key = key + ? WHERE key >= ? AND key <= ? AND raw = 1',
   dequeMirror: 'run UPDATE Cache SET key = ? - key WHERE key >= ? AND key <= ? AND raw = 1',

@@ -66,6 +66,8 @@ export class Job {
 
   reject(error: unknown): void {
     this.work.discard?.()
+    // Who was refused at once never listened to it.
+    this.work.readiness?.catch(() => undefined)
     if (this.onAbort) this.signal?.removeEventListener('abort', this.onAbort)
     this.fail(error)
   }

@@ -1,7 +1,7 @@
 import { chmodSync, statSync } from 'node:fs'
 import { join } from 'node:path'
 import type { FileModes } from '../disk/value-folders.js'
-import { DirectoryError, TimeoutError } from '../errors.js'
+import { DirectoryError, SchemaError, TimeoutError } from '../errors.js'
 import { systemCode } from '../file-errors.js'
 import { makeDirectory } from '../make-directory.js'
 import { type Connection, connect } from './connection.js'
@@ -77,6 +77,7 @@ function openFile(options: OpeningOptions, path: string, existed: boolean): Open
       create(db, options, schema, !existed)
       schema = inspectSchema(db, directory)
     }
+    checkRowids(db, directory)
     const { settings: stored } = readSettings(db)
     const settings = { ...stored, ...given }
     if (!readonly) setJournalMode(db, given.journalMode)
@@ -88,6 +89,20 @@ function openFile(options: OpeningOptions, path: string, existed: boolean): Open
     db.close()
     throw error
   }
+}
+
+/**
+ * SQLite gives rowids from 1 up; after a greater one than a number holds exactly it would give random ones, which nothing
+ * here could tell apart.
+ */
+function checkRowids(db: Connection, directory: string): void {
+  const sql = 'SELECT (SELECT MIN(rowid) FROM Cache), (SELECT MAX(rowid) FROM Cache)'
+  const [least, greatest] = db.prepare<[], [number | null, number | null]>(sql).raw().get() ?? [null, null]
+  if ((least ?? 1) >= 1 && (greatest ?? 1) <= Number.MAX_SAFE_INTEGER) return
+  throw new SchemaError(
+    directory,
+    'an entry has a rowid that SQLite has not given it; check --fix of the command line removes it',
+  )
 }
 
 /**

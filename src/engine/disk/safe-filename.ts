@@ -3,6 +3,14 @@ import { join } from 'node:path'
 import { isMissing } from '../file-errors.js'
 
 /**
+ * A name from the database with the separators of this system; empty, which is no name, where somebody has put
+ * something else than text.
+ */
+export function slashed(filename: unknown): string {
+  return typeof filename === 'string' ? filename.replaceAll('\\', '/') : ''
+}
+
+/**
  * Whether a name from the database stays inside the directory and is not one of the cache's own files. A custom Disk of
  * Python may give values any relative name, so that the form of the name is not asked for.
  */

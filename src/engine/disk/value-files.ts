@@ -3,11 +3,11 @@ import * as fs from 'node:fs'
 import * as fsp from 'node:fs/promises'
 import { dirname, join } from 'node:path'
 import type { Readable } from 'node:stream'
-import { Transform } from 'node:stream'
 import { pipeline } from 'node:stream/promises'
 import { isMissing, systemCode } from '../file-errors.js'
+import { ByteMeter } from './byte-meter.js'
 import { openPlain, openPlainNow, readDescriptor, retryMissing } from './plain-files.js'
-import { isSafeFilename, parentsArePlain } from './safe-filename.js'
+import { isSafeFilename, parentsArePlain, slashed } from './safe-filename.js'
 import { type FileModes, ValueFolders } from './value-folders.js'
 
 /**
@@ -98,21 +98,20 @@ export class ValueFiles {
   async copy(source: Readable, bounds: CopyBounds): Promise<PendingFile> {
     const { limit, tooLong, signal } = bounds
     const temporary = temporaryName()
-    const handle = await this.#createTemporary(temporary)
-    let size = 0
-    const measure = new Transform({
-      transform(chunk: Uint8Array, _encoding, done): void {
-        size += chunk.byteLength
-        done(size > limit ? tooLong(size) : null, chunk)
-      },
+    // It may fail while the file is being made, when nobody reads it yet.
+    source.on('error', () => undefined)
+    const handle = await this.#createTemporary(temporary).catch(error => {
+      source.destroy()
+      throw error
     })
+    const meter = new ByteMeter(limit, tooLong)
     try {
-      await pipeline(source, measure, handle.createWriteStream({ highWaterMark: 2 ** 18 }), { signal })
+      await pipeline(source, meter, handle.createWriteStream({ highWaterMark: 2 ** 18 }), { signal })
     } catch (error) {
       await this.#abandon(handle, temporary)
       throw error
     }
-    return { temporary, size }
+    return { temporary, size: meter.size }
   }
 
   /** Moves a file to a place of its own and answers its relative name. Harmless when it has one already. */
@@ -242,7 +241,7 @@ export class ValueFiles {
 
   /** The name with the separators of this system, when it cannot lead out of the directory. */
   #checked(filename: string): string | undefined {
-    const name = filename.replaceAll('\\', '/')
+    const name = slashed(filename)
     if (!isSafeFilename(name) || !parentsArePlain(this.directory, name)) return undefined
     return name
   }

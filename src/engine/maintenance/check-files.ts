@@ -1,6 +1,7 @@
 import * as fs from 'node:fs'
 import { dirname, join } from 'node:path'
 import type { Connection } from '../database/connection.js'
+import { slashed } from '../disk/safe-filename.js'
 import { VALUE_FILE } from '../disk/value-files.js'
 import { isMissing, systemCode } from '../file-errors.js'
 import type { CheckContext } from './check.js'
@@ -75,7 +76,7 @@ function strangers({ db, unlinkLater, control }: CheckContext, files: readonly s
 export function namesOfFiles(db: Connection, unlinkLater: boolean): ReadonlySet<string> {
   const known = new Set<string>()
   const add = (sql: string): void => {
-    for (const name of db.prepare<[], string>(sql).pluck().iterate()) known.add(name.replaceAll('\\', '/'))
+    for (const name of db.prepare<[], string>(sql).pluck().iterate()) known.add(slashed(name))
   }
   add('SELECT filename FROM Cache WHERE filename IS NOT NULL')
   if (unlinkLater) add('SELECT filename FROM UnlinkLater')

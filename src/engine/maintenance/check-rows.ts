@@ -1,6 +1,6 @@
 import { lstatSync, rmSync } from 'node:fs'
 import { join } from 'node:path'
-import { isSafeFilename, parentsArePlain } from '../disk/safe-filename.js'
+import { isSafeFilename, parentsArePlain, slashed } from '../disk/safe-filename.js'
 import { isMissing } from '../file-errors.js'
 import type { Finding } from '../options.js'
 import type { CheckContext } from './check.js'
@@ -14,6 +14,19 @@ interface FileRow {
 type Damage = Pick<Finding, 'kind' | 'message' | 'path'>
 
 const PAGE = 500
+
+/** What no version of DiskCache writes, and no verb finds or tells apart; a NaN as key, which Python's does. */
+const UNREACHABLE = "key IS NULL OR typeof(store_time) <> 'real' OR rowid NOT BETWEEN 1 AND 9007199254740991"
+
+/** Rows that are no entries: their files are those of nobody. */
+export function checkKeys({ db, fix, findings, control }: CheckContext): void {
+  const count = db.prepare<[], number>(`SELECT COUNT(*) FROM Cache WHERE ${UNREACHABLE}`).pluck()
+  const found = control.patiently(() => count.get()) ?? 0
+  if (found === 0) return
+  if (fix) control.patiently(() => db.prepare(`DELETE FROM Cache WHERE ${UNREACHABLE}`).run())
+  const message = `entries without a key, a time or a rowid by which they are found: ${found}`
+  findings.push({ kind: 'tampered', message, fixed: fix })
+}
 
 /** Every row that names a file against the file: it must be there, plain, inside the directory, and whole. */
 export function checkRows({ directory, db, fix, findings, control }: CheckContext): void {
@@ -47,7 +60,7 @@ export function checkRows({ directory, db, fix, findings, control }: CheckContex
 }
 
 function damageOf(directory: string, { filename, size }: FileRow): Damage | undefined {
-  const name = filename.replaceAll('\\', '/')
+  const name = slashed(filename)
   if (!isSafeFilename(name) || !parentsArePlain(directory, name)) {
     return { kind: 'tampered', message: `an entry names a file outside of its place: ${filename}`, path: filename }
   }

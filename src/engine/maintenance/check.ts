@@ -8,7 +8,7 @@ import { rewriteTriggers } from '../database/schema-write.js'
 import type { Finding } from '../options.js'
 import { isCorruption } from '../translate-error.js'
 import { checkFiles } from './check-files.js'
-import { checkRows } from './check-rows.js'
+import { checkKeys, checkRows } from './check-rows.js'
 import { LOCK_SLICE_MILLISECONDS, StoppedError, type TaskControl } from './task-control.js'
 
 /** What the steps of a check share. */
@@ -58,6 +58,7 @@ async function checkDatabase(
     const context = { directory, db, fix, findings, control, unlinkLater: schema.unlinkLater }
     checkIntegrity(context)
     control.advance(entries)
+    checkKeys(context)
     checkRows(context)
     await checkFiles(context)
     control.patiently(() => checkTotals(context))

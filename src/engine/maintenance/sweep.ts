@@ -1,6 +1,7 @@
 import * as fsp from 'node:fs/promises'
 import { join } from 'node:path'
 import { setImmediate as turn } from 'node:timers/promises'
+import { slashed } from '../disk/safe-filename.js'
 import { ORPHAN_MILLISECONDS, TEMPORARY_PREFIX, VALUE_FILE } from '../disk/value-files.js'
 import { isMissing, systemCode } from '../file-errors.js'
 import type { Shard } from '../shards/shard.js'
@@ -72,8 +73,7 @@ async function namesInUse(shard: Shard, stopping: Stopping): Promise<Set<string>
   const known = new Set<string>()
   const last = Number(session.statements.get('lastRowid') ?? 0)
   for (let at = 0; at <= last; at += WINDOW) {
-    for (const name of session.statements.all<string>('filenames', at, at + WINDOW))
-      known.add(name.replaceAll('\\', '/'))
+    for (const name of session.statements.all<string>('filenames', at, at + WINDOW)) known.add(slashed(name))
     await turn()
     if (stopping.requested || shard.current !== session) return undefined
   }

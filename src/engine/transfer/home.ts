@@ -1,5 +1,5 @@
 import { randomBytes } from 'node:crypto'
-import { existsSync, mkdirSync, rmdirSync, statSync } from 'node:fs'
+import { existsSync, rmdirSync, statSync } from 'node:fs'
 import * as fsp from 'node:fs/promises'
 import { basename, dirname, join } from 'node:path'
 import { DATABASE_FILE } from '../database/opening.js'
@@ -7,6 +7,7 @@ import type { FileModes } from '../disk/value-folders.js'
 import { DirectoryError } from '../errors.js'
 import { systemCode } from '../file-errors.js'
 import { isAbandoned, namesIn, reclaimStages, STAGE_PREFIX } from '../maintenance/import-stages.js'
+import { makeDirectory } from '../make-directory.js'
 import { countShards, hasDatabase, shardDirectory } from '../shards/layout.js'
 import { findPlaces } from '../shards/places.js'
 
@@ -31,7 +32,7 @@ export class Home {
   static prepare(target: string): Home {
     if (existsSync(target)) return new Home(target, target, [])
     const directory = join(dirname(target), `${basename(target)}${MAKING}${randomBytes(8).toString('hex')}`)
-    const made = mkdirSync(directory, { recursive: true, mode: 0o700 })
+    const made = makeDirectory(directory, { directory: 0o700, exact: false })
     const parents: string[] = []
     for (let at = directory; made !== undefined && at !== made; at = dirname(at)) parents.push(dirname(at))
     return new Home(target, directory, parents)

@@ -56,25 +56,38 @@ export async function storeEntries(
   handle.assertWritable()
   const answers: boolean[] = entries.map(() => false)
   const perShard = new Map<Shard, Incoming[]>()
-  for (const [at, { key, encodedKey, value, encoded, options: own }] of entries.entries()) {
-    const shard = handle.route(encodedKey)
-    const now = shard.disk.now()
-    const storing = resolveStoring(own, now, handle.options.defaultTtl)
-    try {
-      const incoming = takeValue(shard, encoded, value, storing)
-      const { expireTime, tag, tags } = storing
-      const entry = { key: encodedKey, value: incoming.prepared, now, expireTime, tag, tags }
-      push(perShard, shard, { at, entry, value: incoming })
-    } catch (error) {
-      // One value that is too large does not stop the others, where it is an answer.
-      answers[at] = handle.refusal(error, { key, refused: false })
+  try {
+    for (const [at, entry] of entries.entries()) {
+      const shard = handle.route(entry.encodedKey)
+      try {
+        push(perShard, shard, { at, ...takeEntry(handle, shard, entry) })
+      } catch (error) {
+        // One value that is too large does not stop the others, where it is an answer.
+        answers[at] = handle.refusal(error, { key: entry.key, refused: false })
+      }
     }
+  } catch (error) {
+    // Nothing is stored then: the files of those before it are nobody's.
+    for (const { value } of [...perShard.values()].flat()) value.discard?.()
+    throw error
   }
   const stored = [...perShard].flatMap(([shard, incoming]) =>
     chunks(incoming).map(chunk => storeChunk(handle, shard, chunk, options, answers)),
   )
   await Promise.all(stored)
   return answers
+}
+
+function takeEntry(
+  handle: CacheHandle,
+  shard: Shard,
+  { encodedKey, value, encoded, options }: EncodedEntry,
+): Pick<Incoming, 'entry' | 'value'> {
+  const now = shard.disk.now()
+  const storing = resolveStoring(options, now, handle.options.defaultTtl)
+  const incoming = takeValue(shard, encoded, value, storing)
+  const { expireTime, tag, tags } = storing
+  return { entry: { key: encodedKey, value: incoming.prepared, now, expireTime, tag, tags }, value: incoming }
 }
 
 /** Removes many keys, those of one shard together. */

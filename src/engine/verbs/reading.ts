@@ -3,6 +3,7 @@ import { EVICTION_POLICIES } from '../database/eviction-policies.js'
 import type { Session } from '../database/session.js'
 import type { EntryRow, ValueRow } from '../database/statements.js'
 import type { EncodedKey } from '../disk/codec.js'
+import { slashed } from '../disk/safe-filename.js'
 import { TimeoutError } from '../errors.js'
 import { entryOf, isInexact, isLarge, isLive, tagsOf, toEntryRow, versionOf } from '../operations/entries.js'
 import type { Info, Item, PlainData } from '../options.js'
@@ -79,7 +80,7 @@ export function toInfo(session: Session, row: EntryRow, tags?: readonly string[]
     accessedAt: toMilliseconds(accessTime),
     accessCount,
     size: filename === null ? inlineSize(row, size) : size,
-    ...(filename === null ? undefined : { path: session.disk.pathPrefix + filename.replaceAll('\\', '/') }),
+    ...(filename === null ? undefined : { path: session.disk.pathPrefix + slashed(filename) }),
     ...(filename === null || typeof value !== 'string' ? undefined : { meta: parseMeta(value) }),
     version: versionOf(rowid, storeTime, expireTime),
   }

@@ -128,6 +128,8 @@ export interface Incoming<T> {
 /** Takes in a value, or copies a stream, and hands it on; what refuses it is answered as the cache does. */
 export function takeIn<T>(handle: CacheHandle, shard: Shard, incoming: Incoming<T>): Promise<T> {
   const { encoded, value, options, call, store } = incoming
+  // Not even a file that is removed again.
+  handle.assertWritable()
   const now = shard.disk.now()
   // Checked now also for a stream, whose time begins when it has ended.
   const storing = resolveStoring(options, now, handle.options.defaultTtl)

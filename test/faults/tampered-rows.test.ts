@@ -1,0 +1,79 @@
+import { spawnSync } from 'node:child_process'
+import { fileURLToPath } from 'node:url'
+import { SchemaError } from 'fanout-cache'
+import { describe, expect, it } from 'vitest'
+import { collect } from '../helpers/collect.js'
+import { temporaryDirectory } from '../helpers/temp-directory.js'
+import { expectNoValueFiles } from '../helpers/value-files.js'
+import { cacheOf, KINDS, type Kind, kindsOf } from './support/caches.js'
+import { tamper } from './support/tampering.js'
+
+const COMMAND = fileURLToPath(new URL('../../bin/fanout-cache.cjs', import.meta.url))
+const LARGE = 'L'.repeat(40_000)
+/** Keys of the first database. */
+const KEYS = [0, 2, 4, 6]
+
+async function tampered(kind: Kind, sql: string): Promise<string> {
+  const directory = temporaryDirectory()
+  const cache = cacheOf(kind, directory)
+  for (const key of KEYS) await cache.set(key, LARGE, { retry: true, tag: 'all', tags: ['more'] })
+  await cache.close()
+  tamper(kind, directory, db => db.exec(sql))
+  return directory
+}
+
+/** What makes rows that no verb finds, or tells apart. */
+const UNREACHABLE = {
+  'no key, as Python makes it of a NaN': 'UPDATE Cache SET key = NULL WHERE key > 0',
+  'no time': 'UPDATE Cache SET store_time = NULL WHERE key > 0',
+  'a time that is text': "UPDATE Cache SET store_time = 'x' WHERE key > 0",
+}
+
+describe.each(KINDS)('a %s whose database has entries with', kind => {
+  it.each(Object.entries(UNREACHABLE))('%s clears them, with their files', async (_name, sql) => {
+    const directory = await tampered(kind, sql)
+    const cache = cacheOf(kind, directory)
+    expect(await cache.get(0)).toBe(LARGE)
+    await cache.clear()
+    expect(await cache.count()).toBe(0)
+    await expectNoValueFiles(directory)
+  })
+
+  it.each(Object.entries(UNREACHABLE))(
+    '%s removes them by check({ fix }), and counts rightly after',
+    async (_, sql) => {
+      const directory = await tampered(kind, sql)
+      const cache = cacheOf(kind, directory)
+      expect(kindsOf(await cache.check({ fix: true }))).toContain('tampered')
+      expect(await cache.check()).toEqual([])
+      expect(await cache.count()).toBe(1)
+      await cache.set(2, 'new', { retry: true })
+      expect(await cache.getMany(KEYS)).toEqual([LARGE, 'new', undefined, undefined])
+      await cache.clear()
+      expect(await cache.count()).toBe(0)
+    },
+  )
+
+  it('the names of files as bytes takes them for misses', async () => {
+    const directory = await tampered(kind, 'UPDATE Cache SET filename = CAST(filename AS BLOB)')
+    const cache = cacheOf(kind, directory)
+    expect(await cache.get(0)).toBeUndefined()
+    expect(await cache.getItem(2)).toBeUndefined()
+    expect(await cache.read(4)).toBeUndefined()
+    expect(await cache.info(6)).toMatchObject({ key: 6 })
+    expect(await collect(cache.entries())).toEqual([])
+    expect(await cache.set(0, 'new', { retry: true })).toBe(true)
+    await cache.check({ fix: true })
+    expect(await cache.check()).toEqual([])
+    expect(await cache.getMany(KEYS)).toEqual(['new', undefined, undefined, undefined])
+  })
+
+  it.each(['9223372036854775807', '-1'])('rowid %s does not open, and is repaired by the command line', async rowid => {
+    const directory = await tampered(kind, `UPDATE Cache SET rowid = ${rowid} WHERE key = 2`)
+    await expect(cacheOf(kind, directory).get(0)).rejects.toThrow(SchemaError)
+    spawnSync(process.execPath, [COMMAND, 'check', directory, '--fix', '--yes'], { timeout: 30_000 })
+    const cache = cacheOf(kind, directory)
+    expect(await cache.getMany(KEYS)).toEqual([LARGE, undefined, LARGE, LARGE])
+    expect(await cache.check()).toEqual([])
+  })
+})
