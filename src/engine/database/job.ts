@@ -42,6 +42,7 @@ export class Job {
   readonly fulfil: (value: unknown) => void
   readonly fail: (error: unknown) => void
   onAbort: (() => void) | undefined
+  onSettled: (() => void) | undefined
 
   constructor(
     work: Work<unknown>,
@@ -57,16 +58,34 @@ export class Job {
     this.fulfil = resolve
     this.fail = reject
     this.onAbort = undefined
+    this.onSettled = undefined
   }
 
   resolve(value: unknown): void {
     if (this.onAbort) this.signal?.removeEventListener('abort', this.onAbort)
     this.fulfil(value)
+    this.onSettled?.()
   }
 
   reject(error: unknown): void {
     this.work.discard?.()
     if (this.onAbort) this.signal?.removeEventListener('abort', this.onAbort)
     this.fail(error)
+    this.onSettled?.()
   }
+}
+
+/** Resolves when all of these are made or refused. */
+export function whenSettled(jobs: readonly Job[]): Promise<void> {
+  if (jobs.length === 0) return Promise.resolve()
+  return new Promise(resolve => {
+    let left = jobs.length
+    for (const job of jobs) {
+      const before = job.onSettled
+      job.onSettled = () => {
+        before?.()
+        if (--left === 0) resolve()
+      }
+    }
+  })
 }

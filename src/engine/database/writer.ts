@@ -2,7 +2,7 @@ import { PendingLimitError, TimeoutError } from '../errors.js'
 import type { ShardWatch } from '../observe/shard-watch.js'
 import { backoff, isBusy } from './busy.js'
 import { commitTogether } from './group-commit.js'
-import { Job, type Patience, type Work } from './job.js'
+import { Job, type Patience, type Work, whenSettled } from './job.js'
 import { LockAttempts } from './lock-attempts.js'
 import { PendingJobs } from './pending-jobs.js'
 import type { Session } from './session.js'
@@ -58,8 +58,8 @@ export class Writer {
   #held = false
   /** The database is being opened again. */
   #paused = false
-  #running = 0
-  #idleListeners: (() => void)[] = []
+  /** Out of the queue and not settled: their files are being removed, or they hold the writer. */
+  readonly #running = new Set<Job>()
 
   constructor(host: WriterHost, limits: PendingLimits) {
     this.#host = host
@@ -68,7 +68,7 @@ export class Writer {
 
   /** Writes that wait or are being written. */
   get length(): number {
-    return this.#queue.length + this.#running
+    return this.#queue.length + this.#running.size
   }
 
   /** What those that wait keep in memory. */
@@ -111,13 +111,16 @@ export class Writer {
     const jobs = this.#queue
     this.#queue = []
     for (const job of jobs) this.#reject(job, error)
-    this.#settleIdle()
   }
 
-  /** Resolves when nothing waits any more. */
-  idle(): Promise<void> {
-    if (this.length === 0) return Promise.resolve()
-    return new Promise(resolve => this.#idleListeners.push(resolve))
+  /** Resolves when nothing waits any more: never, as long as others go on calling. */
+  async idle(): Promise<void> {
+    while (this.length > 0) await this.settled()
+  }
+
+  /** Resolves when what was called before is made or refused, whatever is called meanwhile. */
+  settled(): Promise<void> {
+    return whenSettled([...this.#queue, ...this.#running])
   }
 
   #schedule(): void {
@@ -134,7 +137,6 @@ export class Writer {
     if (first.work.hold) this.#giveHold(first, first.work.hold)
     else this.#write(batch)
     this.#schedule()
-    this.#settleIdle()
   }
 
   #write(batch: Job[]): void {
@@ -207,15 +209,14 @@ export class Writer {
 
   #giveHold(job: Job, hold: (release: () => void) => void): void {
     this.#held = true
-    this.#running++
+    this.#running.add(job)
     this.#bytes -= job.bytes
     hold(() => {
       this.#held = false
-      this.#running--
+      this.#running.delete(job)
       this.pending.delete(job)
       job.resolve(undefined)
       this.#schedule()
-      this.#settleIdle()
     })
   }
 
@@ -251,11 +252,10 @@ export class Writer {
     this.#bytes -= job.bytes
     this.pending.delete(job)
     if (tasks.length === 0) return job.resolve(result)
-    this.#running++
+    this.#running.add(job)
     void Promise.allSettled(tasks).then(() => {
-      this.#running--
+      this.#running.delete(job)
       job.resolve(result)
-      this.#settleIdle()
     })
   }
 
@@ -270,7 +270,6 @@ export class Writer {
     if (at < 0) return
     this.#queue.splice(at, 1)
     this.#reject(job, error)
-    this.#settleIdle()
   }
 
   #watchAbort(job: Job, signal: AbortSignal): void {
@@ -289,12 +288,5 @@ export class Writer {
         this.#schedule()
       },
     )
-  }
-
-  #settleIdle(): void {
-    if (this.length > 0 || this.#idleListeners.length === 0) return
-    const listeners = this.#idleListeners
-    this.#idleListeners = []
-    for (const listener of listeners) listener()
   }
 }

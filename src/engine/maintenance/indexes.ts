@@ -18,7 +18,7 @@ export async function ensureIndexes(shard: Shard): Promise<void> {
 }
 
 async function createIndex(shard: Shard, name: string, sql: string): Promise<void> {
-  await shard.writer.idle()
+  await shard.writer.settled()
   const count = Number(shard.current?.statements.get('setting', 'count') ?? 0)
   if (count > FEW_ROWS) await runInWorker(shard, { task: 'index', sql })
   await shard.write(

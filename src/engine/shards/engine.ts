@@ -111,7 +111,7 @@ export class Engine implements ShardEvents {
     this.#memory.leave(user)
     if (this.#users > 0) {
       this.#listeners.delete(user)
-      await Promise.all(this.shards.map(shard => shard.writer.idle()))
+      await Promise.all(this.shards.map(shard => shard.writer.settled()))
       return false
     }
     this.#opening = undefined

@@ -1,5 +1,6 @@
+import { randomBytes } from 'node:crypto'
 import { existsSync, readdirSync, realpathSync } from 'node:fs'
-import { homedir } from 'node:os'
+import { homedir, tmpdir } from 'node:os'
 import { basename, dirname, join, resolve } from 'node:path'
 import { DATABASE_FILE } from '../database/opening.js'
 import { isMissing } from '../file-errors.js'
@@ -53,6 +54,11 @@ export function absoluteDirectory(directory: unknown): string {
   }
   const home = directory === '~' || directory.startsWith('~/') || directory.startsWith('~\\')
   return resolve(home ? join(homedir(), directory.slice(1)) : directory)
+}
+
+/** A directory that is made when the cache is opened, and whose name nobody can guess. */
+export function temporaryDirectory(): string {
+  return join(tmpdir(), `fanout-cache-${randomBytes(12).toString('hex')}`)
 }
 
 /** One name for a directory, through whatever links it is reached, also before it exists. */

@@ -135,7 +135,7 @@ export class UpkeepRunner {
     )
     if (fence === undefined) return
     // The thread reads settings from the directory: those that were given go there with the first writes.
-    await Promise.all(this.#shards.map(shard => shard.writer.idle()))
+    await Promise.all(this.#shards.map(shard => shard.writer.settled()))
     if (this.#stopped) return this.#giveBack()
     this.#begin()
   }

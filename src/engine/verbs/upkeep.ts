@@ -1,3 +1,4 @@
+import { setTimeout as sleep } from 'node:timers/promises'
 import type { CacheHandle } from '../cache-handle.js'
 import type { Session } from '../database/session.js'
 import type { StoredSettings } from '../database/settings.js'
@@ -21,8 +22,7 @@ export async function count(handle: CacheHandle): Promise<number> {
 
 export async function volume(handle: CacheHandle): Promise<number> {
   return sumOver(handle, async shard => {
-    await shard.writer.idle()
-    return readPatiently(shard, handle.options.timeout, () => volumeOf(sessionOf(shard)))
+    return (await handle.read(shard, undefined, undefined, () => volumeOf(sessionOf(shard)))) ?? 0
   })
 }
 
@@ -68,15 +68,31 @@ export async function check(
   if (typeof fix !== 'boolean') throw new TypeError(`check: fix must be true or false, got ${kindOf(fix)}`)
   if (fix) handle.assertWritable()
   const { wait, signal } = resolveWaiting(options, Math.max(handle.options.timeout, 60_000), false)
-  await Promise.all(handle.shards.map(shard => shard.writer.idle()))
   const timeout = Math.min(wait, 2 ** 31 - 1)
+  const isFanout = handle.kind === 'FanoutCache'
   try {
+    await writesBefore(handle, timeout, signal)
     const shards = handle.shards.map(({ directory, disk }) => ({ directory, prefix: disk.pathPrefix }))
-    const findings = await runTask({ task: 'check', shards, fix, timeout }, { signal })
-    return [...(handle.kind === 'FanoutCache' ? strangersBesideShards(handle.directory) : []), ...findings]
+    const findings = await runTask({ task: 'check', shards, fix, timeout, goesOn: isFanout }, { signal })
+    if (findings.some(({ kind }) => kind === 'locked')) handle.gaveUp()
+    return [...(isFanout ? strangersBesideShards(handle.directory) : []), ...findings]
   } catch (error) {
     if (signal?.aborted) throw error
     throw (handle.shards[0] as Shard).translate(error)
+  }
+}
+
+/** Waits for the writes that were called before, and for their files: at most so long, since a lock may hold them up. */
+async function writesBefore(handle: CacheHandle, timeout: number, signal: AbortSignal | undefined): Promise<void> {
+  const writes = handle.shards.filter(({ writer }) => writer.length > 0).map(({ writer }) => writer.settled())
+  if (writes.length === 0) return
+  const end = new AbortController()
+  const signals = signal ? [signal, end.signal] : [end.signal]
+  const late = sleep(timeout, undefined, { signal: AbortSignal.any(signals) }).catch(() => signal?.throwIfAborted())
+  try {
+    await Promise.race([Promise.all(writes), late])
+  } finally {
+    end.abort()
   }
 }
 
@@ -110,6 +126,10 @@ export async function settings(handle: CacheHandle): Promise<Settings> {
     handle.shards.map(shard =>
       readPatiently(shard, handle.options.timeout, () => {
         shard.refreshSettings()
+        return shard.settings
+      }).catch(error => {
+        // What was known last.
+        handle.unread(error)
         return shard.settings
       }),
     ),
