@@ -1,4 +1,5 @@
 import type { CacheHandle } from '../cache-handle.js'
+import type { Session } from '../database/session.js'
 import type { EntryRow } from '../database/statements.js'
 import type { SqlValue } from '../disk/codec.js'
 import { nextTurn } from '../fairness.js'
@@ -167,6 +168,8 @@ async function choose(handle: CacheHandle, shard: Shard, listing: ResolvedListin
   return new Set(Array.from(byPrefix).filter(rowid => byTag.has(rowid)))
 }
 
+const GONE: IteratorReturnResult<undefined> = { done: true, value: undefined }
+
 /** Takes a page in each turn of the loop, so that a listing of millions holds nobody up. */
 export async function* steps<Page>(
   handle: CacheHandle,
@@ -174,9 +177,14 @@ export async function* steps<Page>(
   begin: () => Iterator<Page>,
 ): AsyncGenerator<Page> {
   let iterator: Iterator<Page> | undefined
+  let session: Session | undefined
   let begun = false
   for (;;) {
     const step = await readOpen(handle, shard, () => {
+      const current = sessionOf(shard)
+      // The database was removed, moved aside or replaced: what was still to come went with it.
+      if (begun && current !== session) return GONE
+      session = current
       // A generator that has thrown is over: before its first page it is begun again, after it the listing fails.
       iterator = begun && iterator ? iterator : begin()
       const next = iterator.next()
