@@ -3,7 +3,7 @@ import { existsSync, readdirSync, realpathSync } from 'node:fs'
 import { homedir, tmpdir } from 'node:os'
 import { basename, dirname, join, resolve } from 'node:path'
 import { DATABASE_FILE } from '../database/opening.js'
-import { isMissing } from '../file-errors.js'
+import { isMissing, systemCode } from '../file-errors.js'
 import { kindOf } from '../option-names.js'
 
 /** DiskCache numbers the directories of shards with three digits, or more where there are more. */
@@ -36,6 +36,16 @@ export function countShards(root: string): number | undefined {
   }
   const numbers = entries.filter(isShardName).map(Number)
   return numbers.length === 0 ? undefined : Math.max(...numbers) + 1
+}
+
+/** How many shards a directory will have that is opened without a number; what cannot be read shows when it is opened. */
+export function expectedShards(root: string): number {
+  try {
+    return countShards(root) ?? DEFAULT_SHARDS
+  } catch (error) {
+    if (systemCode(error) === undefined) throw error
+    return 1
+  }
 }
 
 export function hasDatabase(directory: string): boolean {
