@@ -1,4 +1,4 @@
-import { chmodSync, chownSync, mkdirSync, readdirSync, writeFileSync } from 'node:fs'
+import { chmodSync, chownSync, mkdirSync, readdirSync, rmSync, writeFileSync } from 'node:fs'
 import { dirname, join } from 'node:path'
 import { type CacheOptions, DirectoryError } from 'fanout-cache'
 import { describe, expect, it, onTestFinished } from 'vitest'
@@ -11,6 +11,7 @@ import { LockHolder } from './support/lock-holder.js'
 const SCRIPT = new URL('./fixtures/unprivileged.mjs', import.meta.url)
 const LATE = new URL('./fixtures/late-writer.mjs', import.meta.url)
 const NOBODY = 65534
+const LARGE = 'L'.repeat(40_000)
 
 /** A temporary directory which the unprivileged process owns. */
 function foreignDirectory(): string {
@@ -71,6 +72,25 @@ describe.skipIf(process.platform === 'win32').each(KINDS)('a %s on a directory',
     const directory = temporaryDirectory()
     for (const shard of shardsOf(kind)) mkdirSync(join(directory, shard, 'cache.db'), { recursive: true })
     await expect(cacheOf(kind, directory).set(0, 'v')).rejects.toMatchObject({ code: 'ERR_CACHE_DIRECTORY' })
+  })
+
+  it('that became a file ends no process with what was refused at once', async () => {
+    const directory = join(temporaryDirectory(), 'cache')
+    const cache = cacheOf(kind, directory)
+    await cache.set(0, 'v')
+    rmSync(directory, { recursive: true })
+    writeFileSync(directory, 'in the way')
+    const unhandled: unknown[] = []
+    const note = (error: unknown): void => void unhandled.push(error)
+    process.prependListener('unhandledRejection', note)
+    onTestFinished(() => void process.off('unhandledRejection', note))
+    const reason = new Error('enough')
+    const signal = AbortSignal.abort(reason)
+    await expect(cache.setMany([[0, LARGE]], { signal })).rejects.toBe(reason)
+    await expect(cache.set(0, LARGE, { signal })).rejects.toBe(reason)
+    await expect(cache.set(0, LARGE)).rejects.toMatchObject({ code: expect.stringMatching(/^ERR_CACHE_/) })
+    await new Promise(resolve => setImmediate(resolve))
+    expect(unhandled).toEqual([])
   })
 
   it('that cannot be made rejects with DirectoryError', async () => {

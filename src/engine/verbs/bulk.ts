@@ -134,6 +134,9 @@ async function storeChunk(
   answers: boolean[],
 ): Promise<void> {
   const files = chunk.flatMap(({ value }) => value.readiness ?? [])
+  const written = Promise.all(files)
+  // Nobody waits for them when the write is refused at once.
+  written.catch(() => undefined)
   const work = {
     run: (session: Session): boolean => {
       for (const { entry } of chunk) set(session, entry)
@@ -141,7 +144,7 @@ async function storeChunk(
     },
     barrier: true,
     bytes: chunk.reduce((sum, { value }) => sum + value.prepared.weight, 0),
-    ...(files.length > 0 && { readiness: Promise.all(files) }),
+    ...(files.length > 0 && { readiness: written }),
     discard: () => {
       for (const { value } of chunk) value.discard?.()
     },
