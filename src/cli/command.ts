@@ -93,6 +93,8 @@ export interface Context {
    * error, and misuse becomes an error of usage.
    */
   answer<T>(verb: Promise<T>): Promise<T>
+  /** What a listing yields. One from which a locked shard was left out ends with an error. */
+  listed<T>(items: AsyncIterable<T>): AsyncIterable<T>
   /** Asks on the terminal; true at once with `--yes`. @throws UsageError where nobody can be asked */
   confirm(question: string): Promise<boolean>
   /** A remark on stderr. */

@@ -19,6 +19,7 @@ export class Run implements Context {
   readonly dryRun: boolean
   readonly #opened: (Cache | FanoutCache)[] = []
   #refusal: Error | undefined
+  #unread: Error | undefined
 
   constructor(command: Command, operands: readonly string[], options: Options, io: Io, signal: AbortSignal) {
     const hasPlace = command.place !== null
@@ -50,7 +51,8 @@ export class Run implements Context {
     })
     // A read that gave up tells this alone.
     cache.on('timeout', ({ directory }) => {
-      this.#refusal = new TimeoutError(directory)
+      this.#unread = new TimeoutError(directory)
+      this.#refusal = this.#unread
     })
     // Trouble beside the verbs, such as a failing sweep; without a listener it would end the process.
     cache.on('error', error => this.note(error.message))
@@ -71,6 +73,12 @@ export class Run implements Context {
     }
     if (this.#refusal) throw this.#refusal
     return value
+  }
+
+  async *listed<T>(items: AsyncIterable<T>): AsyncGenerator<T> {
+    this.#unread = undefined
+    yield* items
+    if (this.#unread) throw this.#unread
   }
 
   async confirm(question: string): Promise<boolean> {

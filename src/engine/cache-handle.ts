@@ -16,13 +16,15 @@ import { absoluteDirectory, canonicalDirectory, temporaryDirectory } from './sha
 import type { Shard } from './shards/shard.js'
 import { translateError } from './translate-error.js'
 import { readPatiently } from './verbs/reading.js'
-import { type ResolvedWaiting, resolveWaiting } from './verbs/verb-options.js'
+import { type ResolvedWaiting, resolveReading, resolveWaiting } from './verbs/verb-options.js'
 
 export type Kind = 'Cache' | 'FanoutCache'
 
 /** How one call of a writing verb waits, and what it answers when it is refused. */
 export interface Call<T> {
   readonly key?: Key
+  /** Those of a verb that takes many. */
+  readonly keys?: readonly Key[]
   readonly options?: Waiting | undefined
   /** What a FanoutCache answers instead of an error. */
   readonly refused: T
@@ -146,7 +148,7 @@ export class CacheHandle {
     read: () => T | Promise<T>,
     key?: Key,
   ): Promise<T | undefined> {
-    const { wait, signal } = resolveWaiting(options, this.options.timeout, false)
+    const { wait, signal } = resolveReading(options, Math.min(this.options.timeout, shard.options.timeout))
     signal?.throwIfAborted()
     const { pending } = shard.writer
     if (!pending.empty) {
@@ -158,13 +160,18 @@ export class CacheHandle {
     }
     if (turnIsLong()) await shard.closing.track(nextTurn())
     try {
-      return await readPatiently(shard, wait, read)
+      return await readPatiently(shard, wait, read, signal)
     } catch (error) {
-      if (!(error instanceof TimeoutError)) throw error
-      this.gaveUp(key)
-      if (this.kind === 'Cache') throw error
+      this.unread(error, key)
       return undefined
     }
+  }
+
+  /** Makes of a read that met a lock what a FanoutCache answers: nothing, and a word of it. Every other error is thrown. */
+  unread(error: unknown, key?: Key): void {
+    if (!(error instanceof TimeoutError)) throw error
+    this.gaveUp(key)
+    if (this.kind === 'Cache') throw error
   }
 
   /** @throws ReadonlyError */
@@ -187,22 +194,25 @@ export class CacheHandle {
   }
 
   /** Turns an error that refuses one write into the answer of a FanoutCache; every other error is thrown. */
-  refusal<T>(error: unknown, call: Pick<Call<T>, 'key' | 'refused'>): T {
+  refusal<T>(error: unknown, call: Pick<Call<T>, 'key' | 'keys' | 'refused'>): T {
     if (!(error instanceof DiskCacheError) || error.refusal === undefined) throw error
-    this.tellRefused(error, call.key)
+    this.tellRefused(error, call.keys ?? [call.key])
     if (this.kind === 'Cache') throw error
     return call.refused
   }
 
-  /** Counts and tells that a write was turned down. */
-  tellRefused(error: DiskCacheError, key: Key | undefined): void {
-    if (error.refusal === undefined) return
-    if (error.refusal === 'timeout') this.gaveUp(key)
-    const payload = { ...(key === undefined ? undefined : { key }), reason: error.refusal, error }
+  /** Counts and tells that writes were turned down. */
+  tellRefused(error: DiskCacheError, keys: readonly (Key | undefined)[]): void {
+    const { refusal: reason } = error
+    if (reason === undefined) return
+    if (reason === 'timeout') this.gaveUp(keys.length === 1 ? keys[0] : undefined)
     const { directory, refusals } = this.counters
-    refusals[error.refusal]++
-    if (channels.refused.hasSubscribers) channels.refused.publish({ directory, ...payload })
-    this.events.emit('refused', payload)
+    for (const key of keys) {
+      const payload = { ...(key === undefined ? undefined : { key }), reason, error }
+      refusals[reason]++
+      if (channels.refused.hasSubscribers) channels.refused.publish({ directory, ...payload })
+      this.events.emit('refused', payload)
+    }
   }
 
   /** Counts and tells that a verb gave up waiting for a lock. */
@@ -249,7 +259,7 @@ export class CacheHandle {
       return { value }
     }
     const order = identity === undefined ? { barrier: true } : { identity }
-    const deadline = performance.now() + Math.min(wait, this.options.timeout)
+    const deadline = performance.now() + wait
     try {
       const { value } = await shard.write({ run, ...order }, { deadline, signal })
       return { value: await value }

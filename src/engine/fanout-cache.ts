@@ -9,6 +9,8 @@ import { Index } from './collections/persistent-index.js'
 import { inheritedOptions } from './inherited-options.js'
 import { checkOptionNames, checkOptionsObject, kindOf } from './option-names.js'
 import type { CacheOptions, FanoutCacheOptions } from './options.js'
+import { expectedShards } from './shards/layout.js'
+import { shareOf } from './shards/shares.js'
 
 /**
  * A cache over several databases, so that processes which write different keys seldom meet. It never rejects because
@@ -29,7 +31,9 @@ export class FanoutCache extends CacheViews {
    *   differ from those of an open cache of this process on the same directory
    */
   constructor(directory?: string | URL, options?: FanoutCacheOptions) {
-    super(new CacheHandle('FanoutCache', directory, resolveOptions('FanoutCache', options)))
+    const resolved = resolveOptions('FanoutCache', options)
+    super(new CacheHandle('FanoutCache', directory, resolved))
+    shareOf(resolved.settings, resolved.shards ?? expectedShards(this.directory), 0)
   }
 
   /**

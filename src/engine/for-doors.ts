@@ -66,7 +66,7 @@ export class DoorStore {
   tell(error: unknown): void {
     // What was under way when the cache was closed is not worth a word.
     if (!this.#handle.isOpen && error instanceof DiskCacheError && error.refusal === undefined) return
-    if (error instanceof DiskCacheError && error.refusal !== undefined) this.#handle.tellRefused(error, undefined)
+    if (error instanceof DiskCacheError && error.refusal !== undefined) this.#handle.tellRefused(error, [undefined])
     else this.#handle.failed(error instanceof Error ? error : new Error(String(error)))
   }
 

@@ -60,7 +60,7 @@ export class FileStore {
 
   /** Tells the listeners of the cache what nobody else will hear of. */
   tell(error: unknown, key?: Key): void {
-    if (error instanceof DiskCacheError && error.refusal !== undefined) this.#handle.tellRefused(error, key)
+    if (error instanceof DiskCacheError && error.refusal !== undefined) this.#handle.tellRefused(error, [key])
     else this.#handle.failed(error instanceof Error ? error : new Error(String(error)))
   }
 

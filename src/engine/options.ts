@@ -264,6 +264,8 @@ export interface Finding {
     | 'count'
     | 'size'
     | 'tampered'
+    /** A shard of a FanoutCache that others had locked until the deadline: not all of it was looked at. */
+    | 'locked'
   readonly message: string
   readonly path?: string
   readonly fixed: boolean

@@ -1,5 +1,6 @@
-import type { Key } from 'fanout-cache'
+import type { Key, Storing } from 'fanout-cache'
 import { describe, expect, it } from 'vitest'
+import { expectNoValueFiles } from '../helpers/value-files.js'
 import { LARGE, type Subject, withClock } from './subjects.js'
 
 /** getMany, setMany and deleteMany. */
@@ -116,6 +117,17 @@ function refusing(subject: Subject): void {
     await expect(cache.setMany(entries)).rejects.toThrow(TypeError)
     expect(await cache.count()).toBe(0)
     expect(await cache.check()).toEqual([])
+  })
+
+  it('setMany() with a bad time to live rejects, stores none and leaves no file', async () => {
+    const cache = subject.make()
+    const entries: (readonly [Key, unknown, Storing?])[] = [
+      ['a', LARGE],
+      ['b', 1, { ttl: -1 }],
+    ]
+    await expect(cache.setMany(entries)).rejects.toThrow(RangeError)
+    expect(await cache.count()).toBe(0)
+    await expectNoValueFiles(cache.directory)
   })
 
   it('setMany() passes on the error of its iterable and stores nothing', async () => {

@@ -1,4 +1,4 @@
-import { Cache, FanoutCache } from 'fanout-cache'
+import { Cache, FanoutCache, type FanoutCacheOptions } from 'fanout-cache'
 import { describe, expect, it } from 'vitest'
 import { cacheSubject, fanoutSubject } from '../contract/subjects.js'
 import { collect } from '../helpers/collect.js'
@@ -101,11 +101,16 @@ describe('values of options', () => {
 
   it('a sizeLimit of less than 64 KiB per shard is a RangeError', async () => {
     expect(() => new Cache(temporaryDirectory(), { sizeLimit: 65_535 })).toThrow(RangeError)
-    const few = async () => {
-      await using cache = new FanoutCache(temporaryDirectory(), { shards: 4, sizeLimit: 4 * 65_536 - 4 })
-      return cache.open()
-    }
-    await expectMisuse(few, RangeError, /sizeLimit/, 'per shard')
+    const directory = temporaryDirectory()
+    const fanout = (options: FanoutCacheOptions) => () => new FanoutCache(directory, options)
+    expect(fanout({ shards: 4, sizeLimit: 4 * 65_536 - 4 })).toThrow(/sizeLimit/)
+    expect(fanout({ sizeLimit: 8 * 65_536 - 1 })).toThrow(RangeError)
+    await using cache = fanout({ shards: 2, sizeLimit: 2 * 65_536 })()
+    await cache.set('k', 1)
+    // Those which the directory has.
+    await using other = fanout({ sizeLimit: 2 * 65_536 })()
+    expect(await other.get('k')).toBe(1)
+    expect(fanout({ sizeLimit: 2 * 65_536 - 1 })).toThrow(RangeError)
   })
 })
 

@@ -1,4 +1,4 @@
-import { existsSync, readFileSync, truncateSync } from 'node:fs'
+import { existsSync, readFileSync, statSync, truncateSync } from 'node:fs'
 import { join } from 'node:path'
 import Database from 'better-sqlite3'
 import { type CacheEvents, type CacheOptions, CorruptError, type DiskCache } from 'fanout-cache'
@@ -124,6 +124,31 @@ describe.each(KINDS)('a %s with onCorrupt quarantine', kind => {
     expect(await cache.getMany([0, 2, 4])).toEqual([undefined, value, value])
     expect(kindsOf(await cache.check())).toEqual([])
     for (const path of moved) expect(valueFiles(path)).toEqual([])
+  })
+
+  it.each([undefined, [0]])('runs the body of a transaction that meets the damage once (keys: %s)', async keys => {
+    const directory = temporaryDirectory()
+    // What is read when it is opened is sound.
+    await damaged(kind, directory, path => overwrite(path, 3 * 4096, statSync(path).size - 3 * 4096))
+    const cache = cacheOf(kind, directory, { ...SEVERAL_PAGES, onCorrupt: 'quarantine' })
+    const moved: string[] = []
+    cache.on('quarantine', ({ path }) => moved.push(path))
+    let runs = 0
+    const transact = (): Promise<boolean> => {
+      return cache.transact(
+        tx => {
+          runs += 1
+          return tx.set(0, 'fresh')
+        },
+        { retry: true, ...(keys && { keys }) },
+      )
+    }
+    await expect(transact()).rejects.toThrow(CorruptError)
+    expect(runs).toBe(1)
+    expect(await transact()).toBe(true)
+    expect(moved).toHaveLength(1)
+    expect(await cache.get(0)).toBe('fresh')
+    if (kind === 'FanoutCache') expect(sequenceOf('1', await cache.get(1))).toBe(1)
   })
 
   it('takes a database that is truncated to nothing for a new one', async () => {

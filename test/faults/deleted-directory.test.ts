@@ -1,8 +1,9 @@
 import { existsSync, rmSync, unlinkSync } from 'node:fs'
 import { join } from 'node:path'
-import { CorruptError, type DiskCache } from 'fanout-cache'
+import { CorruptError, type DiskCache, type Key } from 'fanout-cache'
 import { describe, expect, it } from 'vitest'
 import { FixtureProcess } from '../helpers/child-process.js'
+import { collect } from '../helpers/collect.js'
 import { temporaryDirectory } from '../helpers/temp-directory.js'
 import { cacheOf, KINDS, type Kind, kindsOf, optionsOf, shardsOf } from './support/caches.js'
 import { readElsewhere } from './support/reader.js'
@@ -70,6 +71,21 @@ describe.each(KINDS)('a %s whose files are deleted while it is open', kind => {
     await cache.check()
     await cache.stats()
     await cache.close()
+  })
+
+  it('ends a listing whose directory vanishes, and lists what is stored then', async () => {
+    const directory = join(temporaryDirectory(), 'cache')
+    const cache = await filled(kind, directory)
+    await cache.setMany(Array.from({ length: 500 }, (_, key) => [`many ${key}`, key] as const))
+    const before: Key[] = []
+    for await (const key of cache.keys()) {
+      if (before.push(key) === 5) {
+        rmSync(directory, { recursive: true })
+        await cache.set('fresh', 1, { retry: true })
+      }
+    }
+    expect(before.length).toBeLessThan(500)
+    expect(await collect(cache.keys())).toContain('fresh')
   })
 
   it('closes without a word when the directory has vanished', async () => {

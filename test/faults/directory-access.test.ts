@@ -1,5 +1,5 @@
 import { spawnSync } from 'node:child_process'
-import { chmodSync, chownSync, mkdirSync, readdirSync, symlinkSync, writeFileSync } from 'node:fs'
+import { chmodSync, chownSync, mkdirSync, readdirSync, rmSync, symlinkSync, writeFileSync } from 'node:fs'
 import { dirname, join } from 'node:path'
 import { type CacheOptions, DirectoryError } from 'fanout-cache'
 import { describe, expect, it, onTestFinished } from 'vitest'
@@ -12,6 +12,7 @@ import { LockHolder } from './support/lock-holder.js'
 const SCRIPT = new URL('./fixtures/unprivileged.mjs', import.meta.url)
 const LATE = new URL('./fixtures/late-writer.mjs', import.meta.url)
 const NOBODY = 65534
+const LARGE = 'L'.repeat(40_000)
 
 /** A temporary directory which the unprivileged process owns. */
 function foreignDirectory(): string {
@@ -114,6 +115,25 @@ describe.skipIf(process.platform === 'win32').each(KINDS)('a %s on a directory',
       console.log(answers.map(({ reason }) => reason?.code).join())`
     const { stdout } = spawnSync(process.execPath, ['--input-type=module', '-e', script], { timeout: 10_000 })
     expect(String(stdout)).toBe('ERR_CACHE_DIRECTORY,ERR_CACHE_DIRECTORY\n')
+  })
+
+  it('that became a file ends no process with what was refused at once', async () => {
+    const directory = join(temporaryDirectory(), 'cache')
+    const cache = cacheOf(kind, directory)
+    await cache.set(0, 'v')
+    rmSync(directory, { recursive: true })
+    writeFileSync(directory, 'in the way')
+    const unhandled: unknown[] = []
+    const note = (error: unknown): void => void unhandled.push(error)
+    process.prependListener('unhandledRejection', note)
+    onTestFinished(() => void process.off('unhandledRejection', note))
+    const reason = new Error('enough')
+    const signal = AbortSignal.abort(reason)
+    await expect(cache.setMany([[0, LARGE]], { signal })).rejects.toBe(reason)
+    await expect(cache.set(0, LARGE, { signal })).rejects.toBe(reason)
+    await expect(cache.set(0, LARGE)).rejects.toMatchObject({ code: expect.stringMatching(/^ERR_CACHE_/) })
+    await new Promise(resolve => setImmediate(resolve))
+    expect(unhandled).toEqual([])
   })
 
   it('that cannot be made rejects with DirectoryError', async () => {

@@ -67,6 +67,22 @@ describe('a FanoutCache whose locks another process holds', () => {
     expect(kindsOf(await cache.check())).toEqual([])
   })
 
+  it('tells of every key that setMany and deleteMany were refused', async () => {
+    const { cache, directory, refused } = await opened()
+    const holder = await LockHolder.holding('FanoutCache', directory)
+    const keys = [0, 1, 2, 3]
+    const told = (): unknown[] => refused.splice(0).map(({ key, reason }) => [key, reason])
+    const every = keys.map(key => [key, 'timeout'])
+    await cache.setMany(
+      keys.map(key => [key, 'new']),
+      ONCE,
+    )
+    expect(told().sort()).toEqual(every)
+    await cache.deleteMany(keys, ONCE)
+    expect(told().sort()).toEqual(every)
+    await holder.free()
+  })
+
   it('reads on meanwhile', async () => {
     const { cache, directory } = await opened({ statistics: true, evictionPolicy: 'least-frequently-used' })
     const holder = await LockHolder.holding('FanoutCache', directory)

@@ -77,6 +77,23 @@ describe.each(KINDS)('a %s with writes that wait for a lock', kind => {
     expect(await writing).toBe(true)
   })
 
+  it('answers what looks at all entries from the committed rows, after their timeout', async () => {
+    const { cache, holder } = await held(kind, { timeout: 30 })
+    const writing = Promise.all([cache.set(0, 'new', RETRY), cache.set(6, LARGE, RETRY)])
+    expect(await collect(cache.keys())).toEqual([0, 2])
+    expect(await collect(cache.entries())).toEqual([
+      [0, 'old'],
+      [2, LARGE],
+    ])
+    expect(await cache.count()).toBe(2)
+    expect(await cache.volume()).toBeGreaterThan(40_000)
+    expect((await cache.stats()).count).toBe(2)
+    expect(await cache.check({ timeout: 30 })).toEqual([])
+    await holder.free()
+    expect(await writing).toEqual([true, true])
+    expect(await collect(cache.keys())).toEqual([0, 2, 6])
+  })
+
   it('makes the writes of one key in the order of their calls once the lock is free', async () => {
     const { cache, holder } = await held(kind)
     const writes = [

@@ -55,7 +55,7 @@ async function deletePrefix(context: Context, cache: Cache | FanoutCache, prefix
   const { dryRun, out } = context
   let count = 0
   if (dryRun || !context.options.flag('yes')) {
-    for await (const _key of cache.keys({ prefix, includeExpired: true })) {
+    for await (const _key of context.listed(cache.keys({ prefix, includeExpired: true }))) {
       context.signal.throwIfAborted()
       count++
     }
@@ -68,7 +68,7 @@ async function deletePrefix(context: Context, cache: Cache | FanoutCache, prefix
     context.note('nothing was changed')
     return EXIT.no
   }
-  const { removed } = await removePages(context, cache, cache.keys({ prefix, includeExpired: true }))
+  const { removed } = await removePages(context, cache, context.listed(cache.keys({ prefix, includeExpired: true })))
   await out.show({ deleted: removed, dryRun }, [`${removed} deleted`])
   return EXIT.done
 }

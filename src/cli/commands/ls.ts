@@ -40,14 +40,14 @@ async function list(context: Context): Promise<void> {
   let count = 0
   if (limit === 0) return
   if (!long) {
-    for await (const key of cache.keys(listing)) {
+    for await (const key of context.listed(cache.keys(listing))) {
       signal.throwIfAborted()
       await out.line(out.json ? JSON.stringify({ key: keyJson(cache, key) }) : keyText(cache, key))
       if (++count >= limit) return
     }
     return
   }
-  for await (const info of infos(cache, listing)) {
+  for await (const info of context.listed(infos(cache, listing))) {
     signal.throwIfAborted()
     await out.line(out.json ? JSON.stringify(infoJson(cache, info)) : infoLine(cache, info, out))
     if (++count >= limit) return

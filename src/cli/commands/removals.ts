@@ -167,10 +167,10 @@ async function tellRemoved({ out, dryRun }: Context, removed: number): Promise<n
   return EXIT.done
 }
 
-async function countOf({ signal }: Context, keys: AsyncIterable<unknown>): Promise<number> {
+async function countOf(context: Context, keys: AsyncIterable<unknown>): Promise<number> {
   let count = 0
-  for await (const _key of keys) {
-    signal.throwIfAborted()
+  for await (const _key of context.listed(keys)) {
+    context.signal.throwIfAborted()
     count++
   }
   return count

@@ -121,11 +121,6 @@ export class Writer {
     return this.#settling.wait(this.#batch, this.#queue)
   }
 
-  /** The same for writes that are made already. */
-  filesRemoved(): Promise<void> {
-    return this.#settling.wait()
-  }
-
   #schedule(): void {
     if (this.#scheduled || this.#timer || this.#held || this.#paused || this.#queue.length === 0) return
     this.#scheduled = setImmediate(this.#flush)
@@ -170,7 +165,11 @@ export class Writer {
       if (isBusy(outcome.error)) this.#waitForLock(performance.now())
       else this.#failBatch(outcome.notRun.length, outcome.error)
     }
-    for (const { job, error } of outcome.failed) this.#reject(job, this.#host.translate(error))
+    for (const { job, error } of outcome.failed) {
+      // The body of a user runs once, also when it met what only another database can cure.
+      if (job.work.alone) this.#host.recover(error)
+      this.#reject(job, this.#host.translate(error))
+    }
     for (const { job, result, tasks } of outcome.done) this.#finish(job, result, tasks)
     // A listener that was told of an eviction may have given up what was out of the queue just then.
     for (const job of outcome.notRun) if (job.signal?.aborted) this.#drop(job, job.signal.reason)

@@ -26,6 +26,8 @@ export interface CheckContext {
 export interface CheckedPlace {
   readonly directory: string
   readonly entries: number
+  /** That it stays locked is a finding, and no error. */
+  readonly goesOn: boolean
 }
 
 /**
@@ -38,8 +40,9 @@ export async function checkShard(place: CheckedPlace, fix: boolean, control: Tas
     if (existsSync(join(place.directory, DATABASE_FILE))) await checkDatabase(place, fix, control, findings)
   } catch (error) {
     // What cannot be read at all is a finding as well; SQLite's own check has told it, or it is told here.
-    if (!isCorruption(error)) throw error
-    if (!findings.some(({ kind }) => kind === 'integrity')) findings.push(damaged((error as Error).message))
+    if (place.goesOn && isBusy(error)) findings.push(LOCKED)
+    else if (!isCorruption(error)) throw error
+    else if (!findings.some(({ kind }) => kind === 'integrity')) findings.push(damaged((error as Error).message))
   }
   return findings
 }
@@ -136,6 +139,12 @@ function checkTotals({ db, fix, findings }: CheckContext): void {
   })
   if (fix) check.immediate()
   else check.deferred()
+}
+
+const LOCKED: Finding = {
+  kind: 'locked',
+  message: 'the database was locked by others until the deadline: not all of it was looked at',
+  fixed: false,
 }
 
 function damaged(message: string): Finding {

@@ -104,9 +104,10 @@ export class Housekeeping {
 
   #report(error: unknown): void {
     // Others hold the lock: the next tick, or the next write, does it.
-    if (error instanceof TimeoutError || error instanceof ReadonlyError) return
+    const known = this.#shard.translate(error)
+    if (known instanceof TimeoutError || known instanceof ReadonlyError) return
     // Accesses are not worth an entry: on a full disk they are forgotten.
-    if (error instanceof DiskFullError) return this.#shard.marks.drop()
-    this.#shard.events.failed(error as Error)
+    if (known instanceof DiskFullError) return this.#shard.marks.drop()
+    this.#shard.events.failed(known as Error)
   }
 }

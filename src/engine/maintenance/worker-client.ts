@@ -15,12 +15,21 @@ export interface Place {
 /** What the worker thread is asked to do. Directories are those of shards; `timeout` is milliseconds for each lock. */
 export type WorkerTask =
   | { readonly task: 'index'; readonly directory: string; readonly sql: string }
-  | { readonly task: 'check'; readonly shards: readonly Place[]; readonly fix: boolean; readonly timeout: number }
+  | CheckTask
   | { readonly task: 'vacuum'; readonly shards: readonly Place[]; readonly timeout: number }
   /** Looks and changes nothing. `now`: epoch milliseconds. */
   | { readonly task: 'examine'; readonly places: readonly Place[]; readonly now: number; readonly timeout: number }
   /** Answers a finding when the database is damaged. */
   | { readonly task: 'inspect'; readonly directory: string }
+
+export interface CheckTask {
+  readonly task: 'check'
+  readonly shards: readonly Place[]
+  readonly fix: boolean
+  readonly timeout: number
+  /** A database that stays locked is a finding, and the others are looked at all the same. */
+  readonly goesOn?: boolean
+}
 
 interface Results {
   readonly index: undefined

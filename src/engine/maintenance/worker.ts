@@ -10,7 +10,7 @@ import { examine } from './examine.js'
 import { inspectDatabase } from './inspect-database.js'
 import { StoppedError, TaskControl } from './task-control.js'
 import { vacuumShard } from './vacuum.js'
-import type { Place, WorkerMessage, WorkerOrder, WorkerTask } from './worker-client.js'
+import type { CheckTask, WorkerMessage, WorkerOrder, WorkerTask } from './worker-client.js'
 
 /** The thread for what takes seconds. Here SQLite may wait for locks by itself: nobody is held up by it. */
 const LOCK_TIMEOUT = 60_000
@@ -18,7 +18,7 @@ const LOCK_TIMEOUT = 60_000
 async function run(task: WorkerTask, control: TaskControl): Promise<unknown> {
   switch (task.task) {
     case 'check':
-      return check(task.shards, task.fix, control)
+      return check(task, control)
     case 'vacuum':
       control.expect(task.shards.reduce((sum, { directory }) => sum + databaseBytes(directory), 0))
       return task.shards.map(({ directory, prefix }) => ({ ...vacuumShard(directory, control), prefix }))
@@ -31,12 +31,12 @@ async function run(task: WorkerTask, control: TaskControl): Promise<unknown> {
   }
 }
 
-async function check(shards: readonly Place[], fix: boolean, control: TaskControl): Promise<Finding[]> {
+async function check({ shards, fix, goesOn = false }: CheckTask, control: TaskControl): Promise<Finding[]> {
   const findings: Finding[] = []
   // All before the first, or the bar would be near its end with each shard.
   const entries = shards.map(({ directory }) => (control.isWatched ? expectCheck(directory, control) : 0))
   for (const [at, { directory, prefix }] of shards.entries()) {
-    for (const finding of await checkShard({ directory, entries: entries[at] ?? 0 }, fix, control)) {
+    for (const finding of await checkShard({ directory, entries: entries[at] ?? 0, goesOn }, fix, control)) {
       // What is no file's is the database's.
       const path = prefix + (finding.path ?? '')
       findings.push(path === '' ? finding : { ...finding, path: path.replace(/\/$/, '') })

@@ -4,7 +4,7 @@ import { homedir, tmpdir } from 'node:os'
 import { basename, dirname, join, resolve } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { DATABASE_FILE } from '../database/opening.js'
-import { isMissing } from '../file-errors.js'
+import { isMissing, systemCode } from '../file-errors.js'
 import { kindOf } from '../option-names.js'
 
 /** DiskCache numbers the directories of shards with three digits, or more where there are more. */
@@ -62,6 +62,16 @@ function namesIn(directory: string): readonly string[] {
   } catch (error) {
     if (isMissing(error)) return []
     throw error
+  }
+}
+
+/** How many shards a directory will have that is opened without a number; what cannot be read shows when it is opened. */
+export function expectedShards(root: string): number {
+  try {
+    return countShards(root) ?? DEFAULT_SHARDS
+  } catch (error) {
+    if (systemCode(error) === undefined) throw error
+    return 1
   }
 }
 

@@ -14,6 +14,7 @@ import { checkIterable, checkVerbOptions, resolveStoring } from './verb-options.
 const ENTRIES_PER_COMMIT = 1000
 
 interface Incoming {
+  readonly key: Key
   /** Where the answer goes. */
   readonly at: number
   readonly entry: NewEntry
@@ -59,15 +60,11 @@ export async function storeEntries(
   try {
     for (const [at, entry] of entries.entries()) {
       const shard = handle.route(entry.encodedKey)
-      try {
-        push(perShard, shard, { at, ...takeEntry(handle, shard, entry) })
-      } catch (error) {
-        // One value that is too large does not stop the others, where it is an answer.
-        answers[at] = handle.refusal(error, { key: entry.key, refused: false })
-      }
+      const incoming = takeEntry(handle, shard, entry, at)
+      if (incoming) push(perShard, shard, incoming)
     }
   } catch (error) {
-    // Nothing is stored then: the files of those before it are nobody's.
+    // None of them is stored: their files are not left behind.
     for (const { value } of [...perShard.values()].flat()) value.discard?.()
     throw error
   }
@@ -78,16 +75,27 @@ export async function storeEntries(
   return answers
 }
 
+/** Begins to take in one of many entries; `undefined` when it is too large, which does not stop the others where it is an answer. */
 function takeEntry(
   handle: CacheHandle,
   shard: Shard,
-  { encodedKey, value, encoded, options }: EncodedEntry,
-): Pick<Incoming, 'entry' | 'value'> {
+  { key, encodedKey, value, encoded, options }: EncodedEntry,
+  at: number,
+): Incoming | undefined {
   const now = shard.disk.now()
   const storing = resolveStoring(options, now, handle.options.defaultTtl)
-  const incoming = takeValue(shard, encoded, value, storing)
-  const { expireTime, tag, tags } = storing
-  return { entry: { key: encodedKey, value: incoming.prepared, now, expireTime, tag, tags }, value: incoming }
+  try {
+    const incoming = takeValue(shard, encoded, value, storing)
+    const { expireTime, tag, tags } = storing
+    return {
+      key,
+      at,
+      value: incoming,
+      entry: { key: encodedKey, value: incoming.prepared, now, expireTime, tag, tags },
+    }
+  } catch (error) {
+    return handle.refusal(error, { key, refused: undefined })
+  }
 }
 
 /** Removes many keys, those of one shard together. */
@@ -99,17 +107,17 @@ export async function removeKeys(
   checkVerbOptions(options, 'deleteMany', 'waiting')
   checkIterable(keys, 'deleteMany')
   const answers: boolean[] = []
-  const perShard = new Map<Shard, { readonly at: number; readonly key: EncodedKey }[]>()
+  const perShard = new Map<Shard, { readonly at: number; readonly key: Key; readonly encoded: EncodedKey }[]>()
   for (const key of keys) {
     const encoded = handle.encodeKey(key)
-    push(perShard, handle.route(encoded), { at: answers.length, key: encoded })
+    push(perShard, handle.route(encoded), { at: answers.length, key, encoded })
     answers.push(false)
   }
   const removed = [...perShard].flatMap(([shard, places]) =>
     chunks(places).map(async chunk => {
       const now = shard.disk.now()
-      const run = (session: Session): boolean[] => chunk.map(({ key }) => remove(session, key, now))
-      const call = { options, refused: [], retry: true }
+      const run = (session: Session): boolean[] => chunk.map(({ encoded }) => remove(session, encoded, now))
+      const call = { keys: chunk.map(({ key }) => key), options, refused: [], retry: true }
       const found = await handle.write<boolean[]>(shard, { run, barrier: true }, call)
       for (const [index, { at }] of chunk.entries()) answers[at] = found[index] ?? false
     }),
@@ -138,7 +146,8 @@ async function storeChunk(
       for (const { value } of chunk) value.discard?.()
     },
   }
-  const stored = await handle.write<boolean>(shard, work, { options, refused: false, retry: true })
+  const call = { keys: chunk.map(({ key }) => key), options, refused: false, retry: true }
+  const stored = await handle.write<boolean>(shard, work, call)
   for (const { at } of chunk) answers[at] = stored
 }
 

@@ -46,9 +46,10 @@ async function configureShard(
       change.mmapSize ?? shard.options.given.mmapSize ?? 0,
     )
   if (current && change.journalMode !== undefined) {
+    // Others have it open: it is stored, and changes when the database is opened the next time.
     await readPatiently(shard, handle.options.timeout, () =>
       sessionOf(shard).db.pragma(`journal_mode = ${change.journalMode}`),
-    )
+    ).catch(error => handle.unread(error))
   }
   await ensureIndexes(shard)
   shard.culler.lookSoon()

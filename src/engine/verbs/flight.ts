@@ -166,7 +166,7 @@ export class Flight<T> {
     } catch (error) {
       this.#phase = 'asking'
       if (!(error instanceof DiskCacheError) || error.refusal === undefined) throw error
-      handle.tellRefused(error, key)
+      handle.tellRefused(error, [key])
       return undefined
     }
   }

@@ -1,4 +1,5 @@
 import type { CacheHandle } from '../cache-handle.js'
+import type { Session } from '../database/session.js'
 import type { EntryRow } from '../database/statements.js'
 import type { SqlValue } from '../disk/codec.js'
 import { nextTurn } from '../fairness.js'
@@ -26,6 +27,8 @@ interface ResolvedListing {
 }
 
 const ROWIDS_PER_PAGE = 100
+/** How long a listing of a FanoutCache waits at least for a shard that is locked for reading, before it leaves that out. */
+const SHARD_PATIENCE = 1000
 
 /** Keys of all shards, one shard after the other, in stored order. */
 export async function* listKeys(handle: CacheHandle, options: Listing | undefined, verb: string): AsyncGenerator<Key> {
@@ -39,7 +42,7 @@ export async function* listEntries<T>(handle: CacheHandle, options: Listing | un
   const listing = resolveListing(options, 'entries')
   for await (const { shard, row } of rows(handle, listing)) {
     const now = listing.includeExpired ? Number.NEGATIVE_INFINITY : shard.disk.now()
-    const found = await readOpen(handle, shard, () => readEntryRow(shard, row[0], now))
+    const found = await readListed(handle, shard, () => readEntryRow(shard, row[0], now))
     if (found) yield [shard.disk.decodeKey(found.row[1], found.row[2] !== 0), found.value as T]
   }
 }
@@ -47,7 +50,7 @@ export async function* listEntries<T>(handle: CacheHandle, options: Listing | un
 /** What is known of the entries, without their values. */
 export async function* listInfos(handle: CacheHandle, options: Listing | undefined): AsyncGenerator<Info> {
   for await (const { shard, row } of rows(handle, resolveListing(options, 'infos'))) {
-    const info = await readOpen(handle, shard, () => {
+    const info = await readListed(handle, shard, () => {
       const { statements } = sessionOf(shard)
       let found = statements.get<EntryRow>('entryById', row[0])
       if (found && isInexact(found)) found = toEntryRow(statements.getExact('entryById', row[0]))
@@ -76,19 +79,40 @@ export async function* listSortedKeys(handle: CacheHandle, options: Listing | un
 async function* rows(handle: CacheHandle, listing: ResolvedListing): AsyncGenerator<{ shard: Shard; row: KeyRow }> {
   await handle.open()
   const shards = listing.reverse ? [...handle.shards].reverse() : handle.shards
-  const ends: number[] = []
-  for (const shard of shards) {
-    await settled(handle, shard)
-    ends.push(await readOpen(handle, shard, () => lastRow(sessionOf(shard))))
-  }
+  const ends = await Promise.all(shards.map(shard => endOf(handle, shard)))
   for (const [at, shard] of shards.entries()) {
-    for await (const page of pagesOf(handle, shard, listing, ends[at] as number)) {
-      // Python stores a NaN as key NULL: no key finds it.
-      for (const row of page) {
-        if (row[1] === null || !isListed(row, shard.disk.now(), listing.includeExpired)) continue
-        if (hasPrefix(shard, row, listing)) yield { shard, row }
+    const end = ends[at]
+    if (end === undefined) continue
+    try {
+      for await (const page of pagesOf(handle, shard, listing, end)) {
+        // Python stores a NaN as key NULL: no key finds it.
+        for (const row of page) {
+          if (row[1] === null || !isListed(row, shard.disk.now(), listing.includeExpired)) continue
+          if (hasPrefix(shard, row, listing)) yield { shard, row }
+        }
       }
+    } catch (error) {
+      handle.unread(error)
     }
+  }
+}
+
+/** The last row that a listing yields; `undefined` when a FanoutCache leaves the shard out. */
+async function endOf(handle: CacheHandle, shard: Shard): Promise<number | undefined> {
+  let end: number | undefined
+  await unlessLocked(handle, shard, async () => {
+    end = await readOpen(handle, shard, () => lastRow(sessionOf(shard)))
+  })
+  return end
+}
+
+/** Looks through a shard, behind the writes that were called before. A FanoutCache leaves out one that is locked, and tells. */
+export async function unlessLocked(handle: CacheHandle, shard: Shard, look: () => Promise<void>): Promise<void> {
+  try {
+    await settled(handle, shard)
+    await look()
+  } catch (error) {
+    handle.unread(error)
   }
 }
 
@@ -144,6 +168,8 @@ async function choose(handle: CacheHandle, shard: Shard, listing: ResolvedListin
   return new Set(Array.from(byPrefix).filter(rowid => byTag.has(rowid)))
 }
 
+const GONE: IteratorReturnResult<undefined> = { done: true, value: undefined }
+
 /** Takes a page in each turn of the loop, so that a listing of millions holds nobody up. */
 export async function* steps<Page>(
   handle: CacheHandle,
@@ -151,9 +177,14 @@ export async function* steps<Page>(
   begin: () => Iterator<Page>,
 ): AsyncGenerator<Page> {
   let iterator: Iterator<Page> | undefined
+  let session: Session | undefined
   let begun = false
   for (;;) {
     const step = await readOpen(handle, shard, () => {
+      const current = sessionOf(shard)
+      // The database was removed, moved aside or replaced: what was still to come went with it.
+      if (begun && current !== session) return GONE
+      session = current
       // A generator that has thrown is over: before its first page it is begun again, after it the listing fails.
       iterator = begun && iterator ? iterator : begin()
       const next = iterator.next()
@@ -172,11 +203,22 @@ export async function* steps<Page>(
  */
 function readOpen<T>(handle: CacheHandle, shard: Shard, read: () => T | Promise<T>): Promise<T> {
   handle.assertOpen(shard)
-  return readPatiently(shard, handle.options.timeout, read)
+  const { timeout } = handle.options
+  return readPatiently(shard, handle.kind === 'Cache' ? timeout : Math.max(timeout, SHARD_PATIENCE), read)
+}
+
+/** An entry that a listing has come to; a FanoutCache leaves it out when it cannot be read in time. */
+async function readListed<T>(handle: CacheHandle, shard: Shard, read: () => T | Promise<T>): Promise<T | undefined> {
+  try {
+    return await readOpen(handle, shard, read)
+  } catch (error) {
+    handle.unread(error)
+    return undefined
+  }
 }
 
 /** Listings see the writes that were called before them, unless these wait for longer than `timeout`. */
-export async function settled(handle: CacheHandle, shard: Shard): Promise<void> {
+async function settled(handle: CacheHandle, shard: Shard): Promise<void> {
   if (!shard.writer.pending.empty) await handle.read(shard, undefined, undefined, () => undefined)
 }
 

@@ -12,7 +12,7 @@ import {
 import type { Extent, TagCursor } from '../operations/removal.js'
 import type { Tag, Waiting } from '../options.js'
 import type { Shard } from '../shards/shard.js'
-import { hidesPrefixes, listKeys, settled, steps } from './listing.js'
+import { hidesPrefixes, listKeys, steps, unlessLocked } from './listing.js'
 import { sessionOf } from './reading.js'
 import { removeInPages } from './upkeep.js'
 import { checkVerbOptions, encodeTag, resolveNow } from './verb-options.js'
@@ -25,11 +25,13 @@ export async function tally(handle: CacheHandle, prefix: string, volume: boolean
   let count = 0
   let bytes = 0
   for (const shard of handle.shards) {
-    await settled(handle, shard)
-    for await (const page of steps(handle, shard, () => tallyRange(sessionOf(shard), rangeOf(shard, prefix), volume))) {
-      count += page.count
-      bytes += page.bytes
-    }
+    await unlessLocked(handle, shard, async () => {
+      const pages = steps(handle, shard, () => tallyRange(sessionOf(shard), rangeOf(shard, prefix), volume))
+      for await (const page of pages) {
+        count += page.count
+        bytes += page.bytes
+      }
+    })
   }
   return { count, bytes }
 }
@@ -68,11 +70,12 @@ export function expire(
 export async function versionsBelow(handle: CacheHandle, prefix: string, version: number): Promise<number[]> {
   const found = new Set<number>()
   for (const shard of handle.shards) {
-    await settled(handle, shard)
-    if (hidesPrefixes(shard)) continue
-    for await (const page of steps(handle, shard, () => seekVersions(shard, prefix))) {
-      for (const one of page) found.add(one)
-    }
+    await unlessLocked(handle, shard, async () => {
+      if (hidesPrefixes(shard)) return
+      for await (const page of steps(handle, shard, () => seekVersions(shard, prefix))) {
+        for (const one of page) found.add(one)
+      }
+    })
   }
   if (handle.shards.some(hidesPrefixes)) {
     for await (const key of listKeys(handle, { prefix, includeExpired: true }, 'keys')) {

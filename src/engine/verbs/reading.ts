@@ -15,8 +15,13 @@ import { decodeTag } from './verb-options.js'
 const FILE_TRIES = 4
 
 /** Runs a read, and again while a log is under recovery or a rollback journal blocks readers. */
-export async function readPatiently<T>(shard: Shard, wait: number, read: () => T | Promise<T>): Promise<T> {
-  const deadline = performance.now() + Math.min(wait, shard.options.timeout)
+export async function readPatiently<T>(
+  shard: Shard,
+  wait: number,
+  read: () => T | Promise<T>,
+  signal?: AbortSignal,
+): Promise<T> {
+  const deadline = performance.now() + wait
   for (let failures = 0; ; failures++) {
     const attemptedAt = performance.now()
     try {
@@ -30,6 +35,8 @@ export async function readPatiently<T>(shard: Shard, wait: number, read: () => T
       }
       if (attemptedAt >= deadline) throw new TimeoutError(shard.directory, 0, { cause: error })
       await new Promise(resolve => setTimeout(resolve, Math.min(backoff(failures), deadline - attemptedAt)))
+      // No wait is longer than a few milliseconds.
+      signal?.throwIfAborted()
     }
   }
 }

@@ -6,7 +6,7 @@ import type { Session } from '../database/session.js'
 import { StorageError, TimeoutError } from '../errors.js'
 import type { Key, Waiting } from '../options.js'
 import type { Shard } from '../shards/shard.js'
-import { translateError } from '../translate-error.js'
+import { isCorruption, translateError } from '../translate-error.js'
 import type { TransactionScope } from './cache-transaction.js'
 import { isThenable, promiseError } from './open-transaction.js'
 import { checkVerbOptions, type ResolvedWaiting, resolveWaiting } from './verb-options.js'
@@ -128,6 +128,10 @@ export async function acrossShards<T>(
       const wait = Math.min(backoff(failures), Math.max(0, deadline - performance.now()))
       await new Promise(resolve => setTimeout(resolve, wait))
     }
+  } catch (error) {
+    // Which of them it is turns out when they are looked at.
+    if (isCorruption(error)) for (const shard of shards) shard.recover(error)
+    throw error
   } finally {
     for (const release of releases) release()
     // The wait for all locks is told once, of the first.

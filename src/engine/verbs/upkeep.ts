@@ -1,7 +1,8 @@
+import { setTimeout as sleep } from 'node:timers/promises'
 import type { CacheHandle } from '../cache-handle.js'
 import type { Session } from '../database/session.js'
 import type { StoredSettings } from '../database/settings.js'
-import { DiskCacheError, TimeoutError } from '../errors.js'
+import { TimeoutError } from '../errors.js'
 import { strangersBesideShards } from '../maintenance/strangers.js'
 import { runTask } from '../maintenance/worker-client.js'
 import { volume as volumeOf } from '../operations/culling.js'
@@ -66,29 +67,32 @@ export async function check(
   const { fix = false } = options ?? {}
   if (typeof fix !== 'boolean') throw new TypeError(`check: fix must be true or false, got ${kindOf(fix)}`)
   if (fix) handle.assertWritable()
-  const waiting = resolveWaiting(options, Math.max(handle.options.timeout, 60_000), false)
-  const { wait, signal } = waiting
-  await Promise.all(handle.shards.map(shard => afterWrites(shard, waiting)))
+  const { wait, signal } = resolveWaiting(options, Math.max(handle.options.timeout, 60_000), false)
   const timeout = Math.min(wait, 2 ** 31 - 1)
+  const isFanout = handle.kind === 'FanoutCache'
   try {
+    await writesBefore(handle, timeout, signal)
     const shards = handle.shards.map(({ directory, disk }) => ({ directory, prefix: disk.pathPrefix }))
-    const findings = await runTask({ task: 'check', shards, fix, timeout }, { signal })
-    return [...(handle.kind === 'FanoutCache' ? strangersBesideShards(handle.directory) : []), ...findings]
+    const findings = await runTask({ task: 'check', shards, fix, timeout, goesOn: isFanout }, { signal })
+    if (findings.some(({ kind }) => kind === 'locked')) handle.gaveUp()
+    return [...(isFanout ? strangersBesideShards(handle.directory) : []), ...findings]
   } catch (error) {
     if (signal?.aborted) throw error
     throw (handle.shards[0] as Shard).translate(error)
   }
 }
 
-/** Waits for the writes that were called before, and until the files that they let go are removed. */
-async function afterWrites({ writer }: Shard, { wait, signal }: ResolvedWaiting): Promise<void> {
-  if (writer.length === 0) return
+/** Waits for the writes that were called before, and for their files: at most so long, since a lock may hold them up. */
+async function writesBefore(handle: CacheHandle, timeout: number, signal: AbortSignal | undefined): Promise<void> {
+  const writes = handle.shards.filter(({ writer }) => writer.length > 0).map(({ writer }) => writer.settled())
+  if (writes.length === 0) return
+  const end = new AbortController()
+  const signals = signal ? [signal, end.signal] : [end.signal]
+  const late = sleep(timeout, undefined, { signal: AbortSignal.any(signals) }).catch(() => signal?.throwIfAborted())
   try {
-    await writer.add({ run: () => undefined, barrier: true }, { deadline: performance.now() + wait, signal })
-    await writer.filesRemoved()
-  } catch (error) {
-    // Others hold the lock: a check that repairs nothing needs none.
-    if (!(error instanceof DiskCacheError) || error.refusal === undefined) throw error
+    await Promise.race([Promise.all(writes), late])
+  } finally {
+    end.abort()
   }
 }
 
@@ -122,6 +126,10 @@ export async function settings(handle: CacheHandle): Promise<Settings> {
     handle.shards.map(shard =>
       readPatiently(shard, handle.options.timeout, () => {
         shard.refreshSettings()
+        return shard.settings
+      }).catch(error => {
+        // What was known last.
+        handle.unread(error)
         return shard.settings
       }),
     ),

@@ -78,6 +78,12 @@ export function resolveWaiting(
   return signal === undefined ? { wait } : { wait, signal }
 }
 
+/** How a read waits: as long as it is told, else for `timeout`, whatever `retry` says. */
+export function resolveReading(options: Waiting | undefined, timeout: number): ResolvedWaiting {
+  const waiting = resolveWaiting(options, timeout, false)
+  return options?.retry && options.timeout === undefined ? { ...waiting, wait: timeout } : waiting
+}
+
 /** What is stored with a value. Seconds; `null` never expires. */
 export interface ResolvedStoring {
   readonly expireTime: number | null

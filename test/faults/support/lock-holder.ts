@@ -16,17 +16,24 @@ export class LockHolder {
     kind: Kind,
     directory: string,
     shards: readonly string[] = shardsOf(kind),
-    reading = false,
+    lock: 'write' | 'read' | 'exclusive' = 'write',
   ): Promise<LockHolder> {
     const databases = shards.map(shard => join(directory, shard, 'cache.db'))
-    const holder = new LockHolder(new FixtureProcess(SCRIPT, { databases, reading }))
+    const holder = new LockHolder(new FixtureProcess(SCRIPT, { databases, lock }))
     await holder.#process.line('ready')
     return holder
   }
 
   /** A process that reads, and so holds up every COMMIT of a rollback journal. */
   static async reading(kind: Kind, directory: string, shards?: readonly string[]): Promise<LockHolder> {
-    const holder = await LockHolder.start(kind, directory, shards, true)
+    const holder = await LockHolder.start(kind, directory, shards, 'read')
+    await holder.take()
+    return holder
+  }
+
+  /** A process that writes databases with a rollback journal: nobody else can even read them. */
+  static async excluding(kind: Kind, directory: string, shards?: readonly string[]): Promise<LockHolder> {
+    const holder = await LockHolder.start(kind, directory, shards, 'exclusive')
     await holder.take()
     return holder
   }
