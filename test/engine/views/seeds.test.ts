@@ -168,17 +168,21 @@ const DISK_BACKED_CACHE: Rows = {
     for (let at = 0; at < 100; at++) await models.put(at, { name: 'x'.repeat(5000) })
     expect((await models.stats()).disk.bytes).toBeLessThanOrEqual(2 ** 17)
   },
-  memory_ttl_seconds: async () => {
+  'memory_ttl_seconds, since the last access': async () => {
     const time = clock()
-    const models = users({ memory: { ttl: '1m' } }, open(undefined, { clock: time }))
+    const models = users({ memory: { ttl: '1m', sliding: true } }, open(undefined, { clock: time }))
     await models.put('k', ANN)
     const hits = async () => {
       await models.get('k')
       return (await models.stats()).memory?.hits
     }
     expect([await hits(), await hits()]).toEqual([0, 1])
+    for (let at = 2; at < 5; at++) {
+      time.advance(40_000)
+      expect(await hits()).toBe(at)
+    }
     time.advance(60_000)
-    expect([await hits(), await hits()]).toEqual([1, 2])
+    expect([await hits(), await hits()]).toEqual([4, 5])
   },
   'disk_ttl_seconds, since the last access': async () => {
     const time = clock()
