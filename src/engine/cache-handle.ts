@@ -1,6 +1,3 @@
-import { randomBytes } from 'node:crypto'
-import { tmpdir } from 'node:os'
-import { join } from 'node:path'
 import type { ResolvedOptions } from './cache-options.js'
 import { Job, type Work } from './database/job.js'
 import type { EncodedKey } from './disk/codec.js'
@@ -14,7 +11,7 @@ import { channels } from './observe/channels.js'
 import { type Counters, countersOf } from './observe/counters.js'
 import type { Key, Waiting } from './options.js'
 import { acquireEngine, type Engine, findEngine, joinEngine, releaseEngine } from './shards/engine.js'
-import { absoluteDirectory, canonicalDirectory } from './shards/layout.js'
+import { absoluteDirectory, canonicalDirectory, temporaryDirectory } from './shards/layout.js'
 import type { Shard } from './shards/shard.js'
 import { translateError } from './translate-error.js'
 import { readPatiently } from './verbs/reading.js'
@@ -39,7 +36,8 @@ export interface Call<T> {
 export class CacheHandle {
   readonly kind: Kind
   readonly directory: string
-  readonly options: ResolvedOptions
+  /** With the codec of the engine, once it is open. */
+  options: ResolvedOptions
   readonly events: Events = new Events()
   /** What this process does with the directory, over all caches on it. */
   readonly counters: Counters
@@ -54,9 +52,9 @@ export class CacheHandle {
 
   constructor(kind: Kind, directory: string | undefined, options: ResolvedOptions) {
     this.kind = kind
-    this.options = options
     this.#temporary = directory === undefined
     this.directory = directory === undefined ? temporaryDirectory() : absoluteDirectory(directory)
+    this.options = options
     findEngine(this.directory)?.checkOptions(kind, options)
     this.counters = countersOf(canonicalDirectory(this.directory))
   }
@@ -122,6 +120,8 @@ export class CacheHandle {
   /** The same for a verb that takes in keys and values: they are encoded before anything is waited for. */
   start<T, Input>(prepare: () => Input, verb: (input: Input) => Promise<T>): Promise<T> {
     try {
+      // Another handle may have the directory open with a codec that this one was not given.
+      if (!this.#engine) this.options = findEngine(this.directory)?.adopted(this.options) ?? this.options
       const input = prepare()
       return this.ready(() => verb(input))
     } catch (error) {
@@ -263,8 +263,10 @@ export class CacheHandle {
   #join(): boolean {
     if (this.#opening || this.#closing || this.#removed) return false
     this.#engine = joinEngine(this.kind, this.directory, this.options, this.events)
-    this.memory = this.#engine?.memoryOf(this.events)
-    return this.#engine !== undefined
+    if (!this.#engine) return false
+    this.options = this.#engine.adopted(this.options)
+    this.memory = this.#engine.memoryOf(this.events)
+    return true
   }
 
   #closedMeanwhile(): DiskCacheError {
@@ -275,6 +277,7 @@ export class CacheHandle {
     await this.#closing
     try {
       this.#engine = await acquireEngine(this.kind, this.directory, this.options, this.events)
+      this.options = this.#engine.adopted(this.options)
       this.memory = this.#engine.memoryOf(this.events)
     } catch (error) {
       throw translateError(error, this.directory)
@@ -290,9 +293,4 @@ export class CacheHandle {
     if (this.#parts.size > 0) await Promise.all([...this.#parts].map(end => end()))
     if (engine) await releaseEngine(engine, this.events, this.#temporary)
   }
-}
-
-/** A directory that is made when the cache is opened, and whose name nobody can guess. */
-function temporaryDirectory(): string {
-  return join(tmpdir(), `fanout-cache-${randomBytes(12).toString('hex')}`)
 }

@@ -1,5 +1,6 @@
+import { randomBytes } from 'node:crypto'
 import { existsSync, readdirSync, realpathSync } from 'node:fs'
-import { homedir } from 'node:os'
+import { homedir, tmpdir } from 'node:os'
 import { basename, dirname, join, resolve } from 'node:path'
 import { DATABASE_FILE } from '../database/opening.js'
 import { isMissing } from '../file-errors.js'
@@ -64,4 +65,9 @@ export function canonicalDirectory(directory: string): string {
     const parent = dirname(directory)
     return parent === directory ? directory : join(canonicalDirectory(parent), basename(directory))
   }
+}
+
+/** A directory that is made when the cache is opened, and whose name nobody can guess. */
+export function temporaryDirectory(): string {
+  return join(tmpdir(), `fanout-cache-${randomBytes(12).toString('hex')}`)
 }
