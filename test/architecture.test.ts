@@ -16,6 +16,7 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
   'engine/options': ['type engine/time', 'type engine/errors', 'type engine/disk/codec'],
   'engine/events': ['type engine/errors', 'type engine/options'],
   'engine/contract': ['type engine/events', 'type engine/options'],
+  'engine/call': ['type engine/options'],
 
   'engine/fairness': [],
   'engine/file-errors': [],
@@ -92,6 +93,7 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
     'engine/translate-error',
     'engine/cache-options',
     'type engine/cache-handle',
+    'type engine/call',
     'type engine/contract',
     'type engine/options',
     'engine/shards/',

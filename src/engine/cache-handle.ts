@@ -1,4 +1,5 @@
 import type { ResolvedOptions } from './cache-options.js'
+import type { Call, Kind } from './call.js'
 import { Job, type Work } from './database/job.js'
 import type { EncodedKey } from './disk/codec.js'
 import { DirectoryKeys } from './disk/directory-keys.js'
@@ -18,20 +19,6 @@ import { translateError } from './translate-error.js'
 import { readPatiently } from './verbs/reading.js'
 import { type ResolvedWaiting, resolveReading, resolveWaiting } from './verbs/verb-options.js'
 
-export type Kind = 'Cache' | 'FanoutCache'
-
-/** How one call of a writing verb waits, and what it answers when it is refused. */
-export interface Call<T> {
-  readonly key?: Key
-  /** Those of a verb that takes many. */
-  readonly keys?: readonly Key[]
-  readonly options?: Waiting | undefined
-  /** What a FanoutCache answers instead of an error. */
-  readonly refused: T
-  /** Whether a FanoutCache waits without a bound unless told otherwise. */
-  readonly retry?: boolean
-}
-
 /**
  * What stands between the verbs of a cache and its shards: it opens the engine, finds the shard of a key, and knows
  * whether giving up is an error, as in a `Cache`, or an answer, as in a `FanoutCache`.
@@ -39,7 +26,8 @@ export interface Call<T> {
 export class CacheHandle {
   readonly kind: Kind
   readonly directory: string
-  readonly options: ResolvedOptions
+  /** With the codec of the engine, once it is open. */
+  options: ResolvedOptions
   readonly events: Events = new Events()
   /** What this process does with the directory, over all caches on it. */
   readonly counters: Counters
@@ -55,9 +43,9 @@ export class CacheHandle {
 
   constructor(kind: Kind, directory: string | URL | undefined, options: ResolvedOptions) {
     this.kind = kind
-    this.options = options
     this.#temporary = directory === undefined
     this.directory = directory === undefined ? temporaryDirectory() : absoluteDirectory(directory)
+    this.options = options
     findEngine(this.directory)?.checkOptions(kind, options)
     this.counters = countersOf(canonicalDirectory(this.directory))
   }
@@ -123,6 +111,8 @@ export class CacheHandle {
   /** The same for a verb that takes in keys and values: they are encoded before anything is waited for. */
   start<T, Input>(prepare: () => Input, verb: (input: Input) => Promise<T>): Promise<T> {
     try {
+      // Another handle may have the directory open with a codec that this one was not given.
+      if (!this.#engine) this.options = findEngine(this.directory)?.adopted(this.options) ?? this.options
       const input = prepare()
       return this.ready(() => verb(input))
     } catch (error) {
@@ -279,6 +269,7 @@ export class CacheHandle {
 
   #use(engine: Engine): void {
     this.#engine = engine
+    this.options = engine.adopted(this.options)
     this.memory = engine.memoryOf(this.events)
     this.#keys.settle(engine.pickleProtocol)
   }

@@ -132,9 +132,16 @@ function resolveMemory(memory: MemoryOptions | undefined, kind: string): Resolve
     maxItems: optional(memory.maxItems, value => whole(value, 'memory.maxItems', 1)) ?? Number.POSITIVE_INFINITY,
     maxBytes: whole(memory.maxBytes ?? DEFAULT_MEMORY_BYTES, 'memory.maxBytes', LEAST_MEMORY_BYTES),
     ttl,
+    sliding: slidingOf(memory.sliding, ttl),
     mode: oneOf(memory.mode, MEMORY_MODES, 'memory.mode') ?? 'copy',
     given: MEMORY_OPTIONS.filter(name => memory[name] !== undefined),
   }
+}
+
+function slidingOf(sliding: unknown, ttl: number): boolean {
+  const slides = flag(sliding, 'memory.sliding') ?? false
+  if (slides && ttl === Number.POSITIVE_INFINITY) throw new TypeError('memory.sliding needs a memory.ttl that ends')
+  return slides
 }
 
 /** Checks the part of options that is stored in the directory. */

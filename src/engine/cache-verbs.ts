@@ -1,4 +1,5 @@
-import type { CacheHandle, Call } from './cache-handle.js'
+import type { CacheHandle } from './cache-handle.js'
+import type { Call } from './call.js'
 import type { DiskCache, Entry, StoredFile, Transaction } from './contract.js'
 import type { Session } from './database/session.js'
 import type { EncodedKey } from './disk/codec.js'

@@ -12,6 +12,9 @@ import { peekLast, peekValue, pullValue } from './verbs/queue.js'
 import { CacheQueueTransaction } from './verbs/queue-transaction.js'
 import { pushValue } from './verbs/storing.js'
 import { transactOver } from './verbs/transacting.js'
+import { CacheNamespace } from './views/cache-namespace.js'
+import type { NamespaceParts } from './views/namespace.js'
+import { type NamespaceOptions, resolveNamespace } from './views/namespace-options.js'
 
 /**
  * A cache in one database: every verb is atomic, it has a queue and a sorted order, and it waits up to a minute for
@@ -36,6 +39,11 @@ export class Cache extends CacheViews implements Queueing {
     // Python's check() and ours pass over what has `cache.db` in its path.
     const directory = join(this.directory, `cache.db-model-${name}`)
     return new Cache(directory, { ...inheritedOptions(this), ...limits })
+  }
+
+  override namespace(name: string, options: NamespaceOptions = {}): CacheNamespace {
+    const parts: NamespaceParts = { host: this, outer: '', storing: given => given }
+    return new CacheNamespace(parts, resolveNamespace(name, options))
   }
 
   push(value: unknown, options?: Pushing): Promise<Key> {

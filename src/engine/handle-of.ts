@@ -20,7 +20,7 @@ export interface EngineAccess {
    */
   hostPrefix(prefix: string): string | undefined
   /** Options of a verb that stores, with the defaults of the view. */
-  storing<O extends Storing>(options: O): O
+  storing<O extends Storing | undefined>(options: O): O
 }
 
 const views = new WeakMap<object, EngineAccess>()

@@ -208,6 +208,8 @@ export interface MemoryOptions {
   readonly maxBytes?: number
   /** How long a value stays in memory after it was read, on top of its own time to live. @default not limited */
   readonly ttl?: Duration
+  /** `ttl` counts from the last read on, not from when the value came into memory. @default false */
+  readonly sliding?: boolean
   /**
    * `'copy'`: each reader gets a value of its own. `'frozen'`: readers share one, if it is plain data, and it is
    * deep-frozen; all else is copied. @default 'copy'
@@ -264,8 +266,7 @@ export interface Finding {
     | 'count'
     | 'size'
     | 'tampered'
-    /** A shard of a FanoutCache that others had locked until the deadline: not all of it was looked at. */
-    | 'locked'
+    | 'locked' // a shard of a FanoutCache that others had locked until the deadline: not all of it was looked at
   readonly message: string
   readonly path?: string
   readonly fixed: boolean

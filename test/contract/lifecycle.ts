@@ -154,6 +154,22 @@ function sharing(subject: Subject): void {
     await expect(differing()).rejects.toThrow(/cullLimit/)
   })
 
+  it('a cache that is given no codec has that of the one which is open on its directory', async () => {
+    const cache = subject.make()
+    const Kind = cache.constructor as new (directory: string) => typeof cache
+    const early = new Kind(cache.directory)
+    await cache.setMany(['early', 'late'].map(key => [[key, 1], { of: 'cache' }] as const))
+    const late = new Kind(cache.directory)
+    for (const [name, other] of Object.entries({ early, late })) {
+      expect(await other.get([name, 1]), name).toEqual({ of: 'cache' })
+      await other.set([name, 1], { of: name })
+      await other.set(name, [name])
+      expect(await cache.getMany([[name, 1], name])).toEqual([{ of: name }, [name]])
+      await other.close()
+    }
+    expect(await cache.count()).toBe(4)
+  })
+
   it('two caches of one directory may say the same in other words, or what holds anyhow', async () => {
     const first = subject.make({ timeout: '1m', defaultTtl: '1h', disk: { unlinkGrace: '5s' }, maxItems: 50 })
     await first.set('key', 1)

@@ -1,4 +1,5 @@
-import type { CacheHandle, Call } from '../cache-handle.js'
+import type { CacheHandle } from '../cache-handle.js'
+import type { Call } from '../call.js'
 import type { Session } from '../database/session.js'
 import type { EncodedValue } from '../disk/codec.js'
 import * as items from '../operations/deque.js'

@@ -44,7 +44,7 @@ export class MemoryEntry implements LruNode<KeyIdentity, MemoryEntry> {
   readonly mode: number
   readonly value: unknown
   readonly bytes: number
-  readonly until: number
+  until: number
   /** The state of its shard for which it is known to be true. */
   epoch: number
   /** How the value was computed; `null`: it was not; `undefined`: not looked at. It is of this version of the row. */

@@ -4,12 +4,14 @@ export interface ResolvedMemory {
   readonly maxBytes: number
   /** Seconds. */
   readonly ttl: number
+  /** Whether `ttl` counts from the last read on. */
+  readonly sliding: boolean
   readonly mode: 'copy' | 'frozen'
   /** Names of what was given, to compare the options of two handles on one directory. */
   readonly given: readonly MemoryOption[]
 }
 
-export const MEMORY_OPTIONS = ['maxItems', 'maxBytes', 'ttl', 'mode'] as const
+export const MEMORY_OPTIONS = ['maxItems', 'maxBytes', 'ttl', 'sliding', 'mode'] as const
 export type MemoryOption = (typeof MEMORY_OPTIONS)[number]
 export const MEMORY_MODES = ['copy', 'frozen'] as const
 export const DEFAULT_MEMORY_BYTES: number = 32 * 2 ** 20

@@ -56,6 +56,8 @@ export class MemoryTier {
   #turnEnds = false
   hits = 0
   misses = 0
+  /** Whether the last entry that was answered was the one kept, and not read anew. */
+  wasHit = false
 
   constructor(options: ResolvedMemory, shards: readonly Shard[], past: PastFigures) {
     this.options = options
@@ -195,12 +197,17 @@ export class MemoryTier {
   #answer(entry: MemoryEntry): MemoryEntry | undefined {
     const present = entry.shard.confirmed(entry)
     if (present === undefined) return undefined
-    if (present.until !== Number.POSITIVE_INFINITY && present.until <= present.shard.shard.disk.now()) {
-      this.drop(present)
-      return undefined
+    const { shard } = present.shard
+    if (present.until !== Number.POSITIVE_INFINITY) {
+      if (present.until <= shard.disk.now()) {
+        this.drop(present)
+        return undefined
+      }
+      if (this.options.sliding) present.until = this.#until(shard, present.expireTime)
     }
     this.#entries.use(present)
-    if (present === entry) this.hits++
+    this.wasHit = present === entry
+    if (this.wasHit) this.hits++
     else this.misses++
     return present
   }

@@ -26,28 +26,32 @@ const DIGITS = 15
 
 export type Side = 'front' | 'back'
 
-/** Puts a value at an end of a queue and answers its key. */
-export function push(session: Session, entry: KeylessEntry, prefix: string | undefined, side: Side): string | number {
-  const end = endOf(session, prefix, side)
+/**
+ * Puts a value at an end of a queue and answers its key.
+ *
+ * @param head what the keys of the queue are before their digits; `undefined`: they are numbers
+ */
+export function push(session: Session, entry: KeylessEntry, head: string | undefined, side: Side): string | number {
+  const end = endOf(session, head, side)
   let number = FIRST
   if (end) number = numberOf(end) + (side === 'back' ? 1 : -1)
   if (number <= LEAST || number >= MOST) throw new RangeError(`push: the queue has no key left at its ${side}`)
-  const key = prefix === undefined ? number : `${prefix}-${number}`
+  const key = head === undefined ? number : `${head}${number}`
   const data: EncodedKey['data'] = typeof key === 'number' ? BigInt(key) : key
   storeRow(session, keyed(entry, { data, raw: true }), undefined)
   return key
 }
 
 /** Takes the first live row of a queue out of the database, and expired ones before it. Its file is left to the caller. */
-export function pull(session: Session, prefix: string | undefined, side: Side, now: number): Taken | undefined {
-  const row = peek(session, prefix, side, now)
+export function pull(session: Session, head: string | undefined, side: Side, now: number): Taken | undefined {
+  const row = peek(session, head, side, now)
   return row && takeRow(session, row)
 }
 
 /** The first live row of a queue. Expired ones before it are removed. */
-export function peek(session: Session, prefix: string | undefined, side: Side, now: number): EntryRow | undefined {
+export function peek(session: Session, head: string | undefined, side: Side, now: number): EntryRow | undefined {
   for (;;) {
-    const row = endOf(session, prefix, side)
+    const row = endOf(session, head, side)
     if (!row || isLive(row[4], now)) return row
     deleteRow(session, row[0], row[10], row[8])
   }
@@ -64,20 +68,12 @@ export function peekItem(session: Session, last: boolean, now: number): EntryRow
   }
 }
 
-function endOf(session: Session, prefix: string | undefined, side: Side): EntryRow | undefined {
+function endOf(session: Session, head: string | undefined, side: Side): EntryRow | undefined {
   const { statements } = session
   const name =
-    prefix === undefined
-      ? side === 'back'
-        ? 'queueBack'
-        : 'queueFront'
-      : side === 'back'
-        ? 'prefixBack'
-        : 'prefixFront'
+    head === undefined ? (side === 'back' ? 'queueBack' : 'queueFront') : side === 'back' ? 'prefixBack' : 'prefixFront'
   const range: unknown[] =
-    prefix === undefined
-      ? [LEAST, MOST]
-      : [`${prefix}-0${LEAST}`, `${prefix}-${MOST}`, Buffer.byteLength(prefix) + 1 + DIGITS]
+    head === undefined ? [LEAST, MOST] : [`${head}0${LEAST}`, `${head}${MOST}`, Buffer.byteLength(head) + DIGITS]
   const row = statements.get<EntryRow>(name, ...range)
   return row && isInexact(row) ? toEntryRow(statements.getExact(name, ...range)) : row
 }

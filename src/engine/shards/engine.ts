@@ -77,6 +77,12 @@ export class Engine implements ShardEvents {
     return (this.shards[0] as Shard).settings.pickleProtocol
   }
 
+  /** The options of a user, with the codec that keys and values have here where it gave none. */
+  adopted(options: ResolvedOptions): ResolvedOptions {
+    const { codec } = this.#options
+    return options.codec === codec || options.given.has('codec') ? options : { ...options, codec }
+  }
+
   /** Whether a further user can join without waiting. */
   get isOpen(): boolean {
     return this.#isOpen && this.#closing === undefined

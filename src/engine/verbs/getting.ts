@@ -119,12 +119,19 @@ export interface Answering<A> {
   past(shard: Shard, key: EncodedKey): A | undefined | Promise<A | undefined>
   /** The answer for a value that is read with its whole row. */
   stored(shard: Shard, key: EncodedKey): Promise<A | undefined>
+  /** Is told that memory has the value. */
+  hit?(): void
 }
 
 /** `get` for those who want more than the value. */
-export function readAs<A>(handle: CacheHandle, key: Key, answering: Answering<A>): Promise<A | undefined> {
-  if (!isTraced()) return lookAs(handle, key, answering)
-  return traced(handle, 'get', key, () => lookAs(handle, key, answering))
+export function readAs<A>(
+  handle: CacheHandle,
+  key: Key,
+  answering: Answering<A>,
+  options?: Waiting,
+): Promise<A | undefined> {
+  if (!isTraced()) return lookAs(handle, key, answering, options)
+  return traced(handle, 'get', key, () => lookAs(handle, key, answering, options))
 }
 
 /** The same without a promise where the answer is there at once. @throws when the key is none */
@@ -147,15 +154,21 @@ export function readAtOnce<A>(
   return handle.read(shard, undefined, undefined, () => found as Promise<A | undefined>, key)
 }
 
-function lookAs<A>(handle: CacheHandle, key: Key, answering: Answering<A>): Promise<A | undefined> {
+function lookAs<A>(
+  handle: CacheHandle,
+  key: Key,
+  answering: Answering<A>,
+  options: Waiting | undefined,
+): Promise<A | undefined> {
   const { memory } = handle
   if (memory === undefined) {
-    return handle.isOpen ? readNow(handle, key, answering.past) : handle.ready(() => lookAs(handle, key, answering))
+    if (handle.isOpen) return readNow(handle, key, answering.past, options)
+    return handle.ready(() => lookAs(handle, key, answering, options))
   }
   const late = turnIsLong()
-  const entry = late || typeof key !== 'string' ? undefined : memory.findText(key)
+  const entry = late || typeof key !== 'string' || options !== undefined ? undefined : memory.findText(key)
   if (entry !== undefined) return Promise.resolve(answerOf(memory, entry, answering))
-  return readNow(handle, key, lookOf(memory, key, answering), undefined, late)
+  return readNow(handle, key, lookOf(memory, key, answering), options, late)
 }
 
 type Look<A> = (shard: Shard, encoded: EncodedKey) => A | undefined | Promise<A | undefined>
@@ -166,7 +179,7 @@ function lookOf<A>(memory: MemoryTier | undefined, key: Key, answering: Answerin
   return (shard, encoded) => answerThrough(memory, shard, encoded, text, answering)
 }
 
-const PLAIN: Answering<unknown> = { of: value => value, past: readValue, stored: readEntryValue }
+export const PLAIN: Answering<unknown> = { of: value => value, past: readValue, stored: readEntryValue }
 
 /** The live value of a key, from memory or the database; what comes from there is kept. */
 export function readThrough(memory: MemoryTier, shard: Shard, key: EncodedKey, text: string | undefined): unknown {
@@ -206,6 +219,7 @@ export function answerThrough<A>(
 
 /** The answer of an entry of memory; `undefined` for one that says that there is none. */
 export function answerOf<A>(memory: MemoryTier, entry: MemoryEntry, answering: Answering<A>): A | undefined {
+  if (memory.wasHit) answering.hit?.()
   const value = answer(memory, entry)
   return entry.isMiss ? undefined : answering.of(value, entry.expireTime, entry.storeTime, entry.rowid)
 }

@@ -8,35 +8,35 @@ import type { Shard } from '../shards/shard.js'
 import { CacheTransaction } from './cache-transaction.js'
 import { storedValue } from './open-transaction.js'
 import { toInfo } from './reading.js'
-import { checkQueue } from './storing.js'
+import { checkQueue, type HeadOf } from './storing.js'
 import { checkVerbOptions } from './verb-options.js'
 
 /** The verbs of a transaction of a `Cache`, with its queue. */
 export class CacheQueueTransaction extends CacheTransaction implements QueueTransaction {
-  push(value: unknown, options?: Pushing): Key {
+  push(value: unknown, options?: Pushing, headOf?: HeadOf): Key {
     checkVerbOptions(options, 'push', 'pushing')
-    const { prefix, side } = checkQueue(options, 'back')
+    const { head, side } = checkQueue(options, 'back', headOf)
     const { session, shard } = this.#shard()
-    return this.savepoint(session, () => push(session, this.newEntry(shard, value, options, 'push'), prefix, side))
+    return this.savepoint(session, () => push(session, this.newEntry(shard, value, options, 'push'), head, side))
   }
 
-  pull<T = unknown>(options?: Pulling): Item<T> | undefined {
+  pull<T = unknown>(options?: Pulling, headOf?: HeadOf): Item<T> | undefined {
     checkVerbOptions(options, 'pull', 'pulling')
-    const { prefix, side } = checkQueue(options, 'front')
+    const { head, side } = checkQueue(options, 'front', headOf)
     const { session, shard } = this.#shard()
     return this.savepoint(session, () => {
       for (;;) {
-        const taken = pull(session, prefix, side, shard.disk.now())
+        const taken = pull(session, head, side, shard.disk.now())
         const item = this.taken<T>(session, taken)
         if (item || !taken) return item
       }
     })
   }
 
-  peek<T = unknown>(options?: Pulling): Item<T> | undefined {
+  peek<T = unknown>(options?: Pulling, headOf?: HeadOf): Item<T> | undefined {
     checkVerbOptions(options, 'peek', 'pulling')
-    const { prefix, side } = checkQueue(options, 'front')
-    return this.#look<T>((session, now) => peek(session, prefix, side, now))
+    const { head, side } = checkQueue(options, 'front', headOf)
+    return this.#look<T>((session, now) => peek(session, head, side, now))
   }
 
   peekItem<T = unknown>(options: { readonly last?: boolean } = {}): Item<T> | undefined {

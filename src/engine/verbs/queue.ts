@@ -6,19 +6,23 @@ import { kindOf } from '../option-names.js'
 import type { Item, Pulling, Waiting } from '../options.js'
 import type { Shard } from '../shards/shard.js'
 import { toInfo } from './reading.js'
-import { checkQueue } from './storing.js'
+import { checkQueue, type HeadOf } from './storing.js'
 import { takeOut, toItem } from './taking.js'
 import { checkVerbOptions } from './verb-options.js'
 
 /** Takes the first value of a queue. One whose file is missing is passed over. */
-export async function pullValue<T>(handle: CacheHandle, options: Pulling | undefined): Promise<Item<T> | undefined> {
+export async function pullValue<T>(
+  handle: CacheHandle,
+  options: Pulling | undefined,
+  headOf?: HeadOf,
+): Promise<Item<T> | undefined> {
   checkVerbOptions(options, 'pull', 'pulling')
-  const { prefix, side } = checkQueue(options, 'front')
+  const { head, side } = checkQueue(options, 'front', headOf)
   const shard = handle.shards[0] as Shard
   for (;;) {
     const now = shard.disk.now()
     const run = (session: Session): ReturnType<typeof takeOut> =>
-      takeOut(shard, session, pull(session, prefix, side, now))
+      takeOut(shard, session, pull(session, head, side, now))
     const taken = await handle.write(shard, { run, barrier: true }, { options, refused: undefined })
     const item = await toItem<T>(taken)
     if (item || !taken) return item
@@ -26,19 +30,29 @@ export async function pullValue<T>(handle: CacheHandle, options: Pulling | undef
 }
 
 /** The value that `pull` would take. */
-export async function peekValue<T>(handle: CacheHandle, options: Pulling | undefined): Promise<Item<T> | undefined> {
+export async function peekValue<T>(
+  handle: CacheHandle,
+  options: Pulling | undefined,
+  headOf?: HeadOf,
+): Promise<Item<T> | undefined> {
   checkVerbOptions(options, 'peek', 'pulling')
-  const { prefix, side } = checkQueue(options, 'front')
-  return look<T>(handle, options, (session, now) => peek(session, prefix, side, now))
+  const { head, side } = checkQueue(options, 'front', headOf)
+  return look<T>(handle, options, (session, now) => peek(session, head, side, now))
+}
+
+/** Whether the last entry is wanted, and not the first. @throws TypeError for other options */
+export function checkPeekItem(options: ({ readonly last?: boolean } & Waiting) | undefined): boolean {
+  checkVerbOptions(options, 'peekItem', 'peeking')
+  const { last = true } = options ?? {}
+  if (typeof last !== 'boolean') throw new TypeError(`peekItem: last must be true or false, got ${kindOf(last)}`)
+  return last
 }
 
 export async function peekLast<T>(
   handle: CacheHandle,
   options: ({ readonly last?: boolean } & Waiting) | undefined,
 ): Promise<Item<T> | undefined> {
-  checkVerbOptions(options, 'peekItem', 'peeking')
-  const { last = true } = options ?? {}
-  if (typeof last !== 'boolean') throw new TypeError(`peekItem: last must be true or false, got ${kindOf(last)}`)
+  const last = checkPeekItem(options)
   return look<T>(handle, options, (session, now) => peekItem(session, last, now))
 }
 

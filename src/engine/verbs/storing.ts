@@ -1,4 +1,5 @@
-import type { CacheHandle, Call } from '../cache-handle.js'
+import type { CacheHandle } from '../cache-handle.js'
+import type { Call } from '../call.js'
 import type { Session } from '../database/session.js'
 import type { EncodedKey, EncodedValue } from '../disk/codec.js'
 import { keyIdentity } from '../disk/keys.js'
@@ -64,19 +65,24 @@ export function storeEncoded(
 }
 
 /** `push`: a value at the end of a queue. */
-export function pushValue(handle: CacheHandle, value: unknown, options: Pushing | undefined): Promise<Key> {
+export function pushValue(
+  handle: CacheHandle,
+  value: unknown,
+  options: Pushing | undefined,
+  headOf?: HeadOf,
+): Promise<Key> {
   const prepare = (): { readonly end: ReturnType<typeof checkQueue>; readonly encoded: EncodedValue | undefined } => {
     checkVerbOptions(options, 'push', 'pushing')
-    return { end: checkQueue(options, 'back'), encoded: encodeValue(handle, value) }
+    return { end: checkQueue(options, 'back', headOf), encoded: encodeValue(handle, value) }
   }
-  return handle.start(prepare, ({ end: { prefix, side }, encoded }) => {
+  return handle.start(prepare, ({ end: { head, side }, encoded }) => {
     const shard = handle.shards[0] as Shard
     const call: Call<Key> = { options, refused: null }
     const store = (incoming: IncomingValue, storing: ResolvedStoring, now: number): Promise<Key> => {
       const { prepared, readiness, discard } = incoming
       const { expireTime, tag, tags } = storing
       const entry = { value: prepared, now, expireTime, tag, tags }
-      const run = (session: Session): Key => push(session, entry, prefix, side)
+      const run = (session: Session): Key => push(session, entry, head, side)
       return handle.write(shard, { run, barrier: true, bytes: prepared.weight, readiness, discard }, call)
     }
     return takeIn(handle, shard, { encoded, value, options, call, store })
@@ -98,11 +104,17 @@ export function encodeValue(handle: CacheHandle, value: unknown): EncodedValue |
   return undefined
 }
 
+/** What the keys of a queue are before their digits; `undefined`: numbers. */
+export type HeadOf = (prefix: string | undefined) => string | undefined
+
+const ownHead: HeadOf = prefix => (prefix === undefined ? undefined : `${prefix}-`)
+
 /** @throws TypeError for a prefix that is no string or a side that there is not */
 export function checkQueue<Side extends 'front' | 'back'>(
   options: { readonly prefix?: string; readonly side?: 'front' | 'back' } | undefined,
   side: Side,
-): { readonly prefix: string | undefined; readonly side: 'front' | 'back' } {
+  headOf: HeadOf = ownHead,
+): { readonly head: string | undefined; readonly side: 'front' | 'back' } {
   const prefix = options?.prefix
   if (prefix !== undefined && (typeof prefix !== 'string' || !prefix.isWellFormed())) {
     throw new TypeError(`prefix must be a well-formed string, got ${kindOf(prefix)}`)
@@ -112,7 +124,7 @@ export function checkQueue<Side extends 'front' | 'back'>(
     const message = `side must be 'front' or 'back', got ${kindOf(chosen)}`
     throw typeof chosen === 'string' ? new RangeError(message) : new TypeError(message)
   }
-  return { prefix, side: chosen }
+  return { head: headOf(prefix), side: chosen }
 }
 
 /** A value that is to be stored, and how. */

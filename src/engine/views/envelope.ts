@@ -43,9 +43,12 @@ export function envelopeOf(stored: unknown): Partial<Envelope> & { readonly valu
 export function openCurrent(model: ResolvedModel, stored: unknown): Opened | undefined | Promise<Opened> {
   const { version, value } = envelopeOf(stored)
   if (version !== model.version) return undefined
-  const checked = check(model.schema, value)
-  if (checked instanceof Promise) return checked.then(toOpened)
-  return toOpened(checked)
+  try {
+    const checked = check(model.schema, value)
+    return checked instanceof Promise ? checked.then(toOpened, unreadable) : toOpened(checked)
+  } catch (error) {
+    return unreadable(error)
+  }
 }
 
 /** The value of an envelope of any version, migrated where that is needed and possible. */
@@ -63,6 +66,11 @@ export async function open(model: ResolvedModel, stored: unknown): Promise<Opene
   } catch (error) {
     return { is: 'misfit', reason: 'migration', issues: [], error }
   }
+}
+
+/** A schema may throw at what it does not know, as its transformations do. */
+function unreadable(error: unknown): Opened {
+  return { is: 'misfit', reason: 'schema', issues: [], error }
 }
 
 function toOpened(checked: Awaited<ReturnType<typeof check>>): Opened {

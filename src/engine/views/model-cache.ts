@@ -61,11 +61,7 @@ export class ModelCache<Input, Output> {
   /** The value of a key; `undefined` when there is none that fits. */
   async get(key: Key, options?: Waiting): Promise<Output | undefined> {
     this.#counters.gets++
-    const before = this.#store.memoryHits
-    const reading = this.#store.cache.get(key, options)
-    // Memory answers within the call.
-    const fromMemory = this.#store.memoryHits > before
-    const stored = await reading
+    const { stored, fromMemory } = await this.#store.read(key, options)
     return this.#answer(stored === undefined ? undefined : await this.#fitting(key, stored), { fromMemory })
   }
 

@@ -11,7 +11,7 @@ export interface Misfit {
   /** The version that stored it; absent where no model did. */
   readonly fromVersion?: string | number
   readonly issues: readonly ValueIssue[]
-  /** What `migrate` has thrown. */
+  /** What `migrate` or the schema has thrown. */
   readonly error?: unknown
   /** Whether it was removed: not by reads of many, nor when somebody has replaced it meanwhile. */
   readonly removed: boolean

@@ -1,6 +1,6 @@
 /** Figures of one tier of a model. `hits` and `evictions` are those of this process. */
 export interface TierStats {
-  /** Values that it answered. */
+  /** Values that it answered. Those of `getOrSet` and `getMany` count as the disk's. */
   readonly hits: number
   /** Entries that made room for others. */
   readonly evictions: number

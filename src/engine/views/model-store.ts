@@ -2,6 +2,7 @@ import type { DiskCache, Transaction } from '../contract.js'
 import { DiskCacheError, ReadonlyError } from '../errors.js'
 import type { EngineAccess } from '../handle-of.js'
 import type { Item, Key, Storing, Waiting } from '../options.js'
+import { PLAIN, readAs } from '../verbs/getting.js'
 import { peekItem } from '../verbs/peeking.js'
 
 /** Where the entries of a model lie: a cache of its own, or a part of another one. */
@@ -19,9 +20,15 @@ export class ModelStore {
     return this.access.handle.options.clock.now()
   }
 
-  /** Reads that memory has answered. */
-  get memoryHits(): number {
-    return this.access.handle.memory?.hits ?? 0
+  /** The value of a key as `get` of the cache reads it, and whether it came from memory. */
+  async read(key: Key, options?: Waiting): Promise<{ readonly stored: unknown; readonly fromMemory: boolean }> {
+    const { handle, hostKey } = this.access
+    let fromMemory = false
+    const hit = (): void => {
+      fromMemory = true
+    }
+    const stored = await readAs(handle, hostKey(key), { ...PLAIN, hit }, options)
+    return { stored, fromMemory }
   }
 
   /** The entry of a key, as if nobody had looked. */

@@ -147,10 +147,16 @@ function resolveLimits(definition: ModelDefinition<StandardSchemaV1>): CacheOpti
     evictionPolicy: evictionPolicy ?? 'least-recently-used',
     ...(maxItems !== undefined && { maxItems }),
     ...(sizeLimit !== undefined && { sizeLimit }),
-    ...(memory !== undefined && { memory }),
+    ...(memory !== undefined && { memory: slidingToo(memory, definition.sliding) }),
     // Values in files are never kept in memory.
     ...(maxItemSize !== undefined && { disk: { minFileSize: maxItemSize + 1 } }),
   }
   resolveOptions('Cache', limits)
   return limits
+}
+
+/** What slides does so in both tiers, unless the memory is told otherwise. */
+function slidingToo(memory: MemoryOptions, sliding = false): MemoryOptions {
+  const slides = sliding && typeof memory === 'object' && memory?.ttl !== undefined && memory.sliding === undefined
+  return slides ? { ...memory, sliding } : memory
 }

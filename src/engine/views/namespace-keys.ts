@@ -8,6 +8,9 @@ import type { Key } from '../options.js'
  */
 const MARK = '~'
 const TEXT = '~t'
+const NUMBER = '~n'
+/** Digits at the end of the keys of queues. */
+const DIGITS = 15
 
 /**
  * The keys of a namespace, as texts of the cache around it: `prefix` and the text itself, so that people and Python can
@@ -40,6 +43,12 @@ export class NamespaceKeys {
     const text = (key as string).slice(this.prefix.length)
     const marked = readMarked(text)
     return marked ? marked.key : text
+  }
+
+  /** What the keys of a queue are before their digits: a number without a prefix, as in a cache. */
+  queueHead(prefix: string | undefined): string {
+    if (prefix === undefined) return this.prefix + NUMBER
+    return this.encode(`${prefix}-${'5'.padEnd(DIGITS, '0')}`).slice(0, -DIGITS)
   }
 
   /** What texts begin with whose keys are texts that begin with `prefix`. Others may begin so as well. */

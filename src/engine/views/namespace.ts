@@ -234,10 +234,15 @@ export class Namespace extends HostView implements DiskCache {
 
   async transact<T>(body: (tx: Transaction) => T, options?: { readonly keys?: readonly Key[] } & Waiting): Promise<T> {
     if (typeof body !== 'function') return this.#host.transact(body, options)
-    const inside = (tx: Transaction): T => body(new NamespaceTransaction(tx, this.#keys, this.#storing))
+    const inside = (tx: Transaction): T => body(this.viewOf(tx))
     const { keys } = options ?? {}
     if (!Array.isArray(keys)) return this.#host.transact(inside, options)
     return this.#host.transact(inside, { ...options, keys: this.#keys.encodeAll(keys) })
+  }
+
+  /** A transaction of the cache, of the keys of the namespace alone. */
+  protected viewOf(tx: Transaction): Transaction {
+    return new NamespaceTransaction(tx, this.#keys, this.#storing)
   }
 
   get #parts(): NamespaceParts {

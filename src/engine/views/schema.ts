@@ -34,7 +34,8 @@ function toChecked<Output>(result: StandardSchemaV1.Result<Output>): Checked<Out
 }
 
 function toIssue({ message, path = [] }: StandardSchemaV1.Issue): ValueIssue {
-  const steps = path.map(step => {
+  // Not `map`: what a library has made of Array need not be made again like one, as that of arktype.
+  const steps = Array.from(path, step => {
     const key = typeof step === 'object' ? step.key : step
     return typeof key === 'symbol' ? String(key) : key
   })

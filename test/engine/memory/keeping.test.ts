@@ -192,6 +192,23 @@ describe('what memory keeps', () => {
     expect(await hitsOf(cache, () => cache.get('long'))).toBe(1)
   })
 
+  it('lives on with every read when its ttl slides, and no longer than the entry', async () => {
+    const clock = new ManualClock()
+    const cache = await remembering({ ttl: 1000, sliding: true }, { clock })
+    await cache.set('a', 1, { ttl: 3000 })
+    await cache.get('a')
+    for (const wait of [999, 999, 999]) {
+      clock.advance(wait)
+      expect(await hitsOf(cache, async () => expect(await cache.get('a')).toBe(1))).toBe(1)
+    }
+    clock.advance(3)
+    expect(await cache.get('a')).toBeUndefined()
+    await cache.set('a', 1)
+    await cache.get('a')
+    clock.advance(1000)
+    expect(await hitsOf(cache, () => cache.get('a'))).toBe(0)
+  })
+
   it.each(['least-recently-used', 'least-frequently-used'] as const)('tells %s of its hits', async evictionPolicy => {
     const clock = new ManualClock()
     const cache = await remembering({}, { clock, evictionPolicy, maxItems: 3 })
@@ -262,6 +279,8 @@ describe('the option memory', () => {
     const make = (memory: object) => () => new FanoutCache(temporaryDirectory(), { memory })
     expect(make({ maxByte: 1 })).toThrow(/memory: unknown option maxByte; did you mean maxBytes/)
     expect(make({ mode: 'freeze' })).toThrow(/memory\.mode must be one of 'copy', 'frozen'/)
+    expect(make({ ttl: 1, sliding: 'yes' })).toThrow(/memory\.sliding must be true or false/)
+    expect(make({ sliding: true })).toThrow(/memory\.sliding needs a memory\.ttl that ends/)
   })
 
   it('ends with the last handle that asked for it', async () => {

@@ -87,6 +87,32 @@ for (const subject of [cacheSubject('structured'), fanoutSubject('structured')] 
       expect(disk).toMatchObject({ hits: 4, items: 2 })
     })
 
+    it('tell what memory has answered, in a long turn of the loop and with options, too', async () => {
+      const models = start().cache.model(textModel('Text', { memory: {} }))
+      await models.putMany(['k', 5].map(key => [key, 'v'] as const))
+      for (let at = 0; at < 3000; at++) await models.get('k')
+      for (let at = 0; at < 10; at++) await models.get('k', { timeout: 1000 })
+      for (let at = 0; at < 10; at++) await models.get(5)
+      await models.get('none')
+      expect(await models.stats()).toMatchObject({ hits: 3020, misses: 1, disk: { hits: 2 }, memory: { hits: 3018 } })
+    })
+
+    it.each([
+      [{ sliding: true }, 1],
+      [{}, 0],
+      [{ sliding: true, memory: { ttl: 1000, sliding: false } }, 0],
+    ])('let values slide in memory where the model slides: %j', async (more, hits) => {
+      const { cache, clock } = start()
+      const models = cache.model(textModel('Text', { ttl: '1h', memory: { ttl: 1000 }, ...more }))
+      await models.put('k', 'v')
+      await models.get('k')
+      clock.advance(600)
+      await models.get('k')
+      clock.advance(600)
+      expect(await models.get('k')).toBe('v')
+      expect((await models.stats()).memory?.hits).toBe(1 + hits)
+    })
+
     it('bound the entries in memory', async () => {
       const models = start().cache.model(textModel('Text', { memory: { maxItems: 2 } }))
       for (const key of ['a', 'b', 'c']) await models.put(key, key)

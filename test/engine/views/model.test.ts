@@ -1,3 +1,4 @@
+import type { StandardSchemaV1 } from '@standard-schema/spec'
 import { type } from 'arktype'
 import {
   type Cache,
@@ -63,6 +64,7 @@ for (const { name: place, subject, limits } of PLACES) {
       await expect(wrong).rejects.toMatchObject({ code: 'ERR_CACHE_INVALID_VALUE', model: 'User' })
       await expect(wrong).rejects.toThrow(/^User: value\.address\.zip: .*number/i)
       await expect(wrong).rejects.toMatchObject({ issues: [{ path: 'value.address.zip' }] })
+      await expect(model.put('ann', 5 as never)).rejects.toMatchObject({ issues: [{ path: 'value' }] })
       expect(await model.get('ann')).toEqual(ANN)
     })
 
@@ -174,6 +176,26 @@ for (const { name: place, subject, limits } of PLACES) {
       expect(told).toMatchObject([{ key: 'ann', reason: 'schema', removed: true }])
       expect(told[0]?.issues[0]?.path).toBe('value.address')
       expect(await model.count()).toBe(0)
+    })
+
+    it.each([
+      ['throws', z.string().transform(text => JSON.parse(text) as unknown)],
+      ['rejects', schemaOf(async text => ({ value: JSON.parse(text as string) as unknown }))],
+    ])('takes a stored value for a miss at which the schema %s', async (_, schema) => {
+      const { cache } = start()
+      const model = cache.model(defineModel({ name: 'Text', version: 1, schema, ...limits }))
+      const any = cache.model(defineModel({ name: 'Text', version: 1, schema: z.any(), ...limits }))
+      const told = listen(model)
+      await any.putMany([
+        ['bad', '{'],
+        ['good', '{"a":1}'],
+      ])
+      expect(await model.getMany(['bad', 'good'])).toEqual(new Map([['good', { a: 1 }]]))
+      expect([await model.has('bad'), await collect(model.entries())]).toEqual([false, [['good', { a: 1 }]]])
+      expect(await model.get('bad')).toBeUndefined()
+      expect(told.at(-1)).toMatchObject({ key: 'bad', reason: 'schema', removed: true, error: expect.any(SyntaxError) })
+      expect(await model.count()).toBe(1)
+      await expect(model.put('bad', '{')).rejects.toThrow(SyntaxError)
     })
 
     it('migrates what older versions have stored, writes it back and leaves the rest of the entry as it is', async () => {
@@ -376,6 +398,10 @@ for (const { name: place, subject, limits } of PLACES) {
       expect(await users(reader).get('ann')).toEqual(ANN)
     })
   })
+}
+
+function schemaOf(validate: StandardSchemaV1.Props<string, unknown>['validate']): StandardSchemaV1<string, unknown> {
+  return { '~standard': { version: 1, vendor: 'test', validate } }
 }
 
 /** A value that fits its schema and cannot be stored, after one that can. */

@@ -1,8 +1,10 @@
-import { readFileSync } from 'node:fs'
+import { readFileSync, rmSync } from 'node:fs'
+import { join } from 'node:path'
 import { text } from 'node:stream/consumers'
 import { Cache, defineModel, FanoutCache, keyOf, type ModelCache } from 'fanout-cache'
 import { describe, expect, it, onTestFinished } from 'vitest'
 import { z } from 'zod'
+import { FixtureProcess } from '../../helpers/child-process.js'
 import { collect } from '../../helpers/collect.js'
 import { ManualClock } from '../../helpers/manual-clock.js'
 import { temporaryDirectory } from '../../helpers/temp-directory.js'
@@ -100,8 +102,16 @@ const DISK_BACKEND: Rows = {
   },
   'multi-process safety': async () => {
     const directory = temporaryDirectory()
-    const answers = await Promise.all([open(directory), open(directory)].map(cache => cache.add('k', 1)))
-    expect(answers.filter(Boolean)).toHaveLength(1)
+    const caller = new URL('../fixtures/caller.mjs', import.meta.url)
+    const workers = [1, 2].map(
+      () => new FixtureProcess(caller, { directory, verb: 'incr', count: 100, timeout: 60_000 }),
+    )
+    for (const worker of workers) await worker.line('ready')
+    for (const worker of workers) worker.send('go')
+    for (const worker of workers) await worker.line('succeeded 100')
+    const cache = new FanoutCache(directory)
+    expect(await cache.get('counter')).toBe(200)
+    await cache.close()
   },
   'eviction beyond size_limit': async () => {
     const cache = open(undefined, { sizeLimit: 2 ** 18 })
@@ -168,17 +178,21 @@ const DISK_BACKED_CACHE: Rows = {
     for (let at = 0; at < 100; at++) await models.put(at, { name: 'x'.repeat(5000) })
     expect((await models.stats()).disk.bytes).toBeLessThanOrEqual(2 ** 17)
   },
-  memory_ttl_seconds: async () => {
+  'memory_ttl_seconds, since the last access': async () => {
     const time = clock()
-    const models = users({ memory: { ttl: '1m' } }, open(undefined, { clock: time }))
+    const models = users({ memory: { ttl: '1m', sliding: true } }, open(undefined, { clock: time }))
     await models.put('k', ANN)
     const hits = async () => {
       await models.get('k')
       return (await models.stats()).memory?.hits
     }
     expect([await hits(), await hits()]).toEqual([0, 1])
+    for (let at = 2; at < 5; at++) {
+      time.advance(40_000)
+      expect(await hits()).toBe(at)
+    }
     time.advance(60_000)
-    expect([await hits(), await hits()]).toEqual([1, 2])
+    expect([await hits(), await hits()]).toEqual([4, 5])
   },
   'disk_ttl_seconds, since the last access': async () => {
     const time = clock()
@@ -302,6 +316,21 @@ const DISK_BACKED_CACHE: Rows = {
     await models.put('a', ANN)
     expect((await collect(models.keys())).sort()).toEqual(['a', 'c'])
   },
+  'two tiers, promotion from disk': async () => {
+    const models = users({ memory: {} })
+    await models.put('k', ANN)
+    for (let at = 0; at < 3; at++) await models.get('k')
+    expect(await models.stats()).toMatchObject({ disk: { hits: 1, items: 1 }, memory: { hits: 2, items: 1 } })
+  },
+  'disk eviction cascades to memory': async () => {
+    const models = users({ maxItems: 2, memory: {} })
+    for (const key of ['a', 'b']) await models.put(key, ANN)
+    for (const key of ['a', 'b', 'a', 'b']) await models.get(key)
+    await models.put('c', ANN)
+    const left = await Promise.all(['a', 'b', 'c'].map(key => models.get(key)))
+    expect(left.filter(Boolean)).toHaveLength(2)
+    expect(left[2]).toEqual(ANN)
+  },
   'schema versioning': async () => {
     const cache = open()
     await users({}, cache).put('k', ANN)
@@ -374,16 +403,23 @@ const FANOUT_CACHE: Rows = {
     expect(await sharded().decr('k', 2)).toBe(-2)
   },
   'cache[key] = value': async () => {
-    expect(await sharded().set('k', 1)).toBe(true)
+    const cache = sharded()
+    expect([await cache.set('k', 1), await cache.get('k')]).toEqual([true, 1])
   },
   'cache[key]': async () => {
-    expect(await sharded().get('k')).toBeUndefined()
+    const cache = sharded()
+    await cache.set('k', { debug: false })
+    expect([await cache.get('k'), await cache.get('none')]).toEqual([{ debug: false }, undefined])
   },
   'del cache[key]': async () => {
-    expect(await sharded().delete('k')).toBe(false)
+    const cache = sharded()
+    await cache.set('k', 1)
+    expect([await cache.delete('k'), await cache.delete('k'), await cache.get('k')]).toEqual([true, false, undefined])
   },
   'key in cache': async () => {
-    expect(await sharded().has('k')).toBe(false)
+    const cache = sharded()
+    await cache.set('k', 1)
+    expect([await cache.has('k'), await cache.has('none')]).toEqual([true, false])
   },
   'len(cache)': async () => {
     const cache = sharded()
@@ -410,7 +446,13 @@ const FANOUT_CACHE: Rows = {
     expect(await cache.clear({ retry: true })).toBe(2)
   },
   'cull(retry)': async () => {
-    expect(await sharded().cull()).toBe(0)
+    const cache = sharded({ cullLimit: 0, sizeLimit: 4 * 2 ** 18 })
+    for (let at = 0; at < 150; at++) await cache.set(at, Buffer.alloc(10_000, at))
+    expect(await cache.volume()).toBeGreaterThan(4 * 2 ** 18)
+    const removed = await cache.cull({ retry: true })
+    expect(removed).toBeGreaterThan(20)
+    expect(await cache.count()).toBe(150 - removed)
+    expect(await cache.volume()).toBeLessThanOrEqual(4 * 2 ** 18)
   },
   'expire(retry)': async () => {
     const time = clock()
@@ -428,7 +470,12 @@ const FANOUT_CACHE: Rows = {
     expect(await cache.evict('temporary')).toBe(1)
   },
   'check(fix, retry)': async () => {
-    expect(await sharded().check({ fix: true })).toEqual([])
+    const cache = sharded()
+    await cache.setMany(['lost', 'kept'].map(key => [key, 'v', { file: true }] as const))
+    rmSync(join(cache.directory, (await cache.info('lost'))?.path ?? ''))
+    expect((await cache.check({ fix: true }))[0]).toMatchObject({ kind: 'missing-file', fixed: true })
+    expect(await cache.check()).toEqual([])
+    expect([await cache.has('lost'), await cache.get('kept')]).toEqual([false, 'v'])
   },
   'create_tag_index(), drop_tag_index()': async () => {
     const cache = sharded()
@@ -446,7 +493,10 @@ const FANOUT_CACHE: Rows = {
     expect(await cache.stats()).toMatchObject({ hits: 0, misses: 0 })
   },
   'volume()': async () => {
-    expect(await sharded().volume()).toBeGreaterThan(0)
+    const cache = sharded()
+    const empty = await cache.volume()
+    for (let at = 0; at < 10; at++) await cache.set(at, Buffer.alloc(100_000))
+    expect((await cache.volume()) - empty).toBeGreaterThanOrEqual(1_000_000)
   },
   'transact(retry)': async () => {
     const cache = sharded()

@@ -1,9 +1,11 @@
 import { type } from 'arktype'
 import {
   type Cache,
+  type CacheNamespace,
   type DiskCache,
   defineModel,
   type FanoutCache,
+  type Item,
   type Key,
   keyOf,
   Lock,
@@ -93,12 +95,16 @@ function definitions(cache: Cache): void {
 
 function namespaces(cache: Cache, fanout: FanoutCache): void {
   const prod = cache.namespace('prod', { version: 2, defaultTtl: '5m' })
-  expectTypeOf(prod).toEqualTypeOf<Namespace>()
+  expectTypeOf(prod).toEqualTypeOf<CacheNamespace>()
+  expectTypeOf(fanout.namespace('prod')).toEqualTypeOf<Namespace>()
   expectTypeOf(fanout.namespace('prod')).toExtend<DiskCache>()
   expectTypeOf(prod.get<string>('k')).toEqualTypeOf<Promise<string | undefined>>()
   expectTypeOf(prod.incr('k')).toEqualTypeOf<Promise<number>>()
   expectTypeOf(prod.incr('k', 1n)).toEqualTypeOf<Promise<bigint>>()
-  expectTypeOf(prod.namespace('inner')).toEqualTypeOf<Namespace>()
+  expectTypeOf(prod.namespace('inner')).toEqualTypeOf<CacheNamespace>()
+  expectTypeOf(prod.pull<string>()).toEqualTypeOf<Promise<Item<string> | undefined>>()
+  expectTypeOf(prod.transact(tx => tx.push('v'))).toEqualTypeOf<Promise<Key>>()
+  expectTypeOf(fanout.namespace('prod')).not.toHaveProperty('push')
   new Lock(prod, 'k')
   memoize(prod, async (id: number) => id)
   // @ts-expect-error: a version is a number

@@ -1,0 +1,88 @@
+import type { Cache } from '../cache.js'
+import type { Queueing, QueueTransaction, Transaction } from '../contract.js'
+import { accessOf, type EngineAccess } from '../handle-of.js'
+import type { Item, Key, Listing, Pulling, Pushing, Waiting } from '../options.js'
+import { peekItem } from '../verbs/peeking.js'
+import { checkPeekItem, peekValue, pullValue } from '../verbs/queue.js'
+import type { CacheQueueTransaction } from '../verbs/queue-transaction.js'
+import { type HeadOf, pushValue } from '../verbs/storing.js'
+import { CacheNamespaceTransaction } from './cache-namespace-transaction.js'
+import { Namespace, type NamespaceParts } from './namespace.js'
+import { NamespaceKeys } from './namespace-keys.js'
+import { type NamespaceOptions, resolveNamespace } from './namespace-options.js'
+import { renamed } from './namespace-transaction.js'
+import { inStoredOrder } from './sorted-keys.js'
+
+/**
+ * A namespace of a `Cache`: it has queues of its own, and a sorted order. A value that is pushed without a `prefix` has a
+ * number for its key, as in a `Cache`.
+ */
+export class CacheNamespace extends Namespace implements Queueing {
+  readonly #host: Cache
+  readonly #access: EngineAccess
+  readonly #keys: NamespaceKeys
+  readonly #headOf: HeadOf
+
+  /** Made by `cache.namespace(name, options)`. */
+  constructor(parts: object, own: object) {
+    super(parts, own)
+    this.#host = (parts as NamespaceParts).host as Cache
+    this.#access = accessOf(this) as EngineAccess
+    const keys = new NamespaceKeys(this.#access.hostKey('') as string)
+    this.#keys = keys
+    this.#headOf = prefix => keys.queueHead(prefix)
+  }
+
+  override namespace(name: string, options: NamespaceOptions = {}): CacheNamespace {
+    const parts: NamespaceParts = { host: this.#host, outer: this.#keys.prefix, storing: this.#access.storing }
+    return new CacheNamespace(parts, resolveNamespace(name, options))
+  }
+
+  async push(value: unknown, options?: Pushing): Promise<Key> {
+    const { handle, storing } = this.#access
+    const key = await pushValue(handle, value, storing(options), this.#headOf)
+    return key === null ? key : this.#keys.decode(key)
+  }
+
+  async pull<T = unknown>(options?: Pulling): Promise<Item<T> | undefined> {
+    const { handle } = this.#access
+    return renamed(this.#keys, await handle.ready(() => pullValue<T>(handle, options, this.#headOf)))
+  }
+
+  async peek<T = unknown>(options?: Pulling): Promise<Item<T> | undefined> {
+    const { handle } = this.#access
+    return renamed(this.#keys, await handle.ready(() => peekValue<T>(handle, options, this.#headOf)))
+  }
+
+  /** The entry of the namespace that was stored last, or first: it takes time in proportion to the namespace. */
+  async peekItem<T = unknown>(options?: { readonly last?: boolean } & Waiting): Promise<Item<T> | undefined> {
+    const reverse = checkPeekItem(options)
+    const { last: _last, ...waiting } = options ?? {}
+    const { handle, encodeKey, hostKey } = this.#access
+    for await (const key of this.keys({ reverse })) {
+      const item = await peekItem(handle, encodeKey(key), waiting, hostKey(key))
+      if (item) return renamed(this.#keys, item) as Item<T>
+    }
+    return undefined
+  }
+
+  /** Keys in the order of SQLite: null, numbers, strings, bytes. All of them are collected first. */
+  async *sortedKeys(options?: Listing): AsyncGenerator<Key> {
+    const keys: Key[] = []
+    for await (const key of this.keys(options)) keys.push(key)
+    const sorted = inStoredOrder(keys)
+    yield* options?.reverse ? sorted.reverse() : sorted
+  }
+
+  override transact<T>(
+    body: (tx: QueueTransaction) => T,
+    options?: { readonly keys?: readonly Key[] } & Waiting,
+  ): Promise<T> {
+    return super.transact(body as (tx: Transaction) => T, options)
+  }
+
+  protected override viewOf(tx: Transaction): QueueTransaction {
+    const { storing } = this.#access
+    return new CacheNamespaceTransaction(tx as CacheQueueTransaction, this.#keys, storing)
+  }
+}
