@@ -3,7 +3,6 @@ import { replaceConditions } from './conditionals.js'
 import type { Exchange } from './core.js'
 import type { Flight, GrowingAnswer } from './flights.js'
 import type { Found } from './lookup.js'
-import { isStorablePart } from './parts.js'
 import { variantKey } from './policy/cache-key.js'
 import { cacheStatus, type ForwardReason } from './policy/cache-status.js'
 import { evaluate, validatorsOf } from './policy/conditional.js'
@@ -20,12 +19,10 @@ import { selectingKey } from './policy/vary.js'
 import { type BodySink, Recorder, type Verdict } from './recorder.js'
 import { notModified, type Status, serveFound } from './serve.js'
 import { Spool } from './spool.js'
-import { boundsOf } from './spool-bounds.js'
+import { boundsOf, canHold } from './spool-bounds.js'
 import { headOf, receivedAnswer, renewAnswer, selectingNames, storeAnswer, tagsOf } from './stored-answer.js'
 import { toStored } from './stored-head.js'
 
-/** Characters of the fields of an answer that is stored: they lie in one row, and are in memory while it is answered. */
-const MOST_FIELDS = 65_536
 /** Milliseconds. */
 export const LEASE_TTL: number = 3000
 /** What was removed before that is not remembered any more: later answers may be older than a removal. */
@@ -103,7 +100,7 @@ export class Leader {
     const stored = this.#toStored(head)
     if (this.#exchange.req.method === 'HEAD') return this.#judgeHead(head, this.#withoutAbove(stored))
     const answer = storability(this.#exchange.request, stored, core.settings.policy)
-    if (!answer.store || !this.#canStore(stored)) {
+    if (!answer.store || !canHold(core.store, core.settings, this.#exchange.key, stored)) {
       const personal = !answer.store && isPersonal(this.#exchange.request, stored, core.settings.policy)
       // That a part is not to be stored says nothing of the whole.
       if (!this.#flight.isForPart) core.uncacheable.note(this.#exchange.key, personal)
@@ -125,31 +122,23 @@ export class Leader {
     const after = stale && afterHead(request, toStored(stale.head), news, core.settings.policy)
     this.#flight.settle({ kind: 'again' })
     const isRenewed = stale && after?.fate === 'update'
-    const storing = isRenewed ? this.#renewStored(stale, after.updated) : this.#drop(stale, after?.fate === 'remove')
+    const storing = isRenewed
+      ? this.#renewStored(stale, after.updated)
+      : this.#drop(stale, after !== undefined && after.fate !== 'keep')
     storing.catch(error => core.store.tell(error))
     return this.#toClient(head, NOWHERE, {})
-  }
-
-  #canStore(stored: StoredResponse): boolean {
-    const { core, req } = this.#exchange
-    const { length = 0, most } = boundsOf(core.store, core.settings, this.#exchange.key, stored)
-    const isShort = length <= most || most === 0
-    // A part has it, and what says that there is no such part. Elsewhere it means nothing (RFC 9110 §14.4).
-    const isOfPart = stored.status === 416 && hasField(stored.fields, 'Content-Range')
-    const isWrong = isOfPart || (stored.status === 206 && !isStorablePart(stored, core.settings))
-    const head = stored.fields.reduce((sum, [name, value]) => sum + name.length + value.length, 0)
-    return core.store.isWritable && req.method === 'GET' && isShort && !isWrong && head <= MOST_FIELDS
   }
 
   /** What goes to the client: all of it, or 304 where it has the answer already. */
   #toClient(head: ResponseHead, sink: BodySink, more: Partial<Status>): Verdict {
     const { core, request } = this.#exchange
     const { etag, lastModified, date } = validatorsOf(head.fields)
-    const status = cacheStatus({ name: core.settings.policy.name, fwd: this.#fwd, ...more })
-    const line: Fields = [['Cache-Status', status]]
     // Only of what is stored the date may stand in for a validator (RFC 9111 §4.3.2).
     const validators = { etag, lastModified, date: sink === NOWHERE ? undefined : date }
     const verdict = evaluate(request, { ...validators, status: head.status, now: core.store.now() })
+    const isOther = verdict === 304 && { fwdStatus: head.status }
+    const status = cacheStatus({ name: core.settings.policy.name, fwd: this.#fwd, ...isOther, ...more })
+    const line: Fields = [['Cache-Status', status]]
     if (verdict === 304) return { kind: 'replace', head: notModified([...head.fields, ...line]), sink }
     const isStored = sink !== NOWHERE && !hasField(head.fields, 'Date')
     // The client is told the same time as those who get the stored answer.
@@ -218,12 +207,12 @@ export class Leader {
     const before = toStored(stale.head)
     const isAbout = freshenedBy([before], news).length > 0
     const updated = isAbout ? updatedBy304(before, news, settings.policy) : before
-    const fate = isAbout ? afterUpdate(this.#exchange.request, updated, settings.policy) : 'keep'
+    const fate = isAbout ? afterUpdate(this.#exchange.request, before, updated, settings.policy) : 'keep'
     const { i: id = '', g: tags = [] } = stale.head
     const found: Found = isAbout ? { ...stale, head: headOf(updated, settings, { id, tags }) } : stale
-    this.#flight.settle(fate === 'update' ? { kind: 'found', found } : { kind: fate === 'keep' ? 'again' : 'alone' })
+    this.#flight.settle(fate === 'update' ? { kind: 'found', found } : { kind: fate === 'remove' ? 'alone' : 'again' })
     const isStored = fate === 'update' && this.#flight.lease !== undefined
-    const storing = isStored ? this.#renewStored(stale, updated) : this.#drop(stale, fate === 'remove')
+    const storing = isStored ? this.#renewStored(stale, updated) : this.#drop(stale, fate !== 'keep')
     await this.#serve(found, { fwd: this.#fwd, fwdStatus: 304, ...(isStored && { stored: true }) })
     await storing
   }

@@ -2,6 +2,7 @@ import type { OutgoingHttpHeader } from 'node:http'
 import { Detour, type Followed } from './detour.js'
 import { clearStatusMessage, type HttpResponse } from './http-message.js'
 import type { Fields, ResponseHead } from './policy/message.js'
+import { addField, applyHeaders, headOf } from './response-fields.js'
 
 /** Who gets the body of an answer, beside the client. */
 export interface BodySink {
@@ -119,7 +120,7 @@ export class Recorder {
     const verdict = this.#decide()
     if (verdict.kind === 'swallow') return response
     if (verdict.kind === 'replace') return this.#putOther(verdict.head)
-    for (const [name, value] of verdict.add) response.appendHeader(name, value)
+    for (const [name, value] of verdict.add) addField(response, name, value)
     return this.#callWriteHead(message === undefined ? [status] : [status, message])
   }
 
@@ -141,7 +142,7 @@ export class Recorder {
     const response = this.#response
     for (const name of response.getHeaderNames()) response.removeHeader(name)
     response.sendDate = true
-    for (const [name, value] of fields) response.appendHeader(name, value)
+    for (const [name, value] of fields) addField(response, name, value)
     clearStatusMessage(response)
     this.#callWriteHead([status])
     // The client has all of it now. The response ends with the handler: a pipe into one that has ended would stop.
@@ -252,42 +253,6 @@ export class Recorder {
 function finishSink(sink: BodySink, bytes: Buffer | undefined): void {
   if (bytes && bytes.byteLength > 0) sink.write(bytes)
   sink.end()
-}
-
-/** The head of a response as it will be sent. */
-export function headOf(response: HttpResponse): ResponseHead {
-  const fields: (readonly [string, string])[] = []
-  for (const name of rawNames(response)) {
-    const value = response.getHeader(name)
-    if (value === undefined) continue
-    if (Array.isArray(value)) for (const line of value) fields.push([name, String(line)])
-    else fields.push([name, String(value)])
-  }
-  return { status: response.statusCode, fields }
-}
-
-function rawNames(response: HttpResponse): readonly string[] {
-  const { getRawHeaderNames } = response as { getRawHeaderNames?: () => string[] }
-  return getRawHeaderNames ? getRawHeaderNames.call(response) : response.getHeaderNames()
-}
-
-/** Puts the fields that `writeHead` was given on the response, over those that are there. False: they are no fields. */
-function applyHeaders(response: HttpResponse, headers: unknown): boolean {
-  if (headers === undefined || headers === null) return true
-  if (typeof headers !== 'object') return false
-  if (!Array.isArray(headers)) {
-    for (const [name, value] of Object.entries(headers)) if (name) response.setHeader(name, value)
-    return true
-  }
-  const pairs: [string, string][] = Array.isArray(headers[0]) ? headers : inPairs(headers)
-  if (!Array.isArray(headers[0]) && headers.length % 2 !== 0) return false
-  for (const [name] of pairs) response.removeHeader(name)
-  for (const [name, value] of pairs) if (name) response.appendHeader(name, value)
-  return true
-}
-
-function inPairs(list: readonly string[]): [string, string][] {
-  return list.flatMap((name, at) => (at % 2 === 0 ? [[name, list[at + 1] as string] as [string, string]] : []))
 }
 
 function isChunk(chunk: unknown): chunk is string | Uint8Array {
