@@ -10,6 +10,8 @@ import type { HttpRequest } from './http-message.js'
 const TOKEN_FIELD = 'x-fanout-cache-validation'
 /** Requests of its own that a cache has under way. */
 const MOST_UNDER_WAY = 64
+/** What takes longer than this, in milliseconds, has no client whose patience would end it. */
+const LONGEST = 300_000
 /** Not copied: they are about the client's connection, or ask for less than all of the answer. */
 const LEFT_OUT = new Set([
   ...['connection', 'keep-alive', 'proxy-connection', 'te', 'trailer', 'upgrade', 'expect', 'range', 'if-range'],
@@ -75,6 +77,7 @@ async function send(server: Server, original: HttpRequest, token: string, makePa
   // What the app looks at in a connection is that of the client for whose answer it is.
   // A server of HTTP/2 that speaks HTTP/1 too tells them apart by `alpnProtocol`.
   Object.assign(far, { remoteAddress, remotePort, remoteFamily, encrypted, server, alpnProtocol: 'http/1.1' })
+  const timer = setTimeout(() => near.destroy(), LONGEST).unref()
   try {
     server.emit(encrypted ? 'secureConnection' : 'connection', far)
     await new Promise<void>((resolve, reject) => {
@@ -92,6 +95,7 @@ async function send(server: Server, original: HttpRequest, token: string, makePa
   } catch {
     // The answer that is there goes on being stale, and the next request tries again.
   } finally {
+    clearTimeout(timer)
     near.destroy()
     far.destroy()
   }

@@ -20,6 +20,8 @@ export type Outcome =
   | { readonly kind: 'alone' }
   /** It is not for others because of the request that led; an answer to another one may be. */
   | { readonly kind: 'personal' }
+  /** The handler has not answered in time: another request asks it. */
+  | { readonly kind: 'late' }
 
 /** An answer whose body is still coming, which others may have too. */
 export interface GrowingAnswer {
@@ -30,10 +32,15 @@ export interface GrowingAnswer {
   readonly spool: Spool
 }
 
+/** The longest time that Node's timers know, in milliseconds. */
+const LONGEST_TIMER = 2 ** 31 - 1
+
 /** One call of the handler that many wait for. */
 export class Flight {
   readonly subject: string
   readonly outcome: Promise<Outcome>
+  /** The outcome, or that it is late. */
+  readonly news: Promise<Outcome>
   /** Fulfilled when nobody can join it any more: what it brought is stored, or will not be. */
   readonly landed: Promise<void>
   lease: DoorLease | undefined
@@ -43,7 +50,13 @@ export class Flight {
   isLed = false
   /** What comes of it is known: whoever joins now asked later than it was made. */
   isSettled = false
+  /** Its handler has had its time. */
+  isLate = false
+  /** Another one for the same is late, has the lease, and may still bring what it was begun for. */
+  isOvertaking = false
+  #timer: NodeJS.Timeout | undefined
   #settle: (outcome: Outcome) => void = () => undefined
+  #tell: (news: Outcome) => void = () => undefined
   #land: () => void = () => undefined
 
   constructor(subject: string, isForPart: boolean) {
@@ -55,12 +68,28 @@ export class Flight {
     this.outcome = new Promise(resolve => {
       this.#settle = resolve
     })
+    this.news = new Promise(resolve => {
+      this.#tell = resolve
+    })
+  }
+
+  /** The handler is asked now. Those who wait for it do so for some milliseconds, and no longer. */
+  takeOff(patience: number): void {
+    if (this.isSettled || patience > LONGEST_TIMER) return
+    const giveUp = (): void => {
+      this.isLate = true
+      this.#tell({ kind: 'late' })
+    }
+    this.#timer = setTimeout(giveUp, patience).unref()
   }
 
   /** The first outcome counts. */
   settle(outcome: Outcome): void {
     this.isSettled = true
+    this.isLate = false
+    clearTimeout(this.#timer)
     this.#settle(outcome)
+    this.#tell(outcome)
   }
 
   land(): void {
@@ -72,14 +101,21 @@ export class Flight {
 export class Flights {
   readonly #store: DoorStore
   readonly #flights = new Map<string, Flight>()
+  /** Those that are late, by subject: the first of each. */
+  readonly #late = new Map<string, Flight>()
 
   constructor(store: DoorStore) {
     this.#store = store
   }
 
-  /** The flight of a subject, unless what it brings is older than a removal. */
+  /** The flight of a subject, unless it is late, or what it brings is older than a removal. */
   find(subject: string): Flight | undefined {
     const flight = this.#flights.get(subject)
+    if (flight?.isLate) {
+      this.#flights.delete(subject)
+      if (!this.#late.has(subject)) this.#late.set(subject, flight)
+      return undefined
+    }
     if (!flight?.lease || this.#store.isCurrent(flight.lease)) return flight
     this.end(flight)
     return undefined
@@ -88,12 +124,26 @@ export class Flights {
   begin(subject: string, isForPart = false): Flight {
     const flight = new Flight(subject, isForPart)
     this.#flights.set(subject, flight)
+    const before = this.#late.get(subject)
+    if (before) void this.#overtake(before, flight)
     return flight
+  }
+
+  /** What the late one brings in the end is good enough for those who wait for the other. */
+  async #overtake(before: Flight, flight: Flight): Promise<void> {
+    flight.isOvertaking = true
+    const outcome = await before.outcome
+    flight.isOvertaking = false
+    const isCurrent = !before.lease || this.#store.isCurrent(before.lease)
+    if (flight.isSettled || !isCurrent || (outcome.kind !== 'tail' && outcome.kind !== 'found')) return
+    flight.settle(outcome)
+    this.end(flight)
   }
 
   /** Nobody joins it any more. */
   end(flight: Flight): void {
     if (this.#flights.get(flight.subject) === flight) this.#flights.delete(flight.subject)
+    if (this.#late.get(flight.subject) === flight) this.#late.delete(flight.subject)
     flight.land()
   }
 }

@@ -16,7 +16,7 @@ import { fieldsToStore } from './policy/stored-fields.js'
 import { updatedBy304 } from './policy/update.js'
 import { freshenedBy, validationFields } from './policy/validation.js'
 import { selectingKey } from './policy/vary.js'
-import { type BodySink, Recorder, type Verdict } from './recorder.js'
+import { type BodySink, NOWHERE, Recorder, type Verdict } from './recorder.js'
 import { notModified, type Status, serveFound } from './serve.js'
 import { Spool } from './spool.js'
 import { boundsOf, canHold } from './spool-bounds.js'
@@ -27,8 +27,6 @@ import { toStored } from './stored-head.js'
 export const LEASE_TTL: number = 3000
 /** What was removed before that is not remembered any more: later answers may be older than a removal. */
 const LONGEST_FLIGHT = 3_500_000
-/** Gives an answer to nobody but the client. */
-const NOWHERE: BodySink = { write: () => undefined, end: () => undefined, abort: () => undefined }
 
 /** A request that goes to the handler, for itself and for those who wait for the same answer. */
 export class Leader {
@@ -58,6 +56,7 @@ export class Leader {
       this.#giveUp('again')
       throw error
     }
+    this.#flight.takeOff(this.#exchange.core.settings.collapseTimeout)
     this.#exchange.next()
   }
 
@@ -66,7 +65,11 @@ export class Leader {
     const own = this.#stale ? validationFields([toStored(this.#stale.head)]) : []
     this.#restore = replaceConditions(req, own, this.#flight.isForPart)
     this.#requestedAt = core.store.now()
-    this.#recorder = new Recorder(res, head => this.#judge(head))
+    this.#recorder = new Recorder(
+      res,
+      head => this.#judge(head),
+      () => this.#standIn(),
+    )
     res.once('close', () => this.#closed())
     const { lease } = this.#flight
     if (lease) {
@@ -191,13 +194,21 @@ export class Leader {
   }
 
   #swallow(then: () => Promise<void>): Verdict {
-    return {
-      kind: 'swallow',
-      after: () => {
-        this.#recorder?.restore()
-        then().catch(error => this.#fail(error))
-      },
-    }
+    return { kind: 'swallow', after: () => this.#instead(then) }
+  }
+
+  #instead(then: () => Promise<void>): void {
+    this.#recorder?.restore()
+    then().catch(error => this.#fail(error))
+  }
+
+  /** What answers when the handler destroys the response. */
+  #standIn(): (() => void) | undefined {
+    const stale = this.#stale
+    if (!stale || !this.#mayServe(stale)) return undefined
+    this.#judged = true
+    this.#restore()
+    return () => this.#instead(() => this.#serveStale(stale))
   }
 
   /** The handler has confirmed what is stored (RFC 9111 §4.3.3). */
@@ -244,10 +255,10 @@ export class Leader {
   }
 
   /** The handler has failed, and the stale answer stands in for its error (RFC 5861 §4). */
-  async #serveStale(stale: Found, fwdStatus: number): Promise<void> {
+  async #serveStale(stale: Found, fwdStatus?: number): Promise<void> {
     this.#flight.settle({ kind: 'found', found: stale, standsIn: true })
     this.#giveUp('again')
-    await this.#serve(stale, { fwd: this.#fwd, fwdStatus, detail: 'stale-if-error' })
+    await this.#serve(stale, { fwd: this.#fwd, ...(fwdStatus && { fwdStatus }), detail: 'stale-if-error' })
   }
 
   async #serve(found: Found, status: Status): Promise<void> {

@@ -1,6 +1,6 @@
 import type { OutgoingHttpHeader } from 'node:http'
 import { Detour, type Followed } from './detour.js'
-import { clearStatusMessage, type HttpResponse } from './http-message.js'
+import { clearStatusMessage, type HttpResponse, isGone } from './http-message.js'
 import type { Fields, ResponseHead } from './policy/message.js'
 import { addField, applyHeaders, headOf } from './response-fields.js'
 
@@ -14,6 +14,9 @@ export interface BodySink {
   /** Gives the client the rest of the body at its own pace, when the handler is not to wait for it. */
   follow?(onRoom: () => void): Followed | undefined
 }
+
+/** Gives an answer to nobody but the client. */
+export const NOWHERE: BodySink = { write: () => undefined, end: () => undefined, abort: () => undefined }
 
 /** What is done with the answer of a handler, once its head is known. */
 export type Verdict =
@@ -38,8 +41,9 @@ type Done = ((error?: Error | null) => void) | undefined
 export class Recorder {
   readonly #response: HttpResponse
   readonly #judge: (head: ResponseHead) => Verdict
+  readonly #standIn: (() => (() => void) | undefined) | undefined
   /** What was on the response before the handler ran: own properties that others have put there, or none. */
-  readonly #original: Pick<HttpResponse, 'writeHead' | 'write' | 'end' | 'flushHeaders'>
+  readonly #original: Pick<HttpResponse, 'writeHead' | 'write' | 'end' | 'flushHeaders' | 'destroy'>
   readonly #owned: ReadonlyMap<string, unknown>
   /** Fields that were there before, to tell them from those of the handler. */
   readonly #before: ReadonlyMap<string, OutgoingHttpHeader | undefined>
@@ -47,16 +51,23 @@ export class Recorder {
   #detour: Detour | undefined
   #over = false
 
-  constructor(response: HttpResponse, judge: (head: ResponseHead) => Verdict) {
+  /** @param standIn what answers in place of a handler that destroys the response before its head; nothing, if it may */
+  constructor(
+    response: HttpResponse,
+    judge: (head: ResponseHead) => Verdict,
+    standIn?: () => (() => void) | undefined,
+  ) {
     this.#response = response
     this.#judge = judge
-    const names = ['writeHead', 'write', 'end', 'flushHeaders'] as const
+    this.#standIn = standIn
+    const names = ['writeHead', 'write', 'end', 'flushHeaders', 'destroy'] as const
     this.#owned = new Map(names.map(name => [name, Object.getOwnPropertyDescriptor(response, name)?.value]))
     this.#original = {
       writeHead: response.writeHead,
       write: response.write,
       end: response.end,
       flushHeaders: response.flushHeaders,
+      destroy: response.destroy,
     }
     this.#before = new Map(response.getHeaderNames().map((name: string) => [name, response.getHeader(name)]))
     this.#patch()
@@ -104,6 +115,20 @@ export class Recorder {
       if (!self.#verdict && !response.headersSent) response.writeHead(response.statusCode)
       if (self.#verdict?.kind !== 'swallow') self.#original.flushHeaders.call(response)
     }
+    response.destroy = function destroy(error?: Error): HttpResponse {
+      return self.#destroy(error)
+    }
+  }
+
+  #destroy(error: Error | undefined): HttpResponse {
+    const response = this.#response
+    const isEarly = !this.#verdict && !this.#over && !response.headersSent && !isGone(response)
+    const after = isEarly ? this.#standIn?.() : undefined
+    if (!after) return Reflect.apply(this.#original.destroy, response, [error])
+    this.#verdict = { kind: 'swallow', after }
+    this.#over = true
+    after()
+    return response
   }
 
   #writeHead(args: unknown[]): HttpResponse {

@@ -1,5 +1,7 @@
 import { once } from 'node:events'
+import { createReadStream } from 'node:fs'
 import { request as httpRequest } from 'node:http'
+import { pipeline } from 'node:stream'
 import { purge } from 'fanout-cache/express'
 import { describe, expect, it } from 'vitest'
 import { Gate } from '../../helpers/gate.js'
@@ -47,6 +49,55 @@ describe('one flight', () => {
     expect(calls).toHaveLength(1)
     expect(new Set(replies.map(({ text }) => text))).toEqual(new Set(['answer 1 ']))
     expect(replies.filter(reply => statusOf(reply).includes('collapsed')).length).toBeGreaterThan(90)
+  })
+
+  it('keeps nobody waiting for a handler that never answers', async () => {
+    const gate = new Gate()
+    let calls = 0
+    const made = await site(
+      app =>
+        void app.get('/', async (_req, res) => {
+          const call = ++calls
+          if (call === 1) await gate.opened
+          res.set(FRESH).send(`answer ${call}`)
+        }),
+      { options: { collapseTimeout: 300 } },
+    )
+    const first = made.get('/')
+    await expect.poll(() => calls).toBe(1)
+    const others = Array.from({ length: 20 }, () => made.get('/'))
+    expect(new Set((await Promise.all(others)).map(({ text }) => text))).toEqual(new Set(['answer 2']))
+    // Nor do those wait who come now.
+    expect((await made.get('/')).text).toBe('answer 3')
+    gate.open()
+    expect((await first).text).toBe('answer 1')
+    await expect.poll(async () => (await made.get('/')).text).toBe('answer 1')
+    expect(statusOf(await made.get('/'))).toMatch(/^hit/)
+  })
+
+  it('is what those wait for who gave it up, too', async () => {
+    const gates = [new Gate(), new Gate()]
+    let calls = 0
+    const made = await site(
+      app =>
+        void app.get('/', async (_req, res) => {
+          const call = ++calls
+          await gates[call - 1]?.opened
+          res.set(FRESH).send(`answer ${call}`)
+        }),
+      { options: { collapseTimeout: 500 } },
+    )
+    const first = made.get('/')
+    await expect.poll(() => calls).toBe(1)
+    const others = Array.from({ length: 5 }, () => made.get('/'))
+    await expect.poll(() => calls, { timeout: 10_000 }).toBe(2)
+    gates[0]?.open()
+    expect((await first).text).toBe('answer 1')
+    await expect.poll(async () => (await made.get('/')).text).toBe('answer 1')
+    gates[1]?.open()
+    const texts = (await Promise.all(others)).map(({ text }) => text).sort()
+    expect([texts[0], texts[4]]).toEqual(['answer 1', 'answer 2'])
+    expect(calls).toBe(2)
   })
 
   it('lets each go alone when the answer is not for others', async () => {
@@ -176,6 +227,46 @@ describe('a stale answer', () => {
     await expect.poll(() => status('/')).toBe('hit; ttl=1')
     expect((await get('/')).text).toBe('2 a=b')
     expect(calls).toBe(2)
+  })
+
+  it('stands in for a handler that destroys the response, as a pipe does whose source fails', async () => {
+    let calls = 0
+    const made = await site(
+      app =>
+        void app.get('/', (_req, res) => {
+          if (++calls > 1) return void pipeline(createReadStream('/nowhere'), res, () => undefined)
+          res.set('Cache-Control', 'max-age=1, stale-if-error=60').send('x')
+        }),
+    )
+    await made.get('/')
+    await settled(made.cache)
+    made.clock.advance(5000)
+    const stale = await made.get('/')
+    expect([stale.status, stale.text, statusOf(stale)]).toEqual([200, 'x', 'fwd=stale; detail=stale-if-error'])
+    made.clock.advance(90_000)
+    await expect(made.get('/')).rejects.toThrow()
+    expect(calls).toBe(3)
+  })
+
+  it('keeps nobody waiting when its handler never answers behind it', async () => {
+    const never = new Gate()
+    let calls = 0
+    const made = await site(
+      app =>
+        void app.get('/', async (_req, res) => {
+          if (++calls === 2) await never.opened
+          res.set('Cache-Control', 'max-age=1, stale-while-revalidate=60').send(`${calls}`)
+        }),
+      { options: { collapseTimeout: 50 } },
+    )
+    await made.get('/')
+    await settled(made.cache)
+    made.clock.advance(5000)
+    expect((await made.get('/')).text).toBe('1')
+    await expect.poll(() => calls).toBe(2)
+    made.clock.advance(90_000)
+    expect((await made.get('/')).text).toBe('3')
+    never.open()
   })
 
   it('is renewed through what stands above the cache', async () => {
