@@ -183,6 +183,28 @@ describe('one flight', () => {
     expect((await Promise.all(replies)).map(({ cut }: Reply) => cut)).toEqual([true, true])
   })
 
+  it('is joined by nobody when it has broken off, be the disk still busy with it', async () => {
+    const long = Buffer.alloc(20_000_000, 'long')
+    let calls = 0
+    let next: Promise<Reply> | undefined
+    const made = await site(
+      app =>
+        void app.get('/', (_req, res) => {
+          res.set(FRESH)
+          if (++calls > 1) return void res.send('whole')
+          res.on('close', () => {
+            next = made.get('/')
+          })
+          res.write(long)
+          setImmediate(() => res.destroy())
+        }),
+      { cacheOptions: { sizeLimit: 2 ** 30 } },
+    )
+    await made.get('/').catch(() => undefined)
+    expect((await next)?.text.slice(0, 10)).toBe('whole')
+    expect(calls).toBe(2)
+  })
+
   it.each(['url', 'prefix', 'tag'])('stores nothing that a purge by %s has overtaken', async by => {
     const { get, gate, called, cache, status } = await slow({ ...FRESH, 'Cache-Tag': 'news' })
     const first = get('/')
