@@ -121,6 +121,11 @@ export class Flights {
     return undefined
   }
 
+  /** Whether one is late, and may still bring something. To be asked after {@link find}. */
+  isLate(subject: string): boolean {
+    return this.#late.has(subject)
+  }
+
   begin(subject: string, isForPart = false): Flight {
     const flight = new Flight(subject, isForPart)
     this.#flights.set(subject, flight)

@@ -272,20 +272,33 @@ describe('a stale answer', () => {
 
   it('keeps nobody waiting when its handler never answers behind it', async () => {
     const never = new Gate()
-    let calls = 0
+    let [calls, arrived] = [0, 0]
     const made = await site(
       app =>
         void app.get('/', async (_req, res) => {
           if (++calls === 2) await never.opened
           res.set('Cache-Control', 'max-age=1, stale-while-revalidate=60').send(`${calls}`)
         }),
-      { options: { collapseTimeout: 50 } },
+      {
+        options: { collapseTimeout: 20 },
+        above: app =>
+          void app.use((_req, _res, next) => {
+            arrived++
+            next()
+          }),
+      },
     )
     await made.get('/')
     await settled(made.cache)
     made.clock.advance(5000)
     expect((await made.get('/')).text).toBe('1')
     await expect.poll(() => calls).toBe(2)
+    // It is not made again for each who asks, be it late.
+    for (let at = 0; at < 20; at++) {
+      expect((await made.get('/')).text).toBe('1')
+      await new Promise(resolve => setTimeout(resolve, 5))
+    }
+    expect([calls, arrived]).toEqual([2, 23])
     made.clock.advance(90_000)
     expect((await made.get('/')).text).toBe('3')
     never.open()
