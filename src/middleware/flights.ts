@@ -39,8 +39,6 @@ const LONGEST_TIMER = 2 ** 31 - 1
 export class Flight {
   readonly subject: string
   readonly outcome: Promise<Outcome>
-  /** The outcome, or that it is late. */
-  readonly news: Promise<Outcome>
   /** Fulfilled when nobody can join it any more: what it brought is stored, or will not be. */
   readonly landed: Promise<void>
   lease: DoorLease | undefined
@@ -54,6 +52,7 @@ export class Flight {
   isLate = false
   /** Another one for the same is late, has the lease, and may still bring what it was begun for. */
   isOvertaking = false
+  readonly #news: Promise<Outcome>
   #timer: NodeJS.Timeout | undefined
   #settle: (outcome: Outcome) => void = () => undefined
   #tell: (news: Outcome) => void = () => undefined
@@ -68,9 +67,14 @@ export class Flight {
     this.outcome = new Promise(resolve => {
       this.#settle = resolve
     })
-    this.news = new Promise(resolve => {
+    this.#news = new Promise(resolve => {
       this.#tell = resolve
     })
+  }
+
+  /** The outcome, or that it is late. */
+  get news(): Promise<Outcome> {
+    return this.isSettled ? this.outcome : this.#news
   }
 
   /** The handler is asked now. Those who wait for it do so for some milliseconds, and no longer. */
@@ -110,10 +114,12 @@ export class Flights {
 
   /** The flight of a subject, unless it is late, or what it brings is older than a removal. */
   find(subject: string): Flight | undefined {
-    const flight = this.#flights.get(subject)
+    const late = this.#late.get(subject)
+    // It has come all the same.
+    const flight = late?.isSettled ? late : this.#flights.get(subject)
     if (flight?.isLate) {
       this.#flights.delete(subject)
-      if (!this.#late.has(subject)) this.#late.set(subject, flight)
+      if (!late) this.#late.set(subject, flight)
       return undefined
     }
     if (!flight?.lease || this.#store.isCurrent(flight.lease)) return flight

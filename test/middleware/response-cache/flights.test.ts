@@ -100,6 +100,33 @@ describe('one flight', () => {
     expect(calls).toBe(2)
   })
 
+  it('can be joined when it was late and comes all the same', async () => {
+    const [head, body] = [new Gate(), new Gate()]
+    let calls = 0
+    const made = await site(
+      app =>
+        void app.get('/', async (_req, res) => {
+          if (++calls > 1) return void res.send('another')
+          await head.opened
+          res.set(FRESH).write('an')
+          await body.opened
+          res.end('swer')
+        }),
+      { options: { collapseTimeout: 20 } },
+    )
+    const first = made.get('/')
+    await expect.poll(() => calls).toBe(1)
+    // Longer than the timer that ran before.
+    await new Promise(resolve => setTimeout(resolve, 40))
+    head.open()
+    await settled(made.cache)
+    const second = made.get('/')
+    await settled(made.cache)
+    body.open()
+    expect([(await first).text, (await second).text, calls]).toEqual(['answer', 'answer', 1])
+    expect(statusOf(await second)).toBe('fwd=uri-miss; collapsed')
+  })
+
   it('lets each go alone when the answer is not for others', async () => {
     const { get, gate, calls, waiting } = await slow({ 'Cache-Control': 'private' })
     const asked = Array.from({ length: 5 }, () => get('/'))
