@@ -10,6 +10,8 @@ import type { HttpRequest } from './http-message.js'
 const TOKEN_FIELD = 'x-fanout-cache-validation'
 /** Requests of its own that a cache has under way. */
 const MOST_UNDER_WAY = 64
+/** Milliseconds without a byte. There is no client whose patience would end it. */
+const PATIENCE = 120_000
 /** Not copied: they are about the client's connection, or ask for less than all of the answer. */
 const LEFT_OUT = new Set([
   ...['connection', 'keep-alive', 'proxy-connection', 'te', 'trailer', 'upgrade', 'expect', 'range', 'if-range'],
@@ -37,7 +39,8 @@ export class Background {
     const server = serverOf(request)
     if (!duplexPair || !server || request.httpVersionMajor > 1) return false
     // One is on its way already, or there are too many: the stale answer will do.
-    if (this.#flights.find(subject) || this.#underWay.size >= MOST_UNDER_WAY) return true
+    const isUnderWay = this.#flights.find(subject) !== undefined || this.#flights.isLate(subject)
+    if (isUnderWay || this.#underWay.size >= MOST_UNDER_WAY) return true
     const token = randomBytes(24).toString('base64url')
     const flight = this.#flights.begin(subject)
     this.#underWay.set(token, flight)
@@ -75,6 +78,7 @@ async function send(server: Server, original: HttpRequest, token: string, makePa
   // What the app looks at in a connection is that of the client for whose answer it is.
   // A server of HTTP/2 that speaks HTTP/1 too tells them apart by `alpnProtocol`.
   Object.assign(far, { remoteAddress, remotePort, remoteFamily, encrypted, server, alpnProtocol: 'http/1.1' })
+  const timer = setTimeout(() => near.destroy(), PATIENCE).unref()
   try {
     server.emit(encrypted ? 'secureConnection' : 'connection', far)
     await new Promise<void>((resolve, reject) => {
@@ -85,13 +89,19 @@ async function send(server: Server, original: HttpRequest, token: string, makePa
         createConnection: () => near as Socket,
         setHost: false,
       })
-      request.on('response', response => response.on('error', reject).on('close', resolve).resume())
+      request.on('response', response =>
+        response
+          .on('error', reject)
+          .on('close', resolve)
+          .on('data', () => timer.refresh()),
+      )
       request.on('error', reject)
       request.end()
     })
   } catch {
     // The answer that is there goes on being stale, and the next request tries again.
   } finally {
+    clearTimeout(timer)
     near.destroy()
     far.destroy()
   }

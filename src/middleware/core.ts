@@ -6,6 +6,7 @@ import type { Settings } from './options.js'
 import { cacheStatus } from './policy/cache-status.js'
 import type { RequestHead } from './policy/message.js'
 import { ReadyAnswers } from './ready-answers.js'
+import { Uses } from './uses.js'
 
 /** What all requests of one `responseCache` share. */
 export class Core {
@@ -13,6 +14,7 @@ export class Core {
   readonly settings: Settings
   readonly flights: Flights
   readonly uncacheable: Uncacheable = new Uncacheable()
+  readonly uses: Uses = new Uses()
   readonly background: Background
   readonly ready: ReadyAnswers = new ReadyAnswers()
   /** The name as it stands in `Cache-Status`. */

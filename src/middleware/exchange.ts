@@ -7,7 +7,7 @@ import { count, type Found, holdBody, type Lookup, lookUp } from './lookup.js'
 import { variantKey } from './policy/cache-key.js'
 import { cacheStatus, type ForwardReason } from './policy/cache-status.js'
 import { hasField } from './policy/fields.js'
-import type { RequestHead, ResponseHead, StoredResponse } from './policy/message.js'
+import type { RequestHead, StoredResponse } from './policy/message.js'
 import { partOf } from './policy/partial.js'
 import { demandsOf } from './policy/request-directives.js'
 import { type Decision, decide } from './policy/reuse.js'
@@ -15,12 +15,12 @@ import { storability } from './policy/storability.js'
 import { selectingKey } from './policy/vary.js'
 import { Recorder } from './recorder.js'
 import { type Status, serveFound, serveGrowing, serveTimeout } from './serve.js'
+import { receivedAnswer } from './stored-answer.js'
 import { toStored } from './stored-head.js'
+import { waitForOthers } from './waiting.js'
 
 /** How often a request looks again before it does without the cache. */
 const TRIES = 8
-const FIRST_POLL = 2
-const LONGEST_POLL = 50
 
 /** Why a request needs the handler, and what it has to go by. */
 interface Need {
@@ -79,17 +79,16 @@ export function pass(exchange: Exchange, fwd: ForwardReason, detail?: string): v
   const requestedAt = core.store.now()
   const { policy } = core.settings
   new Recorder(res, head => {
-    if (detail === 'uncacheable' && storability(request, received(head, requestedAt, core.store.now()), policy).store) {
+    if (
+      detail === 'uncacheable' &&
+      storability(request, receivedAnswer(head, requestedAt, core.store.now()), policy).store
+    ) {
       core.uncacheable.forget(key)
     }
     const line = cacheStatus({ name: policy.name, fwd, ...(detail !== undefined && { detail }) })
     return { kind: 'pass', add: [['Cache-Status', line]] }
   })
   next()
-}
-
-function received({ status, fields }: ResponseHead, requestedAt: number, receivedAt: number): StoredResponse {
-  return { status, fields, requestedAt, receivedAt }
 }
 
 /** Answers from the cache if it may; else says what is needed. */
@@ -109,7 +108,7 @@ async function serveStored(exchange: Exchange, { found, known }: Lookup): Promis
     case 'stale':
       return serveHit(exchange, found, decision)
     case 'stale-while-revalidate':
-      if (!core.background.begin(exchange.req, subjectOf(exchange, found))) return { fwd: 'stale', stale: found }
+      if (!core.background.begin(exchange.req, found.key)) return { fwd: 'stale', stale: found }
       return serveHit(exchange, found, decision)
     case 'gateway-timeout':
       serveTimeout(exchange)
@@ -121,10 +120,6 @@ async function serveStored(exchange: Exchange, { found, known }: Lookup): Promis
       // A part is not validated: another one may be asked for by then.
       return { fwd: decision.reason === 'request' ? 'request' : 'stale', ...(found.head.s !== 206 && { stale: found }) }
   }
-}
-
-function subjectOf({ key }: Exchange, found: Found): string {
-  return found.key === key ? key : found.key
 }
 
 async function serveHit(exchange: Exchange, found: Found, { ttl }: Decision): Promise<Need | undefined> {
@@ -139,7 +134,10 @@ function passing({ req, request, core, key }: Exchange, need: Need): string | un
   // Whoever looks for a place in a large answer does not wait for all of it.
   if (!need.stale && range !== undefined && range !== 'bytes=0-') return 'range'
   if (demandsOf(request, core.settings.policy).noStore) return 'no-store'
-  return core.uncacheable.has(key, hasCredentials(request)) && !need.stale ? 'uncacheable' : undefined
+  if (need.stale) return undefined
+  if (core.uncacheable.has(key, hasCredentials(request))) return 'uncacheable'
+  const { minUses } = core.settings
+  return minUses > 1 && core.uses.add(key) < minUses ? 'min-uses' : undefined
 }
 
 function hasCredentials({ fields }: RequestHead): boolean {
@@ -177,8 +175,7 @@ async function lead(
   let stale: Found | undefined
   try {
     const clearance = await acquire(exchange, flight)
-    if (clearance === 'held' && (await waitForOthers(exchange, flight.subject, deadline)))
-      return cancel(exchange, flight)
+    if (clearance === 'held' && (await waitForOthers(exchange, flight, deadline))) return cancel(exchange, flight)
     if (clearance === 'granted') {
       // What was stored while the lease was waited for is good enough, or what is to be validated now.
       const now = await lookUp(core.store, key, request)
@@ -217,22 +214,15 @@ function cancel({ core }: Exchange, flight: Flight): false {
   return false
 }
 
-/** Until another process has the answer, or has given up. False when it takes too long. */
-async function waitForOthers({ core, key, res }: Exchange, subject: string, deadline: number): Promise<boolean> {
-  for (let wait = FIRST_POLL; performance.now() < deadline; wait = Math.min(LONGEST_POLL, wait * 1.5)) {
-    await new Promise(resolve => setTimeout(resolve, wait * (0.5 + Math.random() / 2)))
-    if (isGone(res) || core.store.isFree(key, subject)) return true
-  }
-  return false
-}
-
 /** Waits for the flight of another request. False: look again; names of fields: what the answer depends on. */
 async function join(exchange: Exchange, flight: Flight, need: Need): Promise<boolean | readonly string[]> {
   const isLate = flight.isSettled
-  const outcome = await flight.outcome
+  const outcome = await flight.news
   if (isGone(exchange.res)) return true
   const status = { fwd: need.fwd, collapsed: true }
   switch (outcome.kind) {
+    case 'late':
+      return false
     case 'again':
       await flight.landed
       return false

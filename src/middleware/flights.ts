@@ -20,6 +20,8 @@ export type Outcome =
   | { readonly kind: 'alone' }
   /** It is not for others because of the request that led; an answer to another one may be. */
   | { readonly kind: 'personal' }
+  /** The handler has not answered in time: another request asks it. */
+  | { readonly kind: 'late' }
 
 /** An answer whose body is still coming, which others may have too. */
 export interface GrowingAnswer {
@@ -29,6 +31,9 @@ export interface GrowingAnswer {
   readonly selecting: string
   readonly spool: Spool
 }
+
+/** The longest time that Node's timers know, in milliseconds. */
+const LONGEST_TIMER = 2 ** 31 - 1
 
 /** One call of the handler that many wait for. */
 export class Flight {
@@ -43,7 +48,14 @@ export class Flight {
   isLed = false
   /** What comes of it is known: whoever joins now asked later than it was made. */
   isSettled = false
+  /** Its handler has had its time. */
+  isLate = false
+  /** Another one for the same is late, has the lease, and may still bring what it was begun for. */
+  isOvertaking = false
+  readonly #news: Promise<Outcome>
+  #timer: NodeJS.Timeout | undefined
   #settle: (outcome: Outcome) => void = () => undefined
+  #tell: (news: Outcome) => void = () => undefined
   #land: () => void = () => undefined
 
   constructor(subject: string, isForPart: boolean) {
@@ -55,12 +67,33 @@ export class Flight {
     this.outcome = new Promise(resolve => {
       this.#settle = resolve
     })
+    this.#news = new Promise(resolve => {
+      this.#tell = resolve
+    })
+  }
+
+  /** The outcome, or that it is late. */
+  get news(): Promise<Outcome> {
+    return this.isSettled ? this.outcome : this.#news
+  }
+
+  /** The handler is asked now. Those who wait for it do so for some milliseconds, and no longer. */
+  takeOff(patience: number): void {
+    if (this.isSettled || patience > LONGEST_TIMER) return
+    const giveUp = (): void => {
+      this.isLate = true
+      this.#tell({ kind: 'late' })
+    }
+    this.#timer = setTimeout(giveUp, patience).unref()
   }
 
   /** The first outcome counts. */
   settle(outcome: Outcome): void {
     this.isSettled = true
+    this.isLate = false
+    clearTimeout(this.#timer)
     this.#settle(outcome)
+    this.#tell(outcome)
   }
 
   land(): void {
@@ -72,28 +105,56 @@ export class Flight {
 export class Flights {
   readonly #store: DoorStore
   readonly #flights = new Map<string, Flight>()
+  /** Those that are late, by subject: the first of each. */
+  readonly #late = new Map<string, Flight>()
 
   constructor(store: DoorStore) {
     this.#store = store
   }
 
-  /** The flight of a subject, unless what it brings is older than a removal. */
+  /** The flight of a subject, unless it is late, or what it brings is older than a removal. */
   find(subject: string): Flight | undefined {
-    const flight = this.#flights.get(subject)
+    const late = this.#late.get(subject)
+    // It has come all the same.
+    const flight = late?.isSettled ? late : this.#flights.get(subject)
+    if (flight?.isLate) {
+      this.#flights.delete(subject)
+      if (!late) this.#late.set(subject, flight)
+      return undefined
+    }
     if (!flight?.lease || this.#store.isCurrent(flight.lease)) return flight
     this.end(flight)
     return undefined
   }
 
+  /** Whether one is late, and may still bring something. To be asked after {@link find}. */
+  isLate(subject: string): boolean {
+    return this.#late.has(subject)
+  }
+
   begin(subject: string, isForPart = false): Flight {
     const flight = new Flight(subject, isForPart)
     this.#flights.set(subject, flight)
+    const before = this.#late.get(subject)
+    if (before) void this.#overtake(before, flight)
     return flight
+  }
+
+  /** What the late one brings in the end is good enough for those who wait for the other. */
+  async #overtake(before: Flight, flight: Flight): Promise<void> {
+    flight.isOvertaking = true
+    const outcome = await before.outcome
+    flight.isOvertaking = false
+    const isCurrent = !before.lease || this.#store.isCurrent(before.lease)
+    if (flight.isSettled || !isCurrent || (outcome.kind !== 'tail' && outcome.kind !== 'found')) return
+    flight.settle(outcome)
+    this.end(flight)
   }
 
   /** Nobody joins it any more. */
   end(flight: Flight): void {
     if (this.#flights.get(flight.subject) === flight) this.#flights.delete(flight.subject)
+    if (this.#late.get(flight.subject) === flight) this.#late.delete(flight.subject)
     flight.land()
   }
 }

@@ -3,7 +3,6 @@ import { replaceConditions } from './conditionals.js'
 import type { Exchange } from './core.js'
 import type { Flight, GrowingAnswer } from './flights.js'
 import type { Found } from './lookup.js'
-import { isStorablePart } from './parts.js'
 import { variantKey } from './policy/cache-key.js'
 import { cacheStatus, type ForwardReason } from './policy/cache-status.js'
 import { evaluate, validatorsOf } from './policy/conditional.js'
@@ -17,21 +16,17 @@ import { fieldsToStore } from './policy/stored-fields.js'
 import { updatedBy304 } from './policy/update.js'
 import { freshenedBy, validationFields } from './policy/validation.js'
 import { selectingKey } from './policy/vary.js'
-import { type BodySink, Recorder, type Verdict } from './recorder.js'
+import { type BodySink, NOWHERE, Recorder, type Verdict } from './recorder.js'
 import { notModified, type Status, serveFound } from './serve.js'
 import { Spool } from './spool.js'
-import { boundsOf } from './spool-bounds.js'
+import { boundsOf, canHold } from './spool-bounds.js'
 import { headOf, receivedAnswer, renewAnswer, selectingNames, storeAnswer, tagsOf } from './stored-answer.js'
 import { toStored } from './stored-head.js'
 
-/** Characters of the fields of an answer that is stored: they lie in one row, and are in memory while it is answered. */
-const MOST_FIELDS = 65_536
 /** Milliseconds. */
 export const LEASE_TTL: number = 3000
 /** What was removed before that is not remembered any more: later answers may be older than a removal. */
 const LONGEST_FLIGHT = 3_500_000
-/** Gives an answer to nobody but the client. */
-const NOWHERE: BodySink = { write: () => undefined, end: () => undefined, abort: () => undefined }
 
 /** A request that goes to the handler, for itself and for those who wait for the same answer. */
 export class Leader {
@@ -61,6 +56,7 @@ export class Leader {
       this.#giveUp('again')
       throw error
     }
+    this.#flight.takeOff(this.#exchange.core.settings.collapseTimeout)
     this.#exchange.next()
   }
 
@@ -69,7 +65,11 @@ export class Leader {
     const own = this.#stale ? validationFields([toStored(this.#stale.head)]) : []
     this.#restore = replaceConditions(req, own, this.#flight.isForPart)
     this.#requestedAt = core.store.now()
-    this.#recorder = new Recorder(res, head => this.#judge(head))
+    this.#recorder = new Recorder(
+      res,
+      head => this.#judge(head),
+      () => this.#standIn(),
+    )
     res.once('close', () => this.#closed())
     const { lease } = this.#flight
     if (lease) {
@@ -103,7 +103,7 @@ export class Leader {
     const stored = this.#toStored(head)
     if (this.#exchange.req.method === 'HEAD') return this.#judgeHead(head, this.#withoutAbove(stored))
     const answer = storability(this.#exchange.request, stored, core.settings.policy)
-    if (!answer.store || !this.#canStore(stored)) {
+    if (!answer.store || !canHold(core.store, core.settings, this.#exchange.key, stored)) {
       const personal = !answer.store && isPersonal(this.#exchange.request, stored, core.settings.policy)
       // That a part is not to be stored says nothing of the whole.
       if (!this.#flight.isForPart) core.uncacheable.note(this.#exchange.key, personal)
@@ -125,31 +125,23 @@ export class Leader {
     const after = stale && afterHead(request, toStored(stale.head), news, core.settings.policy)
     this.#flight.settle({ kind: 'again' })
     const isRenewed = stale && after?.fate === 'update'
-    const storing = isRenewed ? this.#renewStored(stale, after.updated) : this.#drop(stale, after?.fate === 'remove')
+    const storing = isRenewed
+      ? this.#renewStored(stale, after.updated)
+      : this.#drop(stale, after !== undefined && after.fate !== 'keep')
     storing.catch(error => core.store.tell(error))
     return this.#toClient(head, NOWHERE, {})
-  }
-
-  #canStore(stored: StoredResponse): boolean {
-    const { core, req } = this.#exchange
-    const { length = 0, most } = boundsOf(core.store, core.settings, this.#exchange.key, stored)
-    const isShort = length <= most || most === 0
-    // A part has it, and what says that there is no such part. Elsewhere it means nothing (RFC 9110 §14.4).
-    const isOfPart = stored.status === 416 && hasField(stored.fields, 'Content-Range')
-    const isWrong = isOfPart || (stored.status === 206 && !isStorablePart(stored, core.settings))
-    const head = stored.fields.reduce((sum, [name, value]) => sum + name.length + value.length, 0)
-    return core.store.isWritable && req.method === 'GET' && isShort && !isWrong && head <= MOST_FIELDS
   }
 
   /** What goes to the client: all of it, or 304 where it has the answer already. */
   #toClient(head: ResponseHead, sink: BodySink, more: Partial<Status>): Verdict {
     const { core, request } = this.#exchange
     const { etag, lastModified, date } = validatorsOf(head.fields)
-    const status = cacheStatus({ name: core.settings.policy.name, fwd: this.#fwd, ...more })
-    const line: Fields = [['Cache-Status', status]]
     // Only of what is stored the date may stand in for a validator (RFC 9111 §4.3.2).
     const validators = { etag, lastModified, date: sink === NOWHERE ? undefined : date }
     const verdict = evaluate(request, { ...validators, status: head.status, now: core.store.now() })
+    const isOther = verdict === 304 && { fwdStatus: head.status }
+    const status = cacheStatus({ name: core.settings.policy.name, fwd: this.#fwd, ...isOther, ...more })
+    const line: Fields = [['Cache-Status', status]]
     if (verdict === 304) return { kind: 'replace', head: notModified([...head.fields, ...line]), sink }
     const isStored = sink !== NOWHERE && !hasField(head.fields, 'Date')
     // The client is told the same time as those who get the stored answer.
@@ -202,13 +194,21 @@ export class Leader {
   }
 
   #swallow(then: () => Promise<void>): Verdict {
-    return {
-      kind: 'swallow',
-      after: () => {
-        this.#recorder?.restore()
-        then().catch(error => this.#fail(error))
-      },
-    }
+    return { kind: 'swallow', after: () => this.#instead(then) }
+  }
+
+  #instead(then: () => Promise<void>): void {
+    this.#recorder?.restore()
+    then().catch(error => this.#fail(error))
+  }
+
+  /** What answers when the handler destroys the response. */
+  #standIn(): (() => void) | undefined {
+    const stale = this.#stale
+    if (!stale || !this.#mayServe(stale)) return undefined
+    this.#judged = true
+    this.#restore()
+    return () => this.#instead(() => this.#serveStale(stale))
   }
 
   /** The handler has confirmed what is stored (RFC 9111 §4.3.3). */
@@ -218,12 +218,12 @@ export class Leader {
     const before = toStored(stale.head)
     const isAbout = freshenedBy([before], news).length > 0
     const updated = isAbout ? updatedBy304(before, news, settings.policy) : before
-    const fate = isAbout ? afterUpdate(this.#exchange.request, updated, settings.policy) : 'keep'
+    const fate = isAbout ? afterUpdate(this.#exchange.request, before, updated, settings.policy) : 'keep'
     const { i: id = '', g: tags = [] } = stale.head
     const found: Found = isAbout ? { ...stale, head: headOf(updated, settings, { id, tags }) } : stale
-    this.#flight.settle(fate === 'update' ? { kind: 'found', found } : { kind: fate === 'keep' ? 'again' : 'alone' })
+    this.#flight.settle(fate === 'update' ? { kind: 'found', found } : { kind: fate === 'remove' ? 'alone' : 'again' })
     const isStored = fate === 'update' && this.#flight.lease !== undefined
-    const storing = isStored ? this.#renewStored(stale, updated) : this.#drop(stale, fate === 'remove')
+    const storing = isStored ? this.#renewStored(stale, updated) : this.#drop(stale, fate !== 'keep')
     await this.#serve(found, { fwd: this.#fwd, fwdStatus: 304, ...(isStored && { stored: true }) })
     await storing
   }
@@ -255,10 +255,10 @@ export class Leader {
   }
 
   /** The handler has failed, and the stale answer stands in for its error (RFC 5861 §4). */
-  async #serveStale(stale: Found, fwdStatus: number): Promise<void> {
+  async #serveStale(stale: Found, fwdStatus?: number): Promise<void> {
     this.#flight.settle({ kind: 'found', found: stale, standsIn: true })
     this.#giveUp('again')
-    await this.#serve(stale, { fwd: this.#fwd, fwdStatus, detail: 'stale-if-error' })
+    await this.#serve(stale, { fwd: this.#fwd, ...(fwdStatus && { fwdStatus }), detail: 'stale-if-error' })
   }
 
   async #serve(found: Found, status: Status): Promise<void> {

@@ -27,6 +27,8 @@ export interface ResponseCacheOptions extends PolicyOptions {
   readonly hosts?: readonly string[]
   /** Variants of one URL that are kept; the one stored last replaces the one stored first. @default 16 */
   readonly maxVariants?: number
+  /** How often a URL is asked for in a process before its answer is stored: what is asked for once costs no disk. @default 1 */
+  readonly minUses?: number
   /** Keeps the directory up in a thread of one process, as `startUpkeep` does, until the cache is closed. @default false */
   readonly upkeep?: boolean | UpkeepOptions
 }
@@ -41,13 +43,14 @@ export interface Settings extends Pick<ResponseCacheOptions, 'key' | 'tags' | 'b
   readonly scheme?: string
   readonly authority?: string
   readonly maxVariants: number
+  readonly minUses: number
 }
 
 const PLACE = 'responseCache'
 const KNOWN: ReadonlySet<string> = new Set([
   ...POLICY_OPTION_NAMES,
   ...['key', 'tags', 'bypass', 'vary', 'maxEntrySize', 'keepStale', 'collapseTimeout'],
-  ...['authority', 'hosts', 'maxVariants', 'upkeep'],
+  ...['authority', 'hosts', 'maxVariants', 'minUses', 'upkeep'],
 ])
 const FIELD_NAME = /^[!#$%&'*+.^_`|~0-9A-Za-z-]+$/
 
@@ -76,6 +79,7 @@ export function resolveSettings(options: ResponseCacheOptions = {}): Settings {
     collapseTimeout: milliseconds(options.collapseTimeout ?? '5s', 'collapseTimeout'),
     ...fixedAuthority(options.authority),
     maxVariants: whole(options.maxVariants, 'maxVariants', 1, 16),
+    minUses: whole(options.minUses, 'minUses', 1, 1),
   }
 }
 

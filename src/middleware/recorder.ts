@@ -1,7 +1,8 @@
 import type { OutgoingHttpHeader } from 'node:http'
 import { Detour, type Followed } from './detour.js'
-import { clearStatusMessage, type HttpResponse } from './http-message.js'
+import { clearStatusMessage, type HttpResponse, isGone } from './http-message.js'
 import type { Fields, ResponseHead } from './policy/message.js'
+import { addField, applyHeaders, headOf } from './response-fields.js'
 
 /** Who gets the body of an answer, beside the client. */
 export interface BodySink {
@@ -13,6 +14,9 @@ export interface BodySink {
   /** Gives the client the rest of the body at its own pace, when the handler is not to wait for it. */
   follow?(onRoom: () => void): Followed | undefined
 }
+
+/** Gives an answer to nobody but the client. */
+export const NOWHERE: BodySink = { write: () => undefined, end: () => undefined, abort: () => undefined }
 
 /** What is done with the answer of a handler, once its head is known. */
 export type Verdict =
@@ -37,8 +41,9 @@ type Done = ((error?: Error | null) => void) | undefined
 export class Recorder {
   readonly #response: HttpResponse
   readonly #judge: (head: ResponseHead) => Verdict
+  readonly #standIn: (() => (() => void) | undefined) | undefined
   /** What was on the response before the handler ran: own properties that others have put there, or none. */
-  readonly #original: Pick<HttpResponse, 'writeHead' | 'write' | 'end' | 'flushHeaders'>
+  readonly #original: Pick<HttpResponse, 'writeHead' | 'write' | 'end' | 'flushHeaders' | 'destroy'>
   readonly #owned: ReadonlyMap<string, unknown>
   /** Fields that were there before, to tell them from those of the handler. */
   readonly #before: ReadonlyMap<string, OutgoingHttpHeader | undefined>
@@ -46,16 +51,23 @@ export class Recorder {
   #detour: Detour | undefined
   #over = false
 
-  constructor(response: HttpResponse, judge: (head: ResponseHead) => Verdict) {
+  /** @param standIn what answers in place of a handler that destroys the response before its head; nothing, if it may */
+  constructor(
+    response: HttpResponse,
+    judge: (head: ResponseHead) => Verdict,
+    standIn?: () => (() => void) | undefined,
+  ) {
     this.#response = response
     this.#judge = judge
-    const names = ['writeHead', 'write', 'end', 'flushHeaders'] as const
+    this.#standIn = standIn
+    const names = ['writeHead', 'write', 'end', 'flushHeaders', 'destroy'] as const
     this.#owned = new Map(names.map(name => [name, Object.getOwnPropertyDescriptor(response, name)?.value]))
     this.#original = {
       writeHead: response.writeHead,
       write: response.write,
       end: response.end,
       flushHeaders: response.flushHeaders,
+      destroy: response.destroy,
     }
     this.#before = new Map(response.getHeaderNames().map((name: string) => [name, response.getHeader(name)]))
     this.#patch()
@@ -103,6 +115,20 @@ export class Recorder {
       if (!self.#verdict && !response.headersSent) response.writeHead(response.statusCode)
       if (self.#verdict?.kind !== 'swallow') self.#original.flushHeaders.call(response)
     }
+    response.destroy = function destroy(error?: Error): HttpResponse {
+      return self.#destroy(error)
+    }
+  }
+
+  #destroy(error: Error | undefined): HttpResponse {
+    const response = this.#response
+    const isEarly = !this.#verdict && !this.#over && !response.headersSent && !isGone(response)
+    const after = isEarly ? this.#standIn?.() : undefined
+    if (!after) return Reflect.apply(this.#original.destroy, response, [error])
+    this.#verdict = { kind: 'swallow', after }
+    this.#over = true
+    after()
+    return response
   }
 
   #writeHead(args: unknown[]): HttpResponse {
@@ -119,7 +145,7 @@ export class Recorder {
     const verdict = this.#decide()
     if (verdict.kind === 'swallow') return response
     if (verdict.kind === 'replace') return this.#putOther(verdict.head)
-    for (const [name, value] of verdict.add) response.appendHeader(name, value)
+    for (const [name, value] of verdict.add) addField(response, name, value)
     return this.#callWriteHead(message === undefined ? [status] : [status, message])
   }
 
@@ -141,7 +167,7 @@ export class Recorder {
     const response = this.#response
     for (const name of response.getHeaderNames()) response.removeHeader(name)
     response.sendDate = true
-    for (const [name, value] of fields) response.appendHeader(name, value)
+    for (const [name, value] of fields) addField(response, name, value)
     clearStatusMessage(response)
     this.#callWriteHead([status])
     // The client has all of it now. The response ends with the handler: a pipe into one that has ended would stop.
@@ -252,42 +278,6 @@ export class Recorder {
 function finishSink(sink: BodySink, bytes: Buffer | undefined): void {
   if (bytes && bytes.byteLength > 0) sink.write(bytes)
   sink.end()
-}
-
-/** The head of a response as it will be sent. */
-export function headOf(response: HttpResponse): ResponseHead {
-  const fields: (readonly [string, string])[] = []
-  for (const name of rawNames(response)) {
-    const value = response.getHeader(name)
-    if (value === undefined) continue
-    if (Array.isArray(value)) for (const line of value) fields.push([name, String(line)])
-    else fields.push([name, String(value)])
-  }
-  return { status: response.statusCode, fields }
-}
-
-function rawNames(response: HttpResponse): readonly string[] {
-  const { getRawHeaderNames } = response as { getRawHeaderNames?: () => string[] }
-  return getRawHeaderNames ? getRawHeaderNames.call(response) : response.getHeaderNames()
-}
-
-/** Puts the fields that `writeHead` was given on the response, over those that are there. False: they are no fields. */
-function applyHeaders(response: HttpResponse, headers: unknown): boolean {
-  if (headers === undefined || headers === null) return true
-  if (typeof headers !== 'object') return false
-  if (!Array.isArray(headers)) {
-    for (const [name, value] of Object.entries(headers)) if (name) response.setHeader(name, value)
-    return true
-  }
-  const pairs: [string, string][] = Array.isArray(headers[0]) ? headers : inPairs(headers)
-  if (!Array.isArray(headers[0]) && headers.length % 2 !== 0) return false
-  for (const [name] of pairs) response.removeHeader(name)
-  for (const [name, value] of pairs) if (name) response.appendHeader(name, value)
-  return true
-}
-
-function inPairs(list: readonly string[]): [string, string][] {
-  return list.flatMap((name, at) => (at % 2 === 0 ? [[name, list[at + 1] as string] as [string, string]] : []))
 }
 
 function isChunk(chunk: unknown): chunk is string | Uint8Array {

@@ -127,7 +127,12 @@ function dispositionText(disposition: Disposition, name: string): string {
   const checked = checkDisposition(disposition)
   const { type = 'attachment', filename = name } = typeof checked === 'string' ? { type: checked } : checked
   // Clients save under it: it must not lead elsewhere.
-  return create(basename(filename.replaceAll('\\', '/')).toWellFormed(), { type })
+  const last = basename(withoutControls(filename).replaceAll('\\', '/')).toWellFormed()
+  return create(/^\.*$/.test(last) ? undefined : last, { type })
+}
+
+function withoutControls(text: string): string {
+  return [...text].filter(one => one > '\x1f' && one !== '\x7f').join('')
 }
 
 /** The last part of a key that is a name, else of the path of the request. */

@@ -80,15 +80,22 @@ class FileSender {
 
   async handle(request: HttpRequest, response: HttpResponse, next: Next): Promise<void> {
     try {
-      if (request.method !== 'GET' && request.method !== 'HEAD') return next()
+      if (request.method !== 'GET' && request.method !== 'HEAD') return this.#leave(response, next, { fwd: 'method' })
       if (isInternal(this.#options.accel, request)) return this.#refuse(response)
       const key = await this.#options.key(request)
-      if (key === undefined) return next()
+      if (key === undefined) return this.#leave(response, next, { fwd: 'bypass', detail: 'no-key' })
       await this.#serve({ request, response, next, key, deadline: performance.now() + PATIENCE })
     } catch (error) {
       if (response.headersSent) response.destroy()
-      else next(error)
+      else this.#leave(response, next, { fwd: 'miss', detail: 'error' }, error)
     }
+  }
+
+  /** Others answer, and it is told why. */
+  #leave(response: HttpResponse, next: Next, status: Status, error?: unknown): void {
+    if (!response.headersSent) putHead(response, response.statusCode, this.#withStatus(response, [], status))
+    if (error === undefined) next()
+    else next(error)
   }
 
   /** So that the first request need not wait for it. */
@@ -122,8 +129,7 @@ class FileSender {
       visit.deadline = performance.now() + PATIENCE
       status = { fwd: 'uri-miss', collapsed: true }
     }
-    putHead(response, response.statusCode, this.#withStatus(response, [], { fwd: 'uri-miss' }))
-    next()
+    this.#leave(response, next, { fwd: 'uri-miss' })
   }
 
   /** Answers with a file that is there. False when it could not be read, and nothing has been said yet. */
@@ -173,8 +179,7 @@ class FileSender {
     if (outcome === 'stored') return false
     const status: Status = { fwd: 'uri-miss', collapsed }
     if (outcome === 'none') {
-      putHead(response, response.statusCode, this.#withStatus(response, [], status))
-      next()
+      this.#leave(response, next, status)
       return true
     }
     const { content } = outcome

@@ -87,7 +87,7 @@ export class Spool implements BodySink {
 
   /** Whether those who come now can have the body from its beginning. */
   get canBeRead(): boolean {
-    return !this.#closed && this.#isStorable
+    return !this.#closed && this.#isStorable && this.#end !== 'broken'
   }
 
   write(chunk: Buffer): void {

@@ -73,8 +73,14 @@ describe.each(APPS)('sendFile() under %s', (_name, app) => {
     )
     const missing = await ask(port, '/b')
     expect(missing).toMatchObject({ status: 404, headers: { 'cache-status': 'fanout-cache; fwd=uri-miss' } })
-    expect((await ask(port, '/none')).status).toBe(404)
-    expect((await ask(port, '/a', { method: 'POST' })).status).toBe(404)
+    expect(await ask(port, '/none')).toMatchObject({
+      status: 404,
+      headers: { 'cache-status': 'fanout-cache; fwd=bypass; detail=no-key' },
+    })
+    expect(await ask(port, '/a', { method: 'POST' })).toMatchObject({
+      status: 404,
+      headers: { 'cache-status': 'fanout-cache; fwd=method' },
+    })
     expect((await ask(port, '/a')).status).toBe(200)
   })
 
@@ -83,7 +89,11 @@ describe.each(APPS)('sendFile() under %s', (_name, app) => {
       throw new Error('no such route')
     }
     const port = await serve(newCache(), { key }, app)
-    expect(await ask(port, '/a')).toMatchObject({ status: 500, text: 'error: no such route' })
+    expect(await ask(port, '/a')).toMatchObject({
+      status: 500,
+      text: 'error: no such route',
+      headers: { 'cache-status': 'fanout-cache; fwd=miss; detail=error' },
+    })
   })
 })
 
@@ -125,6 +135,20 @@ describe('the fields of sendFile()', () => {
       undefined,
       { disposition: { type: 'inline', filename: '../b.txt' } },
       { 'content-disposition': 'inline; filename=b.txt' },
+    ],
+    [
+      'no name that is none',
+      'a',
+      undefined,
+      { disposition: { filename: 'a/..\\\x7f..' } },
+      { 'content-disposition': 'attachment' },
+    ],
+    [
+      'a name without line ends',
+      'a',
+      undefined,
+      { disposition: { filename: 'a\r\nb.txt' } },
+      { 'content-disposition': 'attachment; filename=ab.txt' },
     ],
     ['how it is kept by others', 'a', undefined, {}, { 'cache-control': 'no-cache' }],
     ['how long it is kept by others', 'a', { cacheControl: 'max-age=9' }, {}, { 'cache-control': 'max-age=9' }],

@@ -63,12 +63,13 @@ export function cacheStatus(status: CacheStatus): string {
  * §2). Lines there that are no list are left out: they would make the whole field unreadable.
  */
 export function appendCacheStatus(fields: Fields, status: CacheStatus): Fields {
-  const lines = fieldLines(fields, 'Cache-Status').filter(line => line !== '' && isList(line))
+  const lines = fieldLines(fields, 'Cache-Status').filter(isCacheStatus)
   const others = fields.filter(([name]) => name.toLowerCase() !== 'cache-status')
   return [...others, ['Cache-Status', [...lines, cacheStatus(status)].join(', ')]]
 }
 
-function isList(line: string): boolean {
+/** Whether a line is one that others can read: a list of structured fields, and not an empty one. */
+export function isCacheStatus(line: string): boolean {
   try {
     return parseList(line).length > 0
   } catch {

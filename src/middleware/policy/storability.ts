@@ -1,7 +1,7 @@
 import { type Directives, durationOf, isGranted, isUnqualified } from './cache-control.js'
 import { normalUrl } from './cache-key.js'
 import { validatorsOf } from './conditional.js'
-import { fieldLines, hasField } from './fields.js'
+import { fieldLines, hasField, listMembers } from './fields.js'
 import { currentAge, type Freshness, freshnessOf, residentTime } from './freshness.js'
 import type { RequestHead, ResponseHead, StoredResponse } from './message.js'
 import type { Policy } from './options.js'
@@ -10,7 +10,8 @@ import { staleWindows } from './stale-windows.js'
 import { isHeuristicallyCacheable, isUnderstood } from './statuses.js'
 import { type Effective, effectiveDirectives } from './targeted.js'
 import { updatedByHead } from './update.js'
-import { varyOf } from './vary.js'
+import { variesMore, varyOf } from './vary.js'
+import { isSelectableCoding } from './vary-values.js'
 
 /** Why a response is not stored, in a word for `Cache-Status`. */
 export type NotStoredReason =
@@ -34,6 +35,8 @@ export type NotStoredReason =
   | 'vary-star'
   | 'vary-cookie'
   | 'vary-authorization'
+  /** `Vary: Accept-Encoding`, and a coding that variants are not told apart by. */
+  | 'coding'
   /** Nothing says how long it is fresh. */
   | 'no-freshness'
   /** It has to be validated each time, and has nothing to validate it by. */
@@ -62,15 +65,18 @@ export function storability(request: RequestHead, response: StoredResponse, poli
 
 /**
  * What becomes of a stored response whose fields a 304, or an answer to a HEAD, has updated: the update is stored; the
- * response goes, since it says now that nobody may keep it; or it is kept as it was, stale, for it is only this request
- * whose exchange may not be stored. A client can so ask for `no-store`, and takes nothing from others.
+ * response goes, since it says now that nobody may keep it; it goes and is to be fetched anew, since it depends on more
+ * than it was selected by; or it is kept as it was, stale, for it is only this request whose exchange may not be stored.
+ * A client can so ask for `no-store`, and takes nothing from others.
  */
 export function afterUpdate(
   request: RequestHead,
+  stored: StoredResponse,
   updated: StoredResponse,
   policy: Policy,
-): 'update' | 'keep' | 'remove' {
+): 'update' | 'keep' | 'remove' | 'refetch' {
   if (!storability({ method: 'GET', url: request.url, fields: [] }, updated, policy).store) return 'remove'
+  if (variesMore(updated.fields, stored.fields)) return 'refetch'
   return storability({ ...request, method: 'GET' }, updated, policy).store ? 'update' : 'keep'
 }
 
@@ -80,10 +86,10 @@ export function afterHead(
   stored: StoredResponse,
   head: StoredResponse,
   policy: Policy,
-): { readonly fate: 'keep' | 'remove' } | { readonly fate: 'update'; readonly updated: StoredResponse } {
+): { readonly fate: 'keep' | 'remove' | 'refetch' } | { readonly fate: 'update'; readonly updated: StoredResponse } {
   const updated = updatedByHead(stored, head, policy)
   if (updated === 'invalidate') return { fate: 'remove' }
-  const fate = updated === stored ? 'keep' : afterUpdate(request, updated, policy)
+  const fate = updated === stored ? 'keep' : afterUpdate(request, stored, updated, policy)
   return fate === 'update' ? { fate, updated } : { fate }
 }
 
@@ -147,7 +153,13 @@ function byOwner(
   const names = varyOf(response.fields)
   if (names === '*') return 'vary-star'
   if (names.includes('cookie')) return 'vary-cookie'
-  return names.includes('authorization') ? 'vary-authorization' : undefined
+  if (names.includes('authorization')) return 'vary-authorization'
+  return names.includes('accept-encoding') && hasOtherCoding(response) ? 'coding' : undefined
+}
+
+/** Who accepts `deflate`, and who does not, are one to the cache: neither may get what is coded so by its means. */
+function hasOtherCoding({ fields }: ResponseHead): boolean {
+  return listMembers(fieldLines(fields, 'Content-Encoding')).some(coding => !isSelectableCoding(coding))
 }
 
 /** Whether answers to requests with `Authorization` are for all (RFC 9111 §3.5). */

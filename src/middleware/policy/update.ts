@@ -4,13 +4,19 @@ import { deleteField, fieldValue, hasField } from './fields.js'
 import type { Fields, StoredResponse } from './message.js'
 import type { Policy } from './options.js'
 import { fieldsToStore } from './stored-fields.js'
+import { variesMore } from './vary.js'
 
 /**
  * Fields of a 304 that change nothing of what is stored (RFC 9111 §3.2). The coding says how the stored bytes are to be
  * read: it is taken only from a 304 that is about these very bytes, and not about others that mean the same.
  */
 function keptOf(stored: StoredResponse, notModified: StoredResponse): readonly string[] {
-  return isOfSameBytes(stored, notModified) ? ['Content-Length'] : ['Content-Length', 'Content-Encoding']
+  return [
+    'Content-Length',
+    ...(isOfSameBytes(stored, notModified) ? [] : ['Content-Encoding']),
+    // Middleware that compresses tells what a body depends on, and a 304 has none: what was known stays known.
+    ...(variesMore(notModified.fields, stored.fields) ? [] : ['Vary']),
+  ]
 }
 
 /**

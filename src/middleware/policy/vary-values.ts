@@ -13,6 +13,16 @@ export function normalised(name: string, lines: readonly string[]): string {
 /** Codings that handlers and compressing middleware choose among. Others make no difference to them. */
 const CODINGS = ['br', 'zstd', 'gzip', 'identity']
 
+/** Whether variants of `Accept-Encoding` tell who accepts a coding. */
+export function isSelectableCoding(coding: string): boolean {
+  return CODINGS.includes(canonicalCoding(coding.toLowerCase()))
+}
+
+/** RFC 9110 §8.4.1.3. */
+function canonicalCoding(name: string): string {
+  return name === 'x-gzip' ? 'gzip' : name
+}
+
 /**
  * `Accept-Encoding` by what it allows (RFC 9110 §12.5.3): the known codings that are acceptable, those of greater
  * weight first. A browser and curl that both take gzip share a variant if they take the same others.
@@ -20,7 +30,7 @@ const CODINGS = ['br', 'zstd', 'gzip', 'identity']
 const acceptedCodings: (value: string) => string = /* @__PURE__ */ remembered(value => {
   const weights = new Map<string, number>()
   for (const { value: name, weight } of weighted([value])) {
-    const coding = name === 'x-gzip' ? 'gzip' : name
+    const coding = canonicalCoding(name)
     if (!weights.has(coding)) weights.set(coding, weight)
   }
   const star = weights.get('*')

@@ -14,6 +14,12 @@ export function varyOf(fields: Fields): readonly string[] | '*' {
   return [...names].sort()
 }
 
+/** Whether a response varies by more than another one did. */
+export function variesMore(fields: Fields, than: Fields): boolean {
+  const [names, others] = [varyOf(fields), varyOf(than)]
+  return names === '*' ? others !== '*' : others !== '*' && names.some(name => !others.includes(name))
+}
+
 /**
  * What selects a variant: the values that a request has for the fields of `Vary`, in a form that is equal for values of
  * the same meaning (RFC 9111 §4.1). Text of one line per field, which cannot collide.

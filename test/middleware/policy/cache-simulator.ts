@@ -127,8 +127,8 @@ export class CacheSimulator {
       if (freshenedBy([variant.stored], reply.stored).length === 0) throw new Error('a 304 about something else')
       const stored = updatedBy304(variant.stored, reply.stored, this.#policy)
       const renewed = { ...variant, stored }
-      const after = afterUpdate(request, stored, this.#policy)
-      const left = { update: [renewed], keep: [variant], remove: [] }[after]
+      const after = afterUpdate(request, variant.stored, stored, this.#policy)
+      const left = { update: [renewed], keep: [variant], remove: [], refetch: [] }[after]
       this.#entries.set(key, [...others.filter(other => other !== variant), ...left])
       return { ...this.#answer(request, renewed, received, 'validated'), forwarded }
     }

@@ -82,6 +82,8 @@ describe('storability by fields', () => {
     [['Cache-Control: max-age=60', 'Vary: a b'], 'vary-star'],
     [['Cache-Control: max-age=60', 'Vary: Accept, COOKIE'], 'vary-cookie'],
     [['Cache-Control: max-age=60, public', 'Vary: Authorization'], 'vary-authorization'],
+    [['Cache-Control: max-age=60', 'Vary: a, Accept-Encoding', 'Content-Encoding: deflate'], 'coding'],
+    [['Cache-Control: max-age=60', 'Vary: Accept-Encoding', 'Content-Encoding: gzip, DCB'], 'coding'],
     [['Cache-Control: max-age=60', 'Vary: Accept'], STORED],
     [['Cache-Control: max-age=60', 'X-Accel-Redirect: /a'], 'accelerated'],
     [['Cache-Control: max-age=60', 'X-Sendfile: /a'], 'accelerated'],
@@ -163,13 +165,17 @@ describe('afterUpdate', () => {
     [[], ['Cache-Control: private, max-age=60'], 'remove'],
     [[], ['Cache-Control: max-age=0'], 'remove'],
     [[], [fresh, 'Vary: *'], 'remove'],
+    [[], [fresh, 'Vary: a, B'], 'update'],
+    [[], [fresh, 'Vary: a, c'], 'refetch'],
+    [['Cache-Control: no-store'], [fresh, 'Vary: c'], 'refetch'],
     [['Cache-Control: no-store'], [fresh], 'keep'],
     [['Cache-Control: no-store'], ['Cache-Control: no-store'], 'remove'],
     [['Authorization: x'], [fresh], 'keep'],
     [['Authorization: x'], [`${fresh}, public`], 'update'],
   ])('of a request with %j and %j: %s', (request, updated, expected) => {
-    expect(afterUpdate(get(...request), ok(...updated), DEFAULT_POLICY)).toBe(expected)
-    expect(afterUpdate({ ...get(...request), method: 'HEAD' }, ok(...updated), DEFAULT_POLICY)).toBe(expected)
+    const stored = ok(fresh, 'Vary: a, b')
+    expect(afterUpdate(get(...request), stored, ok(...updated), DEFAULT_POLICY)).toBe(expected)
+    expect(afterUpdate({ ...get(...request), method: 'HEAD' }, stored, ok(...updated), DEFAULT_POLICY)).toBe(expected)
   })
 })
 

@@ -49,6 +49,8 @@ describe('updatedBy304 (RFC 9111 §3.2)', () => {
       [DATE, 'Content-Encoding: br'],
       [`Last-Modified: ${date(-9)}`, DATE, 'Content-Encoding: br'],
     ],
+    ['keeps what it varies by', ['Vary: a, b'], [DATE, 'Vary: B'], ['Vary: a, b', DATE]],
+    ['takes what it varies by beside that', ['Vary: a'], [DATE, 'Vary: B'], ['Vary: B', DATE]],
     ['takes no hop-by-hop field', ['A: 1'], [DATE, 'Connection: A', 'A: 2', 'Keep-Alive: x'], ['A: 1', DATE]],
     ['takes no Set-Cookie', ['A: 1'], [DATE, 'Set-Cookie: a=b'], ['A: 1', DATE]],
     ['drops an old Age', ['Age: 50'], [DATE], [DATE]],

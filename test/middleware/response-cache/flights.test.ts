@@ -1,5 +1,7 @@
 import { once } from 'node:events'
+import { createReadStream } from 'node:fs'
 import { request as httpRequest } from 'node:http'
+import { pipeline } from 'node:stream'
 import { purge } from 'fanout-cache/express'
 import { describe, expect, it } from 'vitest'
 import { Gate } from '../../helpers/gate.js'
@@ -47,6 +49,82 @@ describe('one flight', () => {
     expect(calls).toHaveLength(1)
     expect(new Set(replies.map(({ text }) => text))).toEqual(new Set(['answer 1 ']))
     expect(replies.filter(reply => statusOf(reply).includes('collapsed')).length).toBeGreaterThan(90)
+  })
+
+  it('keeps nobody waiting for a handler that never answers', async () => {
+    const gate = new Gate()
+    let calls = 0
+    const made = await site(
+      app =>
+        void app.get('/', async (_req, res) => {
+          const call = ++calls
+          if (call === 1) await gate.opened
+          res.set(FRESH).send(`answer ${call}`)
+        }),
+      { options: { collapseTimeout: 300 } },
+    )
+    const first = made.get('/')
+    await expect.poll(() => calls).toBe(1)
+    const others = Array.from({ length: 20 }, () => made.get('/'))
+    expect(new Set((await Promise.all(others)).map(({ text }) => text))).toEqual(new Set(['answer 2']))
+    // Nor do those wait who come now.
+    expect((await made.get('/')).text).toBe('answer 3')
+    gate.open()
+    expect((await first).text).toBe('answer 1')
+    await expect.poll(async () => (await made.get('/')).text).toBe('answer 1')
+    expect(statusOf(await made.get('/'))).toMatch(/^hit/)
+  })
+
+  it('is what those wait for who gave it up, too', async () => {
+    const gates = [new Gate(), new Gate()]
+    let calls = 0
+    const made = await site(
+      app =>
+        void app.get('/', async (_req, res) => {
+          const call = ++calls
+          await gates[call - 1]?.opened
+          res.set(FRESH).send(`answer ${call}`)
+        }),
+      { options: { collapseTimeout: 500 } },
+    )
+    const first = made.get('/')
+    await expect.poll(() => calls).toBe(1)
+    const others = Array.from({ length: 5 }, () => made.get('/'))
+    await expect.poll(() => calls, { timeout: 10_000 }).toBe(2)
+    gates[0]?.open()
+    expect((await first).text).toBe('answer 1')
+    await expect.poll(async () => (await made.get('/')).text).toBe('answer 1')
+    gates[1]?.open()
+    const texts = (await Promise.all(others)).map(({ text }) => text).sort()
+    expect([texts[0], texts[4]]).toEqual(['answer 1', 'answer 2'])
+    expect(calls).toBe(2)
+  })
+
+  it('can be joined when it was late and comes all the same', async () => {
+    const [head, body] = [new Gate(), new Gate()]
+    let calls = 0
+    const made = await site(
+      app =>
+        void app.get('/', async (_req, res) => {
+          if (++calls > 1) return void res.send('another')
+          await head.opened
+          res.set(FRESH).write('an')
+          await body.opened
+          res.end('swer')
+        }),
+      { options: { collapseTimeout: 20 } },
+    )
+    const first = made.get('/')
+    await expect.poll(() => calls).toBe(1)
+    // Longer than the timer that ran before.
+    await new Promise(resolve => setTimeout(resolve, 40))
+    head.open()
+    await settled(made.cache)
+    const second = made.get('/')
+    await settled(made.cache)
+    body.open()
+    expect([(await first).text, (await second).text, calls]).toEqual(['answer', 'answer', 1])
+    expect(statusOf(await second)).toBe('fwd=uri-miss; collapsed')
   })
 
   it('lets each go alone when the answer is not for others', async () => {
@@ -132,6 +210,28 @@ describe('one flight', () => {
     expect((await Promise.all(replies)).map(({ cut }: Reply) => cut)).toEqual([true, true])
   })
 
+  it('is joined by nobody when it has broken off, be the disk still busy with it', async () => {
+    const long = Buffer.alloc(20_000_000, 'long')
+    let calls = 0
+    let next: Promise<Reply> | undefined
+    const made = await site(
+      app =>
+        void app.get('/', (_req, res) => {
+          res.set(FRESH)
+          if (++calls > 1) return void res.send('whole')
+          res.on('close', () => {
+            next = made.get('/')
+          })
+          res.write(long)
+          setImmediate(() => res.destroy())
+        }),
+      { cacheOptions: { sizeLimit: 2 ** 30 } },
+    )
+    await made.get('/').catch(() => undefined)
+    expect((await next)?.text.slice(0, 10)).toBe('whole')
+    expect(calls).toBe(2)
+  })
+
   it.each(['url', 'prefix', 'tag'])('stores nothing that a purge by %s has overtaken', async by => {
     const { get, gate, called, cache, status } = await slow({ ...FRESH, 'Cache-Tag': 'news' })
     const first = get('/')
@@ -176,6 +276,59 @@ describe('a stale answer', () => {
     await expect.poll(() => status('/')).toBe('hit; ttl=1')
     expect((await get('/')).text).toBe('2 a=b')
     expect(calls).toBe(2)
+  })
+
+  it('stands in for a handler that destroys the response, as a pipe does whose source fails', async () => {
+    let calls = 0
+    const made = await site(
+      app =>
+        void app.get('/', (_req, res) => {
+          if (++calls > 1) return void pipeline(createReadStream('/nowhere'), res, () => undefined)
+          res.set('Cache-Control', 'max-age=1, stale-if-error=60').send('x')
+        }),
+    )
+    await made.get('/')
+    await settled(made.cache)
+    made.clock.advance(5000)
+    const stale = await made.get('/')
+    expect([stale.status, stale.text, statusOf(stale)]).toEqual([200, 'x', 'fwd=stale; detail=stale-if-error'])
+    made.clock.advance(90_000)
+    await expect(made.get('/')).rejects.toThrow()
+    expect(calls).toBe(3)
+  })
+
+  it('keeps nobody waiting when its handler never answers behind it', async () => {
+    const never = new Gate()
+    let [calls, arrived] = [0, 0]
+    const made = await site(
+      app =>
+        void app.get('/', async (_req, res) => {
+          if (++calls === 2) await never.opened
+          res.set('Cache-Control', 'max-age=1, stale-while-revalidate=60').send(`${calls}`)
+        }),
+      {
+        options: { collapseTimeout: 20 },
+        above: app =>
+          void app.use((_req, _res, next) => {
+            arrived++
+            next()
+          }),
+      },
+    )
+    await made.get('/')
+    await settled(made.cache)
+    made.clock.advance(5000)
+    expect((await made.get('/')).text).toBe('1')
+    await expect.poll(() => calls).toBe(2)
+    // It is not made again for each who asks, be it late.
+    for (let at = 0; at < 20; at++) {
+      expect((await made.get('/')).text).toBe('1')
+      await new Promise(resolve => setTimeout(resolve, 5))
+    }
+    expect([calls, arrived]).toEqual([2, 23])
+    made.clock.advance(90_000)
+    expect((await made.get('/')).text).toBe('3')
+    never.open()
   })
 
   it('is renewed through what stands above the cache', async () => {

@@ -70,6 +70,18 @@ describe('options', () => {
     expect(await purge(cache, { key: '/a' })).toBe(2)
   })
 
+  it('minUses stores what is asked for more than once', async () => {
+    const { status, cache } = await site(app => void app.use((_req, res) => void res.send('x')), {
+      options: { ttl: '10s', minUses: 2 },
+    })
+    for (let at = 0; at < 20; at++) expect(await status(`/${at}`)).toBe('fwd=uri-miss; detail=min-uses')
+    await settled(cache)
+    expect(await cache.count()).toBe(0)
+    expect(await status('/3')).toBe('fwd=uri-miss; stored')
+    await settled(cache)
+    expect([await status('/3'), await cache.count()]).toEqual(['hit; ttl=10', 1])
+  })
+
   it('authority makes one of many hosts', async () => {
     const { status, cache } = await site(app => void app.use((_req, res) => void res.send('x')), {
       options: { ttl: '10s', authority: 'https://example.com' },

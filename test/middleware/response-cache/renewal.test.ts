@@ -73,3 +73,42 @@ describe('a 304 for a long answer', () => {
     expect(calls).toBe(2)
   })
 })
+
+describe('what a 304 or a HEAD says of a stored answer', () => {
+  it.each(['GET', 'HEAD'])('parts those whom a new Vary tells apart (%s)', async method => {
+    const made = await site(app => {
+      app.get('/', (req, res) => {
+        const isAsked = req.method === 'HEAD' || req.headers['if-none-match'] === '"1"'
+        res.set({ 'Cache-Control': isAsked ? 'max-age=1000' : 'max-age=10', ETag: '"1"' })
+        if (isAsked) res.set('Vary', 'Accept-Language')
+        if (req.headers['if-none-match']) return void res.status(304).end()
+        res.end(`in ${req.headers['accept-language']}`)
+      })
+    })
+    const get = async (language: string) =>
+      (await made.get('/', { headers: { 'accept-language': language } })).body.toString()
+    expect(await get('en')).toBe('in en')
+    await expect.poll(() => made.status('/', { headers: { 'accept-language': 'en' } })).toMatch(/^hit/)
+    made.clock.advance(11_000)
+    const renewed = await made.get('/', { method, headers: { 'accept-language': 'en' } })
+    expect([renewed.status, renewed.headers.vary]).toEqual([200, 'Accept-Language'])
+    await expect.poll(() => made.cache.count()).toBe(0)
+    expect(await get('de')).toBe('in de')
+  })
+
+  it('takes nothing from what is known to vary', async () => {
+    const made = await site(app => {
+      app.get('/', (req, res) => {
+        res.set({ 'Cache-Control': 'max-age=10', ETag: '"1"', Vary: 'Origin' })
+        if (req.headers['if-none-match'] === '"1"') return void res.status(304).end()
+        res.vary('Accept-Language').end('long')
+      })
+    })
+    await made.get('/')
+    await expect.poll(() => made.status('/')).toMatch(/^hit/)
+    made.clock.advance(11_000)
+    expect((await made.get('/')).headers.vary).toBe('Origin, Accept-Language')
+    await expect.poll(() => made.status('/')).toMatch(/^hit/)
+    expect((await made.get('/')).headers.vary).toBe('Origin, Accept-Language')
+  })
+})

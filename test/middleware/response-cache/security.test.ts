@@ -1,4 +1,5 @@
 import { Agent } from 'node:http'
+import compression from 'compression'
 import { describe, expect, it } from 'vitest'
 import type { Asking } from '../support/http.js'
 import { type Site, type SiteOptions, settled, site } from './support/app.js'
@@ -55,6 +56,19 @@ describe('a cache is not poisoned by', () => {
     const made = await echo(FRESH, { options: { hosts: ['good.example'] } })
     expect(await second(made, with_({ host: 'evil' }), with_({ host: 'evil' }))).toBe('fwd=bypass; detail=foreign-host')
     expect(await second(made, with_({ host: 'good.example' }), with_({ host: 'GOOD.example:80' }))).toMatch(/^hit/)
+  })
+
+  it('a coding that not all accept', async () => {
+    const made = await site(app => {
+      app.use(compression({ threshold: 0 }) as never)
+      app.get('/', (_req, res) => void res.set(FRESH).type('text').send('plain text '.repeat(9)))
+    })
+    await made.get('/', with_({ 'accept-encoding': 'deflate' }))
+    await settled(made.cache)
+    for (const accepted of ['identity', 'compress', 'gzip']) {
+      const { headers } = await made.get('/', with_({ 'accept-encoding': accepted }))
+      expect(headers['content-encoding'], accepted).toBe(accepted === 'gzip' ? 'gzip' : undefined)
+    }
   })
 
   it('a body of a GET', async () => {
