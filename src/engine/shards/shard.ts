@@ -101,7 +101,9 @@ export class Shard implements WriterHost {
     await this.writer.idle()
     if (this.#session && !this.options.readonly) await this.#lastWrite()
     await this.#housekeeping.finished()
+    const { identity } = this
     this.#release()
+    await this.reserve.keepClosed(identity)
   }
 
   /** Queues a write. */
