@@ -14,6 +14,7 @@ import { Intake, type Taken } from './transfer/intake.js'
 import { linesOf } from './transfer/line-reader.js'
 import { Stage } from './transfer/stage.js'
 import { StreamError } from './transfer/stream-error.js'
+import { translateError } from './translate-error.js'
 
 /*
  * Export and import: all entries of a cache as a stream of JSON lines, and back. docs/export.md describes the stream.
@@ -83,6 +84,9 @@ export async function importStream(
         options.read(line.bytes)
       }
       intake.finish()
+    } catch (error) {
+      // The stage is a database as well, and is made where there may be no room.
+      throw translateError(error, home.target)
     } finally {
       Object.assign(report, intake.taken)
       await intake.close()

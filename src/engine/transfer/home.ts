@@ -31,7 +31,7 @@ export class Home {
   static prepare(target: string): Home {
     if (existsSync(target)) return new Home(target, target, [])
     const directory = join(dirname(target), `${basename(target)}${MAKING}${randomBytes(8).toString('hex')}`)
-    const made = mkdirSync(directory, { recursive: true, mode: 0o700 })
+    const made = makeDirectory(directory, target)
     const parents: string[] = []
     for (let at = directory; made !== undefined && at !== made; at = dirname(at)) parents.push(dirname(at))
     return new Home(target, directory, parents)
@@ -66,6 +66,16 @@ export class Home {
         return
       }
     }
+  }
+}
+
+function makeDirectory(directory: string, target: string): string | undefined {
+  try {
+    return mkdirSync(directory, { recursive: true, mode: 0o700 })
+  } catch (error) {
+    const code = systemCode(error)
+    if (code === undefined) throw error
+    throw new DirectoryError(target, `does not exist and could not be created (${code})`, { cause: error })
   }
 }
 
