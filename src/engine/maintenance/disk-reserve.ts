@@ -3,7 +3,7 @@ import { join } from 'node:path'
 import { isBusy } from '../database/busy.js'
 import { DATABASE_FILE, fileIdentity } from '../database/opening.js'
 import type { Session } from '../database/session.js'
-import { isDiskFull, isMissing } from '../file-errors.js'
+import { isDiskFull, isMissing, systemCode } from '../file-errors.js'
 import { makeRoomByRows, type Victim } from '../operations/culling.js'
 import type { Shard } from '../shards/shard.js'
 
@@ -65,7 +65,8 @@ export class DiskReserve {
       // The shared memory of the log may have stayed, in room that was the reserve's.
       await this.keep(this.#givenUp ? LEAST_BYTES : undefined)
     } catch (error) {
-      if (!isMissing(error)) this.#shard.events.failed(this.#shard.translate(error) as Error)
+      // Whoever writes there is told why it cannot: here nobody does.
+      if (systemCode(error) === undefined) throw error
     }
   }
 
