@@ -1,7 +1,9 @@
 import { existsSync } from 'node:fs'
 import { Cache } from './cache.js'
+import { sqliteCode } from './database/busy.js'
 import { CODECS } from './disk/codecs.js'
 import { FanoutCache } from './fanout-cache.js'
+import { isDiskFull } from './file-errors.js'
 import { handleOf } from './handle-of.js'
 import type { CacheOptions, EvictionPolicy, Settings } from './options.js'
 import { DEFAULT_SHARDS } from './shards/layout.js'
@@ -86,7 +88,7 @@ export async function importStream(
       intake.finish()
     } catch (error) {
       // The stage is a database as well, and is made where there may be no room.
-      throw translateError(error, home.target)
+      throw isOfStage(error) ? translateError(error, home.target) : error
     } finally {
       Object.assign(report, intake.taken)
       await intake.close()
@@ -96,6 +98,10 @@ export async function importStream(
     await staging.end()
     await home.leave()
   }
+}
+
+function isOfStage(error: unknown): boolean {
+  return isDiskFull(error) || sqliteCode(error) !== undefined
 }
 
 export function nothingImported(): Imported {

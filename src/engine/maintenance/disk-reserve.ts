@@ -42,7 +42,7 @@ export class DiskReserve {
     const had = before?.size ?? 0
     try {
       // Zeros, and not a hole: the blocks must be taken. Added to what is there, which others would have at once.
-      if (had < size) await this.#append(size - had)
+      if (had < size) await this.#fill(had, size)
       this.#kept = true
     } catch (error) {
       if (!isDiskFull(error)) throw error
@@ -112,12 +112,13 @@ export class DiskReserve {
     return join(this.#shard.directory, RESERVE_FILE)
   }
 
-  async #append(bytes: number): Promise<void> {
-    const { O_WRONLY, O_CREAT, O_APPEND, O_NOFOLLOW = 0 } = fs.constants
-    const { file } = this.#shard.options.modes
-    const handle = await fs.promises.open(this.#path, O_WRONLY | O_CREAT | O_APPEND | O_NOFOLLOW, file)
+  /** Processes that do it at once write the same. */
+  async #fill(from: number, to: number): Promise<void> {
+    const { O_WRONLY, O_CREAT, O_NOFOLLOW = 0 } = fs.constants
+    const zeros = Buffer.alloc(to - from)
+    const handle = await fs.promises.open(this.#path, O_WRONLY | O_CREAT | O_NOFOLLOW, this.#shard.options.modes.file)
     try {
-      await handle.writeFile(Buffer.alloc(bytes))
+      for (let at = from; at < to; ) at += (await handle.write(zeros, 0, to - at, at)).bytesWritten
     } finally {
       await handle.close()
     }
