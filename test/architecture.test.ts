@@ -14,7 +14,7 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
   'engine/time': [],
   'engine/errors': [],
   'engine/options': ['type engine/time', 'type engine/errors', 'type engine/disk/codec'],
-  'engine/events': ['type engine/errors', 'type engine/options'],
+  'engine/events': ['type engine/errors', 'engine/option-names', 'type engine/options'],
   'engine/contract': ['type engine/events', 'type engine/options'],
   'engine/call': ['type engine/options'],
 

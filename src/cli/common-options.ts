@@ -17,10 +17,9 @@ export const COMMON_OPTIONS: readonly CommandOption[] = [
   { flags: '--no-color', summary: 'no colours' },
 ]
 
+export const DRY_RUN: CommandOption = { flags: '-n, --dry-run', summary: 'change nothing, tell what would be' }
+
 /** What commands know that remove or replace. */
-export const DESTROYING_OPTIONS: readonly CommandOption[] = [
-  { flags: '-n, --dry-run', summary: 'change nothing, tell what would be' },
-  { flags: '-y, --yes', summary: 'do not ask' },
-]
+export const DESTROYING_OPTIONS: readonly CommandOption[] = [DRY_RUN, { flags: '-y, --yes', summary: 'do not ask' }]
 
 export const DEFAULT_TIMEOUT = 10_000

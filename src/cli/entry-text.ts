@@ -10,7 +10,8 @@ export function infoJson(cache: Cache | FanoutCache, info: Info): Record<string,
   return {
     key: keyJson(cache, key),
     size,
-    ...(expiresAt === undefined ? undefined : { expiresAt }),
+    // Python's `expire=float('inf')` is never, and JSON has no word for it.
+    ...(Number.isFinite(expiresAt) && { expiresAt: expiresAt as number }),
     ...(tag === undefined ? undefined : { tag: toTagged(tag) }),
     tags: [...tags],
     storedAt,

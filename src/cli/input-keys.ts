@@ -1,6 +1,6 @@
 import { createInterface } from 'node:readline'
 import type { Key } from '../engine/index.js'
-import type { Context } from './command.js'
+import type { Context, Io } from './command.js'
 import { UsageError } from './exit-codes.js'
 import { parseJsonKey } from './keys.js'
 
@@ -20,6 +20,11 @@ export async function* inputKeys({ io, options, signal }: Context): AsyncGenerat
     yield isJson ? keyOfLine(line, number) : line
   }
   signal.throwIfAborted()
+}
+
+/** Nobody types a stream, and a bar would be drawn over what somebody types. @throws UsageError on a terminal */
+export function refuseTerminal({ stdin }: Io, instead: string): void {
+  if (stdin.isTTY === true) throw new UsageError(`this reads stdin, and stdin is a terminal: ${instead}`)
 }
 
 function keyOfLine(line: string, number: number): Key {

@@ -91,7 +91,8 @@ function fileSentence(path: string): string {
   return `${path} is a file, not the directory of a cache; ${hint}`
 }
 
-function lookAt(path: string): Place {
+/** What is there, whether it is a cache or not. @throws CliError where this user may not look */
+export function lookAt(path: string): Place {
   try {
     return placeAt(path)
   } catch (error) {

@@ -134,6 +134,12 @@ function programExamples(commands: readonly Command[]): string {
   return `\nExamples:\n${lines.join('\n')}\n\nHelp of one command, with more examples: ${NAME} help <command>`
 }
 
+/** What to do about an option that is like none. */
+function unknownOption([first = '']: readonly string[], commands: readonly Command[]): string {
+  if (!commands.some(({ name }) => name === first)) return `the command comes first, options behind it`
+  return `${NAME} help ${first} lists them; what begins with - and is none goes behind --`
+}
+
 /** Commander's message as one sentence. */
 function sentence(error: CommanderError, argv: readonly string[], commands: readonly Command[]): string {
   const [first = '', second = ''] = argv
@@ -144,11 +150,13 @@ function sentence(error: CommanderError, argv: readonly string[], commands: read
   if (error.code === 'commander.help') {
     const [what, near] = first === 'help' ? [second, nearestOf(second, known)] : ['', undefined]
     if (near !== undefined) return `unknown command '${what}'; did you mean ${near}?`
+    if (what !== '') return `unknown command '${what}'; ${NAME} --help lists them`
     return `say what to do: ${NAME} <command> <directory>; ${NAME} --help lists the commands`
   }
   const [message = '', hint = ''] = error.message.replace(/^error: /, '').split('\n')
   const meant = /^\(Did you mean (.*)\?\)$/.exec(hint)?.[1]
   if (meant !== undefined) return `${message}; did you mean ${meant}?`
   if (error.code === 'commander.unknownCommand') return `${message}; ${NAME} --help lists them`
+  if (error.code === 'commander.unknownOption') return `${message}; ${unknownOption(argv, commands)}`
   return message
 }

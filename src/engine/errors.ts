@@ -125,7 +125,11 @@ export class ReadonlyError extends DiskCacheError {
   override readonly code = 'ERR_CACHE_READONLY' as const
 
   constructor(directory: string, options?: Cause) {
-    super(`the cache in ${directory} is open for reading only`, options)
+    const why =
+      options?.cause === undefined
+        ? 'is open for reading only'
+        : 'cannot be written: this user may not write its database, or the file system is read-only'
+    super(`the cache in ${directory} ${why}`, options)
   }
 }
 

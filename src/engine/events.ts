@@ -1,5 +1,6 @@
 import { EventEmitter } from 'node:events'
 import type { RefusalReason } from './errors.js'
+import { checkEventName } from './option-names.js'
 import type { Key } from './options.js'
 
 /** What a cache tells its listeners. */
@@ -16,6 +17,8 @@ export interface CacheEvents {
   readonly quarantine: { readonly directory: string; readonly path: string; readonly error: Error }
 }
 
+const NAMES: ReadonlySet<string> = new Set<keyof CacheEvents>(['evict', 'refused', 'timeout', 'error', 'quarantine'])
+
 /** Passes events on. `error` without a listener becomes one process warning instead of an exception. */
 export class Events {
   readonly #emitter = new EventEmitter()
@@ -27,14 +30,17 @@ export class Events {
   }
 
   on<E extends keyof CacheEvents>(event: E, listener: (payload: CacheEvents[E]) => void): void {
+    checkEventName(event, NAMES)
     this.#emitter.on(event, listener)
   }
 
   once<E extends keyof CacheEvents>(event: E, listener: (payload: CacheEvents[E]) => void): void {
+    checkEventName(event, NAMES)
     this.#emitter.once(event, listener)
   }
 
   off<E extends keyof CacheEvents>(event: E, listener: (payload: CacheEvents[E]) => void): void {
+    checkEventName(event, NAMES)
     this.#emitter.off(event, listener)
   }
 

@@ -1,7 +1,9 @@
 import { existsSync } from 'node:fs'
 import { Cache } from './cache.js'
+import { sqliteCode } from './database/busy.js'
 import { CODECS } from './disk/codecs.js'
 import { FanoutCache } from './fanout-cache.js'
+import { isDiskFull } from './file-errors.js'
 import { handleOf } from './handle-of.js'
 import type { CacheOptions, EvictionPolicy, Settings } from './options.js'
 import { DEFAULT_SHARDS } from './shards/layout.js'
@@ -14,6 +16,7 @@ import { Intake, type Taken } from './transfer/intake.js'
 import { linesOf } from './transfer/line-reader.js'
 import { Stage } from './transfer/stage.js'
 import { StreamError } from './transfer/stream-error.js'
+import { translateError } from './translate-error.js'
 
 /*
  * Export and import: all entries of a cache as a stream of JSON lines, and back. docs/export.md describes the stream.
@@ -83,6 +86,9 @@ export async function importStream(
         options.read(line.bytes)
       }
       intake.finish()
+    } catch (error) {
+      // The stage is a database as well, and is made where there may be no room.
+      throw isOfStage(error) ? translateError(error, home.target) : error
     } finally {
       Object.assign(report, intake.taken)
       await intake.close()
@@ -92,6 +98,10 @@ export async function importStream(
     await staging.end()
     await home.leave()
   }
+}
+
+function isOfStage(error: unknown): boolean {
+  return isDiskFull(error) || sqliteCode(error) !== undefined
 }
 
 export function nothingImported(): Imported {

@@ -6,10 +6,23 @@
 export function checkOptionNames(options: object, known: ReadonlySet<string>, place: string): void {
   for (const name in options) {
     if (known.has(name)) continue
-    const near = nearest(name, known)
-    const hint = near === undefined ? `known are ${[...known].join(', ')}` : `did you mean ${near}?`
-    throw new TypeError(`${place}: unknown option ${name}; ${hint}`)
+    throw new TypeError(`${place}: unknown option ${name}; ${hintFor(name, known)}`)
   }
+}
+
+/**
+ * Looks for events that do not exist: nobody would ever hear one.
+ *
+ * @throws TypeError which names the event, and the known one that is nearest
+ */
+export function checkEventName(event: unknown, known: ReadonlySet<string>): void {
+  if (typeof event === 'string' && known.has(event)) return
+  throw new TypeError(`unknown event ${kindOf(event)}; ${hintFor(String(event), known)}`)
+}
+
+function hintFor(name: string, known: ReadonlySet<string>): string {
+  const near = nearest(name, known)
+  return near === undefined ? `known are ${[...known].join(', ')}` : `did you mean ${near}?`
 }
 
 /** @throws TypeError when `options` is something else than an object */

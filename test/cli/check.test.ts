@@ -79,6 +79,10 @@ describe('vacuum', () => {
     )
     const size = (): number => statSync(join(directory, '000/cache.db')).size
     const before = size()
+    const [dry] = documents<{ freed: number }>(await run('vacuum', directory, '--dry-run', '--json'))
+    expect(dry).toEqual({ database: '000', before, after: expect.any(Number), freed: expect.any(Number), dryRun: true })
+    expect(dry?.freed).toBeGreaterThan(before / 2)
+    expect(size()).toBe(before)
     expect(await run('vacuum', directory)).toMatchObject({ code: 0, stderr: '' })
     expect(size()).toBeLessThan(before / 2)
     const body =

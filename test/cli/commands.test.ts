@@ -7,6 +7,7 @@ import { peer } from '../helpers/peers.js'
 import { runPython } from '../helpers/python.js'
 import { temporaryDirectory } from '../helpers/temp-directory.js'
 import { cli, cliBytes, cliHere, type Ended } from './support/command-line.js'
+import { runInTerminal } from './transfer-support.js'
 
 type Runner = (args: readonly string[], surroundings?: { readonly input?: string }) => Promise<Ended>
 
@@ -247,6 +248,42 @@ cache.close()`,
     await cliHere(['set', directory, 'new', '{"b":2}', '--value-json', '--codec', 'json'])
     const read = `return Cache(directory, disk=JSONDisk)['new']['b']`
     expect(await runPython(read, { directory })).toBe(2)
+  })
+})
+
+describe.runIf(peer('python'))('a terminal', () => {
+  it('is shown text without what would act on it, and no bytes', async () => {
+    const directory = temporaryDirectory()
+    const cache = new Cache(directory)
+    const letters = '\u001b[31mred\u0007\tend\nbare \r here\n'
+    await cache.setMany([
+      ['letters', letters],
+      ['film', 'é'.repeat(40_000)],
+      ['bytes', Buffer.from([1, 0, 255])],
+    ])
+    await cache.close()
+    const shown = '\\u001b[31mred\\u0007\tend\r\nbare \\r here\r\n'
+    expect(await runInTerminal('get', directory, 'letters')).toMatchObject({ code: 0, stdout: shown })
+    expect(await runInTerminal('get', directory, 'film')).toMatchObject({ code: 0, stdout: 'é'.repeat(40_000) })
+    const refused = await runInTerminal('get', directory, 'bytes')
+    expect(refused).toMatchObject({ code: 2, stdout: expect.stringContaining('no text, which a terminal could show') })
+    expect(await cli(['get', directory, 'letters'])).toMatchObject({ code: 0, stdout: letters })
+  })
+
+  it('is not read from by what wants a stream', async () => {
+    const directory = temporaryDirectory()
+    const cache = new Cache(directory)
+    await cache.set('key', 1)
+    await cache.close()
+    for (const args of [
+      ['import', directory],
+      ['import', join(directory, 'new'), '--create'],
+      ['delete', directory, '--stdin'],
+      ['set', directory, 'key', '-'],
+    ]) {
+      const stdout = expect.stringContaining('stdin is a terminal') as string
+      expect(await runInTerminal(...args)).toMatchObject({ code: 2, stdout })
+    }
   })
 })
 

@@ -5,6 +5,7 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import Database from 'better-sqlite3'
 import { Cache, FanoutCache, type FanoutCacheOptions } from 'fanout-cache'
 import { describe, expect, it, onTestFinished } from 'vitest'
+import { mountTmpfs, tmpfsAvailable } from '../faults/support/tmpfs.js'
 import { FixtureProcess } from '../helpers/child-process.js'
 import { peer } from '../helpers/peers.js'
 import { runPython } from '../helpers/python.js'
@@ -79,6 +80,31 @@ function placeOne(stage: string): string {
   renameSync(join(stage, `value-${file}`), place)
   return place
 }
+
+describe.skipIf(!tmpfsAvailable)('an import that finds no room', () => {
+  it('says so, and leaves everything as it was', async () => {
+    const root = mountTmpfs('size=3m')
+    const before = await someCache(join(root, 'there'))
+    for (const [name, ...options] of [
+      ['there', '--yes'],
+      ['new', '--create'],
+    ] as const) {
+      const ended = await run(['import', join(root, name), ...options], stream)
+      expect(ended).toMatchObject({
+        code: 4,
+        stdout: '',
+        stderr: expect.stringMatching(/^fanout-cache: .* is full\n$/),
+      })
+    }
+    // Rows alone fill the database in which they are staged.
+    const rows = streamOf(Array.from({ length: 4000 }, (_, key) => ({ key, value: 'x'.repeat(1000) })))
+    const ended = await run(['import', join(root, 'new'), '--create'], rows)
+    expect(ended).toMatchObject({ code: 4, stderr: expect.stringMatching(/^fanout-cache: .* is full\n$/) })
+    expect(readdirSync(root)).toEqual(['there'])
+    expect(stateOf(join(root, 'there'))).toEqual(before)
+    expect(stages(join(root, 'there'))).toEqual([])
+  })
+})
 
 describe('an import that is ended', () => {
   it.each(['SIGINT', 'SIGTERM'] as const)('by %s while it reads, leaves everything as it was', async signal => {

@@ -215,6 +215,18 @@ function events(subject: Subject): void {
     expect(cache.once('error', listener)).toBe(cache)
   })
 
+  it('on(), once() and off() refuse an event that does not exist, and name the nearest', () => {
+    const cache = subject.make()
+    for (const verb of ['on', 'once', 'off'] as const) {
+      expect(() => cache[verb]('evicted' as 'evict', () => {})).toThrow(
+        new TypeError("unknown event 'evicted'; did you mean evict?"),
+      )
+      expect(() => cache[verb]('x'.repeat(9) as 'evict', () => {})).toThrow(
+        /known are evict, refused, timeout, error, quarantine/,
+      )
+    }
+  })
+
   it('evict is emitted for every item that goes to stay under maxItems', async () => {
     const cache = subject.make({ maxItems: 6 })
     const evicted: unknown[] = []

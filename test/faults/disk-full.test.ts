@@ -169,6 +169,21 @@ describe.skipIf(!tmpfsAvailable).each(KINDS)('a %s on a full disk', kind => {
     expect(moved).toEqual([])
   })
 
+  it('can be read and emptied by processes that live for a moment, after others like them', async () => {
+    const { root, directory } = newDisk()
+    const writing = cacheOf(kind, directory, NOTHING_TO_EVICT)
+    await writing.setMany(Array.from({ length: 10 }, (_, key) => [key, Buffer.alloc(40_000)] as const))
+    await writing.close()
+    fillUp(root)
+    const reading = cacheOf(kind, directory, { readonly: true })
+    expect(await reading.get(1)).toEqual(Buffer.alloc(40_000))
+    await reading.close()
+    // Others take what room there is between.
+    fillUp(root)
+    const clearing = cacheOf(kind, directory, NOTHING_TO_EVICT)
+    expect(await clearing.clear({ retry: true, timeout: 10_000 })).toBe(10)
+  })
+
   it('undoes all of a transaction that finds no room', async () => {
     const { root, directory } = newDisk()
     const { cache, writer } = await writerOn(kind, directory, NOTHING_TO_EVICT)

@@ -1,7 +1,7 @@
 import { execFileSync } from 'node:child_process'
 import { existsSync, lstatSync, mkdirSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
-import type { DiskCache } from 'fanout-cache'
+import { Cache, type DiskCache } from 'fanout-cache'
 import { describe, expect, it } from 'vitest'
 import { temporaryDirectory } from '../helpers/temp-directory.js'
 import { cacheOf, KINDS, type Kind, shardsOf } from './support/caches.js'
@@ -145,4 +145,15 @@ describe.each(KINDS)('a %s whose database names', kind => {
     expect(left).toEqual([])
     expectUnharmed(place)
   })
+})
+
+it('lays no reserve aside through a link', async () => {
+  const directory = temporaryDirectory()
+  const victim = join(temporaryDirectory(), 'victim')
+  writeFileSync(victim, 'precious')
+  symlinkSync(victim, join(directory, 'cache.db-reserve'))
+  const cache = new Cache(directory)
+  await cache.set('key', 1)
+  await cache.close()
+  expect(readFileSync(victim, 'utf8')).toBe('precious')
 })

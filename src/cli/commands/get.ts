@@ -10,6 +10,7 @@ import { EXIT } from '../exit-codes.js'
 import { KEY_JSON, keyText, parseKey } from '../keys.js'
 import { pairs } from '../output.js'
 import { toTagged } from '../tagged-json.js'
+import { forTerminal } from '../terminal-text.js'
 
 export const get: Command = {
   name: 'get',
@@ -72,7 +73,8 @@ function shown({ out, options }: Context, value: unknown): Uint8Array {
 
 async function send(context: Context, source: Readable, target: string | undefined): Promise<void> {
   if (target !== undefined) return saveTo(target, source, context.signal)
-  for await (const chunk of source) await context.out.write(chunk as Uint8Array)
+  const shown = context.out.isTerminal ? forTerminal(source) : source
+  for await (const chunk of shown) await context.out.write(chunk as Uint8Array)
 }
 
 /** Beside the target first, so that it is whole or not there. */

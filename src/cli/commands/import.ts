@@ -1,5 +1,4 @@
 import { createReadStream, statSync } from 'node:fs'
-import { resolve } from 'node:path'
 import {
   ConflictError,
   type Imported,
@@ -10,7 +9,8 @@ import {
 } from '../../engine/for-transfer.js'
 import type { Command, Context } from '../command.js'
 import { CliError, EXIT, UsageError } from '../exit-codes.js'
-import { cachePlace } from '../open-cache.js'
+import { refuseTerminal } from '../input-keys.js'
+import { cachePlace, lookAt } from '../open-cache.js'
 import { pairs } from '../output.js'
 import { type Progress, progress } from '../progress.js'
 import { bytesText, parseCount } from '../units.js'
@@ -54,8 +54,10 @@ export const importCommand: Command = {
 
 async function importCache(context: Context): Promise<number> {
   const { options, operands, io, signal, patience } = context
-  const directory = resolve(context.directory)
+  const [path = '-'] = operands
   checkOptions(context)
+  if (path === '-') refuseTerminal(io, 'name a file, or pipe a stream in')
+  const { directory } = lookAt(context.directory)
   await reclaimImports(directory)
   const { kind } = cachePlace(directory, options.flag('create'))
   const isThere = kind === 'Cache' || kind === 'FanoutCache'
@@ -64,7 +66,6 @@ async function importCache(context: Context): Promise<number> {
     const goOn = await context.confirm(`Replace entries of ${directory} whose keys are in the stream?`)
     if (!goOn) return EXIT.no
   }
-  const [path = '-'] = operands
   const report = nothingImported()
   const bars = new Bars(context, path === '-' ? undefined : sizeOf(path))
   try {

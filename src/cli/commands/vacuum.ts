@@ -1,6 +1,8 @@
-import { type VacuumReport, vacuumPlaces } from '../../engine/for-care.js'
-import { caredFor, watched } from '../care.js'
+import { type DatabaseFacts, examinePlaces, type VacuumReport, vacuumPlaces } from '../../engine/for-care.js'
+import { type Cared, caredFor, watched } from '../care.js'
 import type { Command, Context } from '../command.js'
+import { DRY_RUN } from '../common-options.js'
+import { CliError, EXIT } from '../exit-codes.js'
 import { table } from '../output.js'
 import { bytesText } from '../units.js'
 
@@ -9,9 +11,10 @@ export const vacuum: Command = {
   summary: 'write the databases anew, so that they are as short as they can be',
   group: 'Care:',
   operands: '',
-  options: [],
+  options: [DRY_RUN],
   examples: [
     ['vacuum ./cache', 'after a large clear or evict, when the disk is needed elsewhere'],
+    ['vacuum ./cache --dry-run', 'what it would give back at least'],
     ['vacuum ./cache --timeout 1m', 'where others write much: wait longer for each database'],
   ],
   details:
@@ -22,20 +25,40 @@ export const vacuum: Command = {
 }
 
 async function runVacuum(context: Context): Promise<void> {
-  const { directory, places } = caredFor(context)
-  const reports = await watched(context, 'vacuuming, bytes', options => vacuumPlaces(directory, places, options))
-  const { out } = context
-  if (out.json) for (const report of reports) await out.document({ database: nameOf(report), ...sizesOf(report) })
-  else for (const line of linesOf(reports)) await out.line(line)
+  const cared = caredFor(context)
+  const { out, dryRun } = context
+  const reports = dryRun ? await foreseen(context, cared) : await vacuumed(context, cared)
+  if (out.json) {
+    for (const report of reports) await out.document({ database: nameOf(report), ...sizesOf(report), dryRun })
+  } else for (const line of linesOf(reports, dryRun)) await out.line(line)
 }
 
-function linesOf(reports: readonly VacuumReport[]): string[] {
+function vacuumed(context: Context, { directory, places }: Cared): Promise<readonly VacuumReport[]> {
+  return watched(context, 'vacuuming, bytes', options => vacuumPlaces(directory, places, options))
+}
+
+/** What free pages alone will give back; half-empty ones give more. */
+async function foreseen(context: Context, { directory, places }: Cared): Promise<readonly VacuumReport[]> {
+  const facts = await watched(context, 'looking at files', options => examinePlaces(directory, places, options))
+  return facts.filter(({ exists }) => exists).map(each => foreseenOf(directory, each))
+}
+
+function foreseenOf(directory: string, { prefix, rows, trouble }: DatabaseFacts): VacuumReport {
+  if (rows) return { prefix, before: rows.pageBytes, after: rows.pageBytes - rows.freeBytes }
+  const code = trouble?.kind === 'locked' ? EXIT.locked : EXIT.storage
+  throw new CliError(code, `the database in ${directory}/${prefix} cannot be looked into: ${trouble?.message ?? ''}`)
+}
+
+function linesOf(reports: readonly VacuumReport[], dryRun: boolean): string[] {
   const rows = reports.map(report => {
     const { before, after, freed } = sizesOf(report)
     return [nameOf(report), bytesText(before), bytesText(after), bytesText(freed)]
   })
   const freed = reports.reduce((sum, report) => sum + sizesOf(report).freed, 0)
-  return [...table(['DATABASE', 'BEFORE', 'AFTER', 'FREED'], rows), `${bytesText(freed)} given back`]
+  return [
+    ...table(['DATABASE', 'BEFORE', 'AFTER', 'FREED'], rows),
+    `${bytesText(freed)} ${dryRun ? 'or more would be ' : ''}given back`,
+  ]
 }
 
 function nameOf({ prefix }: VacuumReport): string {

@@ -1,14 +1,17 @@
 import * as fs from 'node:fs'
 import { join } from 'node:path'
 import { isBusy } from '../database/busy.js'
+import { DATABASE_FILE, fileIdentity } from '../database/opening.js'
 import type { Session } from '../database/session.js'
-import { isDiskFull, isMissing } from '../file-errors.js'
+import { isDiskFull, isMissing, systemCode } from '../file-errors.js'
 import { makeRoomByRows, type Victim } from '../operations/culling.js'
 import type { Shard } from '../shards/shard.js'
 
 /** Space kept back: on a full disk even a DELETE needs room in the write-ahead log. Python passes over the name. */
 export const RESERVE_FILE = 'cache.db-reserve'
 const RESERVE_BYTES = 512 * 1024
+/** Enough to open the database, and to delete. */
+const LEAST_BYTES = 128 * 1024
 const RESERVE_SHARE = 1 / 16
 const ROWS_PER_ROUND = 8
 const ROUNDS = 256
@@ -17,28 +20,53 @@ const ROUNDS = 256
 export class DiskReserve {
   readonly #shard: Shard
   #kept = false
+  #givenUp = false
 
   constructor(shard: Shard) {
     this.#shard = shard
   }
 
-  /** Lays the reserve aside, if there is room. Called now and then, beside requests. */
-  async keep(): Promise<void> {
-    if (this.#kept || this.#shard.options.readonly) return
+  /**
+   * Lays the reserve aside, if there is room. Called now and then, beside requests.
+   *
+   * @param least a part of it that is better than nothing, in bytes
+   */
+  async keep(least: number = RESERVE_BYTES): Promise<void> {
+    // Who only reads gives back what opening took of it.
+    if (this.#kept || (this.#shard.options.readonly && !this.#givenUp)) return
     const path = this.#path
     const size = this.#size
-    const stat = fs.statSync(path, { throwIfNoEntry: false })
-    if (stat && stat.size >= size) {
-      this.#kept = true
-      return
-    }
+    const before = fs.lstatSync(path, { throwIfNoEntry: false })
+    // A link leads to what is not the cache's.
+    if (before && !before.isFile()) return
+    const had = before?.size ?? 0
     try {
-      // Zeros, and not a hole: the blocks must be taken.
-      await fs.promises.writeFile(path, Buffer.alloc(size), { mode: this.#shard.options.modes.file })
+      // Zeros, and not a hole: the blocks must be taken. Added to what is there, which others would have at once.
+      if (had < size) await this.#fill(had, size)
       this.#kept = true
     } catch (error) {
-      await fs.promises.rm(path, { force: true })
       if (!isDiskFull(error)) throw error
+      // As much was written as there was room for.
+      const written = fs.lstatSync(path, { throwIfNoEntry: false })?.size ?? 0
+      if (had < LEAST_BYTES && written < least) await fs.promises.rm(path, { force: true })
+    }
+  }
+
+  /**
+   * Lays it aside once more when the database is closed: processes that live for less than a second leave one too, and
+   * who had to give it up to open on a full disk gives it back.
+   *
+   * @param identity of the database that was open
+   */
+  async keepClosed(identity: string | undefined): Promise<void> {
+    // What was removed meanwhile, or moved aside, gets no file of ours.
+    if (identity === undefined || fileIdentity(join(this.#shard.directory, DATABASE_FILE)) !== identity) return
+    try {
+      // The shared memory of the log may have stayed, in room that was the reserve's.
+      await this.keep(this.#givenUp ? LEAST_BYTES : undefined)
+    } catch (error) {
+      // Whoever writes there is told why it cannot: here nobody does.
+      if (systemCode(error) === undefined) throw error
     }
   }
 
@@ -68,6 +96,7 @@ export class DiskReserve {
     this.#kept = false
     try {
       fs.unlinkSync(this.#path)
+      this.#givenUp = true
       return true
     } catch (error) {
       if (isMissing(error)) return false
@@ -83,13 +112,25 @@ export class DiskReserve {
     return join(this.#shard.directory, RESERVE_FILE)
   }
 
+  /** Processes that do it at once write the same. */
+  async #fill(from: number, to: number): Promise<void> {
+    const { O_WRONLY, O_CREAT, O_NOFOLLOW = 0 } = fs.constants
+    const zeros = Buffer.alloc(to - from)
+    const handle = await fs.promises.open(this.#path, O_WRONLY | O_CREAT | O_NOFOLLOW, this.#shard.options.modes.file)
+    try {
+      for (let at = from; at < to; ) at += (await handle.write(zeros, 0, to - at, at)).bytesWritten
+    } finally {
+      await handle.close()
+    }
+  }
+
   #restore(): void {
     try {
-      fs.writeFileSync(this.#path, Buffer.alloc(this.#size), { mode: this.#shard.options.modes.file })
+      fs.writeFileSync(this.#path, Buffer.alloc(this.#size), { mode: this.#shard.options.modes.file, flag: 'wx' })
       this.#kept = true
     } catch (error) {
-      fs.rmSync(this.#path, { force: true })
       if (!isDiskFull(error)) throw error
+      fs.rmSync(this.#path, { force: true })
     }
   }
 

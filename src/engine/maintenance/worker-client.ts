@@ -1,4 +1,4 @@
-import { Worker } from 'node:worker_threads'
+import { Worker, type WorkerOptions } from 'node:worker_threads'
 import { DiskCacheError, StorageError } from '../errors.js'
 import type { Finding } from '../options.js'
 import type { Shard } from '../shards/shard.js'
@@ -109,7 +109,7 @@ function answerOf(
 ): Promise<NonNullable<WorkerMessage['answer']>> {
   return new Promise((resolve, reject) => {
     const order: WorkerOrder = { task, stop, isWatched: onProgress !== undefined }
-    const worker = new Worker(workerUrl('maintenance-worker'), { workerData: order })
+    const worker = newWorker('maintenance-worker', { workerData: order })
     worker.on('message', ({ progress, answer }: WorkerMessage) => {
       if (progress) onProgress?.(progress)
       if (answer) resolve(answer)
@@ -128,7 +128,10 @@ export async function runInWorker(shard: Shard, task: { task: 'index'; sql: stri
 }
 
 /** A worker is built beside this module, in the same format. */
-export function workerUrl(name: 'maintenance-worker' | 'upkeep-worker'): URL {
+export function newWorker(name: 'maintenance-worker' | 'upkeep-worker', options: WorkerOptions): Worker {
   const extension = /\.(mjs|cjs|js)$/.exec(import.meta.url)?.[1] ?? 'js'
-  return new URL(`./${name}.${extension}`, import.meta.url)
+  const url = new URL(`./${name}.${extension}`, import.meta.url)
+  // `node --input-type=module -e …`: the option is inherited, and a thread that begins with a file ends with it.
+  const isText = process.execArgv.some(option => option.startsWith('--input-type'))
+  return new Worker(url, isText ? { ...options, execArgv: [] } : options)
 }

@@ -102,7 +102,9 @@ export class Shard implements WriterHost {
     while (this.writer.length > 0) await this.writer.settled()
     if (this.#session && !this.options.readonly) await this.#lastWrite()
     await this.#housekeeping.finished()
+    const { identity } = this
     this.#release()
+    await this.reserve.keepClosed(identity)
   }
 
   /** Queues a write. */

@@ -69,7 +69,9 @@ function computedOf(value: unknown): StagedEntry['computed'] {
   const computed = objectOf(value, 'computed')
   checkOptionNames(computed, COMPUTED_NAMES, 'computed')
   const took = computed['took']
-  if (typeof took !== 'number' || took < 0) throw new TypeError(`took must be milliseconds, got ${kindOf(took)}`)
+  if (typeof took !== 'number' || took < 0 || !Number.isFinite(took)) {
+    throw new TypeError(`took must be milliseconds, got ${kindOf(took)}`)
+  }
   return { due: instant(computed, 'staleAt') ?? null, seconds: toSeconds(took) }
 }
 
@@ -77,7 +79,9 @@ function computedOf(value: unknown): StagedEntry['computed'] {
 function instant(fields: Fields, name: string): number | undefined {
   const value = fields[name]
   if (value === undefined) return undefined
-  if (typeof value !== 'number') throw new TypeError(`${name} must be epoch milliseconds, got ${kindOf(value)}`)
+  if (typeof value !== 'number' || !Number.isFinite(value)) {
+    throw new TypeError(`${name} must be epoch milliseconds, got ${kindOf(value)}`)
+  }
   return toSeconds(toMilliseconds(toSeconds(value)))
 }
 

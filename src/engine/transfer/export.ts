@@ -33,6 +33,8 @@ const FILE_TRIES = 4
 /** What is read in one step. */
 const PAGE_ROWS = 100
 const PAGE_BYTES = 2 ** 20
+/** Seconds. What expires later does not expire. */
+const LATEST = 1e15
 
 /** A row whose whole numbers are bigint, so that they can be told from floats. */
 type ExactRow = readonly [
@@ -238,7 +240,8 @@ function metaOf(text: string): unknown {
 function knownOf({ row, tags, computed }: Found): Omit<EntryLine, 'key'> {
   const [, , , storeTime, expireTime, accessTime, accessCount, tag] = row
   return {
-    ...(expireTime !== null && { expiresAt: toMilliseconds(expireTime) }),
+    // Python's `expire=float('inf')` is never, and JSON has no word for it.
+    ...(expireTime !== null && expireTime < LATEST && { expiresAt: toMilliseconds(Math.max(expireTime, -LATEST)) }),
     ...(tag !== null && { tag: sqlToJson(tag) }),
     ...(tags.length > 0 && { tags }),
     ...(Number.isFinite(storeTime) && { storedAt: Math.floor(storeTime * 1000) }),

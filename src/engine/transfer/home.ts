@@ -32,7 +32,7 @@ export class Home {
   static prepare(target: string): Home {
     if (existsSync(target)) return new Home(target, target, [])
     const directory = join(dirname(target), `${basename(target)}${MAKING}${randomBytes(8).toString('hex')}`)
-    const made = makeDirectory(directory, { directory: 0o700, exact: false })
+    const made = makeHome(directory, target)
     const parents: string[] = []
     for (let at = directory; made !== undefined && at !== made; at = dirname(at)) parents.push(dirname(at))
     return new Home(target, directory, parents)
@@ -67,6 +67,16 @@ export class Home {
         return
       }
     }
+  }
+}
+
+function makeHome(directory: string, target: string): string | undefined {
+  try {
+    return makeDirectory(directory, { directory: 0o700, exact: false })
+  } catch (error) {
+    const code = systemCode(error)
+    if (code === undefined) throw error
+    throw new DirectoryError(target, `does not exist and could not be created (${code})`, { cause: error })
   }
 }
 

@@ -1,7 +1,7 @@
 import { EventEmitter } from 'node:events'
 import type { CacheHandle } from '../cache-handle.js'
 import { accessOf } from '../handle-of.js'
-import { kindOf } from '../option-names.js'
+import { checkEventName, kindOf } from '../option-names.js'
 import type { CacheLike } from '../recipes/cache-like.js'
 import type { UpkeepRound } from './messages.js'
 import { type RunnerUser, type UpkeepRunner, upkeepOf } from './runner.js'
@@ -58,6 +58,7 @@ export function startUpkeepOf(cache: CacheLike, choice: boolean | UpkeepOptions 
   return startUpkeep(cache, choice === true ? {} : choice)
 }
 
+const EVENTS: ReadonlySet<string> = new Set<keyof UpkeepEvents>(['round', 'lead'])
 const RETRY_MILLISECONDS = 1000
 
 class StartedUpkeep implements Upkeep, RunnerUser {
@@ -89,16 +90,19 @@ class StartedUpkeep implements Upkeep, RunnerUser {
   }
 
   on<E extends keyof UpkeepEvents>(event: E, listener: (payload: UpkeepEvents[E]) => void): this {
+    checkEventName(event, EVENTS)
     this.#emitter.on(event, listener)
     return this
   }
 
   once<E extends keyof UpkeepEvents>(event: E, listener: (payload: UpkeepEvents[E]) => void): this {
+    checkEventName(event, EVENTS)
     this.#emitter.once(event, listener)
     return this
   }
 
   off<E extends keyof UpkeepEvents>(event: E, listener: (payload: UpkeepEvents[E]) => void): this {
+    checkEventName(event, EVENTS)
     this.#emitter.off(event, listener)
     return this
   }

@@ -36,8 +36,8 @@ export class ViewEvents {
       listener(own)
     }
     const passing: Passing = { event, listener, stop: () => this.#host.off(event, pass) }
-    this.#passing.push(passing)
     this.#host.on(event, pass)
+    this.#passing.push(passing)
   }
 
   off<E extends keyof CacheEvents>(event: E, listener: Listener<E>): void {

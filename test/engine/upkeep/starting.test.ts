@@ -1,8 +1,13 @@
+import { execFile } from 'node:child_process'
+import { rmSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
+import { promisify } from 'node:util'
 import { type Cache, FanoutCache, ReadonlyError, startUpkeep, type UpkeepOptions } from 'fanout-cache'
 import { diskStore } from 'fanout-cache/cache-manager'
 import { responseCache, sendFile } from 'fanout-cache/express'
 import { createKeyv, KeyvDiskStore } from 'fanout-cache/keyv'
+import { collectMetrics } from 'fanout-cache/prom-client'
+import { Registry } from 'prom-client'
 import { describe, expect, it, onTestFinished } from 'vitest'
 import { rawDatabase } from '../../helpers/raw-database.js'
 import { temporaryDirectory } from '../../helpers/temp-directory.js'
@@ -68,6 +73,41 @@ describe('startUpkeep', () => {
     expect(leaders(join(cache.directory, '007'))).toEqual([])
     const third = startUpkeep(cache, { every: '3m' })
     expect(await third.run()).toBeDefined()
+  })
+
+  it('objects to an event that does not exist, and names the nearest', () => {
+    const upkeep = startUpkeep(opened())
+    expect(() => upkeep.on('rounds' as 'round', () => {})).toThrow(
+      new TypeError("unknown event 'rounds'; did you mean round?"),
+    )
+  })
+
+  it('tells of a directory that cannot be opened as an error of the cache, and tries again', async () => {
+    const file = join(temporaryDirectory(), 'file')
+    writeFileSync(file, '')
+    const cache = new FanoutCache(join(file, 'below'), { shards: 1 })
+    const register = new Registry()
+    const metrics = collectMetrics(cache, { register, name: 'unopened' })
+    const errors: Error[] = []
+    cache.on('error', error => errors.push(error))
+    const upkeep = startUpkeep(cache, { every: 20 })
+    expect(await upkeep.run()).toBeUndefined()
+    expect(errors).toEqual([expect.objectContaining({ code: 'ERR_CACHE_DIRECTORY' })])
+    expect(await register.metrics()).toContain('fanout_cache_errors_total{cache="unopened"} 1\n')
+    rmSync(file)
+    await expect.poll(() => upkeep.isLeader, { timeout: 30_000 }).toBe(true)
+    metrics.stop()
+    await cache.close()
+  })
+
+  it('works in a program that is given as text, and so does check()', async () => {
+    const program = `
+      import { Cache, startUpkeep } from 'fanout-cache'
+      const cache = new Cache(${JSON.stringify(temporaryDirectory())})
+      const round = await startUpkeep(cache).run()
+      console.log(JSON.stringify([round?.expired, await cache.check()]))`
+    const { stdout, stderr } = await promisify(execFile)(process.execPath, ['--input-type=module', '-e', program])
+    expect([stdout, stderr]).toEqual(['[0,[]]\n', ''])
   })
 
   it('ends with its cache, and not with another one on the directory', async () => {
