@@ -139,7 +139,7 @@ describe('loops without an end', () => {
     }
   })
 
-  it.each(BOTH)('retry: true ends on what waiting does not mend: a $name that is read only', async ({ make }) => {
+  it.each(BOTH)('retry: true ends on what waiting does not mend: a cache that is read only ($name)', async ({ make }) => {
     const first = make()
     await first.set('key', 1)
     await first.close()
@@ -149,7 +149,7 @@ describe('loops without an end', () => {
     expect(await cache.get('key')).toBe(1)
   })
 
-  it.each(BOTH)('retry: true ends on what waiting does not mend: a table of a $name that is gone', async ({ make }) => {
+  it.each(BOTH)('retry: true ends on what waiting does not mend: a table that is gone ($name)', async ({ make }) => {
     const cache = make()
     await cache.set('key', 1)
     const shards = existsSync(join(cache.directory, '000')) ? ['000', '001', '002'] : ['.']

@@ -96,6 +96,13 @@ describe.skipIf(process.platform === 'win32').each(KINDS)('a %s on a directory',
     await expect(cacheOf(kind, join(file, 'below')).set(0, 'v')).rejects.toThrow(DirectoryError)
   })
 
+  it('passes by a directory of others that has a number for a name and cannot be entered', async () => {
+    const directory = await made(kind)
+    mkdirSync(join(directory, '2026'))
+    mode(join(directory, '2026'), 0)
+    expect(await run(kind, directory, [GET])).toEqual(['get "zero"', 'closed'])
+  })
+
   it('whose database is a directory rejects with a typed error', async () => {
     const directory = temporaryDirectory()
     for (const shard of shardsOf(kind)) mkdirSync(join(directory, shard, 'cache.db'), { recursive: true })

@@ -46,14 +46,25 @@ export function countShards(root: string): number | undefined {
 
 /** Also when what is left of it is a log, or what lies beside it. */
 function holdsDatabase(directory: string): boolean {
-  return hasDatabase(directory) || namesIn(directory).some(name => name.startsWith(DATABASE_FILE))
+  return hasDatabase(directory) || (namesInShard(directory) ?? []).some(name => name.startsWith(DATABASE_FILE))
 }
 
 /** What a shard has before its database is there, or when that was deleted. It may get one at any moment. */
 function mayBecomeShard(directory: string): boolean {
   if (!statSync(directory, { throwIfNoEntry: false })?.isDirectory()) return false
-  const names = namesIn(directory)
+  const names = namesInShard(directory)
+  if (names === undefined) return true
   return names.length === 0 || names.some(name => name.startsWith(DATABASE_FILE) || VALUE_FOLDER.test(name))
+}
+
+/** `undefined` where this user may not look: why shows when the shard is opened. */
+function namesInShard(directory: string): readonly string[] | undefined {
+  try {
+    return namesIn(directory)
+  } catch (error) {
+    if (systemCode(error) === undefined) throw error
+    return undefined
+  }
 }
 
 function namesIn(directory: string): readonly string[] {

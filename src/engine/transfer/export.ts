@@ -11,7 +11,7 @@ import { isLive, tagsOf } from '../operations/entries.js'
 import { lastRow } from '../operations/listing.js'
 import type { Settings } from '../options.js'
 import type { Shard } from '../shards/shard.js'
-import { toMilliseconds } from '../time.js'
+import { toExpiry, toMilliseconds } from '../time.js'
 import { readPatiently, sessionOf } from '../verbs/reading.js'
 import { keyToJson, modeName, sqlToJson, valueToJson } from './exact-json.js'
 import { CHUNK_BYTES, type EntryLine, FORMAT, FORMAT_VERSION, type Header } from './format.js'
@@ -33,8 +33,6 @@ const FILE_TRIES = 4
 /** What is read in one step. */
 const PAGE_ROWS = 100
 const PAGE_BYTES = 2 ** 20
-/** Seconds. What expires later does not expire. */
-const LATEST = 1e15
 
 /** A row whose whole numbers are bigint, so that they can be told from floats. */
 type ExactRow = readonly [
@@ -239,9 +237,9 @@ function metaOf(text: string): unknown {
 
 function knownOf({ row, tags, computed }: Found): Omit<EntryLine, 'key'> {
   const [, , , storeTime, expireTime, accessTime, accessCount, tag] = row
+  const expiresAt = toExpiry(expireTime)
   return {
-    // Python's `expire=float('inf')` is never, and JSON has no word for it.
-    ...(expireTime !== null && expireTime < LATEST && { expiresAt: toMilliseconds(Math.max(expireTime, -LATEST)) }),
+    ...(expiresAt !== undefined && { expiresAt }),
     ...(tag !== null && { tag: sqlToJson(tag) }),
     ...(tags.length > 0 && { tags }),
     ...(Number.isFinite(storeTime) && { storedAt: Math.floor(storeTime * 1000) }),
