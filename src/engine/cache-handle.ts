@@ -158,7 +158,7 @@ export class CacheHandle {
     }
     if (turnIsLong()) await shard.closing.track(nextTurn())
     try {
-      return await readPatiently(shard, wait, read)
+      return await readPatiently(shard, Math.min(wait, this.options.timeout), read)
     } catch (error) {
       if (!(error instanceof TimeoutError)) throw error
       this.gaveUp(key)

@@ -15,7 +15,7 @@ import {
 import { kindOf } from '../option-names.js'
 import type { Info, Key, Listing } from '../options.js'
 import type { Shard } from '../shards/shard.js'
-import { readEntryRow, readPatiently, sessionOf, toInfo } from './reading.js'
+import { patienceOf, readEntryRow, readPatiently, sessionOf, toInfo } from './reading.js'
 import { checkVerbOptions, encodeTag } from './verb-options.js'
 
 interface ResolvedListing {
@@ -172,7 +172,7 @@ export async function* steps<Page>(
  */
 function readOpen<T>(handle: CacheHandle, shard: Shard, read: () => T | Promise<T>): Promise<T> {
   handle.assertOpen(shard)
-  return readPatiently(shard, handle.options.timeout, read)
+  return readPatiently(shard, patienceOf(handle), read)
 }
 
 /** Listings see the writes that were called before them, unless these wait for longer than `timeout`. */

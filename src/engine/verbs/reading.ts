@@ -1,3 +1,4 @@
+import type { CacheHandle } from '../cache-handle.js'
 import { backoff, isBusy } from '../database/busy.js'
 import { EVICTION_POLICIES } from '../database/eviction-policies.js'
 import type { Session } from '../database/session.js'
@@ -13,9 +14,17 @@ import { decodeTag } from './verb-options.js'
 /** How often a file that is gone is looked for again under the name that its row has then. */
 const FILE_TRIES = 4
 
+/** How long a FanoutCache waits to read what it has no answer in place of: a listing, a figure, its settings. Milliseconds. */
+const FANOUT_PATIENCE = 60_000
+
+/** How long such a read waits. */
+export function patienceOf({ kind, options }: Pick<CacheHandle, 'kind' | 'options'>): number {
+  return kind === 'FanoutCache' ? Math.max(options.timeout, FANOUT_PATIENCE) : options.timeout
+}
+
 /** Runs a read, and again while a log is under recovery or a rollback journal blocks readers. */
 export async function readPatiently<T>(shard: Shard, wait: number, read: () => T | Promise<T>): Promise<T> {
-  const deadline = performance.now() + Math.min(wait, shard.options.timeout)
+  const deadline = performance.now() + wait
   for (let failures = 0; ; failures++) {
     const attemptedAt = performance.now()
     try {

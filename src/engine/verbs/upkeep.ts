@@ -10,7 +10,7 @@ import { kindOf } from '../option-names.js'
 import type { CacheStats, Finding, Settings, Tag, Waiting } from '../options.js'
 import type { Shard } from '../shards/shard.js'
 import { wholeItems } from '../shards/shares.js'
-import { readPatiently, sessionOf } from './reading.js'
+import { patienceOf, readPatiently, sessionOf } from './reading.js'
 import { checkVerbOptions, encodeTag, type ResolvedWaiting, resolveNow, resolveWaiting } from './verb-options.js'
 
 type Expiring = { readonly now?: number } & Waiting
@@ -20,9 +20,7 @@ export async function count(handle: CacheHandle): Promise<number> {
 }
 
 export async function volume(handle: CacheHandle): Promise<number> {
-  return sumOver(handle, async shard => {
-    return (await handle.read(shard, undefined, undefined, () => volumeOf(sessionOf(shard)))) ?? 0
-  })
+  return sumOver(handle, shard => readFigure(handle, shard, () => volumeOf(sessionOf(shard))))
 }
 
 export async function expire(handle: CacheHandle, options: Expiring | undefined): Promise<number> {
@@ -120,7 +118,7 @@ export async function stats(
 export async function settings(handle: CacheHandle): Promise<Settings> {
   const stored = await Promise.all(
     handle.shards.map(shard =>
-      readPatiently(shard, handle.options.timeout, () => {
+      readPatiently(shard, patienceOf(handle), () => {
         shard.refreshSettings()
         return shard.settings
       }),
@@ -218,14 +216,14 @@ function partOf(error: unknown): number {
   return error instanceof TimeoutError ? error.removed : 0
 }
 
-async function readSetting(handle: CacheHandle, shard: Shard, name: string): Promise<number> {
-  const value = await handle.read(
-    shard,
-    undefined,
-    undefined,
-    () => sessionOf(shard).statements.get<number>('setting', name) ?? 0,
-  )
-  return value ?? 0
+function readSetting(handle: CacheHandle, shard: Shard, name: string): Promise<number> {
+  return readFigure(handle, shard, () => sessionOf(shard).statements.get<number>('setting', name) ?? 0)
+}
+
+/** A figure has its place among the writes, and where it cannot be read in time there is no other in place of it. */
+async function readFigure(handle: CacheHandle, shard: Shard, read: () => number): Promise<number> {
+  const figure = await handle.read(shard, undefined, undefined, read)
+  return figure ?? readPatiently(shard, patienceOf(handle), read)
 }
 
 async function sumOver(handle: CacheHandle, read: (shard: Shard) => Promise<number>): Promise<number> {
