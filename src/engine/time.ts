@@ -50,6 +50,11 @@ export function toMilliseconds(epochSeconds: number): number {
   return Math.round(epochSeconds * 1e6) / 1000
 }
 
+/** When an entry expires, of its row; Python may have stored what never does as an endless time to live. */
+export function toExpiry(epochSeconds: number | null): number | undefined {
+  return epochSeconds === null || epochSeconds === Number.POSITIVE_INFINITY ? undefined : toMilliseconds(epochSeconds)
+}
+
 /**
  * A clock that never runs backwards. When the wall clock is set back, the step is added to an offset, so that time
  * goes on from where it was at the pace of the wall clock: expired items stay expired and new ones still expire.

@@ -61,6 +61,9 @@ function beginning(subject: Subject): void {
     expect(await cache.incr('key', 5, { default: 100 })).toBe(105)
     expect(await cache.incr('key', 5, { default: 100 })).toBe(110)
     expect(await cache.decr('other', 1, { default: 10 })).toBe(9)
+    const item = await cache.getItem('key')
+    expect(item).toMatchObject({ value: 110, tags: [] })
+    for (const field of ['expiresAt', 'tag']) expect(item).not.toHaveProperty(field)
   })
 
   it('incr() answers undefined and stores nothing when the default is null', async () => {

@@ -167,6 +167,9 @@ function statistics(subject: Subject): void {
     await cache.configure({ statistics: true })
     await cache.get('nothing')
     expect(await cache.stats()).toMatchObject({ hits: 0, misses: 1 })
+    await cache.configure({ statistics: false })
+    await cache.get('nothing')
+    expect(await cache.stats()).toMatchObject({ hits: 0, misses: 1 })
   })
 
   it('stats() tells count and volume', async () => {

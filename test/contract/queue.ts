@@ -62,6 +62,7 @@ function pushing(subject: Subject<Cache>): void {
     await cache.push({ job: 1 }, { ttl: '1m', tag: 'red', tags: ['a', 'b'] })
     const expected = { key: FIRST, value: { job: 1 }, tag: 'red', tags: ['a', 'b'], expiresAt: clock.now() + 60_000 }
     expect(await cache.peek()).toMatchObject(expected)
+    expect(await cache.peekItem()).toMatchObject(expected)
     expect(await cache.pull()).toMatchObject(expected)
   })
 }

@@ -111,6 +111,21 @@ withPython.each(KINDS)('expiry in a $kind that Node and Python share', ({ open, 
 })
 
 withPython.each(KINDS)('expiry in a $kind by the clocks of the machine', ({ open, inPython }) => {
+  it('is none where Python has stored an endless time to live', async () => {
+    const directory = temporaryDirectory()
+    const python = startPython()
+    await openInPython(python, directory, inPython)
+    await python.call(`[cache.set(key, value, expire=float('inf')) for key, value in [('a', 1), ('b', 'x' * 40000)]]`)
+    const cache = open(directory)
+    for (const key of ['a', 'b']) {
+      expect(await cache.getItem(key)).not.toHaveProperty('expiresAt')
+      expect(await cache.info(key)).not.toHaveProperty('expiresAt')
+    }
+    expect(await cache.expire()).toBe(0)
+    expect(await cache.touch('a', { ttl: '1h' })).toBe(true)
+    expect(await cache.info('a')).toHaveProperty('expiresAt', expect.any(Number))
+  })
+
   it('is the same instant to the microsecond', async () => {
     const directory = temporaryDirectory()
     const python = startPython()

@@ -166,4 +166,30 @@ withPython('a Cache with jsonCodec beside JSONDisk', () => {
     expect((await cache.pull({ prefix: 'jobs' }))?.value).toBe('python')
     await expectClean(cache, python)
   })
+
+  it.each([0, 6, 9])('has keys of level %i that both find, whoever made the directory', async level => {
+    const [ours, theirs] = [temporaryDirectory(), temporaryDirectory()]
+    const key = ['diskcache', 'test', 1, 2, 3, null]
+    const python = startPython()
+    const codec = jsonCodec.level(level)
+    await openCache(ours, { codec }).set(key, 'Node')
+    await openInPython(python, ours, IN_PYTHON)
+    expect(await python.call('cache.get(key)', { key })).toBe('Node')
+    await openInPython(python, theirs, `Cache(directory, disk=JSONDisk, disk_compress_level=${level})`)
+    await python.call(`cache.set(key, 'Python')`, { key })
+    expect(await openCache(theirs, { codec: jsonCodec.level(level) }).get(key)).toBe('Python')
+    // Another handle of the process may say the same.
+    expect(await openCache(ours, { codec: jsonCodec.level(level) }).get(key)).toBe('Node')
+  })
+
+  it.each(KINDS)('refuses a $kind whose keys have another level, and names it', async ({ open, inPython }) => {
+    const directory = temporaryDirectory()
+    const python = startPython()
+    await openInPython(python, directory, inPython.replace(')', ', disk=JSONDisk, disk_compress_level=6)'))
+    await python.call(`cache.set('key', 'Python')`)
+    const other = open(directory, { codec: jsonCodec })
+    await expect(other.get('key')).rejects.toThrow(RangeError)
+    await expect(other.get('key')).rejects.toThrow(/jsonCodec\.level\(6\)/)
+    expect(await open(directory, { codec: jsonCodec.level(6) }).get('key')).toBe('Python')
+  })
 })

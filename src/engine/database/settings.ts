@@ -20,6 +20,8 @@ export interface StoredSettings {
   readonly synchronous: number
   readonly autoVacuum: number
   readonly pickleProtocol: number
+  /** Of JSONDisk's keys, where it is stored: else it is 1. */
+  readonly compressLevel?: number
   /** Whether `sizeLimit` is written as REAL, as a FanoutCache of Python writes its share. */
   readonly realSizeLimit: boolean
 }
@@ -69,6 +71,7 @@ const KEYS: Readonly<Record<SettingName, string>> = {
   synchronous: 'sqlite_synchronous',
   minFileSize: 'disk_min_file_size',
   pickleProtocol: 'disk_pickle_protocol',
+  compressLevel: 'disk_compress_level',
   unlinkGrace: 'unlink_grace',
 }
 
@@ -152,6 +155,8 @@ function decode(name: SettingName, value: unknown): unknown {
       return typeof value === 'string' && JOURNAL_MODES.includes(value.toLowerCase()) ? value.toLowerCase() : undefined
     case 'maxItems':
       return value === null || isNumber(value, 1, Number.MAX_SAFE_INTEGER) ? value : undefined
+    case 'compressLevel':
+      return isNumber(value, 0, 9) ? Math.trunc(value) : undefined
     case 'synchronous':
       return isNumber(value, 0, 3) ? Math.trunc(value) : undefined
     case 'autoVacuum':

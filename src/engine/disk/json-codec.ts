@@ -7,7 +7,10 @@ import { decodeStored } from './native-values.js'
 
 /** Options of `createJsonCodec`. */
 export interface JsonCodecOptions {
-  /** zlib's level, 0–9: Python's `disk_compress_level`. Keys of another level are not found. @default 1 */
+  /**
+   * zlib's level, 0–9: Python's `disk_compress_level`. Keys of another level are not found, so that a directory which
+   * has stored another one is refused. @default 1
+   */
   readonly compressLevel?: number
 }
 
@@ -17,6 +20,9 @@ export interface JsonCodec extends Codec {
   /** The same with another level. @throws {RangeError} */
   level(compressLevel: number): JsonCodec
 }
+
+/** One for each level: two opens of a directory with the same level have the same codec. */
+const made = new Map<number, JsonCodec>()
 
 /**
  * Python's `JSONDisk`: keys and values are the text of `json.dumps`, compressed with zlib. Values must be what JSON can
@@ -31,8 +37,10 @@ export function createJsonCodec({ compressLevel = 1 }: JsonCodecOptions = {}): J
   if (!Number.isInteger(compressLevel) || compressLevel < 0 || compressLevel > 9) {
     throw new RangeError(`compressLevel must be an integer from 0 to 9, got ${compressLevel}`)
   }
+  const known = made.get(compressLevel)
+  if (known) return known
   const keys = new JsonKeys(compressLevel)
-  return {
+  const codec: JsonCodec = {
     name: 'json',
     compressLevel,
     level: other => createJsonCodec({ compressLevel: other }),
@@ -41,6 +49,8 @@ export function createJsonCodec({ compressLevel = 1 }: JsonCodecOptions = {}): J
     encodeKey: key => keys.encode(key),
     decodeKey: (data, raw) => keys.decode(data, raw),
   }
+  made.set(compressLevel, codec)
+  return codec
 }
 
 /** `createJsonCodec()`: level 1, as Python's JSONDisk has it by default. */

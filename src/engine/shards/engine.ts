@@ -9,6 +9,7 @@ import { channels } from '../observe/channels.js'
 import { type Counters, countersOf } from '../observe/counters.js'
 import type { Victim } from '../operations/culling.js'
 import { translateError } from '../translate-error.js'
+import { compressionOf, otherCompression } from './compress-level.js'
 import { canonicalDirectory, countShards, DEFAULT_SHARDS, hasDatabase, shardDirectory } from './layout.js'
 import { afterPythonMade } from './python-layout.js'
 import { Shard } from './shard.js'
@@ -43,7 +44,8 @@ export class Engine implements ShardEvents {
     this.counters = countersOf(canonicalDirectory(directory))
     const count = kind === 'Cache' ? 1 : adoptShards(directory, options.shards)
     const root = kind === 'Cache' ? undefined : directory
-    const initial = kind === 'Cache' ? {} : { sizeLimit: DEFAULT_SETTINGS.sizeLimit / count, realSizeLimit: true }
+    const share = kind === 'Cache' ? {} : { sizeLimit: DEFAULT_SETTINGS.sizeLimit / count, realSizeLimit: true }
+    const initial = { ...share, ...compressionOf(options.codec) }
     const prepareDirectory = (): void => this.#makeShardDirectories()
     const { counters } = this
     const shardOptions = { ...options, shards: count, counters, initial, root, prepareDirectory }
@@ -163,9 +165,10 @@ export class Engine implements ShardEvents {
     }
     const opened = await Promise.allSettled(this.shards.map(shard => shard.open()))
     const failure = opened.find(outcome => outcome.status === 'rejected')
-    if (!failure) return
+    const reason = failure?.reason ?? otherCompression(this.#options.codec, this.shards[0]?.settings, directory)
+    if (reason === undefined) return
     await Promise.all(this.shards.map(shard => shard.close()))
-    throw failure.reason
+    throw reason
   }
 
   /** From the last one down: see countShards. All of them, also when it is one shard that has lost its own. */

@@ -11,7 +11,7 @@ import { isLive, tagsOf } from '../operations/entries.js'
 import { lastRow } from '../operations/listing.js'
 import type { Settings } from '../options.js'
 import type { Shard } from '../shards/shard.js'
-import { toMilliseconds } from '../time.js'
+import { toExpiry, toMilliseconds } from '../time.js'
 import { readPatiently, sessionOf } from '../verbs/reading.js'
 import { keyToJson, modeName, sqlToJson, valueToJson } from './exact-json.js'
 import { CHUNK_BYTES, type EntryLine, FORMAT, FORMAT_VERSION, type Header } from './format.js'
@@ -237,8 +237,9 @@ function metaOf(text: string): unknown {
 
 function knownOf({ row, tags, computed }: Found): Omit<EntryLine, 'key'> {
   const [, , , storeTime, expireTime, accessTime, accessCount, tag] = row
+  const expiresAt = toExpiry(expireTime)
   return {
-    ...(expireTime !== null && { expiresAt: toMilliseconds(expireTime) }),
+    ...(expiresAt !== undefined && { expiresAt }),
     ...(tag !== null && { tag: sqlToJson(tag) }),
     ...(tags.length > 0 && { tags }),
     ...(Number.isFinite(storeTime) && { storedAt: Math.floor(storeTime * 1000) }),

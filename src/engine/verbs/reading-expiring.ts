@@ -5,7 +5,7 @@ import type { EncodedKey } from '../disk/codec.js'
 import { isLarge } from '../operations/entries.js'
 import type { Key } from '../options.js'
 import type { Shard } from '../shards/shard.js'
-import { toMilliseconds } from '../time.js'
+import { toExpiry } from '../time.js'
 import { type Answering, readAs } from './getting.js'
 import { miss, noteFound, readItem, sessionOf } from './reading.js'
 
@@ -36,7 +36,7 @@ function readRow(shard: Shard, key: EncodedKey): Looked<unknown> | Promise<Looke
 }
 
 function valued(value: unknown, expireTime: number | null): Valued<unknown> {
-  return { value, expiresAt: expireTime === null ? undefined : toMilliseconds(expireTime) }
+  return { value, expiresAt: toExpiry(expireTime) }
 }
 
 async function readFile(shard: Shard, key: EncodedKey): Promise<Looked<unknown>> {

@@ -4,7 +4,7 @@ import type { EncodedKey } from '../disk/codec.js'
 import { isLarge, versionOf } from '../operations/entries.js'
 import type { Key } from '../options.js'
 import type { Shard } from '../shards/shard.js'
-import { toMilliseconds } from '../time.js'
+import { toExpiry, toMilliseconds } from '../time.js'
 import { type Answering, readAtOnce } from './getting.js'
 import { miss, noteFound, readItem, sessionOf } from './reading.js'
 
@@ -61,7 +61,7 @@ class RowValue implements Versioned<unknown> {
   }
 
   get expiresAt(): number | undefined {
-    return this.#expireTime === null ? undefined : toMilliseconds(this.#expireTime)
+    return toExpiry(this.#expireTime)
   }
 
   get version(): string {

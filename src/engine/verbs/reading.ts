@@ -8,7 +8,7 @@ import { TimeoutError } from '../errors.js'
 import { entryOf, isInexact, isLarge, isLive, tagsOf, toEntryRow, versionOf } from '../operations/entries.js'
 import type { Info, Item, PlainData } from '../options.js'
 import type { Shard } from '../shards/shard.js'
-import { toMilliseconds } from '../time.js'
+import { toExpiry, toMilliseconds } from '../time.js'
 import { decodeTag } from './verb-options.js'
 
 /** How often a file that is gone is looked for again under the name that its row has then. */
@@ -79,9 +79,10 @@ export function readInfo(shard: Shard, key: EncodedKey): Info | undefined {
 /** What is known of an entry, of its row: as it is on disk, or with the size of an inline value computed by SQL. */
 export function toInfo(session: Session, row: EntryRow, tags?: readonly string[]): Info {
   const [rowid, key, raw, storeTime, expireTime, accessTime, accessCount, tag, size, , filename, value] = row
+  const expiresAt = toExpiry(expireTime)
   const info: Record<keyof Info, unknown> | object = {
     key: session.disk.decodeKey(key, raw !== 0),
-    ...(expireTime === null ? undefined : { expiresAt: toMilliseconds(expireTime) }),
+    ...(expiresAt === undefined ? undefined : { expiresAt }),
     ...(tag === null ? undefined : { tag: decodeTag(tag) }),
     tags: tags ?? tagsOf(session, rowid),
     storedAt: toMilliseconds(storeTime),

@@ -97,6 +97,8 @@ describe('the keys of the json codec', () => {
     expect(new Set(levels.map(bytes => bytes.toString('hex'))).size).toBeGreaterThan(2)
     expect(createJsonCodec({ compressLevel: 6 }).encodeKey(key).data).toEqual(levels[2])
     expect(jsonCodec.compressLevel).toBe(1)
+    expect(jsonCodec.level(6)).toBe(jsonCodec.level(6))
+    expect(jsonCodec.level(1)).toBe(jsonCodec)
   })
 
   it.each([-1, 10, 1.5, Number.NaN])('throw a RangeError for the level %s', level => {
