@@ -261,6 +261,26 @@ describe('contention', () => {
     free()
   })
 
+  it('listings, figures and settings wait, having no other answer, where a rollback journal holds up readers', async () => {
+    const cache = structured.make({ timeout: 20, sqlite: { journalMode: 'delete' } })
+    for (let key = 0; key < 9; key += 1) await cache.set(key, key)
+    const databases = ['000', '001', '002'].map(shard => rawDatabase(join(cache.directory, shard)))
+    for (const db of databases) db.exec('BEGIN EXCLUSIVE')
+    const answers = Promise.all([
+      cache.count(),
+      cache.volume(),
+      cache.stats().then(({ count }) => count),
+      cache.settings().then(({ cullLimit }) => cullLimit),
+      collect(cache.keys()).then(({ length }) => length),
+      collect(cache.entries({ includeExpired: true })).then(({ length }) => length),
+      cache.namespace('none').count(),
+    ])
+    expect(await cache.get(1)).toBeUndefined()
+    expect(await cache.has(1)).toBe(false)
+    for (const db of databases) db.exec('ROLLBACK')
+    expect(await answers).toEqual([9, await cache.volume(), 9, 10, 9, 9, 0])
+  })
+
   // test_remove_timeout, test_reset_timeout
   it('bulk removals, configure(), indexes and figures set back answer when the shards are free again', async () => {
     const { cache, free, refused } = await locked()

@@ -22,7 +22,7 @@ export class Settling {
   }
 
   over(job: Job): void {
-    this.running.delete(job)
+    if (this.running.size > 0) this.running.delete(job)
     if (this.#waiting.size === 0) return
     for (const waiting of this.#waiting) {
       if (!waiting.left.delete(job) || waiting.left.size > 0) continue

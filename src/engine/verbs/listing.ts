@@ -16,7 +16,7 @@ import {
 import { kindOf } from '../option-names.js'
 import type { Info, Key, Listing } from '../options.js'
 import type { Shard } from '../shards/shard.js'
-import { readEntryRow, readPatiently, sessionOf, toInfo } from './reading.js'
+import { patienceOf, readEntryRow, readPatiently, sessionOf, toInfo } from './reading.js'
 import { checkVerbOptions, encodeTag } from './verb-options.js'
 
 interface ResolvedListing {
@@ -27,8 +27,6 @@ interface ResolvedListing {
 }
 
 const ROWIDS_PER_PAGE = 100
-/** How long a listing of a FanoutCache waits at least for a shard that is locked for reading, before it leaves that out. */
-const SHARD_PATIENCE = 1000
 
 /** Keys of all shards, one shard after the other, in stored order. */
 export async function* listKeys(handle: CacheHandle, options: Listing | undefined, verb: string): AsyncGenerator<Key> {
@@ -203,8 +201,7 @@ export async function* steps<Page>(
  */
 function readOpen<T>(handle: CacheHandle, shard: Shard, read: () => T | Promise<T>): Promise<T> {
   handle.assertOpen(shard)
-  const { timeout } = handle.options
-  return readPatiently(shard, handle.kind === 'Cache' ? timeout : Math.max(timeout, SHARD_PATIENCE), read)
+  return readPatiently(shard, patienceOf(handle), read)
 }
 
 /** An entry that a listing has come to; a FanoutCache leaves it out when it cannot be read in time. */

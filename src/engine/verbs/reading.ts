@@ -1,3 +1,4 @@
+import type { CacheHandle } from '../cache-handle.js'
 import { backoff, isBusy } from '../database/busy.js'
 import { EVICTION_POLICIES } from '../database/eviction-policies.js'
 import type { Session } from '../database/session.js'
@@ -13,6 +14,14 @@ import { decodeTag } from './verb-options.js'
 
 /** How often a file that is gone is looked for again under the name that its row has then. */
 const FILE_TRIES = 4
+
+/** Milliseconds for which a FanoutCache waits at least before it leaves a shard out of a listing, a figure or its settings. */
+const FANOUT_PATIENCE = 1000
+
+/** How long what takes in all shards waits for one that is locked for reading. */
+export function patienceOf({ kind, options }: Pick<CacheHandle, 'kind' | 'options'>): number {
+  return kind === 'FanoutCache' ? Math.max(options.timeout, FANOUT_PATIENCE) : options.timeout
+}
 
 /** Runs a read, and again while a log is under recovery or a rollback journal blocks readers. */
 export async function readPatiently<T>(

@@ -11,7 +11,7 @@ import { kindOf } from '../option-names.js'
 import type { CacheStats, Finding, Settings, Tag, Waiting } from '../options.js'
 import type { Shard } from '../shards/shard.js'
 import { wholeItems } from '../shards/shares.js'
-import { readPatiently, sessionOf } from './reading.js'
+import { patienceOf, readPatiently, sessionOf } from './reading.js'
 import { checkVerbOptions, encodeTag, type ResolvedWaiting, resolveNow, resolveWaiting } from './verb-options.js'
 
 type Expiring = { readonly now?: number } & Waiting
@@ -21,9 +21,7 @@ export async function count(handle: CacheHandle): Promise<number> {
 }
 
 export async function volume(handle: CacheHandle): Promise<number> {
-  return sumOver(handle, async shard => {
-    return (await handle.read(shard, undefined, undefined, () => volumeOf(sessionOf(shard)))) ?? 0
-  })
+  return sumOver(handle, shard => readFigure(handle, shard, () => volumeOf(sessionOf(shard))))
 }
 
 export async function expire(handle: CacheHandle, options: Expiring | undefined): Promise<number> {
@@ -124,7 +122,7 @@ export async function stats(
 export async function settings(handle: CacheHandle): Promise<Settings> {
   const stored = await Promise.all(
     handle.shards.map(shard =>
-      readPatiently(shard, handle.options.timeout, () => {
+      readPatiently(shard, patienceOf(handle), () => {
         shard.refreshSettings()
         return shard.settings
       }).catch(error => {
@@ -226,14 +224,20 @@ function partOf(error: unknown): number {
   return error instanceof TimeoutError ? error.removed : 0
 }
 
-async function readSetting(handle: CacheHandle, shard: Shard, name: string): Promise<number> {
-  const value = await handle.read(
-    shard,
-    undefined,
-    undefined,
-    () => sessionOf(shard).statements.get<number>('setting', name) ?? 0,
-  )
-  return value ?? 0
+function readSetting(handle: CacheHandle, shard: Shard, name: string): Promise<number> {
+  return readFigure(handle, shard, () => sessionOf(shard).statements.get<number>('setting', name) ?? 0)
+}
+
+/** A figure has its place among the writes; a FanoutCache leaves out the shard where it cannot be read in time. */
+async function readFigure(handle: CacheHandle, shard: Shard, read: () => number): Promise<number> {
+  const figure = await handle.read(shard, undefined, undefined, read)
+  if (figure !== undefined) return figure
+  try {
+    return await readPatiently(shard, patienceOf(handle), read)
+  } catch (error) {
+    handle.unread(error)
+    return 0
+  }
 }
 
 async function sumOver(handle: CacheHandle, read: (shard: Shard) => Promise<number>): Promise<number> {
