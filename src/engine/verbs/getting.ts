@@ -26,6 +26,8 @@ import { checkIterable, checkVerbOptions } from './verb-options.js'
 
 /** A stored access is renewed in memory when it is older, as it is in the database. Seconds. */
 const ACCESS_SECONDS = 5
+/** Reads of one call between two turns of the loop: more of them would hold it for longer than some milliseconds. */
+const KEYS_PER_TURN = 1000
 
 /** `get`: from memory where that is switched on and true, else from the database. */
 export function getValue<T>(handle: CacheHandle, key: Key, options: Waiting | undefined): Promise<T | undefined> {
@@ -44,6 +46,14 @@ export function getValue<T>(handle: CacheHandle, key: Key, options: Waiting | un
   return getThrough(handle, memory, key, options, late)
 }
 
+/** Lets the loop turn among many reads. One that fails meanwhile is told with all of them. */
+async function giveWay(answers: readonly unknown[]): Promise<void> {
+  for (const answer of answers.slice(-KEYS_PER_TURN)) {
+    if (answer instanceof Promise) answer.catch(() => undefined)
+  }
+  await nextTurn()
+}
+
 /** `getMany`: what memory has is taken at once. */
 export async function getValues<T>(
   handle: CacheHandle,
@@ -52,13 +62,18 @@ export async function getValues<T>(
 ): Promise<(T | undefined)[]> {
   checkVerbOptions(options, 'getMany', 'waiting')
   checkIterable(keys, 'getMany')
-  return Promise.all(
-    Array.from(keys, key => {
-      const entry = options === undefined && typeof key === 'string' ? handle.memory?.findText(key) : undefined
-      if (entry === undefined || handle.memory === undefined) return getValue<T>(handle, key, options)
-      return answer(handle.memory, entry) as T | undefined
-    }),
-  )
+  const get = (key: Key): T | undefined | Promise<T | undefined> => {
+    const entry = options === undefined && typeof key === 'string' ? handle.memory?.findText(key) : undefined
+    if (entry === undefined || handle.memory === undefined) return getValue<T>(handle, key, options)
+    return answer(handle.memory, entry) as T | undefined
+  }
+  const wanted = Array.from(keys)
+  const answers: (T | undefined | Promise<T | undefined>)[] = []
+  for (let at = 0; at < wanted.length; at += KEYS_PER_TURN) {
+    if (at > 0) await giveWay(answers)
+    for (const key of wanted.slice(at, at + KEYS_PER_TURN)) answers.push(get(key))
+  }
+  return Promise.all(answers)
 }
 
 /** `has`: from memory where that is true. */

@@ -138,6 +138,7 @@ async function* pagesOf(
         return row ? [[row[0], row[1], row[2], row[4]] as const] : []
       })
     })
+    await nextTurn()
   }
 }
 
