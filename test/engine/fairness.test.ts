@@ -1,3 +1,5 @@
+import { existsSync } from 'node:fs'
+import { join } from 'node:path'
 import { Cache, type DiskCache, FanoutCache } from 'fanout-cache'
 import { describe, expect, it, onTestFinished } from 'vitest'
 import { collect } from '../helpers/collect.js'
@@ -52,6 +54,16 @@ describe('the loop turns', () => {
       expect(await cache.getMany(keys)).toEqual(keys.map((_, key) => key))
     })
     expect(turns).toBeGreaterThan(3)
+  })
+
+  it('among the reads of one getMany, for all of which close() waits', async () => {
+    const cache = await filled()
+    const keys = Array.from({ length: ENTRIES }, (_, key) => `key ${key}`)
+    const reading = cache.getMany(keys)
+    await cache.close()
+    expect(await reading).toEqual(keys.map((_, key) => key))
+    // Nobody has it open again.
+    expect(existsSync(join(cache.directory, 'cache.db-wal'))).toBe(false)
   })
 
   it('among the pages of a listing that a tag or a prefix selects', async () => {

@@ -46,14 +46,6 @@ export function getValue<T>(handle: CacheHandle, key: Key, options: Waiting | un
   return getThrough(handle, memory, key, options, late)
 }
 
-/** Lets the loop turn among many reads. One that fails meanwhile is told with all of them. */
-async function giveWay(answers: readonly unknown[]): Promise<void> {
-  for (const answer of answers.slice(-KEYS_PER_TURN)) {
-    if (answer instanceof Promise) answer.catch(() => undefined)
-  }
-  await nextTurn()
-}
-
 /** `getMany`: what memory has is taken at once. */
 export async function getValues<T>(
   handle: CacheHandle,
@@ -68,10 +60,37 @@ export async function getValues<T>(
     return answer(handle.memory, entry) as T | undefined
   }
   const wanted = Array.from(keys)
-  const answers: (T | undefined | Promise<T | undefined>)[] = []
-  for (let at = 0; at < wanted.length; at += KEYS_PER_TURN) {
-    if (at > 0) await giveWay(answers)
-    for (const key of wanted.slice(at, at + KEYS_PER_TURN)) answers.push(get(key))
+  if (wanted.length <= KEYS_PER_TURN) return Promise.all(wanted.map(get))
+  return handle.ready(() => getInTurns<T>(handle, wanted, options))
+}
+
+/** The same for so many keys that the loop turns meanwhile. Closing waits for all of them. */
+function getInTurns<T>(
+  handle: CacheHandle,
+  keys: readonly Key[],
+  options: Waiting | undefined,
+): Promise<(T | undefined)[]> {
+  const { memory } = handle
+  const reads = keys.map(key => {
+    const encoded = handle.encodeKey(key)
+    const shard = handle.route(encoded)
+    const text = typeof key === 'string' ? key : undefined
+    const read = (): unknown => (memory ? readThrough(memory, shard, encoded, text) : readValue(shard, encoded))
+    return () => handle.read(shard, encoded, options, read, key) as Promise<T | undefined>
+  })
+  const reading = inTurns(reads)
+  for (const shard of handle.shards) shard.closing.track(reading)
+  return reading
+}
+
+async function inTurns<T>(reads: readonly (() => Promise<T>)[]): Promise<T[]> {
+  const answers: Promise<T>[] = []
+  for (const [at, read] of reads.entries()) {
+    if (at > 0 && at % KEYS_PER_TURN === 0) await nextTurn()
+    const answer = read()
+    // One that fails while others are still to come is told with all of them.
+    answer.catch(() => undefined)
+    answers.push(answer)
   }
   return Promise.all(answers)
 }
