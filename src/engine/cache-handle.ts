@@ -7,7 +7,7 @@ import { hashKey } from './disk/key-hash.js'
 import { type KeyIdentity, keyIdentity } from './disk/keys.js'
 import { ClosedError, DiskCacheError, ReadonlyError, TimeoutError } from './errors.js'
 import { Events } from './events.js'
-import { nextTurn, turnIsLong } from './fairness.js'
+import { answerInTurn, nextTurn, rejectInTurn, turnIsLong } from './fairness.js'
 import type { MemoryTier } from './memory/memory-tier.js'
 import { channels } from './observe/channels.js'
 import { type Counters, countersOf } from './observe/counters.js'
@@ -104,7 +104,7 @@ export class CacheHandle {
       if (!this.#engine && !this.#join()) return this.open().then(verb)
       return verb()
     } catch (error) {
-      return Promise.reject(error)
+      return rejectInTurn(error)
     }
   }
 
@@ -116,7 +116,7 @@ export class CacheHandle {
       const input = prepare()
       return this.ready(() => verb(input))
     } catch (error) {
-      return Promise.reject(error)
+      return rejectInTurn(error)
     }
   }
 
@@ -173,11 +173,11 @@ export class CacheHandle {
   write<T>(shard: Shard, work: Work<T>, call: Call<T>): Promise<T> {
     if (this.options.readonly) {
       work.discard?.()
-      return Promise.reject(new ReadonlyError(this.directory))
+      return rejectInTurn(new ReadonlyError(this.directory))
     }
     const { wait, signal } = resolveWaiting(call.options, this.options.timeout, this.#retries(call))
     return new Promise<T>((resolve, reject) => {
-      const refuse = (error: unknown): void => this.#refuse(error, call, resolve, reject)
+      const refuse = (error: unknown): void => answerInTurn(() => this.#refuse(error, call, resolve, reject))
       const deadline = wait === Number.POSITIVE_INFINITY ? wait : performance.now() + wait
       shard.writer.enqueue(new Job(work, { deadline, signal }, resolve as (value: unknown) => void, refuse))
     })

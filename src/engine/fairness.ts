@@ -26,6 +26,20 @@ export function nextTurn(): Promise<void> {
   return new Promise(resolve => setImmediate(resolve))
 }
 
+/** A rejection, in a later turn of the loop when this one is long: loops of calls that fail leave the queue as well. */
+export function rejectInTurn(error: unknown): Promise<never> {
+  if (!turnIsLong()) return Promise.reject(error)
+  return nextTurn().then(() => {
+    throw error
+  })
+}
+
+/** Answers now, or in a later turn when this one is long: who tries again what was refused must let it come about. */
+export function answerInTurn(answer: () => void): void {
+  if (turnIsLong()) setImmediate(answer)
+  else answer()
+}
+
 function endTurn(): void {
   turnBegan = 0
 }

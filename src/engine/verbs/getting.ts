@@ -26,6 +26,8 @@ import { checkIterable, checkVerbOptions } from './verb-options.js'
 
 /** A stored access is renewed in memory when it is older, as it is in the database. Seconds. */
 const ACCESS_SECONDS = 5
+/** Reads of one call between two turns of the loop: more of them would hold it for longer than some milliseconds. */
+const KEYS_PER_TURN = 1000
 
 /** `get`: from memory where that is switched on and true, else from the database. */
 export function getValue<T>(handle: CacheHandle, key: Key, options: Waiting | undefined): Promise<T | undefined> {
@@ -52,13 +54,45 @@ export async function getValues<T>(
 ): Promise<(T | undefined)[]> {
   checkVerbOptions(options, 'getMany', 'waiting')
   checkIterable(keys, 'getMany')
-  return Promise.all(
-    Array.from(keys, key => {
-      const entry = options === undefined && typeof key === 'string' ? handle.memory?.findText(key) : undefined
-      if (entry === undefined || handle.memory === undefined) return getValue<T>(handle, key, options)
-      return answer(handle.memory, entry) as T | undefined
-    }),
-  )
+  const get = (key: Key): T | undefined | Promise<T | undefined> => {
+    const entry = options === undefined && typeof key === 'string' ? handle.memory?.findText(key) : undefined
+    if (entry === undefined || handle.memory === undefined) return getValue<T>(handle, key, options)
+    return answer(handle.memory, entry) as T | undefined
+  }
+  const wanted = Array.from(keys)
+  if (wanted.length <= KEYS_PER_TURN) return Promise.all(wanted.map(get))
+  return handle.ready(() => getInTurns<T>(handle, wanted, options))
+}
+
+/** The same for so many keys that the loop turns meanwhile. Closing waits for all of them. */
+function getInTurns<T>(
+  handle: CacheHandle,
+  keys: readonly Key[],
+  options: Waiting | undefined,
+): Promise<(T | undefined)[]> {
+  const { memory } = handle
+  const reads = keys.map(key => {
+    const encoded = handle.encodeKey(key)
+    const shard = handle.route(encoded)
+    const text = typeof key === 'string' ? key : undefined
+    const read = (): unknown => (memory ? readThrough(memory, shard, encoded, text) : readValue(shard, encoded))
+    return () => handle.read(shard, encoded, options, read, key) as Promise<T | undefined>
+  })
+  const reading = inTurns(reads)
+  for (const shard of handle.shards) shard.closing.track(reading)
+  return reading
+}
+
+async function inTurns<T>(reads: readonly (() => Promise<T>)[]): Promise<T[]> {
+  const answers: Promise<T>[] = []
+  for (const [at, read] of reads.entries()) {
+    if (at > 0 && at % KEYS_PER_TURN === 0) await nextTurn()
+    const answer = read()
+    // One that fails while others are still to come is told with all of them.
+    answer.catch(() => undefined)
+    answers.push(answer)
+  }
+  return Promise.all(answers)
 }
 
 /** `has`: from memory where that is true. */

@@ -136,6 +136,7 @@ async function* pagesOf(
         return row ? [[row[0], row[1], row[2], row[4]] as const] : []
       })
     })
+    await nextTurn()
   }
 }
 

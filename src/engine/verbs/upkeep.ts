@@ -3,6 +3,7 @@ import type { CacheHandle } from '../cache-handle.js'
 import type { Session } from '../database/session.js'
 import type { StoredSettings } from '../database/settings.js'
 import { TimeoutError } from '../errors.js'
+import { nextTurn, turnIsLong } from '../fairness.js'
 import { strangersBesideShards } from '../maintenance/strangers.js'
 import { runTask } from '../maintenance/worker-client.js'
 import { volume as volumeOf } from '../operations/culling.js'
@@ -120,6 +121,7 @@ export async function stats(
 }
 
 export async function settings(handle: CacheHandle): Promise<Settings> {
+  if (turnIsLong()) await nextTurn()
   const stored = await Promise.all(
     handle.shards.map(shard =>
       readPatiently(shard, patienceOf(handle), () => {
