@@ -1,4 +1,4 @@
-import { Worker } from 'node:worker_threads'
+import { Worker, type WorkerOptions } from 'node:worker_threads'
 import { DiskCacheError, StorageError } from '../errors.js'
 import type { Finding } from '../options.js'
 import type { Shard } from '../shards/shard.js'
@@ -100,7 +100,7 @@ function answerOf(
 ): Promise<NonNullable<WorkerMessage['answer']>> {
   return new Promise((resolve, reject) => {
     const order: WorkerOrder = { task, stop, isWatched: onProgress !== undefined }
-    const worker = new Worker(workerUrl('maintenance-worker'), { workerData: order })
+    const worker = startThread('maintenance-worker', { workerData: order })
     worker.on('message', ({ progress, answer }: WorkerMessage) => {
       if (progress) onProgress?.(progress)
       if (answer) resolve(answer)
@@ -118,8 +118,21 @@ export async function runInWorker(shard: Shard, task: { task: 'index'; sql: stri
   }
 }
 
+/** Starts a thread of this package. */
+export function startThread(name: 'maintenance-worker' | 'upkeep-worker', options: WorkerOptions): Worker {
+  return new Worker(workerUrl(name), { ...options, ...foreignFlags() })
+}
+
+/** A thread has the flags of its process; a script that was given as text has one with which no file can be run. */
+function foreignFlags(): WorkerOptions {
+  const { NODE_OPTIONS = '' } = process.env
+  const flag = /(^|\s)--input-type[=\s]\S+/
+  if (!flag.test(NODE_OPTIONS) && !process.execArgv.some(argument => argument.startsWith('--input-type'))) return {}
+  return { execArgv: [], env: { ...process.env, NODE_OPTIONS: NODE_OPTIONS.replace(flag, '') } }
+}
+
 /** A worker is built beside this module, in the same format. */
-export function workerUrl(name: 'maintenance-worker' | 'upkeep-worker'): URL {
+function workerUrl(name: 'maintenance-worker' | 'upkeep-worker'): URL {
   const extension = /\.(mjs|cjs|js)$/.exec(import.meta.url)?.[1] ?? 'js'
   return new URL(`./${name}.${extension}`, import.meta.url)
 }
