@@ -10,6 +10,8 @@ import type { Shard } from '../shards/shard.js'
 export const RESERVE_FILE = 'cache.db-reserve'
 const RESERVE_BYTES = 512 * 1024
 const RESERVE_SHARE = 1 / 16
+/** On a disk that has no room for all of it less will do, down to what a small removal needs. */
+const LEAST_BYTES = 64 * 1024
 const ROWS_PER_ROUND = 8
 const ROUNDS = 256
 
@@ -17,6 +19,8 @@ const ROUNDS = 256
 export class DiskReserve {
   readonly #shard: Shard
   #kept = false
+  /** What only removes has it now. */
+  #lent = false
 
   constructor(shard: Shard) {
     this.#shard = shard
@@ -34,11 +38,25 @@ export class DiskReserve {
     }
     try {
       // Zeros, and not a hole: the blocks must be taken.
-      await fs.promises.writeFile(path, Buffer.alloc(size), { mode: this.#shard.options.modes.file })
+      await fs.promises.appendFile(path, Buffer.alloc(size - (stat?.size ?? 0)), {
+        mode: this.#shard.options.modes.file,
+      })
       this.#kept = true
     } catch (error) {
-      await fs.promises.rm(path, { force: true })
-      if (!isDiskFull(error)) throw error
+      this.#keepPart(error)
+    }
+  }
+
+  /** A transaction has ended: if it removed by the reserve, that is laid aside again before something grows into it. */
+  committed(): void {
+    if (!this.#lent) return
+    this.#lent = false
+    const session = this.#shard.current
+    if (session) this.#checkpoint(session)
+    try {
+      this.#restore()
+    } catch (error) {
+      this.#shard.events.failed(this.#shard.translate(error) as Error)
     }
   }
 
@@ -55,7 +73,10 @@ export class DiskReserve {
     this.#shard.marks.drop()
     const reserved = this.giveUp()
     this.#checkpoint(session)
-    if (!grew) return reserved
+    if (!grew) {
+      this.#lent = reserved
+      return reserved
+    }
     const removed = this.#evictUntil(session, bytes)
     this.#checkpoint(session)
     // What grows must not use up the room in which others can still be removed.
@@ -88,9 +109,15 @@ export class DiskReserve {
       fs.writeFileSync(this.#path, Buffer.alloc(this.#size), { mode: this.#shard.options.modes.file })
       this.#kept = true
     } catch (error) {
-      fs.rmSync(this.#path, { force: true })
-      if (!isDiskFull(error)) throw error
+      this.#keepPart(error)
     }
+  }
+
+  /** What was written of it before the disk was full stays, if it is of any use. */
+  #keepPart(error: unknown): void {
+    const size = fs.statSync(this.#path, { throwIfNoEntry: false })?.size ?? 0
+    if (size < LEAST_BYTES || !isDiskFull(error)) fs.rmSync(this.#path, { force: true })
+    if (!isDiskFull(error)) throw error
   }
 
   #evictUntil(session: Session, bytes: number): boolean {

@@ -160,6 +160,7 @@ export class Shard implements WriterHost {
 
   committed(jobs: readonly { readonly job: Job }[]): void {
     this.memory?.committed(jobs)
+    this.reserve.committed()
   }
 
   makeRoom(grew: boolean): boolean {
