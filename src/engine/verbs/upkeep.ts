@@ -68,8 +68,8 @@ export async function check(
   if (typeof fix !== 'boolean') throw new TypeError(`check: fix must be true or false, got ${kindOf(fix)}`)
   if (fix) handle.assertWritable()
   const { wait, signal } = resolveWaiting(options, Math.max(handle.options.timeout, 60_000), false)
-  await Promise.all(handle.shards.map(shard => shard.writer.idle()))
   const timeout = Math.min(wait, 2 ** 31 - 1)
+  await settled(handle, timeout, signal)
   try {
     const shards = handle.shards.map(({ directory, disk }) => ({ directory, prefix: disk.pathPrefix }))
     const findings = await runTask({ task: 'check', shards, fix, timeout }, { signal })
@@ -77,6 +77,22 @@ export async function check(
   } catch (error) {
     if (signal?.aborted) throw error
     throw (handle.shards[0] as Shard).translate(error)
+  }
+}
+
+/** Waits for writes that were called before, as long as the check may wait: what is not committed then is not checked. */
+async function settled(handle: CacheHandle, timeout: number, signal: AbortSignal | undefined): Promise<void> {
+  let end: () => void = () => undefined
+  const given = new Promise<void>(resolve => {
+    end = resolve
+  })
+  const timer = setTimeout(end, timeout)
+  signal?.addEventListener('abort', end, { once: true })
+  try {
+    await Promise.race([given, Promise.all(handle.shards.map(shard => shard.writer.idle()))])
+  } finally {
+    clearTimeout(timer)
+    signal?.removeEventListener('abort', end)
   }
 }
 
