@@ -255,7 +255,7 @@ export class CacheHandle {
       return { value: await value }
     } catch (error) {
       if (error instanceof DiskCacheError && error.refusal !== undefined) return undefined
-      throw error
+      throw shard.translate(error)
     }
   }
 

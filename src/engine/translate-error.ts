@@ -22,6 +22,10 @@ export function translateError(error: unknown, directory: string): unknown {
   // Sources of streams and bodies of transactions read files as well: their errors are not the cache's.
   if (isElsewhere(error, directory)) return error
   if (isDiskFull(error)) return new DiskFullError(directory, options)
+  // A thread that cannot be started, for want of memory or of files that may be open.
+  if (fieldOf(error, 'code')?.startsWith('ERR_WORKER_')) {
+    return new StorageError(directory, (error as Error).message, options)
+  }
   const call = systemCode(error)
   if (call === undefined) return error
   if (isMissing(error) || UNUSABLE.has(call)) {
@@ -56,7 +60,8 @@ function translateSqlite(code: string, error: Error, directory: string): DiskCac
   if (code.startsWith('SQLITE_READONLY')) return new ReadonlyError(directory, options)
   if (code.startsWith('SQLITE_CANTOPEN')) {
     const why =
-      'its database cannot be opened: it must be readable, and writable unless readonly is set; on a read-only file ' +
+      'its database cannot be opened: it must be readable, and writable unless readonly is set, and the process must not ' +
+      'have too many files open; on a read-only file ' +
       'system a database in WAL mode opens only beside its -wal and -shm files'
     return new DirectoryError(directory, why, options)
   }

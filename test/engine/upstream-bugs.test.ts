@@ -139,15 +139,18 @@ describe('loops without an end', () => {
     }
   })
 
-  it.each(BOTH)('retry: true ends on what waiting does not mend: a cache that is read only ($name)', async ({ make }) => {
-    const first = make()
-    await first.set('key', 1)
-    await first.close()
-    const cache = make({ readonly: true }, first.directory)
-    await expect(cache.set('key', 2, { retry: true })).rejects.toThrow(ReadonlyError)
-    await expect(cache.clear({ retry: true })).rejects.toThrow(ReadonlyError)
-    expect(await cache.get('key')).toBe(1)
-  })
+  it.each(BOTH)(
+    'retry: true ends on what waiting does not mend: a cache that is read only ($name)',
+    async ({ make }) => {
+      const first = make()
+      await first.set('key', 1)
+      await first.close()
+      const cache = make({ readonly: true }, first.directory)
+      await expect(cache.set('key', 2, { retry: true })).rejects.toThrow(ReadonlyError)
+      await expect(cache.clear({ retry: true })).rejects.toThrow(ReadonlyError)
+      expect(await cache.get('key')).toBe(1)
+    },
+  )
 
   it.each(BOTH)('retry: true ends on what waiting does not mend: a table that is gone ($name)', async ({ make }) => {
     const cache = make()

@@ -75,6 +75,24 @@ describe.skipIf(!tmpfsAvailable).each(KINDS)('a %s on a full disk', kind => {
     expect(kindsOf(await cache.check())).toEqual([])
   })
 
+  it('keeps the room in which it deletes from what grows after a small change', async () => {
+    const { root, directory } = newDisk()
+    const { cache, writer } = await writerOn(kind, directory, NOTHING_TO_EVICT)
+    const keys = Array.from({ length: 40 }, (_, key) => key)
+    for (const key of keys) await cache.set(key, 1, { retry: true })
+    fillUp(root)
+    await writer.fill('own')
+    for (let round = 0; round < 4; round++) {
+      for (const key of keys.slice(0, 8)) await writer.outcome(() => cache.incr(key))
+      await writer.outcome(() => cache.set('file', Buffer.alloc(300_000)), 'file')
+      await writer.fill(`more ${round}`)
+      fillUp(root)
+    }
+    for (const key of keys) expect(await cache.delete(key, { retry: true })).toBe(true)
+    await cache.clear()
+    expect(await cache.count()).toBe(0)
+  })
+
   it('ends the grace of files before it refuses a write, or evicts', async () => {
     const { directory } = newDisk()
     const { cache, writer } = await writerOn(kind, directory, {

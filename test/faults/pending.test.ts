@@ -136,6 +136,18 @@ describe.each(KINDS)('a %s with writes that wait for a lock', kind => {
     expect(kindsOf(await cache.check())).toEqual([])
   })
 
+  it('lets a check wait for them no longer than it is told to', async () => {
+    const directory = temporaryDirectory()
+    const cache = cacheOf(kind, directory)
+    await cache.set(0, 'old', { retry: true })
+    const holder = await LockHolder.holding(kind, directory)
+    const write = cache.set(0, 'new', { retry: true })
+    expect(await cache.check({ timeout: 50 })).toEqual([])
+    await expect(cache.check({ signal: AbortSignal.timeout(50) })).rejects.toMatchObject({ name: 'TimeoutError' })
+    await holder.free()
+    expect(await write).toBe(true)
+  })
+
   it('closes when they are made', async () => {
     const { cache, directory, holder } = await held(kind)
     let closed = false

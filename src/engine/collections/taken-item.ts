@@ -10,6 +10,7 @@ import type { Waiting } from '../options.js'
 import type { Shard } from '../shards/shard.js'
 import { milliseconds } from '../time.js'
 import { checkQueue } from '../verbs/storing.js'
+import { readFile } from '../verbs/taking.js'
 import { checkVerbOptions } from '../verbs/verb-options.js'
 import { patient, shardOf } from './collection-cache.js'
 import type { TakenItem, Taking } from './contract.js'
@@ -71,7 +72,7 @@ function waitingOf(handle: CacheHandle, { retry, timeout, signal }: Waiting = {}
 async function readValue(shard: Shard, row: EntryRow): Promise<{ readonly value: unknown } | undefined> {
   const [, , , , , , , , size, mode, filename, data] = row
   if (filename === null) return { value: shard.disk.decode(mode, data) }
-  const bytes = await shard.disk.files.read(filename, size)
+  const bytes = await readFile(shard, filename, size)
   return bytes && { value: shard.disk.decode(mode, bytes) }
 }
 

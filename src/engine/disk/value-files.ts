@@ -6,6 +6,7 @@ import type { Readable } from 'node:stream'
 import { pipeline } from 'node:stream/promises'
 import { isMissing, systemCode } from '../file-errors.js'
 import { ByteMeter } from './byte-meter.js'
+import { inTurn, outOfTurn } from './file-turns.js'
 import { openPlain, openPlainNow, readDescriptor, retryMissing } from './plain-files.js'
 import { isSafeFilename, parentsArePlain, slashed } from './safe-filename.js'
 import { type FileModes, ValueFolders } from './value-folders.js'
@@ -56,7 +57,11 @@ export class ValueFiles {
   }
 
   /** Writes bytes to a temporary file. */
-  async write(bytes: Uint8Array | string): Promise<PendingFile> {
+  write(bytes: Uint8Array | string): Promise<PendingFile> {
+    return inTurn(() => this.#write(bytes))
+  }
+
+  async #write(bytes: Uint8Array | string): Promise<PendingFile> {
     const temporary = temporaryName()
     const handle = await this.#createTemporary(temporary)
     let size = 0
@@ -203,8 +208,12 @@ export class ValueFiles {
   async read(filename: string, size: number, openNow = false): Promise<Buffer | undefined> {
     if (openNow) {
       const descriptor = this.#openNow(filename, size)
-      return descriptor === undefined ? undefined : readDescriptor(descriptor, size)
+      return descriptor === undefined ? undefined : outOfTurn(() => readDescriptor(descriptor, size))
     }
+    return inTurn(() => this.#read(filename, size))
+  }
+
+  async #read(filename: string, size: number): Promise<Buffer | undefined> {
     const handle = await this.open(filename, size)
     if (!handle) return undefined
     try {

@@ -10,8 +10,8 @@ import type { Shard } from '../shards/shard.js'
 /** Space kept back: on a full disk even a DELETE needs room in the write-ahead log. Python passes over the name. */
 export const RESERVE_FILE = 'cache.db-reserve'
 const RESERVE_BYTES = 512 * 1024
-/** Enough to open the database, and to delete. */
-const LEAST_BYTES = 128 * 1024
+/** On a disk that has no room for all of it less will do, down to what opening and a small removal need. */
+const LEAST_BYTES = 64 * 1024
 const RESERVE_SHARE = 1 / 16
 const ROWS_PER_ROUND = 8
 const ROUNDS = 256
@@ -21,17 +21,15 @@ export class DiskReserve {
   readonly #shard: Shard
   #kept = false
   #givenUp = false
+  /** What only removes has it now. */
+  #lent = false
 
   constructor(shard: Shard) {
     this.#shard = shard
   }
 
-  /**
-   * Lays the reserve aside, if there is room. Called now and then, beside requests.
-   *
-   * @param least a part of it that is better than nothing, in bytes
-   */
-  async keep(least: number = RESERVE_BYTES): Promise<void> {
+  /** Lays the reserve aside, or what there is room for. Called now and then, beside requests. */
+  async keep(): Promise<void> {
     // Who only reads gives back what opening took of it.
     if (this.#kept || (this.#shard.options.readonly && !this.#givenUp)) return
     const path = this.#path
@@ -45,25 +43,36 @@ export class DiskReserve {
       if (had < size) await this.#fill(had, size)
       this.#kept = true
     } catch (error) {
-      if (!isDiskFull(error)) throw error
-      // As much was written as there was room for.
-      const written = fs.lstatSync(path, { throwIfNoEntry: false })?.size ?? 0
-      if (had < LEAST_BYTES && written < least) await fs.promises.rm(path, { force: true })
+      this.#keepPart(error)
+    }
+  }
+
+  /** A transaction has ended: if it removed by the reserve, that is laid aside again before something grows into it. */
+  committed(): void {
+    if (!this.#lent) return
+    this.#lent = false
+    const session = this.#shard.current
+    if (session) this.#checkpoint(session)
+    try {
+      this.#restore()
+    } catch (error) {
+      this.#shard.events.failed(this.#shard.translate(error) as Error)
     }
   }
 
   /**
-   * Lays it aside once more when the database is closed: processes that live for less than a second leave one too, and
+   * Closes the database, and lays it aside once more: processes that live for less than a second leave one too, and
    * who had to give it up to open on a full disk gives it back.
    *
-   * @param identity of the database that was open
+   * @param identity of the database that is open
    */
-  async keepClosed(identity: string | undefined): Promise<void> {
+  async keepAfter(identity: string | undefined, close: () => void): Promise<void> {
+    close()
     // What was removed meanwhile, or moved aside, gets no file of ours.
     if (identity === undefined || fileIdentity(join(this.#shard.directory, DATABASE_FILE)) !== identity) return
     try {
       // The shared memory of the log may have stayed, in room that was the reserve's.
-      await this.keep(this.#givenUp ? LEAST_BYTES : undefined)
+      await this.keep()
     } catch (error) {
       // Whoever writes there is told why it cannot: here nobody does.
       if (systemCode(error) === undefined) throw error
@@ -83,7 +92,10 @@ export class DiskReserve {
     this.#shard.marks.drop()
     const reserved = this.giveUp()
     this.#checkpoint(session)
-    if (!grew) return reserved
+    if (!grew) {
+      this.#lent = reserved
+      return reserved
+    }
     const removed = this.#evictUntil(session, bytes)
     this.#checkpoint(session)
     // What grows must not use up the room in which others can still be removed.
@@ -129,9 +141,16 @@ export class DiskReserve {
       fs.writeFileSync(this.#path, Buffer.alloc(this.#size), { mode: this.#shard.options.modes.file, flag: 'wx' })
       this.#kept = true
     } catch (error) {
-      if (!isDiskFull(error)) throw error
-      fs.rmSync(this.#path, { force: true })
+      // Another process has been quicker.
+      if (systemCode(error) !== 'EEXIST') this.#keepPart(error)
     }
+  }
+
+  /** What was written of it before the disk was full stays, if it is of any use. */
+  #keepPart(error: unknown): void {
+    if (!isDiskFull(error)) throw error
+    const size = fs.lstatSync(this.#path, { throwIfNoEntry: false })?.size ?? 0
+    if (size < LEAST_BYTES) fs.rmSync(this.#path, { force: true })
   }
 
   #evictUntil(session: Session, bytes: number): boolean {

@@ -109,7 +109,7 @@ function answerOf(
 ): Promise<NonNullable<WorkerMessage['answer']>> {
   return new Promise((resolve, reject) => {
     const order: WorkerOrder = { task, stop, isWatched: onProgress !== undefined }
-    const worker = newWorker('maintenance-worker', { workerData: order })
+    const worker = startThread('maintenance-worker', { workerData: order })
     worker.on('message', ({ progress, answer }: WorkerMessage) => {
       if (progress) onProgress?.(progress)
       if (answer) resolve(answer)
@@ -127,11 +127,21 @@ export async function runInWorker(shard: Shard, task: { task: 'index'; sql: stri
   }
 }
 
+/** Starts a thread of this package. */
+export function startThread(name: 'maintenance-worker' | 'upkeep-worker', options: WorkerOptions): Worker {
+  return new Worker(workerUrl(name), { ...options, ...foreignFlags() })
+}
+
+/** A thread has the flags of its process; a script that was given as text has one with which no file can be run. */
+function foreignFlags(): WorkerOptions {
+  const { NODE_OPTIONS = '' } = process.env
+  const flag = /(^|\s)--input-type[=\s]\S+/
+  if (!flag.test(NODE_OPTIONS) && !process.execArgv.some(argument => argument.startsWith('--input-type'))) return {}
+  return { execArgv: [], env: { ...process.env, NODE_OPTIONS: NODE_OPTIONS.replace(flag, '') } }
+}
+
 /** A worker is built beside this module, in the same format. */
-export function newWorker(name: 'maintenance-worker' | 'upkeep-worker', options: WorkerOptions): Worker {
+function workerUrl(name: 'maintenance-worker' | 'upkeep-worker'): URL {
   const extension = /\.(mjs|cjs|js)$/.exec(import.meta.url)?.[1] ?? 'js'
-  const url = new URL(`./${name}.${extension}`, import.meta.url)
-  // `node --input-type=module -e …`: the option is inherited, and a thread that begins with a file ends with it.
-  const isText = process.execArgv.some(option => option.startsWith('--input-type'))
-  return new Worker(url, isText ? { ...options, execArgv: [] } : options)
+  return new URL(`./${name}.${extension}`, import.meta.url)
 }

@@ -63,9 +63,9 @@ export class Shard implements WriterHost {
     this.options = options
     this.events = events
     this.watch = new ShardWatch(options.counters, at, options.codec)
-    const files = new ValueFiles(directory, options.modes)
-    const prefix = options.root === undefined ? '' : `${relative(options.root, directory)}/`
-    this.disk = new Disk(options.codec, files, prefix, () => options.clock.now() / 1000)
+    const { codec, root } = options
+    const prefix = root === undefined ? '' : `${relative(root, directory)}/`
+    this.disk = new Disk(codec, new ValueFiles(directory, options.modes), prefix, () => options.clock.now() / 1000)
     this.writer = new Writer(this, options.maxPending)
     this.culler = new Culler(this)
     this.reserve = new DiskReserve(this)
@@ -98,13 +98,10 @@ export class Shard implements WriterHost {
   async close(): Promise<void> {
     this.#housekeeping.stop()
     await this.closing.begin()
-    // Work that is under way may queue more.
-    while (this.writer.length > 0) await this.writer.settled()
+    while (this.writer.length > 0) await this.writer.settled() // work that is under way may queue more
     if (this.#session && !this.options.readonly) await this.#lastWrite()
     await this.#housekeeping.finished()
-    const { identity } = this
-    this.#release()
-    await this.reserve.keepClosed(identity)
+    await this.reserve.keepAfter(this.identity, () => this.#release())
   }
 
   /** Queues a write. */
@@ -163,6 +160,7 @@ export class Shard implements WriterHost {
 
   committed(jobs: readonly { readonly job: Job }[]): void {
     this.memory?.committed(jobs)
+    this.reserve.committed()
   }
 
   makeRoom(grew: boolean): boolean {

@@ -1,5 +1,5 @@
 import type { Worker } from 'node:worker_threads'
-import { newWorker } from '../maintenance/worker-client.js'
+import { startThread } from '../maintenance/worker-client.js'
 import type { FromThread, ToThread, UpkeepRound, UpkeepTask } from './messages.js'
 
 /** How long a thread may take to end what it has begun. */
@@ -23,7 +23,7 @@ export class UpkeepThread {
 
   constructor(task: UpkeepTask, listener: ThreadListener) {
     this.#listener = listener
-    this.#worker = newWorker('upkeep-worker', { workerData: task, name: 'fanout-cache upkeep' })
+    this.#worker = startThread('upkeep-worker', { workerData: task, name: 'fanout-cache upkeep' })
     this.#worker.unref()
     this.#worker.on('message', (message: FromThread) => this.#hear(message))
     this.#ended = new Promise(resolve => {

@@ -7,7 +7,7 @@ import type { Item, Pulling, Waiting } from '../options.js'
 import type { Shard } from '../shards/shard.js'
 import { toInfo } from './reading.js'
 import { checkQueue, type HeadOf } from './storing.js'
-import { takeOut, toItem } from './taking.js'
+import { readFile, takeOut, toItem } from './taking.js'
 import { checkVerbOptions } from './verb-options.js'
 
 /** Takes the first value of a queue. One whose file is missing is passed over. */
@@ -76,7 +76,7 @@ async function look<T>(
     if (!found) return undefined
     const [rowid, , , , , , , , size, mode, filename, data] = found.row
     if (filename === null) return { ...found.info, value: shard.disk.decode(mode, data) as T }
-    const bytes = await shard.disk.files.read(filename, size)
+    const bytes = await readFile(shard, filename, size)
     if (bytes) return { ...found.info, value: shard.disk.decode(mode, bytes) as T }
     shard.noteDamaged(rowid, filename)
   }

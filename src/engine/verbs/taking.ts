@@ -28,9 +28,18 @@ export function takeOutValue(shard: Shard, session: Session, row: EntryRow): Tak
   const inGrace = session.settings.unlinkGrace > 0
   if (inGrace) removeFile(session, filename, size)
   return async () => {
-    const bytes = await shard.disk.files.read(filename, size)
+    const bytes = await readFile(shard, filename, size)
     if (!inGrace) await shard.disk.files.remove(filename)
     return bytes && { value: shard.disk.decode(mode, bytes) }
+  }
+}
+
+/** The bytes of a file outside of any retry; what fails is told as an error of the cache. */
+export async function readFile(shard: Shard, filename: string, size: number): Promise<Buffer | undefined> {
+  try {
+    return await shard.disk.files.read(filename, size)
+  } catch (error) {
+    throw shard.translate(error)
   }
 }
 

@@ -1,0 +1,67 @@
+import { spawnSync } from 'node:child_process'
+import { describe, expect, it } from 'vitest'
+import { temporaryDirectory } from '../helpers/temp-directory.js'
+import { KINDS } from './support/caches.js'
+
+const WINDOWS = process.platform === 'win32'
+
+/** Runs a script that is given as text, and answers what it prints. */
+function run(script: string, shell: string): string {
+  const node = `exec "${process.execPath}" --unhandled-rejections=strict --input-type=module -e "$SCRIPT"`
+  const env = { ...process.env, SCRIPT: script }
+  const { stdout, stderr } = spawnSync('sh', ['-c', `${shell}; ${node}`], { env, timeout: 60_000, encoding: 'utf8' })
+  return stdout + stderr
+}
+
+describe.skipIf(WINDOWS).each(KINDS)('a %s in a process that may have 128 files open', kind => {
+  it('stores, reads and removes a thousand files that are asked for at once', () => {
+    const script = `
+      import { ${kind} } from 'fanout-cache'
+      const cache = new ${kind}('${temporaryDirectory()}', ${kind === 'Cache' ? '{}' : '{ shards: 2 }'})
+      const keys = Array.from({ length: 1000 }, (_, key) => key)
+      const all = async verb => {
+        const answers = await Promise.allSettled(keys.map(verb))
+        return answers.filter(({ value }) => value === true || value?.length === 33_000).length
+      }
+      console.log(await all(key => cache.set(key, Buffer.alloc(33_000))))
+      console.log(await all(key => cache.get(key)), (await cache.getMany(keys)).filter(Boolean).length)
+      console.log(await all(key => cache.pop(key)), await cache.count())
+      await cache.close()`
+    expect(run(script, 'ulimit -n 128')).toBe('1000\n1000 1000\n1000 0\n')
+  })
+
+  it('rejects with a typed error when there is none left, and goes on when there are', () => {
+    const script = `
+      import { closeSync, openSync } from 'node:fs'
+      import { ${kind} } from 'fanout-cache'
+      const cache = new ${kind}('${temporaryDirectory()}', ${kind === 'Cache' ? '{}' : '{ shards: 2 }'})
+      const large = Buffer.alloc(33_000)
+      for (const key of [0, 1]) await cache.set(key, large)
+      const open = []
+      try {
+        for (;;) open.push(openSync('/dev/null'))
+      } catch {}
+      const verbs = [cache.set(2, large), cache.setMany([[3, large]]), cache.get(0), cache.pop(1), cache.check()]
+      for (const { reason } of await Promise.allSettled(verbs)) console.log(reason?.code)
+      for (const descriptor of open) closeSync(descriptor)
+      console.log(await cache.set(2, large), (await cache.get(0)).length)
+      await cache.close()`
+    expect(run(script, 'ulimit -n 128')).toBe(`${'ERR_CACHE_STORAGE\n'.repeat(5)}true 33000\n`)
+  })
+})
+
+describe.skipIf(WINDOWS)('a script that is given as text', () => {
+  it.each(['true', 'NODE_OPTIONS="--no-warnings --input-type=module"; export NODE_OPTIONS'])(
+    'checks, and builds an index, in a thread (%s)',
+    shell => {
+      const script = `
+      import { Cache } from 'fanout-cache'
+      const cache = new Cache('${temporaryDirectory()}')
+      await cache.set('key', 'value', { tag: 'tag' })
+      await cache.createTagIndex()
+      console.log(await cache.check(), (await cache.settings()).tagIndex)
+      await cache.close()`
+      expect(run(script, shell)).toBe('[] true\n')
+    },
+  )
+})
