@@ -1,5 +1,5 @@
-import { existsSync, readFileSync, statSync, truncateSync } from 'node:fs'
-import { join } from 'node:path'
+import { existsSync, readFileSync, truncateSync } from 'node:fs'
+import { dirname, join } from 'node:path'
 import Database from 'better-sqlite3'
 import { type CacheEvents, type CacheOptions, CorruptError, type DiskCache } from 'fanout-cache'
 import { describe, expect, it } from 'vitest'
@@ -31,7 +31,7 @@ async function damaged(kind: Kind, directory: string, damage: (path: string) => 
   return path
 }
 
-/** Damages the first page of a table so that everyone who has the database open meets the damage. */
+/** Damages the first page of a table, or an index, so that everyone who has the database open meets the damage. */
 function overwriteTable(shard: string, table: string): void {
   const db = new Database(join(shard, 'cache.db'))
   const page = db.prepare('SELECT rootpage FROM sqlite_master WHERE name = ?').pluck().get(table)
@@ -129,7 +129,7 @@ describe.each(KINDS)('a %s with onCorrupt quarantine', kind => {
   it.each([undefined, [0]])('runs the body of a transaction that meets the damage once (keys: %s)', async keys => {
     const directory = temporaryDirectory()
     // What is read when it is opened is sound.
-    await damaged(kind, directory, path => overwrite(path, 3 * 4096, statSync(path).size - 3 * 4096))
+    await damaged(kind, directory, path => overwriteTable(dirname(path), 'Cache_key_raw'))
     const cache = cacheOf(kind, directory, { ...SEVERAL_PAGES, onCorrupt: 'quarantine' })
     const moved: string[] = []
     cache.on('quarantine', ({ path }) => moved.push(path))
