@@ -184,7 +184,8 @@ describe.each(VERSIONS.map(version => ({ ...version, isInstalled: hostInstalled(
       }
       expect(await Promise.all(forms.map(open))).toEqual(forms.map(form => [form, body]))
       const refused = host.start('app', { directory, form: 'wrong' })
-      expect(await refused.done()).toEqual([
+      // Nest itself may warn of a machine that is slow.
+      expect((await refused.done()).filter(line => !line.includes('[ModuleTokenFactory]'))).toEqual([
         expect.stringContaining('refused CacheModule: give store or stores, not both'),
       ])
     })
