@@ -321,6 +321,23 @@ describe('a stale answer', () => {
     expect(calls).toBe(2)
   })
 
+  it.each([10, 300_000])('of %i bytes stands in for it also when its error is answered otherwise', async size => {
+    let calls = 0
+    const made = await site(app => {
+      app.get('/', (_req, res, next) => {
+        if (++calls > 1) return void pipeline(createReadStream('/nowhere'), res, error => error && next(error))
+        res.set('Cache-Control', 'max-age=1, stale-if-error=60').send('x'.repeat(size))
+      })
+      app.use(((_error, _req, res, _next) => void res.status(500).send('')) as import('express').ErrorRequestHandler)
+    })
+    await made.get('/')
+    await settled(made.cache)
+    made.clock.advance(5000)
+    const reply = await made.get('/')
+    expect([reply.status, reply.text.length]).toEqual([200, size])
+    expect(statusOf(reply)).toBe('fwd=stale; detail=stale-if-error')
+  })
+
   it('stands in for a handler that destroys the response, as a pipe does whose source fails', async () => {
     let calls = 0
     const made = await site(
