@@ -17,7 +17,13 @@ export interface CacheEvents {
   readonly quarantine: { readonly directory: string; readonly path: string; readonly error: Error }
 }
 
-const NAMES: ReadonlySet<string> = new Set<keyof CacheEvents>(['evict', 'refused', 'timeout', 'error', 'quarantine'])
+export const CACHE_EVENTS: ReadonlySet<string> = new Set<keyof CacheEvents>([
+  'evict',
+  'refused',
+  'timeout',
+  'error',
+  'quarantine',
+])
 
 /** Passes events on. `error` without a listener becomes one process warning instead of an exception. */
 export class Events {
@@ -30,17 +36,17 @@ export class Events {
   }
 
   on<E extends keyof CacheEvents>(event: E, listener: (payload: CacheEvents[E]) => void): void {
-    checkEventName(event, NAMES)
+    checkEventName(event, CACHE_EVENTS)
     this.#emitter.on(event, listener)
   }
 
   once<E extends keyof CacheEvents>(event: E, listener: (payload: CacheEvents[E]) => void): void {
-    checkEventName(event, NAMES)
+    checkEventName(event, CACHE_EVENTS)
     this.#emitter.once(event, listener)
   }
 
   off<E extends keyof CacheEvents>(event: E, listener: (payload: CacheEvents[E]) => void): void {
-    checkEventName(event, NAMES)
+    checkEventName(event, CACHE_EVENTS)
     this.#emitter.off(event, listener)
   }
 

@@ -34,11 +34,11 @@ export async function answer(exchange: Exchange): Promise<void> {
   const { core, key, request } = exchange
   const deadline = performance.now() + core.settings.collapseTimeout
   let learned: readonly string[] | undefined
-  let news: Lookup | undefined
-  for (let attempt = 1; attempt <= TRIES; attempt++) {
+  let news: Lookup | undefined = await lookUp(core.store, key, request)
+  count(core.store, key, news)
+  for (let tries = 0; tries < TRIES; ) {
     const lookup: Lookup = news ?? (await lookUp(core.store, key, request))
     news = undefined
-    if (attempt === 1) count(core.store, key, lookup)
     const need = await serveStored(exchange, lookup)
     if (!need) return
     const reason = passing(exchange, need)
@@ -52,8 +52,11 @@ export async function answer(exchange: Exchange): Promise<void> {
       ? await join(exchange, flight, need)
       : await lead(exchange, core.flights.begin(subject), { lookup, need, deadline })
     if (done === true || isGone(exchange.res)) return
-    if (done && 'subject' in done) news = done
-    else if (done !== false) learned = done
+    // Who waits for a slow handler goes on waiting, for the one of them who asks it again; else all would ask at once.
+    if (done !== 'late' || core.settings.collapseTimeout === 0) tries++
+    if (typeof done !== 'object') continue
+    if ('subject' in done) news = done
+    else learned = done
   }
   pass(exchange, 'miss', 'busy')
 }
@@ -214,15 +217,15 @@ function cancel({ core }: Exchange, flight: Flight): false {
   return false
 }
 
-/** Waits for the flight of another request. False: look again; names of fields: what the answer depends on. */
-async function join(exchange: Exchange, flight: Flight, need: Need): Promise<boolean | readonly string[]> {
+/** Waits for the flight of another request. False and `late`: look again; names of fields: what the answer depends on. */
+async function join(exchange: Exchange, flight: Flight, need: Need): Promise<boolean | 'late' | readonly string[]> {
   const isLate = flight.isSettled
   const outcome = await flight.news
   if (isGone(exchange.res)) return true
   const status = { fwd: need.fwd, collapsed: true }
   switch (outcome.kind) {
     case 'late':
-      return false
+      return 'late'
     case 'again':
       await flight.landed
       return false

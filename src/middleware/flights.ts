@@ -50,8 +50,10 @@ export class Flight {
   isSettled = false
   /** Its handler has had its time. */
   isLate = false
-  /** Another one for the same is late, has the lease, and may still bring what it was begun for. */
-  isOvertaking = false
+  /** The lease of a late one for the same, which had it when this one was begun. */
+  guard: DoorLease | undefined
+  /** Called with its outcome, in the same turn: what it brought may be gone in the next. */
+  onOutcome: ((outcome: Outcome) => void) | undefined
   readonly #news: Promise<Outcome>
   #timer: NodeJS.Timeout | undefined
   #settle: (outcome: Outcome) => void = () => undefined
@@ -89,11 +91,13 @@ export class Flight {
 
   /** The first outcome counts. */
   settle(outcome: Outcome): void {
+    const isFirst = !this.isSettled
     this.isSettled = true
     this.isLate = false
     clearTimeout(this.#timer)
     this.#settle(outcome)
     this.#tell(outcome)
+    if (isFirst) this.onOutcome?.(outcome)
   }
 
   land(): void {
@@ -105,8 +109,8 @@ export class Flight {
 export class Flights {
   readonly #store: DoorStore
   readonly #flights = new Map<string, Flight>()
-  /** Those that are late, by subject: the first of each. */
-  readonly #late = new Map<string, Flight>()
+  /** Those that are late, by subject, and have not ended. */
+  readonly #late = new Map<string, Set<Flight>>()
 
   constructor(store: DoorStore) {
     this.#store = store
@@ -114,47 +118,62 @@ export class Flights {
 
   /** The flight of a subject, unless it is late, or what it brings is older than a removal. */
   find(subject: string): Flight | undefined {
-    const late = this.#late.get(subject)
-    // It has come all the same.
-    const flight = late?.isSettled ? late : this.#flights.get(subject)
+    // One that was late has come all the same.
+    const come = this.#lateOf(subject).find(({ isSettled }) => isSettled)
+    const flight = come ?? this.#flights.get(subject)
     if (flight?.isLate) {
       this.#flights.delete(subject)
-      if (!late) this.#late.set(subject, flight)
+      this.#noteLate(flight)
       return undefined
     }
-    if (!flight?.lease || this.#store.isCurrent(flight.lease)) return flight
+    if (!flight || this.#isCurrent(flight)) return flight
     this.end(flight)
-    return undefined
+    return come && this.find(subject)
   }
 
   /** Whether one is late, and may still bring something. To be asked after {@link find}. */
   isLate(subject: string): boolean {
-    return this.#late.has(subject)
+    return this.#lateOf(subject).some(({ isSettled }) => !isSettled)
   }
 
   begin(subject: string, isForPart = false): Flight {
     const flight = new Flight(subject, isForPart)
     this.#flights.set(subject, flight)
-    const before = this.#late.get(subject)
-    if (before) void this.#overtake(before, flight)
+    flight.guard = this.#lateOf(subject).find(one => one.lease && this.#isCurrent(one))?.lease
     return flight
   }
 
-  /** What the late one brings in the end is good enough for those who wait for the other. */
-  async #overtake(before: Flight, flight: Flight): Promise<void> {
-    flight.isOvertaking = true
-    const outcome = await before.outcome
-    flight.isOvertaking = false
-    const isCurrent = !before.lease || this.#store.isCurrent(before.lease)
-    if (flight.isSettled || !isCurrent || (outcome.kind !== 'tail' && outcome.kind !== 'found')) return
+  #noteLate(late: Flight): void {
+    this.#late.set(late.subject, new Set(this.#lateOf(late.subject)).add(late))
+    late.onOutcome = outcome => this.#handOn(late, outcome)
+  }
+
+  /** What a late one brings in the end is good enough for those who wait for another. */
+  #handOn(late: Flight, outcome: Outcome): void {
+    const flight = this.#flights.get(late.subject)
+    if (!flight || flight.isSettled || (outcome.kind !== 'tail' && outcome.kind !== 'found')) return
+    if (!this.#isCurrent(late)) return
     flight.settle(outcome)
     this.end(flight)
   }
 
+  #lateOf(subject: string): readonly Flight[] {
+    return Array.from(this.#late.get(subject) ?? [])
+  }
+
+  /** Whether nothing was removed since it began, as far as a lease tells: its own, or that of the late one before it. */
+  #isCurrent({ lease, guard }: Flight): boolean {
+    const told = lease ?? guard
+    return !told || this.#store.isCurrent(told)
+  }
+
   /** Nobody joins it any more. */
   end(flight: Flight): void {
-    if (this.#flights.get(flight.subject) === flight) this.#flights.delete(flight.subject)
-    if (this.#late.get(flight.subject) === flight) this.#late.delete(flight.subject)
+    const { subject } = flight
+    if (this.#flights.get(subject) === flight) this.#flights.delete(subject)
+    const late = this.#late.get(subject)
+    late?.delete(flight)
+    if (late?.size === 0) this.#late.delete(subject)
     flight.land()
   }
 }

@@ -19,7 +19,7 @@ export interface ResponseCacheOptions extends PolicyOptions {
   readonly maxEntrySize?: number
   /** How long a stale answer that has a validator is kept, to be validated. @default '1d' */
   readonly keepStale?: Duration
-  /** How long a request waits for another process that fetches the same answer. @default '5s' */
+  /** How long a request waits for another one, of this process or not, that fetches the same answer. @default '5s' */
   readonly collapseTimeout?: Duration
   /** Host of all keys, or scheme and host such as `https://example.com`, whatever requests say. */
   readonly authority?: string

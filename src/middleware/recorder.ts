@@ -50,6 +50,8 @@ export class Recorder {
   #verdict: Verdict | undefined
   #detour: Detour | undefined
   #over = false
+  /** The handler has destroyed the response, and another answer takes its place. */
+  #isStoodIn = false
 
   /** @param standIn what answers in place of a handler that destroys the response before its head; nothing, if it may */
   constructor(
@@ -76,6 +78,7 @@ export class Recorder {
 
   /** Puts the response back as it was: without what the handler, and middleware below, have put on it. */
   restore(): void {
+    this.#isStoodIn = false
     for (const [name, value] of this.#owned) {
       if (value === undefined) Reflect.deleteProperty(this.#response, name)
       else Reflect.set(this.#response, name, value)
@@ -122,12 +125,14 @@ export class Recorder {
 
   #destroy(error: Error | undefined): HttpResponse {
     const response = this.#response
+    if (this.#isStoodIn) return response
     const isEarly = !this.#verdict && !this.#over && !response.headersSent && !isGone(response)
     const after = isEarly ? this.#standIn?.() : undefined
     if (!after) return Reflect.apply(this.#original.destroy, response, [error])
-    this.#verdict = { kind: 'swallow', after }
-    this.#over = true
-    after()
+    // Most handlers hand their error on as well: what answers that is not for the client.
+    this.#isStoodIn = true
+    this.#verdict = { kind: 'swallow', after: () => undefined }
+    setImmediate(after)
     return response
   }
 

@@ -8,7 +8,7 @@ const LONGEST_POLL = 50
 /** Until another process has the answer, or has given up. False when it takes too long. */
 export async function waitForOthers({ core, key, res }: Exchange, flight: Flight, deadline: number): Promise<boolean> {
   // It is this process that has been waited for.
-  if (flight.isOvertaking) return false
+  if (core.flights.isLate(flight.subject)) return false
   for (let wait = FIRST_POLL; performance.now() < deadline; wait = Math.min(LONGEST_POLL, wait * 1.5)) {
     await new Promise(resolve => setTimeout(resolve, wait * (0.5 + Math.random() / 2)))
     if (isGone(res) || core.store.isFree(key, flight.subject)) return true

@@ -1,4 +1,4 @@
-import type { QueueTransaction } from '../contract.js'
+import type { QueueTransaction, Transaction } from '../contract.js'
 import type { Item, Key, Pulling, Pushing } from '../options.js'
 import { checkPeekItem } from '../verbs/queue.js'
 import type { CacheQueueTransaction } from '../verbs/queue-transaction.js'
@@ -39,5 +39,9 @@ export class CacheNamespaceTransaction extends NamespaceTransaction implements Q
       if (item) return item
     }
     return undefined
+  }
+
+  protected override viewOf(tx: Transaction): QueueTransaction {
+    return new CacheNamespaceTransaction(tx as CacheQueueTransaction, this.#keys, this.#storing)
   }
 }

@@ -157,6 +157,8 @@ function resolveLimits(definition: ModelDefinition<StandardSchemaV1>): CacheOpti
 
 /** What slides does so in both tiers, unless the memory is told otherwise. */
 function slidingToo(memory: MemoryOptions, sliding = false): MemoryOptions {
-  const slides = sliding && typeof memory === 'object' && memory?.ttl !== undefined && memory.sliding === undefined
+  if (typeof memory !== 'object' || memory === null) return memory
+  const { ttl = Number.POSITIVE_INFINITY } = memory
+  const slides = sliding && ttl !== Number.POSITIVE_INFINITY && memory.sliding === undefined
   return slides ? { ...memory, sliding } : memory
 }

@@ -124,7 +124,12 @@ export class NamespaceTransaction implements Transaction {
   }
 
   transact<T>(body: (tx: Transaction) => T): T {
-    return this.#tx.transact(tx => body(new NamespaceTransaction(tx, this.#keys, this.#storing)))
+    return this.#tx.transact(tx => body(this.viewOf(tx)))
+  }
+
+  /** The same view of a savepoint in it. */
+  protected viewOf(tx: Transaction): Transaction {
+    return new NamespaceTransaction(tx, this.#keys, this.#storing)
   }
 
   #remove(listing: Listing, concerns: (key: Key) => boolean = () => true): number {

@@ -1,4 +1,5 @@
-import type { CacheEvents } from '../events.js'
+import { CACHE_EVENTS, type CacheEvents } from '../events.js'
+import { checkEventName } from '../option-names.js'
 import type { Key } from '../options.js'
 import type { NamespaceKeys } from './namespace-keys.js'
 
@@ -41,6 +42,7 @@ export class ViewEvents {
   }
 
   off<E extends keyof CacheEvents>(event: E, listener: Listener<E>): void {
+    checkEventName(event, CACHE_EVENTS)
     const passing = this.#passing.findLast(one => one.event === event && one.listener === listener)
     if (passing) this.#end(passing)
   }

@@ -1,4 +1,4 @@
-import { type Cache, FanoutCache, type Key } from 'fanout-cache'
+import { type Cache, FanoutCache, type Key, type QueueTransaction } from 'fanout-cache'
 import { describe, expect, it, onTestFinished } from 'vitest'
 import { cacheSubject, withClock } from '../../contract/subjects.js'
 import { collect } from '../../helpers/collect.js'
@@ -79,6 +79,13 @@ describe('a namespace of a Cache', () => {
     await expect(undone).rejects.toThrow('undo')
     expect([(await jobs.pull())?.value, await jobs.pull()]).toEqual(['b', undefined])
     expect((await cache.pull())?.value).toBe('of the cache')
+  })
+
+  it('has them in savepoints', async () => {
+    const { cache } = start()
+    const jobs = cache.namespace('q')
+    await jobs.transact(tx => tx.transact(inner => (inner as QueueTransaction).push('deep')))
+    expect([await jobs.count(), (await jobs.pull())?.value, await cache.count()]).toEqual([1, 'deep', 0])
   })
 
   it('shows the first and the last of its entries, and its keys in the order of SQLite', async () => {

@@ -101,6 +101,7 @@ for (const subject of [cacheSubject('structured'), fanoutSubject('structured')] 
       [{ sliding: true }, 1],
       [{}, 0],
       [{ sliding: true, memory: { ttl: 1000, sliding: false } }, 0],
+      [{ sliding: true, memory: { ttl: Number.POSITIVE_INFINITY } }, 1],
     ])('let values slide in memory where the model slides: %j', async (more, hits) => {
       const { cache, clock } = start()
       const models = cache.model(textModel('Text', { ttl: '1h', memory: { ttl: 1000 }, ...more }))

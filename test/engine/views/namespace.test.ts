@@ -250,6 +250,13 @@ for (const subject of everySubject().filter(({ codec }) => codec === 'structured
       expect(once).toBe(1)
     })
 
+    it('refuse events that do not exist', () => {
+      const one = make(subject).namespace('one')
+      for (const verb of ['on', 'once', 'off'] as const) {
+        expect(() => one[verb]('evicted' as 'evict', () => {})).toThrow("unknown event 'evicted'; did you mean evict?")
+      }
+    })
+
     it('leave the cache open when they are closed', async () => {
       const cache = make(subject)
       const one = cache.namespace('one')

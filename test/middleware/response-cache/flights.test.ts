@@ -100,6 +100,49 @@ describe('one flight', () => {
     expect(calls).toBe(2)
   })
 
+  it('is shared however many of its handlers are late', async () => {
+    const gates = [new Gate(), new Gate(), new Gate()]
+    let calls = 0
+    const made = await site(
+      app =>
+        void app.get('/', async (_req, res) => {
+          const call = ++calls
+          await gates[call - 1]?.opened
+          res.set(FRESH).send(`answer ${call}`)
+        }),
+      { options: { collapseTimeout: 300 } },
+    )
+    const asked = Array.from({ length: 8 }, () => made.get('/'))
+    await expect.poll(() => calls, { timeout: 10_000 }).toBe(3)
+    // The first hangs, and the third has just been asked.
+    gates[1]?.open()
+    await Promise.any(asked.map(async reply => expect(statusOf(await reply)).toContain('collapsed')))
+    expect(calls).toBe(3)
+    for (const gate of gates) gate.open()
+    const texts = (await Promise.all(asked)).map(({ text }) => text)
+    expect(texts.filter(text => text === 'answer 2')).toHaveLength(6)
+  })
+
+  it('lets one of those who wait ask again at a time, however long they wait', async () => {
+    const gate = new Gate()
+    let calls = 0
+    const made = await site(
+      app =>
+        void app.get('/', async (_req, res) => {
+          calls++
+          await gate.opened
+          res.set(FRESH).send('answer')
+        }),
+      { options: { collapseTimeout: 30 } },
+    )
+    const asked = Array.from({ length: 40 }, () => made.get('/'))
+    await expect.poll(() => calls, { timeout: 10_000 }).toBeGreaterThan(10)
+    gate.open()
+    const statuses = (await Promise.all(asked)).map(statusOf)
+    expect(statuses.filter(status => status.includes('busy'))).toEqual([])
+    expect(calls).toBeLessThan(40)
+  })
+
   it('can be joined when it was late and comes all the same', async () => {
     const [head, body] = [new Gate(), new Gate()]
     let calls = 0
@@ -276,6 +319,23 @@ describe('a stale answer', () => {
     await expect.poll(() => status('/')).toBe('hit; ttl=1')
     expect((await get('/')).text).toBe('2 a=b')
     expect(calls).toBe(2)
+  })
+
+  it.each([10, 300_000])('of %i bytes stands in for it also when its error is answered otherwise', async size => {
+    let calls = 0
+    const made = await site(app => {
+      app.get('/', (_req, res, next) => {
+        if (++calls > 1) return void pipeline(createReadStream('/nowhere'), res, error => error && next(error))
+        res.set('Cache-Control', 'max-age=1, stale-if-error=60').send('x'.repeat(size))
+      })
+      app.use(((_error, _req, res, _next) => void res.status(500).send('')) as import('express').ErrorRequestHandler)
+    })
+    await made.get('/')
+    await settled(made.cache)
+    made.clock.advance(5000)
+    const reply = await made.get('/')
+    expect([reply.status, reply.text.length]).toEqual([200, size])
+    expect(statusOf(reply)).toBe('fwd=stale; detail=stale-if-error')
   })
 
   it('stands in for a handler that destroys the response, as a pipe does whose source fails', async () => {
