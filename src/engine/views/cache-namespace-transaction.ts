@@ -40,4 +40,8 @@ export class CacheNamespaceTransaction extends NamespaceTransaction implements Q
     }
     return undefined
   }
+
+  override transact<T>(body: (tx: QueueTransaction) => T): T {
+    return this.#tx.transact(tx => body(new CacheNamespaceTransaction(tx, this.#keys, this.#storing)))
+  }
 }
