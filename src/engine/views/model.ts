@@ -157,6 +157,7 @@ function resolveLimits(definition: ModelDefinition<StandardSchemaV1>): CacheOpti
 
 /** What slides does so in both tiers, unless the memory is told otherwise. */
 function slidingToo(memory: MemoryOptions, sliding = false): MemoryOptions {
-  const slides = sliding && typeof memory === 'object' && memory?.ttl !== undefined && memory.sliding === undefined
-  return slides ? { ...memory, sliding } : memory
+  if (!sliding || typeof memory !== 'object' || memory?.ttl === undefined || memory.sliding !== undefined) return memory
+  // What stays for as long as there is room has nothing to renew.
+  return milliseconds(memory.ttl, 'memory.ttl') === Number.POSITIVE_INFINITY ? memory : { ...memory, sliding }
 }
