@@ -112,7 +112,8 @@ export class CacheHandle {
   start<T, Input>(prepare: () => Input, verb: (input: Input) => Promise<T>): Promise<T> {
     try {
       // Another handle may have the directory open with a codec that this one was not given.
-      if (!this.#engine) this.options = findEngine(this.directory)?.adopted(this.options) ?? this.options
+      if (!this.#engine && !this.#opening)
+        this.options = findEngine(this.directory)?.adopted(this.options) ?? this.options
       const input = prepare()
       return this.ready(() => verb(input))
     } catch (error) {

@@ -42,6 +42,16 @@ const LOOPS: readonly (readonly [string, (cache: DiskCache) => Promise<unknown>]
 ]
 
 describe('the loop turns', () => {
+  it('before settings are answered in a long turn, for which close() waits', async () => {
+    const cache = await filled()
+    const begun = performance.now()
+    while (performance.now() < begun + 10) await cache.has('key 1')
+    const answers = Array.from({ length: 16 }, () => cache.settings())
+    const closed = cache.close()
+    for (const { evictionPolicy } of await Promise.all(answers)) expect(evictionPolicy).toBe('none')
+    await closed
+  })
+
   it.each(LOOPS)('among thousands of awaited calls of %s', async (_name, loop) => {
     const cache = await filled()
     expect(await turnsDuring(() => loop(cache))).toBeGreaterThan(3)

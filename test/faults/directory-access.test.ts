@@ -1,6 +1,8 @@
 import { spawnSync } from 'node:child_process'
 import { chmodSync, chownSync, mkdirSync, readdirSync, rmSync, symlinkSync, writeFileSync } from 'node:fs'
 import { dirname, join } from 'node:path'
+import { setFlagsFromString } from 'node:v8'
+import { runInNewContext } from 'node:vm'
 import { type CacheOptions, DirectoryError } from 'fanout-cache'
 import { describe, expect, it, onTestFinished } from 'vitest'
 import { FixtureProcess } from '../helpers/child-process.js'
@@ -219,4 +221,24 @@ describe.skipIf(process.platform === 'win32').each(KINDS)('a %s on a directory',
     child.send('close')
     await child.done()
   })
+})
+
+/** Bytes of buffers that something still holds. */
+function heldBytes(): number {
+  setFlagsFromString('--expose-gc')
+  const collect: () => void = runInNewContext('gc')
+  for (let round = 0; round < 3; round++) collect()
+  return process.memoryUsage().arrayBuffers
+}
+
+it.each(KINDS)('keeps nothing of the keys for which a %s could not be opened', async kind => {
+  const file = join(temporaryDirectory(), 'file')
+  writeFileSync(file, '')
+  const cache = cacheOf(kind, file)
+  const before = heldBytes()
+  for (let key = 0; key < 32; key += 1) {
+    await expect(cache.set(['key', Buffer.alloc(2 ** 20)], 1)).rejects.toThrow(DirectoryError)
+  }
+  // The engine may keep the last of them for a while.
+  expect(heldBytes() - before).toBeLessThan(2 ** 23)
 })

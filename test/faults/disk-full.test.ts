@@ -1,7 +1,8 @@
-import { existsSync, rmSync } from 'node:fs'
+import { existsSync, rmSync, statSync } from 'node:fs'
 import { join } from 'node:path'
 import { type CacheOptions, DiskFullError } from 'fanout-cache'
 import { describe, expect, it } from 'vitest'
+import { temporaryDirectory } from '../helpers/temp-directory.js'
 import { valueFiles } from '../helpers/value-files.js'
 import { cacheOf, KINDS, type Kind, kindsOf, shardsOf } from './support/caches.js'
 import { FullDiskWriter } from './support/full-disk.js'
@@ -221,6 +222,33 @@ describe.skipIf(!tmpfsAvailable).each(KINDS)('a %s on a full disk', kind => {
     expect(kindsOf(await cache.check())).toEqual([])
   })
 
+  it('commits no part of a transaction that goes on after it found no room', async () => {
+    const { root, directory } = newDisk()
+    const { cache, writer } = await writerOn(kind, directory, { ...NOTHING_TO_EVICT, sqlite: { cacheSize: 16 } })
+    const keys = Array.from({ length: 40 }, (_, key) => `k-${key}`)
+    for (const key of keys) await writer.set(key, 'v'.repeat(key.length % 2 === 0 ? 40_000 : 2000))
+    fillUp(root)
+    const last = shardsOf(kind).at(-1) as string
+    const inLast: string[] = []
+    for (const key of keys) {
+      const path = (await cache.info(key))?.path
+      if (path !== undefined && (kind === 'Cache' || path.startsWith(last))) inLast.push(key)
+    }
+    const body = cache.transact(tx => {
+      for (const key of keys) tx.set(key, 'changed')
+      try {
+        for (let round = 0; round < 2000; round += 1) tx.set(inLast[0] ?? '', 'w'.repeat(20_000 + round))
+        for (let round = 0; round < 2000; round += 1) tx.set(`${inLast[0]} ${round}`, 'w'.repeat(20_000))
+      } catch (error) {
+        void error
+      }
+      return true
+    })
+    expect(await writer.outcome(() => body)).toBe('full')
+    await writer.expectReadable()
+    expect(kindsOf(await cache.check())).toEqual([])
+  })
+
   it('answers for each entry of a setMany that does not fit whether it is stored', async () => {
     const { directory } = newDisk()
     const cache = cacheOf(kind, directory, NOTHING_TO_EVICT)
@@ -254,4 +282,19 @@ describe.skipIf(!tmpfsAvailable).each(KINDS)('a %s on a full disk', kind => {
     expect(await cache.delete('f-0')).toBe(true)
     expect(await writer.set('f-0', 'f'.repeat(40_000))).toBe('stored')
   })
+})
+
+it.each(KINDS)('a %s that is closed at once lays aside as little as the limit in its directory allows', async kind => {
+  const directory = temporaryDirectory()
+  const sizeLimit = 2 ** 20
+  const first = cacheOf(kind, directory, { sizeLimit })
+  await first.set('k', 1)
+  await first.close()
+  const reserves = shardsOf(kind).map(shard => join(directory, shard, 'cache.db-reserve'))
+  for (const path of reserves) rmSync(path)
+  const again = cacheOf(kind, directory)
+  expect(await again.get('k')).toBe(1)
+  await again.close()
+  const bytes = reserves.reduce((sum, path) => sum + statSync(path).size, 0)
+  expect(bytes).toBe(sizeLimit / 16)
 })

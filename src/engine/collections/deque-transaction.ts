@@ -218,7 +218,7 @@ export class OpenDeque<T> implements DequeTransaction<T> {
       release()
       return result
     } catch (error) {
-      rollBack()
+      rollBack(error)
       throw error
     }
   }

@@ -50,6 +50,8 @@ export class Session {
   removed = 0
   expired = 0
   evicted = 0
+  /** The error at which SQLite has rolled this transaction back by itself, if a body met it. */
+  lostBy: unknown
   /** When this transaction began, where somebody wants to know: on the clock of `performance.now()`. */
   begunAt: number = Number.NaN
   /** Fencing numbers that this process may give without writing: the last it gave, and the last it reserved. */
@@ -164,6 +166,7 @@ export class Session {
     this.removed = 0
     this.expired = 0
     this.evicted = 0
+    this.lostBy = undefined
     this.begunAt = Number.NaN
   }
 }

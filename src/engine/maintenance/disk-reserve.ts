@@ -28,13 +28,15 @@ export class DiskReserve {
     this.#shard = shard
   }
 
-  /** Lays the reserve aside, or what there is room for. Called now and then, beside requests. */
-  async keep(): Promise<void> {
+  /**
+   * Lays the reserve aside, or what there is room for. Called now and then, beside requests.
+   *
+   * @param size bytes of it
+   */
+  async keep(size: number = this.#size): Promise<void> {
     // Who only reads gives back what opening took of it.
     if (this.#kept || (this.#shard.options.readonly && !this.#givenUp)) return
-    const path = this.#path
-    const size = this.#size
-    const before = fs.lstatSync(path, { throwIfNoEntry: false })
+    const before = fs.lstatSync(this.#path, { throwIfNoEntry: false })
     // A link leads to what is not the cache's.
     if (before && !before.isFile()) return
     const had = before?.size ?? 0
@@ -67,12 +69,14 @@ export class DiskReserve {
    * @param identity of the database that is open
    */
   async keepAfter(identity: string | undefined, close: () => void): Promise<void> {
+    // By the limit that is stored, which nobody knows any more when it is closed.
+    const size = this.#size
     close()
     // What was removed meanwhile, or moved aside, gets no file of ours.
     if (identity === undefined || fileIdentity(join(this.#shard.directory, DATABASE_FILE)) !== identity) return
     try {
       // The shared memory of the log may have stayed, in room that was the reserve's.
-      await this.keep()
+      await this.keep(size)
     } catch (error) {
       // Whoever writes there is told why it cannot: here nobody does.
       if (systemCode(error) === undefined) throw error

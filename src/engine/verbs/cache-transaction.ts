@@ -177,7 +177,7 @@ export class CacheTransaction implements Transaction {
       for (const { release } of undo) release()
       return result
     } catch (error) {
-      for (const { rollBack } of undo) rollBack()
+      for (const { rollBack } of undo) rollBack(error)
       throw error
     }
   }
@@ -202,7 +202,7 @@ export class CacheTransaction implements Transaction {
       release()
       return result
     } catch (error) {
-      rollBack()
+      rollBack(error)
       throw error
     }
   }

@@ -6,7 +6,9 @@ import type { Shard } from '../shards/shard.js'
 export function openSession(shard: Shard): Session {
   const session = shard.current
   // After SQLITE_FULL and some other errors SQLite has rolled back by itself: going on would commit halves.
-  if (!session?.db.inTransaction) throw new TypeError('this transaction was rolled back after an error')
+  if (!session?.db.inTransaction) {
+    throw session?.lostBy ?? new TypeError('this transaction was rolled back after an error')
+  }
   return session
 }
 
@@ -19,16 +21,16 @@ export function storedValue(session: Session, row: EntryRow): { readonly value: 
 }
 
 /** A savepoint; a transaction that SQLite has rolled back by itself has nothing left to roll back. */
-export function openSavepoint(session: Session): { release(): void; rollBack(): void } {
+export function openSavepoint(session: Session): { release(): void; rollBack(error: unknown): void } {
   const mark = session.mark()
   session.statements.run('savepoint')
   return {
     release: () => session.statements.run('release'),
-    rollBack: () => {
+    rollBack: error => {
       if (session.db.inTransaction) {
         session.statements.run('rollbackTo')
         session.statements.run('release')
-      }
+      } else session.lostBy ??= error
       session.undoTo(mark)
     },
   }

@@ -159,7 +159,6 @@ async function takeInStream<T>(handle: CacheHandle, shard: Shard, incoming: Inco
   const { signal } = resolveWaiting(options, 0, false)
   let taken: IncomingValue
   try {
-    handle.assertWritable()
     taken = await takeStream(shard, value as Parameters<typeof takeStream>[1], meta, signal)
   } catch (error) {
     signal?.throwIfAborted()

@@ -8,7 +8,7 @@ import type { Key, Waiting } from '../options.js'
 import type { Shard } from '../shards/shard.js'
 import { isCorruption, translateError } from '../translate-error.js'
 import type { TransactionScope } from './cache-transaction.js'
-import { isThenable, promiseError } from './open-transaction.js'
+import { isThenable, openSession, promiseError } from './open-transaction.js'
 import { checkVerbOptions, type ResolvedWaiting, resolveWaiting } from './verb-options.js'
 
 /** How long the further commits of a transaction are tried, at least, when the first is made. */
@@ -34,7 +34,7 @@ export async function transactOver<T, Tx extends Endable>(
   const waiting = resolveWaiting(options, handle.options.timeout, false)
   const shards = shardsOf(handle, options?.keys)
   const tx = makeTransaction(scopeOf(handle, shards))
-  const run = (): T => runBody(tx, body)
+  const run = (): T => runBody(shards, tx, body)
   const [only] = shards
   // A rollback journal is committed when those who read let it be: that may take a while, and the body runs once.
   if (shards.length === 1 && only && only.settings.journalMode === 'wal') {
@@ -48,10 +48,12 @@ export async function transactOver<T, Tx extends Endable>(
   }
 }
 
-function runBody<T, Tx extends Endable>(tx: Tx, body: (tx: Tx) => T): T {
+function runBody<T, Tx extends Endable>(shards: readonly Shard[], tx: Tx, body: (tx: Tx) => T): T {
   try {
     const result = body(tx)
     if (isThenable(result)) throw promiseError(result)
+    // A body that goes on after a full disk commits nothing of it, in no shard.
+    for (const shard of shards) openSession(shard)
     return result
   } finally {
     tx.end()

@@ -121,9 +121,14 @@ export async function stats(
 }
 
 export async function settings(handle: CacheHandle): Promise<Settings> {
-  if (turnIsLong()) await nextTurn()
+  const { shards } = handle
+  if (turnIsLong()) {
+    const turn = nextTurn()
+    for (const shard of shards) shard.closing.track(turn)
+    await turn
+  }
   const stored = await Promise.all(
-    handle.shards.map(shard =>
+    shards.map(shard =>
       readPatiently(shard, patienceOf(handle), () => {
         shard.refreshSettings()
         return shard.settings

@@ -88,6 +88,24 @@ describe('a namespace of a Cache', () => {
     expect([await jobs.count(), (await jobs.pull())?.value, await cache.count()]).toEqual([1, 'deep', 0])
   })
 
+  it('has its queues in transactions inside of them', async () => {
+    const { cache } = start()
+    const jobs = cache.namespace('q')
+    const undo = new Error('undo')
+    await jobs.transact(tx => {
+      tx.push('kept')
+      const nested = (): unknown =>
+        tx.transact(inner => {
+          expect((inner as typeof tx).pull()?.value).toBe('kept')
+          throw undo
+        })
+      expect(nested).toThrow(undo)
+      tx.transact(inner => (inner as typeof tx).push('kept, too'))
+    })
+    expect([(await jobs.pull())?.value, (await jobs.pull())?.value]).toEqual(['kept', 'kept, too'])
+    expect(await cache.pull()).toBeUndefined()
+  })
+
   it('shows the first and the last of its entries, and its keys in the order of SQLite', async () => {
     const { cache, clock } = start()
     const alone = cacheSubject('structured').make() as Cache

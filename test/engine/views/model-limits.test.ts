@@ -114,6 +114,12 @@ for (const subject of [cacheSubject('structured'), fanoutSubject('structured')] 
       expect((await models.stats()).memory?.hits).toBe(1 + hits)
     })
 
+    it('stay in memory without an end where they slide on disk', () => {
+      const sliding = { ttl: '1h', sliding: true } as const
+      expect(() => textModel('Text', { ...sliding, memory: { ttl: Number.POSITIVE_INFINITY } })).not.toThrow()
+      expect(() => textModel('Text', { ...sliding, memory: { ttl: 0 } })).toThrow(/memory.ttl must be more than 0/)
+    })
+
     it('bound the entries in memory', async () => {
       const models = start().cache.model(textModel('Text', { memory: { maxItems: 2 } }))
       for (const key of ['a', 'b', 'c']) await models.put(key, key)
