@@ -32,7 +32,7 @@ export function wrapMethod<M extends AnyMethod>(
   cacheName: string | undefined,
   intercept: (call: MethodCall) => unknown,
 ): MethodDecoratorFor<M> {
-  return (target, property, descriptor) => {
+  return (target: object, property: string | symbol, descriptor: PropertyDescriptor) => {
     const original = descriptor?.value as ((...args: unknown[]) => unknown) | undefined
     if (typeof original !== 'function' || typeof target === 'function') {
       throw new TypeError(`@${decorator} belongs on a method of a provider or controller, not on ${String(property)}`)
@@ -45,7 +45,7 @@ export function wrapMethod<M extends AnyMethod>(
       return intercept({ host, args, proceed, place: `${this.constructor.name}.${String(property)}` })
     }
     imitate(wrapped, original)
-    descriptor.value = wrapped as unknown as typeof descriptor.value
+    descriptor.value = wrapped
   }
 }
 

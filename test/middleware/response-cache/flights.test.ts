@@ -39,6 +39,21 @@ async function slow(fields: Record<string, string>, options = {}) {
 
 const FRESH = { 'Cache-Control': 'max-age=60' }
 
+/** A route of which each call waits at a gate of its own; those beyond the last answer at once. */
+async function gated(gates: readonly Gate[], collapseTimeout: number) {
+  let count = 0
+  const made = await site(
+    app =>
+      void app.get('/', async (_req, res) => {
+        const call = ++count
+        await gates[call - 1]?.opened
+        res.set(FRESH).send(`answer ${call}`)
+      }),
+    { options: { collapseTimeout } },
+  )
+  return { made, calls: () => count }
+}
+
 describe('one flight', () => {
   it('answers all who ask meanwhile', async () => {
     const { get, gate, calls, waiting } = await slow(FRESH)
@@ -53,18 +68,9 @@ describe('one flight', () => {
 
   it('keeps nobody waiting for a handler that never answers', async () => {
     const gate = new Gate()
-    let calls = 0
-    const made = await site(
-      app =>
-        void app.get('/', async (_req, res) => {
-          const call = ++calls
-          if (call === 1) await gate.opened
-          res.set(FRESH).send(`answer ${call}`)
-        }),
-      { options: { collapseTimeout: 300 } },
-    )
+    const { made, calls } = await gated([gate], 300)
     const first = made.get('/')
-    await expect.poll(() => calls).toBe(1)
+    await expect.poll(calls).toBe(1)
     const others = Array.from({ length: 20 }, () => made.get('/'))
     expect(new Set((await Promise.all(others)).map(({ text }) => text))).toEqual(new Set(['answer 2']))
     // Nor do those wait who come now.
@@ -77,47 +83,29 @@ describe('one flight', () => {
 
   it('is what those wait for who gave it up, too', async () => {
     const gates = [new Gate(), new Gate()]
-    let calls = 0
-    const made = await site(
-      app =>
-        void app.get('/', async (_req, res) => {
-          const call = ++calls
-          await gates[call - 1]?.opened
-          res.set(FRESH).send(`answer ${call}`)
-        }),
-      { options: { collapseTimeout: 500 } },
-    )
+    const { made, calls } = await gated(gates, 500)
     const first = made.get('/')
-    await expect.poll(() => calls).toBe(1)
+    await expect.poll(calls).toBe(1)
     const others = Array.from({ length: 5 }, () => made.get('/'))
-    await expect.poll(() => calls, { timeout: 10_000 }).toBe(2)
+    await expect.poll(calls, { timeout: 10_000 }).toBe(2)
     gates[0]?.open()
     expect((await first).text).toBe('answer 1')
     await expect.poll(async () => (await made.get('/')).text).toBe('answer 1')
     gates[1]?.open()
     const texts = (await Promise.all(others)).map(({ text }) => text).sort()
     expect([texts[0], texts[4]]).toEqual(['answer 1', 'answer 2'])
-    expect(calls).toBe(2)
+    expect(calls()).toBe(2)
   })
 
   it('is shared however many of its handlers are late', async () => {
     const gates = [new Gate(), new Gate(), new Gate()]
-    let calls = 0
-    const made = await site(
-      app =>
-        void app.get('/', async (_req, res) => {
-          const call = ++calls
-          await gates[call - 1]?.opened
-          res.set(FRESH).send(`answer ${call}`)
-        }),
-      { options: { collapseTimeout: 300 } },
-    )
+    const { made, calls } = await gated(gates, 300)
     const asked = Array.from({ length: 8 }, () => made.get('/'))
-    await expect.poll(() => calls, { timeout: 10_000 }).toBe(3)
+    await expect.poll(calls, { timeout: 10_000 }).toBe(3)
     // The first hangs, and the third has just been asked.
     gates[1]?.open()
     await Promise.any(asked.map(async reply => expect(statusOf(await reply)).toContain('collapsed')))
-    expect(calls).toBe(3)
+    expect(calls()).toBe(3)
     for (const gate of gates) gate.open()
     const texts = (await Promise.all(asked)).map(({ text }) => text)
     expect(texts.filter(text => text === 'answer 2')).toHaveLength(6)
