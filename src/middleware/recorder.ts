@@ -73,12 +73,13 @@ export class Recorder {
     }
     this.#before = new Map(response.getHeaderNames().map((name: string) => [name, response.getHeader(name)]))
     this.#patch()
-    response.once('close', () => this.#closed())
+    response.once('close', this.#closed)
   }
 
   /** Puts the response back as it was: without what the handler, and middleware below, have put on it. */
   restore(): void {
     this.#isStoodIn = false
+    this.#response.off('close', this.#closed)
     for (const [name, value] of this.#owned) {
       if (value === undefined) Reflect.deleteProperty(this.#response, name)
       else Reflect.set(this.#response, name, value)
@@ -267,7 +268,7 @@ export class Recorder {
     if (!response.hasHeader('trailer')) response.setHeader('Content-Length', length)
   }
 
-  #closed(): void {
+  readonly #closed = (): void => {
     if (this.#over) return
     this.#over = true
     const verdict = this.#verdict ?? this.#decideNothing()
