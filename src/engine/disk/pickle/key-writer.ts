@@ -1,6 +1,6 @@
 import { formatPath, isPlainObject, notStorable } from '../describe.js'
 import { OP } from './opcodes.js'
-import { PickleOutput } from './output.js'
+import { PickleOutput, type ScalarOutput } from './output.js'
 import { writeDictBatches, writeScalar, writeTuple } from './primitives.js'
 
 const MAX_DEPTH = 100
@@ -21,15 +21,20 @@ const KEY_KINDS =
  */
 export function writeKeyPickle(key: unknown): Buffer {
   const out = new PickleOutput(MAX_BYTES)
-  new KeyWriter(out).write(key)
+  writeKey(out, key)
   return out.finish()
 }
 
+/** The same to an output of any protocol. @throws {TypeError} as `writeKeyPickle` does */
+export function writeKey(out: ScalarOutput, key: unknown): void {
+  new KeyWriter(out).write(key)
+}
+
 class KeyWriter {
-  readonly #out: PickleOutput
+  readonly #out: ScalarOutput
   readonly #path: (string | number)[] = []
 
-  constructor(out: PickleOutput) {
+  constructor(out: ScalarOutput) {
     this.#out = out
   }
 

@@ -4,17 +4,34 @@ import { encodeUtf8WithSurrogates } from './text.js'
 const FRAME_HEADER = 9
 const SMALLEST_FRAME = 4
 const FRAME_TARGET = 64 * 1024
-const PROTOCOL = 5
+/** Of what is written here. */
+export const PROTOCOL = 5
 
 /** Memory to write into is kept for the next pickle: making it took longer than filling it. */
 const LARGEST_SPARE = 64 * 1024
 let spare: Buffer | undefined
 
+/** What scalars, tuples and dicts are written to, of whatever protocol. */
+export interface ScalarOutput {
+  readonly protocol: number
+  op(code: number): void
+  opUInt8(code: number, value: number): void
+  opUInt16(code: number, value: number): void
+  opInt32(code: number, value: number): void
+  opDouble(value: number): void
+  boolean(value: boolean): void
+  text(value: string): void
+  bytes(value: Uint8Array): void
+  /** Two's complement, little-endian, as long as it must be. */
+  long(digits: Uint8Array): void
+}
+
 /**
  * The bytes of a protocol-5 pickle, cut into frames as CPython's pickler and `pickletools.optimize` cut them: a frame
  * ends at the first opcode after 64 KiB, an opcode above 64 KiB stands outside, less than 4 bytes have no header.
  */
-export class PickleOutput {
+export class PickleOutput implements ScalarOutput {
+  readonly protocol: number = PROTOCOL
   readonly #limit: number
   #bytes: Buffer
   /** Where the header of the open frame is kept free. */
@@ -66,6 +83,10 @@ export class PickleOutput {
     this.#end = this.#bytes.writeDoubleBE(value, this.#end)
   }
 
+  boolean(value: boolean): void {
+    this.op(value ? OP.newTrue : OP.newFalse)
+  }
+
   text(value: string): void {
     if (!value.isWellFormed()) {
       this.#sized(OP.shortBinunicode, OP.binunicode, OP.binunicode8, encodeUtf8WithSurrogates(value))
@@ -81,7 +102,6 @@ export class PickleOutput {
     this.#sized(OP.shortBinbytes, OP.binbytes, OP.binbytes8, value)
   }
 
-  /** Two's complement, little-endian, as long as it must be. */
   long(digits: Uint8Array): void {
     this.#sized(OP.long1, OP.long4, OP.long4, digits)
   }

@@ -1,13 +1,13 @@
 import { types } from 'node:util'
 import { integerToBytes } from './integers.js'
 import { OP } from './opcodes.js'
-import type { PickleOutput } from './output.js'
+import type { ScalarOutput } from './output.js'
 
 /** CPython's pickler cuts containers into batches. */
 export const BATCH = 1000
 
 /** False when it is neither null, boolean, number, bigint, string nor bytes. */
-export function writeScalar(out: PickleOutput, value: unknown): boolean {
+export function writeScalar(out: ScalarOutput, value: unknown): boolean {
   switch (typeof value) {
     case 'string':
       out.text(value)
@@ -19,7 +19,7 @@ export function writeScalar(out: PickleOutput, value: unknown): boolean {
       writeInteger(out, value)
       return true
     case 'boolean':
-      out.op(value ? OP.newTrue : OP.newFalse)
+      out.boolean(value)
       return true
     default:
       if (value === null) out.op(OP.none)
@@ -29,7 +29,7 @@ export function writeScalar(out: PickleOutput, value: unknown): boolean {
   }
 }
 
-function writeNumber(out: PickleOutput, value: number): void {
+function writeNumber(out: ScalarOutput, value: number): void {
   if (!Number.isSafeInteger(value) || Object.is(value, -0)) out.opDouble(value)
   else if (value >= 0 && value <= 0xff) out.opUInt8(OP.binint1, value)
   else if (value >= 0 && value <= 0xffff) out.opUInt16(OP.binint2, value)
@@ -37,7 +37,7 @@ function writeNumber(out: PickleOutput, value: number): void {
   else out.long(integerToBytes(BigInt(value)))
 }
 
-function writeInteger(out: PickleOutput, value: bigint): void {
+function writeInteger(out: ScalarOutput, value: bigint): void {
   const small = Number(value)
   if (Number.isSafeInteger(small)) writeNumber(out, small)
   else out.long(integerToBytes(value))
@@ -45,7 +45,7 @@ function writeInteger(out: PickleOutput, value: bigint): void {
 
 /** MARK, up to a thousand items, the opcode that takes them; a single item goes without MARK. */
 export function writeBatches(
-  out: PickleOutput,
+  out: ScalarOutput,
   length: number,
   one: number,
   many: number,
@@ -65,7 +65,7 @@ export function writeBatches(
 }
 
 /** As CPython does for dicts: a batch that is full is followed by another, were it an empty one. */
-export function writeDictBatches(out: PickleOutput, length: number, item: (at: number) => void): void {
+export function writeDictBatches(out: ScalarOutput, length: number, item: (at: number) => void): void {
   writeBatches(out, length, OP.setitem, OP.setitems, item)
   if (length > 0 && length % BATCH === 0) {
     out.op(OP.mark)
@@ -73,8 +73,10 @@ export function writeDictBatches(out: PickleOutput, length: number, item: (at: n
   }
 }
 
-export function writeTuple(out: PickleOutput, length: number, item: (at: number) => void): void {
-  if (length > 3) out.op(OP.mark)
+export function writeTuple(out: ScalarOutput, length: number, item: (at: number) => void): void {
+  // Protocol 1 knows the empty one alone without a mark.
+  const own = out.protocol > 1 || length === 0 ? [OP.emptyTuple, OP.tuple1, OP.tuple2, OP.tuple3][length] : undefined
+  if (own === undefined) out.op(OP.mark)
   for (let at = 0; at < length; at++) item(at)
-  out.op([OP.emptyTuple, OP.tuple1, OP.tuple2, OP.tuple3][length] ?? OP.tuple)
+  out.op(own ?? OP.tuple)
 }
