@@ -12,7 +12,6 @@ import { kindOf } from '../option-names.js'
 import type { CacheStats, Finding, Settings, Tag, Waiting } from '../options.js'
 import type { Shard } from '../shards/shard.js'
 import { wholeItems } from '../shards/shares.js'
-import { unlessLocked } from './listing.js'
 import { patienceOf, readPatiently, sessionOf } from './reading.js'
 import { checkVerbOptions, encodeTag, type ResolvedWaiting, resolveNow, resolveWaiting } from './verb-options.js'
 
@@ -238,11 +237,7 @@ function readSetting(handle: CacheHandle, shard: Shard, name: string): Promise<n
 
 /** A figure has its place among the writes; a FanoutCache leaves out the shard where it cannot be read in time. */
 async function readFigure(handle: CacheHandle, shard: Shard, read: () => number): Promise<number> {
-  let figure = 0
-  await unlessLocked(handle, shard, async () => {
-    figure = await readPatiently(shard, patienceOf(handle), read)
-  })
-  return figure
+  return (await handle.read(shard, undefined, { timeout: patienceOf(handle) }, read)) ?? 0
 }
 
 async function sumOver(handle: CacheHandle, read: (shard: Shard) => Promise<number>): Promise<number> {
