@@ -8,7 +8,14 @@ const COPIED = ['test/consumers/**', 'test/hosts/**']
 /** Rates and ticks of the loop: these run one after another when everything else is done. */
 const TIMED = ['test/loop/**/*.test.ts']
 /** Files of a minute: one that began last would have the workers wait for it. */
-const LONG = ['test/examples', 'nest-module/hosts', 'test/package', 'cli/import-faults', 'faults/locks', 'faults/kill']
+const LONG = [
+  'test/examples',
+  'nest-module/hosts',
+  'test/package-types',
+  'cli/import-faults',
+  'faults/locks',
+  'faults/kill',
+]
 
 class LongestFirst extends BaseSequencer {
   override async sort(files: TestSpecification[]): Promise<TestSpecification[]> {

@@ -1,11 +1,10 @@
-import { cpSync, existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { cpSync, existsSync, readdirSync, readFileSync, rmSync } from 'node:fs'
 import { createRequire, isBuiltin } from 'node:module'
 import { dirname, join } from 'node:path'
 import { afterAll, beforeEach, describe, expect, it, onTestFinished } from 'vitest'
 import config from '../tsdown.config.js'
 import { HostApp, hostInstalled } from './helpers/host.js'
 import {
-  compile,
   installPackage,
   manifest,
   type PackedPackage,
@@ -24,24 +23,8 @@ const built = Object.keys((config as { entry: Record<string, string> }).entry)
 const doors = built.filter(name => !INTERNAL.includes(name))
 const pathOf = (door: string) => (door === 'index' ? '.' : `./${door}`)
 
-/** What an app that uses all doors has besides. */
-const PEERS = [
-  ...['keyv', 'cache-manager', 'express', '@types/express', 'zod'],
-  ...['@nestjs/common', '@nestjs/core', 'rxjs', 'reflect-metadata'],
-  ...['prom-client', '@opentelemetry/api'],
-]
-
-/** Ways of finding modules, and the kind of app that uses them. */
-const RESOLUTIONS = [
-  ['esm', 'module'],
-  ['commonjs', 'commonjs'],
-  ['bundler', 'module'],
-  ['node10', 'commonjs'],
-] as const
-
 let packing: Promise<PackedPackage> | undefined
 let packed: PackedPackage
-let typed: Promise<ReadonlyMap<string, Compiled>> | undefined
 
 // Once; a second try of the first test tries it again.
 beforeEach(async () => {
@@ -139,14 +122,6 @@ describe('an app of its own', () => {
     expect(await run(process.execPath, [bin, 'get', place, 'key'], app)).toBe('value')
   })
 
-  it.each(RESOLUTIONS)('compiles against its types: %s', async resolution => {
-    typed ??= forgotten(compileAll(), () => (typed = undefined))
-    const { directory, errors } = (await typed).get(resolution) as Compiled
-    expect(errors).toEqual([])
-    const output = await run(process.execPath, [join(directory, 'out/app.js'), join(directory, 'cache')], directory)
-    expect(output).toBe('ok\n')
-  })
-
   it.runIf(hostInstalled('jest'))('tests with it under Jest', async () => {
     const host = await HostApp.prepare('jest', packed)
     onTestFinished(() => host.remove())
@@ -158,31 +133,6 @@ describe('an app of its own', () => {
 function forgotten<T>(work: Promise<T>, forget: () => void): Promise<T> {
   work.catch(forget)
   return work
-}
-
-interface Compiled {
-  readonly directory: string
-  readonly errors: readonly string[]
-}
-
-/** One app for each way of finding modules, all compiled by one process. */
-async function compileAll(): Promise<ReadonlyMap<string, Compiled>> {
-  const place = mkdtempSync(join(dirname(packed.tarball), 'compiled-'))
-  const directories = RESOLUTIONS.map(([resolution]) => join(place, resolution))
-  for (const [at, [, type]] of RESOLUTIONS.entries()) {
-    const directory = directories[at] as string
-    cpSync(join(root, 'test/consumers/typescript'), directory, { recursive: true })
-    writeFileSync(join(directory, 'package.json'), JSON.stringify({ private: true, type }))
-    await installPackage(directory, packed, ['@types/node', ...PEERS])
-  }
-  const projects = RESOLUTIONS.map(([resolution], at) => join(directories[at] as string, `tsconfig.${resolution}.json`))
-  const errors = await compile(projects)
-  return new Map(
-    RESOLUTIONS.map(([resolution], at) => [
-      resolution,
-      { directory: directories[at] as string, errors: errors[at] as readonly string[] },
-    ]),
-  )
 }
 
 /** Packages which a built file imports, requires or takes types from. */

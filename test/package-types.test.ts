@@ -1,0 +1,67 @@
+import { cpSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { dirname, join } from 'node:path'
+import { afterAll, beforeEach, expect, it } from 'vitest'
+import { compile, installPackage, type PackedPackage, packPackage, root, run } from './helpers/packed-package.js'
+
+/** What an app that uses all doors has besides. */
+const PEERS = [
+  ...['keyv', 'cache-manager', 'express', '@types/express', 'zod'],
+  ...['@nestjs/common', '@nestjs/core', 'rxjs', 'reflect-metadata'],
+  ...['prom-client', '@opentelemetry/api'],
+]
+
+/** Ways of finding modules, and the kind of app that uses them. */
+const RESOLUTIONS = [
+  ['esm', 'module'],
+  ['commonjs', 'commonjs'],
+  ['bundler', 'module'],
+  ['node10', 'commonjs'],
+] as const
+
+let packed: PackedPackage | undefined
+let typed: Compiling | undefined
+
+// Once; a second try of the first test tries it again.
+beforeEach(async () => {
+  packed ??= await packPackage()
+  typed ??= compileAll(packed)
+  typed.catch(() => (typed = undefined))
+})
+
+afterAll(() => {
+  if (packed) rmSync(dirname(packed.tarball), { recursive: true })
+})
+
+it.each(RESOLUTIONS)('an app compiles against the types of the package: %s', async resolution => {
+  const { directory, errors } = (await (typed as Compiling)).get(resolution) as Compiled
+  expect(errors).toEqual([])
+  const output = await run(process.execPath, [join(directory, 'out/app.js'), join(directory, 'cache')], directory)
+  expect(output).toBe('ok\n')
+})
+
+type Compiling = Promise<ReadonlyMap<string, Compiled>>
+
+interface Compiled {
+  readonly directory: string
+  readonly errors: readonly string[]
+}
+
+/** One app for each way of finding modules, all compiled by one process. */
+async function compileAll(packed: PackedPackage): Compiling {
+  const place = mkdtempSync(join(dirname(packed.tarball), 'compiled-'))
+  const directories = RESOLUTIONS.map(([resolution]) => join(place, resolution))
+  for (const [at, [, type]] of RESOLUTIONS.entries()) {
+    const directory = directories[at] as string
+    cpSync(join(root, 'test/consumers/typescript'), directory, { recursive: true })
+    writeFileSync(join(directory, 'package.json'), JSON.stringify({ private: true, type }))
+    await installPackage(directory, packed, ['@types/node', ...PEERS])
+  }
+  const projects = RESOLUTIONS.map(([resolution], at) => join(directories[at] as string, `tsconfig.${resolution}.json`))
+  const errors = await compile(projects)
+  return new Map(
+    RESOLUTIONS.map(([resolution], at) => [
+      resolution,
+      { directory: directories[at] as string, errors: errors[at] as readonly string[] },
+    ]),
+  )
+}
