@@ -162,6 +162,19 @@ function statistics(subject: Subject): void {
     expect(await cache.stats()).toMatchObject({ hits: 6, misses: 4, count: 1, evictions: 0, timeouts: 0 })
   })
 
+  it('stats() counts the reads of a transaction that is committed', async () => {
+    const cache = subject.make({ statistics: true })
+    await cache.set('key', 1)
+    await cache.transact(tx => [tx.get('key'), tx.getItem('key'), tx.getMany(['key', 'nothing']), tx.has('nothing')])
+    await cache
+      .transact(tx => {
+        tx.get('key')
+        throw new Error('no')
+      })
+      .catch(() => {})
+    expect(await cache.stats()).toMatchObject({ hits: 3, misses: 1 })
+  })
+
   it('stats({ reset }) answers the old figures and begins anew', async () => {
     const cache = subject.make({ statistics: true })
     await cache.set('key', 1)

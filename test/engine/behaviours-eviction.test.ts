@@ -95,17 +95,36 @@ describe('eviction by policy', () => {
   })
 
   for (const policy of ['least-recently-used', 'least-frequently-used'] as const) {
-    it(`getMany(), getItem() and read() count as reading under ${policy}`, async () => {
+    it(`getMany(), getItem(), read() and the reads of transact() count as reading under ${policy}`, async () => {
       const made = forTen(policy)
       await fill(made, TEN)
       made.clock.advance(60_000)
       await made.cache.getMany([0, 1])
       await made.cache.getItem(2)
       await (await made.cache.read(3))?.bytes()
-      await fill(made, [10, 11, 12, 13, 14])
-      expect(await present(made.cache, [0, 1, 2, 3])).toEqual([0, 1, 2, 3])
+      await made.cache.transact(tx => [tx.get(4), tx.getItem(5), tx.has(6)])
+      await fill(made, [10, 11, 12, 13])
+      expect(await present(made.cache, TEN)).toEqual([0, 1, 2, 3, 4, 5])
     })
   }
+
+  it.each([
+    ['least-recently-stored', 0, 0],
+    ['least-recently-used', 60_000, 0],
+    ['least-frequently-used', 0, 1],
+    ['none', 0, 0],
+  ] as const)('incr() counts as reading as %s goes by it', async (evictionPolicy, later, counted) => {
+    const { cache, clock } = withClock(structured, { evictionPolicy })
+    await cache.incr('counter')
+    const begun = clock.now()
+    clock.advance(60_000)
+    await cache.incr('counter')
+    expect(await cache.info('counter')).toMatchObject({
+      storedAt: begun + 60_000,
+      accessedAt: begun + later,
+      accessCount: counted,
+    })
+  })
 
   it('none evicts nothing, whatever the size', async () => {
     const made = forTen('none')

@@ -50,6 +50,25 @@ withPython.each(KINDS)('the settings of a $kind', ({ kind, open, inPython }) => 
     }
   })
 
+  it.each(['float("inf")', 'sys.maxsize', '1e30'])('have no limit where Python wants none: %s', async none => {
+    const directory = temporaryDirectory()
+    const python = startPython()
+    await openInPython(
+      python,
+      directory,
+      inPython.replace(')', `, size_limit=${none}, disk_min_file_size=sys.maxsize)`),
+    )
+    const before = await rows(python, join(directory, kind === 'Cache' ? '' : '000'), SETTINGS)
+    const cache = open(directory)
+    expect((await cache.settings()).sizeLimit).toBeGreaterThanOrEqual(Number.MAX_SAFE_INTEGER)
+    await cache.set('key', 'x'.repeat(100_000))
+    expect(valueFiles(directory)).toEqual([])
+    const after = await rows(python, join(directory, kind === 'Cache' ? '' : '000'), SETTINGS)
+    expect(after.filter(([key]) => key !== 'count')).toEqual(before.filter(([key]) => key !== 'count'))
+    expect(await python.call(`len(cache['key'])`)).toBe(100_000)
+    await expectClean(cache, python)
+  })
+
   it('are seen by Node when Python resets them', async () => {
     const directory = temporaryDirectory()
     const python = startPython()

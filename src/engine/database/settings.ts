@@ -164,7 +164,8 @@ function decode(name: SettingName, value: unknown): unknown {
     case 'cacheSize':
       return isNumber(value, -(2 ** 31), 2 ** 31) ? Math.trunc(value) : undefined
     default:
-      return isNumber(value, 0, Number.MAX_SAFE_INTEGER) ? value : undefined
+      // Who wants no limit may store `float('inf')` or `sys.maxsize`.
+      return isNumber(value, 0, Number.POSITIVE_INFINITY) ? Math.min(value, Number.MAX_SAFE_INTEGER) : undefined
   }
 }
 

@@ -62,7 +62,8 @@ const SQL = {
   insertInline: `run INSERT OR IGNORE INTO Cache
     (key, raw, store_time, expire_time, access_time, access_count, tag, size, mode, filename, value)
     VALUES (?, ?, ?, ?, ?, 0, ?, 0, ?, NULL, ?)`,
-  count: `run UPDATE Cache SET store_time = MAX(?, store_time + 0.000001), access_time = ?, access_count = access_count + 1,
+  // Of the marks of use, the one that the eviction policy goes by.
+  count: `run UPDATE Cache SET store_time = MAX(?, store_time + 0.000001), access_time = COALESCE(?, access_time), access_count = access_count + ?,
     mode = ?, value = ? WHERE rowid = ?`,
   touch: 'run UPDATE Cache SET store_time = store_time + 0.000001, expire_time = ? WHERE rowid = ?',
   touchMeta: 'run UPDATE Cache SET store_time = store_time + 0.000001, value = ? WHERE rowid = ?',

@@ -1,3 +1,4 @@
+import { EVICTION_POLICIES } from '../database/eviction-policies.js'
 import type { Session } from '../database/session.js'
 import type { EncodedKey, SqlValue } from '../disk/codec.js'
 import { entryOf, isLive, storeRow } from './entries.js'
@@ -42,7 +43,10 @@ export function incr(session: Session, count: Count): number | bigint | undefine
   }
   const sum = addNumbers(current, count.delta, count.name)
   const value = disk.prepareInline(sum)
-  statements.run('count', count.now, count.now, value.mode, value.value, rowid)
+  const { marks } = EVICTION_POLICIES[session.settings.evictionPolicy]
+  const accessed = marks === 'access_time' ? count.now : null
+  const accesses = marks === 'access_count' ? 1n : 0n
+  statements.run('count', count.now, accessed, accesses, value.mode, value.value, rowid)
   session.stored.push(count.key)
   return sum
 }

@@ -11,7 +11,7 @@ import type { Counting, Info, Item, Key, Listing, Storing, Tag, Touching } from 
 import type { Shard } from '../shards/shard.js'
 import { checkEntry } from './bulk.js'
 import { isThenable, openSavepoint, openSession, promiseError, storedValue } from './open-transaction.js'
-import { toInfo } from './reading.js'
+import { miss, noteFound, toInfo } from './reading.js'
 import { listRows } from './transaction-listing.js'
 import { isStream, takeValueNow } from './value-source.js'
 import {
@@ -34,6 +34,18 @@ export interface TransactionScope {
   route(key: EncodedKey): Shard
 }
 
+interface Located {
+  readonly session: Session
+  readonly shard: Shard
+  readonly encoded: EncodedKey
+}
+
+interface Found {
+  readonly session: Session
+  readonly row: EntryRow
+  readonly value: unknown
+}
+
 /** The verbs inside `transact`: the operations of the engine, run at once. */
 export class CacheTransaction implements Transaction {
   protected readonly scope: TransactionScope
@@ -49,11 +61,11 @@ export class CacheTransaction implements Transaction {
   }
 
   get<T = unknown>(key: Key): T | undefined {
-    return this.#read(key)?.value as T | undefined
+    return this.#lookUp(key)?.value as T | undefined
   }
 
   getItem<T = unknown>(key: Key): Item<T> | undefined {
-    const found = this.#read(key)
+    const found = this.#lookUp(key)
     return found && { ...toInfo(found.session, found.row), value: found.value as T }
   }
 
@@ -141,7 +153,7 @@ export class CacheTransaction implements Transaction {
 
   *entries<T = unknown>(options: Listing = {}): Generator<[Key, T]> {
     for (const key of this.keys(options)) {
-      const value = this.#read(key, options.includeExpired)
+      const value = this.#read(this.locate(key), options.includeExpired)
       if (value) yield [key, value.value as T]
     }
   }
@@ -187,7 +199,7 @@ export class CacheTransaction implements Transaction {
     return this.scope.shards.map(openSession)
   }
 
-  protected locate(key: Key): { session: Session; shard: Shard; encoded: EncodedKey } {
+  protected locate(key: Key): Located {
     this.#check()
     const encoded = this.scope.encodeKey(key)
     const shard = this.scope.route(encoded)
@@ -242,8 +254,19 @@ export class CacheTransaction implements Transaction {
     })
   }
 
-  #read(key: Key, includeExpired = false): { session: Session; row: EntryRow; value: unknown } | undefined {
-    const { session, shard, encoded } = this.locate(key)
+  /** A read that leaves a mark, as those outside do, once the transaction is committed. */
+  #lookUp(key: Key): Found | undefined {
+    const located = this.locate(key)
+    const { session, shard, encoded } = located
+    const found = this.#read(located)
+    session.afterCommit(() => {
+      if (found) noteFound(shard, session, encoded, found.row[0], found.row[5])
+      else miss(shard, session, encoded)
+    })
+    return found
+  }
+
+  #read({ session, shard, encoded }: Located, includeExpired = false): Found | undefined {
     const row = entryOf(session, encoded)
     if (!row || !(includeExpired || isLive(row[4], shard.disk.now()))) return undefined
     const value = storedValue(session, row)
