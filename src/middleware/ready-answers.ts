@@ -72,6 +72,9 @@ function answerOf(head: StoredHead, body: Buffer): ReadyAnswer | undefined {
   const names = new Set(head.f.map(([name]) => name.toLowerCase()))
   const isPlain = names.size === head.f.length && head.s >= 200 && !OTHER_STATUSES.has(head.s)
   if (!isPlain || head.x !== undefined || head.u === 0 || OTHER_FIELDS.some(name => names.has(name))) return undefined
+  // Sent with its body at once it would be damaged: see `endWith`.
+  if (head.f.some(([name, value]) => name.toLowerCase() === 'content-disposition' && /[^\x20-\x7e]/.test(value)))
+    return undefined
   const fields = head.f.filter(([name]) => name.toLowerCase() !== 'age')
   if (!names.has('content-length')) fields.push(['Content-Length', String(body.byteLength)])
   return isValid(fields) ? { head, fields, varies: names.has('vary'), text: body.toString('latin1') } : undefined

@@ -20,6 +20,7 @@ export function keyOf(request: HttpRequest, settings: Settings): RequestKey {
   const { policy, key, authority, hosts } = settings
   if (key) return ownKey(key(request), policy.name)
   const scheme = settings.scheme ?? schemeOf(request)
+  if (scheme === undefined) return { none: 'bad-scheme' }
   const host = authorityOf(hostOf(request), scheme, { authority, hosts })
   if ('none' in host) return host
   const target = request.originalUrl ?? request.url ?? '/'
@@ -34,13 +35,15 @@ export function ownKey(text: unknown, name: string): RequestKey {
   return key.length > LONGEST_KEY ? { none: 'long-key' } : { key }
 }
 
-/** `http` or `https`, also behind a proxy that Express was told to trust. */
-export function schemeOf(request: HttpRequest): string {
-  const encrypted = (request.socket as { encrypted?: boolean } | undefined)?.encrypted === true
+/**
+ * `http` or `https`, also behind a proxy that Express was told to trust. `undefined` for all else that such a proxy lets
+ * through: handlers see it in `req.protocol`, and what they make of it is nobody else's.
+ */
+export function schemeOf(request: HttpRequest): 'http' | 'https' | undefined {
   // Express's own answer depends on nothing else, and takes longer than the rest of the key.
   const { protocol } = request.headers['x-forwarded-proto'] === undefined ? {} : (request as { protocol?: string })
-  if (protocol === 'http' || protocol === 'https') return protocol
-  return encrypted ? 'https' : 'http'
+  if (protocol !== undefined) return protocol === 'http' || protocol === 'https' ? protocol : undefined
+  return (request.socket as { encrypted?: boolean } | undefined)?.encrypted === true ? 'https' : 'http'
 }
 
 /** The host that the client asked for; what a proxy says of it counts only where Express was told to trust that proxy. */

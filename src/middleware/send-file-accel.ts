@@ -1,6 +1,7 @@
 import { join } from 'node:path'
 import type { HttpRequest } from './http-message.js'
-import { hasField } from './policy/fields.js'
+import { isStrong } from './policy/conditional.js'
+import { fieldLines, hasField } from './policy/fields.js'
 import type { Fields, RequestHead } from './policy/message.js'
 import type { ResolvedAcceleration } from './send-file-options.js'
 
@@ -24,9 +25,18 @@ export function redirectField(
 /** Whether the web server may answer this request. Nothing in a request can say how it is asked to. */
 export function mayRedirect(accel: ResolvedAcceleration, request: RequestHead, fields: Fields): boolean {
   if (hasField(request.fields, FALLBACK_FIELD)) return false
-  if (OWN_BUSINESS.some(name => hasField(request.fields, name))) return false
+  if (OWN_BUSINESS.some(name => hasField(request.fields, name)) || hasLooseIfRange(request)) return false
   // mod_xsendfile drops the field.
   return accel.type === 'nginx' || !hasField(fields, 'Content-Encoding')
+}
+
+/**
+ * Whether a range is asked for by anything else than one strong tag. Web servers go by weak tags too, and by dates that
+ * two versions of one second share, and would send a part of the one for a part of the other (RFC 9110 §13.1.5).
+ */
+function hasLooseIfRange({ fields }: RequestHead): boolean {
+  const lines = fieldLines(fields, 'If-Range')
+  return hasField(fields, 'Range') && lines.length > 0 && !(lines.length === 1 && isStrong(lines[0] ?? ''))
 }
 
 /** Whether the web server has tried in vain. */

@@ -47,6 +47,7 @@ export interface Sent {
 
 /** Fields that describe the content, which an answer without it does not have. */
 const OF_CONTENT = ['Content-Type', 'Content-Length', 'Content-Encoding', 'Content-Language', 'Content-Range']
+const OBS_TEXT = /[\x80-\xff]/
 /** Set by what sends. */
 const OF_MESSAGE = new Set(['content-length', 'transfer-encoding'])
 
@@ -187,7 +188,8 @@ async function sendBytes(
   const length = end === undefined ? undefined : end - start + 1
   if (!('stream' in body) || length === 0) {
     putHead(response, status, fields)
-    response.end('stream' in body || length === 0 ? undefined : body.subarray(start, start + (length ?? 0)))
+    if ('stream' in body || length === 0) response.end()
+    else endWith(response, body.subarray(start, start + (length ?? 0)))
     return { status, complete: true }
   }
   const source = body.stream(end === undefined ? { start } : { start, end })
@@ -195,6 +197,16 @@ async function sendBytes(
   const outlet = new Outlet(response)
   putHead(response, status, fields)
   return finish(response, status, () => outlet.pump(source, { begun, length }))
+}
+
+/**
+ * Ends a response whose head is on it. Node damages a Content-Disposition with bytes beyond ASCII when it learns the
+ * length of the content from `end`: then they are written before.
+ */
+function endWith(response: HttpResponse, bytes: Uint8Array): void {
+  if (!OBS_TEXT.test(String(response.getHeader('Content-Disposition')))) return void response.end(bytes)
+  response.write(bytes)
+  response.end()
 }
 
 /** Several ranges as parts of one body (RFC 9110 §14.6), in the order in which they were asked for. */

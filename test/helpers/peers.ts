@@ -2,7 +2,17 @@ import { spawnSync } from 'node:child_process'
 import { existsSync } from 'node:fs'
 
 /** Programs and places which some tests need and which not every machine has. */
-export type Peer = 'python' | 'nginx' | 'redis' | 'tmpfs' | 'prlimit' | 'chromium' | 'zsh'
+export type Peer =
+  | 'python'
+  | 'nginx'
+  | 'apache'
+  | 'caddy'
+  | 'lighttpd'
+  | 'redis'
+  | 'tmpfs'
+  | 'prlimit'
+  | 'chromium'
+  | 'zsh'
 
 /** The Python in which diskcache can be imported. */
 export const python: string = process.env['FANOUT_CACHE_PYTHON'] ?? '/usr/bin/python3'
@@ -10,9 +20,15 @@ export const python: string = process.env['FANOUT_CACHE_PYTHON'] ?? '/usr/bin/py
 /** Debian's Chromium, or another one. */
 export const chromium: string = process.env['FANOUT_CACHE_CHROMIUM'] ?? '/usr/bin/chromium'
 
+/** Where Debian has them. */
+export const APACHE_MODULES = '/usr/lib/apache2/modules'
+
 const LOOKUPS: Readonly<Record<Peer, () => boolean>> = {
   python: () => runs(python, ['-c', 'import diskcache']),
   nginx: () => runs('nginx', ['-v']),
+  apache: () => runs('apache2', ['-v']) && existsSync(`${APACHE_MODULES}/mod_xsendfile.so`),
+  caddy: () => runs('caddy', ['version']),
+  lighttpd: () => runs('lighttpd', ['-v']),
   redis: () => runs('redis-server', ['--version']),
   chromium: () => runs(chromium, ['--version']),
   zsh: () => runs('zsh', ['--version']),

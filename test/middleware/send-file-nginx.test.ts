@@ -102,6 +102,24 @@ describe.runIf(peer('nginx'))('sendFile() behind nginx', () => {
     expect(await get('/a.txt', { Range: 'bytes=0-1' })).toMatchObject({ status: 206, text: 'ab' })
   })
 
+  it('sends no part of a file for a weak tag, or for a date of the same second', async () => {
+    const { cache, get } = await start()
+    await cache.set('weak', Buffer.from(TEXT), { meta: { etag: 'W/"same"' } })
+    expect(await get('/weak', { Range: 'bytes=0-1', 'If-Range': 'W/"same"' })).toMatchObject({
+      status: 200,
+      text: TEXT,
+    })
+    await cache.set('old', Buffer.from(TEXT), { meta: { lastModified: 1.5e12 } })
+    await cache.set('new', Buffer.from(TEXT), { meta: { lastModified: Date.now() + 1000 } })
+    for (const [path, status] of [
+      ['/old', 206],
+      ['/new', 200],
+    ] as const) {
+      const modified = (await get(path)).headers['last-modified']
+      expect(await get(path, { Range: 'bytes=0-1', 'If-Range': modified })).toMatchObject({ status })
+    }
+  })
+
   it('streams what is no file, and what is fetched', async () => {
     const { cache, get, front } = await start({ fill: () => Buffer.from('filled') })
     await cache.set('a', 'text')

@@ -13,6 +13,10 @@ export interface Effective {
 /** Directives that give seconds, which must be integers in a targeted field (RFC 9213 §2.1). */
 const OF_SECONDS: ReadonlySet<string> = new Set(['max-age', 's-maxage', 'stale-while-revalidate', 'stale-if-error'])
 
+/** `max-age=60.0` is a decimal, which parsed looks like the integer. */
+const DECIMAL_SECONDS = /(?:^|[\t ,])(?:max-age|s-maxage|stale-while-revalidate|stale-if-error)=-?\d+\./
+const STRINGS = /"(?:[^"\\]|\\.)*"/g
+
 /**
  * The directives of a response for this cache: those of the first field of the target list that is there, valid and not
  * empty, else those of `Cache-Control` (RFC 9213 §2.2).
@@ -35,7 +39,8 @@ export function effectiveDirectives(fields: Fields, targets: readonly string[]):
  */
 export function parseTargeted(value: string): Directives | undefined {
   const dictionary = parsed(value)
-  if (dictionary === undefined || dictionary.size === 0) return undefined
+  if (dictionary === undefined || dictionary.size === 0 || DECIMAL_SECONDS.test(value.replace(STRINGS, '')))
+    return undefined
   const directives = new Map<string, (Argument | undefined)[]>()
   for (const [name, [bare]] of dictionary) {
     if (OF_SECONDS.has(name) && !Number.isInteger(bare)) return undefined

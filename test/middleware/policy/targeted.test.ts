@@ -27,6 +27,7 @@ describe('parseTargeted (RFC 9213 §2.1)', () => {
     ['a trailing comma', 'max-age=60,'],
     ['a string for seconds', 'max-age="60"'],
     ['a decimal for seconds', 'max-age=60.5'],
+    ['a decimal that is whole', 'public, max-age=60.0'],
     ['no value for seconds', 'max-age'],
     ['more than an integer can be', 'max-age=9999999999999999'],
     ['bytes above ASCII', 'max-age=60, a="é"'],

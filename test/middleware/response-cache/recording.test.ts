@@ -12,6 +12,29 @@ import { FRAMEWORKS, settled, site } from './support/app.js'
 const sha = (bytes: Buffer): string => createHash('sha1').update(bytes).digest('hex')
 
 describe.each(FRAMEWORKS)('responseCache on %s', (_name, make) => {
+  it.each(['/small', '/large', '/file'])('keeps a name in Content-Disposition beyond ASCII: %s', async path => {
+    const made = await site(
+      app => {
+        app.use((_req, res, next) =>
+          next(void res.set({ 'Cache-Control': 'max-age=60', 'Content-Type': 'text/plain' })),
+        )
+        app.use((_req, res, next) => next(void res.setHeader('Content-Disposition', 'attachment; filename="ü.txt"')))
+        app.get('/small', (_req, res) => void Readable.from(['a']).pipe(res))
+        app.get('/large', (_req, res) => void Readable.from(['a'.repeat(20_000)]).pipe(res))
+        app.get('/file', (_req, res) => void Readable.from(['a'.repeat(200_000)]).pipe(res))
+      },
+      { make },
+    )
+    const first = await made.get(path)
+    await settled(made.cache)
+    for (const headers of [{}, { Range: 'bytes=0-0' }]) {
+      const hit = await made.get(path, { headers })
+      expect(hit.headers['cache-status']).toMatch(/hit/)
+      expect(hit.headers['content-disposition']).toBe(first.headers['content-disposition'])
+    }
+    expect(first.headers['content-disposition']).toBe('attachment; filename="ü.txt"')
+  })
+
   it.each<[string, (res: import('express').Response) => void]>([
     ['send of text', res => void res.send('text ü')],
     ['send of bytes', res => void res.send(Buffer.from([0, 255, 128]))],

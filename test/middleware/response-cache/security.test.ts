@@ -52,6 +52,18 @@ describe('a cache is not poisoned by', () => {
     expect(await made.status('/', with_({ 'x-forwarded-host': 'a' }))).toMatch(/^hit/)
   })
 
+  it.each(['javascript', 'HTTPS', 'a://b/'])('X-Forwarded-Proto of %s that Express trusts', async scheme => {
+    const made = await site(app => {
+      app.set('trust proxy', true)
+      app.get('/', (req, res) => void res.set(FRESH).send(req.protocol))
+    })
+    const asking = with_({ 'x-forwarded-proto': scheme })
+    expect(await made.get('/', asking)).toMatchObject({ text: scheme })
+    await settled(made.cache)
+    expect(await made.get('/')).toMatchObject({ text: 'http' })
+    expect(await made.status('/', asking)).toBe('fwd=bypass; detail=bad-scheme')
+  })
+
   it('hosts that are not those of the site', async () => {
     const made = await echo(FRESH, { options: { hosts: ['good.example'] } })
     expect(await second(made, with_({ host: 'evil' }), with_({ host: 'evil' }))).toBe('fwd=bypass; detail=foreign-host')

@@ -8,7 +8,7 @@ import {
   request,
   type Server,
 } from 'node:http'
-import type { AddressInfo } from 'node:net'
+import { type AddressInfo, connect } from 'node:net'
 import { onTestFinished } from 'vitest'
 
 /** An answer as it came over the wire. */
@@ -93,4 +93,19 @@ export async function freePort(): Promise<number> {
   const { port } = server.address() as AddressInfo
   await new Promise(resolve => server.close(resolve))
   return port
+}
+
+/** Waits until a server of another process listens. `failure` says why it never will. */
+export async function listening(port: number, failure: () => string | false): Promise<void> {
+  for (;;) {
+    const message = failure()
+    if (message !== false) throw new Error(message)
+    const socket = connect(port, '127.0.0.1')
+    const there = await new Promise<boolean>(resolve => {
+      socket.once('connect', () => resolve(true)).once('error', () => resolve(false))
+    })
+    socket.destroy()
+    if (there) return
+    await new Promise(resolve => setTimeout(resolve, 20))
+  }
 }

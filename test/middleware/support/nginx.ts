@@ -1,11 +1,10 @@
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { appendFileSync, chmodSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs'
-import { connect } from 'node:net'
 import { join } from 'node:path'
 import { onTestFinished } from 'vitest'
 import { temporaryDirectory } from '../../helpers/temp-directory.js'
-import { freePort } from './http.js'
+import { freePort, listening } from './http.js'
 
 const EXAMPLE = new URL('../../../examples/media/nginx.conf', import.meta.url)
 
@@ -72,25 +71,11 @@ export async function startNginx(appPort: number, directory: string): Promise<Ng
     child.kill('SIGTERM')
     await ended
   })
-  await listening(port, () => child.exitCode !== null && said)
+  await listening(port, () => child.exitCode !== null && `nginx has ended: ${said}`)
   const log = (): string[] =>
     readFileSync(join(work, 'access.log'), 'utf8')
       .trim()
       .split('\n')
       .map(line => line.replace(/ \/_cache\/.*/, ' accel').replace(/ -$/, ''))
   return { port, log }
-}
-
-async function listening(port: number, failure: () => string | false): Promise<void> {
-  for (;;) {
-    const message = failure()
-    if (message !== false) throw new Error(`nginx has ended: ${message}`)
-    const socket = connect(port, '127.0.0.1')
-    const there = await new Promise<boolean>(resolve => {
-      socket.once('connect', () => resolve(true)).once('error', () => resolve(false))
-    })
-    socket.destroy()
-    if (there) return
-    await new Promise(resolve => setTimeout(resolve, 20))
-  }
 }
