@@ -5,13 +5,15 @@ import {
   Inject,
   Injectable,
   type NestInterceptor,
+  type OnModuleInit,
   Optional,
 } from '@nestjs/common'
-import { HttpAdapterHost, ModuleRef, Reflector } from '@nestjs/core'
+import { HttpAdapterHost, ModuleRef, ModulesContainer, Reflector } from '@nestjs/core'
 import { lastValueFrom, type Observable, of } from 'rxjs'
 import { CACHE_MANAGER } from './cache.constants.js'
 import { type Cache, getCacheHostToken } from './cache.tokens.js'
 import type { CacheHost } from './cache-host.js'
+import { namesIn } from './check-decorators.js'
 import { computeOnce } from './compute-once.js'
 import { emittedBy } from './emissions.js'
 import { answersByItself } from './handler-kind.js'
@@ -32,7 +34,7 @@ type Tracked = string | null | undefined
  * @example
  * @UseInterceptors(CacheInterceptor)
  */
-export class CacheInterceptor implements NestInterceptor {
+export class CacheInterceptor implements NestInterceptor, OnModuleInit {
   protected readonly cacheManager: Cache
   protected readonly reflector: Reflector
   protected readonly httpAdapterHost?: HttpAdapterHost
@@ -46,6 +48,13 @@ export class CacheInterceptor implements NestInterceptor {
   constructor(cacheManager: Cache, reflector: Reflector) {
     this.cacheManager = cacheManager
     this.reflector = reflector
+  }
+
+  /** @throws Error where no cache is registered with which it could work, but one of `@nestjs/cache-manager` perhaps */
+  onModuleInit(): void {
+    if (this.cacheHost || !this.moduleRef) return
+    // With a name there is one for handlers that say it.
+    if (namesIn(this.moduleRef.get(ModulesContainer, { strict: false })).size === 0) throw noCache()
   }
 
   async intercept(context: ExecutionContext, next: CallHandler): Promise<Observable<unknown>> {
@@ -101,10 +110,7 @@ export class CacheInterceptor implements NestInterceptor {
   #hostOf({ name }: HandlerNotes): CacheHost {
     const host = name === undefined ? this.cacheHost : this.#hostNamed(name)
     if (host) return host
-    throw new Error(
-      `CacheInterceptor of fanout-cache/nest found no cache${name === undefined ? '' : ` of the name ${name}`}: import ` +
-        'CacheModule from fanout-cache/nest too, and register it in this module or with isGlobal: true',
-    )
+    throw noCache(name)
   }
 
   #hostNamed(name: string): CacheHost | undefined {
@@ -127,6 +133,13 @@ optional('cacheHost', getCacheHostToken())
 function optional(property: string, token: unknown): void {
   Optional()(CacheInterceptor.prototype, property)
   Inject(token as string)(CacheInterceptor.prototype, property)
+}
+
+function noCache(name?: string): Error {
+  return new Error(
+    `CacheInterceptor of fanout-cache/nest found no cache${name === undefined ? '' : ` of the name ${name}`}: import ` +
+      'CacheModule from fanout-cache/nest too, and register it in this module or with isGlobal: true',
+  )
 }
 
 /** Makes ready to run the handler, in the context of its request whoever calls: binding to that is not free. */

@@ -1,4 +1,5 @@
 import { type DynamicModule, Module, type Provider } from '@nestjs/common'
+import { ModulesContainer } from '@nestjs/core'
 import { checkOptionNames, checkOptionsObject, kindOf } from '../engine/option-names.js'
 import { CACHE_MODULE_OPTIONS } from './cache.constants.js'
 import { DiskCacheHealthIndicator } from './cache.health.js'
@@ -10,6 +11,7 @@ import type {
 } from './cache.options.js'
 import { Cache, getCacheHostToken, getCacheManagerToken, getDiskCacheToken } from './cache.tokens.js'
 import type { CacheHost } from './cache-host.js'
+import { checkDecorators } from './check-decorators.js'
 import { checkFlag } from './check-options.js'
 import { openHost } from './open-host.js'
 
@@ -64,8 +66,11 @@ function moduleOf({ isGlobal = false, name }: Registration, providers: readonly 
   const exported: Provider[] = [
     {
       provide: host,
-      useFactory: (options: CacheManagerOptions) => openHost(options, name),
-      inject: [CACHE_MODULE_OPTIONS],
+      useFactory: (options: CacheManagerOptions, modules: ModulesContainer) => {
+        checkDecorators(modules)
+        return openHost(options, name)
+      },
+      inject: [CACHE_MODULE_OPTIONS, ModulesContainer],
     },
     { provide: manager, useFactory: (opened: CacheHost) => opened.manager, inject: [host] },
     { provide: engine, useFactory: (opened: CacheHost) => opened.cache, inject: [host] },

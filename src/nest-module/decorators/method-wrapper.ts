@@ -51,7 +51,9 @@ export function wrapMethod<M extends AnyMethod>(
 
 /** One property for each cache that the methods of a class use. */
 function injectHost(target: object, cacheName: string | undefined): symbol {
-  const slot = Symbol.for(`fanout-cache.nest.${getCacheHostToken(cacheName)}`)
+  // Where nothing is registered, Nest says this name.
+  const options = cacheName === undefined ? '' : `{ name: '${cacheName}' }`
+  const slot = Symbol.for(`CacheModule.register(${options}) of fanout-cache/nest`)
   const injected: { readonly key: unknown }[] =
     Reflect.getMetadata('self:properties_metadata', target.constructor) ?? []
   if (!injected.some(({ key }) => key === slot)) Inject(getCacheHostToken(cacheName))(target, slot)
