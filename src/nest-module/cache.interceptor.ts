@@ -20,6 +20,7 @@ import { answersByItself } from './handler-kind.js'
 import { HandlerNotes } from './handler-notes.js'
 import { answerRequest, concernsCache } from './http-answers.js'
 import { HttpExchange } from './http-exchange.js'
+import { serialized } from './outer-serializers.js'
 import { keyOfUrl } from './request-key.js'
 import { isStreaming } from './sendable.js'
 
@@ -66,6 +67,7 @@ export class CacheInterceptor implements NestInterceptor, OnModuleInit {
     if (!key) return next.handle()
     const notes = HandlerNotes.of(this.reflector, context)
     const host = this.#hostOf(notes)
+    if (host.isReplaced) return next.handle()
     const { ttl = host.ttl, tags, audience } = notes.settled ?? (await notes.settle(context))
     if (ttl === 0) return next.handle()
     const place = audience.kind === 'person' ? `${encodeURIComponent(audience.id)}\n${key}` : key
@@ -80,6 +82,7 @@ export class CacheInterceptor implements NestInterceptor, OnModuleInit {
       tags,
       terms: { audience, ttl: ttl ?? Number.POSITIVE_INFINITY, ignoreCookies: host.ignoreCookies },
       prepare: handlingOf(next),
+      serialize: value => serialized(value, context, CacheInterceptor, this.moduleRef),
       onFound: value => this.setHeadersWhenHttp(context, value),
     })
     return of(body)

@@ -56,7 +56,7 @@ async function answer({ host, args, proceed, place }: MethodCall, options: Cache
   const key = resolved(options.key, args) ?? `${place}(${textOf(args, place)})`
   if (typeof key !== 'string') throw new TypeError(`@Cacheable: key of ${place} must be a string, got ${kindOf(key)}`)
   const ttl = lifeOf(resolved(options.ttl, args), '@Cacheable: ttl') ?? host.ttl
-  if (ttl === 0) return proceed()
+  if (ttl === 0 || host.isReplaced) return proceed()
   const tags = resolved(options.tags, args)
   const given = Object.entries({ ttl, tags, staleFor, beta, lease }).filter(([, value]) => value !== undefined)
   const { value } = await computeOnce<unknown>({
