@@ -205,7 +205,11 @@ it('express-rate-limit hears of a count that the cache refused', async () => {
   const store = new DiskRateLimitStore(cache)
   const [first, ...others] = await Promise.allSettled(['a', 'b', 'c'].map(key => store.increment(key)))
   expect(first).toMatchObject({ status: 'fulfilled', value: { totalHits: 1 } })
-  for (const other of others) expect(other).toMatchObject({ status: 'rejected', reason: { message: expect.stringMatching(/maxPending|pending/) } })
+  for (const other of others)
+    expect(other).toMatchObject({
+      status: 'rejected',
+      reason: { message: expect.stringMatching(/maxPending|pending/) },
+    })
 })
 
 describe('express-session', () => {

@@ -294,6 +294,18 @@ describe('@CacheEvict', () => {
     expect([await cache.has(':user:2'), await cache.count()]).toEqual([false, 2])
   })
 
+  it.each([
+    ['key', { key: () => 5 as never }, /@CacheEvict: key of Wrong.change: expected texts, got 5/],
+    ['tags', { tags: () => 'users' as never }, /@CacheEvict: tags of Wrong.change: expected texts, got 'users'/],
+  ])('says what is wrong with the %s that a function answers', async (_, options, message) => {
+    class Wrong {
+      @CacheEvict(options)
+      async change(): Promise<void> {}
+    }
+    const app = await createApp({ imports: [CacheModule.register()], providers: [Wrong] })
+    await expect(app.get(Wrong).change()).rejects.toThrow(message)
+  })
+
   it('removes when an Observable has ended', async () => {
     const { users, cache } = await start()
     await Promise.all([users.find('1'), users.report()])

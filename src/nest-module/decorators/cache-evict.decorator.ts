@@ -2,7 +2,7 @@ import { concat, defer, ignoreElements, isObservable, type Observable } from 'rx
 import { checkOptionNames, checkOptionsObject } from '../../engine/option-names.js'
 import type { Eviction } from '../cache-host.js'
 import { resolved } from './cacheable.decorator.js'
-import { checkOption, isFunction, isText, isTexts } from './check-arguments.js'
+import { checkOption, isFunction, isText, isTexts, unexpected } from './check-arguments.js'
 import { type AnyMethod, type MethodCall, type MethodDecoratorFor, wrapMethod } from './method-wrapper.js'
 
 /** What `@CacheEvict` removes. Functions are given the arguments of the call. */
@@ -46,8 +46,8 @@ function evictAfter(call: MethodCall, options: CacheEvictOptions): unknown {
   const evict = (): Promise<void> => {
     const key = resolved<string | readonly string[]>(options.key, args) ?? []
     const eviction: Eviction = {
-      keys: typeof key === 'string' ? [key] : key,
-      tags: resolved<readonly string[]>(options.tags, args) ?? [],
+      keys: texts(typeof key === 'string' ? [key] : key, `@CacheEvict: key of ${place}`),
+      tags: texts(resolved<readonly string[]>(options.tags, args) ?? [], `@CacheEvict: tags of ${place}`),
       all: options.all === true,
     }
     return host.evict(eviction, `@CacheEvict of ${place}`)
@@ -59,6 +59,12 @@ function evictAfter(call: MethodCall, options: CacheEvictOptions): unknown {
     await evict()
     return value
   })
+}
+
+/** @throws TypeError for what a function of the app should not answer */
+function texts(given: unknown, name: string): readonly string[] {
+  if (isTexts(given)) return given
+  throw unexpected(name, 'texts', given)
 }
 
 /** An observable that says nothing, and ends when something is done. */
