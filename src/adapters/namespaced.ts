@@ -142,13 +142,17 @@ function wasExpected(cache: DiskCache, key: string, value: unknown): boolean {
   return true
 }
 
-interface Refused {
-  readonly key?: unknown
-  readonly error: Error
+/** Why writes of a cache were refused lately. */
+interface Refusals {
+  readonly byKey: Map<unknown, Error>
+  last: Error | undefined
 }
 
-/** The last refusal of each cache. One listener for all doors: a door may be made for every request. */
-const refusals = new WeakMap<DiskCache, { last: Refused | undefined }>()
+/** Many may be refused in one turn, before the first of those who wait is told. */
+const MOST_REFUSALS = 1000
+
+/** One listener on each cache for all doors: a door may be made for every request. */
+const refusals = new WeakMap<DiskCache, Refusals>()
 
 /** A cache as a door has opened it. Of refused writes it knows why: hosts expect an error, not an answer. */
 export class Door {
@@ -168,18 +172,21 @@ export class Door {
   /** Before a write: begins to notice refusals. */
   listen(): void {
     if (refusals.has(this.cache)) return
-    const heard: { last: Refused | undefined } = { last: undefined }
+    const heard: Refusals = { byKey: new Map(), last: undefined }
     refusals.set(this.cache, heard)
-    this.cache.on('refused', refused => {
-      heard.last = refused
+    this.cache.on('refused', ({ key, error }) => {
+      heard.last = error
+      if (key === undefined) return
+      heard.byKey.set(key, error)
+      if (heard.byKey.size > MOST_REFUSALS) heard.byKey.delete(heard.byKey.keys().next().value)
     })
   }
 
   /** Why the last write of a key, or of many, was refused. */
   refusal(key?: string): Error {
-    const refused = refusals.get(this.cache)?.last
-    if (refused && (refused.key === undefined || key === undefined || refused.key === key)) return refused.error
-    return new Error('the cache refused to store the value')
+    const heard = refusals.get(this.cache)
+    const error = key === undefined ? heard?.last : heard?.byKey.get(key)
+    return error ?? new Error('the cache refused to store the value')
   }
 
   async close(): Promise<void> {

@@ -31,5 +31,7 @@ export function timeLeft(expiresAt: number | undefined): number | undefined {
 
 /** A default time to live for hosts that know numbers only; `undefined`: none. */
 export function defaultTtl(ttl: unknown): number | undefined {
-  return hostTtl(ttl) ?? undefined
+  const life = hostTtl(ttl)
+  // What has expired is negative to them; their 0 never expires.
+  return life === 0 ? -1 : (life ?? undefined)
 }

@@ -7,6 +7,7 @@ import type { Key } from './options.js'
 import { findEngine } from './shards/engine.js'
 import { absoluteDirectory, countShards, hasDatabase } from './shards/layout.js'
 import { systemClock } from './time.js'
+import { checkComputing } from './verbs/computing.js'
 import { readExpiring, type Valued } from './verbs/reading-expiring.js'
 import { readVersioned, type Versioned } from './verbs/reading-versioned.js'
 import { removePrefix as removeKeyRange } from './verbs/removing-prefix.js'
@@ -21,7 +22,7 @@ export { type Clock, type Duration, milliseconds, systemClock } from './time.js'
 export { startUpkeepOf } from './upkeep/start-upkeep.js'
 export type { Valued } from './verbs/reading-expiring.js'
 export type { Versioned } from './verbs/reading-versioned.js'
-export { optionNamesOf }
+export { checkComputing, optionNamesOf }
 
 /** What lies in a directory, or is open there in this process; `undefined`: nothing yet. */
 export function kindOfDirectory(directory: string): 'Cache' | 'FanoutCache' | undefined {

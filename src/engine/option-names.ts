@@ -20,7 +20,8 @@ export function checkEventName(event: unknown, known: ReadonlySet<string>): void
   throw new TypeError(`unknown event ${kindOf(event)}; ${hintFor(String(event), known)}`)
 }
 
-function hintFor(name: string, known: ReadonlySet<string>): string {
+/** The end of a message about a name that does not exist. */
+export function hintFor(name: string, known: ReadonlySet<string>): string {
   const near = nearest(name, known)
   return near === undefined ? `known are ${[...known].join(', ')}` : `did you mean ${near}?`
 }

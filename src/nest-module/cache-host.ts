@@ -35,6 +35,11 @@ export interface CacheHostParts {
 
 const EVICTION_MILLISECONDS = 10_000
 
+/** Whether what was injected as a host is one: tests let Nest inject empty objects. */
+export function isCacheHost(injected: unknown): injected is CacheHost {
+  return typeof (injected as Partial<CacheHost> | undefined)?.keyOf === 'function'
+}
+
 /** What one registration of `CacheModule` has opened: the engine, and the cache manager over it. Closed with the app. */
 export class CacheHost implements OnApplicationShutdown {
   readonly cache: DiskCache
@@ -45,6 +50,7 @@ export class CacheHost implements OnApplicationShutdown {
   readonly passing: RecentKeys = new RecentKeys(1000, 10_000)
   /** Handlers whose answers were found to be for requests with credentials too. */
   readonly reaching: RecentKeys = new RecentKeys(1000, 60_000)
+  #adopted: ManagerLike
   readonly #prefix: string
   readonly #close: () => Promise<void>
   readonly #logger = new Logger('CacheModule')
@@ -53,11 +59,22 @@ export class CacheHost implements OnApplicationShutdown {
   constructor({ cache, manager, prefix, ttl, ignoreCookies = false, close }: CacheHostParts) {
     this.cache = cache
     this.manager = manager
+    this.#adopted = manager
     this.ttl = ttl
     this.ignoreCookies = ignoreCookies
     this.#prefix = prefix
     this.#close = close
     cache.on('error', this.#listener)
+  }
+
+  /** The cache manager that the app has: another one where a test has put its own in the place of ours. */
+  adopt(manager: ManagerLike): void {
+    this.#adopted = manager
+  }
+
+  /** The app does without our cache manager, and so without what the interceptor and the decorators keep beside it. */
+  get isReplaced(): boolean {
+    return this.#adopted !== this.manager
   }
 
   /** Epoch milliseconds. */
@@ -77,7 +94,8 @@ export class CacheHost implements OnApplicationShutdown {
 
   /** Removes entries; what cannot be removed is logged, since what the app did has been done. */
   async evict({ keys, tags, all }: Eviction, where: string): Promise<void> {
-    const { manager, cache } = this
+    const { cache } = this
+    const manager = this.#adopted
     const clear = (): Promise<unknown> | undefined => manager.clear?.() ?? manager.reset?.()
     const waiting = { retry: true, timeout: EVICTION_MILLISECONDS }
     const removals = [

@@ -12,3 +12,5 @@ export const CACHE_NAME_METADATA = 'fanout-cache:cache_name'
 export const CACHE_MODULE_OPTIONS = 'CACHE_MODULE_OPTIONS'
 /** The token of what one registration has opened, inside its module. */
 export const CACHE_HOST = 'FANOUT_CACHE_HOST'
+/** The token of what tells a registration which cache manager the app has. */
+export const CACHE_LINK = 'FANOUT_CACHE_LINK'

@@ -5,19 +5,22 @@ import {
   Inject,
   Injectable,
   type NestInterceptor,
+  type OnModuleInit,
   Optional,
 } from '@nestjs/common'
-import { HttpAdapterHost, ModuleRef, Reflector } from '@nestjs/core'
+import { HttpAdapterHost, ModuleRef, ModulesContainer, Reflector } from '@nestjs/core'
 import { lastValueFrom, type Observable, of } from 'rxjs'
 import { CACHE_MANAGER } from './cache.constants.js'
 import { type Cache, getCacheHostToken } from './cache.tokens.js'
 import type { CacheHost } from './cache-host.js'
+import { namesIn } from './check-decorators.js'
 import { computeOnce } from './compute-once.js'
 import { emittedBy } from './emissions.js'
 import { answersByItself } from './handler-kind.js'
 import { HandlerNotes } from './handler-notes.js'
 import { answerRequest, concernsCache } from './http-answers.js'
 import { HttpExchange } from './http-exchange.js'
+import { serialized } from './outer-serializers.js'
 import { keyOfUrl } from './request-key.js'
 import { isStreaming } from './sendable.js'
 
@@ -32,7 +35,7 @@ type Tracked = string | null | undefined
  * @example
  * @UseInterceptors(CacheInterceptor)
  */
-export class CacheInterceptor implements NestInterceptor {
+export class CacheInterceptor implements NestInterceptor, OnModuleInit {
   protected readonly cacheManager: Cache
   protected readonly reflector: Reflector
   protected readonly httpAdapterHost?: HttpAdapterHost
@@ -48,6 +51,13 @@ export class CacheInterceptor implements NestInterceptor {
     this.reflector = reflector
   }
 
+  /** @throws Error where no cache is registered with which it could work, but one of `@nestjs/cache-manager` perhaps */
+  onModuleInit(): void {
+    if (this.cacheHost || !this.moduleRef) return
+    // With a name there is one for handlers that say it.
+    if (namesIn(this.moduleRef.get(ModulesContainer, { strict: false })).size === 0) throw noCache()
+  }
+
   async intercept(context: ExecutionContext, next: CallHandler): Promise<Observable<unknown>> {
     const isHttp = context.getType<string>() === 'http'
     if (isHttp && answersByItself(context)) return next.handle()
@@ -57,6 +67,7 @@ export class CacheInterceptor implements NestInterceptor {
     if (!key) return next.handle()
     const notes = HandlerNotes.of(this.reflector, context)
     const host = this.#hostOf(notes)
+    if (host.isReplaced) return next.handle()
     const { ttl = host.ttl, tags, audience } = notes.settled ?? (await notes.settle(context))
     if (ttl === 0) return next.handle()
     const place = audience.kind === 'person' ? `${encodeURIComponent(audience.id)}\n${key}` : key
@@ -71,6 +82,7 @@ export class CacheInterceptor implements NestInterceptor {
       tags,
       terms: { audience, ttl: ttl ?? Number.POSITIVE_INFINITY, ignoreCookies: host.ignoreCookies },
       prepare: handlingOf(next),
+      serialize: value => serialized(value, context, CacheInterceptor, this.moduleRef),
       onFound: value => this.setHeadersWhenHttp(context, value),
     })
     return of(body)
@@ -101,10 +113,7 @@ export class CacheInterceptor implements NestInterceptor {
   #hostOf({ name }: HandlerNotes): CacheHost {
     const host = name === undefined ? this.cacheHost : this.#hostNamed(name)
     if (host) return host
-    throw new Error(
-      `CacheInterceptor of fanout-cache/nest found no cache${name === undefined ? '' : ` of the name ${name}`}: import ` +
-        'CacheModule from fanout-cache/nest too, and register it in this module or with isGlobal: true',
-    )
+    throw noCache(name)
   }
 
   #hostNamed(name: string): CacheHost | undefined {
@@ -127,6 +136,13 @@ optional('cacheHost', getCacheHostToken())
 function optional(property: string, token: unknown): void {
   Optional()(CacheInterceptor.prototype, property)
   Inject(token as string)(CacheInterceptor.prototype, property)
+}
+
+function noCache(name?: string): Error {
+  return new Error(
+    `CacheInterceptor of fanout-cache/nest found no cache${name === undefined ? '' : ` of the name ${name}`}: import ` +
+      'CacheModule from fanout-cache/nest too, and register it in this module or with isGlobal: true',
+  )
 }
 
 /** Makes ready to run the handler, in the context of its request whoever calls: binding to that is not free. */

@@ -1,6 +1,7 @@
 import { type DynamicModule, Module, type Provider } from '@nestjs/common'
+import { ModulesContainer } from '@nestjs/core'
 import { checkOptionNames, checkOptionsObject, kindOf } from '../engine/option-names.js'
-import { CACHE_MODULE_OPTIONS } from './cache.constants.js'
+import { CACHE_LINK, CACHE_MODULE_OPTIONS } from './cache.constants.js'
 import { DiskCacheHealthIndicator } from './cache.health.js'
 import type {
   CacheManagerOptions,
@@ -9,7 +10,8 @@ import type {
   CacheOptionsFactory,
 } from './cache.options.js'
 import { Cache, getCacheHostToken, getCacheManagerToken, getDiskCacheToken } from './cache.tokens.js'
-import type { CacheHost } from './cache-host.js'
+import type { CacheHost, ManagerLike } from './cache-host.js'
+import { checkDecorators } from './check-decorators.js'
 import { checkFlag } from './check-options.js'
 import { openHost } from './open-host.js'
 
@@ -64,18 +66,26 @@ function moduleOf({ isGlobal = false, name }: Registration, providers: readonly 
   const exported: Provider[] = [
     {
       provide: host,
-      useFactory: (options: CacheManagerOptions) => openHost(options, name),
-      inject: [CACHE_MODULE_OPTIONS],
+      useFactory: (options: CacheManagerOptions, modules: ModulesContainer) => {
+        checkDecorators(modules)
+        return openHost(options, name)
+      },
+      inject: [CACHE_MODULE_OPTIONS, ModulesContainer],
     },
     { provide: manager, useFactory: (opened: CacheHost) => opened.manager, inject: [host] },
     { provide: engine, useFactory: (opened: CacheHost) => opened.cache, inject: [host] },
     DiskCacheHealthIndicator,
   ]
+  const own: Provider = {
+    provide: CACHE_LINK,
+    useFactory: (opened: CacheHost, used: ManagerLike) => opened.adopt(used),
+    inject: [host, manager],
+  }
   if (name === undefined) exported.push({ provide: Cache, useExisting: manager })
   return {
     module: CacheModule,
     global: isGlobal,
-    providers: [...providers, ...exported],
+    providers: [...providers, ...exported, own],
     exports: [host, manager, engine, DiskCacheHealthIndicator, ...(name === undefined ? [Cache] : [])],
   }
 }

@@ -8,7 +8,7 @@ import type { CacheHost } from './cache-host.js'
 import { computeOnce } from './compute-once.js'
 import type { HttpExchange } from './http-exchange.js'
 import { credentialsOf, reachOf, type Terms, verdictOn } from './http-rules.js'
-import { sendableOf } from './sendable.js'
+import { isStreaming, type Sendable, sendableOf } from './sendable.js'
 
 /** One request whose answer may be kept. */
 export interface CacheableRequest {
@@ -22,6 +22,8 @@ export interface CacheableRequest {
   readonly terms: Terms
   /** Makes ready to run the handler. Called at most once, in the context of the request. */
   readonly prepare: () => () => Promise<unknown>
+  /** What the value of a handler becomes before it is sent, as far as that depends on its class. */
+  readonly serialize: (value: unknown) => Promise<unknown>
   /** Called before an answer goes out: `undefined` when it was not kept. */
   readonly onFound: (body: unknown) => void
 }
@@ -173,7 +175,7 @@ class Answering {
     const value = await this.#prepare()()
     this.#made = { value }
     if (exchange.isAnswered || exchange.isResponse(value)) return { keep: false, reason: 'answered-by-handler' }
-    const sendable = sendableOf(value)
+    const sendable = await this.#sendable(value)
     if (sendable === undefined) return { keep: false, reason: 'no-data' }
     const verdict = verdictOn(exchange, terms, host.now())
     if (!verdict.keep) return verdict
@@ -187,6 +189,16 @@ class Answering {
       ...(this.#store.origin !== undefined && { origin: this.#store.origin }),
     }
     return { keep: true, answer, life, vary }
+  }
+
+  async #sendable(value: unknown): Promise<Sendable | undefined> {
+    if (value === undefined || isStreaming(value)) return undefined
+    try {
+      return sendableOf(await this.#request.serialize(value))
+    } catch {
+      // Whoever serializes it for this request says why.
+      return undefined
+    }
   }
 
   /** Runs the handler beside the cache. */

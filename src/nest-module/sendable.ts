@@ -29,6 +29,8 @@ const DEEPEST = 200
 
 function isPlain(value: unknown, depth: number): boolean {
   if (typeof value === 'function' || typeof value === 'symbol' || depth > DEEPEST) return false
+  // In an object JSON has no word for it, unless the app has taught it one.
+  if (typeof value === 'bigint') return depth === 0
   if (typeof value !== 'object' || value === null) return true
   if (Array.isArray(value)) return value.every(item => isPlain(item, depth + 1))
   if (isTypedArray(value) || value instanceof Date) return true

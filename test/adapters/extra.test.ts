@@ -10,6 +10,7 @@ import { registerCacheDriverTestSuite } from 'bentocache/test_suite'
 import express from 'express'
 import { rateLimit } from 'express-rate-limit'
 import session from 'express-session'
+import { FanoutCache } from 'fanout-cache'
 import { diskDriver as bentoDriver } from 'fanout-cache/bentocache'
 import { cachifiedDisk } from 'fanout-cache/cachified'
 import { DiskRateLimitStore } from 'fanout-cache/express-rate-limit'
@@ -189,9 +190,26 @@ describe('express-rate-limit', () => {
     await store.decrement('y')
     await store.decrement('missing')
     expect([(await store.get('y'))?.totalHits, await store.get('missing')]).toEqual([49, undefined])
+    await store.increment('z')
+    for (let at = 0; at < 3; at++) await store.decrement('z')
+    expect((await store.increment('z')).totalHits).toBe(1)
     await store.resetKey('y')
     expect(await store.get('y')).toBeUndefined()
   })
+})
+
+it('express-rate-limit hears of a count that the cache refused', async () => {
+  const cache = new FanoutCache(temporaryDirectory(), { shards: 1, maxPending: { count: 1 } })
+  onTestFinished(() => cache.close())
+  await cache.open()
+  const store = new DiskRateLimitStore(cache)
+  const [first, ...others] = await Promise.allSettled(['a', 'b', 'c'].map(key => store.increment(key)))
+  expect(first).toMatchObject({ status: 'fulfilled', value: { totalHits: 1 } })
+  for (const other of others)
+    expect(other).toMatchObject({
+      status: 'rejected',
+      reason: { message: expect.stringMatching(/maxPending|pending/) },
+    })
 })
 
 describe('express-session', () => {

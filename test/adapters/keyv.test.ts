@@ -388,6 +388,8 @@ describe('createKeyv', () => {
     await keyv.set('a', 1)
     await keyv.get('a')
     expect(keyv.stats.hits).toBe(1)
+    const over = ending(createKeyv({ ...place(), ttl: -1 }))
+    expect([await over.set('a', 1), await over.get('a')]).toEqual([true, undefined])
     expect(() => createKeyv('/x', { ttl: '5' })).toThrow("ttl must be milliseconds or a string such as '250ms'")
     expect(() => createKeyv('/x', { namespace: 'a\ud800' })).toThrow('namespace must be a well-formed string')
     for (const name of ['serialize', 'compression']) {

@@ -183,10 +183,14 @@ describe.each(VERSIONS.map(version => ({ ...version, isInstalled: hostInstalled(
         return [form, answer.body]
       }
       expect(await Promise.all(forms.map(open))).toEqual(forms.map(form => [form, body]))
-      const refused = host.start('app', { directory, form: 'wrong' })
-      // Nest itself may warn of a machine that is slow.
-      expect((await refused.done()).filter(line => !line.includes('[ModuleTokenFactory]'))).toEqual([
-        expect.stringContaining('refused CacheModule: give store or stores, not both'),
+      const refusal = async (form: string): Promise<readonly string[]> => {
+        const lines = await host.start('app', { directory, form }).done()
+        // Nest itself may warn of a machine that is slow.
+        return lines.filter(line => !line.includes('[ModuleTokenFactory]'))
+      }
+      expect(await Promise.all([refusal('wrong'), refusal('misnamed')])).toEqual([
+        [expect.stringContaining('refused CacheModule: give store or stores, not both')],
+        [expect.stringMatching(/refused @CacheName\('reprots'\) of MisnamedController.page: .*did you mean reports\?/)],
       ])
     })
 

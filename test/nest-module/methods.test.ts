@@ -238,7 +238,7 @@ describe('@Cacheable', () => {
   })
 
   it('keeps an app from starting whose module has no cache', async () => {
-    await expect(createApp({ providers: [Users] })).rejects.toThrow(/FANOUT_CACHE_HOST/)
+    await expect(createApp({ providers: [Users] })).rejects.toThrow(/CacheModule\.register\(\) of fanout-cache\/nest/)
   })
 
   it.each([
@@ -250,6 +250,18 @@ describe('@Cacheable', () => {
       /expected 'everyone' or a function of the context, got 'user'/,
     ],
     ['a time to live', () => CacheTTL('soon'), /@CacheTTL must be milliseconds or a string/],
+    ['no time to live', () => CacheTTL(undefined as never), /@CacheTTL: expected a time to live .*, got undefined/],
+    ['a number as key', () => Cacheable({ key: 5 as never }), /@Cacheable: key: expected a text or a function/],
+    ['one tag', () => Cacheable({ tags: 'users' as never }), /@Cacheable: tags: expected texts in an array/],
+    ['no function', () => Cacheable({ unless: true as never }), /@Cacheable: unless: expected a function/],
+    ['a cache', () => Cacheable({ cache: '' }), /@Cacheable: cache: expected the name of a registration, got ''/],
+    ['a lease', () => Cacheable({ lease: 5 }), /@Cacheable: lease must be at least 100/],
+    ['a grace', () => Cacheable({ staleFor: 'long' }), /@Cacheable: staleFor must be/],
+    ['a weight', () => Cacheable({ beta: -1 }), /@Cacheable: beta must be/],
+    ['keys to evict', () => CacheEvict({ key: [5] as never }), /@CacheEvict: key: expected a text, texts or/],
+    ['a tag to evict', () => CacheEvict({ tags: 'users' as never }), /@CacheEvict: tags: expected texts in an array/],
+    ['half of all', () => CacheEvict({ key: 'a', all: 'yes' as never }), /@CacheEvict: all: expected true or false/],
+    ['the cache of an eviction', () => CacheEvict({ all: true, cache: 5 as never }), /@CacheEvict: cache: expected/],
     ['a negative time to live', () => CacheTTL(-1), /@CacheTTL must be a duration of 0 or more/],
     ['a key', () => CacheKey(5 as never), /@CacheKey: expected a text or a function of the context, got 5/],
     ['an empty key', () => CacheKey(''), /@CacheKey: expected a text or a function of the context, got ''/],
@@ -280,6 +292,18 @@ describe('@CacheEvict', () => {
     expect(await cache.has(':user:2')).toBe(true)
     expect(await users.updateAll()).toBe('updated all')
     expect([await cache.has(':user:2'), await cache.count()]).toEqual([false, 2])
+  })
+
+  it.each([
+    ['key', { key: () => 5 as never }, /@CacheEvict: key of Wrong.change: expected texts, got 5/],
+    ['tags', { tags: () => 'users' as never }, /@CacheEvict: tags of Wrong.change: expected texts, got 'users'/],
+  ])('says what is wrong with the %s that a function answers', async (_, options, message) => {
+    class Wrong {
+      @CacheEvict(options)
+      async change(): Promise<void> {}
+    }
+    const app = await createApp({ imports: [CacheModule.register()], providers: [Wrong] })
+    await expect(app.get(Wrong).change()).rejects.toThrow(message)
   })
 
   it('removes when an Observable has ended', async () => {

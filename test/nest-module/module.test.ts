@@ -2,13 +2,16 @@ import { existsSync } from 'node:fs'
 import { join } from 'node:path'
 import { pathToFileURL } from 'node:url'
 import { Cache as OfficialCache, CacheModule as OfficialModule } from '@nestjs/cache-manager'
-import { Inject, Injectable, Module, type ModuleMetadata } from '@nestjs/common'
+import { Controller, Get, Inject, Injectable, Module, type ModuleMetadata, UseInterceptors } from '@nestjs/common'
 import { Cache as Engine, FanoutCache, type Namespace, startUpkeep } from 'fanout-cache'
 import { diskStore } from 'fanout-cache/cache-manager'
 import { createKeyv, KeyvDiskStore } from 'fanout-cache/keyv'
 import {
   CACHE_MANAGER,
   Cache,
+  Cacheable,
+  CacheEvict,
+  CacheInterceptor,
   CacheModule,
   type CacheModuleOptions,
   type CacheOptionsFactory,
@@ -20,7 +23,7 @@ import {
 import { Keyv } from 'keyv'
 import { describe, expect, it } from 'vitest'
 import { temporaryDirectory } from '../helpers/temp-directory.js'
-import { createApp } from './nest-app.js'
+import { createApp, startApp } from './nest-app.js'
 
 async function managerOf(imports: ModuleMetadata['imports']) {
   const app = await createApp({ imports: imports ?? [] })
@@ -376,6 +379,46 @@ describe('Options that a function makes', () => {
     const cache = new FanoutCache(directory, { timeout: 5000 })
     await cache.open()
     await cache.close()
+  })
+})
+
+describe('A cache manager that a test has put in the place of ours', () => {
+  it('takes interceptor and methods along: nothing is kept on disk, and its keys are removed', async () => {
+    const removed: string[] = []
+    const mock = { get: () => undefined, set: () => undefined, del: (key: string) => removed.push(key) }
+    let calls = 0
+
+    @Controller()
+    @UseInterceptors(CacheInterceptor)
+    class Pages {
+      @Get('page')
+      page(): object {
+        return { call: ++calls }
+      }
+
+      @Cacheable({ key: 'made' })
+      async made(): Promise<number> {
+        return ++calls
+      }
+
+      @CacheEvict({ key: 'made' })
+      async forget(): Promise<void> {}
+    }
+
+    // As overrideProvider of @nestjs/testing does it.
+    const module = CacheModule.register({ directory: temporaryDirectory(), shards: 1 })
+    const providers = module.providers?.map(provider =>
+      'provide' in provider && provider.provide === CACHE_MANAGER
+        ? { provide: CACHE_MANAGER, useValue: mock }
+        : provider,
+    )
+    const app = await startApp({ imports: [{ ...module, providers: providers ?? [] }], controllers: [Pages] })
+    expect([(await app.get('/page')).body, (await app.get('/page')).body]).toEqual([{ call: 1 }, { call: 2 }])
+    const pages = app.app.get(Pages)
+    expect([await pages.made(), await pages.made()]).toEqual([3, 4])
+    await pages.forget()
+    expect(removed).toEqual(['made'])
+    expect(await app.app.get<FanoutCache>(getDiskCacheToken(), { strict: false }).count()).toBe(0)
   })
 })
 

@@ -1,4 +1,4 @@
-import { checkOptionNames, keepsObjects, nowOf } from '../../engine/for-adapters.js'
+import { checkComputing, checkOptionNames, keepsObjects, nowOf } from '../../engine/for-adapters.js'
 import { type DiskCache, DiskCacheError, type Duration } from '../../engine/index.js'
 import { storeValue } from '../keyv/stored-values.js'
 import { expectWrite, forgetWrite } from '../namespaced.js'
@@ -48,6 +48,7 @@ interface Call {
  */
 export function singleFlight<C extends object>(cache: C, options: SingleFlightOptions = {}): C {
   checkOptionNames(options, new Set(['lease']), 'singleFlight')
+  checkComputing(options, 'singleFlight')
   const tier = tierOf(cache)
   const { wrap } = cache as { readonly wrap?: Wrap }
   if (tier === undefined || typeof wrap !== 'function') {

@@ -1,5 +1,5 @@
 import { getExpiring, systemClock } from '../../engine/for-adapters.js'
-import type { DiskCache } from '../../engine/index.js'
+import type { DiskCache, Transaction } from '../../engine/index.js'
 import { Door, Namespaced } from '../namespaced.js'
 import { type CacheSource, type DoorOptions, openCache, optionsOf } from '../open-cache.js'
 
@@ -51,15 +51,24 @@ export class DiskRateLimitStore {
     return found && { totalHits: found.value, resetTime: this.#resetOf(found.expiresAt) }
   }
 
+  /** @throws the error for which the cache refused to count */
   async increment(key: string): Promise<RateLimitInfo> {
     const full = this.#space.keyOf(key)
-    const totalHits = await this.cache.incr(full, 1, { ttl: this.#window })
+    this.#door.listen()
+    const totalHits: number | undefined = await this.cache.incr(full, 1, { ttl: this.#window })
+    // A full disk refuses it: the limiter decides by its `passOnStoreError`.
+    if (totalHits === undefined) throw this.#door.refusal(full)
     const found = await getExpiring(this.cache, full)
     return { totalHits, resetTime: this.#resetOf(found?.expiresAt) }
   }
 
   async decrement(key: string): Promise<void> {
-    await this.cache.decr(this.#space.keyOf(key), 1, { default: null })
+    const full = this.#space.keyOf(key)
+    // A request that ends after its window is not one of the next window, which may have none yet.
+    const takeBack = (tx: Transaction): void => {
+      if ((tx.get<number>(full) ?? 0) > 0) tx.decr(full)
+    }
+    await this.cache.transact(takeBack, { keys: [full], retry: true })
   }
 
   async resetKey(key: string): Promise<void> {

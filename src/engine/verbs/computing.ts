@@ -176,6 +176,16 @@ function foundOf(value: unknown, due: string | undefined): Found | undefined {
   return due === undefined ? { value } : { value, due }
 }
 
+/** @throws TypeError or RangeError for options that `getOrSet` would refuse; `place` is what its message begins with */
+export function checkComputing(options: Computing, place: string): void {
+  try {
+    resolveComputing(options)
+  } catch (error) {
+    ;(error as Error).message = `${place}: ${(error as Error).message}`
+    throw error
+  }
+}
+
 /** Checks the options at every call, also where the value is there. */
 function resolveComputing(options: Computing | undefined): Resolved {
   if (options === undefined) return PLAIN

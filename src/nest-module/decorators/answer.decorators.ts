@@ -1,6 +1,5 @@
 import { type CustomDecorator, type ExecutionContext, SetMetadata } from '@nestjs/common'
 import type { Duration } from '../../engine/index.js'
-import { kindOf } from '../../engine/option-names.js'
 import {
   CACHE_AUDIENCE_METADATA,
   CACHE_KEY_METADATA,
@@ -9,6 +8,7 @@ import {
   CACHE_TTL_METADATA,
 } from '../cache.constants.js'
 import { lifeOf } from '../cache-life.js'
+import { isText, unexpected } from './check-arguments.js'
 
 /** Answers the key of a request; `undefined` or `null`: it is not cached. */
 export type CacheKeyFactory = (
@@ -33,7 +33,7 @@ export type CacheAudienceFactory = (
  */
 export function CacheKey(key: string | CacheKeyFactory): CustomDecorator<string> {
   if (!isText(key) && typeof key !== 'function')
-    throw unexpected('CacheKey', 'a text or a function of the context', key)
+    throw unexpected('@CacheKey', 'a text or a function of the context', key)
   return SetMetadata(CACHE_KEY_METADATA, key)
 }
 
@@ -43,6 +43,8 @@ export function CacheKey(key: string | CacheKeyFactory): CustomDecorator<string>
  * @throws TypeError or RangeError for what is no time to live
  */
 export function CacheTTL(ttl: Duration | CacheTTLFactory): CustomDecorator<string> {
+  if (ttl === undefined || ttl === null)
+    throw unexpected('@CacheTTL', 'a time to live or a function of the context', ttl)
   if (typeof ttl !== 'function') lifeOf(ttl, '@CacheTTL')
   return SetMetadata(CACHE_TTL_METADATA, ttl)
 }
@@ -57,7 +59,7 @@ export function CacheTags(...tags: readonly string[] | readonly [CacheTagsFactor
   const isFunction = typeof tags[0] === 'function' && tags.length === 1
   const wrong = isFunction ? undefined : tags.findIndex(tag => typeof tag !== 'string')
   if (wrong !== undefined && wrong >= 0)
-    throw unexpected('CacheTags', 'texts or one function of the context', tags[wrong])
+    throw unexpected('@CacheTags', 'texts or one function of the context', tags[wrong])
   return SetMetadata(CACHE_TAGS_METADATA, typeof tags[0] === 'function' ? tags[0] : tags)
 }
 
@@ -74,7 +76,7 @@ export function CacheTags(...tags: readonly string[] | readonly [CacheTagsFactor
  */
 export function CacheAudience(audience: 'everyone' | CacheAudienceFactory): CustomDecorator<string> {
   if (audience !== 'everyone' && typeof audience !== 'function') {
-    throw unexpected('CacheAudience', "'everyone' or a function of the context", audience)
+    throw unexpected('@CacheAudience', "'everyone' or a function of the context", audience)
   }
   return SetMetadata(CACHE_AUDIENCE_METADATA, audience)
 }
@@ -85,14 +87,6 @@ export function CacheAudience(audience: 'everyone' | CacheAudienceFactory): Cust
  * @throws TypeError for an empty text, and for what is none
  */
 export function CacheName(name: string): CustomDecorator<string> {
-  if (!isText(name)) throw unexpected('CacheName', 'a text', name)
+  if (!isText(name)) throw unexpected('@CacheName', 'a text', name)
   return SetMetadata(CACHE_NAME_METADATA, name)
-}
-
-function isText(value: unknown): value is string {
-  return typeof value === 'string' && value !== ''
-}
-
-function unexpected(decorator: string, expected: string, got: unknown): TypeError {
-  return new TypeError(`@${decorator}: expected ${expected}, got ${kindOf(got)}`)
 }

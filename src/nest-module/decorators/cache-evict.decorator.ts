@@ -2,6 +2,7 @@ import { concat, defer, ignoreElements, isObservable, type Observable } from 'rx
 import { checkOptionNames, checkOptionsObject } from '../../engine/option-names.js'
 import type { Eviction } from '../cache-host.js'
 import { resolved } from './cacheable.decorator.js'
+import { checkOption, isFunction, isText, isTexts, unexpected } from './check-arguments.js'
 import { type AnyMethod, type MethodCall, type MethodDecoratorFor, wrapMethod } from './method-wrapper.js'
 
 /** What `@CacheEvict` removes. Functions are given the arguments of the call. */
@@ -22,7 +23,7 @@ const OPTIONS = new Set(['key', 'tags', 'all', 'cache'])
  * Removes entries when a method has succeeded, before its answer goes out. On handlers and on methods of providers; the
  * method then answers a promise.
  *
- * @throws TypeError for unknown options, and when nothing is named
+ * @throws TypeError for unknown options, for what nobody can read, and when nothing is named
  * @example
  * @CacheEvict({ key: (id: string) => `user:${id}`, tags: ['users'] })
  */
@@ -32,6 +33,11 @@ export function CacheEvict(options: CacheEvictOptions): MethodDecoratorFor<AnyMe
   if (options.key === undefined && options.tags === undefined && options.all !== true) {
     throw new TypeError('@CacheEvict: say what is removed, with key, tags or all: true')
   }
+  const { key, tags, all, cache } = options
+  checkOption(key, '@CacheEvict: key', 'a text, texts or a function of the arguments', isText, isTexts, isFunction)
+  checkOption(tags, '@CacheEvict: tags', 'texts in an array or a function of the arguments', isTexts, isFunction)
+  checkOption(all, '@CacheEvict: all', 'true or false', value => typeof value === 'boolean')
+  checkOption(cache, '@CacheEvict: cache', 'the name of a registration', isText)
   return wrapMethod('CacheEvict', options.cache, call => evictAfter(call, options))
 }
 
@@ -40,8 +46,8 @@ function evictAfter(call: MethodCall, options: CacheEvictOptions): unknown {
   const evict = (): Promise<void> => {
     const key = resolved<string | readonly string[]>(options.key, args) ?? []
     const eviction: Eviction = {
-      keys: typeof key === 'string' ? [key] : key,
-      tags: resolved<readonly string[]>(options.tags, args) ?? [],
+      keys: texts(typeof key === 'string' ? [key] : key, `@CacheEvict: key of ${place}`),
+      tags: texts(resolved<readonly string[]>(options.tags, args) ?? [], `@CacheEvict: tags of ${place}`),
       all: options.all === true,
     }
     return host.evict(eviction, `@CacheEvict of ${place}`)
@@ -53,6 +59,12 @@ function evictAfter(call: MethodCall, options: CacheEvictOptions): unknown {
     await evict()
     return value
   })
+}
+
+/** @throws TypeError for what a function of the app should not answer */
+function texts(given: unknown, name: string): readonly string[] {
+  if (isTexts(given)) return given
+  throw unexpected(name, 'texts', given)
 }
 
 /** An observable that says nothing, and ends when something is done. */

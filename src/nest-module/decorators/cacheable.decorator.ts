@@ -1,8 +1,10 @@
+import { checkComputing } from '../../engine/for-adapters.js'
 import { type Computing, type Duration, keyOf } from '../../engine/index.js'
 import { checkOptionNames, checkOptionsObject, kindOf } from '../../engine/option-names.js'
 import { lifeOf } from '../cache-life.js'
 import { computeOnce } from '../compute-once.js'
 import { isStreaming } from '../sendable.js'
+import { checkOption, isFunction, isText, isTexts } from './check-arguments.js'
 import { type MethodCall, type MethodDecoratorFor, wrapMethod } from './method-wrapper.js'
 
 /** A method that answers a promise. */
@@ -27,7 +29,7 @@ const OPTIONS = new Set(['key', 'ttl', 'tags', 'unless', 'cache', 'staleFor', 'b
  * Keeps what a method of a provider answers. Where there is nothing it runs once over all processes, as with `getOrSet`
  * of the engine; those who ask meanwhile wait for it. Errors are not kept. When the cache fails, the method runs.
  *
- * @throws TypeError for unknown options; the method rejects with one when no key can be made of its arguments
+ * @throws TypeError or RangeError for options that are unknown or that nobody can read; the method rejects with one when no key can be made of its arguments
  * @example
  * @Cacheable({ key: (id: string) => `user:${id}`, ttl: '5m', tags: ['users'] })
  * async find(id: string): Promise<User> {}
@@ -35,8 +37,18 @@ const OPTIONS = new Set(['key', 'ttl', 'tags', 'unless', 'cache', 'staleFor', 'b
 export function Cacheable(options: CacheableOptions = {}): MethodDecoratorFor<AsyncMethod> {
   checkOptionsObject(options, '@Cacheable')
   checkOptionNames(options, OPTIONS, '@Cacheable')
-  if (options.ttl !== undefined && typeof options.ttl !== 'function') lifeOf(options.ttl, '@Cacheable: ttl')
+  checkOptions(options)
   return wrapMethod<AsyncMethod>('Cacheable', options.cache, call => answer(call, options))
+}
+
+function checkOptions({ key, ttl, tags, unless, cache, staleFor, beta, lease }: CacheableOptions): void {
+  checkOption(key, '@Cacheable: key', 'a text or a function of the arguments', isText, isFunction)
+  if (typeof ttl !== 'function') lifeOf(ttl, '@Cacheable: ttl')
+  checkOption(tags, '@Cacheable: tags', 'texts in an array or a function of the arguments', isTexts, isFunction)
+  checkOption(unless, '@Cacheable: unless', 'a function of the answer', isFunction)
+  checkOption(cache, '@Cacheable: cache', 'the name of a registration', isText)
+  const given = Object.entries({ staleFor, beta, lease }).filter(([, value]) => value !== undefined)
+  checkComputing(Object.fromEntries(given), '@Cacheable')
 }
 
 async function answer({ host, args, proceed, place }: MethodCall, options: CacheableOptions): Promise<unknown> {
@@ -44,7 +56,7 @@ async function answer({ host, args, proceed, place }: MethodCall, options: Cache
   const key = resolved(options.key, args) ?? `${place}(${textOf(args, place)})`
   if (typeof key !== 'string') throw new TypeError(`@Cacheable: key of ${place} must be a string, got ${kindOf(key)}`)
   const ttl = lifeOf(resolved(options.ttl, args), '@Cacheable: ttl') ?? host.ttl
-  if (ttl === 0) return proceed()
+  if (ttl === 0 || host.isReplaced) return proceed()
   const tags = resolved(options.tags, args)
   const given = Object.entries({ ttl, tags, staleFor, beta, lease }).filter(([, value]) => value !== undefined)
   const { value } = await computeOnce<unknown>({

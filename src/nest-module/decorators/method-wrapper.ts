@@ -1,7 +1,7 @@
 import 'reflect-metadata'
 import { Inject } from '@nestjs/common'
 import { getCacheHostToken } from '../cache.tokens.js'
-import type { CacheHost } from '../cache-host.js'
+import { type CacheHost, isCacheHost } from '../cache-host.js'
 
 /** A method of a provider or controller. */
 export type AnyMethod = (...args: never[]) => unknown
@@ -41,7 +41,7 @@ export function wrapMethod<M extends AnyMethod>(
     const wrapped = function (this: Record<symbol, CacheHost | undefined>, ...args: unknown[]): unknown {
       const host = this?.[slot]
       const proceed = (): unknown => original.apply(this, args)
-      if (!host) return proceed()
+      if (!isCacheHost(host)) return proceed()
       return intercept({ host, args, proceed, place: `${this.constructor.name}.${String(property)}` })
     }
     imitate(wrapped, original)
@@ -51,7 +51,9 @@ export function wrapMethod<M extends AnyMethod>(
 
 /** One property for each cache that the methods of a class use. */
 function injectHost(target: object, cacheName: string | undefined): symbol {
-  const slot = Symbol.for(`fanout-cache.nest.${getCacheHostToken(cacheName)}`)
+  // Where nothing is registered, Nest says this name.
+  const options = cacheName === undefined ? '' : `{ name: '${cacheName}' }`
+  const slot = Symbol.for(`CacheModule.register(${options}) of fanout-cache/nest`)
   const injected: { readonly key: unknown }[] =
     Reflect.getMetadata('self:properties_metadata', target.constructor) ?? []
   if (!injected.some(({ key }) => key === slot)) Inject(getCacheHostToken(cacheName))(target, slot)

@@ -214,6 +214,8 @@ export function createCacheScenarios({ createCache, Keyv, miss, diskStore, singl
     'singleFlight says what it needs': () => {
       assert.throws(() => singleFlight(createCache()), /one of whose stores is a diskStore/)
       assert.throws(() => singleFlight(createCache(), { leese: 1 }), /did you mean lease/)
+      const stores = [diskStore.keyv({ directory: directory(), shards: 1 })]
+      assert.throws(() => singleFlight(createCache({ stores }), { lease: 'long' }), /singleFlight: lease must be/)
     },
   }
 }

@@ -1,8 +1,8 @@
-import { type DynamicModule, Inject, Injectable, Module } from '@nestjs/common'
+import { Controller, type DynamicModule, Get, Inject, Injectable, Module } from '@nestjs/common'
 import { TerminusModule } from '@nestjs/terminus'
 import { diskStore } from 'fanout-cache/cache-manager'
 import { createKeyv } from 'fanout-cache/keyv'
-import { CacheModule, type CacheOptions, type CacheOptionsFactory } from 'fanout-cache/nest'
+import { CacheModule, CacheName, type CacheOptions, type CacheOptionsFactory } from 'fanout-cache/nest'
 import { CatsController, CatsService, HealthController } from './cats.js'
 import { serve } from './serve.js'
 
@@ -28,6 +28,15 @@ export class CacheSettings implements CacheOptionsFactory {
 @Module({ imports: [SettingsModule], providers: [CacheSettings], exports: [CacheSettings] })
 export class CacheSettingsModule {}
 
+@Controller('misnamed')
+export class MisnamedController {
+  @Get()
+  @CacheName('reprots')
+  page(): string {
+    return 'never'
+  }
+}
+
 const FORMS: Record<string, () => DynamicModule> = {
   register: () => CacheModule.register({ store: diskStore, directory, ttl: '5m', isGlobal: true }),
   create: () => CacheModule.register({ store: { create: diskStore.create }, directory, ttl: 300_000 }),
@@ -43,6 +52,7 @@ const FORMS: Record<string, () => DynamicModule> = {
     }),
   useClass: () => CacheModule.registerAsync({ imports: [SettingsModule], useClass: CacheSettings }),
   useExisting: () => CacheModule.registerAsync({ imports: [CacheSettingsModule], useExisting: CacheSettings }),
+  misnamed: () => CacheModule.register({ directory }),
   wrong: () => CacheModule.register({ store: diskStore, stores: [] }),
 }
 
@@ -52,7 +62,7 @@ const FORMS: Record<string, () => DynamicModule> = {
     FORMS[form]?.() ?? [],
     CacheModule.register({ name: 'reports', store: diskStore, directory: `${directory}/reports` }),
   ].flat(),
-  controllers: [CatsController, HealthController],
+  controllers: [CatsController, HealthController, form === 'misnamed' ? MisnamedController : []].flat(),
   providers: [CatsService],
 })
 export class AppModule {}

@@ -1,0 +1,78 @@
+import 'reflect-metadata'
+import type { ModulesContainer } from '@nestjs/core'
+import { hintFor } from '../engine/option-names.js'
+import { CACHE_NAME_METADATA, CACHE_TTL_METADATA } from './cache.constants.js'
+import { getCacheHostToken } from './cache.tokens.js'
+import { lifeOf } from './cache-life.js'
+
+type Class = abstract new (...args: never[]) => unknown
+
+/** What was found out about an app: its registrations need not look again. */
+const known = new WeakMap<ModulesContainer, { readonly fault: unknown }>()
+
+/**
+ * Looks at what decorators have noted on the classes of an app and on their methods, without making any instance. Those of
+ * `@nestjs/cache-manager`, which check nothing, are understood too.
+ *
+ * @throws TypeError for a name that no cache of the app has; TypeError or RangeError for what is no time to live
+ */
+export function checkDecorators(modules: ModulesContainer): void {
+  const found = known.get(modules) ?? { fault: faultIn(modules) }
+  known.set(modules, found)
+  if (found.fault !== undefined) throw found.fault
+}
+
+/** The names of the caches that an app has registered, in whichever module. */
+export function namesIn(modules: ModulesContainer): Set<string> {
+  const prefix = getCacheHostToken('')
+  const tokens = [...modules.values()].flatMap(module => [...module.providers.keys()])
+  const ours = tokens.filter((token): token is string => typeof token === 'string' && token.startsWith(prefix))
+  return new Set(ours.map(token => token.slice(prefix.length)))
+}
+
+function faultIn(modules: ModulesContainer): unknown {
+  const names = namesIn(modules)
+  try {
+    for (const type of classesIn(modules)) {
+      checkNotes(type, type.name, names)
+      for (const [method, name] of methodsOf(type)) checkNotes(method, `${type.name}.${name}`, names)
+    }
+  } catch (fault) {
+    return fault
+  }
+  return undefined
+}
+
+/** Controllers, gateways, resolvers: whatever may have handlers. What a factory makes is not known yet. */
+function classesIn(modules: ModulesContainer): Set<Class> {
+  const wrappers = [...modules.values()].flatMap(module => [
+    ...module.controllers.values(),
+    ...module.providers.values(),
+  ])
+  const types = wrappers.filter(({ inject }) => !inject).map(({ metatype }) => metatype)
+  return new Set(types.filter((type): type is typeof type & Class => typeof type === 'function' && !!type.prototype))
+}
+
+function* methodsOf({ prototype }: Class): Generator<[method: object, name: string]> {
+  const seen = new Set<string | symbol>(['constructor'])
+  for (let place = prototype; place && place !== Object.prototype; place = Object.getPrototypeOf(place)) {
+    for (const name of Reflect.ownKeys(place)) {
+      if (seen.has(name)) continue
+      seen.add(name)
+      const method: unknown = Object.getOwnPropertyDescriptor(place, name)?.value
+      if (typeof method === 'function') yield [method, String(name)]
+    }
+  }
+}
+
+function checkNotes(target: object, place: string, names: ReadonlySet<string>): void {
+  const ttl: unknown = Reflect.getMetadata(CACHE_TTL_METADATA, target)
+  if (typeof ttl !== 'function') lifeOf(ttl, `@CacheTTL of ${place}`)
+  const name: unknown = Reflect.getMetadata(CACHE_NAME_METADATA, target)
+  if (name === undefined || names.has(name as string)) return
+  const hint = names.size > 0 ? `; ${hintFor(String(name), names)}` : ''
+  throw new TypeError(
+    `@CacheName('${name}') of ${place}: no cache has this name${hint}. Names are given to caches by ` +
+      `CacheModule.register({ name: '${name}', directory: '/var/cache/${name}' })`,
+  )
+}

@@ -1,0 +1,28 @@
+import { kindOf } from '../../engine/option-names.js'
+
+export function isText(value: unknown): value is string {
+  return typeof value === 'string' && value !== ''
+}
+
+export function isTexts(value: unknown): value is readonly string[] {
+  return Array.isArray(value) && value.every(one => typeof one === 'string')
+}
+
+export function isFunction(value: unknown): boolean {
+  return typeof value === 'function'
+}
+
+/** @throws TypeError for an option that is there, and of none of these kinds */
+export function checkOption(
+  value: unknown,
+  name: string,
+  expected: string,
+  ...kinds: readonly ((value: unknown) => boolean)[]
+): void {
+  if (value === undefined || kinds.some(isKind => isKind(value))) return
+  throw unexpected(name, expected, value)
+}
+
+export function unexpected(name: string, expected: string, got: unknown): TypeError {
+  return new TypeError(`${name}: expected ${expected}, got ${kindOf(got)}`)
+}
