@@ -3,7 +3,7 @@ import type { Call, Kind } from './call.js'
 import { Job, type Work } from './database/job.js'
 import type { EncodedKey } from './disk/codec.js'
 import { DirectoryKeys } from './disk/directory-keys.js'
-import { hashKey } from './disk/key-hash.js'
+import { placeOf } from './disk/key-hash.js'
 import { type KeyIdentity, keyIdentity } from './disk/keys.js'
 import { ClosedError, DiskCacheError, ReadonlyError, TimeoutError } from './errors.js'
 import { Events } from './events.js'
@@ -127,8 +127,7 @@ export class CacheHandle {
   }
 
   route(key: EncodedKey): Shard {
-    const { shards } = this
-    return shards[shards.length === 1 ? 0 : hashKey(key) % shards.length] as Shard
+    return placeOf(key, this.shards)
   }
 
   /** Runs a read, after the writes of this process on its key that were called before. */

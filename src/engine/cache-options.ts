@@ -178,9 +178,6 @@ export function resolveSettings(
 export function resolveChange(change: SettingsChange): SettingsGiven {
   checkOptionsObject(change, 'configure')
   checkOptionNames(change, new Set(SETTING_OPTIONS), 'configure')
-  if (change.sqlite?.autoVacuum !== undefined) {
-    throw new TypeError('configure: sqlite.autoVacuum takes effect only when a directory is made')
-  }
   return resolveSettings(change, 'configure')
 }
 
@@ -233,8 +230,13 @@ function codecOf(codec: Codec | undefined): Codec {
 
 function clockOf(clock: Clock | undefined): Clock {
   if (clock === undefined) return systemClock
-  if (typeof clock === 'object' && clock !== null && typeof clock.now === 'function') return clock
-  throw new TypeError(`clock must be an object with now(), got ${kindOf(clock)}`)
+  if (typeof clock !== 'object' || clock === null || typeof clock.now !== 'function') {
+    throw new TypeError(`clock must be an object with now(), got ${kindOf(clock)}`)
+  }
+  const now: unknown = clock.now()
+  // With what is no number nothing would ever expire.
+  if (typeof now === 'number' && Number.isFinite(now)) return clock
+  throw new TypeError(`clock.now() must answer epoch milliseconds, got ${kindOf(now)}`)
 }
 
 /** What was given, flat. The same duration is the same in all its forms. */

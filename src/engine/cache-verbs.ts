@@ -42,7 +42,7 @@ import * as upkeep from './verbs/upkeep.js'
 import { checkDelta, checkVerbOptions, resolveChangeOf, resolveInitial, resolveStoring } from './verbs/verb-options.js'
 
 type Run<T> = (session: Session) => T
-type Factory<T> = (context: ComputeContext<T>) => T | Promise<T>
+type Factory<T, Old> = (context: ComputeContext<Old>) => T | Promise<T>
 
 let handleOfCache: (cache: CacheVerbs) => object
 
@@ -105,8 +105,9 @@ export abstract class CacheVerbs implements DiskCache {
     return traced(this.#handle, 'add', key, () => storeValue(this.#handle, 'add', key, value, options, add))
   }
 
-  getOrSet<T>(key: Key, factory: Factory<T>, options?: Computing): Promise<T> {
-    return traced(this.#handle, 'getOrSet', key, () => getOrSet(this.#handle, key, factory, options))
+  // A type of its own for the old value: `T` would be taken from what the function is given, not from what it answers.
+  getOrSet<T, Old extends T = T>(key: Key, factory: Factory<T, Old>, options?: Computing): Promise<T> {
+    return traced(this.#handle, 'getOrSet', key, () => getOrSet(this.#handle, key, factory as Factory<T, T>, options))
   }
 
   setMany(entries: Iterable<Entry>, options?: Waiting): Promise<boolean[]> {

@@ -82,7 +82,11 @@ export interface DiskCache extends AsyncDisposable {
    * when the cache cannot store it, which `refused` tells: the lock is not free within `timeout` (default: `lease`), the
    * disk is full, the value is too large. With `readonly` it rejects where there is no value.
    */
-  getOrSet<T>(key: Key, factory: (context: ComputeContext<T>) => T | Promise<T>, options?: Computing): Promise<T>
+  getOrSet<T, Old extends T = T>(
+    key: Key,
+    factory: (context: ComputeContext<Old>) => T | Promise<T>,
+    options?: Computing,
+  ): Promise<T>
   /** Changes expiry or metadata of a live entry. */
   touch(key: Key, options: Touching): Promise<boolean>
   /** Removes an entry; false when there was none. */
@@ -183,7 +187,7 @@ export interface Queueing {
   peek<T = unknown>(options?: Pulling): Promise<Item<T> | undefined>
   /** The entry stored last, or first. */
   peekItem<T = unknown>(options?: { readonly last?: boolean } & Waiting): Promise<Item<T> | undefined>
-  /** Keys in the order of SQLite: null, numbers, strings, bytes. */
+  /** Keys in the order of SQLite: numbers, strings, bytes; all other keys are kept as bytes, and come with these. */
   sortedKeys(options?: Listing): AsyncIterable<Key>
 }
 

@@ -6,13 +6,13 @@ import type { ResponseHead } from './policy/message.js'
 import { POLICY_OPTION_NAMES, type Policy, type PolicyOptions, resolvePolicy } from './policy/options.js'
 
 /** Options of `responseCache`: those of the rules, and these. Durations are milliseconds or strings such as `'5m'`. */
-export interface ResponseCacheOptions extends PolicyOptions {
+export interface ResponseCacheOptions<Request extends HttpRequest = HttpRequest> extends PolicyOptions {
   /** Another key than scheme, host and URL: text. `undefined`: the request bypasses the cache. */
-  readonly key?: (request: HttpRequest) => string | undefined
+  readonly key?: (request: Request) => string | undefined
   /** Tags of an answer, beside those in its fields `Cache-Tag` and `Surrogate-Key`. */
-  readonly tags?: readonly string[] | ((request: HttpRequest, response: ResponseHead) => readonly string[])
+  readonly tags?: readonly string[] | ((request: Request, response: ResponseHead) => readonly string[])
   /** Requests that the cache keeps out of. */
-  readonly bypass?: (request: HttpRequest) => boolean
+  readonly bypass?: (request: Request) => boolean
   /** Request fields that select an answer, beside those that its `Vary` names. */
   readonly vary?: readonly string[]
   /** The longest body that is stored, in bytes. @default what a shard of the cache can hold */

@@ -13,7 +13,11 @@ import { keyOf, type RequestKey } from './request-key.js'
 import { passUnsafe } from './unsafe.js'
 
 /** A middleware of Express, connect, or whatever calls functions in this way. */
-export type Middleware = (request: HttpRequest, response: HttpResponse, next: Next) => void
+export type Middleware<Request extends HttpRequest = HttpRequest> = (
+  request: Request,
+  response: HttpResponse,
+  next: Next,
+) => void
 
 /** Keys that a cache has in hand for a request: a second one of the same name further down keeps out of it. */
 const inHand = new WeakMap<HttpRequest, Set<string>>()
@@ -24,8 +28,12 @@ const inHand = new WeakMap<HttpRequest, Set<string>>()
  *
  * @throws TypeError or RangeError for options that are unknown or out of range
  */
-export function responseCache(cache: DiskCache, options?: ResponseCacheOptions): Middleware {
-  const core = new Core(new DoorStore(cache, 'responseCache'), resolveSettings(options))
+export function responseCache<Request extends HttpRequest = HttpRequest>(
+  cache: DiskCache,
+  options?: ResponseCacheOptions<Request>,
+): Middleware<Request> {
+  const settings = resolveSettings(options as ResponseCacheOptions | undefined)
+  const core = new Core(new DoorStore(cache, 'responseCache'), settings)
   const { bypass, upkeep } = core.settings
   startUpkeepOf(cache, upkeep)
   return function responseCache(req, res, next) {

@@ -72,7 +72,7 @@ const WRONG: readonly (readonly [line: string, words: string])[] = [
   ['settings DIR sizeLimit 1', 'at least 65536'],
   ['settings DIR statistics maybe', 'must be on or off'],
   ['settings DIR evictionPolicy random', 'must be one of'],
-  ['settings DIR sqlite.autoVacuum 1', 'only when a directory is made'],
+  ['settings DIR sqlite.autoVacuum 2', 'only when a directory is made'],
   ['completions fish', 'the shell must be bash or zsh'],
 ]
 

@@ -68,6 +68,35 @@ function closing(subject: Subject): void {
     expect(await cache.count()).toBe(50)
   })
 
+  it.each([['opens'], ['is open'], ['is open twice']])(
+    'close() waits for all kinds of verbs, when it %s',
+    async when => {
+      const cache = subject.make()
+      if (when !== 'opens') await cache.open()
+      if (when === 'is open twice') await subject.make({}, cache.directory).open()
+      const verbs = {
+        body: cache.transact(tx => tx.set('body', 1) && tx.set(['composite', 1], LARGE)),
+        keys: cache.transact(tx => tx.incr('count'), { keys: ['count'] }),
+        namespaced: cache.namespace('inner').transact(tx => tx.add('key', 1)),
+        setMany: cache.setMany([['many', 1]]),
+        culled: cache.cull(),
+        expired: cache.expire(),
+        found: cache.check(),
+        counted: cache.stats().then(({ misses }) => misses),
+        indexed: cache.createTagIndex(),
+        limit: cache.configure({ cullLimit: 7 }).then(({ cullLimit }) => cullLimit),
+      }
+      await cache.close()
+      const [answers, names] = [await Promise.all(Object.values(verbs)), Object.keys(verbs)]
+      expect(Object.fromEntries(names.map((name, at) => [name, answers[at]]))).toEqual({
+        ...{ body: true, keys: 1, namespaced: true, setMany: [true], culled: 0, expired: 0, found: [], counted: 0 },
+        ...{ indexed: undefined, limit: 7 },
+      })
+      expect(await cache.getMany(['body', ['composite', 1], 'count', 'many'])).toEqual([1, LARGE, 1, 1])
+      expect(await cache.settings()).toMatchObject({ tagIndex: true, cullLimit: 7 })
+    },
+  )
+
   it('close() of one of two caches does not wait for what the other one goes on writing', async () => {
     const first = subject.make()
     const second = subject.make({}, first.directory)

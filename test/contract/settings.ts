@@ -120,6 +120,20 @@ function changing(subject: Subject): void {
     expect(await cache.configure(changed)).toMatchObject(changed)
   })
 
+  it('configure() takes settings as settings() gives them, and part of them changed', async () => {
+    const cache = subject.make({ maxItems: 3000, sqlite: { autoVacuum: 2 } })
+    const settings = await cache.settings()
+    expect(settings.sqlite.autoVacuum).toBe(2)
+    expect(await cache.configure(settings)).toEqual(settings)
+    const { sqlite } = settings
+    const changed = { ...settings, cullLimit: 3, sqlite: { ...sqlite, synchronous: 2 } }
+    expect(await cache.configure(changed)).toEqual(changed)
+    await expect(cache.configure({ sqlite: { ...sqlite, autoVacuum: 1 } })).rejects.toThrow(
+      new TypeError('configure: sqlite.autoVacuum takes effect only when a directory is made'),
+    )
+    expect(await cache.settings()).toEqual(changed)
+  })
+
   it('configure() with maxItems null lifts the limit', async () => {
     const cache = subject.make({ maxItems: 300 })
     expect((await cache.configure({ maxItems: null })).maxItems).toBeNull()

@@ -18,7 +18,7 @@ describe('values of options', () => {
     codec: [[null, 'json', {}, 7], []],
     readonly: [['yes', 1, null], []],
     onCorrupt: [[1, null, true], ['ignore']],
-    clock: [[null, {}, () => 1, 7], []],
+    clock: [[null, {}, () => 1, 7, ...[Number.NaN, 5n, undefined, new Date()].map(now => ({ now: () => now }))], []],
     sizeLimit: [
       ['1GB', null, {}, 2n ** 30n],
       [-1, 0, Number.NaN, 1.5, Number.POSITIVE_INFINITY, 65_535],

@@ -25,6 +25,11 @@ export function hashKey(encoded: EncodedKey): number {
   return adlerOfBytes(double)
 }
 
+/** Which one of all shards a key lies in. */
+export function placeOf<Shard>(encoded: EncodedKey, shards: readonly Shard[]): Shard {
+  return shards[shards.length === 1 ? 0 : hashKey(encoded) % shards.length] as Shard
+}
+
 /** Without allocation as long as the text is ASCII, which nearly every key is. */
 function adlerOfText(text: string): number {
   let low = 1

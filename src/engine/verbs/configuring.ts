@@ -1,5 +1,5 @@
 import type { CacheHandle } from '../cache-handle.js'
-import { resolveChange } from '../cache-options.js'
+import { resolveChange, type SettingsGiven } from '../cache-options.js'
 import { storeSettings } from '../database/schema-write.js'
 import type { Session } from '../database/session.js'
 import { applyPragmas, type StoredSettings } from '../database/settings.js'
@@ -8,22 +8,42 @@ import type { Settings, SettingsChange } from '../options.js'
 import type { Shard } from '../shards/shard.js'
 import { shareOf } from '../shards/shares.js'
 import { readPatiently, sessionOf } from './reading.js'
-import { patiently, settings } from './upkeep.js'
+import { patiently, settings, whole } from './upkeep.js'
 import type { ResolvedWaiting } from './verb-options.js'
 
 /** @param waiting without it a FanoutCache waits as long as it takes, and a Cache for its `timeout` */
-export async function configure(
+export function configure(handle: CacheHandle, given: SettingsChange, waiting?: ResolvedWaiting): Promise<Settings> {
+  return whole(handle, configureAll(handle, given, waiting))
+}
+
+async function configureAll(
   handle: CacheHandle,
   given: SettingsChange,
-  waiting?: ResolvedWaiting,
+  waiting: ResolvedWaiting | undefined,
 ): Promise<Settings> {
-  const whole = resolveChange(given)
+  const resolved = resolveChange(given)
   handle.assertWritable()
   const { shards } = handle
-  const change = { ...whole, realSizeLimit: handle.kind === 'FanoutCache' }
+  const change = { ...(await withoutCopied(handle, resolved)), realSizeLimit: handle.kind === 'FanoutCache' }
   const changes = shards.map((_, at) => shareOf(change, shards.length, at))
   await Promise.all(shards.map((shard, at) => configureShard(handle, shard, changes[at] ?? {}, waiting)))
-  return settings(handle)
+  return settings(handle, shards)
+}
+
+/**
+ * Settings may be given back as they were read: `autoVacuum` stands in copies only. A `mmapSize` that was copied with it
+ * does not ask for mapped memory.
+ *
+ * @throws TypeError for another `sqlite.autoVacuum`
+ */
+async function withoutCopied(handle: CacheHandle, change: SettingsGiven): Promise<SettingsGiven> {
+  const { autoVacuum, mmapSize, ...others } = change
+  if (autoVacuum === undefined) return change
+  const { sqlite } = await settings(handle)
+  if (autoVacuum !== sqlite.autoVacuum) {
+    throw new TypeError('configure: sqlite.autoVacuum takes effect only when a directory is made')
+  }
+  return mmapSize === undefined || mmapSize === sqlite.mmapSize ? others : { ...others, mmapSize }
 }
 
 async function configureShard(

@@ -13,18 +13,26 @@ import type { Extent, TagCursor } from '../operations/removal.js'
 import type { Tag, Waiting } from '../options.js'
 import type { Shard } from '../shards/shard.js'
 import { hidesPrefixes, listKeys, steps, unlessLocked } from './listing.js'
-import { sessionOf } from './reading.js'
+import { FAILED, sessionOf, tryOnce } from './reading.js'
 import { removeInPages } from './upkeep.js'
 import { checkVerbOptions, encodeTag, resolveNow } from './verb-options.js'
 
 /** Keys that are looked for in one step. */
 const SEEKS_PER_STEP = 100
+/** Pages of a range that are read in one step. */
+const PAGES_IN_PLACE = 4
 
 /** How many entries there are whose keys are texts that begin with `prefix`, and their bytes where these are asked for. */
 export async function tally(handle: CacheHandle, prefix: string, volume: boolean): Promise<Tally> {
   let count = 0
   let bytes = 0
-  for (const shard of handle.shards) {
+  const { shards } = handle
+  const inPlace = await Promise.all(shards.map(shard => tallyInPlace(handle, shard, prefix, volume)))
+  for (const [at, shard] of shards.entries()) {
+    const few = inPlace[at]
+    count += few?.count ?? 0
+    bytes += few?.bytes ?? 0
+    if (few) continue
     await unlessLocked(handle, shard, async () => {
       const pages = steps(handle, shard, () => tallyRange(sessionOf(shard), rangeOf(shard, prefix), volume))
       for await (const page of pages) {
@@ -34,6 +42,29 @@ export async function tally(handle: CacheHandle, prefix: string, volume: boolean
     })
   }
   return { count, bytes }
+}
+
+/** The same of few entries of a shard, in its place among the writes; `undefined` for more, and where they cannot be read. */
+async function tallyInPlace(
+  handle: CacheHandle,
+  shard: Shard,
+  prefix: string,
+  volume: boolean,
+): Promise<Tally | undefined> {
+  const read = (): Tally | undefined => {
+    const whole = { count: 0, bytes: 0 }
+    const pages = tallyRange(sessionOf(shard), rangeOf(shard, prefix), volume)
+    for (let page = 0; page < PAGES_IN_PLACE; page++) {
+      const { done, value } = pages.next()
+      if (done) return whole
+      whole.count += value.count
+      whole.bytes += value.bytes
+    }
+    return undefined
+  }
+  if (!shard.writer.pending.empty) return handle.read(shard, undefined, undefined, read)
+  const now = tryOnce(read)
+  return now === FAILED ? undefined : (now as Tally | undefined)
 }
 
 /** Removes the entries whose keys are texts that begin with `prefix`. */

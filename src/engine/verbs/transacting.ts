@@ -3,6 +3,7 @@ import { backoff, isBusy, SPIN_MILLISECONDS } from '../database/busy.js'
 import { commitSpinning, rollBack, start } from '../database/group-commit.js'
 import { tryBegin } from '../database/lock-attempts.js'
 import type { Session } from '../database/session.js'
+import { placeOf } from '../disk/key-hash.js'
 import { StorageError, TimeoutError } from '../errors.js'
 import type { Key, Waiting } from '../options.js'
 import type { Shard } from '../shards/shard.js'
@@ -69,13 +70,15 @@ function shardsOf(handle: CacheHandle, keys: readonly Key[] | undefined): Shard[
   return handle.shards.filter(shard => wanted.has(shard))
 }
 
+/** What a body sees. It may run when the cache is closing already, since closing waits for it. */
 function scopeOf(handle: CacheHandle, shards: readonly Shard[]): TransactionScope {
+  const all = handle.shards
   return {
     shards,
     defaultTtl: handle.options.defaultTtl,
     encodeKey: key => handle.encodeKey(key),
     route: key => {
-      const shard = handle.route(key)
+      const shard = placeOf(key, all)
       if (shards.includes(shard)) return shard
       throw new RangeError('this key lies in a shard outside of the transaction: name it in the option keys')
     },

@@ -17,12 +17,18 @@ import { checkVerbOptions, encodeTag, type ResolvedWaiting, resolveNow, resolveW
 
 type Expiring = { readonly now?: number } & Waiting
 
-export async function count(handle: CacheHandle): Promise<number> {
-  return sumOver(handle, shard => readSetting(handle, shard, 'count'))
+/** A verb that goes on over turns of the loop: closing waits for it, and leaves the shards open that it began with. */
+export function whole<T>({ shards }: CacheHandle, work: Promise<T>): Promise<T> {
+  for (const shard of shards) shard.closing.track(work)
+  return work
 }
 
-export async function volume(handle: CacheHandle): Promise<number> {
-  return sumOver(handle, shard => readFigure(handle, shard, () => volumeOf(sessionOf(shard))))
+export async function count(handle: CacheHandle, shards: readonly Shard[] = handle.shards): Promise<number> {
+  return sumOver(shards, shard => readSetting(handle, shard, 'count'))
+}
+
+export async function volume(handle: CacheHandle, shards: readonly Shard[] = handle.shards): Promise<number> {
+  return sumOver(shards, shard => readFigure(handle, shard, () => volumeOf(sessionOf(shard))))
 }
 
 export async function expire(handle: CacheHandle, options: Expiring | undefined): Promise<number> {
@@ -45,17 +51,22 @@ export async function clear(handle: CacheHandle, options: Waiting | undefined): 
   return removeInPages(handle, options, removal.clear)
 }
 
-export async function cull(handle: CacheHandle, options: Waiting | undefined): Promise<number> {
+export function cull(handle: CacheHandle, options: Waiting | undefined): Promise<number> {
+  return whole(handle, cullAll(handle, options))
+}
+
+async function cullAll(handle: CacheHandle, options: Waiting | undefined): Promise<number> {
   checkVerbOptions(options, 'cull', 'waiting')
-  const now = (handle.shards[0] as Shard).disk.now()
+  const { shards } = handle
+  const now = (shards[0] as Shard).disk.now()
   const expired = await removeInPages(handle, options, (session, _cursor: true | undefined) =>
     removal.expire(session, now),
   )
-  const evicted = await removeInPages<true>(handle, options, (session, _cursor, shard) => {
+  const enforce: PageStep<true> = (session, _cursor, shard) => {
     const { removed, more } = shard.culler.enforce(session)
     return { removed, next: more ? true : undefined }
-  })
-  return expired + evicted
+  }
+  return expired + (await removeInPages(handle, options, enforce, shards))
 }
 
 export async function check(
@@ -69,15 +80,16 @@ export async function check(
   const { wait, signal } = resolveWaiting(options, Math.max(handle.options.timeout, 60_000), false)
   const timeout = Math.min(wait, 2 ** 31 - 1)
   const isFanout = handle.kind === 'FanoutCache'
+  const [first, ...others] = handle.shards
   try {
     await writesBefore(handle, timeout, signal)
-    const shards = handle.shards.map(({ directory, disk }) => ({ directory, prefix: disk.pathPrefix }))
+    const shards = [first as Shard, ...others].map(({ directory, disk }) => ({ directory, prefix: disk.pathPrefix }))
     const findings = await runTask({ task: 'check', shards, fix, timeout, goesOn: isFanout }, { signal })
     if (findings.some(({ kind }) => kind === 'locked')) handle.gaveUp()
     return [...(isFanout ? strangersBesideShards(handle.directory) : []), ...findings]
   } catch (error) {
     if (signal?.aborted) throw error
-    throw (handle.shards[0] as Shard).translate(error)
+    throw (first as Shard).translate(error)
   }
 }
 
@@ -95,33 +107,33 @@ async function writesBefore(handle: CacheHandle, timeout: number, signal: AbortS
   }
 }
 
-export async function stats(
-  handle: CacheHandle,
-  options: { readonly reset?: boolean } | undefined,
-): Promise<CacheStats> {
+export function stats(handle: CacheHandle, options: { readonly reset?: boolean } | undefined): Promise<CacheStats> {
+  return whole(handle, figuresOf(handle, options))
+}
+
+async function figuresOf(handle: CacheHandle, options: { readonly reset?: boolean } | undefined): Promise<CacheStats> {
   checkVerbOptions(options, 'stats', 'resetting')
   const { reset = false } = options ?? {}
   if (typeof reset !== 'boolean') throw new TypeError(`stats: reset must be true or false, got ${kindOf(reset)}`)
-  const { shards } = handle
+  const { shards, memory, timeouts } = handle
   const figures = {
-    hits: await sumOver(handle, async shard => (await readSetting(handle, shard, 'hits')) + shard.marks.hits),
-    misses: await sumOver(handle, async shard => (await readSetting(handle, shard, 'misses')) + shard.marks.misses),
-    evictions: await sumOver(handle, async shard =>
+    hits: await sumOver(shards, async shard => (await readSetting(handle, shard, 'hits')) + shard.marks.hits),
+    misses: await sumOver(shards, async shard => (await readSetting(handle, shard, 'misses')) + shard.marks.misses),
+    evictions: await sumOver(shards, async shard =>
       shard.settings.statistics ? readSetting(handle, shard, 'evictions') : shard.culler.evictions,
     ),
-    timeouts: handle.timeouts,
-    count: await count(handle),
-    volume: await volume(handle),
-    ...(handle.memory && { memory: handle.memory.figures }),
+    timeouts,
+    count: await count(handle, shards),
+    volume: await volume(handle, shards),
+    ...(memory && { memory: memory.figures }),
   }
-  if (reset) handle.memory?.resetFigures()
+  if (reset) memory?.resetFigures()
   if (reset) handle.timeouts = 0
   if (reset) await Promise.all(shards.map(shard => resetStats(handle, shard)))
   return figures
 }
 
-export async function settings(handle: CacheHandle): Promise<Settings> {
-  const { shards } = handle
+export async function settings(handle: CacheHandle, shards: readonly Shard[] = handle.shards): Promise<Settings> {
   if (turnIsLong()) {
     const turn = nextTurn()
     for (const shard of shards) shard.closing.track(turn)
@@ -183,10 +195,11 @@ export async function removeInPages<Cursor>(
   handle: CacheHandle,
   options: Waiting | undefined,
   step: PageStep<Cursor>,
+  shards: readonly Shard[] = handle.shards,
 ): Promise<number> {
   handle.assertWritable()
   const waiting = resolveWaiting(options, handle.options.timeout, false)
-  const outcomes = await Promise.allSettled(handle.shards.map(shard => removeFrom(handle, shard, waiting, step)))
+  const outcomes = await Promise.allSettled(shards.map(shard => removeFrom(handle, shard, waiting, step)))
   const removed = outcomes.reduce(
     (sum, outcome) => sum + (outcome.status === 'fulfilled' ? outcome.value : partOf(outcome.reason)),
     0,
@@ -240,8 +253,8 @@ async function readFigure(handle: CacheHandle, shard: Shard, read: () => number)
   return (await handle.read(shard, undefined, { timeout: patienceOf(handle) }, read)) ?? 0
 }
 
-async function sumOver(handle: CacheHandle, read: (shard: Shard) => Promise<number>): Promise<number> {
-  const figures = await Promise.all(handle.shards.map(read))
+async function sumOver(shards: readonly Shard[], read: (shard: Shard) => Promise<number>): Promise<number> {
+  const figures = await Promise.all(shards.map(read))
   return figures.reduce((sum, figure) => sum + figure, 0)
 }
 

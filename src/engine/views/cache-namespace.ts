@@ -66,7 +66,7 @@ export class CacheNamespace extends Namespace implements Queueing {
     return undefined
   }
 
-  /** Keys in the order of SQLite: null, numbers, strings, bytes. All of them are collected first. */
+  /** Keys in the order of SQLite: numbers, strings, bytes. All of them are collected first. */
   async *sortedKeys(options?: Listing): AsyncGenerator<Key> {
     const keys: Key[] = []
     for await (const key of this.keys(options)) keys.push(key)

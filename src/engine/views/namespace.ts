@@ -135,9 +135,9 @@ export class Namespace extends HostView implements DiskCache {
     return this.#host.add(this.#keys.encode(key), value, this.#storing(options))
   }
 
-  async getOrSet<T>(
+  async getOrSet<T, Old extends T = T>(
     key: Key,
-    factory: (context: ComputeContext<T>) => T | Promise<T>,
+    factory: (context: ComputeContext<Old>) => T | Promise<T>,
     options?: Computing,
   ): Promise<T> {
     return this.#host.getOrSet(this.#keys.encode(key), factory, this.#storing(options))
