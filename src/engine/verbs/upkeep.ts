@@ -2,7 +2,7 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import type { CacheHandle } from '../cache-handle.js'
 import type { Session } from '../database/session.js'
 import type { StoredSettings } from '../database/settings.js'
-import { TimeoutError } from '../errors.js'
+import { CorruptError, TimeoutError } from '../errors.js'
 import { nextTurn, turnIsLong } from '../fairness.js'
 import { strangersBesideShards } from '../maintenance/strangers.js'
 import { runTask } from '../maintenance/worker-client.js'
@@ -74,11 +74,36 @@ export async function check(
     const shards = handle.shards.map(({ directory, disk }) => ({ directory, prefix: disk.pathPrefix }))
     const findings = await runTask({ task: 'check', shards, fix, timeout, goesOn: isFanout }, { signal })
     if (findings.some(({ kind }) => kind === 'locked')) handle.gaveUp()
-    return [...(isFanout ? strangersBesideShards(handle.directory) : []), ...findings]
+    const outcome = fix ? await setAsideDamaged(handle, findings) : findings
+    return [...(isFanout ? strangersBesideShards(handle.directory) : []), ...outcome]
   } catch (error) {
     if (signal?.aborted) throw error
     throw (handle.shards[0] as Shard).translate(error)
   }
+}
+
+/** Moves databases aside that a check could not repair, where the cache does so whenever it meets such damage. */
+async function setAsideDamaged(handle: CacheHandle, findings: readonly Finding[]): Promise<Finding[]> {
+  const moved = new Set<string | undefined>()
+  for (const shard of handle.shards) {
+    const { directory, disk, identity, options } = shard
+    const path = disk.pathPrefix.replace(/\/$/, '') || undefined
+    const isOfShard = (finding: Finding): boolean => isBroken(finding) && finding.path === path
+    if (options.onCorrupt !== 'quarantine' || !findings.some(isOfShard)) continue
+    shard.reopen(new CorruptError(directory, 'it was found damaged by a check'))
+    await shard.open()
+    // One that proves sound stays.
+    if (shard.identity !== identity) moved.add(path)
+  }
+  return findings.map(finding =>
+    isBroken(finding) && moved.has(finding.path)
+      ? { ...finding, message: `${finding.message}: moved aside`, fixed: true }
+      : finding,
+  )
+}
+
+function isBroken({ kind, fixed }: Finding): boolean {
+  return kind === 'integrity' && !fixed
 }
 
 /** Waits for the writes that were called before, and for their files: at most so long, since a lock may hold them up. */
