@@ -4,7 +4,7 @@ import { Job, type Work } from './database/job.js'
 import type { EncodedKey } from './disk/codec.js'
 import { DirectoryKeys } from './disk/directory-keys.js'
 import { placeOf } from './disk/key-hash.js'
-import { type KeyIdentity, keyIdentity } from './disk/keys.js'
+import { keyIdentity } from './disk/keys.js'
 import { ClosedError, DiskCacheError, ReadonlyError, TimeoutError } from './errors.js'
 import { Events } from './events.js'
 import { answerInTurn, nextTurn, rejectInTurn, turnIsLong } from './fairness.js'
@@ -17,7 +17,8 @@ import { absoluteDirectory, canonicalDirectory, temporaryDirectory } from './sha
 import type { Shard } from './shards/shard.js'
 import { translateError } from './translate-error.js'
 import { readPatiently } from './verbs/reading.js'
-import { type ResolvedWaiting, resolveReading, resolveWaiting } from './verbs/verb-options.js'
+import { readInOrder } from './verbs/reading-in-order.js'
+import { resolveReading, resolveWaiting } from './verbs/verb-options.js'
 
 /**
  * What stands between the verbs of a cache and its shards: it opens the engine, finds the shard of a key, and knows
@@ -144,7 +145,7 @@ export class CacheHandle {
     if (!pending.empty) {
       const identity = encoded && keyIdentity(encoded)
       if (identity === undefined || pending.has(identity)) {
-        const inOrder = await this.#readInOrder(shard, identity, { wait, signal }, read)
+        const inOrder = await readInOrder(shard, identity, { wait, signal }, read)
         if (inOrder) return inOrder.value
       }
     }
@@ -230,33 +231,6 @@ export class CacheHandle {
 
   #retries(call: Call<unknown>): boolean {
     return this.kind === 'FanoutCache' && call.retry === true
-  }
-
-  /**
-   * Reads in its place among the writes that wait, so that it sees those which were called before it and none that was
-   * called later. `undefined` when they take too long: then the committed row is the answer.
-   */
-  async #readInOrder<T>(
-    shard: Shard,
-    identity: KeyIdentity | undefined,
-    { wait, signal }: ResolvedWaiting,
-    read: () => T | Promise<T>,
-  ): Promise<{ readonly value: T } | undefined> {
-    const run = (): { readonly value: T | Promise<T> } => {
-      const value = read()
-      // A run that is repeated leaves its promise to nobody.
-      if (value instanceof Promise) value.catch(() => undefined)
-      return { value }
-    }
-    const order = identity === undefined ? { barrier: true } : { identity }
-    const deadline = performance.now() + wait
-    try {
-      const { value } = await shard.write({ run, ...order }, { deadline, signal })
-      return { value: await value }
-    } catch (error) {
-      if (error instanceof DiskCacheError && error.refusal !== undefined) return undefined
-      throw shard.translate(error)
-    }
   }
 
   /** Another handle of this process may have the directory open: then calls over both keep their order. */

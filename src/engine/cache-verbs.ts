@@ -29,6 +29,7 @@ import type {
 import type { Shard } from './shards/shard.js'
 import { encodeEntries, removeKeys, storeEntries } from './verbs/bulk.js'
 import { newTransaction } from './verbs/cache-transaction.js'
+import { check } from './verbs/checking.js'
 import { getOrSet } from './verbs/computing.js'
 import { configure } from './verbs/configuring.js'
 import { getValue, getValues, hasKey } from './verbs/getting.js'
@@ -196,7 +197,7 @@ export abstract class CacheVerbs implements DiskCache {
   }
 
   check(options?: { readonly fix?: boolean } & Waiting): Promise<Finding[]> {
-    return this.#verb('check', undefined, () => upkeep.check(this.#handle, options))
+    return this.#verb('check', undefined, () => check(this.#handle, options))
   }
 
   stats(options?: { readonly reset?: boolean }): Promise<CacheStats> {

@@ -42,7 +42,8 @@ function isElsewhere(error: unknown, directory: string): boolean {
 /** Whether the database file itself is damaged. */
 export function isCorruption(error: unknown): boolean {
   const code = sqliteCode(error)
-  return code !== undefined && /^SQLITE_(CORRUPT|NOTADB)/.test(code)
+  // A log that was truncated shows as a short read.
+  return code !== undefined && /^SQLITE_(CORRUPT|NOTADB|IOERR_SHORT_READ)/.test(code)
 }
 
 function translateSqlite(code: string, error: Error, directory: string): DiskCacheError {

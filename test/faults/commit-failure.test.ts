@@ -1,5 +1,5 @@
 import { spawnSync } from 'node:child_process'
-import { existsSync, statSync } from 'node:fs'
+import { existsSync, readdirSync, readlinkSync, statSync } from 'node:fs'
 import { join } from 'node:path'
 import { setTimeout as pause } from 'node:timers/promises'
 import type { CacheOptions, DiskCache, Waiting } from 'fanout-cache'
@@ -117,6 +117,19 @@ function writesOn(cache: DiskCache, options: Waiting): Promise<unknown>[] {
   ]
 }
 
+/** What this process has open below a directory. */
+function openFiles(directory: string): string[] {
+  const paths = readdirSync('/proc/self/fd').map(descriptor => {
+    try {
+      return readlinkSync(`/proc/self/fd/${descriptor}`)
+    } catch {
+      // That of the listing itself, which is closed again.
+      return ''
+    }
+  })
+  return paths.filter(path => path.startsWith(directory))
+}
+
 async function withRollbackJournal(kind: Kind, options: CacheOptions = {}) {
   const directory = temporaryDirectory()
   const cache = cacheOf(kind, directory, { ...ROLLBACK_JOURNAL, ...options })
@@ -175,6 +188,20 @@ describe.each(KINDS)('a %s with a rollback journal whose COMMIT is held up by a 
       3,
     ])
     expect(kindsOf(await cache.check())).toEqual([])
+  })
+
+  it.skipIf(process.platform !== 'linux')('leaves no file open that a read before the COMMIT has opened', async () => {
+    const { cache, directory } = await withRollbackJournal(kind)
+    for (const timeout of [60_000, 100]) {
+      const reader = await LockHolder.reading(kind, directory)
+      const writing = cache.set(2, `new ${LARGE}`, { timeout }).catch(() => false)
+      const reading = Promise.all([cache.read(2, { timeout }), cache.read(2, { timeout })])
+      await pause(150)
+      await reader.free()
+      await writing
+      for (const file of await reading) await file?.close()
+      expect(openFiles(directory).filter(path => path.includes('.val'))).toEqual([])
+    }
   })
 
   it('runs the body of a transaction once', async () => {

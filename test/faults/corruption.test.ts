@@ -1,4 +1,4 @@
-import { existsSync, readFileSync, truncateSync } from 'node:fs'
+import { existsSync, readFileSync, statSync, truncateSync } from 'node:fs'
 import { dirname, join } from 'node:path'
 import Database from 'better-sqlite3'
 import { type CacheEvents, type CacheOptions, CorruptError, type DiskCache } from 'fanout-cache'
@@ -148,6 +148,64 @@ describe.each(KINDS)('a %s with onCorrupt quarantine', kind => {
     expect(await transact()).toBe(true)
     expect(moved).toHaveLength(1)
     expect(await cache.get(0)).toBe('fresh')
+    if (kind === 'FanoutCache') expect(sequenceOf('1', await cache.get(1))).toBe(1)
+  })
+
+  it('finds a log that was truncated while it is open, and goes on without it', async () => {
+    const directory = temporaryDirectory()
+    const cache = cacheOf(kind, directory, { ...SEVERAL_PAGES, onCorrupt: 'quarantine' })
+    await fill(cache)
+    truncateSync(join(directory, shardsOf(kind)[0] ?? '.', 'cache.db-wal'), 0)
+    expect(kindsOf(await cache.check())).toContain('integrity')
+    await cache.check({ fix: true })
+    // Without its log the database may prove sound: then files remain that no entry names.
+    await cache.check({ fix: true })
+    expect(kindsOf(await cache.check())).toEqual([])
+    await visit(cache)
+    for (let key = 0; key < ENTRIES; key += 2) expect(sequenceOf(String(key), await cache.get(key))).toBe(key)
+  })
+
+  it('goes on when the database is truncated to nothing, or has lost its tables, while it is open', async () => {
+    const directory = temporaryDirectory()
+    const options = { ...SEVERAL_PAGES, sqlite: { journalMode: 'delete' }, onCorrupt: 'quarantine' } as const
+    const cache = cacheOf(kind, directory, options)
+    await fill(cache)
+    const paths = shardsOf(kind).map(shard => join(directory, shard, 'cache.db'))
+    const losses = [
+      (path: string) => truncateSync(path, 0),
+      (path: string) => new Database(path).exec('DROP TABLE Cache').close(),
+      (path: string) => new Database(path).exec('DROP TABLE Settings').close(),
+    ]
+    for (const lose of losses) {
+      paths.forEach(lose)
+      for (const key of [0, 1]) expect(await cache.set(key, 'written', { retry: true })).toBe(true)
+      paths.forEach(lose)
+      for (const key of [0, 1]) {
+        expect([undefined, 'written']).toContain(await cache.get(key))
+        expect(await cache.set(key, 'after', { retry: true })).toBe(true)
+        expect(await cache.get(key)).toBe('after')
+      }
+    }
+    await cache.check({ fix: true })
+    expect(kindsOf(await cache.check())).toEqual([])
+  })
+
+  it('moves aside what check({ fix }) cannot repair', async () => {
+    const directory = temporaryDirectory()
+    await damaged(kind, directory, path => {
+      const pages = Math.floor(statSync(path).size / 4096)
+      overwrite(path, Math.floor(pages / 2) * 4096, Math.floor(pages / 4) * 4096)
+    })
+    const cache = cacheOf(kind, directory, { ...SEVERAL_PAGES, onCorrupt: 'quarantine' })
+    const moved: string[] = []
+    cache.on('quarantine', ({ path }) => moved.push(path))
+    await cache.open()
+    expect(moved).toEqual([])
+    const findings = await cache.check({ fix: true })
+    expect(findings.filter(({ kind }) => kind === 'integrity').map(({ fixed }) => fixed)).toContain(true)
+    expect(findings.filter(({ kind, fixed }) => kind === 'integrity' && !fixed)).toEqual([])
+    expect(moved).toHaveLength(1)
+    expect(kindsOf(await cache.check())).toEqual([])
     if (kind === 'FanoutCache') expect(sequenceOf('1', await cache.get(1))).toBe(1)
   })
 

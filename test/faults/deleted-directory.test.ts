@@ -27,11 +27,20 @@ async function expectOldOrMiss(cache: DiskCache): Promise<void> {
   }
 }
 
+const LOGS = [
+  ['the log of the database', ['-wal']],
+  ['the shared memory of the log', ['-shm']],
+  ['the log of the database and its shared memory', ['-wal', '-shm']],
+] as const
+
 const DELETIONS: readonly (readonly [string, (directory: string, shard: string) => void])[] = [
   ['the whole directory', directory => rmSync(directory, { recursive: true })],
   ['the directory of a database', (directory, shard) => rmSync(join(directory, shard), { recursive: true })],
   ['the database', (directory, shard) => removeDatabase(join(directory, shard), ['', '-wal', '-shm'])],
   ['the database, but not its log', (directory, shard) => removeDatabase(join(directory, shard), [''])],
+  ...LOGS.map(([name, suffixes]) => {
+    return [name, (directory: string, shard: string) => removeDatabase(join(directory, shard), suffixes)] as const
+  }),
 ]
 
 function removeDatabase(shard: string, suffixes: readonly string[]): void {
@@ -55,6 +64,23 @@ describe.each(KINDS)('a %s whose files are deleted while it is open', kind => {
     await cache.check({ fix: true })
     expect(kindsOf(await cache.check())).toEqual([])
   })
+
+  it.each(LOGS)(
+    'keeps all that it has when %s is deleted, for processes that open it then',
+    async (_name, suffixes) => {
+      const directory = join(temporaryDirectory(), 'cache')
+      const cache = await filled(kind, directory)
+      for (const shard of shardsOf(kind)) removeDatabase(join(directory, shard), suffixes)
+      for (const key of KEYS) expect(await cache.set(`new ${key}`, key, { retry: true })).toBe(true)
+      const keys = [...KEYS, ...KEYS.map(key => `new ${key}`)]
+      const values = ['old 0', 'old 1', LARGE, LARGE, ...KEYS]
+      expect(await readElsewhere(kind, directory, keys)).toEqual(values)
+      expect(await cache.getMany(keys)).toEqual(values)
+      await cache.close()
+      expect(await readElsewhere(kind, directory, keys)).toEqual(values)
+      expect(kindsOf(await cache.check())).toEqual([])
+    },
+  )
 
   it('answers every other verb after the whole directory has vanished', async () => {
     const directory = join(temporaryDirectory(), 'cache')

@@ -1,4 +1,7 @@
-import { Cache, type CacheEvents, FanoutCache, TimeoutError } from 'fanout-cache'
+import { mkdirSync, renameSync, rmdirSync } from 'node:fs'
+import { join } from 'node:path'
+import { setTimeout as pause } from 'node:timers/promises'
+import { Cache, type CacheEvents, DirectoryError, FanoutCache, TimeoutError } from 'fanout-cache'
 import { describe, expect, it, onTestFinished } from 'vitest'
 import { collect } from '../helpers/collect.js'
 import { temporaryDirectory } from '../helpers/temp-directory.js'
@@ -106,6 +109,38 @@ describe('a FanoutCache whose databases others have locked for reading, too', ()
 })
 
 describe('a Cache whose database others have locked for reading, too', () => {
+  it('makes writes that were called while a read opens it again', async () => {
+    const directory = temporaryDirectory()
+    const cache = new Cache(directory, JOURNAL)
+    onTestFinished(() => cache.close())
+    await cache.set('k', 'old')
+    const path = join(directory, 'cache.db')
+    renameSync(path, `${path}-tmp-kept`)
+    mkdirSync(path)
+    await expect(cache.set('k', 'lost')).rejects.toThrow(DirectoryError)
+    rmdirSync(path)
+    renameSync(`${path}-tmp-kept`, path)
+    const holder = await LockHolder.excluding('Cache', directory)
+    const reading = cache.get('k')
+    const writing = cache.set('other', 'new')
+    await pause(50)
+    await holder.free()
+    expect(await reading).toBe('old')
+    expect(await writing).toBe(true)
+  })
+
+  it('closes without a word, also with files in grace', async () => {
+    const directory = temporaryDirectory()
+    const cache = new Cache(directory, { disk: { unlinkGrace: '1h' }, ...JOURNAL })
+    const errors: Error[] = []
+    cache.on('error', error => errors.push(error))
+    for (const value of ['old', 'new']) await cache.set('k', value, { file: true })
+    const holder = await LockHolder.excluding('Cache', directory)
+    await cache.close()
+    expect(errors).toEqual([])
+    await holder.free()
+  })
+
   it('rejects a read with the reason of its signal, and with TimeoutError after its timeout', async () => {
     const directory = temporaryDirectory()
     const cache = new Cache(directory, { timeout: '1h', ...JOURNAL })

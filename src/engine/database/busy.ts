@@ -13,6 +13,16 @@ export function sqliteCode(error: unknown): string | undefined {
   return code?.startsWith('SQLITE_') ? code : undefined
 }
 
+/** Whether the tables of an open database are gone: it was truncated to nothing, or somebody dropped them. */
+export function isLostSchema(error: unknown): boolean {
+  return (
+    sqliteCode(error) === 'SQLITE_ERROR' &&
+    /^no such table: (main\.)?(Cache|Settings|EntryTag|UnlinkLater|Lease|Fence|Freshness)$/.test(
+      (error as Error).message,
+    )
+  )
+}
+
 /** How long an attempt is repeated at once, at most: most commits of others are over by then. */
 export const SPIN_MILLISECONDS = 0.3
 

@@ -1,5 +1,5 @@
 import { isDiskFull } from '../file-errors.js'
-import { isBusy, sqliteCode } from './busy.js'
+import { isBusy, isLostSchema, sqliteCode } from './busy.js'
 import type { Job } from './job.js'
 import type { CommitTask, Session } from './session.js'
 
@@ -228,7 +228,7 @@ export function rollBack(session: Session): void {
 function isWhole(error: unknown): boolean {
   const code = sqliteCode(error)
   if (code === undefined) return false
-  return isBusy(error) || /^SQLITE_(CORRUPT|NOTADB|IOERR|READONLY|CANTOPEN)/.test(code)
+  return isBusy(error) || isLostSchema(error) || /^SQLITE_(CORRUPT|NOTADB|IOERR|READONLY|CANTOPEN)/.test(code)
 }
 
 function isFull(error: unknown): boolean {

@@ -5,6 +5,7 @@ import { DirectoryError, SchemaError, TimeoutError } from '../errors.js'
 import { systemCode } from '../file-errors.js'
 import { makeDirectory } from '../make-directory.js'
 import { type Connection, connect } from './connection.js'
+import { fileIdentity, logIdentity, type OpenFiles } from './open-files.js'
 import { inspectSchema, type SchemaState } from './schema-check.js'
 import { createSchema } from './schema-write.js'
 import { applyPragmas, DEFAULT_SETTINGS, JOURNAL_MODES, readSettings, type StoredSettings } from './settings.js'
@@ -34,15 +35,12 @@ export interface OpeningOptions {
   readonly given: Partial<StoredSettings>
 }
 
-export interface Opened {
-  readonly db: Connection
+export interface Opened extends OpenFiles {
   readonly statements: Statements
   readonly schema: SchemaState
   readonly settings: StoredSettings
   /** Given settings that differ from the stored ones: they are stored with the first write. */
   readonly unsaved: Partial<StoredSettings>
-  /** Which file was opened: another one at the same path is another cache. */
-  readonly identity: string
 }
 
 /**
@@ -84,7 +82,8 @@ function openFile(options: OpeningOptions, path: string, existed: boolean): Open
     // A file that others shorten kills a process which has it mapped: mapping is for those who ask for it.
     applyPragmas(db, settings, options.shards, given.mmapSize ?? 0)
     const unsaved = differences(given, stored)
-    return { db, statements: new Statements(db), schema, settings, unsaved, identity: fileIdentity(path) ?? '' }
+    const files = { identity: fileIdentity(path) ?? '', log: logIdentity(path) }
+    return { db, statements: new Statements(db), schema, settings, unsaved, ...files }
   } catch (error) {
     db.close()
     throw error
@@ -103,20 +102,6 @@ function checkRowids(db: Connection, directory: string): void {
     directory,
     'an entry has a rowid that SQLite has not given it; check --fix of the command line removes it',
   )
-}
-
-/**
- * Names the file at a path; `undefined` when there is none, or none that can be reached: why shows when it is opened.
- * Never opens it: closing would drop SQLite's locks.
- */
-export function fileIdentity(path: string): string | undefined {
-  try {
-    const stat = statSync(path, { throwIfNoEntry: false })
-    return stat && `${stat.dev}:${stat.ino}`
-  } catch (error) {
-    if (systemCode(error) === undefined) throw error
-    return undefined
-  }
 }
 
 function prepareDirectory({ directory, readonly, modes }: OpeningOptions): void {

@@ -43,8 +43,8 @@ export function openPlainNow(path: string, size: number): number | undefined {
 
 /** All bytes of an open file, which is closed. `undefined` when it is shorter than it was. */
 export async function readDescriptor(descriptor: number, size: number): Promise<Buffer | undefined> {
-  const bytes = Buffer.allocUnsafeSlow(size)
   try {
+    const bytes = Buffer.allocUnsafeSlow(size)
     for (let at = 0; at < size; ) {
       const { bytesRead } = await readAsync(descriptor, bytes, at, size - at, at)
       if (bytesRead === 0) return undefined

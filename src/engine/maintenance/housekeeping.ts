@@ -1,5 +1,6 @@
 import { join } from 'node:path'
-import { DATABASE_FILE, fileIdentity } from '../database/opening.js'
+import { fileIdentity } from '../database/open-files.js'
+import { DATABASE_FILE } from '../database/opening.js'
 import type { Session } from '../database/session.js'
 import { DiskFullError, ReadonlyError, TimeoutError } from '../errors.js'
 import { endGrace } from '../operations/grace.js'
@@ -67,7 +68,7 @@ export class Housekeeping {
     const session = shard.current
     if (!session) return
     const path = join(shard.directory, DATABASE_FILE)
-    if (fileIdentity(path) !== shard.identity) {
+    if (!shard.isThere) {
       // Deleted altogether: it is made again by the next write, and until then reads go on with what is open.
       if (fileIdentity(path) !== undefined) shard.reopen()
       return

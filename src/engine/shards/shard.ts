@@ -1,8 +1,9 @@
 import { join, relative } from 'node:path'
 import { AccessMarks } from '../database/access-marks.js'
-import { backoff, isBusy, sqliteCode } from '../database/busy.js'
+import { backoff, isBusy, isLostSchema, sqliteCode } from '../database/busy.js'
 import type { Job, Patience, Work } from '../database/job.js'
-import { DATABASE_FILE, fileIdentity, type Opened, openDatabase } from '../database/opening.js'
+import { closeFiles, isStillThere } from '../database/open-files.js'
+import { DATABASE_FILE, type Opened, openDatabase } from '../database/opening.js'
 import { rewriteTriggers, storeSettings } from '../database/schema-write.js'
 import { Session } from '../database/session.js'
 import { DEFAULT_SETTINGS, readSettings, type StoredSettings } from '../database/settings.js'
@@ -82,6 +83,11 @@ export class Shard implements WriterHost {
     return this.#opened?.identity
   }
 
+  /** Whether the files that are open are still those at its place. */
+  get isThere(): boolean {
+    return isStillThere(this.#path, this.#opened)
+  }
+
   get settings(): StoredSettings {
     return this.#session?.settings ?? { ...DEFAULT_SETTINGS, ...this.options.initial, ...this.options.given }
   }
@@ -91,6 +97,8 @@ export class Shard implements WriterHost {
     if (this.#session) return
     this.#reopening ??= this.#openPatiently().finally(() => {
       this.#reopening = undefined
+      // Writes that came meanwhile have met a shard without a database.
+      this.writer.resume()
     })
     await this.#reopening
   }
@@ -116,15 +124,11 @@ export class Shard implements WriterHost {
 
   /** The session for writing, after a look at whether the file is still the one that was opened. */
   session(): Session | undefined {
-    if (!this.#session || !this.#opened) {
-      this.reopen()
-      return undefined
-    }
     // A look costs as much as a small statement: in a row of commits one in a while will do.
     const now = performance.now()
-    if (now - this.#lookedAt < LOOK_MILLISECONDS) return this.#session
+    if (this.#session && now - this.#lookedAt < LOOK_MILLISECONDS) return this.#session
     this.#lookedAt = now
-    if (fileIdentity(this.#path) === this.#opened.identity) return this.#session
+    if (this.#session && this.isThere) return this.#session
     this.reopen()
     return undefined
   }
@@ -177,14 +181,10 @@ export class Shard implements WriterHost {
   }
 
   recover(error: unknown): boolean {
-    const damaged = isCorruption(error)
-    if (damaged && this.options.onCorrupt === 'quarantine' && !this.options.readonly) {
-      this.reopen(error)
-      return true
-    }
-    const moved = fileIdentity(this.#path) !== this.#opened?.identity
-    if (moved) this.reopen()
-    return moved
+    const isDamaged = isCorruption(error) && this.options.onCorrupt === 'quarantine' && !this.options.readonly
+    if (!isDamaged && !isLostSchema(error) && this.isThere) return false
+    this.reopen(isDamaged && this.isThere ? error : undefined)
+    return true
   }
 
   /** Closes the database and opens what is there now; writes wait meanwhile. */
@@ -273,7 +273,7 @@ export class Shard implements WriterHost {
   #release(): void {
     this.#session = undefined
     this.memory?.reset()
-    this.#opened?.db.close()
+    if (this.#opened) closeFiles(this.#path, this.#opened)
     this.#opened = undefined
   }
 
@@ -293,7 +293,8 @@ export class Shard implements WriterHost {
       await this.write(work, { deadline: performance.now() + Math.min(this.options.timeout, 1000) })
     } catch (error) {
       this.marks.drop()
-      if (!(error instanceof TimeoutError || error instanceof DiskFullError)) this.events.failed(error as Error)
+      const known = this.translate(error)
+      if (!(known instanceof TimeoutError || known instanceof DiskFullError)) this.events.failed(known as Error)
     }
   }
 }

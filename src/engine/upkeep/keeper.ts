@@ -1,5 +1,6 @@
 import { join } from 'node:path'
-import { DATABASE_FILE, fileIdentity } from '../database/opening.js'
+import { fileIdentity } from '../database/open-files.js'
+import { DATABASE_FILE } from '../database/opening.js'
 import type { Session } from '../database/session.js'
 import { structuredCodec } from '../disk/structured-codec.js'
 import { DirectoryError, DiskFullError, TimeoutError } from '../errors.js'

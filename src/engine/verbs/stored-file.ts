@@ -2,11 +2,10 @@ import type { FileHandle } from 'node:fs/promises'
 import { Readable } from 'node:stream'
 import type { StoredFile } from '../contract.js'
 import type { EncodedKey } from '../disk/codec.js'
-import { StorageError } from '../errors.js'
 import { entryOf, isLive } from '../operations/entries.js'
 import type { Info } from '../options.js'
 import type { Shard } from '../shards/shard.js'
-import { miss, noteFound, toInfo } from './reading.js'
+import { miss, noteFound, sessionOf, toInfo } from './reading.js'
 
 const FILE_TRIES = 4
 /** Bytes that are read at a time. */
@@ -20,8 +19,7 @@ const CHUNK = 2 ** 18
 export async function openStoredFile(shard: Shard, key: EncodedKey, counts = true): Promise<StoredFile | undefined> {
   let previous: string | undefined
   for (let attempt = 0; attempt < FILE_TRIES; attempt++) {
-    const session = shard.current
-    if (!session) throw new StorageError(shard.directory, 'the database was closed')
+    const session = sessionOf(shard)
     const row = entryOf(session, key)
     if (!row || !isLive(row[4], shard.disk.now())) return counts ? miss(shard, session, key) : undefined
     const [rowid, , , , , accessTime, , , size, mode, filename, data] = row

@@ -1,5 +1,5 @@
 import type { CacheHandle } from '../cache-handle.js'
-import { backoff, isBusy, SPIN_MILLISECONDS } from '../database/busy.js'
+import { backoff, isBusy, isLostSchema, SPIN_MILLISECONDS } from '../database/busy.js'
 import { commitSpinning, rollBack, start } from '../database/group-commit.js'
 import { tryBegin } from '../database/lock-attempts.js'
 import type { Session } from '../database/session.js'
@@ -135,7 +135,7 @@ export async function acrossShards<T>(
     }
   } catch (error) {
     // Which of them it is turns out when they are looked at.
-    if (isCorruption(error)) for (const shard of shards) shard.recover(error)
+    if (isCorruption(error) || isLostSchema(error)) for (const shard of shards) shard.recover(error)
     throw error
   } finally {
     for (const release of releases) release()
@@ -155,7 +155,8 @@ async function openSessions(shards: readonly Shard[]): Promise<Session[]> {
   const sessions: Session[] = []
   for (const shard of shards) {
     let session = shard.session()
-    if (!session) {
+    // Who opens it again at the moment tells nobody why that fails: the second attempt does.
+    for (let attempt = 1; !session && attempt <= 2; attempt++) {
       await shard.open()
       session = shard.current
     }

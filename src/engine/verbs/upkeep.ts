@@ -1,15 +1,12 @@
-import { setTimeout as sleep } from 'node:timers/promises'
 import type { CacheHandle } from '../cache-handle.js'
 import type { Session } from '../database/session.js'
 import type { StoredSettings } from '../database/settings.js'
 import { TimeoutError } from '../errors.js'
 import { nextTurn, turnIsLong } from '../fairness.js'
-import { strangersBesideShards } from '../maintenance/strangers.js'
-import { runTask } from '../maintenance/worker-client.js'
 import { volume as volumeOf } from '../operations/culling.js'
 import * as removal from '../operations/removal.js'
 import { kindOf } from '../option-names.js'
-import type { CacheStats, Finding, Settings, Tag, Waiting } from '../options.js'
+import type { CacheStats, Settings, Tag, Waiting } from '../options.js'
 import type { Shard } from '../shards/shard.js'
 import { wholeItems } from '../shards/shares.js'
 import { patienceOf, readPatiently, sessionOf } from './reading.js'
@@ -67,44 +64,6 @@ async function cullAll(handle: CacheHandle, options: Waiting | undefined): Promi
     return { removed, next: more ? true : undefined }
   }
   return expired + (await removeInPages(handle, options, enforce, shards))
-}
-
-export async function check(
-  handle: CacheHandle,
-  options: ({ readonly fix?: boolean } & Waiting) | undefined,
-): Promise<Finding[]> {
-  checkVerbOptions(options, 'check', 'checking')
-  const { fix = false } = options ?? {}
-  if (typeof fix !== 'boolean') throw new TypeError(`check: fix must be true or false, got ${kindOf(fix)}`)
-  if (fix) handle.assertWritable()
-  const { wait, signal } = resolveWaiting(options, Math.max(handle.options.timeout, 60_000), false)
-  const timeout = Math.min(wait, 2 ** 31 - 1)
-  const isFanout = handle.kind === 'FanoutCache'
-  const [first, ...others] = handle.shards
-  try {
-    await writesBefore(handle, timeout, signal)
-    const shards = [first as Shard, ...others].map(({ directory, disk }) => ({ directory, prefix: disk.pathPrefix }))
-    const findings = await runTask({ task: 'check', shards, fix, timeout, goesOn: isFanout }, { signal })
-    if (findings.some(({ kind }) => kind === 'locked')) handle.gaveUp()
-    return [...(isFanout ? strangersBesideShards(handle.directory) : []), ...findings]
-  } catch (error) {
-    if (signal?.aborted) throw error
-    throw (first as Shard).translate(error)
-  }
-}
-
-/** Waits for the writes that were called before, and for their files: at most so long, since a lock may hold them up. */
-async function writesBefore(handle: CacheHandle, timeout: number, signal: AbortSignal | undefined): Promise<void> {
-  const writes = handle.shards.filter(({ writer }) => writer.length > 0).map(({ writer }) => writer.settled())
-  if (writes.length === 0) return
-  const end = new AbortController()
-  const signals = signal ? [signal, end.signal] : [end.signal]
-  const late = sleep(timeout, undefined, { signal: AbortSignal.any(signals) }).catch(() => signal?.throwIfAborted())
-  try {
-    await Promise.race([Promise.all(writes), late])
-  } finally {
-    end.abort()
-  }
 }
 
 export function stats(handle: CacheHandle, options: { readonly reset?: boolean } | undefined): Promise<CacheStats> {

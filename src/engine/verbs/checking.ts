@@ -1,0 +1,76 @@
+import { setTimeout as sleep } from 'node:timers/promises'
+import type { CacheHandle } from '../cache-handle.js'
+import { CorruptError } from '../errors.js'
+import { strangersBesideShards } from '../maintenance/strangers.js'
+import { runTask } from '../maintenance/worker-client.js'
+import { kindOf } from '../option-names.js'
+import type { Finding, Waiting } from '../options.js'
+import type { Shard } from '../shards/shard.js'
+import { checkVerbOptions, resolveWaiting } from './verb-options.js'
+
+export async function check(
+  handle: CacheHandle,
+  options: ({ readonly fix?: boolean } & Waiting) | undefined,
+): Promise<Finding[]> {
+  checkVerbOptions(options, 'check', 'checking')
+  const { fix = false } = options ?? {}
+  if (typeof fix !== 'boolean') throw new TypeError(`check: fix must be true or false, got ${kindOf(fix)}`)
+  if (fix) handle.assertWritable()
+  const { wait, signal } = resolveWaiting(options, Math.max(handle.options.timeout, 60_000), false)
+  const timeout = Math.min(wait, 2 ** 31 - 1)
+  const isFanout = handle.kind === 'FanoutCache'
+  const { shards } = handle
+  try {
+    await writesBefore(handle, timeout, signal)
+    const places = shards.map(({ directory, disk }) => ({ directory, prefix: disk.pathPrefix }))
+    const findings = await runTask({ task: 'check', shards: places, fix, timeout, goesOn: isFanout }, { signal })
+    if (findings.some(({ kind }) => kind === 'locked')) handle.gaveUp()
+    const outcome = fix ? await setAsideDamaged(handle, shards, findings) : findings
+    return [...(isFanout ? strangersBesideShards(handle.directory) : []), ...outcome]
+  } catch (error) {
+    if (signal?.aborted) throw error
+    throw (shards[0] as Shard).translate(error)
+  }
+}
+
+/** Moves databases aside that a check could not repair, where the cache does so whenever it meets such damage. */
+async function setAsideDamaged(
+  handle: CacheHandle,
+  shards: readonly Shard[],
+  findings: readonly Finding[],
+): Promise<Finding[]> {
+  const moved = new Set<string | undefined>()
+  for (const shard of shards) {
+    const { directory, disk, identity, options } = shard
+    const path = disk.pathPrefix.replace(/\/$/, '') || undefined
+    const isOfShard = (finding: Finding): boolean => isBroken(finding) && finding.path === path
+    if (!handle.isOpen || options.onCorrupt !== 'quarantine' || !findings.some(isOfShard)) continue
+    shard.reopen(new CorruptError(directory, 'it was found damaged by a check'))
+    await shard.open()
+    // One that proves sound stays.
+    if (shard.identity !== identity) moved.add(path)
+  }
+  return findings.map(finding =>
+    isBroken(finding) && moved.has(finding.path)
+      ? { ...finding, message: `${finding.message}: moved aside`, fixed: true }
+      : finding,
+  )
+}
+
+function isBroken({ kind, fixed }: Finding): boolean {
+  return kind === 'integrity' && !fixed
+}
+
+/** Waits for the writes that were called before, and for their files: at most so long, since a lock may hold them up. */
+async function writesBefore(handle: CacheHandle, timeout: number, signal: AbortSignal | undefined): Promise<void> {
+  const writes = handle.shards.filter(({ writer }) => writer.length > 0).map(({ writer }) => writer.settled())
+  if (writes.length === 0) return
+  const end = new AbortController()
+  const signals = signal ? [signal, end.signal] : [end.signal]
+  const late = sleep(timeout, undefined, { signal: AbortSignal.any(signals) }).catch(() => signal?.throwIfAborted())
+  try {
+    await Promise.race([Promise.all(writes), late])
+  } finally {
+    end.abort()
+  }
+}
