@@ -1,6 +1,7 @@
 import { cpSync, existsSync, readdirSync } from 'node:fs'
 import { isAbsolute, join, relative } from 'node:path'
 import { pathToFileURL } from 'node:url'
+import type { Cache, FanoutCache } from 'fanout-cache'
 import { describe, expect, it } from 'vitest'
 import { temporaryDirectory } from '../helpers/temp-directory.js'
 import { LARGE, type Subject } from './subjects.js'
@@ -77,7 +78,7 @@ function closing(subject: Subject): void {
       const verbs = {
         body: cache.transact(tx => tx.set('body', 1) && tx.set(['composite', 1], LARGE)),
         keys: cache.transact(tx => tx.incr('count'), { keys: ['count'] }),
-        namespaced: cache.namespace('inner').transact(tx => tx.add('key', 1)),
+        namespaced: (cache as Cache | FanoutCache).namespace('inner').transact(tx => tx.add('key', 1)),
         setMany: cache.setMany([['many', 1]]),
         culled: cache.cull(),
         expired: cache.expire(),
