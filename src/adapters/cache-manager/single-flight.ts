@@ -70,9 +70,11 @@ export function singleFlight<C extends object>(cache: C, options: SingleFlightOp
 async function once({ tier, key, compute, ttl, began, options }: Call): Promise<unknown> {
   const { cache } = tier
   let computed = false
+  let made: { readonly value: unknown } | undefined
   const factory = async (context: { ttl(ttl: number | null): void; skip(): void }): Promise<unknown> => {
     computed = true
     const value = await compute()
+    made = { value }
     const given = hostTtl(typeof ttl === 'function' ? ttl(value) : ttl)
     const stored = storeValue(value, keepsObjects(cache))
     if (value === undefined || given === 0 || tier.isCacheable?.(value) === false) context.skip()
@@ -91,6 +93,11 @@ async function once({ tier, key, compute, ttl, began, options }: Call): Promise<
     }
     return valueFrom(await cache.getOrSet(key, factory, options))
   } catch (error) {
+    if (made) {
+      // cache-manager tries to store it, and its store says what is wrong.
+      forgetWrite(cache, key)
+      return made.value
+    }
     // Trouble in the cache is no reason to have no value.
     if (computed || !(error instanceof DiskCacheError)) throw error
     return compute()

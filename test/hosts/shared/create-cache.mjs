@@ -210,6 +210,16 @@ export function createCacheScenarios({ createCache, Keyv, miss, diskStore, singl
       const cache = singleFlight(createCache({ stores: [diskStore.keyv('/dev/null/below')] }))
       let calls = 0
       assert.equal(await cache.wrap('a', () => ++calls, 60_000), 1)
+      const keyv = diskStore.keyv({ directory: directory(), shards: 1 })
+      const errors = []
+      keyv.on('error', ({ message }) => errors.push(message))
+      const sound = singleFlight(createCache({ stores: [keyv] }))
+      const value = { close() {} }
+      for (const ttl of [undefined, 60_000]) assert.equal(await sound.wrap('a', () => value, ttl), value)
+      assert.match(errors[1], /value.close to be data that can be stored/)
+      assert.equal(await sound.wrap('a', () => 'data', 60_000), 'data')
+      assert.equal(await keyv.get('a'), 'data')
+      await sound.disconnect()
     },
     'singleFlight says what it needs': () => {
       assert.throws(() => singleFlight(createCache()), /one of whose stores is a diskStore/)
