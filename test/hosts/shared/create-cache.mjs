@@ -181,6 +181,9 @@ export function createCacheScenarios({ createCache, Keyv, miss, diskStore, singl
       assert.deepEqual(await caches[0].wrap('text', () => '{"value":1}', 60_000), '{"value":1}')
       assert.deepEqual(await caches[1].wrap('text', () => 'other', 60_000), '{"value":1}')
       assert.deepEqual(await caches[1].wrap('none', () => undefined, 60_000), undefined)
+      const url = new URL('http://localhost/')
+      assert.equal(await caches[2].wrap('url', () => url, 60_000), url)
+      assert.equal(await caches[3].wrap('url', () => assert.fail('computed again'), 60_000), url.href)
       await assert.rejects(
         caches[1].wrap('error', () => Promise.reject(new TypeError('mine')), 60_000),
         /mine/,
