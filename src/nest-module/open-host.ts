@@ -85,6 +85,7 @@ async function overStore(
     const settings = settingsOf(options, ttl)
     const prefix = prefixIn(store)
     if (installed.takes === 'keyvs') {
+      refuseLaterKeyv(store, installed)
       const keyv = isKeyv(store) ? store : createKeyvOf(installed.keyv(), cache, namespaced(namespaceOf(prefix)))
       return { cache, prefix, close, manager: installed.make({ ...settings, stores: [keyv] }) }
     }
@@ -122,6 +123,7 @@ function keyvOf(
   ttl: number | undefined,
   installed: InstalledManager & { readonly takes: 'keyvs' },
 ): object {
+  refuseLaterKeyv(store, installed)
   if (isKeyv(store)) return store
   if (typeof store !== 'object' || store === null) {
     throw new TypeError(
@@ -171,6 +173,20 @@ function isKeyv(store: unknown): store is object {
     [get, set, getMany].every(verb => typeof verb === 'function') &&
     (isLayer(inner) || isLayer((opts as Layers | undefined)?.store))
   )
+}
+
+/** cache-manager would ask it for values with their times, and never get one: every `wrap` would compute. */
+function refuseLaterKeyv(store: unknown, installed: InstalledManager & { readonly takes: 'keyvs' }): void {
+  if (!hasSetRaw(store) || hasSetRaw((installed.keyv() as { readonly prototype?: unknown }).prototype)) return
+  throw new TypeError(
+    'CacheModule: the installed cache-manager works with Keyv 5, and this is a Keyv 6: npm install keyv@5, and import ' +
+      'createKeyv from fanout-cache/keyv',
+  )
+}
+
+/** Whether it is of Keyv 6. */
+function hasSetRaw(keyv: unknown): boolean {
+  return typeof (keyv as { readonly setRaw?: unknown } | undefined)?.setRaw === 'function'
 }
 
 function isLayer(store: unknown): boolean {

@@ -33,13 +33,12 @@ function serializersAround(
   ours: Type<NestInterceptor>,
   moduleRef: ModuleRef | undefined,
 ): NestInterceptor[] {
-  const all: Interceptor[] = [
-    ...globalOnes(moduleRef),
-    ...notedOn(context.getClass()),
-    ...notedOn(context.getHandler()),
-  ]
+  const forAll = globalOnes(moduleRef)
+  const all: Interceptor[] = [...forAll, ...notedOn(context.getClass()), ...notedOn(context.getHandler())]
   const own = all.findIndex(one => isOf(ours, one))
-  const serializers = all.slice(0, Math.max(own, 0)).filter(one => isOf(ClassSerializerInterceptor, one))
+  // Another interceptor may call ours: that is still inside of those for all.
+  const outer = all.slice(0, own < 0 ? forAll.length : own)
+  const serializers = outer.filter(one => isOf(ClassSerializerInterceptor, one))
   return serializers.map(one => (typeof one === 'function' ? instanceOf(one, moduleRef) : one))
 }
 

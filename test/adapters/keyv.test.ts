@@ -373,6 +373,64 @@ describe('createKeyv', () => {
     }
   })
 
+  it('stores what an object says it is as data, as stores of text did', async () => {
+    class Id {
+      readonly bytes = Buffer.from('ab')
+      toJSON() {
+        return 'ab'
+      }
+    }
+    class Entity {
+      readonly id = new Id()
+      readonly made = new Date(0)
+      readonly tags = new Set(['a'])
+    }
+    class Document {
+      readonly internals = { save() {} }
+      toJSON() {
+        return { _id: new Id(), size: 5n, text: '{"value":1}' }
+      }
+    }
+    class Text {
+      toJSON() {
+        return '{"value":1}'
+      }
+    }
+    const keyv = ending(createKeyv(place()))
+    const id = new Id()
+    const cyclic: Record<string, unknown> = { id, again: [id, { id }] }
+    cyclic.self = cyclic
+    let deep: unknown = { id }
+    for (let level = 0; level < 400; level++) deep = { deep }
+    const own = Object.defineProperty({ id }, '__proto__', { value: new URL('http://a/b'), enumerable: true })
+    const error = new Error('kept')
+    const cases: [unknown, unknown][] = [
+      [new URL('http://a/b'), 'http://a/b'],
+      [new Text(), '{"value":1}'],
+      [new Document(), { _id: 'ab', size: 5n, text: '{"value":1}' }],
+      [new Entity(), { id: 'ab', made: new Date(0), tags: new Set(['a']) }],
+      [
+        [1, [new Id(), null]],
+        [1, ['ab', null]],
+      ],
+      [{ toJSON: () => undefined }, undefined],
+      [Object.create(null, { id: { value: id, enumerable: true } }), { id: 'ab' }],
+      [{ error }, { error }],
+    ]
+    for (const [given, expected] of cases) {
+      expect(await keyv.set('a', given)).toBe(true)
+      expect(await keyv.get('a')).toEqual(expected)
+    }
+    expect(await keyv.set('a', cyclic)).toBe(true)
+    expect(await keyv.get('a')).toMatchObject({ id: 'ab', again: ['ab', { id: 'ab' }] })
+    expect(await keyv.set('a', deep)).toBe(true)
+    await keyv.set('a', own)
+    expect(Object.entries((await keyv.get('a')) as object)).toEqual([
+      ['id', 'ab'],
+      ['__proto__', 'http://a/b'],
+    ])
+  })
+
   it('stores values as the cache itself would, so that it and Python can read them', async () => {
     const keyv = ending(createKeyv(place(), { namespace: 'users' }))
     await keyv.set('a', 'text', 60_000)

@@ -22,6 +22,7 @@ import {
 } from 'fanout-cache/nest'
 import { Keyv } from 'keyv'
 import { describe, expect, it } from 'vitest'
+import { hostInstalled } from '../helpers/host.js'
 import { temporaryDirectory } from '../helpers/temp-directory.js'
 import { createApp, startApp } from './nest-app.js'
 
@@ -324,6 +325,16 @@ describe('A wrong configuration', () => {
 
   it.each(wrong)('keeps the app from starting: %s', async (_, options, message) => {
     await expect(createApp({ imports: [CacheModule.register(options as CacheModuleOptions)] })).rejects.toThrow(message)
+  })
+
+  it.runIf(hostInstalled('keyv6'))('keeps the app from starting: a Keyv 6', async () => {
+    const place = new URL('../hosts/keyv6/node_modules/keyv/dist/index.mjs', import.meta.url)
+    const { Keyv: Keyv6 } = (await import(place.href)) as { readonly Keyv: new () => object }
+    for (const options of [{ stores: [createKeyv(temporaryDirectory()), new Keyv6()] }, { stores: new Keyv6() }]) {
+      await expect(createApp({ imports: [CacheModule.register(options)] })).rejects.toThrow(
+        /works with Keyv 5, and this is a Keyv 6: npm install keyv@5, and import createKeyv from fanout-cache\/keyv/,
+      )
+    }
   })
 
   it.each([

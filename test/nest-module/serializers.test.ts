@@ -1,6 +1,8 @@
 import {
+  type CallHandler,
   ClassSerializerInterceptor,
   Controller,
+  type ExecutionContext,
   Get,
   Inject,
   Injectable,
@@ -78,6 +80,15 @@ class Handlers {
   }
 }
 
+@Injectable()
+class Calling {
+  constructor(@Inject(CacheInterceptor) private readonly ours: CacheInterceptor) {}
+
+  intercept(context: ExecutionContext, next: CallHandler): Promise<unknown> {
+    return this.ours.intercept(context, next)
+  }
+}
+
 function controller(...interceptors: (Type | ClassSerializerInterceptor)[]): Type {
   class Users extends Handlers {}
   Controller('users')(Users)
@@ -92,6 +103,11 @@ const WAYS: Readonly<Record<string, () => Promise<NestApp>>> = {
   'for the app': () =>
     startApp({ imports: [CacheModule.register()], controllers: [controller(CacheInterceptor)] }, app =>
       app.useGlobalInterceptors(new Serializer(new Reflector())),
+    ),
+  'for the app, and one that calls ours': () =>
+    startApp(
+      { imports: [CacheModule.register()], controllers: [controller(Calling as never)], providers: [CacheInterceptor] },
+      app => app.useGlobalInterceptors(new Serializer(new Reflector())),
     ),
   'as APP_INTERCEPTOR': () => start(controller(CacheInterceptor), [{ provide: APP_INTERCEPTOR, useClass: Serializer }]),
   'as APP_INTERCEPTOR beside that of the cache': () =>

@@ -66,13 +66,19 @@ export function singleFlight<C extends object>(cache: C, options: SingleFlightOp
   return { ...cache, wrap: shared }
 }
 
+interface Made {
+  readonly value: unknown
+}
+
 /** What cache-manager calls when it has found no value, or wants a fresh one. */
 async function once({ tier, key, compute, ttl, began, options }: Call): Promise<unknown> {
   const { cache } = tier
   let computed = false
+  let made: Made | undefined
   const factory = async (context: { ttl(ttl: number | null): void; skip(): void }): Promise<unknown> => {
     computed = true
     const value = await compute()
+    made = { value }
     const given = hostTtl(typeof ttl === 'function' ? ttl(value) : ttl)
     const stored = storeValue(value, keepsObjects(cache))
     if (value === undefined || given === 0 || tier.isCacheable?.(value) === false) context.skip()
@@ -89,8 +95,15 @@ async function once({ tier, key, compute, ttl, began, options }: Call): Promise<
       computed = true
       return await compute()
     }
-    return valueFrom(await cache.getOrSet(key, factory, options))
+    const stored = await cache.getOrSet(key, factory, options)
+    // Who has computed it gets that very value, as from any cache of cache-manager.
+    return made ? (made as Made).value : valueFrom(stored)
   } catch (error) {
+    if (made) {
+      // cache-manager tries to store it, and its store says what is wrong.
+      forgetWrite(cache, key)
+      return (made as Made).value
+    }
     // Trouble in the cache is no reason to have no value.
     if (computed || !(error instanceof DiskCacheError)) throw error
     return compute()

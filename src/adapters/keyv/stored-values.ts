@@ -1,3 +1,5 @@
+import { dataOf } from './data-of.js'
+
 /*
  * What a value of Keyv is in the cache. `createKeyv` stores values as they are. A plain Keyv gives the store a string,
  * its envelope: that is stored as it is when it looks like one, so that others can read its JSON, and behind a mark when it
@@ -16,7 +18,8 @@ const UNDEFINED = '\u0003'
  *
  * @param boxes whether the codec keeps a Map: then a small bigint does not come back as a number, nor bytes as a Buffer
  */
-export function storeValue(value: unknown, boxes: boolean): unknown {
+export function storeValue(given: unknown, boxes: boolean): unknown {
+  const value = dataOf(given)
   if (value === undefined) return UNDEFINED
   if (typeof value === 'string') return isMarked(value) ? VALUE + value : value
   return boxes && needsBox(value) ? new Map([[VALUE, value]]) : value

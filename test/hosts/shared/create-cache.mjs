@@ -181,6 +181,9 @@ export function createCacheScenarios({ createCache, Keyv, miss, diskStore, singl
       assert.deepEqual(await caches[0].wrap('text', () => '{"value":1}', 60_000), '{"value":1}')
       assert.deepEqual(await caches[1].wrap('text', () => 'other', 60_000), '{"value":1}')
       assert.deepEqual(await caches[1].wrap('none', () => undefined, 60_000), undefined)
+      const url = new URL('http://localhost/')
+      assert.equal(await caches[2].wrap('url', () => url, 60_000), url)
+      assert.equal(await caches[3].wrap('url', () => assert.fail('computed again'), 60_000), url.href)
       await assert.rejects(
         caches[1].wrap('error', () => Promise.reject(new TypeError('mine')), 60_000),
         /mine/,
@@ -210,6 +213,16 @@ export function createCacheScenarios({ createCache, Keyv, miss, diskStore, singl
       const cache = singleFlight(createCache({ stores: [diskStore.keyv('/dev/null/below')] }))
       let calls = 0
       assert.equal(await cache.wrap('a', () => ++calls, 60_000), 1)
+      const keyv = diskStore.keyv({ directory: directory(), shards: 1 })
+      const errors = []
+      keyv.on('error', ({ message }) => errors.push(message))
+      const sound = singleFlight(createCache({ stores: [keyv] }))
+      const value = { close() {} }
+      for (const ttl of [undefined, 60_000]) assert.equal(await sound.wrap('a', () => value, ttl), value)
+      assert.match(errors[1], /value.close to be data that can be stored/)
+      assert.equal(await sound.wrap('a', () => 'data', 60_000), 'data')
+      assert.equal(await keyv.get('a'), 'data')
+      await sound.disconnect()
     },
     'singleFlight says what it needs': () => {
       assert.throws(() => singleFlight(createCache()), /one of whose stores is a diskStore/)
