@@ -17,6 +17,7 @@ import { absoluteDirectory, canonicalDirectory, temporaryDirectory } from './sha
 import type { Shard } from './shards/shard.js'
 import { translateError } from './translate-error.js'
 import { readPatiently } from './verbs/reading.js'
+import { readAmongWrites } from './verbs/reading-among-writes.js'
 import { type ResolvedWaiting, resolveReading, resolveWaiting } from './verbs/verb-options.js'
 
 /**
@@ -243,18 +244,14 @@ export class CacheHandle {
     { wait, signal }: ResolvedWaiting,
     read: () => T | Promise<T>,
   ): Promise<{ readonly value: T } | undefined> {
-    const run = (): { readonly value: T | Promise<T> } => {
-      const value = read()
-      // A run that is repeated leaves its promise to nobody.
-      if (value instanceof Promise) value.catch(() => undefined)
-      return { value }
-    }
+    const { run, abandon } = readAmongWrites(read)
     const order = identity === undefined ? { barrier: true } : { identity }
     const deadline = performance.now() + wait
     try {
       const { value } = await shard.write({ run, ...order }, { deadline, signal })
       return { value: await value }
     } catch (error) {
+      abandon()
       if (error instanceof DiskCacheError && error.refusal !== undefined) return undefined
       throw shard.translate(error)
     }

@@ -1,12 +1,14 @@
 import type { FileHandle } from 'node:fs/promises'
 import { Readable } from 'node:stream'
 import type { StoredFile } from '../contract.js'
+import type { Session } from '../database/session.js'
 import type { EncodedKey } from '../disk/codec.js'
 import { StorageError } from '../errors.js'
 import { entryOf, isLive } from '../operations/entries.js'
 import type { Info } from '../options.js'
 import type { Shard } from '../shards/shard.js'
 import { miss, noteFound, toInfo } from './reading.js'
+import { runOf } from './reading-among-writes.js'
 
 const FILE_TRIES = 4
 /** Bytes that are read at a time. */
@@ -19,9 +21,9 @@ const CHUNK = 2 ** 18
  */
 export async function openStoredFile(shard: Shard, key: EncodedKey, counts = true): Promise<StoredFile | undefined> {
   let previous: string | undefined
+  const run = runOf(openSession(shard))
   for (let attempt = 0; attempt < FILE_TRIES; attempt++) {
-    const session = shard.current
-    if (!session) throw new StorageError(shard.directory, 'the database was closed')
+    const session = openSession(shard)
     const row = entryOf(session, key)
     if (!row || !isLive(row[4], shard.disk.now())) return counts ? miss(shard, session, key) : undefined
     const [rowid, , , , , accessTime, , , size, mode, filename, data] = row
@@ -36,14 +38,14 @@ export async function openStoredFile(shard: Shard, key: EncodedKey, counts = tru
     if (!shard.disk.isVerbatim(mode)) {
       const stored = await shard.disk.files.read(filename, size, session.db.inTransaction)
       if (stored) {
-        if (counts) noteFound(shard, session, key, rowid, accessTime)
+        if (counts && !run.inVain) noteFound(shard, session, key, rowid, accessTime)
         const bytes = shard.disk.readableBytes(mode, stored)
         return storedFile({ ...decoded, size: bytes.byteLength }, { bytes })
       }
     }
     const handle = await shard.disk.files.open(filename, size)
     if (handle) {
-      if (counts) noteFound(shard, session, key, rowid, accessTime)
+      if (counts && !run.inVain) noteFound(shard, session, key, rowid, accessTime)
       return storedFile(info, { handle })
     }
     if (previous === filename) {
@@ -52,7 +54,12 @@ export async function openStoredFile(shard: Shard, key: EncodedKey, counts = tru
     }
     previous = filename
   }
-  return shard.current && counts ? miss(shard, shard.current, key) : undefined
+  return shard.current && counts && !run.inVain ? miss(shard, shard.current, key) : undefined
+}
+
+function openSession(shard: Shard): Session {
+  if (!shard.current) throw new StorageError(shard.directory, 'the database was closed')
+  return shard.current
 }
 
 type Source = { readonly bytes: Buffer } | { readonly handle: FileHandle }
