@@ -114,7 +114,7 @@ function files(subject: Subject): void {
     const writes = [cache.delete('gone'), cache.set('other', 'small')]
     expect(new Set(await Promise.all(reads))).toEqual(new Set([LARGE.length]))
     expect(await Promise.all(writes)).toEqual([true, true])
-    expectNoValueFiles(cache.directory)
+    await expectNoValueFiles(cache.directory)
   })
 
   it('a small value called after a large one replaces it, and the reverse', async () => {

@@ -203,7 +203,7 @@ function together(subject: Subject<Cache>): void {
     const later = cache.clear()
     expect((await Promise.all(looks)).map(item => item?.value)).toEqual([LARGE, LARGE])
     expect(await later).toBe(2)
-    expectNoValueFiles(cache.directory)
+    await expectNoValueFiles(cache.directory)
   })
 
   it('sortedKeys() lists the queue in its order', async () => {

@@ -7,7 +7,7 @@ import type { Item, Pulling, Waiting } from '../options.js'
 import type { Shard } from '../shards/shard.js'
 import { toInfo } from './reading.js'
 import { checkQueue, type HeadOf } from './storing.js'
-import { readFile, takeOut, toItem } from './taking.js'
+import { type Looked, lookAt, lookedValue, takeOut, toItem } from './taking.js'
 import { checkVerbOptions } from './verb-options.js'
 
 /** Takes the first value of a queue. One whose file is missing is passed over. */
@@ -56,12 +56,6 @@ export async function peekLast<T>(
   return look<T>(handle, options, (session, now) => peekItem(session, last, now))
 }
 
-interface Looked {
-  readonly row: EntryRow
-  readonly info: ReturnType<typeof toInfo>
-  bytes?: Promise<Buffer | undefined>
-}
-
 /**
  * Looks at a row, removing expired ones on the way. A row whose file is missing goes as well, so that looking ends;
  * a file may also be missing because somebody has just taken the row.
@@ -74,29 +68,13 @@ async function look<T>(
   const shard = handle.shards[0] as Shard
   for (;;) {
     const now = shard.disk.now()
-    const run = (session: Session): Looked | undefined => {
+    const run = (session: Session): (Looked & { readonly info: ReturnType<typeof toInfo> }) | undefined => {
       const row = find(session, now)
-      return row && lookAt(shard, session, row)
+      return row && { ...lookAt(shard, session, row), info: toInfo(session, row) }
     }
     const found = await handle.write(shard, { run, barrier: true }, { options, refused: undefined })
     if (!found) return undefined
-    const [rowid, , , , , , , , , mode, filename, data] = found.row
-    if (filename === null) return { ...found.info, value: shard.disk.decode(mode, data) as T }
-    const bytes = await found.bytes
-    if (bytes) return { ...found.info, value: shard.disk.decode(mode, bytes) as T }
-    shard.noteDamaged(rowid, filename)
+    const known = await lookedValue(shard, found)
+    if (known) return { ...found.info, value: known.value as T }
   }
-}
-
-/** Its file is on its way to be read before one that was called later removes it. */
-function lookAt(shard: Shard, session: Session, row: EntryRow): Looked {
-  const [, , , , , , , , size, , filename] = row
-  const looked: Looked = { row, info: toInfo(session, row) }
-  if (filename !== null) {
-    session.afterCommit(() => {
-      looked.bytes = readFile(shard, filename, size)
-      looked.bytes.catch(() => undefined)
-    })
-  }
-  return looked
 }
