@@ -17,7 +17,7 @@ import { absoluteDirectory, canonicalDirectory, temporaryDirectory } from './sha
 import type { Shard } from './shards/shard.js'
 import { translateError } from './translate-error.js'
 import { readPatiently } from './verbs/reading.js'
-import { readInOrder } from './verbs/reading-in-order.js'
+import { readInOrder } from './verbs/reading-among-writes.js'
 import { resolveReading, resolveWaiting } from './verbs/verb-options.js'
 
 /**

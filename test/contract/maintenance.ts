@@ -175,6 +175,28 @@ function statistics(subject: Subject): void {
     expect(await cache.stats()).toMatchObject({ hits: 3, misses: 1 })
   })
 
+  it('stats() counts a read once, also when the writes around it are made again', async () => {
+    const cache = subject.make({ statistics: true })
+    await cache.setMany([
+      ['text', 'no number'],
+      ['file', LARGE],
+    ])
+    await Promise.allSettled([
+      cache.set('key', 1),
+      cache.get('key'),
+      cache.getItem('key'),
+      cache.get('file'),
+      cache.touch('file', { ttl: '1h' }),
+      cache.get('file'),
+      cache.read('file').then(file => file?.close()),
+      cache.delete('gone'),
+      cache.get('gone'),
+
+      cache.incr('text'),
+    ])
+    expect(await cache.stats()).toMatchObject({ hits: 5, misses: 1 })
+  })
+
   it('stats({ reset }) answers the old figures and begins anew', async () => {
     const cache = subject.make({ statistics: true })
     await cache.set('key', 1)

@@ -95,6 +95,28 @@ function perKey(subject: Subject): void {
 }
 
 function files(subject: Subject): void {
+  it('reads of a file see nothing of what is called after them, however many they are', async () => {
+    const cache = subject.make()
+    const lengthOf = (value: unknown): unknown => (value as string | undefined)?.length
+    await cache.setMany([
+      ['gone', LARGE],
+      ['other', LARGE],
+    ])
+    const reads = ['gone', 'other'].flatMap(key => [
+      ...Array.from({ length: 100 }, () => cache.get(key).then(lengthOf)),
+      cache.getItem(key).then(item => lengthOf(item?.value)),
+      cache.getMany([key]).then(([value]) => lengthOf(value)),
+      cache
+        .read(key)
+        .then(file => file?.bytes())
+        .then(bytes => (bytes ? LARGE.length : undefined)),
+    ])
+    const writes = [cache.delete('gone'), cache.set('other', 'small')]
+    expect(new Set(await Promise.all(reads))).toEqual(new Set([LARGE.length]))
+    expect(await Promise.all(writes)).toEqual([true, true])
+    await expectNoValueFiles(cache.directory)
+  })
+
   it('a small value called after a large one replaces it, and the reverse', async () => {
     const cache = subject.make()
     const calls = [cache.set('a', LARGE), cache.set('a', 'small'), cache.set('b', 'small'), cache.set('b', LARGE)]

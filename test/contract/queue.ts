@@ -196,6 +196,16 @@ function together(subject: Subject<Cache>): void {
     expect(await cache.pull()).toBeUndefined()
   })
 
+  it('a look at a value in a file does not see what is called after it', async () => {
+    const cache = subject.make()
+    for (const value of [LARGE, 'second']) await cache.push(value)
+    const looks = [cache.peek(), cache.peekItem({ last: false })]
+    const later = cache.clear()
+    expect((await Promise.all(looks)).map(item => item?.value)).toEqual([LARGE, LARGE])
+    expect(await later).toBe(2)
+    await expectNoValueFiles(cache.directory)
+  })
+
   it('sortedKeys() lists the queue in its order', async () => {
     const cache = subject.make()
     for (const value of ['b', 'c']) await cache.push(value)

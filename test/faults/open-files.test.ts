@@ -30,6 +30,23 @@ describe.skipIf(WINDOWS).each(KINDS)('a %s in a process that may have 128 files 
     expect(run(script, 'ulimit -n 128')).toBe('1000\n1000 1000\n1000 0\n')
   })
 
+  it('closes what a read() has opened whose writes around it were made again', () => {
+    const script = `
+      import { ${kind} } from 'fanout-cache'
+      const cache = new ${kind}('${temporaryDirectory()}', ${kind === 'Cache' ? '{}' : '{ shards: 1 }'})
+      await cache.set('text', 'no number')
+      await cache.set('file', Buffer.alloc(33_000))
+      let answers = ''
+      for (let round = 0; round < 300; round++) {
+        const calls = [cache.touch('file', { ttl: '1h' }), cache.read('file'), cache.incr('text')]
+        const [touched, { value: file }, counted] = await Promise.allSettled(calls)
+        answers = [touched.value, (await file.bytes()).length, counted.reason.name].join(' ')
+      }
+      console.log(answers)
+      await cache.close()`
+    expect(run(script, 'ulimit -n 128')).toBe('true 33000 TypeError\n')
+  })
+
   it('rejects with a typed error when there is none left, and goes on when there are', () => {
     const script = `
       import { closeSync, openSync } from 'node:fs'

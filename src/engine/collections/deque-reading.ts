@@ -1,4 +1,6 @@
 import type { CacheHandle } from '../cache-handle.js'
+import type { Session } from '../database/session.js'
+import type { EntryRow } from '../database/statements.js'
 import { nextTurn, turnIsLong } from '../fairness.js'
 import { AFTER_BACK, BEFORE_FRONT, keyAt, lengthOf, rowBeside } from '../operations/deque.js'
 import { isLive } from '../operations/entries.js'
@@ -6,6 +8,7 @@ import type { Side } from '../operations/queue.js'
 import { hasDue, returnDue } from '../operations/taken.js'
 import type { Waiting } from '../options.js'
 import type { Shard } from '../shards/shard.js'
+import { storedValue } from '../verbs/open-transaction.js'
 import { readPatiently, sessionOf } from '../verbs/reading.js'
 import { patient, shardOf } from './collection-cache.js'
 import { asStoredOrItself, isEqual } from './equality.js'
@@ -169,5 +172,20 @@ export async function difference(
   } finally {
     // Whoever made the other items may have to close something.
     if (!ended) await others.return?.()
+  }
+}
+
+/** Rows beside a key that have a value, and their values. */
+export function* rowsOf(
+  session: Session,
+  from: number,
+  side: Side,
+): Generator<{ readonly row: EntryRow; readonly value: unknown }> {
+  for (let at = from; ; ) {
+    const row = rowBeside(session, at, side)
+    if (!row) return
+    at = Number(row[1])
+    const found = isLive(row[4], session.disk.now()) ? storedValue(session, row) : undefined
+    if (found) yield { row, value: found.value }
   }
 }

@@ -1,5 +1,4 @@
 import type { Session } from '../database/session.js'
-import type { EntryRow } from '../database/statements.js'
 import {
   AFTER_BACK,
   BEFORE_FRONT,
@@ -11,12 +10,11 @@ import {
   pop,
   pushAll,
   removeSame,
-  rowBeside,
   setAt,
   trim,
 } from '../operations/deque.js'
 import { type Reversal, reverse, rotate } from '../operations/deque-order.js'
-import { deleteRow, isLive, removeFile } from '../operations/entries.js'
+import { deleteRow, removeFile } from '../operations/entries.js'
 import type { Side } from '../operations/queue.js'
 import { type ClearCursor, clearItems, returnDue } from '../operations/taken.js'
 import type { Shard } from '../shards/shard.js'
@@ -25,6 +23,7 @@ import { isStream, takeValueNow } from '../verbs/value-source.js'
 import { checkIterable, checkVerbOptions, resolveStoring } from '../verbs/verb-options.js'
 import { checkIndex, checkReverse, checkSteps } from './collection-options.js'
 import type { DequeTransaction, Walking } from './contract.js'
+import { rowsOf } from './deque-reading.js'
 import { asStored, isEqual } from './equality.js'
 
 /** The verbs inside a deque's `transact`: its operations, run at once, each in a savepoint of its own. */
@@ -221,20 +220,5 @@ export class OpenDeque<T> implements DequeTransaction<T> {
       rollBack(error)
       throw error
     }
-  }
-}
-
-/** Rows beside a key that have a value, and their values. */
-function* rowsOf(
-  session: Session,
-  from: number,
-  side: Side,
-): Generator<{ readonly row: EntryRow; readonly value: unknown }> {
-  for (let at = from; ; ) {
-    const row = rowBeside(session, at, side)
-    if (!row) return
-    at = Number(row[1])
-    const found = isLive(row[4], session.disk.now()) ? storedValue(session, row) : undefined
-    if (found) yield { row, value: found.value }
   }
 }

@@ -4,10 +4,9 @@ import type { Session } from '../database/session.js'
 import { keyIdentity } from '../disk/keys.js'
 import { handleOf } from '../handle-of.js'
 import { takeRow } from '../operations/entries.js'
-import { add } from '../operations/items.js'
 import { peekItem } from '../operations/queue.js'
 import type { Item, Key, Pulling, Waiting } from '../options.js'
-import { encodeCall, storeEncoded } from '../verbs/storing.js'
+import { encodeCall } from '../verbs/storing.js'
 import { takeOut, toItem } from '../verbs/taking.js'
 import { transactOver } from '../verbs/transacting.js'
 import { checkIterable, checkVerbOptions } from '../verbs/verb-options.js'
@@ -16,6 +15,7 @@ import { checkLast, checkPair, checkReverse } from './collection-options.js'
 import type { CollectionOptions, IndexTransaction, Walking } from './contract.js'
 import { asStoredOrItself, isEqual, iteratorOf } from './equality.js'
 import { OpenIndex } from './index-transaction.js'
+import { storeDefault } from './set-default.js'
 
 /** Entries never expire, whatever the cache says of its own. */
 const FOR_EVER = { ttl: null } as const
@@ -94,13 +94,7 @@ export class Index<V = unknown> implements AsyncIterable<[Key, V]>, AsyncDisposa
       const handle = handleOf(this.cache)
       return handle.start(
         () => encodeCall(handle, key, value),
-        async encoded => {
-          for (;;) {
-            const known = await this.cache.get<V>(key, options)
-            if (known !== undefined) return known
-            await storeEncoded(handle, encoded, { ...waiting, ...FOR_EVER }, add)
-          }
-        },
+        encoded => storeDefault<V>(handle, encoded, { ...waiting, ...FOR_EVER }),
       )
     })
   }

@@ -44,6 +44,8 @@ export class Session {
   grew = false
   /** Whether the last key that was stored was a new one: the next one probably is, too. */
   storesNewKeys = false
+  /** A read runs among the writes of a batch: when that is rolled back, it runs again. */
+  amongWrites = false
   /** Bytes that the operations of this transaction brought. */
   bytes = 0
   /** Rows that this transaction has removed, and those among them that had expired or went to make room. */

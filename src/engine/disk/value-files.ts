@@ -7,6 +7,7 @@ import { pipeline } from 'node:stream/promises'
 import { isMissing, systemCode } from '../file-errors.js'
 import { ByteMeter } from './byte-meter.js'
 import { inTurn, outOfTurn } from './file-turns.js'
+import { OpeningFiles } from './opening-files.js'
 import { openPlain, openPlainNow, readDescriptor, retryMissing } from './plain-files.js'
 import { isSafeFilename, parentsArePlain, slashed } from './safe-filename.js'
 import { type FileModes, ValueFolders } from './value-folders.js'
@@ -49,6 +50,7 @@ export class ValueFiles {
   readonly directory: string
   readonly modes: FileModes
   readonly #folders: ValueFolders
+  readonly #opening = new OpeningFiles()
 
   constructor(directory: string, modes: FileModes) {
     this.directory = directory
@@ -188,6 +190,8 @@ export class ValueFiles {
   remove(filename: string): Promise<void> {
     const name = this.#checked(filename)
     if (name === undefined) return Promise.resolve()
+    const opened = this.#opening.ended(name)
+    if (opened) return opened.then(() => this.remove(filename))
     return new Promise(resolve => {
       fs.unlink(join(this.directory, name), () => this.#folders.prune(name, resolve))
     })
@@ -210,11 +214,12 @@ export class ValueFiles {
       const descriptor = this.#openNow(filename, size)
       return descriptor === undefined ? undefined : outOfTurn(() => readDescriptor(descriptor, size))
     }
-    return inTurn(() => this.#read(filename, size))
+    const opened = this.#opening.begin(slashed(filename))
+    return inTurn(() => this.#read(filename, size, opened))
   }
 
-  async #read(filename: string, size: number): Promise<Buffer | undefined> {
-    const handle = await this.open(filename, size)
+  async #read(filename: string, size: number, opened: () => void): Promise<Buffer | undefined> {
+    const handle = await this.open(filename, size).finally(opened)
     if (!handle) return undefined
     try {
       const bytes = Buffer.allocUnsafeSlow(size)
@@ -245,7 +250,8 @@ export class ValueFiles {
   async open(filename: string, size: number): Promise<fsp.FileHandle | undefined> {
     const name = this.#checked(filename)
     if (name === undefined) return undefined
-    return openPlain(join(this.directory, name), size)
+    const opened = this.#opening.begin(name)
+    return openPlain(join(this.directory, name), size).finally(opened)
   }
 
   /** The name with the separators of this system, when it cannot lead out of the directory. */

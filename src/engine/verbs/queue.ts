@@ -7,7 +7,7 @@ import type { Item, Pulling, Waiting } from '../options.js'
 import type { Shard } from '../shards/shard.js'
 import { toInfo } from './reading.js'
 import { checkQueue, type HeadOf } from './storing.js'
-import { readFile, takeOut, toItem } from './taking.js'
+import { type Looked, lookAt, lookedValue, takeOut, toItem } from './taking.js'
 import { checkVerbOptions } from './verb-options.js'
 
 /** Takes the first value of a queue. One whose file is missing is passed over. */
@@ -68,16 +68,13 @@ async function look<T>(
   const shard = handle.shards[0] as Shard
   for (;;) {
     const now = shard.disk.now()
-    const run = (session: Session): { row: EntryRow; info: ReturnType<typeof toInfo> } | undefined => {
+    const run = (session: Session): (Looked & { readonly info: ReturnType<typeof toInfo> }) | undefined => {
       const row = find(session, now)
-      return row && { row, info: toInfo(session, row) }
+      return row && { ...lookAt(shard, session, row), info: toInfo(session, row) }
     }
     const found = await handle.write(shard, { run, barrier: true }, { options, refused: undefined })
     if (!found) return undefined
-    const [rowid, , , , , , , , size, mode, filename, data] = found.row
-    if (filename === null) return { ...found.info, value: shard.disk.decode(mode, data) as T }
-    const bytes = await readFile(shard, filename, size)
-    if (bytes) return { ...found.info, value: shard.disk.decode(mode, bytes) as T }
-    shard.noteDamaged(rowid, filename)
+    const known = await lookedValue(shard, found)
+    if (known) return { ...found.info, value: known.value as T }
   }
 }

@@ -10,6 +10,7 @@ import { entryOf, isInexact, isLarge, isLive, tagsOf, toEntryRow, versionOf } fr
 import type { Info, Item, PlainData } from '../options.js'
 import type { Shard } from '../shards/shard.js'
 import { toExpiry, toMilliseconds } from '../time.js'
+import { runOf } from './reading-among-writes.js'
 import { decodeTag } from './verb-options.js'
 
 /** How often a file that is gone is looked for again under the name that its row has then. */
@@ -111,6 +112,7 @@ export async function readEntry<Known>(
   describe: (session: Session, row: EntryRow) => Known,
 ): Promise<{ readonly known: Known; readonly value: unknown } | undefined> {
   let previous: string | undefined
+  const run = runOf(sessionOf(shard))
   for (let attempt = 0; attempt < FILE_TRIES; attempt++) {
     const session = sessionOf(shard)
     const row = entryOf(session, key)
@@ -124,14 +126,14 @@ export async function readEntry<Known>(
     // Among writes the file is opened at once: the next of them may replace it.
     const bytes = await shard.disk.files.read(filename, size, session.db.inTransaction)
     if (bytes) {
-      noteFound(shard, session, key, rowid, accessTime)
+      if (!run.inVain) noteFound(shard, session, key, rowid, accessTime)
       return { known, value: shard.disk.decode(mode, bytes) }
     }
     if (previous === filename) shard.noteDamaged(rowid, filename)
     if (previous === filename) break
     previous = filename
   }
-  return miss(shard, sessionOf(shard), key)
+  return run.inVain ? undefined : miss(shard, sessionOf(shard), key)
 }
 
 /** The entry of a row with its value, for listings. */
@@ -150,13 +152,17 @@ export async function readEntryRow(
   return bytes && { row, value: shard.disk.decode(mode, bytes) }
 }
 
-/** A value was looked for in the database, and is not there. */
+/** A value was looked for in the database, and is not there. Among writes that is noted when they are committed. */
 export function miss(shard: Shard, session: Session, key: EncodedKey): undefined {
+  if (session.amongWrites) {
+    session.afterCommit(() => miss(shard, session, key))
+    return undefined
+  }
   shard.watch.miss(key, 'database')
   return noteMiss(shard, session)
 }
 
-/** A value was looked for in the database, and is there. Without the last two it leaves no mark. */
+/** A value was looked for in the database, and is there. Without the last two it leaves no mark. Among writes as above. */
 export function noteFound(
   shard: Shard,
   session: Session,
@@ -164,6 +170,10 @@ export function noteFound(
   rowid: number | undefined,
   accessTime: number | undefined,
 ): void {
+  if (session.amongWrites) {
+    session.afterCommit(() => noteFound(shard, session, key, rowid, accessTime))
+    return
+  }
   shard.watch.hit(key, 'database')
   if (rowid !== undefined && accessTime !== undefined) noteHit(shard, session, rowid, accessTime)
 }

@@ -6,6 +6,7 @@ import { entryOf, isLive } from '../operations/entries.js'
 import type { Info } from '../options.js'
 import type { Shard } from '../shards/shard.js'
 import { miss, noteFound, sessionOf, toInfo } from './reading.js'
+import { runOf } from './reading-among-writes.js'
 
 const FILE_TRIES = 4
 /** Bytes that are read at a time. */
@@ -18,6 +19,7 @@ const CHUNK = 2 ** 18
  */
 export async function openStoredFile(shard: Shard, key: EncodedKey, counts = true): Promise<StoredFile | undefined> {
   let previous: string | undefined
+  const run = runOf(sessionOf(shard))
   for (let attempt = 0; attempt < FILE_TRIES; attempt++) {
     const session = sessionOf(shard)
     const row = entryOf(session, key)
@@ -34,14 +36,14 @@ export async function openStoredFile(shard: Shard, key: EncodedKey, counts = tru
     if (!shard.disk.isVerbatim(mode)) {
       const stored = await shard.disk.files.read(filename, size, session.db.inTransaction)
       if (stored) {
-        if (counts) noteFound(shard, session, key, rowid, accessTime)
+        if (counts && !run.inVain) noteFound(shard, session, key, rowid, accessTime)
         const bytes = shard.disk.readableBytes(mode, stored)
         return storedFile({ ...decoded, size: bytes.byteLength }, { bytes })
       }
     }
     const handle = await shard.disk.files.open(filename, size)
     if (handle) {
-      if (counts) noteFound(shard, session, key, rowid, accessTime)
+      if (counts && !run.inVain) noteFound(shard, session, key, rowid, accessTime)
       return storedFile(info, { handle })
     }
     if (previous === filename) {
@@ -50,7 +52,7 @@ export async function openStoredFile(shard: Shard, key: EncodedKey, counts = tru
     }
     previous = filename
   }
-  return shard.current && counts ? miss(shard, shard.current, key) : undefined
+  return shard.current && counts && !run.inVain ? miss(shard, shard.current, key) : undefined
 }
 
 type Source = { readonly bytes: Buffer } | { readonly handle: FileHandle }

@@ -48,3 +48,36 @@ export async function toItem<T>(taken: TakenItem | undefined): Promise<Item<T> |
   const found = await taken?.value()
   return taken && found && { ...taken.info, value: found.value as T }
 }
+
+/** A row that was looked at in a transaction, and stays. */
+export interface Looked {
+  readonly row: EntryRow
+  /** Of its file, from the commit on. */
+  readonly file: { bytes?: Promise<Buffer | undefined> }
+}
+
+/** Looks at a row. Its file is about to be read before a write that was called later removes it. */
+export function lookAt(shard: Shard, session: Session, row: EntryRow): Looked {
+  const [, , , , , , , , size, , filename] = row
+  const file: Looked['file'] = {}
+  if (filename !== null) {
+    session.afterCommit(() => {
+      file.bytes = readFile(shard, filename, size)
+      file.bytes.catch(() => undefined)
+    })
+  }
+  return { row, file }
+}
+
+/** The value of a row, or `undefined` when its file is missing: then the row goes with the next write. */
+export async function lookedValue(
+  shard: Shard,
+  { row, file }: Looked,
+): Promise<{ readonly value: unknown } | undefined> {
+  const [rowid, , , , , , , , , mode, filename, data] = row
+  if (filename === null) return { value: shard.disk.decode(mode, data) }
+  const bytes = await file.bytes
+  if (bytes) return { value: shard.disk.decode(mode, bytes) }
+  shard.noteDamaged(rowid, filename)
+  return undefined
+}

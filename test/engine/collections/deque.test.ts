@@ -288,6 +288,12 @@ describe('calls of one process', () => {
     expect(await itemsOf(deque)).toEqual([7])
   })
 
+  it('take effect in their order where an item is looked for by its value', async () => {
+    const deque = openDeque<number>()
+    const calls = [deque.extend(range(3)), deque.remove(1), deque.length(), deque.remove(1), deque.clear()]
+    expect(await Promise.all(calls)).toEqual([undefined, true, 2, false, 2])
+  })
+
   it('give every item to one of them', async () => {
     const deque = await dequeOf(range(200))
     const taken = await Promise.all(range(250).map(at => (at % 2 ? deque.pop() : deque.popLeft())))

@@ -6,7 +6,7 @@ import { describe, expect, it, onTestFinished } from 'vitest'
 import { collect } from '../../helpers/collect.js'
 import { ManualClock } from '../../helpers/manual-clock.js'
 import { temporaryDirectory } from '../../helpers/temp-directory.js'
-import { valueFiles } from '../../helpers/value-files.js'
+import { expectNoValueFiles, valueFiles } from '../../helpers/value-files.js'
 import { indexOf, openIndex } from './support.js'
 
 // What upstream's tests/test_index.py shows comes first; the name of the test stands above. Where Python raises KeyError
@@ -70,6 +70,26 @@ describe('an index', () => {
     expect(await index.setDefault('a', 1)).toBe(1)
     expect(await index.setDefault('a', 2)).toBe(1)
     expect(await index.get('a')).toBe(1)
+  })
+
+  it('setDefault() has its place among the calls before and after it', async () => {
+    const index = openIndex<unknown>()
+    const large = Buffer.alloc(40_000)
+    const answers = await Promise.all([
+      index.setDefault('a', 1),
+      index.setDefault('a', 2),
+      index.get('a'),
+      index.delete('a'),
+      index.setDefault('a', large),
+      index.setDefault('a', 3),
+      index.pop('a'),
+      index.has('a'),
+    ])
+    expect(answers).toEqual([1, 1, 1, true, large, large, large, false])
+    await index.set('b', 4)
+    expect(await Promise.all([index.setDefault('b', 5), index.delete('b')])).toEqual([4, true])
+    expect(await index.size()).toBe(0)
+    await expectNoValueFiles(index.directory)
   })
 
   // test_iter

@@ -1,0 +1,41 @@
+import type { CacheHandle } from '../cache-handle.js'
+import type { EncodedKey } from '../disk/codec.js'
+import { entryOf } from '../operations/entries.js'
+import { add } from '../operations/items.js'
+import type { Storing } from '../options.js'
+import type { Shard } from '../shards/shard.js'
+import { isThere, readValue } from '../verbs/reading.js'
+import { type EncodedCall, storeEncoded } from '../verbs/storing.js'
+import { type Looked, lookAt, lookedValue } from '../verbs/taking.js'
+import { shardOf } from './collection-cache.js'
+
+/** Looks and stores in one write, which has its place among those called before and after it. */
+export async function storeDefault<V>(handle: CacheHandle, encoded: EncodedCall, options: Storing): Promise<V> {
+  const shard = shardOf(handle)
+  const { encodedKey } = encoded
+  // What is there, and nobody is about to change, needs no lock.
+  if (handle.options.readonly || isQuiet(shard, encodedKey)) {
+    const known = await handle.read(shard, encodedKey, options, () => readValue(shard, encodedKey), encoded.key)
+    if (known !== undefined) return known as V
+  }
+  for (;;) {
+    let looked: Looked | undefined
+    await storeEncoded(handle, encoded, options, (session, entry) => {
+      const stored = add(session, entry)
+      const row = entryOf(session, entry.key)
+      looked = row && lookAt(shard, session, row)
+      return stored
+    })
+    const known = looked && (await lookedValue(shard, looked))
+    if (known) return known.value as V
+  }
+}
+
+function isQuiet(shard: Shard, key: EncodedKey): boolean {
+  try {
+    return shard.writer.pending.empty && isThere(shard, key)
+  } catch {
+    // Whatever it is, the write meets it and waits or tells.
+    return false
+  }
+}

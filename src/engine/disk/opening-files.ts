@@ -1,0 +1,42 @@
+interface Opening {
+  count: number
+  readonly ended: Promise<void>
+  readonly end: () => void
+}
+
+/**
+ * Files that this process is about to open for reads. Its own later writes remove none of them before that: a read does
+ * not see writes that were called after it.
+ */
+export class OpeningFiles {
+  readonly #files = new Map<string, Opening>()
+
+  /** Begins before it returns; what it answers is called once, when the file is open or cannot be opened. */
+  begin(name: string): () => void {
+    const opening = this.#files.get(name) ?? this.#first(name)
+    opening.count++
+    let open = true
+    return () => {
+      if (open) opening.count--
+      open = false
+      if (opening.count > 0 || this.#files.get(name) !== opening) return
+      this.#files.delete(name)
+      opening.end()
+    }
+  }
+
+  /** When nobody is about to open the file; `undefined` when nobody is. */
+  ended(name: string): Promise<void> | undefined {
+    return this.#files.get(name)?.ended
+  }
+
+  #first(name: string): Opening {
+    let end = (): void => {}
+    const ended = new Promise<void>(resolve => {
+      end = resolve
+    })
+    const opening = { count: 0, ended, end }
+    this.#files.set(name, opening)
+    return opening
+  }
+}

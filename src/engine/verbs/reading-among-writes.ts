@@ -1,0 +1,86 @@
+import { isBusy } from '../database/busy.js'
+import type { Session } from '../database/session.js'
+import type { KeyIdentity } from '../disk/keys.js'
+import { DiskCacheError } from '../errors.js'
+import type { Shard } from '../shards/shard.js'
+import type { ResolvedWaiting } from './verb-options.js'
+
+/**
+ * Reads in its place among the writes that wait, so that it sees those which were called before it and none that was
+ * called later. `undefined` when they take too long: then the committed row is the answer.
+ */
+export async function readInOrder<T>(
+  shard: Shard,
+  identity: KeyIdentity | undefined,
+  { wait, signal }: ResolvedWaiting,
+  read: () => T | Promise<T>,
+): Promise<{ readonly value: T } | undefined> {
+  const { run, abandon } = readAmongWrites(read)
+  const order = identity === undefined ? { barrier: true } : { identity }
+  const deadline = performance.now() + wait
+  try {
+    const { value } = await shard.write({ run, ...order }, { deadline, signal })
+    return { value: await value }
+  } catch (error) {
+    abandon()
+    if (isBusy(error) || (error instanceof DiskCacheError && error.refusal !== undefined)) return undefined
+    throw shard.translate(error)
+  }
+}
+
+/** A read in its place in a batch of writes. */
+interface ReadAmongWrites<T> {
+  run(session: Session): { readonly value: T | Promise<T> }
+  /** Nobody wants what was read. */
+  abandon(): void
+}
+
+/**
+ * A batch that is rolled back runs again, and the reads in it, too: of what they had read before, files are closed, and
+ * nothing is noted.
+ */
+function readAmongWrites<T>(read: () => T | Promise<T>): ReadAmongWrites<T> {
+  let last: T | Promise<T> | undefined
+  const abandon = (): void => {
+    if (last === undefined) return
+    Promise.resolve(last)
+      .then(close)
+      .catch(() => undefined)
+    last = undefined
+  }
+  const run = (session: Session): { readonly value: T | Promise<T> } => {
+    abandon()
+    session.amongWrites = true
+    try {
+      const value = read()
+      last = value
+      if (value instanceof Promise) value.catch(() => undefined)
+      return { value }
+    } finally {
+      session.amongWrites = false
+    }
+  }
+  return { run, abandon }
+}
+
+function close(read: unknown): unknown {
+  const opened = read as Partial<AsyncDisposable> | null | undefined
+  return typeof opened === 'object' ? opened?.[Symbol.asyncDispose]?.() : undefined
+}
+
+/** Whether the run of a read was in vain. */
+export interface Run {
+  readonly inVain: boolean
+}
+
+const LAST: Run = { inVain: false }
+
+/** Tells who reads on when the transaction is over what became of it. */
+export function runOf(session: Session): Run {
+  if (!session.amongWrites) return LAST
+  const run = { inVain: false }
+  session.afterRollback(() => {
+    run.inVain = true
+  })
+  return run
+}
