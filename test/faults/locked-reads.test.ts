@@ -129,12 +129,14 @@ describe('a Cache whose database others have locked for reading, too', () => {
     expect(await writing).toBe(true)
   })
 
-  it('closes without a word, also with files in grace', async () => {
+  it('closes without a word, also where files may be in grace', async () => {
     const directory = temporaryDirectory()
     const cache = new Cache(directory, { disk: { unlinkGrace: '1h' }, ...JOURNAL })
     const errors: Error[] = []
     cache.on('error', error => errors.push(error))
     for (const value of ['old', 'new']) await cache.set('k', value, { file: true })
+    await cache.close()
+    await cache.open()
     const holder = await LockHolder.excluding('Cache', directory)
     await cache.close()
     expect(errors).toEqual([])

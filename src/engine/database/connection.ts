@@ -28,7 +28,7 @@ export function connect(path: string, options: ConnectOptions): Connection {
       fileMustExist: options.mustExist,
     })
   } catch (error) {
-    throw bindingMissing(error) ?? error
+    throw bindingMissing(error) ?? directoryMissing(error) ?? error
   }
   try {
     // Views and triggers of a tampered database may then call nothing that has side effects.
@@ -38,6 +38,12 @@ export function connect(path: string, options: ConnectOptions): Connection {
     db.close()
     throw error
   }
+}
+
+/** The driver looks for the directory itself, and says in words of its own what SQLite has a code for. */
+function directoryMissing(error: unknown): Error | undefined {
+  if (!(error instanceof TypeError && error.message.includes('directory does not exist'))) return undefined
+  return Object.assign(new Error(error.message, { cause: error }), { code: 'SQLITE_CANTOPEN' })
 }
 
 function checkDriver(): void {

@@ -22,6 +22,8 @@ export class DiskReserve {
   readonly #shard: Shard
   #kept = false
   #givenUp = false
+  /** Something was written. */
+  #begun = false
   /** What only removes has it now. */
   #lent = false
 
@@ -50,8 +52,12 @@ export class DiskReserve {
     }
   }
 
-  /** A transaction has ended: if it removed by the reserve, that is laid aside again before something grows into it. */
+  /**
+   * A transaction has ended: if it removed by the reserve, that is laid aside again before something grows into it. After
+   * the first one it is laid aside at once, since others may fill the disk within the second.
+   */
   committed(): void {
+    if (!this.#begun) this.#begin()
     if (!this.#lent) return
     this.#lent = false
     const session = this.#shard.current
@@ -119,6 +125,13 @@ export class DiskReserve {
       if (isMissing(error)) return false
       throw error
     }
+  }
+
+  #begin(): void {
+    this.#begun = true
+    if (this.#kept) return
+    // Housekeeping tries again, and tells why it cannot.
+    this.#shard.closing.track(this.keep()).catch(() => undefined)
   }
 
   get #size(): number {

@@ -96,6 +96,12 @@ export async function runTask<T extends WorkerTask>(task: T, options: TaskOption
   }
 }
 
+/** A thread that could not be started, as without files that may be open, or that was ended. */
+function threadError(message: string, cause?: Error): Error {
+  const options = cause && { cause }
+  return Object.assign(new Error(`the maintenance thread failed: ${message}`, options), { code: 'ERR_WORKER_FAILED' })
+}
+
 /** The error of the thread, as far as it can be told from another one. */
 function errorOf({ message, own, code, syscall, path }: Failure): Error {
   if (own !== undefined) return Object.assign(new DiskCacheError(message), { name: own, code })
@@ -114,8 +120,8 @@ function answerOf(
       if (progress) onProgress?.(progress)
       if (answer) resolve(answer)
     })
-    worker.once('error', reject)
-    worker.once('exit', code => reject(new Error(`the maintenance thread ended with ${code}`)))
+    worker.once('error', error => reject(threadError(error.message, error)))
+    worker.once('exit', code => reject(threadError(`it ended with ${code}`)))
   })
 }
 

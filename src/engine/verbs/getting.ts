@@ -128,9 +128,21 @@ export async function readNow<A>(
     if (late ?? turnIsLong()) await shard.closing.track(nextTurn())
     const found = tryOnce(read)
     if (found !== FAILED && !(found instanceof Promise)) return found as A
-    if (found instanceof Promise) return handle.read(shard, undefined, options, () => found as Promise<A>, key)
+    if (found instanceof Promise) return handle.read(shard, undefined, options, begun(found as Promise<A>, read), key)
   }
   return handle.read(shard, encoded, options, read, key)
+}
+
+/** A read that has begun; who has to try again begins anew. */
+function begun<A>(found: Promise<A>, again: () => A | Promise<A>): () => A | Promise<A> {
+  // It may fail before anybody waits for it: who reads may give way to the loop first.
+  found.catch(() => undefined)
+  let first: Promise<A> | undefined = found
+  return () => {
+    const read = first ?? again()
+    first = undefined
+    return read
+  }
 }
 
 function getThrough<T>(
@@ -185,7 +197,8 @@ export function readAtOnce<A>(
   const found = tryOnce(() => look(shard, encoded))
   if (found === FAILED) return readAs(handle, key, answering)
   if (!(found instanceof Promise)) return found as A | undefined
-  return handle.read(shard, undefined, undefined, () => found as Promise<A | undefined>, key)
+  const read = begun(found as Promise<A | undefined>, () => look(shard, encoded))
+  return handle.read(shard, undefined, undefined, read, key)
 }
 
 function lookAs<A>(
