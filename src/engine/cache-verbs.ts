@@ -5,6 +5,7 @@ import type { Session } from './database/session.js'
 import type { EncodedKey } from './disk/codec.js'
 import { keyIdentity } from './disk/keys.js'
 import type { CacheEvents } from './events.js'
+import { knownCaches } from './known-caches.js'
 import { isTraced, traced } from './observe/verbs.js'
 import { incr } from './operations/counters.js'
 import { add, remove, set, take, touch } from './operations/items.js'
@@ -65,6 +66,7 @@ export abstract class CacheVerbs implements DiskCache {
   protected constructor(handle: object) {
     this.#handle = handle as CacheHandle
     this.directory = this.#handle.directory
+    knownCaches().handles.set(this, handle)
   }
 
   async open(): Promise<this> {

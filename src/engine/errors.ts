@@ -13,12 +13,32 @@ interface Cause {
   readonly cause?: unknown
 }
 
+/** What the class of an error is called, on its prototype. */
+const KIND = Symbol.for('fanout-cache.error.0')
+
+/** `instanceof` over both builds of the package, ESM and CommonJS: they share engines, and each catches what the other throws. */
+function isInstance(this: { readonly prototype: object }, value: unknown): boolean {
+  if (typeof value !== 'object' || value === null) return false
+  if (Object.prototype.isPrototypeOf.call(this.prototype, value)) return true
+  // Classes that others derive have no kind.
+  const kind: unknown = Object.getOwnPropertyDescriptor(this.prototype, KIND)?.value
+  if (kind === undefined) return false
+  for (let at: unknown = value; at !== null; at = Object.getPrototypeOf(at)) {
+    if (Object.getOwnPropertyDescriptor(at, KIND)?.value === kind) return true
+  }
+  return false
+}
+
 /** The root of all errors of this package which are not misuse (`TypeError`, `RangeError`). */
 export class DiskCacheError extends Error {
   override name = 'DiskCacheError'
   readonly code: string = 'ERR_DISK_CACHE'
   /** Set on errors by which one write is turned down while the cache goes on working. */
   readonly refusal?: RefusalReason
+
+  static {
+    Object.defineProperty(DiskCacheError, Symbol.hasInstance, { value: isInstance })
+  }
 }
 
 /** A lock was held by somebody else past the deadline. */
@@ -189,3 +209,22 @@ export class ClosedError extends TypeError {
     super(`this cache was closed and its temporary directory ${directory} removed: make a new Cache`)
   }
 }
+
+const KINDS = {
+  DiskCacheError,
+  TimeoutError,
+  LockTimeoutError,
+  LeaseLostError,
+  DiskFullError,
+  ValueTooLargeError,
+  PendingLimitError,
+  CorruptError,
+  SchemaError,
+  DirectoryError,
+  ReadonlyError,
+  DecodeError,
+  InvalidValueError,
+  StorageError,
+  DriverError,
+}
+for (const [kind, { prototype }] of Object.entries(KINDS)) Object.defineProperty(prototype, KIND, { value: kind })

@@ -1,5 +1,6 @@
 import { Cache } from '../cache.js'
 import type { CacheHandle } from '../cache-handle.js'
+import { ownHandleOf } from '../handle-of.js'
 import { checkOptionNames, checkOptionsObject, kindOf } from '../option-names.js'
 import type { CacheOptions, Waiting } from '../options.js'
 import type { Shard } from '../shards/shard.js'
@@ -26,7 +27,7 @@ export function collectionCache(
   own: readonly string[],
 ): CollectionCache {
   checkOptionsObject(options, place)
-  if (given instanceof Cache) {
+  if (isCache(given)) {
     checkOptionNames(options, new Set(own), `${place}.from`)
     return { cache: given, own: false }
   }
@@ -39,9 +40,14 @@ export function collectionCache(
   return { cache: new Cache(given as string | URL | undefined, settings), own: true }
 }
 
+/** Also one of the other build of this package, ESM or CommonJS. */
+function isCache(cache: unknown): cache is Cache {
+  return cache instanceof Cache || ownHandleOf(cache)?.kind === 'Cache'
+}
+
 /** @throws TypeError when it is no Cache */
 export function checkCache(cache: unknown, place: string): Cache {
-  if (cache instanceof Cache) return cache
+  if (isCache(cache)) return cache
   throw new TypeError(`${place} needs a Cache, got ${kindOf(cache)}; a FanoutCache has deque(name) and index(name)`)
 }
 

@@ -1,3 +1,4 @@
+import { builtIn } from './built-in.js'
 import type { Codec, EncodedValue, SqlValue } from './codec.js'
 import { compressJson, isZlib, readCompressedJson } from './compressed-json.js'
 import { JsonKeys } from './json-keys.js'
@@ -50,7 +51,7 @@ export function createJsonCodec({ compressLevel = 1 }: JsonCodecOptions = {}): J
     decodeKey: (data, raw) => keys.decode(data, raw),
   }
   made.set(compressLevel, codec)
-  return codec
+  return builtIn(codec, `json ${compressLevel}`)
 }
 
 /** `createJsonCodec()`: level 1, as Python's JSONDisk has it by default. */

@@ -1,3 +1,4 @@
+import { builtIn } from './built-in.js'
 import type { Codec } from './codec.js'
 import { decodeKey, encodeKey } from './keys.js'
 import { MODE_PICKLE } from './modes.js'
@@ -9,10 +10,10 @@ import { writePickle } from './pickle/writer.js'
  * bytes bytes. A dict comes back as a Map only when a key is no string, tuples come back as arrays. Properties that are
  * undefined are left out. Everything else (Date, class instances, other typed arrays, …) is a TypeError.
  */
-export const pickleCodec: Codec = {
+export const pickleCodec: Codec = builtIn({
   name: 'pickle',
   encodeValue: value => encodeNative(value) ?? { mode: MODE_PICKLE, data: writePickle(value) },
   decodeValue: decodeStored,
   encodeKey,
   decodeKey,
-}
+})

@@ -1,3 +1,4 @@
+import { builtIn } from './built-in.js'
 import type { Codec, EncodedValue } from './codec.js'
 import { decodeKey, encodeKey } from './keys.js'
 import { MODE_JSON, MODE_V8 } from './modes.js'
@@ -10,13 +11,13 @@ import { cloneToBytes } from './structured-clone.js'
  * Buffers). Natives are stored as DiskCache stores them; plain data as JSON; the rest through `node:v8`. Python reads
  * our two object modes as None.
  */
-export const structuredCodec: Codec = {
+export const structuredCodec: Codec = builtIn({
   name: 'structured',
   encodeValue: value => encodeNative(value) ?? encodeOwn(value),
   decodeValue: decodeStored,
   encodeKey,
   decodeKey,
-}
+})
 
 /**
  * The value in one of our own modes, even where DiskCache has one for it: what stands beside metadata must not be taken

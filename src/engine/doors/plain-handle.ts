@@ -1,7 +1,6 @@
 import type { CacheHandle } from '../cache-handle.js'
-import { CacheVerbs } from '../cache-verbs.js'
 import type { DiskCache } from '../contract.js'
-import { accessOf, handleOf } from '../handle-of.js'
+import { accessOf, ownHandleOf } from '../handle-of.js'
 import { kindOf } from '../option-names.js'
 
 /**
@@ -10,7 +9,8 @@ import { kindOf } from '../option-names.js'
  * @throws TypeError when it is none, a namespace included
  */
 export function plainHandle(cache: DiskCache, user: string): CacheHandle {
-  if (cache instanceof CacheVerbs) return handleOf(cache)
+  const handle = ownHandleOf(cache)
+  if (handle) return handle
   if (accessOf(cache)) {
     throw new TypeError(
       `${user} needs the Cache or FanoutCache, got a namespace of one: give it the cache, and a name of its own with the ` +

@@ -1,6 +1,7 @@
 import { rmSync } from 'node:fs'
 import type { ResolvedOptions } from '../cache-options.js'
 import { DEFAULT_SETTINGS } from '../database/settings.js'
+import { isSame } from '../disk/built-in.js'
 import type { Events } from '../events.js'
 import { makeDirectory } from '../make-directory.js'
 import type { MemoryTier } from '../memory/memory-tier.js'
@@ -63,7 +64,7 @@ export class Engine implements ShardEvents {
     if (kind !== this.kind) throw wrongKind(kind, this.directory)
     const differing = this.#memory.differences(options.memory)
     for (const [name, value] of options.given) {
-      if (value !== this.#options.given.get(name) && value !== this.#effective(name)) differing.push(name)
+      if (!isSame(value, this.#options.given.get(name)) && !isSame(value, this.#effective(name))) differing.push(name)
     }
     if (differing.length === 0) return
     throw new RangeError(
@@ -80,7 +81,7 @@ export class Engine implements ShardEvents {
   /** The options of a user, with the codec that keys and values have here where it gave none. */
   adopted(options: ResolvedOptions): ResolvedOptions {
     const { codec } = this.#options
-    return options.codec === codec || options.given.has('codec') ? options : { ...options, codec }
+    return options.given.has('codec') && !isSame(options.codec, codec) ? options : { ...options, codec }
   }
 
   /** Whether a further user can join without waiting. */

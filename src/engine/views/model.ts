@@ -1,5 +1,6 @@
 import type { StandardSchemaV1 } from '@standard-schema/spec'
 import { resolveOptions } from '../cache-options.js'
+import { knownCaches } from '../known-caches.js'
 import { checkOptionNames, checkOptionsObject, kindOf } from '../option-names.js'
 import type { CacheOptions, EvictionPolicy, MemoryOptions } from '../options.js'
 import { type Duration, milliseconds } from '../time.js'
@@ -66,7 +67,7 @@ const OPTIONS = new Set([
   ...['name', 'version', 'schema', 'migrate', 'ttl', 'sliding'],
   ...['maxItems', 'sizeLimit', 'evictionPolicy', 'maxItemSize', 'memory'],
 ])
-const resolved = new WeakMap<object, ResolvedModel>()
+const resolved = knownCaches().models as WeakMap<object, ResolvedModel>
 
 /**
  * A kind of values: what they look like, and how they are kept. `cache.model(model)` is a cache of such values.
