@@ -153,7 +153,7 @@ async function openSessions(shards: readonly Shard[]): Promise<Session[]> {
   for (const shard of shards) {
     let session = shard.session()
     if (!session) {
-      await shard.open()
+      await shard.reopened()
       session = shard.current
     }
     if (!session) throw new StorageError(shard.directory, 'the database could not be opened again')
