@@ -6,6 +6,7 @@ import { CacheViews } from './cache-views.js'
 import type { DequeOptions } from './collections/contract.js'
 import { Deque } from './collections/deque.js'
 import { Index } from './collections/persistent-index.js'
+import { handleOf } from './handle-of.js'
 import { inheritedOptions } from './inherited-options.js'
 import { checkOptionNames, checkOptionsObject, kindOf } from './option-names.js'
 import type { CacheOptions, FanoutCacheOptions } from './options.js'
@@ -39,12 +40,16 @@ export class FanoutCache extends CacheViews {
   /**
    * A `Cache` below this directory, in DiskCache's place for it. `/` in the name makes directories. Clock and codec are
    * those of this cache unless given; it is closed with this cache.
+   *
+   * @throws TypeError for unknown options and wrong types, RangeError for values out of range, and when the name has a
+   *   cache already that was made with other options
    */
   cache(name: string, options: CacheOptions = {}): Cache {
     const known = this.#subcaches.get(name)
-    if (known) return known
+    if (known && Object.keys(options).length === 0) return known
     const directory = join(this.directory, 'cache', ...partsOf(name, 'cache'))
     const cache = new Cache(directory, { ...inheritedOptions(this), ...options })
+    if (known) return sameOptions(name, known, cache)
     this.#subcaches.set(name, cache)
     return cache
   }
@@ -93,6 +98,22 @@ export class FanoutCache extends CacheViews {
     await super.close()
   }
 }
+
+/** @throws RangeError that names the options in which a further cache of a name differs from the one that it has */
+function sameOptions(name: string, known: Cache, further: Cache): Cache {
+  const [had, wanted] = [handleOf(known), handleOf(further)].map(({ options }) => options) as [Resolved, Resolved]
+  // One that is open was compared by what is in force, which may agree with what was not given.
+  const given = handleOf(known).isOpen ? [] : [...wanted.given]
+  const differing = given.filter(([option, value]) => value !== had.given.get(option)).map(([option]) => option)
+  const { memory } = wanted
+  if (memory && (!had.memory || memory.given.some(option => memory[option] !== had.memory?.[option]))) {
+    differing.push('memory')
+  }
+  if (differing.length === 0) return known
+  throw new RangeError(`the cache '${name}' was made with other options: ${differing.join(', ')}`)
+}
+
+type Resolved = ReturnType<typeof resolveOptions>
 
 function partsOf(name: string, what: string): string[] {
   if (typeof name !== 'string' || name === '')

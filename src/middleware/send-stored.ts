@@ -230,7 +230,8 @@ async function sendRanges(
   putHead(response, 206, setField(head, 'Content-Length', String(length)))
   return finish(response, 206, async () => {
     for (const [at, { start, end }] of ranges.entries()) {
-      if (!(await outlet.write(heads[at] as string))) return false
+      // As node:http writes fields: the type may have a character beyond ASCII.
+      if (!(await outlet.write(Buffer.from(heads[at] as string, 'latin1')))) return false
       const sent =
         'stream' in body
           ? await outlet.pump(body.stream({ start, end, keepOpen: true }), { length: end - start + 1 })

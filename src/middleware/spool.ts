@@ -209,7 +209,9 @@ export class Spool implements BodySink {
   async #fromFile(at: number, size: number): Promise<Buffer> {
     const buffer = Buffer.allocUnsafe(Math.min(2 ** 16, size - at))
     const read = await this.#file?.handle.read(buffer, 0, buffer.byteLength, at)
-    return buffer.subarray(0, read?.bytesRead ?? 0)
+    // Somebody has cut it off: it would be read for ever.
+    if (!read?.bytesRead) throw new Error('the file of the body has ended too early')
+    return buffer.subarray(0, read.bytesRead)
   }
 
   #spill(): void {

@@ -111,7 +111,7 @@ export async function storeAnswer(store: DoorStore, settings: Settings, answer: 
   const { dropped, landed } = await landVariant(store, settings, answer, variant)
   const gone = landed ? dropped : [at]
   if (gone.length > 0) await store.edit(gone, () => 'remove').catch(error => store.tell(error))
-  return landed && stored.status > 0
+  return landed
 }
 
 /** Renews the fields of an answer that a 304 has confirmed; its body stays where it is. */

@@ -1,4 +1,4 @@
-import { cpSync, existsSync, readdirSync } from 'node:fs'
+import { cpSync, existsSync, readdirSync, rmSync } from 'node:fs'
 import { isAbsolute, join, relative } from 'node:path'
 import { pathToFileURL } from 'node:url'
 import { describe, expect, it } from 'vitest'
@@ -139,6 +139,19 @@ function closing(subject: Subject): void {
     for (const listing of listings) {
       await expect(exhaust(listing)).rejects.toThrow(/was closed meanwhile/)
     }
+    const names = readdirSync(cache.directory, { recursive: true, encoding: 'utf8' })
+    expect(names.filter(name => name.endsWith('-wal'))).toEqual([])
+  })
+
+  it('a read that is under way at close() opens nothing afterwards', async () => {
+    const cache = subject.make()
+    await cache.set('file', LARGE, { file: true })
+    const { path = '' } = (await cache.info('file')) ?? {}
+    rmSync(join(cache.directory, path))
+    // It looks for the file a second time, when the database may be closed already.
+    const reading = cache.get('file').catch(String)
+    await cache.close()
+    expect(['undefined', expect.stringMatching(/was closed meanwhile/)]).toContainEqual(String(await reading))
     const names = readdirSync(cache.directory, { recursive: true, encoding: 'utf8' })
     expect(names.filter(name => name.endsWith('-wal'))).toEqual([])
   })

@@ -63,4 +63,19 @@ describe('caches below a FanoutCache', () => {
     await below.set('file', { a: 'x'.repeat(40_000) })
     expect(await below.get('file')).toEqual({ a: 'x'.repeat(40_000) })
   })
+
+  it('cache(name, options) refuses options that contradict those it was made with, open or not', async () => {
+    const fanout = structured.make()
+    const options = { sizeLimit: 2 ** 20, disk: { minFileSize: 100 }, memory: { maxItems: 5 } }
+    const below = fanout.cache('test', options)
+    for (const open of [false, true]) {
+      if (open) await below.open()
+      expect(fanout.cache('test')).toBe(below)
+      expect(fanout.cache('test', { ...options, disk: { minFileSize: 100 } })).toBe(below)
+      expect(() => fanout.cache('test', { sizeLimit: 2 ** 21 })).toThrow(/other options: sizeLimit/)
+      expect(() => fanout.cache('test', { memory: { maxItems: 6 } })).toThrow(/other options: memory/)
+      expect(() => fanout.cache('test', { sizeLimt: 1 } as never)).toThrow(/did you mean sizeLimit/)
+    }
+    expect(fanout.cache('test', { evictionPolicy: 'least-recently-stored' })).toBe(below)
+  })
 })

@@ -139,6 +139,15 @@ describe.each(storages())('a stored answer in %s', (_name, storage) => {
     expect(await ask(port, '/', { headers })).toMatchObject({ status: 404, text: 'none' })
   })
 
+  it('sends parts of a type with a character beyond ASCII in the bytes that it has promised', async () => {
+    const { body } = storage()
+    const fields: StoredAnswer['fields'] = [['Content-Type', 'text/plain; title="\u00e9t\u00e9"']]
+    const { port } = await serve(async () => ({ status: 200, fields, body: await body(TEXT) }))
+    const reply = await ask(port, '/', { headers: { Range: 'bytes=0-0,5-6' } })
+    expect(reply.headers['content-length']).toBe(String(reply.body.byteLength))
+    expect(reply.body.toString('latin1')).toMatch(/title="\u00e9t\u00e9"[^]*\r\n\r\na\r\n[^]*\r\n\r\nfg\r\n--/)
+  })
+
   it('sends many megabytes whole, and parts of them', async () => {
     const { body } = storage()
     const content = Buffer.alloc(5_000_000, TEXT)

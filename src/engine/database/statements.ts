@@ -109,6 +109,10 @@ const SQL = {
   tagPageByIndex: 'pluck SELECT rowid FROM Cache WHERE tag = ? AND rowid > ? ORDER BY rowid LIMIT 2000',
   tagPageByScan: 'pluck SELECT rowid FROM Cache WHERE +tag = ? AND rowid > ? AND rowid <= ? ORDER BY rowid',
   tagPageFurther: 'pluck SELECT rowid FROM EntryTag WHERE tag = ? AND rowid > ? ORDER BY rowid LIMIT 2000',
+  // A row that was chosen before, as it is now; whether it has a tag.
+  keyRowById: 'raw SELECT rowid, key, raw, expire_time FROM Cache WHERE rowid = ?',
+  hasTag: 'pluck SELECT 1 FROM Cache WHERE rowid = ? AND tag = ?',
+  hasFurtherTag: 'pluck SELECT 1 FROM EntryTag WHERE rowid = ? AND tag = ?',
   sortedFirst: 'raw SELECT rowid, key, raw, expire_time FROM Cache WHERE key IS NOT NULL ORDER BY key, raw LIMIT 1',
   sortedLast:
     'raw SELECT rowid, key, raw, expire_time FROM Cache WHERE key IS NOT NULL ORDER BY key DESC, raw DESC LIMIT 1',

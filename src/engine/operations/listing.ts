@@ -62,6 +62,25 @@ export function* rowidsByTag(session: ReadSession, tag: SqlValue): Generator<num
   }
 }
 
+/** What is asked of the rows of a listing. */
+export interface Choice {
+  /** Of text keys; absent also where the codec hides what keys begin with. */
+  readonly prefix: string | undefined
+  readonly tag: SqlValue | undefined
+}
+
+/** The rows that were chosen by rowid and still are what was asked for: a rowid may be another entry's by now. */
+export function chosenRows(session: ReadSession, rowids: readonly number[], choice: Choice): KeyRow[] {
+  return rowids.flatMap(rowid => exact(session, 'keyRowById', rowid).filter(row => isChosen(session, row, choice)))
+}
+
+export function isChosen(session: ReadSession, [rowid, key, raw]: KeyRow, { prefix, tag }: Choice): boolean {
+  if (prefix !== undefined && !(raw !== 0 && typeof key === 'string' && key.startsWith(prefix))) return false
+  if (tag === undefined || session.statements.get('hasTag', rowid, tag) !== undefined) return true
+  if (typeof tag !== 'string' || !session.has('entryTags')) return false
+  return session.statements.get('hasFurtherTag', rowid, tag) !== undefined
+}
+
 /** Pages of rows in the order of SQLite's keys: null, numbers, strings, bytes. A live view. */
 export function* sortedPages(session: ReadSession, reverse: boolean): Generator<KeyRow[]> {
   const first = exact(session, reverse ? 'sortedLast' : 'sortedFirst')
@@ -92,7 +111,14 @@ export function prefixEnd(prefix: string): SqlValue {
   return Buffer.alloc(0)
 }
 
-type PageName = 'pageForward' | 'pageBackward' | 'sortedFirst' | 'sortedLast' | 'sortedForward' | 'sortedBackward'
+type PageName =
+  | 'pageForward'
+  | 'pageBackward'
+  | 'sortedFirst'
+  | 'sortedLast'
+  | 'sortedForward'
+  | 'sortedBackward'
+  | 'keyRowById'
 
 function exact(session: ReadSession, name: PageName, ...values: unknown[]): KeyRow[] {
   const rows = session.statements.all<KeyRow>(name, ...values)

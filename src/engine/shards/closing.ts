@@ -1,5 +1,9 @@
+import { DiskCacheError } from '../errors.js'
+
 /** What a shard waits for before it closes, and whom it tells. */
 export class Closing {
+  /** The shard was closed: who was still on the way opens nothing that nobody would close again. */
+  isOver = false
   readonly #underWay = new Set<Promise<unknown>>()
   readonly #listeners = new Set<() => void>()
 
@@ -15,6 +19,11 @@ export class Closing {
   onBegin(listener: () => void): () => void {
     this.#listeners.add(listener)
     return () => this.#listeners.delete(listener)
+  }
+
+  /** @throws DiskCacheError when the shard in `directory` was closed */
+  assertNotOver(directory: string): void {
+    if (this.isOver) throw new DiskCacheError(`the cache in ${directory} was closed meanwhile`)
   }
 
   /** Ends when nothing that is tracked is under way any more. */

@@ -138,9 +138,9 @@ export class Engine implements ShardEvents {
     return this.#users === 0
   }
 
-  /** Nobody uses it. */
+  /** Nobody uses it, and it is closed. */
   get idle(): boolean {
-    return this.#users === 0
+    return this.#users === 0 && this.#closing === undefined
   }
 
   evicted(victims: readonly Victim[]): void {
@@ -277,7 +277,8 @@ export async function acquireEngine(
     await engine.open(user, options)
     return engine
   } catch (error) {
-    if (engine.idle) engines().delete(key)
+    // Several opens may fail together: by now another engine may have the place.
+    if (engine.idle && engines().get(key) === engine) engines().delete(key)
     throw error
   }
 }

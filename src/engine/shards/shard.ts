@@ -10,17 +10,18 @@ import { DEFAULT_SETTINGS, readSettings, type StoredSettings } from '../database
 import { Writer, type WriterHost } from '../database/writer.js'
 import { Disk } from '../disk/disk.js'
 import { ValueFiles } from '../disk/value-files.js'
-import { DiskFullError, TimeoutError } from '../errors.js'
+import { TimeoutError } from '../errors.js'
 import { Culler } from '../maintenance/culler.js'
 import { DiskReserve } from '../maintenance/disk-reserve.js'
 import { Housekeeping } from '../maintenance/housekeeping.js'
 import { finishQuarantine, mayBeMoving, quarantine } from '../maintenance/quarantine.js'
 import type { ShardMemory } from '../memory/shard-memory.js'
 import { ShardWatch } from '../observe/shard-watch.js'
-import { capGrace, endOwnGrace, hasOwnGrace } from '../operations/grace.js'
+import { capGrace } from '../operations/grace.js'
 import { isCorruption, translateError } from '../translate-error.js'
 import { Closing } from './closing.js'
 import { DamagedRows } from './damaged-rows.js'
+import { lastWrite } from './last-write.js'
 import type { ShardEvents, ShardOptions } from './shard-options.js'
 
 /** How long opening waits for others who are creating the same database. Milliseconds. */
@@ -94,6 +95,7 @@ export class Shard implements WriterHost {
 
   /** Opens, waiting for others who create it, and once more after moving a damaged database aside. */
   async open(): Promise<void> {
+    this.closing.isOver = false
     if (this.#session) return
     this.#reopening ??= this.#openPatiently().finally(() => {
       this.#reopening = undefined
@@ -103,13 +105,24 @@ export class Shard implements WriterHost {
     await this.#reopening
   }
 
+  /** Waits for the database, which is being opened again. @throws DiskCacheError when the shard was closed */
+  async reopened(): Promise<void> {
+    this.closing.assertNotOver(this.directory)
+    await this.open()
+  }
+
   async close(): Promise<void> {
     this.#housekeeping.stop()
     await this.closing.begin()
     while (this.writer.length > 0) await this.writer.settled() // work that is under way may queue more
-    if (this.#session && !this.options.readonly) await this.#lastWrite()
+    // Whoever had it opened again need not wait for it any more.
+    await this.#reopening?.catch(() => undefined)
+    if (this.#session && !this.options.readonly) await lastWrite(this, this.#session)
     await this.#housekeeping.finished()
-    await this.reserve.keepAfter(this.identity, () => this.#release())
+    await this.reserve.keepAfter(this.identity, () => {
+      this.closing.isOver = true
+      this.#release()
+    })
   }
 
   /** Queues a write. */
@@ -181,6 +194,7 @@ export class Shard implements WriterHost {
   }
 
   recover(error: unknown): boolean {
+    if (this.closing.isOver) return false
     const isDamaged = isCorruption(error) && this.options.onCorrupt === 'quarantine' && !this.options.readonly
     if (!isDamaged && !isLostSchema(error) && this.isThere) return false
     this.reopen(isDamaged && this.isThere ? error : undefined)
@@ -233,6 +247,7 @@ export class Shard implements WriterHost {
     const { timeout, root } = this.options
     const deadline = performance.now() + (root === undefined ? timeout : Math.max(timeout, OPENING_TIMEOUT))
     for (let failures = 0, quarantined = 0; ; failures++) {
+      this.closing.assertNotOver(this.directory)
       try {
         if (!this.options.readonly && mayBeMoving(this.directory)) await finishQuarantine(this)
         return this.#openNow()
@@ -271,30 +286,10 @@ export class Shard implements WriterHost {
   }
 
   #release(): void {
+    this.#housekeeping.stop()
     this.#session = undefined
     this.memory?.reset()
     if (this.#opened) closeFiles(this.#path, this.#opened)
     this.#opened = undefined
-  }
-
-  /** Marks and the end of grace, if the lock is free: closing does not wait for others. */
-  async #lastWrite(): Promise<void> {
-    const session = this.#session
-    if (!session) return
-    const work: Work<void> = {
-      optional: true,
-      run: current => {
-        this.marks.write(current, this.disk.now(), Number.POSITIVE_INFINITY, true)
-        endOwnGrace(current, this.disk.now())
-      },
-    }
-    try {
-      if (!this.marks.dirty && !hasOwnGrace(session, this.disk.now())) return
-      await this.write(work, { deadline: performance.now() + Math.min(this.options.timeout, 1000) })
-    } catch (error) {
-      this.marks.drop()
-      const known = this.translate(error)
-      if (!(known instanceof TimeoutError || known instanceof DiskFullError)) this.events.failed(known as Error)
-    }
   }
 }

@@ -2,9 +2,13 @@ import type { CacheHandle } from '../cache-handle.js'
 import type { Session } from '../database/session.js'
 import type { EntryRow } from '../database/statements.js'
 import type { SqlValue } from '../disk/codec.js'
+import { keyIdentity } from '../disk/keys.js'
 import { nextTurn } from '../fairness.js'
 import { isInexact, toEntryRow } from '../operations/entries.js'
 import {
+  type Choice,
+  chosenRows,
+  isChosen,
   isListed,
   type KeyRow,
   lastRow,
@@ -30,9 +34,7 @@ const ROWIDS_PER_PAGE = 100
 
 /** Keys of all shards, one shard after the other, in stored order. */
 export async function* listKeys(handle: CacheHandle, options: Listing | undefined, verb: string): AsyncGenerator<Key> {
-  for await (const { shard, row } of rows(handle, resolveListing(options, verb))) {
-    yield shard.disk.decodeKey(row[1], row[2] !== 0)
-  }
+  for await (const { shard, row } of rows(handle, resolveListing(options, verb))) yield decodedKey(shard, row)
 }
 
 /** Keys with their values. An entry whose file has gone meanwhile is left out. */
@@ -41,18 +43,19 @@ export async function* listEntries<T>(handle: CacheHandle, options: Listing | un
   for await (const { shard, row } of rows(handle, listing)) {
     const now = listing.includeExpired ? Number.NEGATIVE_INFINITY : shard.disk.now()
     const found = await readListed(handle, shard, () => readEntryRow(shard, row[0], now))
-    if (found) yield [shard.disk.decodeKey(found.row[1], found.row[2] !== 0), found.value as T]
+    if (found && isStill(shard, row, found.row, listing)) yield [decodedKey(shard, row), found.value as T]
   }
 }
 
 /** What is known of the entries, without their values. */
 export async function* listInfos(handle: CacheHandle, options: Listing | undefined): AsyncGenerator<Info> {
-  for await (const { shard, row } of rows(handle, resolveListing(options, 'infos'))) {
+  const listing = resolveListing(options, 'infos')
+  for await (const { shard, row } of rows(handle, listing)) {
     const info = await readListed(handle, shard, () => {
       const { statements } = sessionOf(shard)
       let found = statements.get<EntryRow>('entryById', row[0])
       if (found && isInexact(found)) found = toEntryRow(statements.getExact('entryById', row[0]))
-      return found && toInfo(sessionOf(shard), found)
+      return found && isStill(shard, row, found, listing) ? toInfo(sessionOf(shard), found) : undefined
     })
     if (info) yield info
   }
@@ -67,9 +70,9 @@ export async function* listSortedKeys(handle: CacheHandle, options: Listing | un
   const chosen = await choose(handle, shard, listing)
   for await (const page of steps(handle, shard, () => sortedPages(sessionOf(shard), listing.reverse))) {
     for (const row of page) {
-      if (chosen && !chosen.has(row[0])) continue
+      if (chosen && !(chosen.has(row[0]) && isChosen(sessionOf(shard), row, choiceOf(shard, listing)))) continue
       if (isListed(row, shard.disk.now(), listing.includeExpired) && hasPrefix(shard, row, listing))
-        yield shard.disk.decodeKey(row[1], row[2] !== 0)
+        yield decodedKey(shard, row)
     }
   }
 }
@@ -129,13 +132,7 @@ async function* pagesOf(
   ordered.sort((a, b) => (listing.reverse ? b - a : a - b))
   for (let at = 0; at < ordered.length; at += ROWIDS_PER_PAGE) {
     const rowids = ordered.slice(at, at + ROWIDS_PER_PAGE)
-    yield await readOpen(handle, shard, () => {
-      const { statements } = sessionOf(shard)
-      return rowids.flatMap(rowid => {
-        const row = statements.get<EntryRow>('entryById', rowid)
-        return row ? [[row[0], row[1], row[2], row[4]] as const] : []
-      })
-    })
+    yield await readOpen(handle, shard, () => chosenRows(sessionOf(shard), rowids, choiceOf(shard, listing)))
     await nextTurn()
   }
 }
@@ -143,8 +140,19 @@ async function* pagesOf(
 /** Keys of the JSON codec are compressed: their prefix shows only when they are read. */
 function hasPrefix(shard: Shard, row: KeyRow, { prefix }: ResolvedListing): boolean {
   if (prefix === undefined || !hidesPrefixes(shard)) return true
-  const key = shard.disk.decodeKey(row[1], row[2] !== 0)
+  const key = decodedKey(shard, row)
   return typeof key === 'string' && key.startsWith(prefix)
+}
+
+function decodedKey(shard: Shard, [, data, raw]: KeyRow): Key {
+  return shard.disk.decodeKey(data, raw !== 0)
+}
+
+/** Whether the row that is there now is the entry which was listed: its rowid may have been given to another one. */
+function isStill(shard: Shard, listed: KeyRow, now: EntryRow, listing: ResolvedListing): boolean {
+  const [, data, raw] = listed
+  if (keyIdentity({ data, raw: raw !== 0 }) !== keyIdentity({ data: now[1], raw: now[2] !== 0 })) return false
+  return listing.tag === undefined || isChosen(sessionOf(shard), listed, choiceOf(shard, listing))
 }
 
 /** Whether keys are stored so that what they begin with cannot be searched for. */
@@ -152,10 +160,13 @@ export function hidesPrefixes(shard: Shard): boolean {
   return shard.disk.codec.name === 'json'
 }
 
+function choiceOf(shard: Shard, { prefix, tag }: ResolvedListing): Choice {
+  return { prefix: hidesPrefixes(shard) ? undefined : prefix, tag }
+}
+
 /** The rowids that prefix and tag leave; `undefined` when everything is listed. */
 async function choose(handle: CacheHandle, shard: Shard, listing: ResolvedListing): Promise<Set<number> | undefined> {
-  const { tag } = listing
-  const prefix = hidesPrefixes(shard) ? undefined : listing.prefix
+  const { prefix, tag } = choiceOf(shard, listing)
   const collect = async (begin: () => Iterator<number[]>): Promise<Set<number>> => {
     const rowids = new Set<number>()
     for await (const page of steps(handle, shard, begin)) for (const rowid of page) rowids.add(rowid)

@@ -35,7 +35,7 @@ export async function readPatiently<T>(
   for (let failures = 0; ; failures++) {
     const attemptedAt = performance.now()
     try {
-      if (!shard.current) await shard.open()
+      if (!shard.current) await shard.reopened()
       shard.memory?.looked()
       return await read()
     } catch (error) {

@@ -157,7 +157,7 @@ async function openSessions(shards: readonly Shard[]): Promise<Session[]> {
     let session = shard.session()
     // Who opens it again at the moment tells nobody why that fails: the second attempt does.
     for (let attempt = 1; !session && attempt <= 2; attempt++) {
-      await shard.open()
+      await shard.reopened()
       session = shard.current
     }
     if (!session) throw new StorageError(shard.directory, 'the database could not be opened again')

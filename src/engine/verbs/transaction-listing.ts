@@ -1,6 +1,14 @@
 import type { Session } from '../database/session.js'
-import type { EntryRow } from '../database/statements.js'
-import { isListed, type KeyRow, lastRow, pages, rowidsByPrefix, rowidsByTag } from '../operations/listing.js'
+import {
+  chosenRows,
+  isChosen,
+  isListed,
+  type KeyRow,
+  lastRow,
+  pages,
+  rowidsByPrefix,
+  rowidsByTag,
+} from '../operations/listing.js'
 import type { Listing } from '../options.js'
 import { checkVerbOptions, encodeTag } from './verb-options.js'
 
@@ -10,8 +18,9 @@ export function* listRows(sessions: Session[], options: Listing): Generator<[Ses
   const { tag, reverse = false, includeExpired = false } = options
   for (const session of reverse ? sessions.reverse() : sessions) {
     const tagged = tag === undefined ? undefined : gather(rowidsByTag(session, encodeTag(tag)))
+    const choice = { prefix: undefined, tag: tag === undefined ? undefined : encodeTag(tag) }
     for (const row of rowsOf(session, options)) {
-      if (tagged && !tagged.has(row[0])) continue
+      if (tagged && !(tagged.has(row[0]) && isChosen(session, row, choice))) continue
       if (row[1] !== null && isListed(row, session.disk.now(), includeExpired)) yield [session, row]
     }
   }
@@ -25,10 +34,7 @@ function* rowsOf(session: Session, { prefix, reverse = false }: Listing): Genera
     return
   }
   const rowids = Array.from(gather(rowidsByPrefix(session, prefix))).sort((a, b) => (reverse ? b - a : a - b))
-  for (const rowid of rowids) {
-    const row = session.statements.get<EntryRow>('entryById', rowid)
-    if (row) yield [row[0], row[1], row[2], row[4]]
-  }
+  for (const rowid of rowids) yield* chosenRows(session, [rowid], { prefix, tag: undefined })
 }
 
 function gather(pagesOfRowids: Iterable<number[]>): Set<number> {

@@ -1,0 +1,28 @@
+import type { Work } from '../database/job.js'
+import type { Session } from '../database/session.js'
+import { DiskFullError, TimeoutError } from '../errors.js'
+import { endOwnGrace, hasOwnGrace } from '../operations/grace.js'
+import type { Shard } from './shard.js'
+
+/** Milliseconds: closing does not wait for others for long. */
+const PATIENCE = 1000
+
+/** What a shard writes before it closes, if the lock is free: marks, and the end of grace. */
+export async function lastWrite(shard: Shard, session: Session): Promise<void> {
+  const { marks, disk } = shard
+  const work: Work<void> = {
+    optional: true,
+    run: current => {
+      marks.write(current, disk.now(), Number.POSITIVE_INFINITY, true)
+      endOwnGrace(current, disk.now())
+    },
+  }
+  try {
+    if (!marks.dirty && !hasOwnGrace(session, disk.now())) return
+    await shard.write(work, { deadline: performance.now() + Math.min(shard.options.timeout, PATIENCE) })
+  } catch (error) {
+    marks.drop()
+    const known = shard.translate(error)
+    if (!(known instanceof TimeoutError || known instanceof DiskFullError)) shard.events.failed(known as Error)
+  }
+}
