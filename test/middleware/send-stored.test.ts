@@ -145,7 +145,7 @@ describe.each(storages())('a stored answer in %s', (_name, storage) => {
     const { port } = await serve(async () => ({ status: 200, fields, body: await body(TEXT) }))
     const reply = await ask(port, '/', { headers: { Range: 'bytes=0-0,5-6' } })
     expect(reply.headers['content-length']).toBe(String(reply.body.byteLength))
-    expect(reply.body.toString('latin1')).toMatch(/title="\u00e9t\u00e9"[^]*\r\n\r\na\r\n[^]*\r\n\r\nfg\r\n--/)
+    expect(reply.body.toString('latin1')).toMatch(/title="\u00e9t\u00e9".*\r\n\r\na\r\n.*\r\n\r\nfg\r\n--/s)
   })
 
   it('sends many megabytes whole, and parts of them', async () => {
