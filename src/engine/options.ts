@@ -23,8 +23,7 @@ export interface Waiting {
   /**
    * Wait until the lock is free. Without it the verb gives up after the cache's `timeout`.
    *
-   * @default true for add, set, touch, pop, delete, incr and decr of a FanoutCache, and for setMany, deleteMany and
-   *   popItem; false elsewhere
+   * @default true for add, set, touch, pop, popItem, delete, incr, decr, setMany, deleteMany of a FanoutCache, else false
    */
   readonly retry?: boolean
   /** Give up after this time, also with `retry`. @default the cache's `timeout`, without bound when `retry` is set */

@@ -146,8 +146,10 @@ export class DiskReserve {
   async #fill(from: number, to: number): Promise<void> {
     const { O_WRONLY, O_CREAT, O_NOFOLLOW = 0 } = fs.constants
     const zeros = Buffer.alloc(to - from)
-    const handle = await fs.promises.open(this.#path, O_WRONLY | O_CREAT | O_NOFOLLOW, this.#shard.options.modes.file)
+    const { modes } = this.#shard.options
+    const handle = await fs.promises.open(this.#path, O_WRONLY | O_CREAT | O_NOFOLLOW, modes.file)
     try {
+      if (modes.exact && from === 0) await handle.chmod(modes.file)
       for (let at = from; at < to; ) at += (await handle.write(zeros, 0, to - at, at)).bytesWritten
     } finally {
       await handle.close()
@@ -155,8 +157,10 @@ export class DiskReserve {
   }
 
   #restore(): void {
+    const { modes } = this.#shard.options
     try {
-      fs.writeFileSync(this.#path, Buffer.alloc(this.#size), { mode: this.#shard.options.modes.file, flag: 'wx' })
+      fs.writeFileSync(this.#path, Buffer.alloc(this.#size), { mode: modes.file, flag: 'wx' })
+      if (modes.exact) fs.chmodSync(this.#path, modes.file)
       this.#kept = true
     } catch (error) {
       // Another process has been quicker.
