@@ -9,6 +9,7 @@ import { hasField } from './policy/fields.js'
 import type { RequestHead } from './policy/message.js'
 import { bypassOf } from './policy/request-directives.js'
 import { passPost } from './posted.js'
+import { hearOfEnd } from './queued.js'
 import { keyOf, type RequestKey } from './request-key.js'
 import { passUnsafe } from './unsafe.js'
 
@@ -42,6 +43,7 @@ export function responseCache<Request extends HttpRequest = HttpRequest>(
     const key = keyOf(req, core.settings)
     const isBypassed = bypass?.(req) === true
     if (!isBypassed && 'key' in key && glances(core, req, res, key.key)) return
+    hearOfEnd(req, res)
     if (isGone(res)) return next()
     take(core, { req, res, next, key, isBypassed })
   }
@@ -64,6 +66,7 @@ function passOther(core: Core, req: HttpRequest, res: HttpResponse, next: Next):
   if (req.method !== 'POST' || !policy.cachePost || own || res.headersSent || bypass?.(req) === true) {
     return passUnsafe(core, req, res, next)
   }
+  hearOfEnd(req, res)
   const key = keyOf(req, core.settings)
   if ('none' in key || hasField(requestHead(req).fields, 'Upgrade')) return passUnsafe(core, req, res, next)
   let isHanded = false

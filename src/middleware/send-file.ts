@@ -6,6 +6,7 @@ import { Intake } from './intake.js'
 import { appendCacheStatus, type CacheStatus } from './policy/cache-status.js'
 import { evaluate, validatorsOf } from './policy/conditional.js'
 import type { Fields, RequestHead } from './policy/message.js'
+import { hearOfEnd } from './queued.js'
 import { hasFallback, isInternal, mayRedirect, redirectField } from './send-file-accel.js'
 import { ModeWatch, setGrace } from './send-file-access.js'
 import { type Described, fieldsOf } from './send-file-fields.js'
@@ -116,7 +117,8 @@ class FileSender {
   }
 
   async #serve(visit: Visit): Promise<void> {
-    const { response, next, key } = visit
+    const { request, response, next, key } = visit
+    hearOfEnd(request, response)
     await this.#store.ready(left(visit))
     let status: Status = { hit: true }
     for (let attempt = 0; attempt <= TRIES; attempt++) {
