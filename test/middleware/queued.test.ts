@@ -89,7 +89,8 @@ describe.runIf(process.platform === 'linux')('a client that goes while its answe
       length += chunk.byteLength
     })
     // More than a socket may have listeners.
-    socket.write(`GET /file ${head}\r\n`.repeat(12) + `GET /page ${head}Connection: close\r\n\r\n`)
+    socket.write(`GET /file ${head}\r\n`.repeat(12))
+    socket.write(`GET /page ${head}Connection: close\r\n\r\n`)
     await new Promise(resolve => socket.once('close', resolve))
     expect(length).toBeGreaterThan(13 * LARGE)
   })
