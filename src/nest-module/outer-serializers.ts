@@ -48,10 +48,8 @@ function notedOn(target: object): Interceptor[] {
 
 /** Those of `useGlobalInterceptors` and `APP_INTERCEPTOR`: Nest has no other way to them. */
 function globalOnes(moduleRef: ModuleRef | undefined): NestInterceptor[] {
-  const { container } = (moduleRef ?? {}) as unknown as {
-    readonly container?: { readonly applicationConfig?: { getGlobalInterceptors?(): NestInterceptor[] } }
-  }
-  return container?.applicationConfig?.getGlobalInterceptors?.() ?? []
+  // It is protected: only a name in brackets reaches it.
+  return moduleRef?.['container']?.applicationConfig?.getGlobalInterceptors?.() ?? []
 }
 
 function isOf(type: Type<NestInterceptor>, one: Interceptor): boolean {

@@ -1,29 +1,20 @@
 import { spawnSync } from 'node:child_process'
 import { chmodSync, rmSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
-import type { CacheOptions, Key } from 'fanout-cache'
-import { FanoutCache } from 'fanout-cache'
+import type { CacheOptions } from 'fanout-cache'
 import { type SendFileOptions, sendFile } from 'fanout-cache/express'
 import { describe, expect, it, onTestFinished } from 'vitest'
 import { peer } from '../helpers/peers.js'
 import { app5 } from './support/apps.js'
 import { type Asking, ask, listen, partsOf, type Reply } from './support/http.js'
 import { exampleConfiguration, isRoot, nginx, openDirectory, startNginx } from './support/nginx.js'
+import { readableCache } from './support/readable-cache.js'
 
 const TEXT = 'abcdefghijklmnopqrstuvwxyz'
 const ACCEL = { type: 'nginx', prefix: '/_cache/' } as const
-const READABLE = { directoryMode: 0o755, fileMode: 0o644 }
 
-async function start(options: Partial<SendFileOptions> = {}, disk: CacheOptions['disk'] = READABLE) {
-  const directory = openDirectory()
-  const cache = new FanoutCache(directory, { disk })
-  await cache.open()
-  onTestFinished(() => cache.close())
-  const seen: string[] = []
-  const key = (request: { readonly originalUrl?: string; readonly headers: object }): Key => {
-    seen.push(JSON.stringify(request.headers))
-    return decodeURIComponent(request.originalUrl?.split('?')[0]?.slice(1) ?? '')
-  }
+async function start(options: Partial<SendFileOptions> = {}, disk?: CacheOptions['disk']) {
+  const { directory, cache, seen, key } = await readableCache(disk)
   const app = await listen(app5(sendFile(cache, { key, accel: ACCEL, ...options })))
   const front = await startNginx(app.port, directory)
   const get = (path: string, headers: Asking['headers'] = {}, method = 'GET'): Promise<Reply> =>

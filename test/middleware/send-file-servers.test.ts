@@ -1,16 +1,16 @@
 import { rmSync } from 'node:fs'
 import { join } from 'node:path'
-import { type CacheOptions, FanoutCache, type Key } from 'fanout-cache'
+import type { CacheOptions, FanoutCache } from 'fanout-cache'
 import { type SendFileOptions, sendFile } from 'fanout-cache/express'
-import { describe, expect, it, onTestFinished } from 'vitest'
+import { describe, expect, it } from 'vitest'
 import { peer } from '../helpers/peers.js'
 import { app5 } from './support/apps.js'
 import { type Asking, ask, listen, partsOf, type Reply } from './support/http.js'
-import { isRoot, openDirectory } from './support/nginx.js'
+import { isRoot } from './support/nginx.js'
+import { readableCache } from './support/readable-cache.js'
 import { SERVERS, startServer } from './support/web-servers.js'
 
 const TEXT = 'abcdefghijklmnopqrstuvwxyz'
-const READABLE = { directoryMode: 0o755, fileMode: 0o644 }
 
 interface Started {
   readonly cache: FanoutCache
@@ -21,17 +21,9 @@ interface Started {
 /** @param lose whether files go between the answer of the app and the look of the server */
 async function start(
   name: keyof typeof SERVERS,
-  { lose = false, disk = READABLE as CacheOptions['disk'], ...options }: Partial<SendFileOptions> & Extra = {},
+  { lose = false, disk, ...options }: Partial<SendFileOptions> & Extra = {},
 ): Promise<Started> {
-  const directory = openDirectory()
-  const cache = new FanoutCache(directory, { disk })
-  await cache.open()
-  onTestFinished(() => cache.close())
-  const seen: string[] = []
-  const key = (request: { readonly originalUrl?: string; readonly headers: object }): Key => {
-    seen.push(`${request.originalUrl} ${JSON.stringify(request.headers)}`)
-    return decodeURIComponent(request.originalUrl?.split('?')[0]?.slice(1) ?? '')
-  }
+  const { directory, cache, seen, key } = await readableCache(disk)
   const app = app5(sendFile(cache, { key, accel: SERVERS[name].accel, ...options }))
   const { port: appPort } = await listen((request, response) => {
     const end = response.end

@@ -15,12 +15,12 @@ import { checkVerbOptions, encodeTag } from './verb-options.js'
 /** Rows as a transaction lists them: at once, with what it has written, in stored order. */
 export function* listRows(sessions: Session[], options: Listing): Generator<[Session, KeyRow]> {
   checkVerbOptions(options, 'keys', 'listing')
-  const { tag, reverse = false, includeExpired = false } = options
+  const { reverse = false, includeExpired = false } = options
+  const tag = options.tag === undefined ? undefined : encodeTag(options.tag)
   for (const session of reverse ? sessions.reverse() : sessions) {
-    const tagged = tag === undefined ? undefined : gather(rowidsByTag(session, encodeTag(tag)))
-    const choice = { prefix: undefined, tag: tag === undefined ? undefined : encodeTag(tag) }
+    const tagged = tag === undefined ? undefined : gather(rowidsByTag(session, tag))
     for (const row of rowsOf(session, options)) {
-      if (tagged && !(tagged.has(row[0]) && isChosen(session, row, choice))) continue
+      if (tagged && !(tagged.has(row[0]) && isChosen(session, row, { prefix: undefined, tag }))) continue
       if (row[1] !== null && isListed(row, session.disk.now(), includeExpired)) yield [session, row]
     }
   }
