@@ -7,6 +7,15 @@ import { EVENTUALLY } from './test/helpers/patience.js'
 const COPIED = ['test/consumers/**', 'test/hosts/**']
 /** Rates and ticks of the loop: these run one after another when everything else is done. */
 const TIMED = ['test/loop/**/*.test.ts']
+/**
+ * Files that leave nothing behind in their process share those of the workers: half a second of processor less
+ * for each of them.
+ */
+const TOGETHER = [
+  'test/{contract,interop}/**/*.test.ts',
+  'test/middleware/{policy,response-cache,conformance}/**/*.test.ts',
+  'test/engine/{collections,disk,memory,observe,recipes,views}/**/*.test.ts',
+]
 /** Files of a minute: one that began last would have the workers wait for it. */
 const LONG = [
   'test/examples',
@@ -16,6 +25,8 @@ const LONG = [
   'faults/locks',
   'faults/kill',
 ]
+/** They wait for processes, locks and leases for most of their time. */
+const WORKERS = Math.max(4, availableParallelism())
 
 class LongestFirst extends BaseSequencer {
   override async sort(files: TestSpecification[]): Promise<TestSpecification[]> {
@@ -46,9 +57,19 @@ export default defineConfig({
         test: {
           name: 'behaviour',
           include: ['test/**/*.test.ts'],
-          exclude: [...configDefaults.exclude, ...COPIED, ...TIMED],
-          // They wait for processes, locks and leases for most of their time.
-          maxWorkers: Math.max(4, availableParallelism()),
+          exclude: [...configDefaults.exclude, ...COPIED, ...TIMED, ...TOGETHER],
+          maxWorkers: WORKERS,
+          sequence: { groupOrder: 0 },
+        },
+      },
+      {
+        extends: true,
+        test: {
+          name: 'together',
+          include: TOGETHER,
+          exclude: [...configDefaults.exclude, ...COPIED],
+          isolate: false,
+          maxWorkers: WORKERS,
           sequence: { groupOrder: 0 },
         },
       },

@@ -97,8 +97,12 @@ describe.each(KINDS)('setMany() of a %s', kind => {
     ] as unknown as readonly (readonly [string, unknown])[]
     const stored = await cache.setMany(entries).catch(() => [])
     if (stored[0] !== true) await expectNoValueFiles(directory)
-    await delay(50)
-    const names = readdirSync(directory, { recursive: true, encoding: 'utf8' })
-    expect(names.filter(name => name.includes('cache.db-tmp-'))).toEqual([])
+    await expect.poll(() => filesBegun(directory)).toEqual([])
   })
 })
+
+/** What is being written, or was left. */
+function filesBegun(directory: string): readonly string[] {
+  const names = readdirSync(directory, { recursive: true, encoding: 'utf8' })
+  return names.filter(name => name.includes('cache.db-tmp-'))
+}
