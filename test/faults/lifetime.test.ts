@@ -36,6 +36,17 @@ describe.each(KINDS)('a process that has a %s open', kind => {
     expect(await cache.get(99)).toBe('value 99')
   })
 
+  it('exits with its own code while a check waits for a lock', async () => {
+    const directory = temporaryDirectory()
+    const cache = cacheOf(kind, directory, OPTIONS)
+    await cache.set('first', 1)
+    const holder = await LockHolder.holding(kind, directory)
+    const child = new FixtureProcess(SCRIPT, { kind, directory, options: optionsOf(kind, OPTIONS), act: 'exit' })
+    expect(await child.ended).toMatchObject({ code: 7, signal: null, stderr: '' })
+    expect(child.lines).toEqual([])
+    await holder.free()
+  })
+
   it('ends by itself after reads, without a close', async () => {
     const directory = temporaryDirectory()
     const cache = cacheOf(kind, directory, OPTIONS)

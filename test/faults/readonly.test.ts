@@ -5,10 +5,11 @@ import { type DiskCache, DiskCacheError, ReadonlyError } from 'fanout-cache'
 import { describe, expect, it } from 'vitest'
 import { FixtureProcess } from '../helpers/child-process.js'
 import { temporaryDirectory } from '../helpers/temp-directory.js'
-import { cacheOf, KINDS, type Kind, optionsOf, shardsOf } from './support/caches.js'
+import { cacheOf, KINDS, type Kind, kindsOf, optionsOf, shardsOf } from './support/caches.js'
 import { mountTmpfs, remount, tmpfsAvailable } from './support/tmpfs.js'
 
 const HOLDER = new URL('./fixtures/holder.mjs', import.meta.url)
+const CRASHER = new URL('./fixtures/transact-crash.mjs', import.meta.url)
 const LARGE = 'L'.repeat(40_000)
 const ENTRIES: readonly (readonly [number, string])[] = [
   [0, 'zero'],
@@ -87,6 +88,30 @@ describe.each(KINDS)('a %s with readonly', kind => {
     expect(existsSync(directory)).toBe(false)
   })
 
+  it('reads beside the journal that a killed process has left, open meanwhile or opened then', async () => {
+    const directory = temporaryDirectory()
+    // More than the page cache holds: what was changed is in the database before it is committed.
+    const options = { sqlite: { journalMode: 'delete', cacheSize: 10 }, disk: { minFileSize: 2 ** 20 } }
+    const writer = cacheOf(kind, directory, options)
+    for (const [key, value] of ENTRIES) await writer.set(key, value, { retry: true })
+    await writer.close()
+    const open = cacheOf(kind, directory, { readonly: true })
+    await expectEntries(open)
+    const killed = new FixtureProcess(CRASHER, {
+      kind,
+      directory,
+      options: optionsOf(kind, options),
+      milliseconds: 60_000,
+    })
+    await killed.line('inside')
+    await killed.kill()
+    expect(shardsOf(kind).some(shard => existsSync(join(directory, shard, 'cache.db-journal')))).toBe(true)
+    await expectEntries(open)
+    expect(kindsOf(await open.check()).filter(one => one !== 'unknown-file')).toEqual([])
+    await open.close()
+    await expectEntries(cacheOf(kind, directory, { readonly: true }))
+  })
+
   it('reads what a process that writes has not yet checkpointed', async () => {
     const directory = temporaryDirectory()
     const holder = new FixtureProcess(HOLDER, { kind, directory, options: optionsOf(kind), entries: ENTRIES })
@@ -120,6 +145,21 @@ describe.skipIf(!tmpfsAvailable).each(KINDS)('a %s on a read-only file system', 
       }
       await cache.close()
     }
+  })
+
+  it('writes when that can be written again', async () => {
+    const root = mountTmpfs('size=16m')
+    const directory = join(root, 'cache')
+    const holder = new FixtureProcess(HOLDER, { kind, directory, options: optionsOf(kind), entries: ENTRIES })
+    await holder.line('open')
+    await holder.kill()
+    remount(root, 'ro')
+    const cache = cacheOf(kind, directory)
+    await expectEntries(cache)
+    await expect(cache.set(0, 'new')).rejects.toMatchObject({ code: 'ERR_CACHE_READONLY' })
+    remount(root, 'rw')
+    for (const [key, value] of ENTRIES) expect(await cache.set(key, `new ${value}`, { retry: true })).toBe(true)
+    for (const [key, value] of ENTRIES) expect(await cache.get(key)).toBe(`new ${value}`)
   })
 
   it('says why it cannot open when there is no log', async () => {

@@ -40,6 +40,38 @@ export function connect(path: string, options: ConnectOptions): Connection {
   }
 }
 
+/**
+ * A connection that may only read. The journal that a killed process has left must be played back before anybody can
+ * read, by somebody who may write: that is done first, where it may be.
+ */
+export function connectReadonly(path: string, timeout?: number): Connection {
+  const options = { mustExist: true, ...(timeout !== undefined && { timeout }) }
+  const db = connect(path, { ...options, readonly: true })
+  try {
+    lookInto(db)
+    return db
+  } catch (error) {
+    db.close()
+    if (!isLeftJournal(error)) throw error
+  }
+  const writer = connect(path, { ...options, readonly: false })
+  try {
+    lookInto(writer)
+  } finally {
+    writer.close()
+  }
+  return connect(path, { ...options, readonly: true })
+}
+
+/** Whether a connection that may only read has met the journal of a process that was killed. */
+export function isLeftJournal(error: unknown): boolean {
+  return fieldOf(error, 'code') === 'SQLITE_READONLY_ROLLBACK'
+}
+
+function lookInto(db: Connection): void {
+  db.pragma('schema_version')
+}
+
 /** The driver looks for the directory itself, and says in words of its own what SQLite has a code for. */
 function directoryMissing(error: unknown): Error | undefined {
   if (!(error instanceof TypeError && error.message.includes('directory does not exist'))) return undefined

@@ -4,7 +4,7 @@ import type { FileModes } from '../disk/value-folders.js'
 import { DirectoryError, SchemaError, TimeoutError } from '../errors.js'
 import { systemCode } from '../file-errors.js'
 import { makeDirectory } from '../make-directory.js'
-import { type Connection, connect } from './connection.js'
+import { type Connection, connect, connectReadonly } from './connection.js'
 import { fileIdentity, logIdentity, type OpenFiles } from './open-files.js'
 import { inspectSchema, type SchemaState } from './schema-check.js'
 import { createSchema } from './schema-write.js'
@@ -67,7 +67,7 @@ export function openDatabase(options: OpeningOptions): Opened {
 
 function openFile(options: OpeningOptions, path: string, existed: boolean): Opened {
   const { directory, readonly, given } = options
-  const db = connect(path, { readonly, mustExist: existed })
+  const db = readonly ? connectReadonly(path) : connect(path, { readonly, mustExist: existed })
   try {
     let schema = inspectSchema(db, directory)
     if (schema.empty || schema.incomplete) {

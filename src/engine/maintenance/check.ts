@@ -1,7 +1,7 @@
 import { existsSync } from 'node:fs'
 import { join } from 'node:path'
 import { isBusy } from '../database/busy.js'
-import { type Connection, connect } from '../database/connection.js'
+import { type Connection, connect, connectReadonly } from '../database/connection.js'
 import { DATABASE_FILE } from '../database/opening.js'
 import { inspectSchema } from '../database/schema-check.js'
 import { rewriteTriggers } from '../database/schema-write.js'
@@ -54,7 +54,10 @@ async function checkDatabase(
   findings: Finding[],
 ): Promise<void> {
   const timeout = Math.min(control.timeout, LOCK_SLICE_MILLISECONDS)
-  const db = connect(join(directory, DATABASE_FILE), { readonly: !fix, mustExist: true, timeout })
+  const path = join(directory, DATABASE_FILE)
+  const open = (): Connection =>
+    fix ? connect(path, { readonly: false, mustExist: true, timeout }) : connectReadonly(path, timeout)
+  const db = control.patiently(open)
   try {
     const schema = control.patiently(() => inspectSchema(db, directory))
     if (fix && schema.foreignTriggers) control.patiently(() => db.transaction(() => rewriteTriggers(db)).immediate())
@@ -77,7 +80,8 @@ async function checkDatabase(
 export function expectCheck(directory: string, control: TaskControl): number {
   let db: Connection | undefined
   try {
-    db = connect(join(directory, DATABASE_FILE), { readonly: true, mustExist: true, timeout: LOCK_SLICE_MILLISECONDS })
+    const path = join(directory, DATABASE_FILE)
+    db = control.patiently(() => connectReadonly(path, LOCK_SLICE_MILLISECONDS))
     const counts = db.prepare<[], { entries: number; files: number }>(
       'SELECT COUNT(*) AS entries, COUNT(filename) AS files FROM Cache',
     )

@@ -42,7 +42,7 @@ interface Results {
 /** What the thread is started with. */
 export interface WorkerOrder {
   readonly task: WorkerTask
-  /** Not 0 when it shall stop. */
+  /** Not 0 at the first place when it shall stop, and at the second when it has done with its databases. */
   readonly stop: Int32Array
   readonly isWatched: boolean
 }
@@ -80,11 +80,8 @@ export interface TaskOptions {
 export async function runTask<T extends WorkerTask>(task: T, options: TaskOptions = {}): Promise<Results[T['task']]> {
   const { signal } = options
   signal?.throwIfAborted()
-  const stop = new Int32Array(new SharedArrayBuffer(Int32Array.BYTES_PER_ELEMENT))
-  const onAbort = (): void => {
-    Atomics.store(stop, 0, 1)
-    Atomics.notify(stop, 0)
-  }
+  const stop = new Int32Array(new SharedArrayBuffer(2 * Int32Array.BYTES_PER_ELEMENT))
+  const onAbort = (): void => askToStop(stop)
   signal?.addEventListener('abort', onAbort, { once: true })
   try {
     const answer = await answerOf(task, stop, options.onProgress)
@@ -94,6 +91,36 @@ export async function runTask<T extends WorkerTask>(task: T, options: TaskOption
   } finally {
     signal?.removeEventListener('abort', onAbort)
   }
+}
+
+function askToStop(stop: Int32Array): void {
+  Atomics.store(stop, 0, 1)
+  Atomics.notify(stop, 0)
+}
+
+/** How long a process that exits waits for its threads to stop: they wait for locks in shorter slices. Milliseconds. */
+const LEAVING_MILLISECONDS = 250
+
+/** The flags of threads that work. */
+const working = new Set<Int32Array>()
+
+/**
+ * A thread that is ended by the exit of its process while a statement of SQLite is about to fail takes the whole process
+ * down (SIGABRT): the driver makes an error where no JavaScript runs any more. So it is asked to stop before.
+ */
+function leave(): void {
+  const deadline = performance.now() + LEAVING_MILLISECONDS
+  for (const stop of working) askToStop(stop)
+  for (const stop of working) Atomics.wait(stop, 1, 0, Math.max(0, deadline - performance.now()))
+}
+
+function enlist(stop: Int32Array): void {
+  if (working.size === 0) process.on('exit', leave)
+  working.add(stop)
+}
+
+function discharge(stop: Int32Array): void {
+  if (working.delete(stop) && working.size === 0) process.off('exit', leave)
 }
 
 /** A thread that could not be started, as without files that may be open, or that was ended. */
@@ -120,8 +147,12 @@ function answerOf(
       if (progress) onProgress?.(progress)
       if (answer) resolve(answer)
     })
+    enlist(stop)
     worker.once('error', error => reject(threadError(error.message, error)))
-    worker.once('exit', code => reject(threadError(`it ended with ${code}`)))
+    worker.once('exit', code => {
+      discharge(stop)
+      reject(threadError(`it ended with ${code}`))
+    })
   })
 }
 

@@ -8,11 +8,11 @@ import type { Finding } from '../options.js'
 import { checkShard, expectCheck } from './check.js'
 import { examine } from './examine.js'
 import { inspectDatabase } from './inspect-database.js'
-import { StoppedError, TaskControl } from './task-control.js'
+import { LOCK_SLICE_MILLISECONDS, StoppedError, TaskControl } from './task-control.js'
 import { vacuumShard } from './vacuum.js'
 import type { CheckTask, WorkerMessage, WorkerOrder, WorkerTask } from './worker-client.js'
 
-/** The thread for what takes seconds. Here SQLite may wait for locks by itself: nobody is held up by it. */
+/** The thread for what takes seconds. How long each of its steps waits for locks where nothing else was asked for. */
 const LOCK_TIMEOUT = 60_000
 
 async function run(task: WorkerTask, control: TaskControl): Promise<unknown> {
@@ -27,7 +27,7 @@ async function run(task: WorkerTask, control: TaskControl): Promise<unknown> {
     case 'inspect':
       return inspectDatabase(task.directory)
     case 'index':
-      return makeIndex(task.directory, task.sql)
+      return makeIndex(task.directory, task.sql, control)
   }
 }
 
@@ -45,10 +45,11 @@ async function check({ shards, fix, goesOn = false }: CheckTask, control: TaskCo
   return findings
 }
 
-function makeIndex(directory: string, sql: string): void {
-  const db = connect(join(directory, DATABASE_FILE), { readonly: false, mustExist: true, timeout: LOCK_TIMEOUT })
+function makeIndex(directory: string, sql: string, control: TaskControl): void {
+  const timeout = LOCK_SLICE_MILLISECONDS
+  const db = connect(join(directory, DATABASE_FILE), { readonly: false, mustExist: true, timeout })
   try {
-    db.exec(sql)
+    control.patiently(() => db.exec(sql))
   } finally {
     db.close()
   }
@@ -78,5 +79,9 @@ function failure(error: unknown): WorkerMessage['answer'] {
 }
 
 function post(message: WorkerMessage): void {
+  if (message.answer) {
+    Atomics.store(stop, 1, 1)
+    Atomics.notify(stop, 1)
+  }
   parentPort?.postMessage(message)
 }

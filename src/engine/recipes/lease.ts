@@ -19,7 +19,10 @@ export interface Lease extends AsyncDisposable {
    * @throws RangeError for a ttl that is no ttl of a lock
    */
   extend(ttl?: Duration): Promise<boolean>
-  /** Gives the lock back. False when it was not held any more. */
+  /**
+   * Gives the lock back. False when it was not held any more, also because the database could not be written until the
+   * lease had ended by itself.
+   */
   release(): Promise<boolean>
 }
 
@@ -31,7 +34,8 @@ export interface LeaseKeeper {
   readonly ttl: number
   /** @param deadline when to give up, on the clock of `performance.now()` */
   extend(token: string, ttl: number, deadline: number): Promise<boolean>
-  release(token: string): Promise<boolean>
+  /** @param lasts for how long it was asked for last. Milliseconds */
+  release(token: string, lasts: number): Promise<boolean>
 }
 
 /** What setTimeout can count to. Milliseconds. */
@@ -54,6 +58,7 @@ export class KeptLease implements Lease {
   #lost: AbortController | undefined
   #timer: NodeJS.Timeout | undefined
   #due: number
+  #lasts: number
   /** Extensions that are under way: the heartbeat keeps out of their way. */
   #extending = 0
   #ended = false
@@ -65,6 +70,7 @@ export class KeptLease implements Lease {
     this.fence = fence
     this.#keeper = keeper
     this.#due = due
+    this.#lasts = keeper.ttl
     this.#arm(keeper.ttl)
   }
 
@@ -83,7 +89,7 @@ export class KeptLease implements Lease {
     try {
       const askedAt = performance.now()
       const held = await this.#keeper.extend(this.token, time, this.#due)
-      if (held) this.#due = askedAt + time
+      if (held) [this.#due, this.#lasts] = [askedAt + time, time]
       else this.#lose()
       return held
     } catch (error) {
@@ -98,7 +104,7 @@ export class KeptLease implements Lease {
   async release(): Promise<boolean> {
     if (this.#ended) return false
     this.#end()
-    return this.#keeper.release(this.token)
+    return this.#keeper.release(this.token, this.#lasts)
   }
 
   async [Symbol.asyncDispose](): Promise<void> {

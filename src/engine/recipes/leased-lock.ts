@@ -79,7 +79,7 @@ export class LeasedLock {
       label: `${kind} ${kindOf(key)}`,
       ttl: checkTtl(ttl),
       extend: (token, time, deadline) => this.#extend(token, time, deadline),
-      release: token => this.#release(token),
+      release: (token, lasts) => this.#release(token, lasts),
     }
   }
 
@@ -197,7 +197,7 @@ export class LeasedLock {
     return this.handle.route(this.encoded).write({ run, identity: this.#identity }, { deadline })
   }
 
-  #release(token: string): Promise<boolean> {
+  #release(token: string, lasts: number): Promise<boolean> {
     return this.handle.ready(async () => {
       const shard = this.handle.route(this.encoded)
       const now = performance.now()
@@ -206,7 +206,12 @@ export class LeasedLock {
       const keep = this.#releases > BUSY_RELEASES
       if (keep) this.#tidying ??= this.#tidyIn(BUSY_MILLISECONDS)
       const run = (session: Session): boolean => this.#rules.release(session, token, keep)
-      const released = await shard.write({ run, identity: this.#identity }, { deadline: now + this.#keeper.ttl })
+      const deadline = now + this.#keeper.ttl
+      const released = await shard.write({ run, identity: this.#identity }, { deadline }).catch(error => {
+        // It has ended by itself by then.
+        if (error instanceof TimeoutError && lasts <= this.#keeper.ttl) return false
+        throw error
+      })
       lines.get(shard)?.get(this.lineName)?.nudge()
       return released
     })

@@ -1,4 +1,5 @@
 import { AsyncLocalStorage, AsyncResource, executionAsyncId } from 'node:async_hooks'
+import { TimeoutError } from '../errors.js'
 import { kindOf } from '../option-names.js'
 import type { Key } from '../options.js'
 import type { Duration } from '../time.js'
@@ -69,11 +70,12 @@ export class RLock extends SharedLock {
     const frame: Frame = { lock: this.#name, holding: NO_HOLDING, outer: contexts.getStore(), enteredIn: 0 }
     return contexts.run(frame, async () => {
       const lease = await this.acquire(options)
-      try {
-        return await body(lease)
-      } finally {
-        await lease.release()
-      }
+      const [outcome] = await Promise.allSettled([(async () => body(lease))()])
+      const [release] = await Promise.allSettled([lease.release()])
+      // What the function has to say comes first; a lock that could not be given back in time ends by itself.
+      if (outcome.status === 'rejected') throw outcome.reason
+      if (release.status === 'rejected' && !(release.reason instanceof TimeoutError)) throw release.reason
+      return outcome.value
     })
   }
 

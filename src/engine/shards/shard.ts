@@ -7,6 +7,7 @@ import { DATABASE_FILE, type Opened, openDatabase } from '../database/opening.js
 import { rewriteTriggers, storeSettings } from '../database/schema-write.js'
 import { Session } from '../database/session.js'
 import { DEFAULT_SETTINGS, readSettings, type StoredSettings } from '../database/settings.js'
+import { isOutOfDate } from '../database/writability.js'
 import { Writer, type WriterHost } from '../database/writer.js'
 import { Disk } from '../disk/disk.js'
 import { ValueFiles } from '../disk/value-files.js'
@@ -196,7 +197,8 @@ export class Shard implements WriterHost {
   recover(error: unknown): boolean {
     if (this.closing.isOver) return false
     const isDamaged = isCorruption(error) && this.options.onCorrupt === 'quarantine' && !this.options.readonly
-    if (!isDamaged && !isLostSchema(error) && this.isThere) return false
+    const isCured = isLostSchema(error) || isOutOfDate(error, this.#path, this.options.readonly)
+    if (!isDamaged && !isCured && this.isThere) return false
     this.reopen(isDamaged && this.isThere ? error : undefined)
     return true
   }

@@ -1,4 +1,5 @@
 import { join } from 'node:path'
+import { isBusy } from '../database/busy.js'
 import { fileIdentity } from '../database/open-files.js'
 import { DATABASE_FILE } from '../database/opening.js'
 import type { Session } from '../database/session.js'
@@ -182,7 +183,7 @@ export class Keeper implements Leading {
 
 /** Trouble that may be over by the next time. */
 export function isPassing(error: unknown): boolean {
-  return error instanceof TimeoutError || error instanceof DiskFullError
+  return error instanceof TimeoutError || error instanceof DiskFullError || isBusy(error)
 }
 
 function isThere(directory: string): boolean {

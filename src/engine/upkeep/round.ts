@@ -1,4 +1,5 @@
 import { setTimeout as pause } from 'node:timers/promises'
+import { isBusy } from '../database/busy.js'
 import type { Session } from '../database/session.js'
 import { sweepIfDue } from '../maintenance/sweep.js'
 import { exceedsLimits, removeExpired } from '../operations/culling.js'
@@ -48,7 +49,7 @@ interface Step {
 
 /** A round over one shard. What it throws is the shard's. @param sweep whether to look for orphans before an hour is over */
 export async function keepUp(shard: Shard, leading: Leading, tally: Tally, sweep: boolean): Promise<void> {
-  shard.refreshSettings()
+  unlessBusy(() => shard.refreshSettings())
   // Shards are worked on side by side: a sum is read when its part is known.
   const expired = await inPages(shard, leading, EXPIRE)
   tally.expired += expired
@@ -95,11 +96,21 @@ async function inPages(shard: Shard, leading: Leading, { isDue, page }: Step): P
     await leading.hold()
     const { current } = shard
     // Without the lock of writes: in most rounds of most caches there is nothing to do.
-    if (current && !isDue(current)) return total
+    if (current && unlessBusy(() => !isDue(current))) return total
     const { count, more } = await shard.write({ run: page }, { deadline: performance.now() + leading.patience })
     total += count
     if (!more) return total
     await pause(PAUSE_MILLISECONDS)
+  }
+}
+
+/** With a rollback journal a commit of others is in the way of reads; what writes waits for it. */
+function unlessBusy<T>(read: () => T): T | undefined {
+  try {
+    return read()
+  } catch (error) {
+    if (isBusy(error)) return undefined
+    throw error
   }
 }
 

@@ -1,7 +1,10 @@
-import { BoundedSemaphore, barrier, Cache, type CacheOptions, FanoutCache, Lock, RLock } from 'fanout-cache'
+import { BoundedSemaphore, barrier, Cache, type CacheOptions, FanoutCache, type Key, Lock, RLock } from 'fanout-cache'
 import { describe, expect, it, onTestFinished, vi } from 'vitest'
 import { collect } from '../../helpers/collect.js'
 import { temporaryDirectory } from '../../helpers/temp-directory.js'
+import { blockWrites } from './lock-support.js'
+
+type CacheLike = Parameters<typeof barrier>[0]
 
 function lasting(options: CacheOptions = {}): Cache {
   const cache = new Cache(temporaryDirectory(), { evictionPolicy: 'none', ...options })
@@ -151,6 +154,31 @@ describe('barrier', () => {
     acquire.mockRejectedValueOnce(new Error('no lock'))
     await expect(work()).rejects.toThrow('no lock')
     expect(release).toHaveBeenCalledTimes(3)
+  })
+
+  it.each([
+    ['Lock', (one: CacheLike, key: Key) => new Lock(one, key, { ttl: 60 })],
+    ['RLock', (one: CacheLike, key: Key) => new RLock(one, key, { ttl: 60 })],
+    ['BoundedSemaphore', (one: CacheLike, key: Key) => new BoundedSemaphore(one, key, { value: 1, ttl: 60 })],
+  ])('answers what the function answered when its %s cannot be given back', async (_kind, lock) => {
+    const cache = lasting()
+    let unblock = (): void => undefined
+    const work = barrier(
+      cache,
+      (error?: Error) => {
+        unblock = blockWrites(cache.directory)
+        return error ? Promise.reject(error) : 'done'
+      },
+      { name: 'work', lock },
+    )
+    const calls = [() => work(), () => work(new RangeError('own'))]
+    for (const [at, call] of calls.entries()) {
+      const [outcome] = await Promise.allSettled([call()])
+      expect(outcome).toMatchObject([{ value: 'done' }, { reason: { message: 'own' } }][at] ?? {})
+      unblock()
+      // It has ended by itself.
+      expect(await lock(cache, 'work').locked()).toBe(false)
+    }
   })
 
   it('is refused a cache that may evict, unless its lock insists', async () => {

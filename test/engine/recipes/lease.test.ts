@@ -1,6 +1,14 @@
 import { rmSync } from 'node:fs'
 import { setTimeout as pause } from 'node:timers/promises'
-import { BoundedSemaphore, type DiskCache, LeaseLostError, Lock, type LockOptions, RLock } from 'fanout-cache'
+import {
+  BoundedSemaphore,
+  type DiskCache,
+  LeaseLostError,
+  Lock,
+  type LockOptions,
+  RLock,
+  TimeoutError,
+} from 'fanout-cache'
 import { describe, expect, it } from 'vitest'
 import { ManualClock } from '../../helpers/manual-clock.js'
 import { temporaryDirectory } from '../../helpers/temp-directory.js'
@@ -230,6 +238,22 @@ describe.each(SUBJECTS)('over a %s, the lease of a %s', (_kind, _name, open, mak
     unblock()
     expect(lease.signal.reason).toBeInstanceOf(LeaseLostError)
     expect(await lease.release()).toBe(false)
+  })
+
+  it('was not held any more when its release could not be written until its end', async () => {
+    const directory = temporaryDirectory()
+    const lock = make(open({}, directory), { ttl: 60 })
+    const lease = await lock.acquire()
+    let unblock = blockWrites(directory)
+    expect(await lease.release()).toBe(false)
+    unblock()
+    expect(await lock.locked()).toBe(false)
+    const longer = await lock.acquire()
+    expect(await longer.extend('1m')).toBe(true)
+    unblock = blockWrites(directory)
+    expect(await rejection(longer.release())).toBeInstanceOf(TimeoutError)
+    unblock()
+    expect(await lock.locked()).toBe(true)
   })
 })
 

@@ -1,5 +1,6 @@
 import { existsSync, mkdirSync, statSync, utimesSync, writeFileSync } from 'node:fs'
 import { dirname, join } from 'node:path'
+import { setTimeout as pause } from 'node:timers/promises'
 import {
   Cache,
   type CacheEvents,
@@ -143,6 +144,23 @@ describe('a round of upkeep', () => {
     await new Promise(resolve => setImmediate(resolve))
     expect(await cache.get('key0')).toBeUndefined()
     expect(await cache.get('key19')).toBe(19)
+  })
+
+  it('waits for the commits of others where there is a rollback journal, and tells of no trouble', async () => {
+    const { cache } = open({ sqlite: { journalMode: 'delete' } })
+    const told: Error[] = []
+    cache.on('error', error => told.push(error))
+    const upkeep = startUpkeep(cache, { every: 20 })
+    expect(await upkeep.run()).toBeDefined()
+    const other = rawDatabase(cache.directory)
+    for (let turn = 0; turn < 60; turn++) {
+      other.exec('BEGIN EXCLUSIVE')
+      await pause(3)
+      other.exec('COMMIT')
+      await pause(1)
+    }
+    expect(await upkeep.run()).toBeDefined()
+    expect(told).toEqual([])
   })
 
   it('is made by itself, time and again', async () => {
