@@ -1,6 +1,6 @@
 import { spawnSync } from 'node:child_process'
 import { fileURLToPath } from 'node:url'
-import { SchemaError } from 'fanout-cache'
+import { SchemaError, startUpkeep } from 'fanout-cache'
 import { describe, expect, it } from 'vitest'
 import { collect } from '../helpers/collect.js'
 import { temporaryDirectory } from '../helpers/temp-directory.js'
@@ -66,6 +66,18 @@ describe.each(KINDS)('a %s whose database has entries with', kind => {
     await cache.check({ fix: true })
     expect(await cache.check()).toEqual([])
     expect(await cache.getMany(KEYS)).toEqual(['new', undefined, undefined, undefined])
+  })
+
+  it('a rowid that is far from the others is listed, swept, evicted and closed at once', async () => {
+    const directory = await tampered(kind, 'UPDATE Cache SET rowid = 9007199254740000 WHERE key = 2')
+    const cache = cacheOf(kind, directory)
+    expect((await collect(cache.keys({ tag: 'all' }))).sort()).toEqual(KEYS)
+    const upkeep = startUpkeep(cache)
+    // It looks for files that no row names.
+    await upkeep.run()
+    await upkeep.stop()
+    expect(await cache.evict('all', { retry: true })).toBe(KEYS.length)
+    await cache.close()
   })
 
   it.each(['9223372036854775807', '-1'])('rowid %s does not open, and is repaired by the command line', async rowid => {
