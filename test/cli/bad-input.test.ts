@@ -9,6 +9,7 @@ import { temporaryDirectory } from '../helpers/temp-directory.js'
 import { BIN, cli, cliHere, type Ended } from './support/command-line.js'
 
 const NOBODY = 65534
+const DEEP = '['.repeat(20_000) + ']'.repeat(20_000)
 let directory: string
 
 beforeEach(async () => {
@@ -54,6 +55,7 @@ const WRONG: readonly (readonly [line: string, words: string])[] = [
   ['set DIR key {} --value-json --text', 'exclude each other'],
   ['set DIR key {"$date":"x"} --value-json', '$date must hold an ISO date'],
   ['set DIR key {"$dat":"x"} --value-json', 'unknown tag $dat'],
+  ['set DIR key DEEP --value-json', 'the value is nested more than 1000 deep'],
   ['set DIR key value --ttl soon', "got 'soon'"],
   ['set DIR key value --meta {', 'it must be JSON'],
   ['delete DIR', 'say what to delete'],
@@ -73,6 +75,8 @@ const WRONG: readonly (readonly [line: string, words: string])[] = [
   ['settings DIR statistics maybe', 'must be on or off'],
   ['settings DIR evictionPolicy random', 'must be one of'],
   ['settings DIR sqlite.autoVacuum 2', 'only when a directory is made'],
+  ['watch DIR --every 25d', '--every must be 100ms to 24 days'],
+  ['watch DIR --every 99ms', '--every must be 100ms to 24 days'],
   ['completions fish', 'the shell must be bash or zsh'],
 ]
 
@@ -80,7 +84,11 @@ describe('a command line that is wrong', () => {
   it('is one sentence and exit code 2, whatever is wrong with it', async () => {
     for (const [line, words] of WRONG) {
       const args = line.split(' ').filter(Boolean)
-      const ended = await cliHere(args.map(word => (word === 'DIR' ? directory : word)))
+      const meant: ReadonlyMap<string, string> = new Map([
+        ['DIR', directory],
+        ['DEEP', DEEP],
+      ])
+      const ended = await cliHere(args.map(word => meant.get(word) ?? word))
       expect([line, ended]).toEqual([line, sentence(2, words)])
     }
   })

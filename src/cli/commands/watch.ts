@@ -28,6 +28,8 @@ export const watch: Command = {
 }
 
 const LEAST_EVERY = 100
+/** What setTimeout can count to. */
+const LONGEST_TIMER = 2 ** 31 - 1
 const MOST_ROWS = 16
 
 /** All shards together, and what became of them in a second. */
@@ -48,7 +50,9 @@ interface Rates {
 async function watchCache(context: Context): Promise<void> {
   const { options, out, signal, patience } = context
   const every = options.number('every') ?? 1000
-  if (every < LEAST_EVERY) throw new UsageError(`--every must be ${LEAST_EVERY}ms or more`)
+  if (every < LEAST_EVERY || every > LONGEST_TIMER) {
+    throw new UsageError(`--every must be ${LEAST_EVERY}ms to 24 days`)
+  }
   const count = options.number('count') ?? Number.POSITIVE_INFINITY
   const cache = await context.open('read')
   const watcher = new Watcher(cache, patience.timeout)
