@@ -68,6 +68,29 @@ describe.each(KINDS)('a %s whose database has entries with', kind => {
     expect(await cache.getMany(KEYS)).toEqual(['new', undefined, undefined, undefined])
   })
 
+  it.each(['9223372036854775807', '1e300', "'x'", 'NULL', '-5'])(
+    'a size of %s, with a file and without, are repaired by check({ fix })',
+    async size => {
+      const directory = await tampered(
+        kind,
+        `UPDATE Cache SET size = ${size}; UPDATE Cache SET filename = NULL WHERE key > 2`,
+      )
+      const cache = cacheOf(kind, directory)
+      expect(kindsOf(await cache.check())).toContain('wrong-size')
+      await cache.check({ fix: true })
+      expect(await cache.check()).toEqual([])
+      expect(await cache.volume()).toBeLessThan(2 ** 20)
+    },
+  )
+
+  it('no row for their number and bytes has it made by check({ fix })', async () => {
+    const directory = await tampered(kind, "DELETE FROM Settings WHERE key IN ('count', 'size')")
+    const cache = cacheOf(kind, directory)
+    expect(kindsOf(await cache.check({ fix: true }))).toEqual(expect.arrayContaining(['count', 'size']))
+    expect(await cache.check()).toEqual([])
+    expect(await cache.count()).toBe(KEYS.length)
+  })
+
   it('a rowid that is far from the others is listed, swept, evicted and closed at once', async () => {
     const directory = await tampered(kind, 'UPDATE Cache SET rowid = 9007199254740000 WHERE key = 2')
     const cache = cacheOf(kind, directory)
