@@ -82,7 +82,7 @@ function taggedScalar(value: object): Json | undefined {
 }
 
 /** The value that `toTagged` has made JSON of. @throws UsageError when a tag is not known, or holds something else */
-export function fromTagged(json: Json): unknown {
+function fromTagged(json: Json): unknown {
   if (Array.isArray(json)) return json.map(fromTagged)
   if (typeof json !== 'object' || json === null) return json
   const record = json as Readonly<Record<string, Json>>

@@ -5,7 +5,7 @@ import { FanoutCache } from '../../engine/index.js'
 import type { Command, Context } from '../command.js'
 import { UsageError } from '../exit-codes.js'
 import { table } from '../output.js'
-import { bytesText, countText, parseCount, parseDuration, percentText } from '../units.js'
+import { bytesText, countText, LONGEST_TIMER, parseCount, parseDuration, percentText } from '../units.js'
 
 export const watch: Command = {
   name: 'watch',
@@ -28,8 +28,6 @@ export const watch: Command = {
 }
 
 const LEAST_EVERY = 100
-/** What setTimeout can count to. */
-const LONGEST_TIMER = 2 ** 31 - 1
 const MOST_ROWS = 16
 
 /** All shards together, and what became of them in a second. */
