@@ -153,6 +153,7 @@ const LOCKED: Finding = {
   fixed: false,
 }
 
-function damaged(message: string): Finding {
+/** A database that SQLite cannot read whole. */
+export function damaged(message: string): Finding {
   return { kind: 'integrity', message, fixed: false }
 }

@@ -20,11 +20,11 @@ type Stopping = { readonly requested: boolean }
  * Reclaims files that crashes left behind, an hour after they were written; at opening and then every hour. Answers how
  * many.
  *
- * @param now whether it is due whenever the last one was
+ * @param force whether it is due whenever the last one was
  */
-export async function sweepIfDue(shard: Shard, stopping: Stopping, now = false): Promise<number> {
+export async function sweepIfDue(shard: Shard, stopping: Stopping, force = false): Promise<number> {
   const at = performance.now()
-  if (!now && at - (lastSweep.get(shard) ?? Number.NEGATIVE_INFINITY) < EVERY_MILLISECONDS) return 0
+  if (!force && at - (lastSweep.get(shard) ?? Number.NEGATIVE_INFINITY) < EVERY_MILLISECONDS) return 0
   lastSweep.set(shard, at)
   const { directory, disk, options } = shard
   // Stages of imports lie in the directory of the cache, beside its shards.
