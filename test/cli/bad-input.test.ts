@@ -1,4 +1,5 @@
-import { chmodSync, chownSync, copyFileSync, mkdirSync, writeFileSync } from 'node:fs'
+import { spawnSync } from 'node:child_process'
+import { chmodSync, chownSync, closeSync, copyFileSync, mkdirSync, openSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { Cache, FanoutCache } from 'fanout-cache'
@@ -97,6 +98,17 @@ describe('a command line that is wrong', () => {
     const missing = join(temporaryDirectory(), 'missing')
     expect(await cliHere(['set', missing, 'key', '--create'])).toEqual(sentence(2, 'give one value'))
     expect(await cliHere(['stats', missing])).toEqual(sentence(3, 'there is no directory'))
+  })
+
+  it.each([
+    ['set', 'text', '-'],
+    ['delete', '--stdin'],
+    ['import', '--yes'],
+  ])('%s reads no directory for stdin', (command, ...others) => {
+    const stdin = openSync(directory, 'r')
+    onTestFinished(() => closeSync(stdin))
+    const { status, stderr } = spawnSync(process.execPath, [BIN, command, directory, ...others], { stdio: [stdin] })
+    expect({ code: status, stdout: '', stderr: String(stderr) }).toEqual(sentence(2, 'stdin is a directory'))
   })
 
   it('is told by the program as it is by the library', async () => {

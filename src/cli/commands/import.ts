@@ -10,7 +10,7 @@ import {
 } from '../../engine/for-transfer.js'
 import type { Command, Context } from '../command.js'
 import { CliError, EXIT, UsageError } from '../exit-codes.js'
-import { refuseTerminal } from '../input-keys.js'
+import { checkStdin } from '../input-keys.js'
 import { cachePlace, lookAt } from '../open-cache.js'
 import { pairs } from '../output.js'
 import { type Progress, progress } from '../progress.js'
@@ -57,7 +57,7 @@ async function importCache(context: Context): Promise<number> {
   const { options, operands, io, signal } = context
   const [path = '-'] = operands
   checkOptions(context)
-  if (path === '-') refuseTerminal(io, 'name a file, or pipe a stream in')
+  if (path === '-') checkStdin(io, 'name a file, or pipe a stream in')
   const { directory } = lookAt(context.directory)
   await reclaimImports(directory)
   const { kind } = cachePlace(directory, options.flag('create'))
