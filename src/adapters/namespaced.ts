@@ -67,8 +67,9 @@ export class Namespaced {
       .filter(({ ttl }) => ttl !== 0)
       .map(({ key, value, ttl }) => [this.keyOf(key), value, ttl === undefined ? {} : { ttl }])
     this.#door.listen()
-    if (elapsed.length > 0) await this.cache.deleteMany(elapsed, PATIENT)
-    const stored = await this.cache.setMany(rows, PATIENT)
+    // Both now: what is called after this must come after all of it.
+    const removing = elapsed.length > 0 && this.cache.deleteMany(elapsed, PATIENT)
+    const [stored] = await Promise.all([this.cache.setMany(rows, PATIENT), removing])
     if (rows.length > 0 && !stored.some(Boolean)) throw this.#door.refusal()
     let at = 0
     return entries.map(({ ttl }) => (ttl === 0 ? true : (stored[at++] ?? false)))

@@ -113,10 +113,12 @@ function checked(source: unknown, door: string): DoorOptions {
   throw new TypeError(`${door} needs a directory, options with one, or a cache; got ${kindOf(source)}`)
 }
 
-function checkedCache({ cache, directory }: DoorOptions, door: string): DiskCache {
+function checkedCache({ cache, directory, ...others }: DoorOptions, door: string): DiskCache {
   if (!isDiskCache(cache)) throw new TypeError(`${door}: cache must be a Cache or FanoutCache, got ${kindOf(cache)}`)
-  if (directory === undefined) return cache
-  throw new TypeError(`${door}: give a directory or a cache, not both`)
+  if (directory !== undefined) throw new TypeError(`${door}: give a directory or a cache, not both`)
+  const own = Object.entries(ownOptions(others, 'FanoutCache', door)).find(([, value]) => value !== undefined)
+  if (own) throw new TypeError(`${door}: ${own[0]} belongs to the cache, which is made already: give it there`)
+  return cache
 }
 
 /** The options of the engine alone. */

@@ -20,6 +20,15 @@ export function caredFor(context: Context): Cared {
   return { directory, kind: kind === 'Cache' ? 'Cache' : 'FanoutCache', places: findPlaces(directory) }
 }
 
+/** The name of a database on the screen: `.`, `003`, `cache/jobs`. */
+export function placeOf({ prefix }: Pick<CachePlace, 'prefix'>): string {
+  return prefix === '' ? '.' : prefix.slice(0, -1)
+}
+
+export function placesOf(databases: readonly Pick<CachePlace, 'prefix'>[]): string[] {
+  return databases.map(placeOf)
+}
+
 /** Runs what takes long beside the loop, with a bar. */
 export async function watched<T>(
   context: Context,

@@ -44,6 +44,7 @@ export interface Command {
 
 export interface InputStream extends NodeJS.ReadableStream {
   readonly isTTY?: boolean
+  readonly fd?: number
   destroy?(error?: Error): unknown
 }
 

@@ -60,7 +60,7 @@ function tagsOf({ tag, tags }: Info): string {
 }
 
 /** An instant in UTC, to the second. */
-export function instantText(instant: number): string {
+function instantText(instant: number): string {
   const date = new Date(instant)
   return Number.isNaN(date.getTime()) ? `${instant}` : date.toISOString().replace(/\.\d+Z$/, 'Z')
 }

@@ -1,3 +1,4 @@
+import { fstatSync } from 'node:fs'
 import { createInterface } from 'node:readline'
 import type { Key } from '../engine/index.js'
 import type { Context, Io } from './command.js'
@@ -22,9 +23,17 @@ export async function* inputKeys({ io, options, signal }: Context): AsyncGenerat
   signal.throwIfAborted()
 }
 
-/** Nobody types a stream, and a bar would be drawn over what somebody types. @throws UsageError on a terminal */
-export function refuseTerminal({ stdin }: Io, instead: string): void {
+/**
+ * Nobody types a stream, and a bar would be drawn over what somebody types. Of a directory Node reads nothing, and does
+ * not say so.
+ *
+ * @throws UsageError on a terminal and a directory
+ */
+export function checkStdin({ stdin }: Io, instead: string): void {
   if (stdin.isTTY === true) throw new UsageError(`this reads stdin, and stdin is a terminal: ${instead}`)
+  if (stdin.fd !== undefined && fstatSync(stdin.fd).isDirectory()) {
+    throw new UsageError(`this reads stdin, and stdin is a directory: ${instead}`)
+  }
 }
 
 function keyOfLine(line: string, number: number): Key {

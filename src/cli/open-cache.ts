@@ -4,9 +4,9 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import { CODECS, type Place, placeAt } from '../engine/for-cli.js'
 import { Cache, type Codec, FanoutCache, TimeoutError } from '../engine/index.js'
 import { CliError, EXIT } from './exit-codes.js'
+import { LONGEST_TIMER } from './units.js'
 
 const GRACE_MILLISECONDS = 500
-const LONGEST_TIMER = 2 ** 31 - 1
 
 export interface OpeningOptions {
   readonly access: 'read' | 'write'

@@ -68,7 +68,7 @@ export class Output {
 }
 
 /** Whether a stream takes colours: a terminal, and nobody has said no. https://no-color.org */
-export function isColoured(io: Io, stream: OutputStream): boolean {
+function isColoured(io: Io, stream: OutputStream): boolean {
   if (io.env['NO_COLOR']) return false
   return stream.isTTY === true && io.env['TERM'] !== 'dumb'
 }

@@ -82,7 +82,7 @@ function taggedScalar(value: object): Json | undefined {
 }
 
 /** The value that `toTagged` has made JSON of. @throws UsageError when a tag is not known, or holds something else */
-export function fromTagged(json: Json): unknown {
+function fromTagged(json: Json): unknown {
   if (Array.isArray(json)) return json.map(fromTagged)
   if (typeof json !== 'object' || json === null) return json
   const record = json as Readonly<Record<string, Json>>
@@ -203,5 +203,16 @@ export function parseTagged(text: string, what: string): unknown {
   } catch (error) {
     throw new UsageError(`${what} must be JSON: ${(error as Error).message}`, { cause: error })
   }
+  if (isDeeper(json)) throw new UsageError(`${what} is nested more than ${DEEPEST} deep`)
   return fromTagged(json)
+}
+
+/** Whether it is nested deeper than a recursive reader bears; looked at level by level. */
+function isDeeper(json: Json): boolean {
+  let level: readonly Json[] = [json]
+  for (let depth = 0; level.length > 0; depth++) {
+    if (depth > DEEPEST) return true
+    level = level.flatMap(item => (typeof item === 'object' && item !== null ? Object.values(item) : []))
+  }
+  return false
 }

@@ -75,6 +75,16 @@ describe.each(Object.entries(WAYS))('Keyv 5 by %s', (_way, make) => {
     if (lives) expect(rows[0]?.expiresAt !== undefined).toBe(ends)
   })
 
+  it('writes in the order of its calls, also where one of many has expired already', async () => {
+    const { store } = open() as { readonly store: KeyvDiskStore }
+    const many = store.setMany([
+      { key: 'gone', value: 1, ttl: -1 },
+      { key: 'kept', value: 1 },
+    ] as never)
+    await Promise.all([many, store.set('kept', 2)])
+    expect(await collect(store.cache.entries())).toEqual([[expect.stringMatching(/kept$/), 2]])
+  })
+
   it('gives the row the expiry of the value, and the default of the Keyv', async () => {
     const keyv = open(place(), { ttl: 60_000 })
     await keyv.get('open')

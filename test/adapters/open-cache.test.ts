@@ -82,6 +82,13 @@ describe.each(Object.entries(DOORS))('%s', (_name, make) => {
     expect(() => make({ directory, sizeLimit: 'x' })).toThrow('sizeLimit must be a whole number')
   })
 
+  it('refuses options of the engine beside a cache, on which they would have no effect', () => {
+    const cache = new Cache(temporaryDirectory())
+    expect(() => make({ cache, max: 100, ttl: 5, sizeLimit: undefined })).not.toThrow()
+    expect(() => make({ cache, sizeLimit: 2 ** 24 })).toThrow('sizeLimit belongs to the cache')
+    expect(() => make({ cache, sizeLimt: 2 ** 24 })).toThrow('unknown option sizeLimt; did you mean sizeLimit?')
+  })
+
   it('says what to write when there is no directory', () => {
     expect(() => make({ ttl: 5 })).toThrow(/say where, with a directory: .*\(\{ directory: '\/var\/cache\/app' \}\)/)
     for (const wrong of [undefined, null, 5, ['/tmp']]) expect(() => make(wrong)).toThrow(TypeError)

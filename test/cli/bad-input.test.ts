@@ -1,4 +1,5 @@
-import { chmodSync, chownSync, copyFileSync, mkdirSync, writeFileSync } from 'node:fs'
+import { spawnSync } from 'node:child_process'
+import { chmodSync, chownSync, closeSync, copyFileSync, mkdirSync, openSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { Cache, FanoutCache } from 'fanout-cache'
@@ -9,6 +10,7 @@ import { temporaryDirectory } from '../helpers/temp-directory.js'
 import { BIN, cli, cliHere, type Ended } from './support/command-line.js'
 
 const NOBODY = 65534
+const DEEP = '['.repeat(20_000) + ']'.repeat(20_000)
 let directory: string
 
 beforeEach(async () => {
@@ -54,6 +56,7 @@ const WRONG: readonly (readonly [line: string, words: string])[] = [
   ['set DIR key {} --value-json --text', 'exclude each other'],
   ['set DIR key {"$date":"x"} --value-json', '$date must hold an ISO date'],
   ['set DIR key {"$dat":"x"} --value-json', 'unknown tag $dat'],
+  ['set DIR key DEEP --value-json', 'the value is nested more than 1000 deep'],
   ['set DIR key value --ttl soon', "got 'soon'"],
   ['set DIR key value --meta {', 'it must be JSON'],
   ['delete DIR', 'say what to delete'],
@@ -73,6 +76,8 @@ const WRONG: readonly (readonly [line: string, words: string])[] = [
   ['settings DIR statistics maybe', 'must be on or off'],
   ['settings DIR evictionPolicy random', 'must be one of'],
   ['settings DIR sqlite.autoVacuum 2', 'only when a directory is made'],
+  ['watch DIR --every 25d', '--every must be 100ms to 24 days'],
+  ['watch DIR --every 99ms', '--every must be 100ms to 24 days'],
   ['completions fish', 'the shell must be bash or zsh'],
 ]
 
@@ -80,7 +85,11 @@ describe('a command line that is wrong', () => {
   it('is one sentence and exit code 2, whatever is wrong with it', async () => {
     for (const [line, words] of WRONG) {
       const args = line.split(' ').filter(Boolean)
-      const ended = await cliHere(args.map(word => (word === 'DIR' ? directory : word)))
+      const meant: ReadonlyMap<string, string> = new Map([
+        ['DIR', directory],
+        ['DEEP', DEEP],
+      ])
+      const ended = await cliHere(args.map(word => meant.get(word) ?? word))
       expect([line, ended]).toEqual([line, sentence(2, words)])
     }
   })
@@ -89,6 +98,17 @@ describe('a command line that is wrong', () => {
     const missing = join(temporaryDirectory(), 'missing')
     expect(await cliHere(['set', missing, 'key', '--create'])).toEqual(sentence(2, 'give one value'))
     expect(await cliHere(['stats', missing])).toEqual(sentence(3, 'there is no directory'))
+  })
+
+  it.each([
+    ['set', 'text', '-'],
+    ['delete', '--stdin'],
+    ['import', '--yes'],
+  ])('%s reads no directory for stdin', (command, ...others) => {
+    const stdin = openSync(directory, 'r')
+    onTestFinished(() => closeSync(stdin))
+    const { status, stderr } = spawnSync(process.execPath, [BIN, command, directory, ...others], { stdio: [stdin] })
+    expect({ code: status, stdout: '', stderr: String(stderr) }).toEqual(sentence(2, 'stdin is a directory'))
   })
 
   it('is told by the program as it is by the library', async () => {

@@ -193,6 +193,7 @@ describe('set and get', () => {
     symlinkSync('/dev/null', link)
     for (const key of ['user:1', 'film'])
       expect(await cliHere(['get', directory, key, '--out', link])).toEqual(done(''))
+    expect(await cliHere(['export', directory, link])).toEqual(done(''))
     expect(lstatSync(link).isSymbolicLink()).toBe(true)
   })
 

@@ -169,6 +169,7 @@ describe('bad values', () => {
     await expect(cache.transact(tx => tx.setMany(['ab'] as never))).rejects.toThrow(TypeError)
     await expect(cache.transact(tx => tx.setMany(7 as never))).rejects.toThrow(TypeError)
     await expect(cache.transact(tx => tx.deleteMany('ab'))).rejects.toThrow(TypeError)
+    await expect(cache.transact(tx => tx.getMany('ab'))).rejects.toThrow(/getMany needs an array/)
   })
 })
 

@@ -1,6 +1,6 @@
 import { spawnSync } from 'node:child_process'
 import { fileURLToPath } from 'node:url'
-import { SchemaError } from 'fanout-cache'
+import { SchemaError, startUpkeep } from 'fanout-cache'
 import { describe, expect, it } from 'vitest'
 import { collect } from '../helpers/collect.js'
 import { temporaryDirectory } from '../helpers/temp-directory.js'
@@ -66,6 +66,41 @@ describe.each(KINDS)('a %s whose database has entries with', kind => {
     await cache.check({ fix: true })
     expect(await cache.check()).toEqual([])
     expect(await cache.getMany(KEYS)).toEqual(['new', undefined, undefined, undefined])
+  })
+
+  it.each(['9223372036854775807', '1e300', "'x'", 'NULL', '-5'])(
+    'a size of %s, with a file and without, are repaired by check({ fix })',
+    async size => {
+      const directory = await tampered(
+        kind,
+        `UPDATE Cache SET size = ${size}; UPDATE Cache SET filename = NULL WHERE key > 2`,
+      )
+      const cache = cacheOf(kind, directory)
+      expect(kindsOf(await cache.check())).toContain('wrong-size')
+      await cache.check({ fix: true })
+      expect(await cache.check()).toEqual([])
+      expect(await cache.volume()).toBeLessThan(2 ** 20)
+    },
+  )
+
+  it('no row for their number and bytes has it made by check({ fix })', async () => {
+    const directory = await tampered(kind, "DELETE FROM Settings WHERE key IN ('count', 'size')")
+    const cache = cacheOf(kind, directory)
+    expect(kindsOf(await cache.check({ fix: true }))).toEqual(expect.arrayContaining(['count', 'size']))
+    expect(await cache.check()).toEqual([])
+    expect(await cache.count()).toBe(KEYS.length)
+  })
+
+  it('a rowid that is far from the others is listed, swept, evicted and closed at once', async () => {
+    const directory = await tampered(kind, 'UPDATE Cache SET rowid = 9007199254740000 WHERE key = 2')
+    const cache = cacheOf(kind, directory)
+    expect((await collect(cache.keys({ tag: 'all' }))).sort()).toEqual(KEYS)
+    const upkeep = startUpkeep(cache)
+    // It looks for files that no row names.
+    await upkeep.run()
+    await upkeep.stop()
+    expect(await cache.evict('all', { retry: true })).toBe(KEYS.length)
+    await cache.close()
   })
 
   it.each(['9223372036854775807', '-1'])('rowid %s does not open, and is repaired by the command line', async rowid => {

@@ -130,10 +130,12 @@ export class KeyvDiskStore extends EventEmitter {
       ttl: this.#ttlOf(ttl),
     }))
     const answers: boolean[] = []
-    for (const [space, places] of grouped(rows)) {
+    // All namespaces now: what is called after this must come after all of it.
+    const storing = Array.from(grouped(rows), async ([space, places]) => {
       const stored = await space.setMany(places.map(at => rows[at] as NonNullable<(typeof rows)[0]>))
       for (const [index, at] of places.entries()) answers[at] = stored[index] ?? false
-    }
+    })
+    await Promise.all(storing)
     return answers
   }
 

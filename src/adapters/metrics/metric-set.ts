@@ -2,7 +2,7 @@ import { Counter, Gauge, Histogram, type OpenMetricsContentType, type Registry }
 import type { Counters } from '../../engine/for-metrics.js'
 import { HISTOGRAMS, type HistogramName, watchDurations, watchHistograms } from './histograms.js'
 import { INSTRUMENTS, type Instrument, type Reading, readingOf } from './instruments.js'
-import { thingAt } from './shared.js'
+import { sharedAt } from './shared.js'
 
 /** One cache that is collected. */
 export interface Source {
@@ -176,5 +176,5 @@ function labelsOf({ labels }: Source, name: HistogramName, value: string): Recor
 
 /** The set of a prefix in a register. */
 export function metricSetOf(register: Register, prefix: string): MetricSet {
-  return thingAt(register, `metrics ${prefix}`, () => new MetricSet(register, prefix))
+  return sharedAt(register, `metrics ${prefix}`, () => new MetricSet(register, prefix))
 }

@@ -10,8 +10,8 @@ const REGISTRY = Symbol.for('fanout-cache.collected.0')
 
 type Places = WeakMap<object, Map<string, unknown>>
 
-/** What there is of a name in a place; made when there is none. */
-export function thingAt<T>(place: object, name: string, make: () => T): T {
+/** What all who ask have together in a place, by a name; made by the first. */
+export function sharedAt<T>(place: object, name: string, make: () => T): T {
   const holder = globalThis as { [REGISTRY]?: Places }
   holder[REGISTRY] ??= new WeakMap()
   const things = holder[REGISTRY].get(place) ?? new Map<string, unknown>()
@@ -39,7 +39,7 @@ export function startOnce(
   { directory, traits }: { readonly directory: string; readonly traits: string },
   start: () => () => void,
 ): () => void {
-  const running = thingAt(place, `running ${part}`, () => new Map<string, Shared>())
+  const running = sharedAt(place, `running ${part}`, () => new Map<string, Shared>())
   const present = running.get(directory)
   if (present && present.traits !== traits) {
     throw new RangeError(`${directory} is collected already with ${present.traits}, not with ${traits}`)

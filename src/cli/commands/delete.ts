@@ -1,7 +1,7 @@
 import type { Cache, FanoutCache, Key } from '../../engine/index.js'
 import type { Command, Context } from '../command.js'
 import { EXIT, UsageError } from '../exit-codes.js'
-import { inputKeys, refuseTerminal } from '../input-keys.js'
+import { checkStdin, inputKeys } from '../input-keys.js'
 import { KEY_JSON, keyJson, keyText, parseKey } from '../keys.js'
 import { progress } from '../progress.js'
 
@@ -34,7 +34,7 @@ async function deleteKeys(context: Context): Promise<number> {
   if (sources.filter(Boolean).length !== 1) {
     throw new UsageError('say what to delete: keys, or --prefix <text>, or --stdin')
   }
-  if (options.flag('stdin')) refuseTerminal(context.io, 'pipe keys in, a line each')
+  if (options.flag('stdin')) checkStdin(context.io, 'pipe keys in, a line each')
   const cache = await context.open(context.dryRun ? 'read' : 'write')
   if (prefix !== undefined) return deletePrefix(context, cache, prefix)
   const keys = options.flag('stdin') ? inputKeys(context) : operands.map(text => parseKey(text, options))

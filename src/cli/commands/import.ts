@@ -2,6 +2,7 @@ import { createReadStream, statSync } from 'node:fs'
 import {
   ConflictError,
   type Imported,
+  type ImportOptions,
   importStream,
   nothingImported,
   reclaimImports,
@@ -9,7 +10,7 @@ import {
 } from '../../engine/for-transfer.js'
 import type { Command, Context } from '../command.js'
 import { CliError, EXIT, UsageError } from '../exit-codes.js'
-import { refuseTerminal } from '../input-keys.js'
+import { checkStdin } from '../input-keys.js'
 import { cachePlace, lookAt } from '../open-cache.js'
 import { pairs } from '../output.js'
 import { type Progress, progress } from '../progress.js'
@@ -53,43 +54,25 @@ export const importCommand: Command = {
 }
 
 async function importCache(context: Context): Promise<number> {
-  const { options, operands, io, signal, patience } = context
+  const { options, operands, io, signal } = context
   const [path = '-'] = operands
   checkOptions(context)
-  if (path === '-') refuseTerminal(io, 'name a file, or pipe a stream in')
+  if (path === '-') checkStdin(io, 'name a file, or pipe a stream in')
   const { directory } = lookAt(context.directory)
   await reclaimImports(directory)
   const { kind } = cachePlace(directory, options.flag('create'))
   const isThere = kind === 'Cache' || kind === 'FanoutCache'
-  const onConflict = (options.text('onConflict') ?? 'replace') as 'replace' | 'keep' | 'fail'
-  if (isThere && onConflict === 'replace' && !context.dryRun) {
+  const chosen = choiceOf(context, directory, isThere)
+  if (isThere && chosen.onConflict === 'replace' && !context.dryRun) {
     const goOn = await context.confirm(`Replace entries of ${directory} whose keys are in the stream?`)
     if (!goOn) return EXIT.no
   }
   const report = nothingImported()
   const bars = new Bars(context, path === '-' ? undefined : sizeOf(path))
+  const source = path === '-' ? io.stdin : createReadStream(path, { signal, highWaterMark: 2 ** 18 })
   try {
-    await importStream(
-      path === '-'
-        ? (io.stdin as AsyncIterable<Uint8Array>)
-        : createReadStream(path, { signal, highWaterMark: 2 ** 18 }),
-      {
-        directory,
-        open: isThere ? () => context.open(context.dryRun ? 'read' : 'write') : undefined,
-        make: { kind: options.text('kind') as 'Cache' | 'FanoutCache' | undefined, shards: options.number('shards') },
-        codec: options.text('codec'),
-        includeExpired: options.flag('includeExpired'),
-        evict: options.flag('evict'),
-        dryRun: context.dryRun,
-        onConflict,
-        batch: options.number('batch'),
-        timeout: patience.timeout,
-        signal,
-        read: bytes => bars.read(bytes),
-        stored: (entries, of) => bars.stored(entries, of),
-      },
-      report,
-    )
+    const heard = { read: bars.read.bind(bars), stored: bars.stored.bind(bars) }
+    await importStream(source as AsyncIterable<Uint8Array>, { ...chosen, ...heard }, report)
   } catch (error) {
     if (report.stored + report.replaced > 0 && report.evicted === 0) tellPart(context, report)
     throw told(error)
@@ -98,6 +81,23 @@ async function importCache(context: Context): Promise<number> {
   }
   await show(context, directory, report)
   return EXIT.done
+}
+
+function choiceOf(context: Context, directory: string, isThere: boolean): Omit<ImportOptions, 'read' | 'stored'> {
+  const { options, dryRun, patience, signal } = context
+  return {
+    directory,
+    open: isThere ? () => context.open(dryRun ? 'read' : 'write') : undefined,
+    make: { kind: options.text('kind') as 'Cache' | 'FanoutCache' | undefined, shards: options.number('shards') },
+    codec: options.text('codec'),
+    includeExpired: options.flag('includeExpired'),
+    evict: options.flag('evict'),
+    dryRun,
+    onConflict: (options.text('onConflict') ?? 'replace') as ImportOptions['onConflict'],
+    batch: options.number('batch'),
+    timeout: patience.timeout,
+    signal,
+  }
 }
 
 function checkOptions({ options }: Context): void {

@@ -55,7 +55,7 @@ async function list(context: Context): Promise<void> {
 }
 
 /** Which entries the options name. */
-export function listingOf({ options }: Context): Listing {
+function listingOf({ options }: Context): Listing {
   const prefix = options.text('prefix')
   const tag = options.text('tag')
   return {

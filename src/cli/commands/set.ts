@@ -4,7 +4,7 @@ import { text } from 'node:stream/consumers'
 import type { PlainData } from '../../engine/index.js'
 import type { Command, Context } from '../command.js'
 import { EXIT, UsageError } from '../exit-codes.js'
-import { refuseTerminal } from '../input-keys.js'
+import { checkStdin } from '../input-keys.js'
 import { KEY_JSON, keyJson, keyText, parseKey } from '../keys.js'
 import { META, STORING_OPTIONS, storingOf } from '../storing-options.js'
 import { parseTagged } from '../tagged-json.js'
@@ -70,7 +70,7 @@ function checkSources({ operands, options, io }: Context): void {
   }
   if (options.flag('text') && options.flag('valueJson'))
     throw new UsageError('--text and --value-json exclude each other')
-  if (value === '-') refuseTerminal(io, 'pipe something in')
+  if (value === '-') checkStdin(io, 'pipe something in')
   // A directory opens, and fails when it is read.
   if (file !== undefined && statSync(file).isDirectory()) throw new UsageError(`${file} is a directory, not a file`)
 }

@@ -40,22 +40,17 @@ async function showStats(context: Context): Promise<void> {
     misses,
     evictions: statistics ? evictions : null,
   }
+  const limited = maxItems === null ? '' : ` of ${countText(maxItems)}`
+  const gone = expired > 0 ? `, ${countText(expired)} of them expired` : ''
+  const found = `${countText(hits)} of ${countText(hits + misses)} (${percentText(hits, hits + misses)})`
   await context.out.show(
     document,
     pairs([
       ['directory', `${directory} (${kind})`],
-      [
-        'entries',
-        `${countText(count)}${maxItems === null ? '' : ` of ${countText(maxItems)}`}${expired > 0 ? `, ${countText(expired)} of them expired` : ''}`,
-      ],
+      ['entries', `${countText(count)}${limited}${gone}`],
       ['size', `${bytesText(volume)} of ${bytesText(sizeLimit)} (${percentText(volume, sizeLimit)})`],
       ['eviction', evictionPolicy],
-      [
-        'hits',
-        statistics
-          ? `${countText(hits)} of ${countText(hits + misses)} (${percentText(hits, hits + misses)})`
-          : 'not counted: the setting statistics is off',
-      ],
+      ['hits', statistics ? found : 'not counted: the setting statistics is off'],
       ...(statistics ? [['evicted', countText(evictions)] as const] : []),
     ]),
   )

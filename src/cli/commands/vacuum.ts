@@ -1,5 +1,5 @@
 import { type DatabaseFacts, examinePlaces, type VacuumReport, vacuumPlaces } from '../../engine/for-care.js'
-import { type Cared, caredFor, watched } from '../care.js'
+import { type Cared, caredFor, placeOf, watched } from '../care.js'
 import type { Command, Context } from '../command.js'
 import { DRY_RUN } from '../common-options.js'
 import { CliError, EXIT } from '../exit-codes.js'
@@ -29,7 +29,7 @@ async function runVacuum(context: Context): Promise<void> {
   const { out, dryRun } = context
   const reports = dryRun ? await foreseen(context, cared) : await vacuumed(context, cared)
   if (out.json) {
-    for (const report of reports) await out.document({ database: nameOf(report), ...sizesOf(report), dryRun })
+    for (const report of reports) await out.document({ database: placeOf(report), ...sizesOf(report), dryRun })
   } else for (const line of linesOf(reports, dryRun)) await out.line(line)
 }
 
@@ -52,17 +52,13 @@ function foreseenOf(directory: string, { prefix, rows, trouble }: DatabaseFacts)
 function linesOf(reports: readonly VacuumReport[], dryRun: boolean): string[] {
   const rows = reports.map(report => {
     const { before, after, freed } = sizesOf(report)
-    return [nameOf(report), bytesText(before), bytesText(after), bytesText(freed)]
+    return [placeOf(report), bytesText(before), bytesText(after), bytesText(freed)]
   })
   const freed = reports.reduce((sum, report) => sum + sizesOf(report).freed, 0)
   return [
     ...table(['DATABASE', 'BEFORE', 'AFTER', 'FREED'], rows),
     `${bytesText(freed)} ${dryRun ? 'or more would be ' : ''}given back`,
   ]
-}
-
-function nameOf({ prefix }: VacuumReport): string {
-  return prefix === '' ? '.' : prefix.slice(0, -1)
 }
 
 function sizesOf({ before, after }: VacuumReport): { before: number; after: number; freed: number } {

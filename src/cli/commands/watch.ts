@@ -5,7 +5,7 @@ import { FanoutCache } from '../../engine/index.js'
 import type { Command, Context } from '../command.js'
 import { UsageError } from '../exit-codes.js'
 import { table } from '../output.js'
-import { bytesText, countText, parseCount, parseDuration, percentText } from '../units.js'
+import { bytesText, countText, LONGEST_TIMER, parseCount, parseDuration, percentText } from '../units.js'
 
 export const watch: Command = {
   name: 'watch',
@@ -48,7 +48,9 @@ interface Rates {
 async function watchCache(context: Context): Promise<void> {
   const { options, out, signal, patience } = context
   const every = options.number('every') ?? 1000
-  if (every < LEAST_EVERY) throw new UsageError(`--every must be ${LEAST_EVERY}ms or more`)
+  if (every < LEAST_EVERY || every > LONGEST_TIMER) {
+    throw new UsageError(`--every must be ${LEAST_EVERY}ms to 24 days`)
+  }
   const count = options.number('count') ?? Number.POSITIVE_INFINITY
   const cache = await context.open('read')
   const watcher = new Watcher(cache, patience.timeout)

@@ -30,15 +30,6 @@ export function ok(id: string, what: string): Advice {
   return { id, severity: 'ok', what }
 }
 
-/** The name of a database on the screen. */
-export function placeOf({ prefix }: Pick<ExaminedDatabase, 'prefix'>): string {
-  return prefix === '' ? '.' : prefix.slice(0, -1)
-}
-
-export function placesOf(databases: readonly ExaminedDatabase[]): string[] {
-  return databases.map(placeOf)
-}
-
 /** Databases whose rows could be read and are of a kind. */
 export function databasesWhere(
   { databases }: Facts,

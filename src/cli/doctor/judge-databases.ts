@@ -1,5 +1,7 @@
+import type { DatabaseTrouble } from '../../engine/for-care.js'
+import { placesOf } from '../care.js'
 import { bytesText, durationText } from '../units.js'
-import { type Advice, advice, counted, databasesWhere, type Judge, ok, placesOf, sumOf, trouble } from './advice.js'
+import { type Advice, advice, counted, databasesWhere, type Judge, ok, sumOf, trouble } from './advice.js'
 import type { ExaminedDatabase, Facts } from './facts.js'
 
 const MIB = 2 ** 20
@@ -8,7 +10,7 @@ const LONG_LOG_BYTES = 64 * MIB
 /** Clocks that are kept by NTP differ by less. */
 const SKEW_MILLISECONDS = 60_000
 
-const DONE: Readonly<Record<string, readonly [what: string, todo: string]>> = {
+const TROUBLES: Readonly<Record<DatabaseTrouble['kind'], readonly [what: string, todo: string]>> = {
   damaged: [
     'cannot be read',
     'fanout-cache check <directory> --fix --set-aside, after docs/operations.md, "A damaged database"',
@@ -28,20 +30,20 @@ const DONE: Readonly<Record<string, readonly [what: string, todo: string]>> = {
 }
 
 /** Databases that could not be looked into. */
-export const judgeOpening: Judge = ({ databases }) => {
+const judgeOpening: Judge = ({ databases }) => {
   const found = databases.filter(({ exists }) => exists)
-  const bad = found.filter(({ trouble: why }) => why)
-  const findings = bad.map(database => {
-    const { kind, message } = database.trouble ?? { kind: 'damaged', message: '' }
-    const [what, todo] = DONE[kind] ?? ['', '']
-    return trouble('database', `the database ${what}: ${message}`, todo, placesOf([database]))
+  const findings = found.flatMap(database => {
+    if (!database.trouble) return []
+    const { kind, message } = database.trouble
+    const [what, todo] = TROUBLES[kind]
+    return [trouble('database', `the database ${what}: ${message}`, todo, placesOf([database]))]
   })
-  if (bad.length > 0) return findings
+  if (findings.length > 0) return findings
   return [ok('database', `${counted(found.length, 'database', 'databases')}, all readable`)]
 }
 
 /** The number of shards is that of the highest directory: none may be missing, and none may be a stranger. */
-export const judgeShards: Judge = ({ kind, databases, strangers }) => {
+const judgeShards: Judge = ({ kind, databases, strangers }) => {
   if (kind !== 'FanoutCache') return []
   const shards = databases.filter(({ role }) => role === 'shard')
   const missing = shards.filter(({ exists }) => !exists)
@@ -65,7 +67,7 @@ export const judgeShards: Judge = ({ kind, databases, strangers }) => {
   ]
 }
 
-export const judgeJournal: Judge = facts => {
+const judgeJournal: Judge = facts => {
   const slow = databasesWhere(facts, ({ journalMode }) => journalMode !== 'wal')
   if (slow.length === 0) return [ok('journal-mode', 'write-ahead log')]
   const modes = [...new Set(slow.map(({ rows }) => rows?.journalMode))].join(', ')
@@ -79,7 +81,7 @@ export const judgeJournal: Judge = facts => {
   ]
 }
 
-export const judgeLog: Judge = ({ databases }) => {
+const judgeLog: Judge = ({ databases }) => {
   const total = sumOf(databases, ({ logBytes }) => logBytes)
   const long = databases.filter(({ logBytes }) => logBytes > LONG_LOG_BYTES)
   if (long.length === 0) return [ok('log', `${bytesText(total)} of write-ahead log`)]
@@ -94,7 +96,7 @@ export const judgeLog: Judge = ({ databases }) => {
   ]
 }
 
-export const judgeTriggers: Judge = facts => {
+const judgeTriggers: Judge = facts => {
   const python = databasesWhere(facts, ({ pythonTriggers }) => pythonTriggers)
   if (python.length === 0) return []
   const what =
@@ -103,7 +105,7 @@ export const judgeTriggers: Judge = facts => {
 }
 
 /** Entries from the future expire late, and win over what is stored now. */
-export const judgeClock: Judge = facts => {
+const judgeClock: Judge = facts => {
   const { now } = facts
   const ahead = databasesWhere(facts, ({ newestEntry = 0 }) => newestEntry > now + SKEW_MILLISECONDS)
   if (ahead.length === 0) return [ok('clock', 'no entry is from the future')]
@@ -118,7 +120,7 @@ export const judgeClock: Judge = facts => {
   ]
 }
 
-export const judgeFreePages: Judge = facts => {
+const judgeFreePages: Judge = facts => {
   const loose = databasesWhere(facts, ({ freeBytes, pageBytes }) => freeBytes > 32 * MIB && freeBytes > pageBytes / 4)
   if (loose.length === 0) return []
   const bytes = sumOf(loose, ({ rows }) => rows?.freeBytes ?? 0)
@@ -128,7 +130,7 @@ export const judgeFreePages: Judge = facts => {
   ]
 }
 
-export const judgeExpired: Judge = facts => {
+const judgeExpired: Judge = facts => {
   const entries = sumOf(facts.databases, ({ rows }) => rows?.entries ?? 0)
   const expired = sumOf(facts.databases, ({ rows }) => rows?.expired ?? 0)
   const files = counted(
@@ -143,7 +145,7 @@ export const judgeExpired: Judge = facts => {
 }
 
 /** Caches below this one, which have limits of their own. */
-export const judgeBelow: Judge = ({ databases }) => {
+const judgeBelow: Judge = ({ databases }) => {
   const below = databases.filter(({ role }) => role === 'below')
   if (below.length === 0) return []
   const bytes = sumOf(below, ({ rows }) => (rows ? rows.pageBytes + rows.fileBytes : 0))

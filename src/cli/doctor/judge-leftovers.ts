@@ -1,5 +1,6 @@
+import { placesOf } from '../care.js'
 import { bytesText } from '../units.js'
-import { type Advice, advice, counted, databasesWhere, type Judge, ok, placesOf, sumOf, trouble } from './advice.js'
+import { type Advice, advice, counted, databasesWhere, type Judge, ok, sumOf, trouble } from './advice.js'
 import type { ExaminedDatabase, Facts } from './facts.js'
 
 const FULL_FOLDER = 1000

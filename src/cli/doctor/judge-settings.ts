@@ -1,6 +1,7 @@
 import type { StoredSettings } from '../../engine/for-care.js'
+import { placesOf } from '../care.js'
 import { bytesText } from '../units.js'
-import { type Advice, advice, databasesWhere, type Judge, ok, placesOf } from './advice.js'
+import { type Advice, advice, databasesWhere, type Judge, ok } from './advice.js'
 import type { Facts } from './facts.js'
 
 interface Rule {

@@ -1,4 +1,5 @@
-import { advice, type Judge, ok, placeOf, quoted, trouble } from './advice.js'
+import { placeOf } from '../care.js'
+import { type Advice, advice, type Judge, ok, quoted, trouble } from './advice.js'
 import type { Facts, Way } from './facts.js'
 import { may, modeText, PASS, READ, type User } from './users.js'
 
@@ -41,7 +42,7 @@ function exposes({ databases, ways }: Facts): boolean {
   )
 }
 
-function judgeUser(facts: Facts, user: User, own: Way) {
+function judgeUser(facts: Facts, user: User, own: Way): readonly Advice[] {
   const blocked = facts.ways.find(way => !may(user, way, PASS))
   if (blocked && blocked !== own) {
     return [

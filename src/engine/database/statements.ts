@@ -99,6 +99,7 @@ const SQL = {
   victimsByAccessCount: `raw SELECT rowid, filename, size, key, raw FROM Cache ORDER BY access_count LIMIT ?`,
   newest: 'raw SELECT MAX(rowid), MAX(store_time) FROM Cache',
   lastRowid: 'pluck SELECT MAX(rowid) FROM Cache',
+  nextRowid: 'pluck SELECT rowid FROM Cache WHERE rowid > ? ORDER BY rowid LIMIT 1',
 
   pageForward: `raw SELECT rowid, key, raw, expire_time FROM Cache
     WHERE rowid > ? AND rowid <= ? ORDER BY rowid LIMIT 100`,

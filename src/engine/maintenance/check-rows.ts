@@ -28,18 +28,28 @@ export function checkKeys({ db, fix, findings, control }: CheckContext): void {
   findings.push({ kind: 'tampered', message, fixed: fix })
 }
 
+/** A value in the database has no file: bytes that its row gives to one would count towards the limits, and evict others. */
+export function checkInlineSizes({ db, fix, findings, control }: CheckContext): void {
+  const count = db.prepare<[], number>('SELECT COUNT(*) FROM Cache WHERE filename IS NULL AND size IS NOT 0').pluck()
+  const found = control.patiently(() => count.get()) ?? 0
+  if (found === 0) return
+  const repair = 'UPDATE Cache SET size = 0 WHERE filename IS NULL AND size IS NOT 0'
+  if (fix) control.patiently(() => db.prepare(repair).run())
+  findings.push({ kind: 'wrong-size', message: `entries without a file that say how long it is: ${found}`, fixed: fix })
+}
+
 /** Every row that names a file against the file: it must be there, plain, inside the directory, and whole. */
 export function checkRows({ directory, db, fix, findings, control }: CheckContext): void {
   const page = db.prepare<unknown[], FileRow>(
     'SELECT rowid, filename, size FROM Cache WHERE rowid > ? AND filename IS NOT NULL ORDER BY rowid LIMIT ?',
   )
   const again = db.prepare<unknown[], FileRow>(
-    'SELECT rowid, filename, size FROM Cache WHERE rowid = ? AND filename = ? AND size = ?',
+    'SELECT rowid, filename, size FROM Cache WHERE rowid = ? AND filename = ?',
   )
   // A value that is not whole is no value: the row goes, instead of taking the length that is left.
-  const repair = db.transaction((row: FileRow) => {
-    if (!again.get(row.rowid, row.filename, row.size)) return undefined
-    const damage = damageOf(directory, row)
+  const repair = db.transaction(({ rowid, filename }: FileRow) => {
+    const row = again.get(rowid, filename)
+    const damage = row && damageOf(directory, row)
     if (!damage) return undefined
     if (!fix) return damage
     db.prepare('DELETE FROM Cache WHERE rowid = ?').run(row.rowid)

@@ -8,7 +8,7 @@ import { rewriteTriggers } from '../database/schema-write.js'
 import type { Finding } from '../options.js'
 import { isCorruption } from '../translate-error.js'
 import { checkFiles } from './check-files.js'
-import { checkKeys, checkRows } from './check-rows.js'
+import { checkInlineSizes, checkKeys, checkRows } from './check-rows.js'
 import { LOCK_SLICE_MILLISECONDS, StoppedError, type TaskControl } from './task-control.js'
 
 /** What the steps of a check share. */
@@ -65,6 +65,7 @@ async function checkDatabase(
     checkIntegrity(context)
     control.advance(entries)
     checkKeys(context)
+    checkInlineSizes(context)
     checkRows(context)
     await checkFiles(context)
     control.patiently(() => checkTotals(context))
@@ -127,8 +128,13 @@ function integrityMessages(db: Connection, control: TaskControl): string[] {
 
 const TOTALS = [
   { kind: 'count', sql: 'SELECT COUNT(key) FROM Cache', what: 'entries' },
-  { kind: 'size', sql: 'SELECT COALESCE(SUM(size), 0) FROM Cache', what: 'bytes of files' },
+  // TOTAL does not overflow, whatever somebody has written into a row.
+  { kind: 'size', sql: 'SELECT TOTAL(size) FROM Cache', what: 'bytes of files' },
 ] as const
+
+/** Also where somebody has removed the row. */
+const STORE_TOTAL =
+  'INSERT INTO Settings (key, value) VALUES (?, ?) ON CONFLICT (key) DO UPDATE SET value = excluded.value'
 
 /** The figures that triggers keep against those of the rows, in one snapshot. */
 function checkTotals({ db, fix, findings }: CheckContext): void {
@@ -137,7 +143,7 @@ function checkTotals({ db, fix, findings }: CheckContext): void {
       const stored = db.prepare('SELECT value FROM Settings WHERE key = ?').pluck().get(kind)
       const actual = db.prepare(sql).pluck().get()
       if (stored === actual) continue
-      if (fix) db.prepare('UPDATE Settings SET value = ? WHERE key = ?').run(BigInt(Number(actual)), kind)
+      if (fix) db.prepare(STORE_TOTAL).run(kind, BigInt(Number(actual)))
       findings.push({ kind, message: `${what}: Settings say ${stored}, the rows ${actual}`, fixed: fix })
     }
   })
@@ -151,6 +157,7 @@ const LOCKED: Finding = {
   fixed: false,
 }
 
-function damaged(message: string): Finding {
+/** A database that SQLite cannot read whole. */
+export function damaged(message: string): Finding {
   return { kind: 'integrity', message, fixed: false }
 }

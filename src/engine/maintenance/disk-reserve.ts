@@ -9,7 +9,7 @@ import { makeRoomByRows, type Victim } from '../operations/culling.js'
 import type { Shard } from '../shards/shard.js'
 
 /** Space kept back: on a full disk even a DELETE needs room in the write-ahead log. Python passes over the name. */
-export const RESERVE_FILE = 'cache.db-reserve'
+const RESERVE_FILE = 'cache.db-reserve'
 const RESERVE_BYTES = 512 * 1024
 /** On a disk that has no room for all of it less will do, down to what opening and a small removal need. */
 const LEAST_BYTES = 64 * 1024
@@ -209,9 +209,8 @@ export class DiskReserve {
   #checkpoint(session: Session): void {
     try {
       session.db.pragma('wal_checkpoint(TRUNCATE)')
-    } catch (error) {
+    } catch {
       // A checkpoint that others block, or that has no room, is tried again by SQLite itself.
-      void error
     }
   }
 }

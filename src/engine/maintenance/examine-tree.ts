@@ -61,9 +61,9 @@ export function examineTree(options: TreeOptions): TreeFacts {
 
 class TreeWalk {
   readonly #options: TreeOptions
-  readonly #orphans = new Heap()
-  readonly #foreign = new Heap()
-  readonly #temporary = new Heap()
+  readonly #orphans = new PileCount()
+  readonly #foreign = new PileCount()
+  readonly #temporary = new PileCount()
   readonly #nodes = new Map<string, NodeFacts>()
   readonly #quarantines: string[] = []
   readonly #closed: string[] = []
@@ -157,7 +157,7 @@ class TreeWalk {
   }
 }
 
-class Heap {
+class PileCount {
   pile: Pile = { count: 0, bytes: 0, example: undefined }
 
   add(name: string, { size }: Stats): void {

@@ -4,6 +4,7 @@ import { connect } from '../database/connection.js'
 import { DATABASE_FILE } from '../database/opening.js'
 import type { Finding } from '../options.js'
 import { isCorruption } from '../translate-error.js'
+import { damaged } from './check.js'
 
 /** What is wrong with a database, if anything, seen from a connection of its own. Takes seconds where it is large. */
 export function inspectDatabase(directory: string): Finding[] {
@@ -20,8 +21,4 @@ export function inspectDatabase(directory: string): Finding[] {
     if (isBusy(error)) return []
     throw error
   }
-}
-
-function damaged(message: string): Finding {
-  return { kind: 'integrity', message, fixed: false }
 }

@@ -4,13 +4,13 @@ import { setImmediate as turn } from 'node:timers/promises'
 import { slashed } from '../disk/safe-filename.js'
 import { ORPHAN_MILLISECONDS, TEMPORARY_PREFIX, VALUE_FILE } from '../disk/value-files.js'
 import { isMissing, systemCode } from '../file-errors.js'
+import { lastRow, nextWindow } from '../operations/listing.js'
 import type { Shard } from '../shards/shard.js'
 import { systemClock } from '../time.js'
 import { reclaimStages } from './import-stages.js'
 
 const EVERY_MILLISECONDS = 3_600_000
 const HEX = /^[0-9a-f]{2}$/
-const WINDOW = 2000
 
 const lastSweep = new WeakMap<Shard, number>()
 
@@ -20,11 +20,11 @@ type Stopping = { readonly requested: boolean }
  * Reclaims files that crashes left behind, an hour after they were written; at opening and then every hour. Answers how
  * many.
  *
- * @param now whether it is due whenever the last one was
+ * @param force whether it is due whenever the last one was
  */
-export async function sweepIfDue(shard: Shard, stopping: Stopping, now = false): Promise<number> {
+export async function sweepIfDue(shard: Shard, stopping: Stopping, force = false): Promise<number> {
   const at = performance.now()
-  if (!now && at - (lastSweep.get(shard) ?? Number.NEGATIVE_INFINITY) < EVERY_MILLISECONDS) return 0
+  if (!force && at - (lastSweep.get(shard) ?? Number.NEGATIVE_INFINITY) < EVERY_MILLISECONDS) return 0
   lastSweep.set(shard, at)
   const { directory, disk, options } = shard
   // Stages of imports lie in the directory of the cache, beside its shards.
@@ -71,9 +71,10 @@ async function namesInUse(shard: Shard, stopping: Stopping): Promise<Set<string>
   const session = shard.current
   if (!session) return undefined
   const known = new Set<string>()
-  const last = Number(session.statements.get('lastRowid') ?? 0)
-  for (let at = 0; at <= last; at += WINDOW) {
-    for (const name of session.statements.all<string>('filenames', at, at + WINDOW)) known.add(slashed(name))
+  const last = lastRow(session)
+  for (let window = nextWindow(session, 0, last); window; window = nextWindow(session, window.until, last)) {
+    const { after, until } = window
+    for (const name of session.statements.all<string>('filenames', after, until)) known.add(slashed(name))
     await turn()
     if (stopping.requested || shard.current !== session) return undefined
   }

@@ -39,18 +39,40 @@ export function* rowidsByPrefix(session: ReadSession, prefix: string): Generator
   }
 }
 
+/** A stretch of rowids that is scanned in one step: those above `after`, up to `until`. */
+export interface ScanWindow {
+  readonly after: number
+  readonly until: number
+}
+
+/**
+ * The next window of a scan, which begins at a row: where many entries have come and gone there may be millions of rowids
+ * between two rows. `undefined`: no row is left up to `last`.
+ */
+export function nextWindow(
+  { statements }: Pick<ReadSession, 'statements'>,
+  after: number,
+  last: number,
+): ScanWindow | undefined {
+  const first = statements.get<number>('nextRowid', after)
+  if (first === undefined || first > last) return undefined
+  return { after: first - 1, until: Math.min(first - 1 + WINDOW_ROWS, last) }
+}
+
 /** Rowids of entries with a tag, in pages. A row may come twice, by its tag and by a further one. */
 export function* rowidsByTag(session: ReadSession, tag: SqlValue): Generator<number[]> {
   const { statements } = session
-  const last = Number(statements.get('lastRowid') ?? 0)
+  const last = lastRow(session)
   for (let at = 0; at < last; ) {
     if (session.tagIndex) {
       const page = statements.all<number>('tagPageByIndex', tag, at)
       at = page.length < WINDOW_ROWS ? last : (page.at(-1) as number)
       yield page
     } else {
-      yield statements.all<number>('tagPageByScan', tag, at, Math.min(at + WINDOW_ROWS, last))
-      at += WINDOW_ROWS
+      const window = nextWindow(session, at, last)
+      if (!window) break
+      yield statements.all<number>('tagPageByScan', tag, window.after, window.until)
+      at = window.until
     }
   }
   if (!session.has('entryTags') || typeof tag !== 'string') return

@@ -1,8 +1,8 @@
 import type { Session } from '../database/session.js'
-import { PAGE_ROWS, type RemovalRow, WINDOW_ROWS } from '../database/statements.js'
+import { PAGE_ROWS, type RemovalRow } from '../database/statements.js'
 import type { SqlValue } from '../disk/codec.js'
 import { deleteRow } from './entries.js'
-import { prefixEnd } from './listing.js'
+import { nextWindow, prefixEnd } from './listing.js'
 
 /** What one page of a bulk removal did; `next` is where the following page goes on. */
 export interface Page<Cursor> {
@@ -96,8 +96,10 @@ function tagPage(session: Session, tag: SqlValue, at: Extent): TagPage {
     const rows = statements.all<RemovalRow>('taggedByIndex', tag, at.after, at.storeTime)
     return { rows, after: rows.at(-1)?.[0] ?? at.last, ended: rows.length < PAGE_ROWS }
   }
-  const until = Math.min(at.after + WINDOW_ROWS, at.last)
-  const rows = statements.all<RemovalRow>('taggedByScan', tag, at.after, until, at.storeTime)
+  const window = nextWindow(session, at.after, at.last)
+  if (!window) return { rows: [], after: at.last, ended: true }
+  const { after, until } = window
+  const rows = statements.all<RemovalRow>('taggedByScan', tag, after, until, at.storeTime)
   return { rows, after: until, ended: until >= at.last }
 }
 

@@ -65,17 +65,7 @@ export async function* exportParts(
   options: ExportOptions,
 ): AsyncGenerator<string> {
   const counts = { entries: 0, files: 0, bytes: 0 }
-  const { codec, clock } = handle.options
-  const header: Header = {
-    format: FORMAT,
-    version: FORMAT_VERSION,
-    kind: handle.kind,
-    ...(handle.kind === 'FanoutCache' && { shards: handle.shards.length }),
-    codec: codec.name,
-    exportedAt: clock.now(),
-    settings,
-  }
-  let part = `${JSON.stringify(header)}\n`
+  let part = `${JSON.stringify(headerOf(handle, settings))}\n`
   for (const shard of handle.shards) {
     for await (const { line, file } of entriesOf(shard, handle, options)) {
       counts.entries++
@@ -99,6 +89,18 @@ export async function* exportParts(
     }
   }
   yield `${part}${JSON.stringify({ end: counts })}\n`
+}
+
+function headerOf({ kind, shards, options: { codec, clock } }: CacheHandle, settings: Settings): Header {
+  return {
+    format: FORMAT,
+    version: FORMAT_VERSION,
+    kind,
+    ...(kind === 'FanoutCache' && { shards: shards.length }),
+    codec: codec.name,
+    exportedAt: clock.now(),
+    settings,
+  }
 }
 
 interface OpenFile {

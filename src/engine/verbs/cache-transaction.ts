@@ -76,6 +76,7 @@ export class CacheTransaction implements Transaction {
   }
 
   getMany<T = unknown>(keys: Iterable<Key>): (T | undefined)[] {
+    checkIterable(keys, 'getMany')
     return Array.from(keys, key => this.get<T>(key))
   }
 

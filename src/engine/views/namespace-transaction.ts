@@ -32,6 +32,7 @@ export class NamespaceTransaction implements Transaction {
   }
 
   getMany<T = unknown>(keys: Iterable<Key>): (T | undefined)[] {
+    checkIterable(keys, 'getMany')
     return this.#tx.getMany<T>(this.#keys.encodeAll(keys))
   }
 

@@ -179,8 +179,13 @@ export function normalUrl(url: string): string | undefined {
     : `${scheme}://${authority}${rest.startsWith('/') ? rest : `/${rest}`}`
 }
 
+/** Scheme and authority of a {@link normalUrl}. */
+export function originOf(url: string): string {
+  return url.slice(0, url.indexOf('/', url.indexOf('://') + 3))
+}
+
 function pathOf(url: string): string {
-  return url.slice(url.indexOf('/', url.indexOf('://') + 3))
+  return url.slice(originOf(url).length)
 }
 
 function hasControl(text: string): boolean {

@@ -1,4 +1,4 @@
-import { normalUrl } from './cache-key.js'
+import { normalUrl, originOf } from './cache-key.js'
 import { fieldLines } from './fields.js'
 import type { RequestHead, ResponseHead } from './message.js'
 
@@ -28,8 +28,4 @@ function sameOrigin(reference: string, target: string): string[] {
   const written = /^\/(?!\/)/.test(reference) ? normalUrl(origin + reference) : normalUrl(reference)
   const parsed = URL.canParse(reference, target) ? normalUrl(new URL(reference, target).href) : undefined
   return [written, parsed].filter(url => url !== undefined).filter(url => originOf(url) === origin)
-}
-
-function originOf(url: string): string {
-  return url.slice(0, url.indexOf('/', url.indexOf('://') + 3))
 }

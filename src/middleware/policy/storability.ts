@@ -1,5 +1,5 @@
 import { type Directives, durationOf, isGranted, isUnqualified } from './cache-control.js'
-import { normalUrl } from './cache-key.js'
+import { normalUrl, originOf } from './cache-key.js'
 import { validatorsOf } from './conditional.js'
 import { fieldLines, hasField, listMembers } from './fields.js'
 import { currentAge, type Freshness, freshnessOf, residentTime } from './freshness.js'
@@ -122,9 +122,7 @@ function isStorablePost(request: RequestHead, response: StoredResponse, policy: 
 }
 
 function resolved(location: string, base: string): string | undefined {
-  if (location.startsWith('/') && !location.startsWith('//'))
-    return base.slice(0, base.indexOf('/', base.indexOf('://') + 3)) + location
-  return normalUrl(location)
+  return location.startsWith('/') && !location.startsWith('//') ? originOf(base) + location : normalUrl(location)
 }
 
 function byDirectives(

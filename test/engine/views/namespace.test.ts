@@ -295,6 +295,7 @@ for (const subject of everySubject().filter(({ codec }) => codec === 'structured
       await expect(one.set('k', 1, { tll: 5 } as never)).rejects.toThrow(/did you mean ttl/)
       await expect(one.setMany(['ab' as never])).rejects.toThrow(/entries must be/)
       await expect(one.getMany('ab' as never)).rejects.toThrow(/iterable/)
+      await expect(one.transact(tx => tx.getMany('ab'))).rejects.toThrow(/iterable/)
       await expect(collect(one.keys({ prefix: 5 as never }))).rejects.toThrow(/prefix must be a string/)
       await expect(one.transact('x' as never)).rejects.toThrow(/body must be a function/)
       await expect(one.clear({ now: 1 } as never)).rejects.toThrow(/unknown option now/)

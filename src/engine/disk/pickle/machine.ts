@@ -170,7 +170,7 @@ export class PickleMachine {
   }
 }
 
-export function asData(value: unknown): unknown {
+function asData(value: unknown): unknown {
   if (value instanceof NotData) throw new DecodeError(`a pickle holds ${value.name}, which is no data`)
   return value
 }
