@@ -6,8 +6,11 @@ import { ttlUntil } from '../ttl.js'
 export interface CachifiedEntry<Value = unknown> {
   readonly metadata: {
     readonly createdTime: number
+    /** null: for ever, as for `swr`. */
     readonly ttl?: number | null
     readonly swr?: number | null
+    /** The name that `swr` had. */
+    readonly swv?: number | null
   }
   readonly value: Value
 }
@@ -50,8 +53,8 @@ export function cachifiedDisk(source: CacheSource | CachifiedOptions, options: C
   }
 }
 
-/** When an entry is of no use any more. */
-function endOf({ metadata: { createdTime, ttl, swr } }: CachifiedEntry): number {
-  if (ttl === undefined || ttl === null) return Number.POSITIVE_INFINITY
+/** When an entry is of no use any more. Cachified writes null for Infinity, and older ones wrote `swv`. */
+function endOf({ metadata: { createdTime, ttl, swv, swr = swv } }: CachifiedEntry): number {
+  if (ttl === undefined || ttl === null || swr === null) return Number.POSITIVE_INFINITY
   return createdTime + ttl + (swr ?? 0)
 }

@@ -56,8 +56,12 @@ export class DiskSessionStore extends Store {
   }
 
   override touch(id: string, session: SessionData, callback?: Done): void {
-    const ttl = this.#ttlOf(session)
-    answer(this.cache.touch(this.#space.keyOf(id), { ttl: ttl === undefined ? null : ttl }), callback)
+    const key = this.#space.keyOf(id)
+    const ttl = this.#ttlOf(session) ?? null
+    answer(
+      this.#door.heeding(key, () => this.cache.touch(key, { ttl })),
+      callback,
+    )
   }
 
   override destroy(id: string, callback?: Done): void {

@@ -1,6 +1,6 @@
 import { EventEmitter } from 'node:events'
 import type { DiskCache } from '../../engine/index.js'
-import { Door, Namespaced, PATIENT } from '../namespaced.js'
+import { Door, Namespaced } from '../namespaced.js'
 import { type CacheSource, isDiskCache, openCache } from '../open-cache.js'
 import { hostTtl } from '../ttl.js'
 import { type Owner, Owners } from './owners.js'
@@ -145,10 +145,7 @@ export class KeyvDiskStore extends EventEmitter {
   /** Whether any of them was there. */
   async deleteMany(keys: readonly string[]): Promise<boolean> {
     const places = keys.map(key => this.#place(key))
-    const removed = await this.cache.deleteMany(
-      places.map(({ space, key }) => space.keyOf(key)),
-      PATIENT,
-    )
+    const removed = await this.#door.deleteMany(places.map(({ space, key }) => space.keyOf(key)))
     return removed.some(Boolean)
   }
 
