@@ -18,7 +18,7 @@ export interface CachifiedEntry<Value = unknown> {
 /** A cache for the option `cache` of cachified. */
 export interface CachifiedCache {
   readonly name: string
-  get(key: string): Promise<CachifiedEntry | undefined>
+  get<Value = unknown>(key: string): Promise<CachifiedEntry<Value> | undefined>
   set(key: string, entry: CachifiedEntry): Promise<void>
   delete(key: string): Promise<void>
   /** Ends the use of the engine; the last one on a directory closes it. A cache that was given stays open. */
@@ -44,7 +44,7 @@ export function cachifiedDisk(source: CacheSource | CachifiedOptions, options: C
   const space = new Namespaced(door, all.namespace ?? 'cachified')
   return {
     name: 'disk',
-    get: async key => (await space.get<CachifiedEntry>(key))?.value,
+    get: async <Value>(key: string) => (await space.get<CachifiedEntry<Value>>(key))?.value,
     set: (key, value) => space.set({ key, value, ttl: ttlUntil(endOf(value)) }),
     delete: async key => {
       await space.delete(key)
