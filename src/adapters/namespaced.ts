@@ -89,9 +89,9 @@ export class Namespaced {
     await removePrefix(this.cache, this.prefix)
   }
 
-  /** Keys without their namespace. */
-  async *keys(): AsyncGenerator<string> {
-    for await (const key of this.cache.keys({ prefix: this.prefix })) yield this.#ownKey(key)
+  /** Keys without their namespace. @param below how they begin */
+  async *keys(below: string = ''): AsyncGenerator<string> {
+    for await (const key of this.cache.keys({ prefix: this.prefix + below })) yield this.#ownKey(key)
   }
 
   async *entries<T = unknown>(): AsyncGenerator<[key: string, value: T]> {

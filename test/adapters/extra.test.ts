@@ -297,6 +297,20 @@ describe('express-session', () => {
     expect(await store.cache.count()).toBe(0)
   })
 
+  it('answers when a session that was touched expires', async () => {
+    const store = new DiskSessionStore(place())
+    onTestFinished(() => store.disconnect())
+    const session = (minutes: number) =>
+      ({ cookie: { originalMaxAge: 60_000, expires: new Date(Date.now() + minutes * 60_000) }, user: 'ada' }) as never
+    await new Promise(resolve => store.set('a', session(1), resolve))
+    await new Promise(resolve => store.touch('a', session(10), resolve))
+    const found = await new Promise<{ cookie: { expires: string }; user: string }>(resolve =>
+      store.get('a', (_error, one) => resolve(one as never)),
+    )
+    expect(found.user).toBe('ada')
+    expect(Date.parse(found.cookie.expires)).toBeGreaterThan(Date.now() + 9 * 60_000)
+  })
+
   it('lets what a callback throws surface, and tells errors by it', async () => {
     const store = new DiskSessionStore('/dev/null/below')
     const error = await new Promise<Error>(resolve => store.get('a', failure => resolve(failure as Error)))

@@ -1,6 +1,6 @@
 import { removePrefix } from '../../engine/for-adapters.js'
 import { Door, Namespaced } from '../namespaced.js'
-import { type CacheSource, type DoorOptions, openCache, optionsOf } from '../open-cache.js'
+import { type CacheSource, type DoorOptions, openCache, strictOptionsOf } from '../open-cache.js'
 import { hostTtl } from '../ttl.js'
 
 export interface BentoDriverOptions extends DoorOptions {
@@ -25,7 +25,7 @@ export interface BentoDriver {
  * })
  */
 export function diskDriver(source: CacheSource | BentoDriverOptions, given: BentoDriverOptions = {}): BentoDriver {
-  const options = optionsOf(source, given, 'diskDriver')
+  const options = strictOptionsOf(source, given, 'diskDriver', ['prefix'])
   return {
     options: { ...options },
     factory: ({ prefix }) => {

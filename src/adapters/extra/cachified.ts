@@ -1,5 +1,5 @@
 import { Door, Namespaced } from '../namespaced.js'
-import { type CacheSource, type DoorOptions, openCache, optionsOf } from '../open-cache.js'
+import { type CacheSource, type DoorOptions, openCache, strictOptionsOf } from '../open-cache.js'
 import { ttlUntil } from '../ttl.js'
 
 /** An entry as cachified has it: times in milliseconds, `createdTime` an instant. */
@@ -39,7 +39,7 @@ export interface CachifiedOptions extends DoorOptions {
  * await cachified({ key: 'user:1', cache, ttl: 60_000, getFreshValue: () => loadUser(1) })
  */
 export function cachifiedDisk(source: CacheSource | CachifiedOptions, options: CachifiedOptions = {}): CachifiedCache {
-  const all = optionsOf(source, options, 'cachifiedDisk')
+  const all = strictOptionsOf(source, options, 'cachifiedDisk', ['namespace'])
   const door = new Door(openCache(all, 'cachifiedDisk'))
   const space = new Namespaced(door, all.namespace ?? 'cachified')
   return {

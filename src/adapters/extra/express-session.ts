@@ -1,7 +1,8 @@
 import { type SessionData, Store } from 'express-session'
+import type { Valued } from '../../engine/for-adapters.js'
 import type { DiskCache, Duration } from '../../engine/index.js'
 import { Door, Namespaced } from '../namespaced.js'
-import { type CacheSource, type DoorOptions, openCache, optionsOf } from '../open-cache.js'
+import { type CacheSource, type DoorOptions, openCache, strictOptionsOf } from '../open-cache.js'
 import { hostTtl, ttlUntil } from '../ttl.js'
 
 const DAY = 86_400_000
@@ -30,7 +31,11 @@ export class DiskSessionStore extends Store {
   /** @throws TypeError when no directory is named and for misspelt options, RangeError as the constructors of caches do */
   constructor(source: CacheSource | SessionStoreOptions, options: SessionStoreOptions = {}) {
     super()
-    const { prefix = 'sessions', ttl, ...rest } = optionsOf(source, options, 'DiskSessionStore')
+    const {
+      prefix = 'sessions',
+      ttl,
+      ...rest
+    } = strictOptionsOf(source, options, 'DiskSessionStore', ['prefix', 'ttl'])
     this.#door = new Door(openCache(rest, 'DiskSessionStore'))
     this.#space = new Namespaced(this.#door, prefix)
     const given = hostTtl(ttl)
@@ -43,7 +48,7 @@ export class DiskSessionStore extends Store {
   }
 
   override get(id: string, callback: (error: unknown, session?: SessionData | null) => void): void {
-    answer(this.#space.get<SessionData>(id), callback, found => found?.value ?? null)
+    answer(this.#space.get<SessionData>(id), callback, found => (found ? asTouched(found) : null))
   }
 
   override set(id: string, session: SessionData, callback?: Done): void {
@@ -100,6 +105,16 @@ export class DiskSessionStore extends Store {
     if (expires === null || expires === undefined || expires === false) return this.#ttl
     return ttlUntil(new Date(expires as Date | string).getTime())
   }
+}
+
+/** A session whose cookie expires when the entry does: `touch` has moved that alone. */
+function asTouched({ value, expiresAt }: Valued<SessionData>): SessionData {
+  const stored: unknown = value.cookie?.expires
+  if (expiresAt === undefined || typeof stored !== 'string') return value
+  // Storing takes a moment: only what is later than that was touched.
+  if (expiresAt - new Date(stored).getTime() < 1000) return value
+  const expires: unknown = new Date(expiresAt).toISOString()
+  return { ...value, cookie: { ...value.cookie, expires: expires as Date } }
 }
 
 /** Answers a callback, outside of the promise, so that what it throws is not taken for a failure of the store. */

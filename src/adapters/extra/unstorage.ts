@@ -1,7 +1,7 @@
 import { kindOf, removePrefix } from '../../engine/for-adapters.js'
 import type { DiskCache, Duration } from '../../engine/index.js'
 import { Door, Namespaced } from '../namespaced.js'
-import { type CacheSource, type DoorOptions, openCache, optionsOf } from '../open-cache.js'
+import { type CacheSource, type DoorOptions, openCache, strictOptionsOf } from '../open-cache.js'
 import { hostTtl, timeLeft } from '../ttl.js'
 
 /** What unstorage gives along with a key; `ttl` in seconds, as in its other drivers, or a string such as '5m'. */
@@ -47,7 +47,7 @@ export interface DiskDriver {
  * const storage = createStorage({ driver: diskDriver('/var/cache/app') })
  */
 export function diskDriver(source: CacheSource | DiskDriverOptions, given: DiskDriverOptions = {}): DiskDriver {
-  const { base = 'unstorage', ttl, ...options } = optionsOf(source, given, 'diskDriver')
+  const { base = 'unstorage', ttl, ...options } = strictOptionsOf(source, given, 'diskDriver', ['base', 'ttl'])
   const door = new Door(openCache(options, 'diskDriver'))
   const space = new Namespaced(door, base)
   const common = lifeOf(ttl)
@@ -84,7 +84,7 @@ export function diskDriver(source: CacheSource | DiskDriverOptions, given: DiskD
     },
     getKeys: async (below = '') => {
       const keys: string[] = []
-      for await (const key of space.keys()) if (key.startsWith(below)) keys.push(key)
+      for await (const key of space.keys(below)) keys.push(key)
       return keys
     },
     clear: async (below = '') => {
