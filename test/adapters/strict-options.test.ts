@@ -38,7 +38,10 @@ describe.each<[string, Make]>([
   ['KeyvDiskStore', (cache, options: object = {}) => new KeyvDiskStore({ cache, ...options })],
   ['diskStore', (cache, options: object = {}) => diskStore({ cache, ...options })],
 ])('%s', (_name, make) => {
-  it.each([Cache, FanoutCache])('refuses what has no effect on a %o that it is given', kind => {
+  it.each([
+    ['Cache', Cache],
+    ['FanoutCache', FanoutCache],
+  ])('refuses what has no effect on a %s that it is given', (_kind, kind) => {
     const cache = new kind(temporaryDirectory())
     onTestFinished(() => cache.close())
     const options = { evictionPolicy: 'none' } as never
