@@ -1,11 +1,13 @@
 import { type SessionData, Store } from 'express-session'
-import type { Valued } from '../../engine/for-adapters.js'
-import type { DiskCache, Duration } from '../../engine/index.js'
+import type { DiskCache, Duration, Item, Waiting } from '../../engine/index.js'
 import { Door, Namespaced } from '../namespaced.js'
 import { type CacheSource, type DoorOptions, openCache, strictOptionsOf } from '../open-cache.js'
 import { hostTtl, ttlUntil } from '../ttl.js'
 
 const DAY = 86_400_000
+
+/** A FanoutCache gives up after 10 ms, and who has no session is logged out. */
+const PATIENT_READ: Waiting = { timeout: '10s' }
 
 export interface SessionStoreOptions extends DoorOptions {
   /** @default 'sessions' */
@@ -47,8 +49,10 @@ export class DiskSessionStore extends Store {
     return this.#door.cache
   }
 
+  /** Waits for locks and for writes under way, so that nobody is logged out since the disk was slow. */
   override get(id: string, callback: (error: unknown, session?: SessionData | null) => void): void {
-    answer(this.#space.get<SessionData>(id), callback, found => (found ? asTouched(found) : null))
+    const found = this.cache.getItem<SessionData>(this.#space.keyOf(id), PATIENT_READ)
+    answer(found, callback, item => (item ? asTouched(item) : null))
   }
 
   override set(id: string, session: SessionData, callback?: Done): void {
@@ -108,7 +112,7 @@ export class DiskSessionStore extends Store {
 }
 
 /** A session whose cookie expires when the entry does: `touch` has moved that alone. */
-function asTouched({ value, expiresAt }: Valued<SessionData>): SessionData {
+function asTouched({ value, expiresAt }: Item<SessionData>): SessionData {
   const stored: unknown = value.cookie?.expires
   if (expiresAt === undefined || typeof stored !== 'string') return value
   // Storing takes a moment: only what is later than that was touched.
