@@ -63,6 +63,41 @@ describe('examples', () => {
     ])
   })
 
+  it('bentocache/main.mjs shares answers, serves old ones, and removes by tag in both processes', async () => {
+    const { lines } = await run('bentocache/main.mjs')
+    expect(lines).toEqual([
+      "looked up: [ 'Oslo', 'Bergen', 'Trondheim' ]",
+      "in the second: [ 'Oslo', 'Bergen', 'Trondheim' ]",
+      'both layers: 3',
+      "past its time: [ 'Stockholm', 'Göteborg', 'Malmö' ]",
+      'removed by its tag: undefined',
+    ])
+  })
+
+  it('cachified/main.mjs looks up once, also after a restart, and an old answer in the background', async () => {
+    const { lines } = await run('cachified/main.mjs')
+    const iceland = "[ [ 'Reykjavík', 'Kópavogur', 'Hafnarfjörður' ], [ 'Reykjavík', 'Kópavogur', 'Hafnarfjörður' ]]"
+    expect(lines.join(' ').replaceAll(/\s+/g, ' ').replaceAll('] ]', ']]')).toBe(
+      "first process looking up NO [ 'Oslo', 'Bergen', 'Trondheim' ] " +
+        `looking up IS ${iceland} ` +
+        `after a restart [ 'Oslo', 'Bergen', 'Trondheim' ] ${iceland} ` +
+        "stale: [ 'Oslo', 'Bergen', 'Trondheim' ] looking up NO in the background",
+    )
+  })
+
+  it('unstorage/main.mjs takes documents along, and shares, saves and restores them', async () => {
+    const { lines } = await run('unstorage/main.mjs')
+    expect(lines).toEqual([
+      'as many as files: true',
+      'of the page: true true',
+      'in the second: # Keyv Ada',
+      'views, counted by the second: 1',
+      expect.stringMatching(/^seconds left: (3600|35\d\d)$/),
+      'cleared: views:keyv.md',
+      'restored: true',
+    ])
+  })
+
   it('crawl/main.mjs loses no page of workers that are killed', async () => {
     const { lines } = await run('crawl/main.mjs', {}, ['--kill', '3'])
     const [, done, found, words] = /^(\d+) of (\d+) pages, (\d+) words/.exec(lines[0] ?? '') ?? []

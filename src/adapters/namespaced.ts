@@ -75,15 +75,14 @@ export class Namespaced {
     return entries.map(({ ttl }) => (ttl === 0 ? true : (stored[at++] ?? false)))
   }
 
-  delete(key: string): Promise<boolean> {
-    return this.cache.delete(this.keyOf(key))
+  /** Whether it was there. @throws the error for which the cache refused to remove it */
+  async delete(key: string): Promise<boolean> {
+    return this.#door.delete(this.keyOf(key))
   }
 
-  deleteMany(keys: readonly string[]): Promise<boolean[]> {
-    return this.cache.deleteMany(
-      keys.map(key => this.keyOf(key)),
-      PATIENT,
-    )
+  /** Which of them were there. @throws the error for which the cache refused to remove one */
+  async deleteMany(keys: readonly string[]): Promise<boolean[]> {
+    return this.#door.deleteMany(keys.map(key => this.keyOf(key)))
   }
 
   /** Removes the entries of this namespace, in pages, and no others. */
@@ -91,9 +90,9 @@ export class Namespaced {
     await removePrefix(this.cache, this.prefix)
   }
 
-  /** Keys without their namespace. */
-  async *keys(): AsyncGenerator<string> {
-    for await (const key of this.cache.keys({ prefix: this.prefix })) yield this.#ownKey(key)
+  /** Keys without their namespace. @param below how they begin */
+  async *keys(below: string = ''): AsyncGenerator<string> {
+    for await (const key of this.cache.keys({ prefix: this.prefix + below })) yield this.#ownKey(key)
   }
 
   async *entries<T = unknown>(): AsyncGenerator<[key: string, value: T]> {
@@ -145,8 +144,9 @@ function wasExpected(cache: DiskCache, key: string, value: unknown): boolean {
 
 /** Why writes of a cache were refused lately. */
 interface Refusals {
-  readonly byKey: Map<unknown, Error>
+  readonly byKey: Map<unknown, { readonly error: Error; readonly at: number }>
   last: Error | undefined
+  count: number
 }
 
 /** Many may be refused in one turn, before the first of those who wait is told. */
@@ -170,24 +170,54 @@ export class Door {
     return this.#opened.cache
   }
 
+  /** Removes a key of the cache: to hosts, one that stays is not one that was missing. @throws why the cache refused to */
+  delete(key: string): Promise<boolean> {
+    return this.heeding(key, () => this.cache.delete(key))
+  }
+
+  /** Removes keys of the cache. @throws why the cache refused to remove one */
+  async deleteMany(keys: readonly string[]): Promise<boolean[]> {
+    const { count } = this.listen()
+    const removed = await this.cache.deleteMany(keys, PATIENT)
+    for (const [at, key] of keys.entries()) if (!removed[at]) this.#throwRefusal(key, count)
+    return removed
+  }
+
+  /** Makes a write whose answer for one that was refused is also that for a key which is not there. @throws why it was refused */
+  async heeding<T>(key: string, write: () => Promise<T>): Promise<T> {
+    const { count } = this.listen()
+    const answer = await write()
+    if (!answer) this.#throwRefusal(key, count)
+    return answer
+  }
+
   /** Before a write: begins to notice refusals. */
-  listen(): void {
-    if (refusals.has(this.cache)) return
-    const heard: Refusals = { byKey: new Map(), last: undefined }
+  listen(): Refusals {
+    const known = refusals.get(this.cache)
+    if (known) return known
+    const heard: Refusals = { byKey: new Map(), last: undefined, count: 0 }
     refusals.set(this.cache, heard)
     this.cache.on('refused', ({ key, error }) => {
       heard.last = error
+      heard.count++
       if (key === undefined) return
-      heard.byKey.set(key, error)
+      heard.byKey.set(key, { error, at: heard.count })
       if (heard.byKey.size > MOST_REFUSALS) heard.byKey.delete(heard.byKey.keys().next().value)
     })
+    return heard
   }
 
   /** Why the last write of a key, or of many, was refused. */
   refusal(key?: string): Error {
     const heard = refusals.get(this.cache)
-    const error = key === undefined ? heard?.last : heard?.byKey.get(key)
+    const error = key === undefined ? heard?.last : heard?.byKey.get(key)?.error
     return error ?? new Error('the cache refused to store the value')
+  }
+
+  /** @throws why a write of a key was refused after so many others had been */
+  #throwRefusal(key: string, before: number): void {
+    const heard = refusals.get(this.cache)?.byKey.get(key)
+    if (heard && heard.at > before) throw heard.error
   }
 
   async close(): Promise<void> {

@@ -1,4 +1,11 @@
-import { editDistance, kindOf, kindOfDirectory, optionNamesOf, startUpkeepOf } from '../engine/for-adapters.js'
+import {
+  checkOptionNames,
+  editDistance,
+  kindOf,
+  kindOfDirectory,
+  optionNamesOf,
+  startUpkeepOf,
+} from '../engine/for-adapters.js'
 import {
   Cache,
   type CacheOptions,
@@ -31,6 +38,9 @@ export interface OpenedCache {
   /** Ends the use of this door: the last one on a directory closes it. Does nothing to a cache that was given. */
   close(): Promise<void>
 }
+
+/** What the doors know besides the options of a cache. */
+const DOOR_OPTIONS = ['directory', 'cache', 'upkeep']
 
 /** Options of hosts that come along with ours. Those that are not here pass too, unless they look like a slip in one of ours. */
 const HOST_OPTIONS = [
@@ -83,6 +93,18 @@ function keptUp(opened: OpenedCache, { upkeep }: DoorOptions): OpenedCache {
   return { cache: opened.cache, close }
 }
 
+/** The options of a door that no host adds to. @throws TypeError for what it does not know, and when it is no source */
+export function strictOptionsOf<Options extends DoorOptions>(
+  source: CacheSource | Options,
+  options: Options,
+  door: string,
+  own: readonly (keyof Options & string)[],
+): Options {
+  const all = optionsOf(source, options, door)
+  checkOptionNames(all, new Set([...own, ...DOOR_OPTIONS, ...optionNamesOf('FanoutCache')]), door)
+  return all
+}
+
 /** One object of options, of the source of a door and of options beside it. @throws TypeError when it is no source */
 export function optionsOf<Options extends DoorOptions>(
   source: CacheSource | Options,
@@ -116,9 +138,10 @@ function checked(source: unknown, door: string): DoorOptions {
 function checkedCache({ cache, directory, ...others }: DoorOptions, door: string): DiskCache {
   if (!isDiskCache(cache)) throw new TypeError(`${door}: cache must be a Cache or FanoutCache, got ${kindOf(cache)}`)
   if (directory !== undefined) throw new TypeError(`${door}: give a directory or a cache, not both`)
-  const own = Object.entries(ownOptions(others, 'FanoutCache', door)).find(([, value]) => value !== undefined)
-  if (own) throw new TypeError(`${door}: ${own[0]} belongs to the cache, which is made already: give it there`)
-  return cache
+  const own = Object.entries(ownOptions(others, 'FanoutCache', door))
+  const idle = own.find(([, value]) => value !== undefined)
+  if (idle === undefined) return cache
+  throw new TypeError(`${door}: ${idle[0]} has no effect on a cache that is given: say it where that is made`)
 }
 
 /** The options of the engine alone. */

@@ -116,7 +116,46 @@ describe('unstorage', () => {
   })
 })
 
+describe('unstorage: ttl', () => {
+  it.each([
+    [60, 60],
+    ['5m', 300],
+    [undefined, 100],
+    [0, undefined],
+  ])('%s is %s seconds', async (ttl, seconds) => {
+    const storage = createStorage({ driver: diskDriver(place(), { ttl: 100 }) })
+    onTestFinished(() => storage.dispose())
+    await storage.setItem('a', 1, ttl === undefined ? {} : { ttl })
+    expect((await storage.getMeta('a')).ttl).toBe(seconds)
+  })
+
+  it.each([
+    ['soon', RangeError],
+    [{}, TypeError],
+  ])('%o is refused', async (ttl, kind) => {
+    const storage = createStorage({ driver: diskDriver(place()) })
+    onTestFinished(() => storage.dispose())
+    await expect(storage.setItem('a', 1, { ttl })).rejects.toThrow(kind)
+    expect(() => diskDriver(place(), { ttl } as never)).toThrow(kind)
+  })
+})
+
 describe('cachified', () => {
+  it('keeps for ever what may be served stale for ever', async () => {
+    vi.useFakeTimers({ toFake: ['Date'], now: 1_700_000_000_000 })
+    onTestFinished(() => {
+      vi.useRealTimers()
+    })
+    const cache = cachifiedDisk(place())
+    onTestFinished(() => cache.disconnect())
+    let calls = 0
+    const get = () => cachified({ key: 'a', cache, ttl: 1000, swr: Infinity, getFreshValue: () => ++calls })
+    expect(await get()).toBe(1)
+    vi.setSystemTime(1_800_000_000_000)
+    expect(await get()).toBe(1)
+    await expect.poll(async () => (await cache.get('a'))?.value).toBe(2)
+  })
+
   it('serves fresh, stale and new values from the disk', async () => {
     vi.useFakeTimers({ toFake: ['Date'], now: 1_700_000_000_000 })
     onTestFinished(() => {
@@ -256,6 +295,20 @@ describe('express-session', () => {
     expect(length).toBe(2)
     await new Promise(resolve => store.clear(resolve))
     expect(await store.cache.count()).toBe(0)
+  })
+
+  it('answers when a session that was touched expires', async () => {
+    const store = new DiskSessionStore(place())
+    onTestFinished(() => store.disconnect())
+    const session = (minutes: number) =>
+      ({ cookie: { originalMaxAge: 60_000, expires: new Date(Date.now() + minutes * 60_000) }, user: 'ada' }) as never
+    await new Promise(resolve => store.set('a', session(1), resolve))
+    await new Promise(resolve => store.touch('a', session(10), resolve))
+    const found = await new Promise<{ cookie: { expires: string }; user: string }>(resolve =>
+      store.get('a', (_error, one) => resolve(one as never)),
+    )
+    expect(found.user).toBe('ada')
+    expect(Date.parse(found.cookie.expires)).toBeGreaterThan(Date.now() + 9 * 60_000)
   })
 
   it('lets what a callback throws surface, and tells errors by it', async () => {

@@ -1,4 +1,5 @@
 import { FanoutCache } from 'fanout-cache'
+import { DiskSessionStore } from 'fanout-cache/express-session'
 import { createKeyv } from 'fanout-cache/keyv'
 import { KeyvDiskStore as KeyvDiskStore6 } from 'fanout-cache/keyv6'
 import { Keyv as Keyv6 } from 'keyv6'
@@ -40,6 +41,18 @@ describe('many keys at once wait for a lock as one key does', () => {
     expect(await written(holder, () => keyv.setMany([{ key: 'b', value: 2 }]))).toEqual([true])
     await holder.take()
     expect(await written(holder, () => keyv.deleteMany(['b', 'c']))).toEqual([true, false])
+    await holder.kill()
+  })
+})
+
+describe('a session of express-session', () => {
+  it('is not missed while a lock is held, but waited for', async () => {
+    const { cache, holder } = await held()
+    const store = new DiskSessionStore(cache)
+    const saved = new Promise(resolve => store.set('a', { cookie: {}, user: 'ada' } as never, resolve))
+    const get = () => new Promise(resolve => store.get('a', (error, session) => resolve(error ?? session)))
+    expect(await written(holder, get)).toMatchObject({ user: 'ada' })
+    await saved
     await holder.kill()
   })
 })

@@ -1,12 +1,11 @@
-import { type Duration, removePrefix } from '../../engine/for-adapters.js'
+import { removePrefix } from '../../engine/for-adapters.js'
 import { Door, Namespaced } from '../namespaced.js'
-import { type CacheSource, type DoorOptions, openCache, optionsOf } from '../open-cache.js'
+import { type CacheSource, type DoorOptions, openCache, strictOptionsOf } from '../open-cache.js'
 import { hostTtl } from '../ttl.js'
 
 export interface BentoDriverOptions extends DoorOptions {
-  /** Entries lie below it; bentocache gives that of its store. @default 'bentocache' */
+  /** Entries lie below it. @default that of the BentoCache, which is 'bentocache' */
   readonly prefix?: string
-  readonly ttl?: Duration
 }
 
 /** What `useL2Layer` takes. */
@@ -26,7 +25,7 @@ export interface BentoDriver {
  * })
  */
 export function diskDriver(source: CacheSource | BentoDriverOptions, given: BentoDriverOptions = {}): BentoDriver {
-  const options = optionsOf(source, given, 'diskDriver')
+  const options = strictOptionsOf(source, given, 'diskDriver', ['prefix'])
   return {
     options: { ...options },
     factory: ({ prefix }) => {
@@ -64,7 +63,8 @@ export class DiskL2Driver {
 
   /** Removes a value and answers it. */
   async pull(key: string): Promise<string | undefined> {
-    return this.#door.cache.pop<string>(this.#space.keyOf(this.#keyOf(key)))
+    const full = this.#space.keyOf(this.#keyOf(key))
+    return this.#door.heeding(full, () => this.#door.cache.pop<string>(full))
   }
 
   /** @param ttl milliseconds */

@@ -1,7 +1,7 @@
 import { getExpiring, systemClock } from '../../engine/for-adapters.js'
 import type { DiskCache, Transaction } from '../../engine/index.js'
 import { Door, Namespaced } from '../namespaced.js'
-import { type CacheSource, type DoorOptions, openCache, optionsOf } from '../open-cache.js'
+import { type CacheSource, type DoorOptions, openCache, strictOptionsOf } from '../open-cache.js'
 
 /** How often a client came, and when its count begins anew. */
 export interface RateLimitInfo {
@@ -30,7 +30,7 @@ export class DiskRateLimitStore {
 
   /** @throws TypeError when no directory is named and for misspelt options, RangeError as the constructors of caches do */
   constructor(source: CacheSource | RateLimitStoreOptions, options: RateLimitStoreOptions = {}) {
-    const all = optionsOf(source, options, 'DiskRateLimitStore')
+    const all = strictOptionsOf(source, options, 'DiskRateLimitStore', ['prefix'])
     this.prefix = all.prefix ?? 'rate-limit'
     this.#door = new Door(openCache(all, 'DiskRateLimitStore'))
     this.#space = new Namespaced(this.#door, this.prefix)

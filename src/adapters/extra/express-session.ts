@@ -1,10 +1,13 @@
 import { type SessionData, Store } from 'express-session'
-import type { DiskCache, Duration } from '../../engine/index.js'
+import type { DiskCache, Duration, Item, Waiting } from '../../engine/index.js'
 import { Door, Namespaced } from '../namespaced.js'
-import { type CacheSource, type DoorOptions, openCache, optionsOf } from '../open-cache.js'
+import { type CacheSource, type DoorOptions, openCache, strictOptionsOf } from '../open-cache.js'
 import { hostTtl, ttlUntil } from '../ttl.js'
 
 const DAY = 86_400_000
+
+/** A FanoutCache gives up after 10 ms, and who has no session is logged out. */
+const PATIENT_READ: Waiting = { timeout: '10s' }
 
 export interface SessionStoreOptions extends DoorOptions {
   /** @default 'sessions' */
@@ -30,7 +33,11 @@ export class DiskSessionStore extends Store {
   /** @throws TypeError when no directory is named and for misspelt options, RangeError as the constructors of caches do */
   constructor(source: CacheSource | SessionStoreOptions, options: SessionStoreOptions = {}) {
     super()
-    const { prefix = 'sessions', ttl, ...rest } = optionsOf(source, options, 'DiskSessionStore')
+    const {
+      prefix = 'sessions',
+      ttl,
+      ...rest
+    } = strictOptionsOf(source, options, 'DiskSessionStore', ['prefix', 'ttl'])
     this.#door = new Door(openCache(rest, 'DiskSessionStore'))
     this.#space = new Namespaced(this.#door, prefix)
     const given = hostTtl(ttl)
@@ -42,8 +49,10 @@ export class DiskSessionStore extends Store {
     return this.#door.cache
   }
 
+  /** Waits for locks and for writes under way, so that nobody is logged out since the disk was slow. */
   override get(id: string, callback: (error: unknown, session?: SessionData | null) => void): void {
-    answer(this.#space.get<SessionData>(id), callback, found => found?.value ?? null)
+    const found = this.cache.getItem<SessionData>(this.#space.keyOf(id), PATIENT_READ)
+    answer(found, callback, item => (item ? asTouched(item) : null))
   }
 
   override set(id: string, session: SessionData, callback?: Done): void {
@@ -56,8 +65,12 @@ export class DiskSessionStore extends Store {
   }
 
   override touch(id: string, session: SessionData, callback?: Done): void {
-    const ttl = this.#ttlOf(session)
-    answer(this.cache.touch(this.#space.keyOf(id), { ttl: ttl === undefined ? null : ttl }), callback)
+    const key = this.#space.keyOf(id)
+    const ttl = this.#ttlOf(session) ?? null
+    answer(
+      this.#door.heeding(key, () => this.cache.touch(key, { ttl })),
+      callback,
+    )
   }
 
   override destroy(id: string, callback?: Done): void {
@@ -96,6 +109,16 @@ export class DiskSessionStore extends Store {
     if (expires === null || expires === undefined || expires === false) return this.#ttl
     return ttlUntil(new Date(expires as Date | string).getTime())
   }
+}
+
+/** A session whose cookie expires when the entry does: `touch` has moved that alone. */
+function asTouched({ value, expiresAt }: Item<SessionData>): SessionData {
+  const stored: unknown = value.cookie?.expires
+  if (expiresAt === undefined || typeof stored !== 'string') return value
+  // Storing takes a moment: only what is later than that was touched.
+  if (expiresAt - new Date(stored).getTime() < 1000) return value
+  const expires: unknown = new Date(expiresAt).toISOString()
+  return { ...value, cookie: { ...value.cookie, expires: expires as Date } }
 }
 
 /** Answers a callback, outside of the promise, so that what it throws is not taken for a failure of the store. */

@@ -1,19 +1,19 @@
-import { removePrefix } from '../../engine/for-adapters.js'
-import type { DiskCache } from '../../engine/index.js'
+import { kindOf, removePrefix } from '../../engine/for-adapters.js'
+import type { DiskCache, Duration } from '../../engine/index.js'
 import { Door, Namespaced } from '../namespaced.js'
-import { type CacheSource, type DoorOptions, openCache, optionsOf } from '../open-cache.js'
+import { type CacheSource, type DoorOptions, openCache, strictOptionsOf } from '../open-cache.js'
 import { hostTtl, timeLeft } from '../ttl.js'
 
-/** What unstorage gives along with a key; `ttl` in seconds, as in its other drivers. */
+/** What unstorage gives along with a key; `ttl` in seconds, as in its other drivers, or a string such as '5m'. */
 export interface TransactionOptions {
-  readonly ttl?: number
+  readonly ttl?: Duration
 }
 
 export interface DiskDriverOptions extends DoorOptions {
   /** Entries lie below it. @default 'unstorage' */
   readonly base?: string
-  /** Time to live of items stored without one: seconds. @default they never expire */
-  readonly ttl?: number
+  /** Time to live of items stored without one: seconds, or a string such as '5m'. @default they never expire */
+  readonly ttl?: Duration
 }
 
 /** A driver for `createStorage({ driver })` of unstorage. */
@@ -47,20 +47,18 @@ export interface DiskDriver {
  * const storage = createStorage({ driver: diskDriver('/var/cache/app') })
  */
 export function diskDriver(source: CacheSource | DiskDriverOptions, given: DiskDriverOptions = {}): DiskDriver {
-  const { base = 'unstorage', ttl, ...options } = optionsOf(source, given, 'diskDriver')
+  const { base = 'unstorage', ttl, ...options } = strictOptionsOf(source, given, 'diskDriver', ['base', 'ttl'])
   const door = new Door(openCache(options, 'diskDriver'))
   const space = new Namespaced(door, base)
-  const ttlOf = (seconds: number | undefined): number | null | undefined => {
-    const chosen = seconds ?? ttl
-    return chosen === undefined ? undefined : hostTtl(chosen * 1000)
-  }
+  const common = lifeOf(ttl)
+  const ttlOf = (own: unknown): number | null | undefined => (own === undefined || own === null ? common : lifeOf(own))
   const store = (key: string, value: unknown, own?: TransactionOptions): Promise<void> =>
     space.set({ key, value, ttl: ttlOf(own?.ttl) })
   const read = async <T>(key: string): Promise<T | null> => (await space.get<T>(key))?.value ?? null
   return {
     name: 'fanout-cache',
     flags: { ttl: true },
-    options: { base, ...options },
+    options: { base, ...(ttl !== undefined && { ttl }), ...options },
     getInstance: () => door.cache,
     hasItem: key => space.has(key),
     getItem: read,
@@ -68,9 +66,9 @@ export function diskDriver(source: CacheSource | DiskDriverOptions, given: DiskD
     getItems: items => Promise.all(items.map(async ({ key }) => ({ key, value: await read<string>(key) }))),
     setItem: store,
     setItemRaw: store,
-    setItems: async (items, common) => {
+    setItems: async (items, shared) => {
       const stored = await space.setMany(
-        items.map(({ key, value, options: own }) => ({ key, value, ttl: ttlOf(own?.ttl ?? common?.ttl) })),
+        items.map(({ key, value, options: own }) => ({ key, value, ttl: ttlOf(own?.ttl ?? shared?.ttl) })),
       )
       if (stored.includes(false)) throw door.refusal()
     },
@@ -86,7 +84,7 @@ export function diskDriver(source: CacheSource | DiskDriverOptions, given: DiskD
     },
     getKeys: async (below = '') => {
       const keys: string[] = []
-      for await (const key of space.keys()) if (key.startsWith(below)) keys.push(key)
+      for await (const key of space.keys(below)) keys.push(key)
       return keys
     },
     clear: async (below = '') => {
@@ -94,4 +92,11 @@ export function diskDriver(source: CacheSource | DiskDriverOptions, given: DiskD
     },
     dispose: () => door.close(),
   }
+}
+
+/** Seconds, or a string with a unit, as the engine's `ttl`. @throws TypeError when it is neither, RangeError when it cannot be read */
+function lifeOf(ttl: unknown): number | null | undefined {
+  if (typeof ttl === 'number') return hostTtl(ttl * 1000)
+  if (ttl === undefined || typeof ttl === 'string') return hostTtl(ttl)
+  throw new TypeError(`ttl must be seconds or a string such as '5m', got ${kindOf(ttl)}`)
 }

@@ -1,5 +1,5 @@
 export type { CacheSource, DoorOptions } from '../open-cache.js'
 export type { CreateKeyvOptions } from './create-keyv.js'
 export { createKeyv } from './keyv.js'
-export { KeyvDiskStore, type KeyvEntry } from './keyv-disk-store.js'
-export type { Envelope } from './stored-values.js'
+export { KeyvDiskStore, type KeyvEntry, type Stored } from './keyv-disk-store.js'
+export type { Answered, Answers } from './value-space.js'

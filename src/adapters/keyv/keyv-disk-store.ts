@@ -1,11 +1,10 @@
 import { EventEmitter } from 'node:events'
 import type { DiskCache } from '../../engine/index.js'
-import { Door, Namespaced, PATIENT } from '../namespaced.js'
+import { Door, Namespaced } from '../namespaced.js'
 import { type CacheSource, isDiskCache, openCache } from '../open-cache.js'
 import { hostTtl } from '../ttl.js'
 import { type Owner, Owners } from './owners.js'
-import type { Envelope } from './stored-values.js'
-import { type Answer, answers, toAnswer, toStored } from './value-space.js'
+import { type Answered, type Answers, answers, toAnswer, toStored } from './value-space.js'
 
 /** Keys of Keyv 5, as a plain Keyv gives them: with the namespace and a colon before them. */
 interface Place {
@@ -85,11 +84,11 @@ export class KeyvDiskStore extends EventEmitter {
     return super.on(event, listener as (...args: unknown[]) => void)
   }
 
-  async get(key: string): Promise<Answer> {
+  async get<Value = unknown>(key: string): Promise<Stored<Value>> {
     try {
-      if (!this.plain) return toAnswer(await this.#current.get(key), false)
+      if (!this.plain) return toAnswer(await this.#current.get(key), false) as Stored<Value>
       const { space, key: own } = this.#place(key)
-      return toAnswer(await space.get(own), true)
+      return toAnswer(await space.get(own), true) as Stored<Value>
     } catch (error) {
       // Keyv answers undefined and tells nobody.
       if (this.listenerCount('error') > 0) this.emit('error', error)
@@ -97,11 +96,11 @@ export class KeyvDiskStore extends EventEmitter {
     }
   }
 
-  getMany(keys: readonly string[]): Promise<Answer[]> {
+  getMany<Value = unknown>(keys: readonly string[]): Promise<Stored<Value>[]> {
     return Promise.all(
       keys.map(async key => {
         const { space, key: own } = this.#place(key)
-        return toAnswer(await space.get(own), this.plain)
+        return toAnswer(await space.get(own), this.plain) as Stored<Value>
       }),
     )
   }
@@ -122,8 +121,8 @@ export class KeyvDiskStore extends EventEmitter {
     return true
   }
 
-  /** Stores all entries, those of one shard in one commit. */
-  async setMany(entries: readonly KeyvEntry[]): Promise<boolean[]> {
+  /** Stores all entries, those of one shard in one commit. Keyv's type of a store says void, and Keyv answers what comes. */
+  async setMany(entries: readonly KeyvEntry[]): Promise<boolean[] & void> {
     const rows = entries.map(({ key, value, ttl }) => ({
       ...this.#place(key),
       value: toStored(value, this.#door),
@@ -136,7 +135,7 @@ export class KeyvDiskStore extends EventEmitter {
       for (const [index, at] of places.entries()) answers[at] = stored[index] ?? false
     })
     await Promise.all(storing)
-    return answers
+    return answers as boolean[] & void
   }
 
   async delete(key: string): Promise<boolean> {
@@ -147,10 +146,7 @@ export class KeyvDiskStore extends EventEmitter {
   /** Whether any of them was there. */
   async deleteMany(keys: readonly string[]): Promise<boolean> {
     const places = keys.map(key => this.#place(key))
-    const removed = await this.cache.deleteMany(
-      places.map(({ space, key }) => space.keyOf(key)),
-      PATIENT,
-    )
+    const removed = await this.#door.deleteMany(places.map(({ space, key }) => space.keyOf(key)))
     return removed.some(Boolean)
   }
 
@@ -162,7 +158,7 @@ export class KeyvDiskStore extends EventEmitter {
   }
 
   /** Keyv takes it in its constructor: then it stays with the namespace of that Keyv. */
-  get iterator(): () => AsyncGenerator<[key: string, answer: string | Envelope]> {
+  get iterator(): <Value = unknown>() => Answers<Value> {
     const owner = this.#owners.last
     return () => this.#iterate(owner)
   }
@@ -172,10 +168,10 @@ export class KeyvDiskStore extends EventEmitter {
     await this.#door.close()
   }
 
-  async *#iterate({ namespace }: Owner): AsyncGenerator<[key: string, answer: string | Envelope]> {
+  async *#iterate<Value>({ namespace }: Owner): Answers<Value> {
     // A plain Keyv drops all up to the first colon, also where it has put nothing before the key.
     const before = !this.plain || this.#unprefixed ? '' : `${namespace ?? ''}:`
-    for await (const [key, answer] of answers(this.#spaceOf(namespace), this.plain)) yield [before + key, answer]
+    for await (const [key, answer] of answers<Value>(this.#spaceOf(namespace), this.plain)) yield [before + key, answer]
   }
 
   #place(key: string): Place {
@@ -215,6 +211,9 @@ interface Named {
   readonly namespace?: string
   readonly ttl?: unknown
 }
+
+/** What Keyv 5 calls stored data: the string of its serializer, which its type takes for the value, or an envelope. */
+export type Stored<Value = unknown> = Value | Answered<Value> | undefined
 
 /** One entry of `setMany`; `ttl` in milliseconds. */
 export interface KeyvEntry {

@@ -1,18 +1,15 @@
 import type { Valued } from '../../engine/for-adapters.js'
 import type { Namespaced } from '../namespaced.js'
-import {
-  type Envelope,
-  isEnvelope,
-  readEnvelope,
-  storeText,
-  storeValue,
-  textOf,
-  unmarked,
-  writeEnvelope,
-} from './stored-values.js'
+import { isEnvelope, readEnvelope, storeText, storeValue, textOf, unmarked, writeEnvelope } from './stored-values.js'
 
 /** What a store answers to Keyv: its string, or the envelope itself. */
-export type Answer = string | Envelope | undefined
+export type Answer<Value = unknown> = string | Answered<Value> | undefined
+
+/** An envelope that a store answers; `expires` in epoch milliseconds. */
+export interface Answered<Value = unknown> {
+  readonly value?: Value
+  readonly expires?: number | undefined
+}
 
 /** What is stored for what a Keyv gives to its store. */
 export function toStored(given: unknown, { boxes }: Pick<Namespaced, 'boxes'>): unknown {
@@ -25,24 +22,25 @@ export function toStored(given: unknown, { boxes }: Pick<Namespaced, 'boxes'>): 
  *
  * @param plain whether Keyv reads the strings that its serializer has made
  */
-export function toAnswer(found: Valued<unknown> | undefined, plain: boolean): Answer {
+export function toAnswer<Value>(found: Valued<unknown> | undefined, plain: boolean): Answer<Value> {
   if (found === undefined) return undefined
   const text = textOf(found.value)
-  if (text === undefined) return { value: unmarked(found.value), expires: expiryOf(found) }
+  if (text === undefined) return { value: unmarked(found.value) as Value, expires: expiryOf(found) }
   if (plain) return text
   const read = readEnvelope(text)
-  return read && { value: read.value, expires: expiryOf(found) }
+  return read && { value: read.value as Value, expires: expiryOf(found) }
 }
 
+/** Keys and what a store answers for them; Keyv's own type says that it were the values. */
+export type Answers<Value = unknown> = AsyncGenerator<[key: string, answer: Value | undefined], void>
+
 /** The entries of a namespace with what Keyv's iterators can read. */
-export async function* answers(
-  space: Namespaced,
-  plain: boolean,
-): AsyncGenerator<[key: string, answer: string | Envelope]> {
+export async function* answers<Value>(space: Namespaced, plain: boolean): Answers<Value> {
   for await (const [key, stored] of space.entries()) {
     const answer = toAnswer({ value: stored, expiresAt: undefined }, plain)
     // A plain Keyv iterates over strings only.
-    if (answer !== undefined) yield [key, plain && typeof answer !== 'string' ? writeEnvelope(answer) : answer]
+    const read = plain && typeof answer === 'object' ? writeEnvelope(answer) : answer
+    if (read !== undefined) yield [key, read as Value]
   }
 }
 

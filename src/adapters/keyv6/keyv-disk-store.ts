@@ -1,7 +1,6 @@
 import { EventEmitter } from 'node:events'
 import type { DiskCache } from '../../engine/index.js'
-import type { Envelope } from '../keyv/stored-values.js'
-import { type Answer, answers, toAnswer, toStored } from '../keyv/value-space.js'
+import { type Answer, type Answers, answers, toAnswer, toStored } from '../keyv/value-space.js'
 import { Door, Namespaced } from '../namespaced.js'
 import { type CacheSource, isDiskCache, openCache } from '../open-cache.js'
 import { hostTtl, ttlUntil } from '../ttl.js'
@@ -94,13 +93,22 @@ export class KeyvDiskStore extends EventEmitter {
     return super.on(event, listener as (...args: unknown[]) => void)
   }
 
-  async get(key: string): Promise<Answer> {
+  /** Typed as Keyv 6 has it, to which Node's `Function[]` cannot be given. */
+  override listeners(event: string | symbol): Listener[] {
+    return super.listeners(event) as Listener[]
+  }
+
+  override rawListeners(event: string | symbol): Listener[] {
+    return super.rawListeners(event) as Listener[]
+  }
+
+  async get<Value = unknown>(key: string): Promise<Answer<Value>> {
     return toAnswer(await this.#space.get(key), this.plain)
   }
 
-  async getMany(keys: readonly string[]): Promise<Answer[]> {
+  async getMany<Value = unknown>(keys: readonly string[]): Promise<Answer<Value>[]> {
     const found = await this.#space.getMany(keys)
-    return found.map(one => toAnswer(one, this.plain))
+    return found.map(one => toAnswer<Value>(one, this.plain))
   }
 
   async has(key: string): Promise<boolean> {
@@ -142,7 +150,7 @@ export class KeyvDiskStore extends EventEmitter {
   }
 
   /** Keys without their namespace. */
-  iterator(): AsyncGenerator<[key: string, answer: string | Envelope]> {
+  iterator<Value = unknown>(): Answers<Value> {
     return answers(this.#space, this.plain)
   }
 
@@ -164,6 +172,8 @@ export class KeyvValueStore extends KeyvDiskStore {
     return 'createKeyv'
   }
 }
+
+type Listener = (...args: unknown[]) => void
 
 interface Named {
   readonly namespace?: string
