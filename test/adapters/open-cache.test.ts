@@ -85,7 +85,7 @@ describe.each(Object.entries(DOORS))('%s', (_name, make) => {
   it('refuses options of the engine beside a cache, on which they would have no effect', () => {
     const cache = new Cache(temporaryDirectory())
     expect(() => make({ cache, max: 100, ttl: 5, sizeLimit: undefined })).not.toThrow()
-    expect(() => make({ cache, sizeLimit: 2 ** 24 })).toThrow('sizeLimit belongs to the cache')
+    expect(() => make({ cache, sizeLimit: 2 ** 24 })).toThrow('sizeLimit has no effect on a cache')
     expect(() => make({ cache, sizeLimt: 2 ** 24 })).toThrow('unknown option sizeLimt; did you mean sizeLimit?')
   })
 
