@@ -159,6 +159,37 @@ describe.each(FRAMEWORKS)('responseCache on %s', (_name, make) => {
     await done.opened
     expect(seen).toEqual([undefined, '"1"', true])
   })
+
+  it('tells the handler the same of a request in all ways there are', async () => {
+    const seen: unknown[] = []
+    const { get, cache, clock } = await site(
+      app => {
+        app.get('/', (req, res) => {
+          const { headers, headersDistinct, rawHeaders } = req
+          seen.push([headers['if-none-match'], headersDistinct['if-none-match'], headersDistinct['accept']])
+          const names = rawHeaders.filter((_, at) => at % 2 === 0).map(name => name.toLowerCase())
+          expect(Object.keys(headersDistinct).sort()).toEqual([...new Set(names)].sort())
+          expect(Object.keys(headers).sort()).toEqual([...new Set(names)].sort())
+          res.set({ 'Cache-Control': 'max-age=1, stale-while-revalidate=60', ETag: '"2"' }).send('x')
+        })
+      },
+      { make },
+    )
+    const headers = { 'if-none-match': '"1"', accept: 'text/html' }
+    await get('/', { headers })
+    await settled(cache)
+    clock.advance(100_000)
+    await get('/', { headers })
+    await settled(cache)
+    clock.advance(2_000)
+    await get('/', { headers })
+    await expect.poll(() => seen).toHaveLength(3)
+    expect(seen).toEqual([
+      [undefined, undefined, ['text/html']],
+      ['"2"', ['"2"'], ['text/html']],
+      ['"2"', ['"2"'], ['text/html']],
+    ])
+  })
 })
 
 describe('a body', () => {
