@@ -77,9 +77,9 @@ async function pump(
   }
 }
 
-/** Answers that no stored answer can be had (RFC 9111 §5.2.1.7). */
+/** Answers that no stored answer can be had (RFC 9111 §5.2.1.7). That is no hit, and nothing went forward (RFC 9211 §2). */
 export function serveTimeout({ core, res }: Exchange): void {
-  const status = { name: core.settings.policy.name, fwd: 'miss' as const, detail: 'only-if-cached' }
+  const status = { name: core.settings.policy.name, detail: 'only-if-cached' }
   putHead(res, 504, appendCacheStatus([['Content-Length', '0']], status))
   res.end()
 }

@@ -320,7 +320,12 @@ const SCENARIOS: readonly (readonly [title: string, steps: (site: Site) => reado
   [
     'answers 504 to only-if-cached',
     () => [
-      { ask: { 'cache-control': 'only-if-cached' }, ...HIT, status: 504 },
+      {
+        ask: { 'cache-control': 'only-if-cached' },
+        ...HIT,
+        status: 504,
+        has: { 'cache-status': 'fanout-cache; detail=only-if-cached' },
+      },
       { origin: fresh() },
       { ask: { 'cache-control': 'only-if-cached' }, ...HIT, status: 200 },
     ],
