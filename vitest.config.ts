@@ -21,6 +21,7 @@ const LONG = [
   'test/examples',
   'nest-module/hosts',
   'test/package-types',
+  'conformance/public-suite',
   'cli/import-faults',
   'faults/locks',
   'faults/kill',

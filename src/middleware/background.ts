@@ -5,6 +5,7 @@ import type { Duplex } from 'node:stream'
 import * as streams from 'node:stream'
 import type { Flight, Flights } from './flights.js'
 import type { HttpRequest } from './http-message.js'
+import { linesWithout, putLines } from './request-lines.js'
 
 /** Carries the token of a request that the cache makes itself. */
 const TOKEN_FIELD = 'x-fanout-cache-validation'
@@ -60,7 +61,7 @@ export class Background {
     const flight = typeof token === 'string' ? this.#underWay.get(token) : undefined
     if (!flight || typeof token !== 'string' || flight.isLed) return undefined
     delete request.headers[TOKEN_FIELD]
-    request.rawHeaders = request.rawHeaders.filter((_, at, all) => all[at - (at % 2)]?.toLowerCase() !== TOKEN_FIELD)
+    putLines(request, linesWithout(request, [TOKEN_FIELD]))
     return flight
   }
 }

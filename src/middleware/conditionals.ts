@@ -1,5 +1,6 @@
 import type { HttpRequest } from './http-message.js'
 import type { Fields } from './policy/message.js'
+import { linesWithout, putLines } from './request-lines.js'
 
 /** What a handler must not see of a request whose answer is to be stored: it would not answer in full. */
 const CONDITIONS = ['if-none-match', 'if-modified-since', 'if-match', 'if-unmodified-since'] as const
@@ -18,20 +19,10 @@ export function replaceConditions(request: HttpRequest, own: Fields, keepsRange 
   if (before.length === 0 && own.length === 0) return () => undefined
   for (const name of stripped) delete headers[name]
   for (const [name, value] of own) headers[name.toLowerCase()] = value
-  putRaw(request, [
-    ...rawHeaders.filter((_, at) => !stripped.some(one => one === rawHeaders[at - (at % 2)]?.toLowerCase())),
-    ...own.flat(),
-  ])
+  putLines(request, [...linesWithout(request, stripped), ...own.flat()])
   return () => {
     for (const [name] of own) delete headers[name.toLowerCase()]
     for (const [name, value] of before) Reflect.set(headers, name, value)
-    putRaw(request, rawHeaders)
+    putLines(request, rawHeaders)
   }
-}
-
-/** Requests of HTTP/2 have no setter for it. */
-function putRaw(request: HttpRequest, value: string[]): void {
-  Object.defineProperty(request, 'rawHeaders', { value, writable: true, configurable: true, enumerable: true })
-  // Node makes it of `rawHeaders` when it is asked for.
-  if ('headersDistinct' in request) Reflect.set(request, 'headersDistinct', undefined)
 }

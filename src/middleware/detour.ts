@@ -1,4 +1,4 @@
-import { type HttpResponse, isGone } from './http-message.js'
+import { type HttpResponse, isGone, onClose } from './http-message.js'
 
 /** A body that grows, for the one client who must get all of it whatever becomes of its storing. */
 export interface Followed {
@@ -37,7 +37,7 @@ export class Detour {
     this.#direct = direct
     this.#follow = follow
     response.on('drain', () => this.#drained())
-    response.on('close', () => {
+    onClose(response, () => {
       clearTimeout(this.#timer)
       this.#wake?.()
     })

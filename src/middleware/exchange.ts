@@ -1,7 +1,7 @@
 import { randomUUID } from 'node:crypto'
 import type { Exchange } from './core.js'
 import type { Flight, GrowingAnswer } from './flights.js'
-import { isGone } from './http-message.js'
+import { isGone, onClose } from './http-message.js'
 import { LEASE_TTL, Leader } from './leader.js'
 import { count, type Found, holdBody, type Lookup, lookUp } from './lookup.js'
 import { variantKey } from './policy/cache-key.js'
@@ -199,7 +199,7 @@ async function hold({ core, res }: Exchange, { stale }: Need): Promise<Found | u
   const held = stale && (await holdBody(core.store, stale))
   const close = (): void => void held?.file?.close().catch(error => core.store.tell(error))
   if (isGone(res)) close()
-  else res.once('close', close)
+  else onClose(res, close)
   return held
 }
 

@@ -61,3 +61,13 @@ export function isGone(response: HttpResponse): boolean {
 export function clearStatusMessage(response: HttpResponse): void {
   if (!((response.req?.httpVersionMajor ?? 1) > 1)) response.statusMessage = ''
 }
+
+/**
+ * Calls a function when a response is closed, by a listener that does not count among those of the app: Node warns of
+ * more than ten, and a handler that uses `stream.pipeline` has seven.
+ */
+export function onClose(response: HttpResponse, listener: () => void): void {
+  const most = response.getMaxListeners()
+  if (most > 0) response.setMaxListeners(most + 1)
+  response.once('close', listener)
+}

@@ -2,6 +2,7 @@ import { randomUUID } from 'node:crypto'
 import { replaceConditions } from './conditionals.js'
 import type { Exchange } from './core.js'
 import type { Flight, GrowingAnswer } from './flights.js'
+import { onClose } from './http-message.js'
 import type { Found } from './lookup.js'
 import { variantKey } from './policy/cache-key.js'
 import { cacheStatus, type ForwardReason } from './policy/cache-status.js'
@@ -70,7 +71,7 @@ export class Leader {
       head => this.#judge(head),
       () => this.#standIn(),
     )
-    res.once('close', () => this.#closed())
+    onClose(res, () => this.#closed())
     const { lease } = this.#flight
     if (lease) {
       const beat = (): void => core.store.extend(lease, LEASE_TTL)

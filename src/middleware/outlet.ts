@@ -1,6 +1,6 @@
 import type { Readable } from 'node:stream'
 import type { HttpResponse } from './http-message.js'
-import { isGone } from './http-message.js'
+import { isGone, onClose } from './http-message.js'
 
 /**
  * Writes to a response at the pace of its client. It listens once for all writes: what middleware such as compression
@@ -14,7 +14,7 @@ export class Outlet {
   constructor(response: HttpResponse) {
     this.#response = response
     response.on('drain', () => this.#wake?.())
-    response.on('close', () => {
+    onClose(response, () => {
       this.#wake?.()
       // It may wait for bytes that come late, or never.
       this.#source?.destroy()

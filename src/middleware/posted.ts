@@ -1,7 +1,7 @@
 import { randomUUID } from 'node:crypto'
 import type { DoorLease } from '../engine/for-doors.js'
 import type { Core } from './core.js'
-import { type HttpRequest, type HttpResponse, isGone, type Next, requestHead } from './http-message.js'
+import { type HttpRequest, type HttpResponse, isGone, type Next, onClose, requestHead } from './http-message.js'
 import { LEASE_TTL } from './leader.js'
 import { variantKey } from './policy/cache-key.js'
 import { cacheStatus } from './policy/cache-status.js'
@@ -34,7 +34,7 @@ class Posting {
     this.#requestedAt = core.store.now()
     this.#recorder = new Recorder(res, head => this.#judge(head))
     this.#heartbeat = setInterval(() => this.#beat(), LEASE_TTL / 3).unref()
-    res.once('close', () => this.#isStoring || this.#release())
+    onClose(res, () => this.#isStoring || this.#release())
   }
 
   #judge(head: ResponseHead): Verdict {

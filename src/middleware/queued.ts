@@ -1,5 +1,5 @@
 import type { Socket } from 'node:net'
-import type { HttpRequest, HttpResponse } from './http-message.js'
+import { type HttpRequest, type HttpResponse, onClose } from './http-message.js'
 
 /** Responses that wait for those before them, by their connections. */
 const queues = new WeakMap<Socket, Set<HttpResponse>>()
@@ -14,7 +14,7 @@ export function hearOfEnd({ socket }: HttpRequest, response: HttpResponse): void
   if (socket.destroyed) return end(response)
   const queue = queues.get(socket) ?? watched(socket)
   queue.add(response)
-  response.once('close', () => queue.delete(response))
+  onClose(response, () => queue.delete(response))
 }
 
 /** One listener for all responses of a connection: a client may ask for hundreds at once. */

@@ -2,7 +2,7 @@ import type { OutgoingHttpHeader } from 'node:http'
 import { finishSink, isChunk, toBuffer } from './body-bytes.js'
 import { Desertion } from './desertion.js'
 import { Detour, type Followed } from './detour.js'
-import { clearStatusMessage, type HttpResponse, isGone } from './http-message.js'
+import { clearStatusMessage, type HttpResponse, isGone, onClose } from './http-message.js'
 import type { Fields, ResponseHead } from './policy/message.js'
 import { addField, applyHeaders, headOf } from './response-fields.js'
 
@@ -80,7 +80,7 @@ export class Recorder {
     }
     this.#before = new Map(response.getHeaderNames().map((name: string) => [name, response.getHeader(name)]))
     this.#patch()
-    response.once('close', this.#closed)
+    onClose(response, this.#closed)
   }
 
   /** Puts the response back as it was: without what the handler, and middleware below, have put on it. */

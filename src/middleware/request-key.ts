@@ -17,13 +17,26 @@ interface WithApp {
  * have two keys, and no two that differ have one.
  */
 export function keyOf(request: HttpRequest, settings: Settings): RequestKey {
+  return keyOfTarget(request, settings, request.originalUrl ?? request.url ?? '/')
+}
+
+/**
+ * The key of the URI that an unsafe request is for. It may name that with scheme and host (RFC 9112 §3.2.2), as some
+ * proxies do; apps take its path, and such a GET has no key, since handlers may show what they were asked with.
+ */
+export function keyOfUnsafe(request: HttpRequest, settings: Settings): RequestKey {
+  const target = request.originalUrl ?? request.url ?? '/'
+  const path = target.replace(/^https?:\/\/[^/?#]*/i, '')
+  return keyOfTarget(request, settings, path.startsWith('/') ? path : `/${path}`)
+}
+
+function keyOfTarget(request: HttpRequest, settings: Settings, target: string): RequestKey {
   const { policy, key, authority, hosts } = settings
   if (key) return ownKey(key(request), policy.name)
   const scheme = settings.scheme ?? schemeOf(request)
   if (scheme === undefined) return { none: 'bad-scheme' }
   const host = authorityOf(hostOf(request), scheme, { authority, hosts })
   if ('none' in host) return host
-  const target = request.originalUrl ?? request.url ?? '/'
   return cacheKey({ name: policy.name, scheme, authority: host.authority, target, maxLength: LONGEST_KEY })
 }
 

@@ -6,6 +6,7 @@ import { evaluate, validatorsOf } from './policy/conditional.js'
 import { deleteField, fieldLines, fieldValue, listMembers, setField } from './policy/fields.js'
 import type { Fields, RequestHead } from './policy/message.js'
 import { type ByteRange, contentRange, type Ranges, rangesOf, unsatisfiedRange } from './policy/range.js'
+import { isOfFreshness, OF_CONTENT, refusalFields } from './policy/refusal.js'
 
 /** Bytes that can be read, such as an open file of the cache. */
 export interface StoredBody {
@@ -45,8 +46,6 @@ export interface Sent {
   readonly error?: unknown
 }
 
-/** Fields that describe the content, which an answer without it does not have. */
-const OF_CONTENT = ['Content-Type', 'Content-Length', 'Content-Encoding', 'Content-Language', 'Content-Range']
 const OBS_TEXT = /[\x80-\xff]/
 /** Set by what sends. */
 const OF_MESSAGE = new Set(['content-length', 'transfer-encoding'])
@@ -110,8 +109,9 @@ async function send(request: RequestHead, response: HttpResponse, answer: Stored
   const fields = answer.fields.filter(([name]) => !OF_MESSAGE.has(name.toLowerCase()))
   const validators = validatorsOf(fields)
   const verdict = evaluate(request, { ...validators, status })
-  if (verdict !== 'pass') return sendHead(response, verdict, deleteField(fields, ...OF_CONTENT), verdict === 304)
-  if (status === 204 || status === 304 || status < 200) return sendHead(response, status, fields, true)
+  if (verdict === 304) return sendHead(response, 304, deleteField(fields, ...OF_CONTENT))
+  if (verdict === 412) return refuse(response, 412, refusalFields(fields))
+  if (status === 204 || status === 304 || status < 200) return sendHead(response, status, fields)
   if (answer.part) return sendPart(response, answer, fields, answer.part)
   const size = sizeOf(answer.body)
   if (status !== 200 || fieldValue(fields, 'Accept-Ranges') === 'none') {
@@ -119,24 +119,24 @@ async function send(request: RequestHead, response: HttpResponse, answer: Stored
   }
   const ranges: Ranges = size === undefined ? { kind: 'full' } : rangesOf(request, { size, ...validators })
   if (ranges.kind === 'unsatisfiable') {
-    return sendHead(
-      response,
-      416,
-      [...deleteField(fields, ...OF_CONTENT), ['Content-Range', unsatisfiedRange(size ?? 0)]],
-      false,
-    )
+    return refuse(response, 416, [...refusalFields(fields), ['Content-Range', unsatisfiedRange(size ?? 0)]])
   }
   if (ranges.kind === 'single') return sendRange(response, answer, fields, ranges)
   if (ranges.kind === 'multi') return sendRanges(response, answer, fields, ranges.ranges)
   return sendWhole(request, response, answer, setField(fields, 'Accept-Ranges', 'bytes'))
 }
 
-/** @param bare whether the status says by itself that there is no content */
-function sendHead(response: HttpResponse, status: number, fields: Fields, bare: boolean): Sent {
+/** For a status that says by itself that there is no content. */
+function sendHead(response: HttpResponse, status: number, fields: Fields): Sent {
   for (const name of OF_CONTENT) response.removeHeader(name)
-  putHead(response, status, bare ? fields : setField(fields, 'Content-Length', '0'))
+  putHead(response, status, fields)
   response.end()
   return { status, complete: true }
+}
+
+function refuse(response: HttpResponse, status: 412 | 416, fields: Fields): Sent {
+  for (const name of response.getHeaderNames()) if (isOfFreshness(name)) response.removeHeader(name)
+  return sendHead(response, status, setField(fields, 'Content-Length', '0'))
 }
 
 async function sendWhole(

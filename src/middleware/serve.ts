@@ -77,10 +77,15 @@ async function pump(
   }
 }
 
-/** Answers that no stored answer can be had (RFC 9111 §5.2.1.7). */
+/** Answers that no stored answer can be had (RFC 9111 §5.2.1.7). That is no hit, and nothing went forward (RFC 9211 §2). */
 export function serveTimeout({ core, res }: Exchange): void {
-  const status = { name: core.settings.policy.name, fwd: 'miss' as const, detail: 'only-if-cached' }
-  putHead(res, 504, appendCacheStatus([['Content-Length', '0']], status))
+  const status = { name: core.settings.policy.name, detail: 'only-if-cached' }
+  // The next cache must not take it for what all who ask are to get.
+  const fields: Fields = [
+    ['Content-Length', '0'],
+    ['Cache-Control', 'no-store'],
+  ]
+  putHead(res, 504, appendCacheStatus(fields, status))
   res.end()
 }
 

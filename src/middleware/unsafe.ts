@@ -7,7 +7,7 @@ import { cacheStatus } from './policy/cache-status.js'
 import { isSafe, urisToInvalidate } from './policy/invalidation.js'
 import type { RequestHead, ResponseHead } from './policy/message.js'
 import { Recorder } from './recorder.js'
-import { keyOf } from './request-key.js'
+import { keyOfUnsafe } from './request-key.js'
 import { isVariantList } from './stored-head.js'
 
 /** Lets a request of another method pass, and removes what its answer makes invalid (RFC 9111 §4.4). */
@@ -31,7 +31,7 @@ export function invalidate(core: Core, req: HttpRequest, request: RequestHead, h
 /** The keys whose answers an exchange makes invalid. */
 export function keysToInvalidate(core: Core, req: HttpRequest, request: RequestHead, head: ResponseHead): string[] {
   const { name } = core.settings.policy
-  const own = keyOf(req, core.settings)
+  const own = keyOfUnsafe(req, core.settings)
   const url = 'key' in own && !core.settings.key ? own.key.slice(name.length + 1) : request.url
   const uris = urisToInvalidate({ ...request, url }, head)
   if (uris.length === 0) return []

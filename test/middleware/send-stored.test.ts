@@ -22,6 +22,12 @@ const FIELDS: StoredAnswer['fields'] = [
   ['X-Word', 'one'],
   ['X-Word', 'two'],
 ]
+const OF_FRESHNESS: StoredAnswer['fields'] = [
+  ['Cache-Control', 'max-age=60'],
+  ['CDN-Cache-Control', 'max-age=60'],
+  ['Expires', MODIFIED],
+  ['Age', '1'],
+]
 
 interface Storage {
   readonly name: string
@@ -91,7 +97,11 @@ describe.each(storages())('a stored answer in %s', (_name, storage) => {
     ['a range of what it has', { 'If-None-Match': '"tag"', Range: 'bytes=0-0' }, 304, '', {}],
   ] as const)('answers who asks for %s', async (_what, headers, status, text, fields) => {
     const { body } = storage()
-    const { port, sent, done } = await serve(async () => ({ status: 200, fields: FIELDS, body: await body(TEXT) }))
+    const { port, sent, done } = await serve(async () => ({
+      status: 200,
+      fields: [...FIELDS, ...OF_FRESHNESS],
+      body: await body(TEXT),
+    }))
     const reply = await ask(port, '/', { headers })
     await done
     expect(reply).toMatchObject({ status, text, headers: fields })
@@ -99,6 +109,10 @@ describe.each(storages())('a stored answer in %s', (_name, storage) => {
     expect(reply.headers['x-word']).toBe('one, two')
     if (status !== 304) expect(reply.headers['content-length']).toBe(String(text.length))
     expect(reply.headers['content-type']).toBe(status < 300 ? 'text/plain' : undefined)
+    // The next cache shall not keep what is wrong with one request.
+    expect(reply.headers['cache-control']).toMatch(status < 400 ? /^max-age=60/ : /^no-store$/)
+    const ofFreshness = ['age', 'cdn-cache-control', 'expires']
+    expect(ofFreshness.filter(name => name in reply.headers)).toEqual(status < 400 ? ofFreshness : [])
   })
 
   it('sends HEAD as it sends GET, without the body and whatever the range', async () => {

@@ -1,10 +1,10 @@
 import { createHash, randomBytes } from 'node:crypto'
 import { once } from 'node:events'
 import { request as httpRequest } from 'node:http'
-import { Readable } from 'node:stream'
+import { pipeline, Readable } from 'node:stream'
 import { gunzipSync } from 'node:zlib'
 import compression from 'compression'
-import { describe, expect, it } from 'vitest'
+import { describe, expect, it, onTestFinished } from 'vitest'
 import { Gate } from '../../helpers/gate.js'
 import { ask } from '../support/http.js'
 import { FRAMEWORKS, settled, site } from './support/app.js'
@@ -158,6 +158,63 @@ describe.each(FRAMEWORKS)('responseCache on %s', (_name, make) => {
     await get('/', { headers: { 'if-none-match': '"1"' } })
     await done.opened
     expect(seen).toEqual([undefined, '"1"', true])
+  })
+
+  it('leaves an app the listeners that Node lets it have', async () => {
+    const warnings: Error[] = []
+    const onWarning = (warning: Error): void => void (warning.name.startsWith('MaxListeners') && warnings.push(warning))
+    process.on('warning', onWarning)
+    onTestFinished(() => void process.off('warning', onWarning))
+    const listeners = (res: import('express').Response): void => {
+      for (let count = 0; count < 3; count++) res.on('close', () => undefined)
+    }
+    const { get, cache, clock } = await site(
+      app => {
+        app.get('/', (_req, res) => {
+          listeners(res)
+          res.set({ 'Cache-Control': 'max-age=1', ETag: '"1"' })
+          pipeline(Readable.from([Buffer.alloc(2 ** 20), Buffer.alloc(2 ** 20)]), res, () => undefined)
+        })
+      },
+      { make },
+    )
+    for (let round = 0; round < 2; round++) {
+      await get('/')
+      await settled(cache)
+      clock.advance(5_000)
+    }
+    expect(warnings).toEqual([])
+  })
+
+  it('tells the handler the same of a request in all ways there are', async () => {
+    const seen: unknown[] = []
+    const { get, cache, clock } = await site(
+      app => {
+        app.get('/', (req, res) => {
+          const { headers, headersDistinct, rawHeaders } = req
+          seen.push([headers['if-none-match'], headersDistinct['if-none-match'], headersDistinct['accept']])
+          const names = rawHeaders.filter((_, at) => at % 2 === 0).map(name => name.toLowerCase())
+          expect(Object.keys(headersDistinct).sort()).toEqual([...new Set(names)].sort())
+          expect(Object.keys(headers).sort()).toEqual([...new Set(names)].sort())
+          res.set({ 'Cache-Control': 'max-age=1, stale-while-revalidate=60', ETag: '"2"' }).send('x')
+        })
+      },
+      { make },
+    )
+    const headers = { 'if-none-match': '"1"', accept: 'text/html' }
+    await get('/', { headers })
+    await settled(cache)
+    clock.advance(100_000)
+    await get('/', { headers })
+    await settled(cache)
+    clock.advance(2_000)
+    await get('/', { headers })
+    await expect.poll(() => seen).toHaveLength(3)
+    expect(seen).toEqual([
+      [undefined, undefined, ['text/html']],
+      ['"2"', ['"2"'], ['text/html']],
+      ['"2"', ['"2"'], ['text/html']],
+    ])
   })
 })
 

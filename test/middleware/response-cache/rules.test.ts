@@ -320,7 +320,12 @@ const SCENARIOS: readonly (readonly [title: string, steps: (site: Site) => reado
   [
     'answers 504 to only-if-cached',
     () => [
-      { ask: { 'cache-control': 'only-if-cached' }, ...HIT, status: 504 },
+      {
+        ask: { 'cache-control': 'only-if-cached' },
+        ...HIT,
+        status: 504,
+        has: { 'cache-status': 'fanout-cache; detail=only-if-cached', 'cache-control': 'no-store' },
+      },
       { origin: fresh() },
       { ask: { 'cache-control': 'only-if-cached' }, ...HIT, status: 200 },
     ],
@@ -369,7 +374,7 @@ const SCENARIOS: readonly (readonly [title: string, steps: (site: Site) => reado
       { ask: { range: 'bytes=2-4' }, ...HIT, status: 206, body: '234', has: { 'content-range': 'bytes 2-4/10' } },
       { ask: { range: 'bytes=-2', 'if-range': '"1"' }, ...HIT, status: 206, body: '89' },
       { ask: { range: 'bytes=-2', 'if-range': '"2"' }, ...HIT, status: 200 },
-      { ask: { range: 'bytes=10-' }, ...HIT, status: 416 },
+      { ask: { range: 'bytes=10-' }, ...HIT, status: 416, has: { 'cache-control': 'no-store' } },
       { ask: { range: 'bytes=0-0,5-6' }, ...HIT, status: 206, has: { 'content-type': /^multipart\/byteranges/ } },
     ],
   ],

@@ -38,6 +38,22 @@ describe('an unsafe request', () => {
     expect(statusOf(await get('/'))).toMatch(/^fwd=uri-miss/)
   })
 
+  it.each(['/a?b', 'http://localhost/a?b', 'HTTP://LOCALHOST:80/a?b'])(
+    'removes what it is for, named as %s',
+    async target => {
+      const { get, cache } = await site(app => {
+        app.get('/a', (_req, res) => void res.set('Cache-Control', 'max-age=60').send('x'))
+        app.post('/a', (_req, res) => void res.send('done'))
+      })
+      const headers = { host: 'localhost' }
+      await get('/a?b', { headers })
+      await settled(cache)
+      expect((await get(target, { method: 'POST', headers })).text).toBe('done')
+      await settled(cache)
+      expect(statusOf(await get('/a?b', { headers }))).toMatch(/^fwd=uri-miss/)
+    },
+  )
+
   it.each([
     ['a flight', {}],
     ['a flight for a variant', { Vary: 'Accept' }],
