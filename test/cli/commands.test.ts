@@ -1,4 +1,4 @@
-import { lstatSync, readFileSync, symlinkSync, writeFileSync } from 'node:fs'
+import { chmodSync, lstatSync, readFileSync, statSync, symlinkSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { Cache, FanoutCache } from 'fanout-cache'
 import { describe, expect, it } from 'vitest'
@@ -9,7 +9,7 @@ import { temporaryDirectory } from '../helpers/temp-directory.js'
 import { cli, cliBytes, cliHere, type Ended } from './support/command-line.js'
 import { runInTerminal } from './transfer-support.js'
 
-type Runner = (args: readonly string[], surroundings?: { readonly input?: string }) => Promise<Ended>
+type Runner = (args: readonly string[], surroundings?: { readonly input?: string | Uint8Array }) => Promise<Ended>
 
 const done = (stdout: string): Ended => ({ code: 0, stdout, stderr: '' })
 const no = (stderr: string): Ended => ({ code: 1, stdout: '', stderr: `fanout-cache: ${stderr}\n` })
@@ -193,7 +193,37 @@ describe('set and get', () => {
     symlinkSync('/dev/null', link)
     for (const key of ['user:1', 'film'])
       expect(await cliHere(['get', directory, key, '--out', link])).toEqual(done(''))
+    expect(await cliHere(['export', directory, link])).toEqual(done(''))
     expect(lstatSync(link).isSymbolicLink()).toBe(true)
+  })
+
+  it('leave a file that they replace the rights that it had', async () => {
+    const directory = temporaryDirectory()
+    await make('Cache', directory)
+    const file = join(directory, 'file.cache.db')
+    for (const [mode, ...args] of [
+      [0o600, 'get', directory, 'film', '--out', file],
+      [0o666, 'export', directory, file],
+    ] as const) {
+      writeFileSync(file, 'before')
+      chmodSync(file, mode)
+      expect(await cliHere(args)).toEqual(done(''))
+      expect(statSync(file).mode & 0o777).toBe(mode)
+      expect(statSync(file).size).toBeGreaterThan(1000)
+    }
+  })
+
+  it('take bytes that are no text for none', async () => {
+    const directory = temporaryDirectory()
+    await make('Cache', directory)
+    const refused = await cliHere(['set', directory, 'latin', '-', '--text'], {
+      input: Buffer.from('na\xefve', 'latin1'),
+    })
+    expect(refused).toMatchObject({ code: 2, stderr: expect.stringMatching(/must be UTF-8; without it/) })
+    expect(await cliHere(['get', directory, 'latin'])).toMatchObject({ code: 1 })
+    const marked = '\ufeffnaïve'
+    await cliHere(['set', directory, 'marked', '-', '--text'], { input: marked })
+    expect(await cliHere(['get', directory, 'marked'])).toEqual(done(marked))
   })
 
   it('keep what JSON has no form for, as tagged JSON', async () => {

@@ -1,12 +1,11 @@
-import { createWriteStream } from 'node:fs'
-import { rename, rm } from 'node:fs/promises'
-import type { Writable } from 'node:stream'
-import { finished } from 'node:stream/promises'
 import { type ExportOptions, exportStream, subCachesOf } from '../../engine/for-transfer.js'
-import type { Cache, FanoutCache } from '../../engine/index.js'
 import type { Command, Context } from '../command.js'
 import { EXIT, UsageError } from '../exit-codes.js'
 import { progress } from '../progress.js'
+import { writeWholeFile } from '../whole-file.js'
+
+/** Of a stream in a file: it holds all that the cache holds. */
+const PRIVATE = 0o600
 
 export const exportCommand: Command = {
   name: 'export',
@@ -56,36 +55,9 @@ async function exportCache(context: Context): Promise<number> {
   }
   try {
     if (path === '-') for await (const part of exportStream(cache, choice)) await out.write(part)
-    else await exportToFile(cache, choice, path, signal)
+    else await writeWholeFile(path, exportStream(cache, choice), signal, PRIVATE)
   } finally {
     bar.end()
   }
   return damaged === 0 ? EXIT.done : EXIT.no
-}
-
-/** The file gets its name when it is whole. */
-async function exportToFile(
-  cache: Cache | FanoutCache,
-  choice: ExportOptions,
-  path: string,
-  signal: AbortSignal,
-): Promise<void> {
-  const unfinished = `${path}.${process.pid}.part`
-  const file: Writable = createWriteStream(unfinished, { flags: 'wx', mode: 0o600 })
-  const done = finished(file)
-  done.catch(() => undefined)
-  try {
-    for await (const part of exportStream(cache, choice)) {
-      signal.throwIfAborted()
-      if (!file.write(part)) await Promise.race([new Promise(resolve => file.once('drain', resolve)), done])
-    }
-    file.end()
-    await done
-    await rename(unfinished, path)
-  } catch (error) {
-    file.destroy()
-    await done.catch(() => undefined)
-    await rm(unfinished, { force: true })
-    throw error
-  }
 }

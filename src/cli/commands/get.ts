@@ -1,7 +1,4 @@
-import { createWriteStream } from 'node:fs'
-import { lstat, rename, rm } from 'node:fs/promises'
 import { Readable } from 'node:stream'
-import { pipeline } from 'node:stream/promises'
 import { isStreamable } from '../../engine/for-cli.js'
 import type { Cache, FanoutCache, Key } from '../../engine/index.js'
 import type { Command, Context } from '../command.js'
@@ -11,6 +8,7 @@ import { KEY_JSON, keyText, parseKey } from '../keys.js'
 import { pairs } from '../output.js'
 import { toTagged } from '../tagged-json.js'
 import { forTerminal } from '../terminal-text.js'
+import { writeWholeFile } from '../whole-file.js'
 
 export const get: Command = {
   name: 'get',
@@ -72,23 +70,7 @@ function shown({ out, options }: Context, value: unknown): Uint8Array {
 }
 
 async function send(context: Context, source: Readable, target: string | undefined): Promise<void> {
-  if (target !== undefined) return saveTo(target, source, context.signal)
+  if (target !== undefined) return writeWholeFile(target, source, context.signal)
   const shown = context.out.isTerminal ? forTerminal(source) : source
   for await (const chunk of shown) await context.out.write(chunk as Uint8Array)
-}
-
-/** Beside the target first, so that it is whole or not there. */
-async function saveTo(target: string, source: Readable, signal: AbortSignal): Promise<void> {
-  // A device or a link is written to; a rename would put a file in its place.
-  const there = await lstat(target).catch(() => undefined)
-  if (there && !there.isFile()) return pipeline(source, createWriteStream(target), { signal })
-  const part = `${target}.${process.pid}.part`
-  try {
-    await pipeline(source, createWriteStream(part, { flags: 'wx' }), { signal })
-    await rename(part, target)
-  } catch (error) {
-    await rm(part, { force: true })
-    signal.throwIfAborted()
-    throw error
-  }
 }
