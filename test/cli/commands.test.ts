@@ -223,7 +223,7 @@ describe('set and get', () => {
     expect(await cliHere(['get', directory, 'latin'])).toMatchObject({ code: 1 })
     const marked = '\ufeffnaïve'
     await cliHere(['set', directory, 'marked', '-', '--text'], { input: marked })
-    expect(await cliHere(['get', directory, 'marked'])).toEqual(done(marked))
+    expect(await cliHere(['get', directory, 'marked', '--json'])).toEqual(done(`${JSON.stringify(marked)}\n`))
   })
 
   it('keep what JSON has no form for, as tagged JSON', async () => {
