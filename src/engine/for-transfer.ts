@@ -94,6 +94,10 @@ export async function importStream(
       await intake.close()
     }
     await staging.store(report)
+  } catch (error) {
+    // What was stored goes with the directory that it was stored in.
+    if (home.isNew) Object.assign(report, NOTHING_STORED)
+    throw error
   } finally {
     await staging.end()
     await home.leave()
@@ -104,8 +108,10 @@ function isOfStage(error: unknown): boolean {
   return isDiskFull(error) || sqliteCode(error) !== undefined
 }
 
+const NOTHING_STORED = { stored: 0, replaced: 0, kept: 0, evicted: 0 } as const
+
 export function nothingImported(): Imported {
-  return { entries: 0, files: 0, bytes: 0, expired: 0, stored: 0, replaced: 0, kept: 0, evicted: 0 }
+  return { entries: 0, files: 0, bytes: 0, expired: 0, ...NOTHING_STORED }
 }
 
 function intakeOptions({ codec, includeExpired }: ImportOptions): ConstructorParameters<typeof Intake>[0] {
