@@ -197,6 +197,44 @@ describe('set and get', () => {
     expect(lstatSync(link).isSymbolicLink()).toBe(true)
   })
 
+  it.runIf(peer('python')).each([{}, { disk_compress_level: 6 }])(
+    'know a directory of JSONDisk, with its level of compression: %j',
+    async level => {
+      const root = temporaryDirectory()
+      await runPython(
+        `
+        for Kind in (Cache, FanoutCache):
+            with Kind(root + '/' + Kind.__name__, disk=diskcache.JSONDisk, **level) as cache:
+                cache['text'] = 'hello'
+                cache['data'] = {'a': [1]}
+        `,
+        { root, level },
+      )
+      for (const kind of KINDS) {
+        const directory = join(root, kind)
+        expect(await cliHere(['get', directory, 'text'])).toEqual(done('hello'))
+        expect(await cliHere(['get', directory, 'data', '--codec', 'json'])).toEqual(done('{"a":[1]}\n'))
+        expect((await cliHere(['ls', directory])).stdout.split('\n').sort()).toEqual(['', 'data', 'text'])
+        expect(await cliHere(['set', directory, 'from here', 'new'])).toEqual(done(''))
+        const input = '{"format":"fanout-cache","version":1,"kind":"Cache"}\n{"key":"else","value":1}\n{"end":{}}\n'
+        const refused = await cliHere(['import', directory, '--yes'], { input })
+        expect(refused).toMatchObject({ code: 2, stderr: expect.stringMatching(/JSONDisk.*--codec json; nothing/) })
+      }
+      const seen = await runPython(
+        `
+        seen = []
+        for Kind in (Cache, FanoutCache):
+            with Kind(root + '/' + Kind.__name__, disk=diskcache.JSONDisk, **level) as cache:
+                seen += [sorted(cache), cache['from here']]
+        return seen
+        `,
+        { root, level },
+      )
+      const keys = ['data', 'from here', 'text']
+      expect(seen).toEqual([keys, 'new', keys, 'new'])
+    },
+  )
+
   it('leave a file that they replace the rights that it had', async () => {
     const directory = temporaryDirectory()
     await make('Cache', directory)
