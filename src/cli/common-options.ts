@@ -11,7 +11,8 @@ export const COMMON_OPTIONS: readonly CommandOption[] = [
   },
   {
     flags: '--codec <name>',
-    summary: 'how keys and values were stored; json: Python’s JSONDisk (default: structured, which reads pickles too)',
+    summary:
+      'how keys and values are stored (default: structured, which reads pickles too, or json, in a directory of Python’s JSONDisk)',
     choices: ['structured', 'json', 'pickle'],
   },
   { flags: '--no-color', summary: 'no colours' },

@@ -17,6 +17,7 @@ export const EXIT = {
   data: 65,
   /** A defect of ours. */
   defect: 70,
+  hungUp: 129,
   interrupted: 130,
   terminated: 143,
 } as const
@@ -41,12 +42,16 @@ export class UsageError extends CliError {
   }
 }
 
+/** Signals that end a command between two steps. A terminal that is closed hangs up. */
+export const ENDINGS = { SIGHUP: 'hungUp', SIGINT: 'interrupted', SIGTERM: 'terminated' } as const
+export type EndingSignal = keyof typeof ENDINGS
+
 /** A signal asked the command to end. */
 export class Interrupted extends CliError {
   override name = 'Interrupted'
 
-  constructor(signal: 'SIGINT' | 'SIGTERM') {
-    super(signal === 'SIGINT' ? EXIT.interrupted : EXIT.terminated, 'interrupted')
+  constructor(signal: EndingSignal) {
+    super(EXIT[ENDINGS[signal]], 'interrupted')
   }
 }
 

@@ -1,7 +1,16 @@
 import type { Io } from './command.js'
 import { COMMANDS } from './commands/index.js'
 import { Run } from './context.js'
-import { CliError, EXIT, exitCodeOf, Interrupted, OutputClosed, sentenceOf } from './exit-codes.js'
+import {
+  CliError,
+  ENDINGS,
+  type EndingSignal,
+  EXIT,
+  exitCodeOf,
+  Interrupted,
+  OutputClosed,
+  sentenceOf,
+} from './exit-codes.js'
 import { Options } from './options.js'
 import { type Parsed, parseArguments } from './program.js'
 import { VERSION } from './version.js'
@@ -52,7 +61,7 @@ function tell(error: unknown, io: Io): void {
 export async function main(): Promise<void> {
   const { stdin, stdout, stderr, env } = process
   const controller = new AbortController()
-  for (const signal of ['SIGINT', 'SIGTERM'] as const) {
+  for (const signal of Object.keys(ENDINGS) as EndingSignal[]) {
     // Once: the second one ends the process at once.
     process.once(signal, () => controller.abort(new Interrupted(signal)))
   }

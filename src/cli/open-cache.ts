@@ -1,7 +1,7 @@
 import { statSync } from 'node:fs'
 import { basename, dirname } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
-import { CODECS, type Place, placeAt } from '../engine/for-cli.js'
+import { CODECS, jsonDiskCodec, type Place, placeAt } from '../engine/for-cli.js'
 import { Cache, type Codec, FanoutCache, TimeoutError } from '../engine/index.js'
 import { CliError, EXIT } from './exit-codes.js'
 import { LONGEST_TIMER } from './units.js'
@@ -34,15 +34,26 @@ export async function openCache(path: string, options: OpeningOptions): Promise<
       `${place.directory} is one shard of the FanoutCache in ${place.shardOf}: name that directory`,
     )
   }
-  const kind = place.kind === 'Cache' || place.kind === 'FanoutCache' ? place.kind : (options.create ?? 'FanoutCache')
-  const settings = {
-    timeout: options.timeout,
-    readonly: options.access === 'read',
-    onCorrupt: 'throw',
-    ...(options.codec === undefined ? undefined : { codec: CODECS[options.codec] as Codec }),
-  } as const
-  const cache = kind === 'Cache' ? new Cache(place.directory, settings) : new FanoutCache(place.directory, settings)
-  return await within(cache, options)
+  const isThere = place.kind === 'Cache' || place.kind === 'FanoutCache'
+  const kind = isThere ? place.kind : (options.create ?? 'FanoutCache')
+  const opened = (codec?: Codec): Promise<Cache | FanoutCache> => {
+    const settings = {
+      timeout: options.timeout,
+      readonly: options.access === 'read',
+      onCorrupt: 'throw',
+      ...(codec && { codec }),
+    } as const
+    const Kind = kind === 'Cache' ? Cache : FanoutCache
+    return within(new Kind(place.directory, settings), options)
+  }
+  const named = options.codec === undefined ? undefined : CODECS[options.codec]
+  if (!isThere || (named && named.name !== 'json')) return await opened(named)
+  // Keys of a JSONDisk are found by its codec alone, and others would break Python's listing of them.
+  const cache = await opened()
+  const codec = (await jsonDiskCodec(cache)) ?? named
+  if (!codec) return cache
+  await cache.close()
+  return await opened(codec)
 }
 
 /** A FanoutCache, which cannot refuse to open, would wait a minute for a database that is locked whole. */

@@ -144,12 +144,12 @@ export class ReadonlyError extends DiskCacheError {
   override name = 'ReadonlyError' as const
   override readonly code = 'ERR_CACHE_READONLY' as const
 
-  constructor(directory: string, options?: Cause) {
+  constructor(directory: string, options?: Cause, detail?: string) {
     const why =
       options?.cause === undefined
         ? 'is open for reading only'
         : 'cannot be written: this user may not write its database, or the file system is read-only'
-    super(`the cache in ${directory} ${why}`, options)
+    super(`the cache in ${directory} ${detail ?? why}`, options)
   }
 }
 

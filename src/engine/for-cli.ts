@@ -3,6 +3,7 @@ import { basename, dirname, join } from 'node:path'
 import { CacheVerbs } from './cache-verbs.js'
 import type { DiskCache } from './contract.js'
 import { DATABASE_FILE } from './database/opening.js'
+import type { Codec } from './disk/codec.js'
 import { decodeKey, keyIdentity } from './disk/keys.js'
 import { MODE_BINARY, MODE_TEXT } from './disk/modes.js'
 import { isMissing } from './file-errors.js'
@@ -10,6 +11,7 @@ import { handleOf } from './handle-of.js'
 import { entryOf, isLive } from './operations/entries.js'
 import type { Info, Key, Listing, Settings, SettingsChange } from './options.js'
 import { absoluteDirectory, countShards, isShardName, MOST_SHARDS } from './shards/layout.js'
+import * as stored from './stored-codec.js'
 import { configure } from './verbs/configuring.js'
 import { listInfos } from './verbs/listing.js'
 import { readPatiently, sessionOf } from './verbs/reading.js'
@@ -84,6 +86,11 @@ export function configureWithin(
 ): Promise<Settings> {
   const handle = handleOf(verbsOf(cache))
   return handle.ready(() => configure(handle, change, { wait: timeout, signal }))
+}
+
+/** The codec of an open directory of Python's JSONDisk; `undefined`: it is none, as far as can be seen. */
+export function jsonDiskCodec(cache: DiskCache): Promise<Codec | undefined> {
+  return stored.jsonDiskCodec(handleOf(verbsOf(cache)))
 }
 
 /** Entries that have expired and were not yet removed. */

@@ -1,6 +1,8 @@
 import { existsSync } from 'node:fs'
 import { Cache } from './cache.js'
+import type { CacheHandle } from './cache-handle.js'
 import { sqliteCode } from './database/busy.js'
+import type { Codec } from './disk/codec.js'
 import { CODECS } from './disk/codecs.js'
 import { FanoutCache } from './fanout-cache.js'
 import { isDiskFull } from './file-errors.js'
@@ -15,7 +17,7 @@ import { Home, modesOf, shardsIn } from './transfer/home.js'
 import { Intake, type Taken } from './transfer/intake.js'
 import { linesOf } from './transfer/line-reader.js'
 import { Stage } from './transfer/stage.js'
-import { StreamError } from './transfer/stream-error.js'
+import { CodecError, StreamError } from './transfer/stream-error.js'
 import { translateError } from './translate-error.js'
 
 /*
@@ -24,7 +26,7 @@ import { translateError } from './translate-error.js'
 
 export type { ExportOptions } from './transfer/export.js'
 export { reclaimImports, subCachesOf } from './transfer/home.js'
-export { ConflictError, StreamError } from './transfer/stream-error.js'
+export { CodecError, ConflictError, StreamError } from './transfer/stream-error.js'
 
 type AnyCache = Cache | FanoutCache
 
@@ -94,6 +96,10 @@ export async function importStream(
       await intake.close()
     }
     await staging.store(report)
+  } catch (error) {
+    // What was stored goes with the directory that it was stored in.
+    if (home.isNew) Object.assign(report, NOTHING_STORED)
+    throw error
   } finally {
     await staging.end()
     await home.leave()
@@ -104,8 +110,10 @@ function isOfStage(error: unknown): boolean {
   return isDiskFull(error) || sqliteCode(error) !== undefined
 }
 
+const NOTHING_STORED = { stored: 0, replaced: 0, kept: 0, evicted: 0 } as const
+
 export function nothingImported(): Imported {
-  return { entries: 0, files: 0, bytes: 0, expired: 0, stored: 0, replaced: 0, kept: 0, evicted: 0 }
+  return { entries: 0, files: 0, bytes: 0, expired: 0, ...NOTHING_STORED }
 }
 
 function intakeOptions({ codec, includeExpired }: ImportOptions): ConstructorParameters<typeof Intake>[0] {
@@ -139,6 +147,7 @@ class Staging {
     const cache = open ? await open() : await this.#make(this.#header as Header)
     try {
       const handle = handleOf(cache)
+      this.#checkCodec(handle)
       if (dryRun) {
         report.replaced = await countThere(handle, stage)
         return
@@ -149,6 +158,12 @@ class Staging {
       await cache.close()
     }
     await this.#home.arrive()
+  }
+
+  /** @throws CodecError before anything is stored */
+  #checkCodec({ options: { codec } }: CacheHandle): void {
+    const given = CODECS[this.#options.codec ?? (this.#header as Header).codec] as Codec
+    if (codec.name === 'json' && codec !== given) throw new CodecError(this.#home.target, codec, given)
   }
 
   async end(): Promise<void> {

@@ -13,6 +13,10 @@ import { fieldOf, isDiskFull, isMissing, systemCode } from './file-errors.js'
 /** A link that leads to itself or a file where a directory should be, and what a system may forbid. */
 const UNUSABLE = new Set(['EACCES', 'EPERM', 'EROFS', 'ELOOP', 'EEXIST'])
 
+/** Readers meet it as well, where nobody has the database open. */
+const NO_FILES_BESIDE =
+  'can neither be read nor written: SQLite needs files beside the database (-wal, -shm), and this user may not make them'
+
 /** The error as callers see it: what SQLite and the file system throw becomes an error of the cache with its cause. */
 export function translateError(error: unknown, directory: string): unknown {
   if (error instanceof DiskCacheError) return error
@@ -58,6 +62,7 @@ function translateSqlite(code: string, error: Error, directory: string): DiskCac
       options,
     )
   }
+  if (code === 'SQLITE_READONLY_DIRECTORY') return new ReadonlyError(directory, options, NO_FILES_BESIDE)
   if (code.startsWith('SQLITE_READONLY')) return new ReadonlyError(directory, options)
   if (code.startsWith('SQLITE_CANTOPEN')) {
     const why =

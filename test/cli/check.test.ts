@@ -90,6 +90,20 @@ describe('vacuum', () => {
     expect(await runPython<number>(body, { directory })).toBe(20)
     expect((await run('check', directory)).code).toBe(0)
   })
+
+  it('waits for whoever writes, as long as --timeout says', async () => {
+    const directory = join(temporaryDirectory(), 'cache')
+    const cache = new Cache(directory)
+    await cache.set('key', 'value')
+    await cache.close()
+    const db = new Database(join(directory, 'cache.db'))
+    onTestFinished(() => void db.close())
+    db.exec('BEGIN IMMEDIATE')
+    const ended = run('vacuum', directory, '--timeout', '5m')
+    // Long enough for the command to meet the lock; where it comes later, it has nothing to wait for.
+    setTimeout(() => db.exec('COMMIT'), 1500)
+    expect(await ended).toMatchObject({ code: 0, stderr: '' })
+  })
 })
 
 describe('check', () => {

@@ -1,4 +1,4 @@
-import { lstatSync, readFileSync, symlinkSync, writeFileSync } from 'node:fs'
+import { chmodSync, lstatSync, readFileSync, statSync, symlinkSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { Cache, FanoutCache } from 'fanout-cache'
 import { describe, expect, it } from 'vitest'
@@ -9,7 +9,7 @@ import { temporaryDirectory } from '../helpers/temp-directory.js'
 import { cli, cliBytes, cliHere, type Ended } from './support/command-line.js'
 import { runInTerminal } from './transfer-support.js'
 
-type Runner = (args: readonly string[], surroundings?: { readonly input?: string }) => Promise<Ended>
+type Runner = (args: readonly string[], surroundings?: { readonly input?: string | Uint8Array }) => Promise<Ended>
 
 const done = (stdout: string): Ended => ({ code: 0, stdout, stderr: '' })
 const no = (stderr: string): Ended => ({ code: 1, stdout: '', stderr: `fanout-cache: ${stderr}\n` })
@@ -195,6 +195,73 @@ describe('set and get', () => {
       expect(await cliHere(['get', directory, key, '--out', link])).toEqual(done(''))
     expect(await cliHere(['export', directory, link])).toEqual(done(''))
     expect(lstatSync(link).isSymbolicLink()).toBe(true)
+  })
+
+  it.runIf(peer('python')).each([{}, { disk_compress_level: 6 }])(
+    'know a directory of JSONDisk, with its level of compression: %j',
+    async level => {
+      const root = temporaryDirectory()
+      await runPython(
+        `
+        for Kind in (Cache, FanoutCache):
+            with Kind(root + '/' + Kind.__name__, disk=diskcache.JSONDisk, **level) as cache:
+                cache['text'] = 'hello'
+                cache['data'] = {'a': [1]}
+        `,
+        { root, level },
+      )
+      for (const kind of KINDS) {
+        const directory = join(root, kind)
+        expect(await cliHere(['get', directory, 'text'])).toEqual(done('hello'))
+        expect(await cliHere(['get', directory, 'data', '--codec', 'json'])).toEqual(done('{"a":[1]}\n'))
+        expect((await cliHere(['ls', directory])).stdout.split('\n').sort()).toEqual(['', 'data', 'text'])
+        expect(await cliHere(['set', directory, 'from here', 'new'])).toEqual(done(''))
+        const input = '{"format":"fanout-cache","version":1,"kind":"Cache"}\n{"key":"else","value":1}\n{"end":{}}\n'
+        const refused = await cliHere(['import', directory, '--yes'], { input })
+        expect(refused).toMatchObject({ code: 2, stderr: expect.stringMatching(/JSONDisk.*--codec json; nothing/) })
+      }
+      const seen = await runPython(
+        `
+        seen = []
+        for Kind in (Cache, FanoutCache):
+            with Kind(root + '/' + Kind.__name__, disk=diskcache.JSONDisk, **level) as cache:
+                seen += [sorted(cache), cache['from here']]
+        return seen
+        `,
+        { root, level },
+      )
+      const keys = ['data', 'from here', 'text']
+      expect(seen).toEqual([keys, 'new', keys, 'new'])
+    },
+  )
+
+  it('leave a file that they replace the rights that it had', async () => {
+    const directory = temporaryDirectory()
+    await make('Cache', directory)
+    const file = join(directory, 'file.cache.db')
+    for (const [mode, ...args] of [
+      [0o600, 'get', directory, 'film', '--out', file],
+      [0o666, 'export', directory, file],
+    ] as const) {
+      writeFileSync(file, 'before')
+      chmodSync(file, mode)
+      expect(await cliHere(args)).toEqual(done(''))
+      expect(statSync(file).mode & 0o777).toBe(mode)
+      expect(statSync(file).size).toBeGreaterThan(1000)
+    }
+  })
+
+  it('take bytes that are no text for none', async () => {
+    const directory = temporaryDirectory()
+    await make('Cache', directory)
+    const refused = await cliHere(['set', directory, 'latin', '-', '--text'], {
+      input: Buffer.from('na\xefve', 'latin1'),
+    })
+    expect(refused).toMatchObject({ code: 2, stderr: expect.stringMatching(/must be UTF-8; without it/) })
+    expect(await cliHere(['get', directory, 'latin'])).toMatchObject({ code: 1 })
+    const marked = '\ufeffnaïve'
+    await cliHere(['set', directory, 'marked', '-', '--text'], { input: marked })
+    expect(await cliHere(['get', directory, 'marked', '--json'])).toEqual(done(`${JSON.stringify(marked)}\n`))
   })
 
   it('keep what JSON has no form for, as tagged JSON', async () => {

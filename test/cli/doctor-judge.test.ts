@@ -149,6 +149,18 @@ describe('the doctor', () => {
     expect(findings[1]?.todo).toContain(`fanout-cache settings '/srv/it'\\''s mine' statistics off`)
   })
 
+  it('says what relieves a disk that fills: less in the cache where that takes much of it, room elsewhere where not', () => {
+    const todoOf = (bytes: number): string | undefined => {
+      const { space } = withSpace({ bytes, freeBytes: bytes / 100 })
+      return judge({ ...HEALTHY, ...(space && { space }) }).find(({ id }) => id === 'free-space')?.todo
+    }
+    const volume = DATABASE.rows ? DATABASE.rows.pageBytes - DATABASE.rows.freeBytes + DATABASE.rows.fileBytes : 0
+    expect(todoOf(volume * 100)).toMatch(/^make room elsewhere: the cache takes /)
+    expect(todoOf(volume * 2)).toContain(
+      `sizeLimit ${Math.max(1, Math.floor(volume / 2 / MIB))}MiB, then fanout-cache cull`,
+    )
+  })
+
   const PLACE: readonly (readonly [what: string, facts: Facts, id: string, severity: string, words: RegExp])[] = [
     ['NFS', withMount('nfs4'), 'file-system', 'trouble', /nfs4 at \/srv.*do not reach other machines/],
     ['SMB', withMount('cifs'), 'file-system', 'trouble', /cifs/],

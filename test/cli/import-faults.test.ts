@@ -107,6 +107,19 @@ describe.skipIf(!tmpfsAvailable)('an import that finds no room', () => {
 })
 
 describe('an import that is ended', () => {
+  it('speaks of nothing stored when what was made meanwhile takes the name of a new directory', async () => {
+    const around = temporaryDirectory()
+    const importing = start('import', join(around, 'new'), '--create', '--batch', '100')
+    importing.child.stdin.write(stream.slice(0, 1000))
+    await until('the new one to be begun', () => readdirSync(around).length > 0)
+    mkdirSync(join(around, 'new', 'of somebody else'), { recursive: true })
+    importing.child.stdin.end(stream.slice(1000))
+    const { code, stdout, stderr } = await importing.ended
+    expect({ code, stdout }).toEqual({ code: 4, stdout: '' })
+    expect(stderr).toMatch(/^fanout-cache: cache directory .*: was made by somebody else meanwhile\n$/)
+    expect(readdirSync(around)).toEqual(['new'])
+  })
+
   it.each(['SIGINT', 'SIGTERM'] as const)('by %s while it reads, leaves everything as it was', async signal => {
     const directory = join(temporaryDirectory(), 'a')
     const before = await someCache(directory)

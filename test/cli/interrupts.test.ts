@@ -32,6 +32,7 @@ describe('a signal', () => {
   it.each([
     ['SIGINT', 130],
     ['SIGTERM', 143],
+    ['SIGHUP', 129],
   ] as const)(
     '%s in the middle of a value from stdin stores nothing and leaves nothing: exit code %i',
     async (signal, code) => {

@@ -1,8 +1,10 @@
 import { readdirSync, statSync } from 'node:fs'
 import { join } from 'node:path'
+import { PassThrough } from 'node:stream'
 import Database from 'better-sqlite3'
 import { Cache, FanoutCache } from 'fanout-cache'
 import { describe, expect, it, onTestFinished } from 'vitest'
+import { run as runHere } from '../../dist/cli.mjs'
 import { peer } from '../helpers/peers.js'
 import { runPython } from '../helpers/python.js'
 import { temporaryDirectory } from '../helpers/temp-directory.js'
@@ -33,6 +35,20 @@ const paths = (directory: string): string[] =>
     .sort()
 
 describe('watch', () => {
+  it('shows each shard where the terminal has room for all of them, else their sum', async () => {
+    const directory = temporaryDirectory()
+    await new FanoutCache(directory, { shards: 4 }).open().then(cache => cache.close())
+    const shownAt = async (rows: number): Promise<readonly (string | undefined)[]> => {
+      const stdout = Object.assign(new PassThrough(), { isTTY: true, columns: 80, rows })
+      const io = { stdin: new PassThrough(), stdout, stderr: new PassThrough(), env: { NO_COLOR: '1' } }
+      await runHere(['watch', directory, '--count', '1'], io, new AbortController().signal)
+      const lines = String(stdout.read()).trimEnd().split('\n')
+      return lines.slice(4).map(line => line.split(' ')[0])
+    }
+    expect(await shownAt(10)).toEqual(['000', '001', '002', '003', 'all'])
+    expect(await shownAt(9)).toEqual(['all'])
+  })
+
   it('tells what the services have counted, also while others hold the lock, and writes nothing', async () => {
     const directory = temporaryDirectory()
     const cache = new FanoutCache(directory, { shards: 2, statistics: true, sizeLimit: 2 ** 20 })

@@ -1,9 +1,11 @@
-import { Readable } from 'node:stream'
 import { type ExportOptions, exportStream, subCachesOf } from '../../engine/for-transfer.js'
 import type { Command, Context } from '../command.js'
 import { EXIT, UsageError } from '../exit-codes.js'
 import { progress } from '../progress.js'
-import { saveFile } from '../save-file.js'
+import { writeWholeFile } from '../whole-file.js'
+
+/** Of a stream in a file: it holds all that the cache holds. */
+const PRIVATE = 0o600
 
 export const exportCommand: Command = {
   name: 'export',
@@ -53,8 +55,7 @@ async function exportCache(context: Context): Promise<number> {
   }
   try {
     if (path === '-') for await (const part of exportStream(cache, choice)) await out.write(part)
-    else
-      await saveFile(path, Readable.from(exportStream(cache, choice), { objectMode: false }), { signal, mode: 0o600 })
+    else await writeWholeFile(path, exportStream(cache, choice), signal, PRIVATE)
   } finally {
     bar.end()
   }

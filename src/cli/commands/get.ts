@@ -6,9 +6,9 @@ import { infoJson, infoPairs } from '../entry-text.js'
 import { EXIT } from '../exit-codes.js'
 import { KEY_JSON, keyText, parseKey } from '../keys.js'
 import { pairs } from '../output.js'
-import { saveFile } from '../save-file.js'
 import { toTagged } from '../tagged-json.js'
 import { forTerminal } from '../terminal-text.js'
+import { writeWholeFile } from '../whole-file.js'
 
 export const get: Command = {
   name: 'get',
@@ -70,7 +70,7 @@ function shown({ out, options }: Context, value: unknown): Uint8Array {
 }
 
 async function send(context: Context, source: Readable, target: string | undefined): Promise<void> {
-  if (target !== undefined) return saveFile(target, source, context)
+  if (target !== undefined) return writeWholeFile(target, source, context.signal)
   const shown = context.out.isTerminal ? forTerminal(source) : source
   for await (const chunk of shown) await context.out.write(chunk as Uint8Array)
 }

@@ -1,6 +1,6 @@
 import { createReadStream, statSync } from 'node:fs'
 import { Readable } from 'node:stream'
-import { text } from 'node:stream/consumers'
+import { buffer, text } from 'node:stream/consumers'
 import type { PlainData } from '../../engine/index.js'
 import type { Command, Context } from '../command.js'
 import { EXIT, UsageError } from '../exit-codes.js'
@@ -82,7 +82,16 @@ async function givenValue({ operands, options, io, signal }: Context): Promise<u
   if (file === undefined && value !== '-') return isJson ? parseTagged(value, 'the value') : value
   const stream = file === undefined ? inputOf(io.stdin, signal) : createReadStream(file, { signal })
   if (isJson) return parseTagged(await text(stream), 'the value')
-  return options.flag('text') ? await text(stream) : stream
+  return options.flag('text') ? textOf(await buffer(stream)) : stream
+}
+
+/** All of it: a mark at its beginning is text too. @throws UsageError for bytes that are none, which it would replace */
+function textOf(bytes: Uint8Array): string {
+  try {
+    return new TextDecoder('utf-8', { fatal: true, ignoreBOM: true }).decode(bytes)
+  } catch (error) {
+    throw new UsageError('with --text the value must be UTF-8; without it, it is stored as bytes', { cause: error })
+  }
 }
 
 /** Stdin as a stream that fails when the command is interrupted: its end must not look like the end of the value. */

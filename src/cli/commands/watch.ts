@@ -29,6 +29,8 @@ export const watch: Command = {
 
 const LEAST_EVERY = 100
 const MOST_ROWS = 16
+/** Lines around those of the shards, and the one where the cursor stands. */
+const OTHER_ROWS = 6
 
 /** All shards together, and what became of them in a second. */
 interface Figures extends Omit<ShardFigures, 'shard' | 'stored'> {
@@ -141,10 +143,9 @@ function lines(title: string, figures: Figures, { out, io }: Context): string[] 
     ...[rates.hits, rates.misses, rates.stored, rates.evictions].map(text),
   ]
   // What is taller than the terminal cannot be drawn over.
+  const room = Math.min(MOST_ROWS, (io.stdout.rows || 24) - OTHER_ROWS)
   const rows =
-    shards.length === 1 || shards.length > MOST_ROWS
-      ? []
-      : shards.map(shard => row(shard.shard, shard, shard.perSecond))
+    shards.length === 1 || shards.length > room ? [] : shards.map(shard => row(shard.shard, shard, shard.perSecond))
   const [head = '', ...body] = table(header, [...rows, row('all', { count, size, wal }, perSecond)])
   const all = `${countText(count)} entries  ${bytesText(size)} of ${bytesText(sizeLimit)}${share}  log ${bytesText(wal)}${totals}`
   // A line that goes on in the next one counts as two.

@@ -1,6 +1,6 @@
 import { bytesText } from '../units.js'
 import { type Advice, advice, type Judge, ok, sumOf, trouble } from './advice.js'
-import type { Facts } from './facts.js'
+import type { ExaminedDatabase, Facts } from './facts.js'
 
 const MIB = 2 ** 20
 
@@ -64,49 +64,57 @@ export const judgeReadonly: Judge = ({ mount, databases, uid }) => {
   ]
 }
 
-export const judgeSpace: Judge = ({ space }) => {
-  if (!space || space.bytes === 0) return []
-  const { bytes, freeBytes, files, freeFiles } = space
+export const judgeSpace: Judge = facts => {
+  if (!facts.space || facts.space.bytes === 0) return []
+  const { bytes, freeBytes, files, freeFiles } = facts.space
+  const inodes = [
+    `${freeFiles.toLocaleString('en')} of ${files.toLocaleString('en')} inodes free`,
+    'the table of files',
+    'make room, or keep fewer values as files: fanout-cache settings <directory> disk.minFileSize 128KiB, then fanout-cache cull',
+  ] as const
+  const room = [`${bytesText(freeBytes)} of ${bytesText(bytes)} free`, 'the disk', roomOf(facts, bytes)] as const
   return [
-    share(
-      'free-space',
-      freeBytes / bytes,
-      freeBytes < 16 * MIB,
-      `${bytesText(freeBytes)} of ${bytesText(bytes)} free`,
-      'the disk',
-    ),
-    ...(files === 0
-      ? []
-      : [
-          share(
-            'free-inodes',
-            freeFiles / files,
-            freeFiles < 1000,
-            `${freeFiles.toLocaleString('en')} of ${files.toLocaleString('en')} inodes free`,
-            'the table of files',
-          ),
-        ]),
+    share('free-space', freeBytes / bytes, freeBytes < 16 * MIB, ...room),
+    ...(files === 0 ? [] : [share('free-inodes', freeFiles / files, freeFiles < 1000, ...inodes)]),
   ]
 }
 
-function share(id: string, part: number, isLittle: boolean, what: string, thing: string): Advice {
-  const todo = `make room, or lower sizeLimit (fanout-cache settings <directory> sizeLimit 1GiB) and run fanout-cache cull`
+function share(id: string, part: number, isLittle: boolean, what: string, thing: string, todo: string): Advice {
   if (part < 0.02 || isLittle) return trouble(id, `${what}: ${thing} is all but full, writes will be refused`, todo)
   if (part < 0.1) return advice(id, what, todo)
   return ok(id, what)
 }
 
+/** How a disk is relieved: what takes little of it does not fill it. */
+function roomOf(facts: Facts, bytes: number): string {
+  const volume = volumeOf(ownOf(facts))
+  if (volume < bytes / 10) return `make room elsewhere: the cache takes ${bytesText(volume)}`
+  return `make room, or have less: fanout-cache settings <directory> sizeLimit ${mebibytes(volume / 2)}, then fanout-cache cull`
+}
+
+function ownOf({ databases }: Facts): readonly ExaminedDatabase[] {
+  return databases.filter(({ role, rows }) => role !== 'below' && rows)
+}
+
+function volumeOf(databases: readonly ExaminedDatabase[]): number {
+  return sumOf(databases, ({ rows }) => (rows ? rows.pageBytes - rows.freeBytes + rows.fileBytes : 0))
+}
+
+function mebibytes(bytes: number): string {
+  return `${Math.max(1, Math.floor(bytes / MIB))}MiB`
+}
+
 /** Whether the limit is met before the disk is full. */
 export const judgeLimit: Judge = facts => {
-  const own = facts.databases.filter(({ role, rows }) => role !== 'below' && rows)
+  const own = ownOf(facts)
   if (own.length === 0 || !facts.space) return []
   const limit = sumOf(own, ({ rows }) => rows?.settings.sizeLimit ?? 0)
-  const volume = sumOf(own, ({ rows }) => (rows ? rows.pageBytes - rows.freeBytes + rows.fileBytes : 0))
+  const volume = volumeOf(own)
   const { freeBytes } = facts.space
   const what = `size ${bytesText(volume)} of ${bytesText(limit)}`
   if (own.some(({ rows }) => rows?.settings.evictionPolicy === 'none')) return [unbounded(what, volume, limit)]
   if (limit - volume > freeBytes) {
-    const todo = `lower the limit: fanout-cache settings <directory> sizeLimit ${Math.max(1, Math.floor((volume + freeBytes * 0.8) / MIB))}MiB`
+    const todo = `lower the limit: fanout-cache settings <directory> sizeLimit ${mebibytes(volume + freeBytes * 0.8)}`
     return [
       advice(
         'size-limit',

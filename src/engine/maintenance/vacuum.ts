@@ -23,8 +23,8 @@ export function vacuumShard(directory: string, control: TaskControl): Vacuumed {
     control.patiently(() => inspectSchema(db, directory))
     const before = control.patiently(() => bytesOf(db))
     const { settings } = control.patiently(() => readSettings(db))
-    // A stored setting that is none of the file's yet takes effect here, and nowhere else.
-    db.pragma(`auto_vacuum = ${settings.autoVacuum}`)
+    // A stored setting that is none of the file's yet takes effect here, and nowhere else. It takes the lock as well.
+    control.patiently(() => db.pragma(`auto_vacuum = ${settings.autoVacuum}`))
     control.patiently(() => db.exec('VACUUM'))
     // Only then is the file shorter; where somebody still reads the old pages, a later checkpoint does it.
     db.pragma('wal_checkpoint(TRUNCATE)')
