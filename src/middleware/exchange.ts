@@ -263,7 +263,7 @@ async function joinTail(
   if (fit === 'no-cache') return goAlone(exchange, flight, isLate && spool.isOver, need)
   const status: Status = { fwd: need.fwd, collapsed: true }
   if (spool.canBeRead && (await serveGrowing(exchange, growing, status))) return true
-  if (!spool.isStorable && !spool.isDeserted) {
+  if (!spool.isStorable) {
     pass(exchange, need.fwd, 'uncacheable')
     return true
   }

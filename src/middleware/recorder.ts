@@ -1,6 +1,4 @@
 import type { OutgoingHttpHeader } from 'node:http'
-import { finishSink, isChunk, toBuffer } from './body-bytes.js'
-import { Desertion } from './desertion.js'
 import { Detour, type Followed } from './detour.js'
 import { clearStatusMessage, type HttpResponse, isGone, onClose } from './http-message.js'
 import type { Fields, ResponseHead } from './policy/message.js'
@@ -13,8 +11,6 @@ export interface BodySink {
   end(): void
   /** The body ended before its end. */
   abort(): void
-  /** Its client has gone. Answers whether others get the rest of the body. */
-  desert?(): boolean
   /** Gives the client the rest of the body at its own pace, when the handler is not to wait for it. */
   follow?(onRoom: () => void): Followed | undefined
 }
@@ -53,9 +49,6 @@ export class Recorder {
   readonly #before: ReadonlyMap<string, OutgoingHttpHeader | undefined>
   #verdict: Verdict | undefined
   #detour: Detour | undefined
-  /** The client has gone, and others have not. */
-  #desertion: Desertion | undefined
-  #isDestroyed = false
   #over = false
   /** The handler has destroyed the response, and another answer takes its place. */
   #isStoodIn = false
@@ -134,8 +127,6 @@ export class Recorder {
   #destroy(error: Error | undefined): HttpResponse {
     const response = this.#response
     if (this.#isStoodIn) return response
-    this.#isDestroyed = true
-    this.#desertion?.giveUp()
     const isEarly = !this.#verdict && !this.#over && !response.headersSent && !isGone(response)
     const after = isEarly ? this.#standIn?.() : undefined
     if (!after) return Reflect.apply(this.#original.destroy, response, [error])
@@ -198,7 +189,7 @@ export class Recorder {
     if (!this.#verdict && !response.headersSent) response.writeHead(response.statusCode)
     const verdict = this.#verdict
     if (verdict?.kind === 'swallow' || verdict?.kind === 'replace') {
-      if (verdict.kind === 'replace') (this.#desertion ?? verdict.sink).write(toBuffer(chunk, encoding))
+      if (verdict.kind === 'replace') verdict.sink.write(toBuffer(chunk, encoding))
       const callback = (typeof encoding === 'function' ? encoding : done) as Done
       if (callback) process.nextTick(callback)
       return true
@@ -209,11 +200,11 @@ export class Recorder {
 
   /** To the client and to the cache. A client that reads slowly gets it from there. */
   #writeBoth(sink: BodySink, chunk: string | Uint8Array, encoding: unknown, done: unknown): boolean {
-    ;(this.#desertion ?? sink).write(toBuffer(chunk, encoding))
-    if (this.#desertion || this.#detour?.isTaken) {
+    sink.write(toBuffer(chunk, encoding))
+    if (this.#detour?.isTaken) {
       const callback = (typeof encoding === 'function' ? encoding : done) as Done
       if (callback) process.nextTick(callback)
-      return this.#desertion ? true : (this.#detour?.hasRoom() ?? true)
+      return this.#detour.hasRoom()
     }
     if (Reflect.apply(this.#original.write, this.#response, [chunk, encoding, done])) return true
     this.#detour ??= this.#detourOf(sink)
@@ -250,10 +241,6 @@ export class Recorder {
     const response = this.#response
     const verdict = this.#verdict
     this.#over = true
-    if (this.#desertion) {
-      finishSink(this.#desertion, bytes)
-      return Reflect.apply(this.#original.end, response, [args.find(one => typeof one === 'function')])
-    }
     if (verdict?.kind === 'swallow' || verdict?.kind === 'replace') {
       const callback = args.find(one => typeof one === 'function') as Done
       if (callback) response.once('finish', callback)
@@ -283,18 +270,27 @@ export class Recorder {
 
   readonly #closed = (): void => {
     if (this.#over) return
-    const verdict = this.#verdict ?? this.#decideNothing()
-    const sink = verdict.kind === 'swallow' ? undefined : verdict.sink
-    if (sink && !this.#isDestroyed && sink.desert?.()) {
-      this.#desertion = new Desertion(this.#response, sink)
-      return
-    }
     this.#over = true
-    sink?.abort()
+    const verdict = this.#verdict ?? this.#decideNothing()
+    if (verdict.kind !== 'swallow') verdict.sink?.abort()
   }
 
   #decideNothing(): Verdict {
     this.#verdict = { kind: 'pass', add: [] }
     return this.#verdict
   }
+}
+
+function finishSink(sink: BodySink, bytes: Buffer | undefined): void {
+  if (bytes && bytes.byteLength > 0) sink.write(bytes)
+  sink.end()
+}
+
+function isChunk(chunk: unknown): chunk is string | Uint8Array {
+  return typeof chunk === 'string' || chunk instanceof Uint8Array
+}
+
+function toBuffer(chunk: string | Uint8Array, encoding: unknown): Buffer {
+  if (typeof chunk === 'string') return Buffer.from(chunk, typeof encoding === 'string' ? (encoding as 'utf8') : 'utf8')
+  return Buffer.isBuffer(chunk) ? chunk : Buffer.from(chunk.buffer, chunk.byteOffset, chunk.byteLength)
 }

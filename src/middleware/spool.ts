@@ -1,7 +1,6 @@
 import type { DoorStore, GrowingFile } from '../engine/for-doors.js'
 import { Chunks } from './chunks.js'
 import type { Followed } from './detour.js'
-import { News } from './news.js'
 import { Owed } from './owed.js'
 import type { BodySink } from './recorder.js'
 import type { SpoolBounds } from './spool-bounds.js'
@@ -29,12 +28,10 @@ export type SpoolEnd = 'complete' | 'broken' | 'unstorable'
 export class Spool implements BodySink {
   /** Settles when nothing more comes: then a file, if there is one, is written to its end. */
   readonly ended: Promise<SpoolEnd>
-  /** Its client has gone, so that it is not stored: another one may be. */
-  isDeserted = false
   readonly #store: DoorStore
   readonly #key: string
   readonly #bounds: SpoolBounds
-  readonly #news = new News()
+  readonly #wakers = new Set<() => void>()
   #settle: (end: SpoolEnd) => void = () => undefined
   /** The beginning. */
   #memory = new Chunks()
@@ -50,6 +47,7 @@ export class Spool implements BodySink {
   #readers = 0
   #owed: Owed | undefined
   #isStalled = false
+  #changes = 0
   #closed = false
 
   constructor(store: DoorStore, key: string, bounds: SpoolBounds) {
@@ -106,7 +104,7 @@ export class Spool implements BodySink {
     if (this.#size > most || (length !== undefined && this.#size > length)) this.forgo()
     if (this.#isStorable) this.#spill()
     else this.#trim()
-    this.#news.tell()
+    this.#wake()
   }
 
   end(): void {
@@ -117,15 +115,6 @@ export class Spool implements BodySink {
 
   abort(): void {
     if (!this.#end) this.#finish('broken')
-  }
-
-  /** Its client has gone: nothing is stored, and more comes for those who read it already. */
-  desert(): boolean {
-    if (this.#end || this.#places.size === 0) return false
-    this.isDeserted = true
-    this.forgo()
-    this.#settleWith('unstorable')
-    return true
   }
 
   /** Frees what it holds, as soon as nobody reads it any more. */
@@ -145,7 +134,7 @@ export class Spool implements BodySink {
     this.#places.add(place)
     try {
       for (;;) {
-        const { count } = this.#news
+        const changes = this.#changes
         const chunk = await this.#chunkAt(place.at)
         if (chunk) {
           place.at += chunk.byteLength
@@ -153,7 +142,7 @@ export class Spool implements BodySink {
         } else if (this.#end === 'complete' && place.at === this.#size) return
         else if (this.#end === 'broken') throw new Error('the answer broke off')
         // What came while it was looked for has woken nobody.
-        else if (count === this.#news.count) await this.#news.next()
+        else if (changes === this.#changes) await this.#news()
       }
     } finally {
       this.#readers--
@@ -179,7 +168,7 @@ export class Spool implements BodySink {
     this.#readers++
     try {
       for (let at = start; ; ) {
-        const { count } = this.#news
+        const changes = this.#changes
         const { size = 0 } = this.#file ?? {}
         const chunk = owed.at(at) ?? (at < size ? await this.#fromFile(at, size) : undefined)
         if (chunk) {
@@ -187,7 +176,7 @@ export class Spool implements BodySink {
           at += chunk.byteLength
           owed.forget(at)
         } else if (this.#end && at === this.#size) return
-        else if (count === this.#news.count) await this.#news.next()
+        else if (changes === this.#changes) await this.#news()
       }
     } finally {
       owed.close()
@@ -205,7 +194,7 @@ export class Spool implements BodySink {
   /** The handler waits for its client, which reads nothing: others need not wait with it. */
   #stall(): void {
     this.#isStalled = !this.#isStorable
-    this.#news.tell()
+    this.#wake()
   }
 
   async #chunkAt(at: number): Promise<Buffer | undefined> {
@@ -247,7 +236,7 @@ export class Spool implements BodySink {
         await this.#file.appendAll(this.#queue.first(MOST_AT_ONCE))
         this.#queue.forget(this.#file.size)
         this.#owed?.forget(this.#file.size)
-        this.#news.tell()
+        this.#wake()
       }
     } catch (error) {
       this.#store.tell(error)
@@ -264,20 +253,16 @@ export class Spool implements BodySink {
     this.#file?.abandon()
     this.#trim()
     this.#owed?.review()
-    this.#news.tell()
+    this.#wake()
   }
 
   #finish(end: 'complete' | 'broken'): void {
     this.#end = end
-    this.#news.tell()
-    this.#settleWith(end)
-  }
-
-  #settleWith(end: SpoolEnd): void {
+    this.#wake()
     const settle = (): void => {
       if (end === 'broken') this.#file?.abandon()
-      this.#settle(end === 'complete' && !this.#isStorable ? 'unstorable' : end)
-      this.#news.tell()
+      this.#settle(end === 'broken' ? 'broken' : this.#isStorable ? 'complete' : 'unstorable')
+      this.#wake()
     }
     if (this.#writing) void this.#settleAfterWriting(settle)
     else settle()
@@ -295,5 +280,20 @@ export class Spool implements BodySink {
     const file = this.#file
     this.#file = undefined
     file?.handle.close().catch(() => undefined)
+  }
+
+  #news(): Promise<void> {
+    return new Promise(resolve => {
+      const wake = (): void => {
+        this.#wakers.delete(wake)
+        resolve()
+      }
+      this.#wakers.add(wake)
+    })
+  }
+
+  #wake(): void {
+    this.#changes++
+    for (const wake of [...this.#wakers]) wake()
   }
 }

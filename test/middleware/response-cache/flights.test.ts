@@ -1,7 +1,7 @@
 import { once } from 'node:events'
 import { createReadStream } from 'node:fs'
 import { request as httpRequest } from 'node:http'
-import { PassThrough, pipeline, type Readable, type Writable } from 'node:stream'
+import { pipeline } from 'node:stream'
 import { purge } from 'fanout-cache/express'
 import { describe, expect, it } from 'vitest'
 import { Gate } from '../../helpers/gate.js'
@@ -52,15 +52,6 @@ async function gated(gates: readonly Gate[], collapseTimeout: number) {
     { options: { collapseTimeout } },
   )
   return { made, calls: () => count }
-}
-
-/** A client that has got a first part of the answer. */
-async function begunAt(port: number): Promise<import('node:http').IncomingMessage> {
-  const sent = httpRequest({ port, host: '127.0.0.1' }).end()
-  const [reply] = (await once(sent, 'response')) as [import('node:http').IncomingMessage]
-  reply.on('error', () => undefined)
-  await once(reply, 'data')
-  return reply
 }
 
 describe('one flight', () => {
@@ -248,90 +239,6 @@ describe('one flight', () => {
     await Promise.all(begun.map(({ opened }) => opened))
     broken.open()
     expect((await Promise.all(replies)).map(({ cut }: Reply) => cut)).toEqual([true, true])
-  })
-
-  it.each(['a length', 'none'])(
-    'goes on for those who have a part when its client goes away (with %s)',
-    async length => {
-      const [more, gone] = [new Gate(), new Gate()]
-      let calls = 0
-      const { get, port, cache } = await site(
-        app =>
-          void app.get('/', async (_req, res) => {
-            res.on('close', () => gone.open())
-            res.set({ ...FRESH, ...(length === 'a length' && { 'Content-Length': '10' }) }).write('first ')
-            if (++calls === 1) await more.opened
-            res.write('la')
-            res.end('st')
-          }),
-      )
-      const leader = await begunAt(port)
-      const part = new Gate()
-      const joined = get('/', { onBytes: () => part.open() })
-      await part.opened
-      leader.destroy()
-      await gone.opened
-      // Whoever comes now has an answer of its own.
-      expect((await get('/')).text).toBe('first last')
-      more.open()
-      expect(await joined).toMatchObject({ text: 'first last', cut: false })
-      expect(calls).toBe(2)
-      await settled(cache)
-      expect(await cache.count()).toBe(1)
-      expect(await cache.check()).toEqual([])
-    },
-  )
-
-  it('leaves nothing when its client goes away, be it that others get all of it', async () => {
-    const [more, gone] = [new Gate(), new Gate()]
-    const long = Buffer.alloc(200_000, 'long')
-    const { get, port, cache } = await site(
-      app =>
-        void app.get('/', async (_req, res) => {
-          res.on('close', () => gone.open())
-          res.set(FRESH).write(long)
-          await more.opened
-          res.end(long)
-        }),
-    )
-    const leader = await begunAt(port)
-    const part = new Gate()
-    const joined = get('/', { onBytes: () => part.open() })
-    await part.opened
-    leader.destroy()
-    await gone.opened
-    more.open()
-    expect((await joined).body.equals(Buffer.concat([long, long]))).toBe(true)
-    await settled(cache)
-    expect([await cache.count(), await cache.check()]).toEqual([0, []])
-  })
-
-  it.each([
-    ['is piped', (source: Readable, res: Writable) => void source.pipe(res)],
-    ['is in a pipeline', (source: Readable, res: Writable) => void pipeline(source, res, () => undefined)],
-    ['says nothing more', (source: Readable, res: Writable) => void source.once('data', bytes => res.write(bytes))],
-    [
-      'destroys it',
-      (source: Readable, res: Writable) => {
-        source.once('data', bytes => res.write(bytes))
-        res.once('close', () => res.destroy())
-      },
-    ],
-  ])('cuts off whom it gave a part when its client goes away and the answer %s', async (_how, answer) => {
-    const { get, port } = await site(
-      app =>
-        void app.get('/', (_req, res) => {
-          const source = new PassThrough()
-          source.write('first ')
-          answer(source, res.set(FRESH))
-        }),
-    )
-    const leader = await begunAt(port)
-    const part = new Gate()
-    const joined = get('/', { onBytes: () => part.open() })
-    await part.opened
-    leader.destroy()
-    expect(await joined).toMatchObject({ cut: true })
   })
 
   it('is joined by nobody when it has broken off, be the disk still busy with it', async () => {
