@@ -87,7 +87,9 @@ function share(id: string, part: number, isLittle: boolean, what: string, thing:
 
 /** How a disk is relieved: what takes little of it does not fill it. */
 function roomOf(facts: Facts, bytes: number): string {
-  const volume = volumeOf(ownOf(facts))
+  const own = ownOf(facts)
+  if (own.length === 0) return 'make room'
+  const volume = volumeOf(own)
   if (volume < bytes / 10) return `make room elsewhere: the cache takes ${bytesText(volume)}`
   return `make room, or have less: fanout-cache settings <directory> sizeLimit ${mebibytes(volume / 2)}, then fanout-cache cull`
 }
