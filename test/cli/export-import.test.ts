@@ -120,6 +120,15 @@ describe('export and import', () => {
     await copy.close()
   })
 
+  it('choose by what compressed keys begin with, too', async () => {
+    const directory = temporaryDirectory()
+    const cache = new Cache(directory, { codec: jsonCodec })
+    for (const key of ['user:1', 'page', 'user:2', ['user:3']]) await cache.set(key, 1)
+    await cache.close()
+    const lines = (await exported(directory, '--codec', 'json', '--prefix', 'user:')).trim().split('\n')
+    expect(lines.flatMap(line => JSON.parse(line).key ?? [])).toEqual(['user:1', 'user:2'])
+  })
+
   it('leave out what has expired, and what a choice leaves out', async () => {
     const directory = temporaryDirectory()
     const cache = new Cache(join(directory, 'a'))

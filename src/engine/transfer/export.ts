@@ -1,12 +1,9 @@
-import { createHash } from 'node:crypto'
-import type { FileHandle } from 'node:fs/promises'
 import { setImmediate as turn } from 'node:timers/promises'
 import type { CacheHandle } from '../cache-handle.js'
 import type { Connection } from '../database/connection.js'
 import type { Session } from '../database/session.js'
 import type { Codec, EncodedKey, SqlValue } from '../disk/codec.js'
 import { keyIdentity } from '../disk/keys.js'
-import { StorageError } from '../errors.js'
 import { isLive, tagsOf } from '../operations/entries.js'
 import { lastRow } from '../operations/listing.js'
 import type { Settings } from '../options.js'
@@ -14,7 +11,8 @@ import type { Shard } from '../shards/shard.js'
 import { toExpiry, toMilliseconds } from '../time.js'
 import { readPatiently, sessionOf } from '../verbs/reading.js'
 import { keyToJson, modeName, sqlToJson, valueToJson } from './exact-json.js'
-import { CHUNK_BYTES, type EntryLine, FORMAT, FORMAT_VERSION, type Header } from './format.js'
+import { fileLines, type OpenFile } from './file-lines.js'
+import { type EntryLine, FORMAT, FORMAT_VERSION, type Header } from './format.js'
 
 /** Which entries are exported, and how. */
 export interface ExportOptions {
@@ -73,7 +71,7 @@ export async function* exportParts(
       if (file) {
         counts.files++
         counts.bytes += file.size
-        for await (const text of chunksOf(file, shard)) {
+        for await (const text of fileLines(file, shard.directory)) {
           part += text
           if (part.length < PART_LENGTH) continue
           yield part
@@ -103,11 +101,6 @@ function headerOf({ kind, shards, options: { codec, clock } }: CacheHandle, sett
   }
 }
 
-interface OpenFile {
-  readonly handle: FileHandle
-  readonly size: number
-}
-
 async function* entriesOf(
   shard: Shard,
   { options: { codec, timeout } }: CacheHandle,
@@ -120,7 +113,7 @@ async function* entriesOf(
     if (page.length === 0) return
     for (const found of page) {
       at = Number(found.row[0])
-      if (!isWanted(found, options, shard.disk.now())) continue
+      if (!isWanted(found, options, codec, shard.disk.now())) continue
       const opened = found.row[10] === null ? { found } : await openFile(shard, reader, found)
       if (opened === 'damaged') options.told?.(JSON.stringify(keyToJson(keyOf(found.row), codec)))
       if (typeof opened === 'string') continue
@@ -205,12 +198,18 @@ function computationOf(session: Session, row: ExactRow): Found['computed'] {
   return session.statements.get('freshnessOf', Number(row[0]), row[3], row[4])
 }
 
-function isWanted({ row, tags }: Found, options: ExportOptions, now: number): boolean {
+function isWanted({ row, tags }: Found, options: ExportOptions, codec: Codec, now: number): boolean {
   const { prefix, tag, includeExpired = false } = options
   if (row[1] === null || (!includeExpired && !isLive(row[4], now))) return false
-  if (prefix !== undefined && !(row[2] === 1n && typeof row[1] === 'string' && row[1].startsWith(prefix))) return false
+  if (prefix !== undefined && !hasPrefix(row, prefix, codec)) return false
   if (tag === undefined) return true
   return row[7] === tag || (typeof tag === 'string' && tags.includes(tag))
+}
+
+/** Keys of the JSON codec are compressed: what they begin with shows only when they are read. */
+function hasPrefix([, data, raw]: ExactRow, prefix: string, codec: Codec): boolean {
+  const key = codec.decodeKey(data, raw !== 0n)
+  return typeof key === 'string' && key.startsWith(prefix)
 }
 
 function keyOf(row: ExactRow): EncodedKey {
@@ -274,23 +273,4 @@ async function openFile(
     if (!found || keyIdentity(keyOf(found.row)) !== keyIdentity(keyOf(first.row))) return 'gone'
   }
   return 'gone'
-}
-
-async function* chunksOf({ handle, size }: OpenFile, shard: Shard): AsyncGenerator<string> {
-  const hash = createHash('sha256')
-  const bytes = Buffer.allocUnsafeSlow(Math.min(CHUNK_BYTES, Math.max(1, size)))
-  for (let at = 0; at < size; ) {
-    let length = 0
-    const wanted = Math.min(CHUNK_BYTES, size - at)
-    while (length < wanted) {
-      const { bytesRead } = await handle.read(bytes, length, wanted - length, at + length)
-      if (bytesRead === 0) throw new StorageError(shard.directory, 'a value file was cut off while it was exported')
-      length += bytesRead
-    }
-    const chunk = bytes.subarray(0, length)
-    hash.update(chunk)
-    at += length
-    yield `${JSON.stringify({ chunk: chunk.toString('base64') })}\n`
-  }
-  yield `${JSON.stringify({ sha256: hash.digest('hex') })}\n`
 }
