@@ -17,7 +17,8 @@ function distinct(lines: readonly string[]): Record<string, string[]> {
   const values: Record<string, string[]> = Object.create(null)
   for (let at = 0; at < lines.length; at += 2) {
     const name = (lines[at] ?? '').toLowerCase()
-    values[name] = [...(values[name] ?? []), lines[at + 1] ?? '']
+    values[name] ??= []
+    values[name].push(lines[at + 1] ?? '')
   }
   return values
 }
