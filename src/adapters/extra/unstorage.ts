@@ -97,6 +97,6 @@ export function diskDriver(source: CacheSource | DiskDriverOptions, given: DiskD
 /** Seconds, or a string with a unit, as the engine's `ttl`. @throws TypeError when it is neither, RangeError when it cannot be read */
 function lifeOf(ttl: unknown): number | null | undefined {
   if (typeof ttl === 'number') return hostTtl(ttl * 1000)
-  if (ttl === undefined || typeof ttl === 'string') return hostTtl(ttl)
+  if (ttl === undefined || ttl === null || typeof ttl === 'string') return hostTtl(ttl)
   throw new TypeError(`ttl must be seconds or a string such as '5m', got ${kindOf(ttl)}`)
 }
