@@ -85,8 +85,6 @@ export function resolveOptions(
   checkOptionsObject(options, kind)
   checkOptionNames(options, kind === 'Cache' ? CACHE_OPTIONS : FANOUT_OPTIONS, kind)
   const { disk = {}, sqlite = {}, maxPending = {} } = options
-  checkOptionsObject(maxPending, `${kind}: maxPending`)
-  checkOptionNames(maxPending, PENDING_OPTIONS, `${kind}: maxPending`)
   const settings = resolveSettings(options, kind, DISK_OPTIONS)
   const timeout = options.timeout === undefined ? defaultTimeout(kind) : milliseconds(options.timeout, 'timeout')
   const defaultTtl = options.defaultTtl == null ? undefined : milliseconds(options.defaultTtl, 'defaultTtl')
@@ -99,15 +97,8 @@ export function resolveOptions(
     onCorrupt:
       oneOf(options.onCorrupt, ['throw', 'quarantine'], 'onCorrupt') ?? (kind === 'Cache' ? 'throw' : 'quarantine'),
     clock: new SteadyClock(clockOf(options.clock)),
-    maxPending: {
-      count: whole(maxPending.count ?? DEFAULT_PENDING.count, 'maxPending.count', 1),
-      bytes: whole(maxPending.bytes ?? DEFAULT_PENDING.bytes, 'maxPending.bytes', 1),
-    },
-    modes: {
-      directory: whole(disk.directoryMode ?? 0o700, 'disk.directoryMode', 0, 0o7777),
-      file: whole(disk.fileMode ?? 0o600, 'disk.fileMode', 0, 0o7777),
-      exact: disk.directoryMode !== undefined || disk.fileMode !== undefined,
-    },
+    maxPending: resolvePending(maxPending, kind),
+    modes: resolveModes(disk),
     settings,
     memory: resolveMemory(options.memory, kind),
     shards: options.shards,
@@ -119,6 +110,23 @@ export function resolveOptions(
         'disk.unlinkGrace': settings.unlinkGrace,
       },
     ),
+  }
+}
+
+function resolvePending(maxPending: Partial<PendingLimits>, kind: string): ResolvedOptions['maxPending'] {
+  checkOptionsObject(maxPending, `${kind}: maxPending`)
+  checkOptionNames(maxPending, PENDING_OPTIONS, `${kind}: maxPending`)
+  return {
+    count: whole(maxPending.count ?? DEFAULT_PENDING.count, 'maxPending.count', 1),
+    bytes: whole(maxPending.bytes ?? DEFAULT_PENDING.bytes, 'maxPending.bytes', 1),
+  }
+}
+
+function resolveModes(disk: DiskOptions): ResolvedOptions['modes'] {
+  return {
+    directory: whole(disk.directoryMode ?? 0o700, 'disk.directoryMode', 0, 0o7777),
+    file: whole(disk.fileMode ?? 0o600, 'disk.fileMode', 0, 0o7777),
+    exact: disk.directoryMode !== undefined || disk.fileMode !== undefined,
   }
 }
 

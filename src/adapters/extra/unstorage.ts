@@ -1,5 +1,5 @@
 import { kindOf, removePrefix } from '../../engine/for-adapters.js'
-import type { DiskCache, Duration } from '../../engine/index.js'
+import type { DiskCache, Duration, Info } from '../../engine/index.js'
 import { Door, Namespaced } from '../namespaced.js'
 import { type CacheSource, type DoorOptions, openCache, strictOptionsOf } from '../open-cache.js'
 import { hostTtl, timeLeft } from '../ttl.js'
@@ -8,6 +8,9 @@ import { hostTtl, timeLeft } from '../ttl.js'
 export interface TransactionOptions {
   readonly ttl?: Duration
 }
+
+/** What is known of an item; `ttl` in seconds. An alias: unstorage has an index signature, which interfaces lack. */
+export type ItemMeta = { readonly mtime: Date; readonly atime: Date; readonly size: number; readonly ttl?: number }
 
 export interface DiskDriverOptions extends DoorOptions {
   /** Entries lie below it. @default 'unstorage' */
@@ -33,7 +36,7 @@ export interface DiskDriver {
     common?: TransactionOptions,
   ): Promise<void>
   removeItem(key: string): Promise<void>
-  getMeta(key: string): Promise<{ mtime: Date; atime: Date; size: number; ttl?: number } | null>
+  getMeta(key: string): Promise<ItemMeta | null>
   getKeys(base?: string): Promise<string[]>
   clear(base?: string): Promise<void>
   dispose(): Promise<void>
@@ -75,23 +78,26 @@ export function diskDriver(source: CacheSource | DiskDriverOptions, given: DiskD
     removeItem: async key => {
       await space.delete(key)
     },
-    getMeta: async key => {
-      const info = await door.cache.info(space.keyOf(key))
-      if (!info) return null
-      const left = timeLeft(info.expiresAt)
-      const times = { mtime: new Date(info.storedAt), atime: new Date(info.accessedAt), size: info.size }
-      return left === undefined ? times : { ...times, ttl: Math.ceil(left / 1000) }
-    },
-    getKeys: async (below = '') => {
-      const keys: string[] = []
-      for await (const key of space.keys(below)) keys.push(key)
-      return keys
-    },
+    getMeta: async key => metaOf(await door.cache.info(space.keyOf(key))),
+    getKeys: (below = '') => keysBelow(space, below),
     clear: async (below = '') => {
       await removePrefix(door.cache, space.prefix + below)
     },
     dispose: () => door.close(),
   }
+}
+
+function metaOf(info: Info | undefined): ItemMeta | null {
+  if (!info) return null
+  const left = timeLeft(info.expiresAt)
+  const times = { mtime: new Date(info.storedAt), atime: new Date(info.accessedAt), size: info.size }
+  return left === undefined ? times : { ...times, ttl: Math.ceil(left / 1000) }
+}
+
+async function keysBelow(space: Namespaced, below: string): Promise<string[]> {
+  const keys: string[] = []
+  for await (const key of space.keys(below)) keys.push(key)
+  return keys
 }
 
 /** Seconds, or a string with a unit, as the engine's `ttl`. @throws TypeError when it is neither, RangeError when it cannot be read */

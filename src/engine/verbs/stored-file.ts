@@ -68,6 +68,16 @@ async function* chunksOf(handle: FileHandle, start: number, end: number): AsyncG
   }
 }
 
+async function allOf(handle: FileHandle, size: number): Promise<Buffer> {
+  const bytes = Buffer.allocUnsafeSlow(size)
+  for (let at = 0; at < size; ) {
+    const { bytesRead } = await handle.read(bytes, at, size - at, at)
+    if (bytesRead === 0) throw new RangeError(`the file ended at ${at} of ${size} bytes`)
+    at += bytesRead
+  }
+  return bytes
+}
+
 /** Gives an entry the verbs of a file. */
 function storedFile(info: Info, source: Source): StoredFile {
   let used = false
@@ -98,13 +108,7 @@ function storedFile(info: Info, source: Source): StoredFile {
       begin()
       if ('bytes' in source) return Buffer.from(source.bytes)
       try {
-        const bytes = Buffer.allocUnsafeSlow(info.size)
-        for (let at = 0; at < info.size; ) {
-          const { bytesRead } = await source.handle.read(bytes, at, info.size - at, at)
-          if (bytesRead === 0) throw new RangeError(`the file ended at ${at} of ${info.size} bytes`)
-          at += bytesRead
-        }
-        return bytes
+        return await allOf(source.handle, info.size)
       } finally {
         await source.handle.close()
       }

@@ -106,17 +106,10 @@ export async function acrossShards<T>(
 ): Promise<T> {
   const deadline = deadlineOf(waiting)
   const releases: (() => void)[] = []
-  let failure: unknown
   let waitsSince: number | undefined
   let waited: { readonly milliseconds: number; readonly acquired: boolean } | undefined
   try {
-    // All places are taken now, in one step: what is called later comes later on every shard, and two transactions
-    // that share shards meet in the same order on each of them.
-    for (const grant of await Promise.allSettled(shards.map(shard => hold(shard, deadline, waiting.signal)))) {
-      if (grant.status === 'fulfilled') releases.push(grant.value)
-      else failure ??= grant.reason
-    }
-    if (failure !== undefined) throw failure
+    await holdAll(shards, deadline, waiting.signal, releases)
     for (let failures = 0; ; failures++) {
       waiting.signal?.throwIfAborted()
       const attemptedAt = performance.now()
@@ -142,6 +135,26 @@ export async function acrossShards<T>(
     // The wait for all locks is told once, of the first.
     if (waited) shards[0]?.watch.lockWaited(waited.milliseconds, waited.acquired)
   }
+}
+
+/**
+ * Takes a place on all shards in one step: what is called later comes later on every shard, and two transactions that
+ * share shards meet in the same order on each of them.
+ *
+ * @param releases gets what gives each place back, also when one of them was not granted
+ */
+async function holdAll(
+  shards: readonly Shard[],
+  deadline: number,
+  signal: AbortSignal | undefined,
+  releases: (() => void)[],
+): Promise<void> {
+  let failure: unknown
+  for (const grant of await Promise.allSettled(shards.map(shard => hold(shard, deadline, signal)))) {
+    if (grant.status === 'fulfilled') releases.push(grant.value)
+    else failure ??= grant.reason
+  }
+  if (failure !== undefined) throw failure
 }
 
 function hold(shard: Shard, deadline: number, signal: AbortSignal | undefined): Promise<() => void> {
