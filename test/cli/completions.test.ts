@@ -32,10 +32,13 @@ describe('completions for bash', () => {
     const script = ['set -u', 'source ./script', ...ask].join('\n')
     const { stdout, stderr } = spawnSync('bash', ['--norc', '-c', script], { cwd: directory, encoding: 'utf8' })
     expect(stderr).toBe('')
-    return stdout
-      .split('---\n')
-      .slice(0, -1)
-      .map(part => part.split('\n').filter(Boolean))
+    return (
+      stdout
+        .split('---\n')
+        .slice(0, -1)
+        // Paths come in the order in which their directory has them.
+        .map(part => part.split('\n').filter(Boolean).sort())
+    )
   }
 
   it('offer commands, directories, options and what they take', async () => {

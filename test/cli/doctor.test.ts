@@ -31,6 +31,12 @@ function found(ended: Ended): Record<string, string> {
   return Object.fromEntries(bad.map(({ id, severity }) => [id, severity]))
 }
 
+/** Of a directory of the test's: that its machine keeps these in memory is no matter of the cache. */
+function foundHere(ended: Ended): Record<string, string> {
+  const { 'file-system': kind, ...others } = found(ended)
+  return kind === 'trouble' ? { ...others, 'file-system': kind } : others
+}
+
 /** A closed cache with some values, of which three are files. */
 async function made(directory: string): Promise<void> {
   const cache = new FanoutCache(directory, { shards: 2, sizeLimit: 4 * 2 ** 20 })
@@ -79,7 +85,7 @@ describe('doctor', () => {
              UPDATE Settings SET value = 0 WHERE key = 'sqlite_synchronous'`)
     db.close()
     const ended = await runHere('doctor', directory, '--json')
-    expect(found(ended)).toEqual({
+    expect(foundHere(ended)).toEqual({
       orphans: 'advice',
       temporary: 'advice',
       foreign: 'advice',
@@ -108,7 +114,7 @@ describe('doctor', () => {
     )
     const before = treeOf(directory)
     const ended = await run('doctor', directory, '--json')
-    expect(found(ended)).toEqual({
+    expect(foundHere(ended)).toEqual({
       'python-triggers': 'advice',
       'journal-mode': 'advice',
       statistics: 'advice',
@@ -135,7 +141,11 @@ describe('doctor', () => {
     const writers = await twoWriters(directory, 'FanoutCache')
     const ended = await run('doctor', directory, '--json')
     await writers.stop()
-    expect({ code: ended.code, stderr: ended.stderr, found: found(ended) }).toEqual({ code: 0, stderr: '', found: {} })
+    expect({ code: ended.code, stderr: ended.stderr, found: foundHere(ended) }).toEqual({
+      code: 0,
+      stderr: '',
+      found: {},
+    })
   })
 
   it.runIf(isRoot)('says why nginx answers 403, and which chmod helps', async () => {

@@ -162,6 +162,24 @@ describe.skipIf(!tmpfsAvailable).each(KINDS)('a %s on a read-only file system', 
     for (const [key, value] of ENTRIES) expect(await cache.get(key)).toBe(`new ${value}`)
   })
 
+  it('runs transactions when that can be written again', async () => {
+    const root = mountTmpfs('size=16m')
+    const directory = join(root, 'cache')
+    const holder = new FixtureProcess(HOLDER, { kind, directory, options: optionsOf(kind), entries: ENTRIES })
+    await holder.line('open')
+    await holder.kill()
+    remount(root, 'ro')
+    const cache = cacheOf(kind, directory)
+    await expectEntries(cache)
+    const change = () => cache.transact(tx => ENTRIES.map(([key]) => tx.set(key, 'new')), { retry: true })
+    await expect(change()).rejects.toMatchObject({ code: 'ERR_CACHE_READONLY' })
+    remount(root, 'rw')
+    // The body of a transaction runs once: the one that finds out may still be refused.
+    await change().catch(() => undefined)
+    expect(await change()).toEqual(ENTRIES.map(() => true))
+    for (const [key] of ENTRIES) expect(await cache.get(key)).toBe('new')
+  })
+
   it('says why it cannot open when there is no log', async () => {
     const root = mountTmpfs('size=16m')
     const directory = join(root, 'cache')

@@ -10,8 +10,12 @@ import { isLeftJournal } from './connection.js'
  */
 export function isOutOfDate(error: unknown, path: string, readonly: boolean): boolean {
   if (readonly) return isLeftJournal(error)
-  const isRefused = sqliteCode(error)?.startsWith('SQLITE_READONLY') ?? false
-  return isRefused && isWritable(path) && isWritable(dirname(path))
+  return isReadonly(error) && isWritable(path) && isWritable(dirname(path))
+}
+
+/** Whether SQLite refused a write since it may only read. */
+export function isReadonly(error: unknown): boolean {
+  return sqliteCode(error)?.startsWith('SQLITE_READONLY') ?? false
 }
 
 function isWritable(path: string): boolean {

@@ -2,7 +2,8 @@ import { types } from 'node:util'
 import { DecodeError } from '../errors.js'
 import type { Key } from '../options.js'
 import type { EncodedKey, SqlValue } from './codec.js'
-import { fromSqlInteger, isInt64, toSqlNumber } from './native-values.js'
+import { isInt64, toSqlNumber } from './native-values.js'
+import { fromBigInt } from './pickle/integers.js'
 import { writeKeyPickle } from './pickle/key-writer.js'
 import { inProtocol } from './pickle/older-protocols.js'
 import { readPickle } from './pickle/reader.js'
@@ -44,7 +45,7 @@ export function encodeKey(key: unknown): EncodedKey {
  */
 export function decodeKey(data: SqlValue, raw: boolean, protocol: number = 5): Key {
   if (!raw) return decodePickledKey(data, protocol)
-  return typeof data === 'bigint' ? fromSqlInteger(data) : data
+  return typeof data === 'bigint' ? fromBigInt(data) : data
 }
 
 /**

@@ -4,6 +4,7 @@ import { DecodeError } from '../errors.js'
 import type { EncodedValue, SqlValue } from './codec.js'
 import { describeKind, isThenable, notStorable } from './describe.js'
 import { MODE_BINARY, MODE_JSON, MODE_PICKLE, MODE_RAW, MODE_TEXT, MODE_V8 } from './modes.js'
+import { fromBigInt } from './pickle/integers.js'
 import { readPickle } from './pickle/reader.js'
 import { writePickle } from './pickle/writer.js'
 import { cloneFromBytes } from './structured-clone.js'
@@ -44,12 +45,6 @@ export function toSqlNumber(value: number): number | bigint {
   return Number.isSafeInteger(value) && !Object.is(value, -0) ? BigInt(value) : value
 }
 
-/** INTEGER columns arrive as bigint; within the safe range JavaScript programs expect a number. */
-export function fromSqlInteger(value: bigint): number | bigint {
-  const small = Number(value)
-  return Number.isSafeInteger(small) ? small : value
-}
-
 /** Whether SQLite's INTEGER can hold it. */
 export function isInt64(value: bigint): boolean {
   return BigInt.asIntN(64, value) === value
@@ -59,7 +54,7 @@ export function isInt64(value: bigint): boolean {
 export function decodeStored(mode: number, data: SqlValue): unknown {
   switch (mode) {
     case MODE_RAW:
-      return typeof data === 'bigint' ? fromSqlInteger(data) : data
+      return typeof data === 'bigint' ? fromBigInt(data) : data
     case MODE_BINARY:
       return bytesOf(data, 'binary')
     case MODE_TEXT:

@@ -1,6 +1,7 @@
 import type { Codec, EncodedKey, EncodedValue, SqlValue } from '../disk/codec.js'
 import { MODE_BINARY, MODE_JSON, MODE_PICKLE, MODE_RAW, MODE_TEXT, MODE_V8 } from '../disk/modes.js'
-import { fromSqlInteger, isInt64, toSqlNumber } from '../disk/native-values.js'
+import { isInt64, toSqlNumber } from '../disk/native-values.js'
+import { fromBigInt } from '../disk/pickle/integers.js'
 import { editDistance, kindOf } from '../option-names.js'
 
 /*
@@ -110,7 +111,7 @@ export function sqlFromJson(json: unknown): SqlValue {
 function taggedOrText(data: Exclude<SqlValue, null>): unknown {
   if (typeof data === 'string') return data
   if (typeof data === 'bigint') {
-    const small = fromSqlInteger(data)
+    const small = fromBigInt(data)
     return typeof small === 'number' ? small : { $bigint: String(data) }
   }
   if (typeof data === 'number') {

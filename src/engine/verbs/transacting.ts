@@ -3,6 +3,7 @@ import { backoff, isBusy, isLostSchema, SPIN_MILLISECONDS } from '../database/bu
 import { commitSpinning, rollBack, start } from '../database/group-commit.js'
 import { tryBegin } from '../database/lock-attempts.js'
 import type { Session } from '../database/session.js'
+import { isReadonly } from '../database/writability.js'
 import { placeOf } from '../disk/key-hash.js'
 import { StorageError, TimeoutError } from '../errors.js'
 import type { Key, Waiting } from '../options.js'
@@ -128,7 +129,8 @@ export async function acrossShards<T>(
     }
   } catch (error) {
     // Which of them it is turns out when they are looked at.
-    if (isCorruption(error) || isLostSchema(error)) for (const shard of shards) shard.recover(error)
+    if (isCorruption(error) || isLostSchema(error) || isReadonly(error))
+      for (const shard of shards) shard.recover(error)
     throw error
   } finally {
     for (const release of releases) release()

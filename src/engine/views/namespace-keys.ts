@@ -1,5 +1,6 @@
 import { decodeKey, encodeKey } from '../disk/keys.js'
-import { fromSqlInteger, isInt64 } from '../disk/native-values.js'
+import { isInt64 } from '../disk/native-values.js'
+import { fromBigInt } from '../disk/pickle/integers.js'
 import type { Key } from '../options.js'
 
 /**
@@ -115,7 +116,7 @@ function parseOther(kind: string | undefined, text: string): Key | undefined {
 function parseNumber(text: string): Key | undefined {
   if (/^-?\d{1,19}$/.test(text)) {
     const whole = BigInt(text)
-    return isInt64(whole) ? fromSqlInteger(whole) : undefined
+    return isInt64(whole) ? fromBigInt(whole) : undefined
   }
   const value = Number(text)
   return text === '' || Number.isNaN(value) ? undefined : value

@@ -5,7 +5,7 @@ import type { EncodedKey } from '../../../src/engine/disk/codec.js'
 import { jsonCodec } from '../../../src/engine/disk/json-codec.js'
 import { hashKey } from '../../../src/engine/disk/key-hash.js'
 import { encodeKey } from '../../../src/engine/disk/keys.js'
-import { fromSqlInteger } from '../../../src/engine/disk/native-values.js'
+import { fromBigInt } from '../../../src/engine/disk/pickle/integers.js'
 import { readPickle } from '../../../src/engine/disk/pickle/reader.js'
 import { writePickle } from '../../../src/engine/disk/pickle/writer.js'
 import { encodeTextForFile } from '../../../src/engine/disk/text-file.js'
@@ -16,7 +16,7 @@ import { keys, picklable, plain, wellFormed } from './arbitraries.js'
 const describeWithPython = describe.skipIf(!peer('python'))
 const samples = 500
 
-const fromSql = (data: unknown): unknown => (typeof data === 'bigint' ? fromSqlInteger(data) : data)
+const fromSql = (data: unknown): unknown => (typeof data === 'bigint' ? fromBigInt(data) : data)
 const sameBytes = (a: unknown, b: Buffer): boolean => Buffer.isBuffer(a) && a.equals(b)
 
 describeWithPython('pickles that Python wrote', () => {

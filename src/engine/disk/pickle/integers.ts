@@ -3,7 +3,7 @@ import { DecodeError } from '../../errors.js'
 /** Python reads and writes no longer ones as text either: parsing takes more than linear time. */
 export const MAX_DIGITS = 4300
 
-/** Python's int: a number where that is exact. */
+/** Python's int, or SQLite's INTEGER: a number where that is exact. */
 export function fromBigInt(value: bigint): number | bigint {
   const small = Number(value)
   return Number.isSafeInteger(small) ? small : value
