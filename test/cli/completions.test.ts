@@ -61,7 +61,7 @@ describe('completions for bash', () => {
       [['set', 'cache', 'key', '--file', 'a'], ['a file']],
       [
         ['set', 'cache', 'key', '--kind', ''],
-        ['FanoutCache', 'Cache'],
+        ['Cache', 'FanoutCache'],
       ],
       [['settings', 'cache', 'sqlite.j'], ['sqlite.journalMode']],
       [['clear', 'cache', '--y'], ['--yes']],
