@@ -11,6 +11,7 @@ import { translateError } from './translate-error.js'
 
 export { driverVersions } from './database/connection.js'
 export type { StoredSettings } from './database/settings.js'
+export { isWritable } from './database/writability.js'
 export type { DatabaseFacts, DatabaseTrouble, RowFacts } from './maintenance/examine.js'
 export type { NodeFacts, Pile, TreeFacts } from './maintenance/examine-tree.js'
 export type { TaskProgress } from './maintenance/task-control.js'

@@ -122,14 +122,20 @@ describe.each(KINDS)('a %s with readonly', kind => {
   })
 })
 
+/** A cache with entries, of a process that was killed, on a file system that can only be read now. */
+async function left(kind: Kind): Promise<{ readonly root: string; readonly directory: string }> {
+  const root = mountTmpfs('size=16m')
+  const directory = join(root, 'cache')
+  const holder = new FixtureProcess(HOLDER, { kind, directory, options: optionsOf(kind), entries: ENTRIES })
+  await holder.line('open')
+  await holder.kill()
+  remount(root, 'ro')
+  return { root, directory }
+}
+
 describe.skipIf(!tmpfsAvailable).each(KINDS)('a %s on a read-only file system', kind => {
   it('reads when a killed process has left its log, and rejects writes with a typed error', async () => {
-    const root = mountTmpfs('size=16m')
-    const directory = join(root, 'cache')
-    const holder = new FixtureProcess(HOLDER, { kind, directory, options: optionsOf(kind), entries: ENTRIES })
-    await holder.line('open')
-    await holder.kill()
-    remount(root, 'ro')
+    const { directory } = await left(kind)
     for (const options of [{ readonly: true }, {}]) {
       const cache = cacheOf(kind, directory, options)
       await expectEntries(cache)
@@ -148,12 +154,7 @@ describe.skipIf(!tmpfsAvailable).each(KINDS)('a %s on a read-only file system', 
   })
 
   it('writes when that can be written again', async () => {
-    const root = mountTmpfs('size=16m')
-    const directory = join(root, 'cache')
-    const holder = new FixtureProcess(HOLDER, { kind, directory, options: optionsOf(kind), entries: ENTRIES })
-    await holder.line('open')
-    await holder.kill()
-    remount(root, 'ro')
+    const { root, directory } = await left(kind)
     const cache = cacheOf(kind, directory)
     await expectEntries(cache)
     await expect(cache.set(0, 'new')).rejects.toMatchObject({ code: 'ERR_CACHE_READONLY' })
@@ -163,12 +164,7 @@ describe.skipIf(!tmpfsAvailable).each(KINDS)('a %s on a read-only file system', 
   })
 
   it('runs transactions when that can be written again', async () => {
-    const root = mountTmpfs('size=16m')
-    const directory = join(root, 'cache')
-    const holder = new FixtureProcess(HOLDER, { kind, directory, options: optionsOf(kind), entries: ENTRIES })
-    await holder.line('open')
-    await holder.kill()
-    remount(root, 'ro')
+    const { root, directory } = await left(kind)
     const cache = cacheOf(kind, directory)
     await expectEntries(cache)
     const change = () => cache.transact(tx => ENTRIES.map(([key]) => tx.set(key, 'new')), { retry: true })

@@ -1,4 +1,4 @@
-import { accessSync, constants, readFileSync, realpathSync, statfsSync, statSync } from 'node:fs'
+import { readFileSync, realpathSync, statfsSync, statSync } from 'node:fs'
 import { dirname } from 'node:path'
 import {
   type CachePlace,
@@ -6,6 +6,7 @@ import {
   type DatabaseFacts,
   driverVersions,
   examinePlaces,
+  isWritable,
   strangersBesideShards,
 } from '../../engine/for-care.js'
 import { systemClock } from '../../engine/for-cli.js'
@@ -74,21 +75,12 @@ export async function collectFacts(cared: Cared, webUser: string | undefined, op
 
 function examined(facts: DatabaseFacts, place: CachePlace | undefined): ExaminedDatabase {
   const writable =
-    facts.exists && place ? mayWrite(place.directory) && mayWrite(`${place.directory}/cache.db`) : undefined
+    facts.exists && place ? isWritable(place.directory) && isWritable(`${place.directory}/cache.db`) : undefined
   return { ...facts, role: place?.role ?? 'cache', writable }
 }
 
 function strangersOf(directory: string): string[] {
   return strangersBesideShards(directory).flatMap(({ path }) => (path === undefined ? [] : [path]))
-}
-
-function mayWrite(path: string): boolean {
-  try {
-    accessSync(path, constants.W_OK)
-    return true
-  } catch {
-    return false
-  }
 }
 
 function volumeOf(directory: string): Pick<Facts, 'mount' | 'space'> {

@@ -18,7 +18,8 @@ export function isReadonly(error: unknown): boolean {
   return sqliteCode(error)?.startsWith('SQLITE_READONLY') ?? false
 }
 
-function isWritable(path: string): boolean {
+/** Whether this user may write a file, or put files into a directory, at this moment. */
+export function isWritable(path: string): boolean {
   try {
     accessSync(path, constants.W_OK)
     return true

@@ -9,6 +9,7 @@ import { lastRow } from '../operations/listing.js'
 import type { Settings } from '../options.js'
 import type { Shard } from '../shards/shard.js'
 import { toExpiry, toMilliseconds } from '../time.js'
+import { hidesPrefixes } from '../verbs/listing.js'
 import { readPatiently, sessionOf } from '../verbs/reading.js'
 import { keyToJson, modeName, sqlToJson, valueToJson } from './exact-json.js'
 import { fileLines, type OpenFile } from './file-lines.js'
@@ -113,7 +114,7 @@ async function* entriesOf(
     if (page.length === 0) return
     for (const found of page) {
       at = Number(found.row[0])
-      if (!isWanted(found, options, codec, shard.disk.now())) continue
+      if (!isWanted(found, options, shard)) continue
       const opened = found.row[10] === null ? { found } : await openFile(shard, reader, found)
       if (opened === 'damaged') options.told?.(JSON.stringify(keyToJson(keyOf(found.row), codec)))
       if (typeof opened === 'string') continue
@@ -198,17 +199,17 @@ function computationOf(session: Session, row: ExactRow): Found['computed'] {
   return session.statements.get('freshnessOf', Number(row[0]), row[3], row[4])
 }
 
-function isWanted({ row, tags }: Found, options: ExportOptions, codec: Codec, now: number): boolean {
+function isWanted({ row, tags }: Found, options: ExportOptions, shard: Shard): boolean {
   const { prefix, tag, includeExpired = false } = options
-  if (row[1] === null || (!includeExpired && !isLive(row[4], now))) return false
-  if (prefix !== undefined && !hasPrefix(row, prefix, codec)) return false
+  if (row[1] === null || (!includeExpired && !isLive(row[4], shard.disk.now()))) return false
+  if (prefix !== undefined && !hasPrefix(row, prefix, shard)) return false
   if (tag === undefined) return true
   return row[7] === tag || (typeof tag === 'string' && tags.includes(tag))
 }
 
-/** Keys of the JSON codec are compressed: what they begin with shows only when they are read. */
-function hasPrefix([, data, raw]: ExactRow, prefix: string, codec: Codec): boolean {
-  const key = codec.decodeKey(data, raw !== 0n)
+function hasPrefix([, data, raw]: ExactRow, prefix: string, shard: Shard): boolean {
+  if (!hidesPrefixes(shard)) return raw !== 0n && typeof data === 'string' && data.startsWith(prefix)
+  const key = shard.disk.decodeKey(data, raw !== 0n)
   return typeof key === 'string' && key.startsWith(prefix)
 }
 
