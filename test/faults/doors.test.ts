@@ -4,7 +4,7 @@ import { FixtureProcess } from '../helpers/child-process.js'
 import { temporaryDirectory } from '../helpers/temp-directory.js'
 
 const SCRIPT = new URL('./fixtures/doors-user.mjs', import.meta.url)
-const DOORS = 17
+const DOORS = 21
 
 const LOAD_MILLISECONDS = 2000
 
