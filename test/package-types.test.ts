@@ -1,7 +1,15 @@
 import { cpSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { dirname, join } from 'node:path'
 import { afterAll, beforeEach, expect, it } from 'vitest'
-import { compile, installPackage, type PackedPackage, packPackage, root, run } from './helpers/packed-package.js'
+import {
+  compile,
+  compileNatively,
+  installPackage,
+  type PackedPackage,
+  packPackage,
+  root,
+  run,
+} from './helpers/packed-package.js'
 
 /** What an app that uses all doors has besides. */
 const PEERS = [
@@ -37,6 +45,11 @@ it.each(RESOLUTIONS)('an app compiles against the types of the package: %s', asy
   expect(errors).toEqual([])
   const output = await run(process.execPath, [join(directory, 'out/app.js'), join(directory, 'cache')], directory)
   expect(output).toBe('ok\n')
+})
+
+it('an app compiles against them with TypeScript 7 too', async () => {
+  const { directory } = (await (typed as Compiling)).get('esm') as Compiled
+  expect(await compileNatively(join(directory, 'tsconfig.esm.json'))).toEqual([])
 })
 
 type Compiling = Promise<ReadonlyMap<string, Compiled>>

@@ -3,7 +3,7 @@ import { join } from 'node:path'
 import ts from 'typescript'
 import { FixtureProcess } from '../helpers/child-process.js'
 import { HostApp } from '../helpers/host.js'
-import { compile, root } from '../helpers/packed-package.js'
+import { compileNatively, root } from '../helpers/packed-package.js'
 
 /** Migrations by what is changed in their one line. */
 const MIGRATIONS: Readonly<Record<string, readonly [before: string, after: string]>> = {
@@ -44,8 +44,7 @@ export class NestHost {
     const types = join(directory, 'node_modules', '@types')
     mkdirSync(types, { recursive: true })
     symlinkSync(realpathSync(join(root, 'node_modules/@types/node')), join(types, 'node'), 'junction')
-    const [errors = []] = await compile([join(directory, 'tsconfig.json')])
-    return errors
+    return await compileNatively(join(directory, 'tsconfig.json'))
   }
 
   remove(): void {
