@@ -149,7 +149,12 @@ class FileSender {
       }
       const detail = this.#options.accel && hasFallback(request) ? 'fallback' : 'stream'
       const all = this.#withStatus(response, this.#unbuffered(fields), { ...status, ...ttl, detail })
-      await this.#send(visit, requestHead(request), { status: 200, fields: all, body: file })
+      await this.#send(visit, requestHead(request), {
+        status: 200,
+        fields: all,
+        storedAt: file.storedAt,
+        body: file,
+      })
       return true
     } catch (error) {
       if (response.headersSent || isMisuse(error)) throw error
@@ -196,7 +201,12 @@ class FileSender {
         const file = await this.#store.read(at, PATIENCE)
         if (file && (await this.#answer(visit, file, { ...status, stored: true }))) return true
       }
-      await this.#send(visit, content instanceof Intake ? forTail(head) : head, { status: 200, fields, body })
+      await this.#send(visit, content instanceof Intake ? forTail(head) : head, {
+        status: 200,
+        fields,
+        storedAt: outcome.at,
+        body,
+      })
       return true
     } finally {
       if ('close' in body) await body.close()

@@ -3,6 +3,7 @@ import type { Readable } from 'node:stream'
 import { type HttpResponse, isGone } from './http-message.js'
 import { begin, Outlet } from './outlet.js'
 import { evaluate, validatorsOf } from './policy/conditional.js'
+import { formatHttpDate } from './policy/dates.js'
 import { deleteField, fieldLines, fieldValue, listMembers, setField } from './policy/fields.js'
 import type { Fields, RequestHead } from './policy/message.js'
 import { type ByteRange, contentRange, type Ranges, rangesOf, unsatisfiedRange } from './policy/range.js'
@@ -21,6 +22,11 @@ export interface StoredAnswer {
   readonly status: number
   /** Fields of the whole answer. What depends on how much of it is sent is added or left out here. */
   readonly fields: Fields
+  /**
+   * Since when it is this version, epoch milliseconds, where the `Date` among the fields is that of this request: two
+   * versions may share a `Last-Modified` of the second in which they were stored (RFC 9110 §8.8.2.2).
+   */
+  readonly storedAt?: number
   /** What is asked for of a body that is itself a part. */
   readonly part?: PartSlot
   /** Closed in any case. */
@@ -107,7 +113,9 @@ function linesByName(fields: Fields): Map<string, readonly [name: string, values
 async function send(request: RequestHead, response: HttpResponse, answer: StoredAnswer): Promise<Sent> {
   const { status } = answer
   const fields = answer.fields.filter(([name]) => !OF_MESSAGE.has(name.toLowerCase()))
-  const validators = validatorsOf(fields)
+  const { storedAt } = answer
+  const date = storedAt === undefined ? undefined : { date: formatHttpDate(storedAt) }
+  const validators = { ...validatorsOf(fields), ...date }
   const verdict = evaluate(request, { ...validators, status })
   if (verdict === 304) return sendHead(response, 304, deleteField(fields, ...OF_CONTENT))
   if (verdict === 412) return refuse(response, 412, refusalFields(fields))

@@ -55,6 +55,19 @@ describe.each(APPS)('sendFile() under %s', (_name, app) => {
     expect(await ask(port, '/a.txt', { headers: ranged })).toMatchObject({ status: 200, text: TEXT.toUpperCase() })
   })
 
+  it('sends no part for a date that two versions share, however late it is asked for', async () => {
+    const clock = new ManualClock()
+    const cache = new Cache(temporaryDirectory(), { clock })
+    await cache.set('a.txt', Buffer.from(TEXT), { file: true })
+    const port = await serve(cache, {}, app)
+    const { headers } = await ask(port, '/a.txt')
+    clock.advance(500)
+    await cache.set('a.txt', Buffer.from(TEXT.toUpperCase()), { file: true })
+    clock.advance(60_000)
+    const ranged = { Range: 'bytes=0-1', 'If-Range': headers['last-modified'] }
+    expect(await ask(port, '/a.txt', { headers: ranged })).toMatchObject({ status: 200, text: TEXT.toUpperCase() })
+  })
+
   it('answers HEAD', async () => {
     const cache = newCache()
     await cache.set('a.txt', Buffer.from(TEXT), { file: true })
