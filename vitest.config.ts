@@ -12,9 +12,8 @@ const TIMED = ['test/loop/**/*.test.ts']
  * for each of them.
  */
 const TOGETHER = [
-  'test/{contract,interop}/**/*.test.ts',
-  'test/middleware/{policy,response-cache,conformance}/**/*.test.ts',
-  'test/engine/{collections,disk,memory,observe,recipes,views}/**/*.test.ts',
+  'test/{contract,interop,engine,middleware,adapters}/**/*.test.ts',
+  'test/nest-module/{contexts,flights,health,interceptor,methods,missing-manager,module,serializers,wrong-decorators}.test.ts',
 ]
 /** Files of a minute: one that began last would have the workers wait for it. */
 const LONG = [
