@@ -1,7 +1,9 @@
 import { createHash, randomBytes } from 'node:crypto'
 import { once } from 'node:events'
 import { request as httpRequest } from 'node:http'
+import { connect } from 'node:net'
 import { pipeline, Readable } from 'node:stream'
+import { text } from 'node:stream/consumers'
 import { gunzipSync } from 'node:zlib'
 import compression from 'compression'
 import { describe, expect, it, onTestFinished } from 'vitest'
@@ -158,6 +160,44 @@ describe.each(FRAMEWORKS)('responseCache on %s', (_name, make) => {
     await get('/', { headers: { 'if-none-match': '"1"' } })
     await done.opened
     expect(seen).toEqual([undefined, '"1"', true])
+  })
+
+  it('answers requests in their order that come in one piece', async () => {
+    const made = await site(
+      app => app.get('/:id', (req, res) => void res.set('Cache-Control', 'max-age=60').send(`<${req.params.id} é>`)),
+      { make },
+    )
+    for (const path of ['/0', '/1']) {
+      await made.get(path)
+      await expect.poll(() => made.status(path)).toMatch(/^hit/)
+    }
+    const socket = connect(made.port, '127.0.0.1')
+    const asked = ['/0', '/1', '/2', '/1', '/0'].map(path => `GET ${path} HTTP/1.1\r\nHost: 127.0.0.1:${made.port}\r\n`)
+    socket.write(`${asked.join('\r\n')}Connection: close\r\n\r\n`)
+    const answers = await text(socket)
+    expect(answers.match(/<\d é>/g)).toEqual(['<0 é>', '<1 é>', '<2 é>', '<1 é>', '<0 é>'])
+    expect(answers.match(/hit; ttl/g)).toHaveLength(4)
+  })
+
+  it('lets middleware see its hits through methods of its own', async () => {
+    const seen: string[] = []
+    const above = (app: import('express').Express): void => {
+      app.use((_req, res, next) => {
+        const { end } = res
+        res.end = ((...args: Parameters<typeof end>) => {
+          seen.push(String(args[0]))
+          return end.apply(res, args)
+        }) as typeof end
+        next()
+      })
+    }
+    const made = await site(
+      app => app.get('/', (_req, res) => void res.set('Cache-Control', 'max-age=60').send('all of it')),
+      { make, above },
+    )
+    await made.get('/')
+    await expect.poll(() => made.status('/')).toMatch(/^hit/)
+    expect(seen.at(-1)).toBe('all of it')
   })
 
   it('leaves an app the listeners that Node lets it have', async () => {
