@@ -141,6 +141,30 @@ describe('examples', () => {
     expect(readFileSync(picture, 'utf8')).toMatch(/^<svg [\s\S]*getOrSet with beta[\s\S]*<\/svg>\n$/)
   })
 
+  it('stampede/main.mjs ends, and leaves nothing, when one of its workers is killed', async () => {
+    const directory = temporaryDirectory()
+    const first = join(temporaryDirectory(), 'first')
+    const preload = join(temporaryDirectory(), 'preload.cjs')
+    writeFileSync(
+      preload,
+      `if (/worker\\.mjs$/.test(process.argv[1] ?? '')) try {
+        require('node:fs').mkdirSync(${JSON.stringify(first)})
+        process.kill(process.pid, 'SIGKILL')
+      } catch {}`,
+    )
+    const env = { NODE_OPTIONS: `--require=${preload}`, TMPDIR: directory }
+    const { code, stderr } = await end(`${PACKAGE}/examples/stampede/main.mjs`, env, ['--seconds', '1'])
+    expect(code).toBe(1)
+    expect(stderr).toContain('a worker ended before its time')
+    expect(readdirSync(directory)).toEqual([])
+  })
+
+  it.each(['--workers', '--kill'])('crawl/main.mjs refuses a number of %s that is none', async option => {
+    const { code, stderr } = await end(`${PACKAGE}/examples/crawl/main.mjs`, {}, [option, 'some'])
+    expect(code).toBe(1)
+    expect(stderr).toContain(`RangeError: ${option} must be a whole number`)
+  })
+
   it('typed/main.mjs reads with a new model what an old one has stored', async () => {
     const { lines } = await run('typed/main.mjs')
     expect(lines).toEqual([

@@ -20,6 +20,8 @@ const { values, positionals } = parseArgs({
   allowPositionals: true,
   options: { workers: { type: 'string', default: '3' }, kill: { type: 'string', default: '0' } },
 })
+const workers = wholeNumber('workers', 1)
+let toKill = wholeNumber('kill', 0)
 const directory = positionals[0] ?? mkdtempSync(join(tmpdir(), 'fanout-cache-crawl-'))
 const cache = new Cache(directory, { evictionPolicy: 'none' })
 const before = await progress(cache)
@@ -27,11 +29,17 @@ if (before.found > 0) console.log(`going on: ${before.done} of ${before.found} p
 await discover(cache, firstPages())
 
 let killed = 0
-let toKill = Number(values.kill)
-await Promise.all(Array.from({ length: Number(values.workers) }, crew))
+await Promise.all(Array.from({ length: workers }, crew))
 await report()
 await cache.close()
 if (!positionals[0]) rmSync(directory, { recursive: true })
+
+/** The number that an option says. */
+function wholeNumber(name, least) {
+  const number = Number(values[name])
+  if (Number.isInteger(number) && number >= least) return number
+  throw new RangeError(`--${name} must be a whole number of ${least} or more, got ${values[name]}`)
+}
 
 /** One worker, and another one in its place when it was killed. */
 async function crew() {

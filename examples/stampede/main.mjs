@@ -41,14 +41,7 @@ if (values.svg) writeFileSync(values.svg, svg(plots, SLICE / 1000))
 
 /** Searches per second, slice by slice, of all processes together. */
 async function runMode(mode, directory) {
-  const workers = Array.from({ length: PROCESSES }, () =>
-    fork(new URL('worker.mjs', import.meta.url), [mode, directory, String(seconds)]),
-  )
-  // They begin together, when each has loaded its places.
-  await Promise.all(workers.map(worker => once(worker, 'message')))
-  const ended = workers.map(worker => once(worker, 'message'))
-  for (const worker of workers) worker.send({ begin: Date.now() + 100 })
-  const reports = (await Promise.all(ended)).map(([report]) => report)
+  const reports = await reportsOf(mode, directory)
   const slices = new Array(Math.ceil((seconds * 1000) / SLICE)).fill(0)
   for (const { computedAt } of reports) {
     for (const at of computedAt) slices[Math.min(slices.length - 1, Math.max(0, Math.floor(at / SLICE)))]++
@@ -61,4 +54,30 @@ async function runMode(mode, directory) {
     slowest: Math.round(Math.max(...reports.map(({ slowest }) => slowest))),
     perSecond: slices.map(count => count / (SLICE / 1000)),
   }
+}
+
+async function reportsOf(mode, directory) {
+  const workers = Array.from({ length: PROCESSES }, () =>
+    fork(new URL('worker.mjs', import.meta.url), [mode, directory, String(seconds)]),
+  )
+  const gone = workers.map(worker => once(worker, 'exit'))
+  try {
+    // They begin together, when each has loaded its places.
+    await Promise.all(workers.map(said))
+    const reports = workers.map(said)
+    for (const worker of workers) worker.send({ begin: Date.now() + 100 })
+    return await Promise.all(reports)
+  } finally {
+    for (const worker of workers) worker.kill()
+    await Promise.all(gone)
+  }
+}
+
+/** What a worker says next. One that is killed says nothing any more. */
+async function said(worker) {
+  const ended = once(worker, 'disconnect').then(() => {
+    throw new Error('a worker ended before its time')
+  })
+  const [message] = await Promise.race([once(worker, 'message'), ended])
+  return message
 }

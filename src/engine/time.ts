@@ -82,6 +82,18 @@ export class SteadyClock implements Clock {
   }
 }
 
+/**
+ * Milliseconds since now, which no step of the system's clock changes. Who brings a clock of his own may have it run
+ * faster than the time, and what it times lives by it as well: then the longer of both counts.
+ */
+export function stopwatch(clock: Clock): () => number {
+  const startedAt = performance.now()
+  const elapsed = (): number => performance.now() - startedAt
+  if (clock instanceof SteadyClock && clock.isSystem) return elapsed
+  const began = clock.now()
+  return () => Math.max(elapsed(), clock.now() - began)
+}
+
 function describe(value: unknown): string {
   return value === null ? 'null' : typeof value
 }

@@ -1,3 +1,4 @@
+import { getEventListeners } from 'node:events'
 import { existsSync, readdirSync } from 'node:fs'
 import { join } from 'node:path'
 import type { ComputeContext } from 'fanout-cache'
@@ -53,6 +54,35 @@ function givingUp(subject: Subject): void {
     expect(await patient).toBe('made')
     expect(await cache.get('key')).toBe('made')
     expect(computation.calls).toBe(1)
+  })
+
+  it('listens once to a signal that many calls share, and no longer than they last', async () => {
+    const cache = subject.make()
+    const abort = new AbortController()
+    const computation = new Computation()
+    const one = cache.getOrSet('one', computation.factory, { signal: abort.signal })
+    const others = Array.from({ length: 20 }, (_, key) =>
+      cache.getOrSet(key, () => computation.result.opened, { signal: abort.signal }),
+    )
+    await computation.begun.opened
+    expect(getEventListeners(abort.signal, 'abort')).toHaveLength(1)
+    computation.result.open('made')
+    expect(new Set(await Promise.all([one, ...others]))).toEqual(new Set(['made']))
+    expect(getEventListeners(abort.signal, 'abort')).toEqual([])
+  })
+
+  it('has the call compute that came first, with a signal or without, also in a long turn', async () => {
+    const cache = subject.make()
+    await cache.open()
+    const { signal } = new AbortController()
+    const calls: Promise<string[]>[] = []
+    for (let key = 0; key < 32; key++) {
+      const first = cache.getOrSet(key, () => 'first', key % 2 === 0 ? { signal } : undefined)
+      const until = performance.now() + (key === 8 ? 3 : 0)
+      while (performance.now() < until);
+      calls.push(Promise.all([first, cache.getOrSet(key, () => 'second')]))
+    }
+    for (const answers of await Promise.all(calls)) expect(answers).toEqual(['first', 'first'])
   })
 
   it('rejects at once when the signal is aborted already, also where the value is', async () => {

@@ -1,5 +1,5 @@
 import type { ComputeContext, Computing, DiskCache } from 'fanout-cache'
-import { describe, expect, it, vi } from 'vitest'
+import { describe, expect, it, onTestFinished, vi } from 'vitest'
 import { Gate, nextTurn } from '../helpers/gate.js'
 import { LARGE, noise, type Subject, withClock } from './subjects.js'
 
@@ -39,6 +39,29 @@ function serving(subject: Subject): void {
     expect(factory).toHaveBeenCalledTimes(1)
     expect(factory.mock.calls[0]?.[0].previous).toBe('old')
   })
+
+  it.skipIf(subject.sharesPlainData)(
+    'gives the function a previous value of its own, not that of the caller',
+    async () => {
+      const { cache, clock } = withClock(subject)
+      for (const [key, old] of Object.entries({ list: [1], bytes: Buffer.from([1]) })) {
+        await cache.getOrSet<number[] | Buffer>(key, () => old, OPTIONS)
+        clock.advance(1000)
+        const seen: (number | undefined)[] = []
+        const renew = ({ previous }: ComputeContext<number[] | Buffer>): number[] | Buffer => {
+          seen.push(previous?.[0])
+          if (previous) previous[0] = 2
+          return previous ?? []
+        }
+        const answer = await cache.getOrSet<number[] | Buffer>(key, renew, OPTIONS)
+        expect(answer[0]).toBe(1)
+        answer[0] = 3
+        await expect.poll(async () => (await cache.get<number[] | Buffer>(key))?.[0]).toBe(2)
+        expect(answer[0]).toBe(3)
+        expect(seen).toEqual([1])
+      }
+    },
+  )
 
   it('is fresh until ttl and gone after ttl and staleFor', async () => {
     const { cache, clock } = withClock(subject)
@@ -246,6 +269,26 @@ function drawing(subject: Subject): void {
     }
     return factory.mock.calls.length
   }
+
+  it('draws by XFetch, and takes the time of a computation on the clock by which values expire', async () => {
+    const { cache, clock } = withClock(subject)
+    const slow = (): string => {
+      clock.advance(2000)
+      return 'old'
+    }
+    await cache.getOrSet('key', slow, { ttl: 10_000, beta: 1 })
+    const draw = vi.spyOn(Math, 'random').mockReturnValue(0.5)
+    onTestFinished(() => draw.mockRestore())
+    // -2000 ms · ln(0.5) = 1386 ms before the end
+    clock.advance(8600)
+    const factory = vi.fn(() => 'new')
+    expect(await cache.getOrSet('key', factory, { ttl: 10_000, beta: 1 })).toBe('old')
+    await begun(cache)
+    expect(factory).not.toHaveBeenCalled()
+    clock.advance(20)
+    expect(await cache.getOrSet('key', factory, { ttl: 10_000, beta: 1 })).toBe('old')
+    await expect.poll(() => cache.get('key')).toBe('new')
+  })
 
   it('computes early with a large beta, while the old value is answered', async () => {
     expect(await renewals({ beta: 1 }, { beta: 1e12 }, 10)).toBe(20)

@@ -39,6 +39,39 @@ describe.each([
     expect(await cache.model(Word).get('a')).toEqual({ text: 'A' })
   })
 
+  it('keeps one line of those who wait, and one owner of an RLock', async () => {
+    const cache = open('Cache', { evictionPolicy: 'none' })
+    const held = await new own.Lock(cache, 'lock').acquire()
+    const order: number[] = []
+    const waiting = [own, other, own, other].map(async ({ Lock }, place) => {
+      const lease = await new Lock(cache, 'lock').acquire()
+      order.push(place)
+      await lease.release()
+    })
+    await held.release()
+    await Promise.all(waiting)
+    expect(order).toEqual([0, 1, 2, 3])
+    const inner = new other.RLock(cache, 'rlock')
+    const entered = await new own.RLock(cache, 'rlock').run(() => inner.run(() => 'inside', { timeout: 5000 }))
+    expect(entered).toBe('inside')
+  })
+
+  it('computes once for both, and tells both of the error itself', async () => {
+    const cache = open('FanoutCache')
+    const second = new other.FanoutCache(cache.directory)
+    onTestFinished(() => second.close())
+    await Promise.all([cache.open(), second.open()])
+    const failure = new Error('no answer')
+    let calls = 0
+    const fail = async (): Promise<never> => {
+      calls++
+      throw failure
+    }
+    const outcomes = await Promise.allSettled([cache.getOrSet('key', fail), second.getOrSet('key', fail)])
+    expect(outcomes.map(outcome => outcome.status === 'rejected' && outcome.reason)).toEqual([failure, failure])
+    expect(calls).toBe(1)
+  })
+
   it('is one for collections, which a FanoutCache is not', async () => {
     const cache = open('Cache') as imported.Cache
     await other.Deque.from(cache).extend([1, 2])

@@ -83,6 +83,15 @@ describe.each(KINDS)('a %s whose database has entries with', kind => {
     },
   )
 
+  it('a size without a file has it right when they are overwritten', async () => {
+    const directory = await tampered(kind, 'UPDATE Cache SET filename = NULL, size = 5')
+    const cache = cacheOf(kind, directory)
+    for (const key of KEYS) await cache.set(key, 'new', { retry: true })
+    expect(await cache.getMany(KEYS)).toEqual(KEYS.map(() => 'new'))
+    expect(kindsOf(await cache.check())).not.toContain('wrong-size')
+    expect(kindsOf(await cache.check())).not.toContain('size')
+  })
+
   it('no row for their number and bytes has it made by check({ fix })', async () => {
     const directory = await tampered(kind, "DELETE FROM Settings WHERE key IN ('count', 'size')")
     const cache = cacheOf(kind, directory)

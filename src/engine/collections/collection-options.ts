@@ -1,5 +1,6 @@
 import { kindOf } from '../option-names.js'
 import type { Key } from '../options.js'
+import { checkIterable } from '../verbs/verb-options.js'
 import type { Walking } from './contract.js'
 
 /** @throws TypeError, RangeError */
@@ -7,6 +8,11 @@ export function checkMaxLength(maxLength: unknown): number {
   if (typeof maxLength !== 'number') throw new TypeError(`maxLength must be a number, got ${kindOf(maxLength)}`)
   if (maxLength === Number.POSITIVE_INFINITY || (Number.isSafeInteger(maxLength) && maxLength >= 0)) return maxLength
   throw new RangeError(`maxLength must be a whole number of 0 or more, or Infinity, got ${maxLength}`)
+}
+
+/** Text is a list of characters, as it is for a Set. @throws TypeError */
+export function checkItems(items: unknown, verb: string): void {
+  if (typeof items !== 'string') checkIterable(items, verb)
 }
 
 /** @throws TypeError when it is no whole number */

@@ -20,8 +20,8 @@ import { type ClearCursor, clearItems, returnDue } from '../operations/taken.js'
 import type { Shard } from '../shards/shard.js'
 import { isThenable, openSavepoint, openSession, promiseError, storedValue } from '../verbs/open-transaction.js'
 import { isStream, takeValueNow } from '../verbs/value-source.js'
-import { checkIterable, checkVerbOptions, resolveStoring } from '../verbs/verb-options.js'
-import { checkIndex, checkReverse, checkSteps } from './collection-options.js'
+import { checkVerbOptions, resolveStoring } from '../verbs/verb-options.js'
+import { checkIndex, checkItems, checkReverse, checkSteps } from './collection-options.js'
 import type { DequeTransaction, Walking } from './contract.js'
 import { rowsOf } from './deque-reading.js'
 import { asStored, isEqual } from './equality.js'
@@ -51,12 +51,12 @@ export class OpenDeque<T> implements DequeTransaction<T> {
   }
 
   extend(items: Iterable<T>): void {
-    checkIterable(items, 'extend')
+    checkItems(items, 'extend')
     this.#put(items, 'back')
   }
 
   extendLeft(items: Iterable<T>): void {
-    checkIterable(items, 'extendLeft')
+    checkItems(items, 'extendLeft')
     this.#put(items, 'front')
   }
 

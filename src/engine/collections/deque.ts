@@ -5,9 +5,9 @@ import type { Side } from '../operations/queue.js'
 import { kindOf } from '../option-names.js'
 import type { Waiting } from '../options.js'
 import { transactOver } from '../verbs/transacting.js'
-import { checkIterable, checkVerbOptions } from '../verbs/verb-options.js'
+import { checkVerbOptions } from '../verbs/verb-options.js'
 import { checkCache, collectionCache, patient, shardOf } from './collection-cache.js'
-import { checkIndex, checkMaxLength, checkReverse, checkSteps } from './collection-options.js'
+import { checkIndex, checkItems, checkMaxLength, checkReverse, checkSteps } from './collection-options.js'
 import type { DequeOptions, DequeTransaction, TakenItem, Taking, Walking } from './contract.js'
 import { countEqual, countItems, difference, peekItem, valueAt, walk } from './deque-reading.js'
 import { OpenDeque } from './deque-transaction.js'
@@ -265,7 +265,7 @@ export class Deque<T = unknown> implements AsyncIterable<T>, AsyncDisposable {
       if (typeof items === 'object' && items !== null && Symbol.asyncIterator in items) {
         return writing.putItemsOf(handle, this.#end(side), items, options)
       }
-      checkIterable(items, verb)
+      checkItems(items, verb)
       return writing.putItems(handle, this.#end(side), items, options)
     })
   }

@@ -41,7 +41,8 @@ export class Job {
   // Not private: V8 sets up private fields several times more slowly, and there is a job for every write.
   readonly fulfil: (value: unknown) => void
   readonly fail: (error: unknown) => void
-  onAbort: (() => void) | undefined
+  /** Ends the watching of its signal. */
+  unwatch: (() => void) | undefined
 
   constructor(
     work: Work<unknown>,
@@ -56,11 +57,11 @@ export class Job {
     this.ready = work.readiness === undefined
     this.fulfil = resolve
     this.fail = reject
-    this.onAbort = undefined
+    this.unwatch = undefined
   }
 
   resolve(value: unknown): void {
-    if (this.onAbort) this.signal?.removeEventListener('abort', this.onAbort)
+    this.unwatch?.()
     this.fulfil(value)
   }
 
@@ -68,7 +69,7 @@ export class Job {
     this.work.discard?.()
     // Who was refused at once never listened to it.
     this.work.readiness?.catch(() => undefined)
-    if (this.onAbort) this.signal?.removeEventListener('abort', this.onAbort)
+    this.unwatch?.()
     this.fail(error)
   }
 }

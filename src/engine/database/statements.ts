@@ -54,11 +54,12 @@ const SQL = {
     tag = ?, size = ?, mode = ?, filename = ?, value = ?
     WHERE rowid = ?`,
   // The common write in one statement: a value in the database in the place of another. The filename is set, to what it
-  // is, for the trigger that cleans further tags.
+  // is, for the trigger that cleans further tags. The size is not: with a trigger, SQLite copies each page to a journal of
+  // the statement first, a sixth of the time of a write in a batch.
   updateInline: `run UPDATE Cache SET
     store_time = MAX(?, store_time + 0.000001), expire_time = ?, access_time = ?, access_count = 0,
-    tag = ?, size = 0, mode = ?, filename = NULL, value = ?
-    WHERE key = ? AND raw = ? AND filename IS NULL`,
+    tag = ?, mode = ?, filename = NULL, value = ?
+    WHERE key = ? AND raw = ? AND filename IS NULL AND size = 0`,
   insertInline: `run INSERT OR IGNORE INTO Cache
     (key, raw, store_time, expire_time, access_time, access_count, tag, size, mode, filename, value)
     VALUES (?, ?, ?, ?, ?, 0, ?, 0, ?, NULL, ?)`,

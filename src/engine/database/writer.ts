@@ -1,5 +1,6 @@
 import { PendingLimitError, TimeoutError } from '../errors.js'
 import type { ShardWatch } from '../observe/shard-watch.js'
+import { onAbort } from '../on-abort.js'
 import { backoff, isBusy } from './busy.js'
 import { commitTogether } from './group-commit.js'
 import { Job, type Patience, type Work } from './job.js'
@@ -280,8 +281,7 @@ export class Writer {
   }
 
   #watchAbort(job: Job, signal: AbortSignal): void {
-    job.onAbort = () => this.#drop(job, signal.reason)
-    signal.addEventListener('abort', job.onAbort, { once: true })
+    job.unwatch = onAbort(signal, () => this.#drop(job, signal.reason))
   }
 
   #watchReadiness(job: Job, readiness: Promise<unknown>): void {

@@ -63,7 +63,7 @@ export function readKept(disk: Disk, mode: number, data: SqlValue, keeping: Keep
   }
   // A decoded value may be the bytes themselves, or share them: the caller gets those, memory a copy that nobody has.
   const isKept = !Buffer.isBuffer(data) || data.byteLength <= keeping.most
-  const own = Buffer.isBuffer(data) && isKept ? Buffer.from(data) : data
+  const own = Buffer.isBuffer(data) && isKept ? ownBytes(data) : data
   return { value, kept: { mode, value: isKept ? own : null, bytes: sizeOf(data) } }
 }
 
@@ -75,7 +75,17 @@ function shared(value: unknown): ReadValue {
 export function valueFor(disk: Disk, { mode, value }: Pick<KeptValue, 'mode' | 'value'>): unknown {
   if (mode === SHARED) return value
   if (mode === CLONED) return clonePlain(value as object)
-  return disk.decode(mode, Buffer.isBuffer(value) ? Buffer.from(value) : (value as SqlValue))
+  return disk.decode(mode, Buffer.isBuffer(value) ? ownBytes(value) : (value as SqlValue))
+}
+
+/**
+ * A copy with an ArrayBuffer of its own, as SQLite gives them. `Buffer.from` takes small ones from the pool of the process:
+ * one that is kept would hold 8 KiB of it, and a reader who looks at `bytes.buffer` would find what others have there.
+ */
+export function ownBytes(bytes: Buffer): Buffer {
+  const own = Buffer.allocUnsafeSlow(bytes.byteLength)
+  bytes.copy(own)
+  return own
 }
 
 /** Freezes plain data, which is a tree: it neither shares parts nor has cycles. */

@@ -8,6 +8,7 @@ import {
   type Keeping,
   type KeptValue,
   NOTHING_KEPT,
+  ownBytes,
   type ReadValue,
   readKept,
   textBytes,
@@ -263,7 +264,7 @@ export class MemoryTier {
 /** The key in memory of its own: a part of a long text, or of a large buffer, would keep all of it. */
 function ownKey({ data, raw }: EncodedKey): EncodedKey {
   if (typeof data === 'string') return { data: copyOf(data), raw }
-  return { data: Buffer.isBuffer(data) ? Buffer.from(data) : data, raw }
+  return { data: Buffer.isBuffer(data) ? ownBytes(data) : data, raw }
 }
 
 function copyOf(text: string): string {

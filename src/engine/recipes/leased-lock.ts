@@ -4,6 +4,8 @@ import type { Session } from '../database/session.js'
 import type { EncodedKey } from '../disk/codec.js'
 import { type KeyIdentity, keyIdentity } from '../disk/keys.js'
 import { DiskCacheError, LockTimeoutError, TimeoutError } from '../errors.js'
+import { onAbort } from '../on-abort.js'
+import { oncePerProcess } from '../once-per-process.js'
 import type { LockRules } from '../operations/locks.js'
 import { checkOptionNames, checkOptionsObject, kindOf } from '../option-names.js'
 import type { Key } from '../options.js'
@@ -39,7 +41,7 @@ const FIRST_PAUSE = 1
 const LONGEST_PAUSE = 25
 
 /** Lines of this process, by shard and by what is waited for. */
-const lines = new WeakMap<Shard, Map<string, WaitingLine>>()
+const lines = oncePerProcess('lines', () => new WeakMap<Shard, Map<string, WaitingLine>>())
 
 /** How a kind of lock is kept. */
 export interface Kept {
@@ -143,7 +145,7 @@ export class LeasedLock {
     giveUp.signal.addEventListener('abort', () => place.wake(), { once: true })
     const abort = (): void => giveUp.abort(signal?.reason)
     if (signal?.aborted) abort()
-    signal?.addEventListener('abort', abort, { once: true })
+    const unwatch = signal && onAbort(signal, abort)
     const late = (): void => giveUp.abort(new LockTimeoutError(this.#keeper.label, timeout))
     const timer = armTimer(deadline - performance.now(), late)
     try {
@@ -158,7 +160,7 @@ export class LeasedLock {
       }
     } finally {
       clearTimeout(timer)
-      signal?.removeEventListener('abort', abort)
+      unwatch?.()
     }
   }
 

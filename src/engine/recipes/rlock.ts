@@ -1,5 +1,6 @@
 import { AsyncLocalStorage, AsyncResource, executionAsyncId } from 'node:async_hooks'
 import { TimeoutError } from '../errors.js'
+import { oncePerProcess } from '../once-per-process.js'
 import { kindOf } from '../option-names.js'
 import type { Key } from '../options.js'
 import type { Duration } from '../time.js'
@@ -27,7 +28,7 @@ interface Frame {
   readonly enteredIn: number
 }
 
-const contexts = new AsyncLocalStorage<Frame | undefined>()
+const contexts = oncePerProcess('contexts', () => new AsyncLocalStorage<Frame | undefined>())
 const NO_HOLDING: Holding = { lease: undefined, depth: 0, over: true }
 let contextsStay: boolean | undefined
 

@@ -1,4 +1,5 @@
 import type { DiskCache } from '../contract.js'
+import { oncePerProcess } from '../once-per-process.js'
 import { kindOf } from '../option-names.js'
 
 /** A function that answers in time what `Result` says, with the parameters and `this` of the one it stands for. */
@@ -7,7 +8,7 @@ export type AsyncCall<This, Args extends readonly unknown[], Result> = (
   ...args: Args
 ) => Promise<Awaited<Result>>
 
-const sources = new WeakMap<DiskCache, Map<string, string>>()
+const sources = oncePerProcess('sources', () => new WeakMap<DiskCache, Map<string, string>>())
 
 /** @throws TypeError that says how the recipe is called */
 export function checkFunction(fn: unknown, usage: string): void {

@@ -2,6 +2,7 @@ import type { CacheHandle } from '../cache-handle.js'
 import type { Session } from '../database/session.js'
 import type { ComputationRow } from '../database/statements.js'
 import type { EncodedKey } from '../disk/codec.js'
+import { keyIdentity } from '../disk/keys.js'
 import { nextTurn, turnIsLong } from '../fairness.js'
 import type { MemoryEntry } from '../memory/memory-entry.js'
 import type { MemoryTier } from '../memory/memory-tier.js'
@@ -12,7 +13,7 @@ import type { ComputeContext, Computing, Key, Waiting } from '../options.js'
 import type { Shard } from '../shards/shard.js'
 import { milliseconds } from '../time.js'
 import { joinFlight, LEFT_TO_OTHERS, type Order } from './flight.js'
-import { answer, readThrough } from './getting.js'
+import { answer, begun, readThrough } from './getting.js'
 import { FAILED, readValue, sessionOf, tryOnce } from './reading.js'
 import { checkVerbOptions, resolveStoring, resolveWaiting } from './verb-options.js'
 
@@ -86,26 +87,32 @@ function checkRequest<T>(
 
 async function fulfil<T>(handle: CacheHandle, request: Request<T>): Promise<T> {
   const { encoded, resolved } = request
+  const { signal } = resolved.options
   const shard = handle.route(encoded)
   const read = (): Looked => readComputed(handle.memory, shard, request)
   for (;;) {
-    // The common case: nothing waits, and the value lies in the database.
-    let found: unknown = FAILED
-    if (shard.writer.pending.empty && shard.current && resolved.options.signal === undefined) {
-      if (turnIsLong()) await shard.closing.track(nextTurn())
-      found = tryOnce(read)
-    }
+    // The common case: no write of the key waits, and the value lies in the database. Whoever calls first looks first,
+    // and computes: only what was found gives way to the loop.
+    let found: unknown = isQuiet(shard, encoded) && !signal?.aborted ? tryOnce(read) : FAILED
     if (found === FAILED) {
       found = await handle.read(shard, encoded, waitingOf(resolved.options), read, request.key)
     } else if (found instanceof Promise) {
-      const reading = found
-      found = await handle.read(shard, undefined, undefined, () => reading, request.key)
+      const reading = begun(found as Promise<Found | undefined>, read)
+      found = await handle.read(shard, undefined, signal && { signal }, reading, request.key)
+    } else if (found !== undefined) {
+      const value = serve(found as Found, handle, shard, request)
+      if (turnIsLong()) await nextTurn()
+      return value
     }
     if (found !== undefined) return serve(found as Found, handle, shard, request)
     handle.assertWritable()
-    const value = await joinFlight(orderOf(handle, shard, request)).board(resolved.options.signal)
+    const value = await joinFlight(orderOf(handle, shard, request)).board(signal)
     if (value !== LEFT_TO_OTHERS) return value
   }
+}
+
+function isQuiet({ writer, current }: Shard, key: EncodedKey): boolean {
+  return current !== undefined && (writer.pending.empty || !writer.pending.has(keyIdentity(key)))
 }
 
 /** Answers the value that is there. When it is an old one, a new one is computed, for which nobody waits. */

@@ -1,16 +1,18 @@
 import { randomUUID } from 'node:crypto'
 import type { CacheHandle } from '../cache-handle.js'
 import type { Session } from '../database/session.js'
-import type { EncodedKey } from '../disk/codec.js'
+import type { Codec, EncodedKey } from '../disk/codec.js'
 import { type KeyIdentity, keyIdentity } from '../disk/keys.js'
 import { DiskCacheError } from '../errors.js'
+import { onAbort } from '../on-abort.js'
+import { oncePerProcess } from '../once-per-process.js'
 import type { NewEntry } from '../operations/entries.js'
 import { type Clearance, type FlightPlan, isGroundFree, type LiveEntry, land, takeOff } from '../operations/flights.js'
 import { extendLease, holdsLease, leaseName, releaseLease } from '../operations/leases.js'
 import { kindOf } from '../option-names.js'
 import type { ComputeContext, Computing, Key } from '../options.js'
 import type { Shard } from '../shards/shard.js'
-import { milliseconds, toMilliseconds, toSeconds } from '../time.js'
+import { milliseconds, stopwatch, toMilliseconds, toSeconds } from '../time.js'
 import { type Chosen, contextOf, refuseStream } from './compute-context.js'
 import { readValue } from './reading.js'
 import { storeValue } from './storing.js'
@@ -31,7 +33,7 @@ export interface Order<T> {
 }
 
 /** Why a flight brings no value: nobody here waits for it, and another process makes it, or it could not be stored. */
-export const LEFT_TO_OTHERS: unique symbol = Symbol('left to others')
+export const LEFT_TO_OTHERS: unique symbol = Symbol.for('fanout-cache.left-to-others.0')
 
 const FIRST_POLL = 2
 const LONGEST_POLL = 50
@@ -39,7 +41,7 @@ const LONGEST_POLL = 50
 const LONGEST_BEAT = 3_600_000
 const HELD: Clearance = { kind: 'held' }
 
-const flights = new WeakMap<Shard, Map<KeyIdentity, Flight<unknown>>>()
+const flights = oncePerProcess('flights', () => new WeakMap<Shard, Map<KeyIdentity, Flight<unknown>>>())
 
 /** The flight of a key in this process: the one that is under way, or a new one. */
 export function joinFlight<T>(order: Order<T>): Flight<T> {
@@ -62,6 +64,8 @@ export class Flight<T> {
   readonly landed: Promise<T | typeof LEFT_TO_OTHERS>
   readonly #order: Order<T>
   readonly #plan: FlightPlan
+  /** The old value, for the function. */
+  readonly #replaced: { readonly value: T } | undefined
   readonly #giveUp = new AbortController()
   /** How many wait for it. Nobody need wait for what replaces an old value. */
   #passengers = 0
@@ -79,8 +83,11 @@ export class Flight<T> {
       seconds: order.lease / 1000,
       replaced: order.replaced?.version,
     }
+    const { replaced, handle } = order
+    // Whoever asked has it too, and may change it before the function looks, or the function may.
+    this.#replaced = replaced && { value: copyOf(handle.options.codec, replaced.value) }
     this.landed = this.#fly()
-    if (order.replaced) this.landed.catch(error => order.handle.failed(toError(error)))
+    if (replaced) this.landed.catch(error => handle.failed(toError(error)))
   }
 
   /**
@@ -108,9 +115,7 @@ export class Flight<T> {
         reject(signal.reason)
       }
       if (signal.aborted) return leave()
-      signal.addEventListener('abort', leave, { once: true })
-      const stay = (): void => signal.removeEventListener('abort', leave)
-      this.landed.finally(stay).then(resolve, reject)
+      this.landed.finally(onAbort(signal, leave)).then(resolve, reject)
     })
   }
 
@@ -188,17 +193,19 @@ export class Flight<T> {
   }
 
   async #compute(found: LiveEntry | undefined): Promise<T> {
-    const { factory, replaced, shard, encoded } = this.#order
+    const { factory, handle, shard, encoded } = this.#order
     const chosen: Chosen = { skip: false }
-    const context = contextOf(chosen, this.#giveUp.signal, replaced)
+    const context = contextOf(chosen, this.#giveUp.signal, this.#replaced)
     const heartbeat = this.#keepLease()
     const startedAt = performance.now()
+    const elapsed = stopwatch(handle.options.clock)
     let took: number | undefined
     try {
       const value = await factory(context)
       took = performance.now() - startedAt
+      const seconds = elapsed() / 1000
       refuseStream(value)
-      const stored = !chosen.skip && value !== undefined && (await this.#store(value, chosen, took / 1000, found))
+      const stored = !chosen.skip && value !== undefined && (await this.#store(value, chosen, seconds, found))
       shard.watch.computed(encoded, took, stored ? 'stored' : 'unstored')
       return value
     } catch (error) {
@@ -258,6 +265,19 @@ export class Flight<T> {
     const run = (session: Session): boolean => releaseLease(session, this.#plan.name, this.#plan.token)
     // Where it cannot be released it ends by itself.
     shard.write({ run, optional: true }, { deadline: performance.now() + lease }).catch(() => undefined)
+  }
+}
+
+/** The same value as an object of its own. Frozen ones are not changed by anybody. */
+function copyOf<T>(codec: Codec, value: T): T {
+  if (typeof value !== 'object' || value === null || Object.isFrozen(value)) return value
+  if (Buffer.isBuffer(value)) return Buffer.from(value) as T & Buffer
+  try {
+    const { mode, data } = codec.encodeValue(value)
+    return codec.decodeValue(mode, data) as T
+  } catch {
+    // Python may have stored what this codec reads and does not write.
+    return value
   }
 }
 

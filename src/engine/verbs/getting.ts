@@ -134,7 +134,7 @@ export async function readNow<A>(
 }
 
 /** A read that has begun; who has to try again begins anew. */
-function begun<A>(found: Promise<A>, again: () => A | Promise<A>): () => A | Promise<A> {
+export function begun<A>(found: Promise<A>, again: () => A | Promise<A>): () => A | Promise<A> {
   // It may fail before anybody waits for it: who reads may give way to the loop first.
   found.catch(() => undefined)
   let first: Promise<A> | undefined = found

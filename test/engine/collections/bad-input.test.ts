@@ -65,7 +65,7 @@ describe('verbs of a Deque', () => {
   })
 
   it.each(['extend', 'extendLeft'] as const)('%s() wants an iterable', async verb => {
-    for (const items of [7, 'text', null, undefined, {}]) {
+    for (const items of [7, true, null, undefined, {}]) {
       await expect(deque()[verb](items as never)).rejects.toThrow(TypeError)
     }
   })

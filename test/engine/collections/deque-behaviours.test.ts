@@ -172,15 +172,15 @@ describe('a deque', () => {
   // test_extend
   it('extend() appends in order', async () => {
     const deque = openDeque<string>()
-    await deque.extend('abc'.split(''))
-    await deque.extend('de'.split(''))
+    await deque.extend('abc')
+    await deque.transact(tx => tx.extend('de'))
     expect(await itemsOf(deque)).toEqual([...'abcde'])
   })
 
   // test_extendleft
   it('extendLeft() puts the last one first', async () => {
     const deque = openDeque<string>()
-    await deque.extendLeft('abcde'.split(''))
+    await deque.extendLeft('abcde')
     expect(await itemsOf(deque)).toEqual([...'edcba'])
   })
 

@@ -1,6 +1,6 @@
 import { setFlagsFromString } from 'node:v8'
 import { runInNewContext } from 'node:vm'
-import { FanoutCache, jsonCodec } from 'fanout-cache'
+import { FanoutCache, jsonCodec, type Key } from 'fanout-cache'
 import { describe, expect, it, onTestFinished } from 'vitest'
 import { ManualClock } from '../../helpers/manual-clock.js'
 import { temporaryDirectory } from '../../helpers/temp-directory.js'
@@ -163,6 +163,36 @@ describe('what memory keeps', () => {
       }
       expect(more).toBeLessThan(UNCOUNTED_BYTES)
     }
+  })
+
+  it.each<[string, (at: number) => readonly [Key, unknown]]>([
+    ['bytes', at => [`key ${at}`, Buffer.from(`value ${at}`)]],
+    ['what is no plain data', at => [`key ${at}`, new Map([[at, at]])]],
+    ['keys that are no text', at => [['key', at], at]],
+  ])('holds nothing of the pool of Buffers for %s', async (_what, entryOf) => {
+    const cache = await remembering()
+    const entries = Array.from({ length: 500 }, (_, at) => entryOf(at))
+    await cache.setMany(entries)
+    collectGarbage()
+    const before = process.memoryUsage().arrayBuffers
+    for (const [key] of entries) {
+      await cache.get(key)
+      // What others need it for, so that the next one comes from another page of the pool.
+      for (let others = 0; others < 3; others++) Buffer.from('x'.repeat(4000))
+    }
+    collectGarbage()
+    expect((await figures(cache)).count).toBe(entries.length)
+    expect(process.memoryUsage().arrayBuffers - before).toBeLessThan(entries.length * 1024)
+  })
+
+  it('gives bytes with an ArrayBuffer of their own, as the database does', async () => {
+    const cache = await remembering()
+    await cache.set('vector', Buffer.from(new Float32Array([1, 2, 3]).buffer))
+    for (let again = 0; again < 3; again++) {
+      const bytes = await cache.get<Buffer>('vector')
+      expect([...new Float32Array(bytes?.buffer ?? new ArrayBuffer(0))]).toEqual([1, 2, 3])
+    }
+    expect((await figures(cache)).hits).toBe(2)
   })
 
   it('keeps the most recently used within its bytes and its number of entries', async () => {

@@ -1,3 +1,4 @@
+import { getEventListeners } from 'node:events'
 import {
   BoundedSemaphore,
   jsonCodec,
@@ -258,6 +259,21 @@ describe.each(KINDS)('acquire() of a Lock of a %s', (_kind, open) => {
     await lease.release()
     await Promise.all(waiting.toSpliced(at, 1))
     expect(order).toEqual([0, 1, 2].toSpliced(at, 1))
+  })
+
+  it('ends the waiting of all who share a signal, to which they listen once', async () => {
+    const lock = new Lock(open(), 'report')
+    const lease = await lock.acquire()
+    const controller = new AbortController()
+    const { signal } = controller
+    const waiting = Array.from({ length: 20 }, () => lock.acquire({ signal }))
+    expect(await isWaiting(Promise.race(waiting))).toBe(true)
+    expect(getEventListeners(signal, 'abort')).toHaveLength(1)
+    const reason = new Error('not any more')
+    controller.abort(reason)
+    for (const one of waiting) expect(await rejection(one)).toBe(reason)
+    expect(await lease.release()).toBe(true)
+    expect(await lock.locked()).toBe(false)
   })
 
   it('holds nothing when it is aborted in the very turn in which it would succeed', async () => {
