@@ -76,7 +76,7 @@ export { type MemoizeStampedeOptions, memoizeStampede } from './recipes/memoize-
 export type { Memoized, MemoizeOptions } from './recipes/memoizing.js'
 export { RLock } from './recipes/rlock.js'
 export { type ThrottleOptions, throttle } from './recipes/throttle.js'
-export type { AsyncCall } from './recipes/wrapping.js'
+export type { AsyncCall, OwnCall } from './recipes/wrapping.js'
 export type { Clock, Duration } from './time.js'
 export type { UpkeepRound } from './upkeep/messages.js'
 export { startUpkeep, type Upkeep, type UpkeepEvents } from './upkeep/start-upkeep.js'

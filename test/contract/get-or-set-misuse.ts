@@ -111,6 +111,13 @@ function misusing(subject: Subject): void {
 }
 
 function answering(subject: Subject): void {
+  it('rejects what fetch answers, which would come back as an empty object', async () => {
+    const cache = subject.make()
+    await expect(cache.getOrSet('key', () => new Response('{}'))).rejects.toThrow(/not a Response: read it first/)
+    expect(await cache.has('key')).toBe(false)
+    expect(await cache.getOrSet('key', () => new Response('{"a":1}').json())).toEqual({ a: 1 })
+  })
+
   it('rejects a stream, of which only one caller could have the bytes', async () => {
     const { cache } = withClock(subject)
     const streams: readonly (() => unknown)[] = [

@@ -3,7 +3,7 @@ import type { Key } from '../options.js'
 import type { CacheLike } from './cache-like.js'
 import { Lock } from './lock.js'
 import { cacheOf } from './targets.js'
-import { type AsyncCall, checkFunction, dressAs, nameOf } from './wrapping.js'
+import { type AsyncCall, checkFunction, dressAs, nameOf, type OwnCall } from './wrapping.js'
 
 const RECIPE = 'barrier'
 const USAGE = 'barrier(cache, fn, { lock, name, key })'
@@ -38,11 +38,17 @@ export interface BarrierOptions<This, Args extends readonly unknown[]> {
  *
  * @throws TypeError when the function has no name and none is given, and when another one has its name on this cache
  */
-export function barrier<This, Args extends readonly unknown[], Result, KeyArgs extends Args = Args>(
+export function barrier<
+  This,
+  Args extends readonly unknown[],
+  Result,
+  KeyArgs extends Args = Args,
+  F extends (this: This, ...args: Args) => Result = (this: This, ...args: Args) => Result,
+>(
   cache: CacheLike,
-  fn: (this: This, ...args: Args) => Result,
+  fn: F & ((this: This, ...args: Args) => Result),
   options: BarrierOptions<This, KeyArgs> = {},
-): AsyncCall<This, Args, Result> {
+): OwnCall<F, This, Args, Result> & AsyncCall<This, Args, Result> {
   const target = cacheOf(cache, USAGE)
   checkFunction(fn, USAGE)
   checkOptionsObject(options, USAGE)
@@ -58,7 +64,7 @@ export function barrier<This, Args extends readonly unknown[], Result, KeyArgs e
     const own = common ?? makeLock([name, Reflect.apply(key as NonNullable<typeof key>, this, args)])
     return await holding(own, async () => await Reflect.apply(fn, this, args))
   }
-  return dressAs(guarded, fn)
+  return dressAs(guarded, fn) as OwnCall<F, This, Args, Result> & AsyncCall<This, Args, Result>
 }
 
 function lockMaker(lock: LockFactory, cache: CacheLike): (key: Key) => LockLike {

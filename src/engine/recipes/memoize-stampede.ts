@@ -10,7 +10,7 @@ import {
   resolveMemoizing,
 } from './memoizing.js'
 import { cacheOf } from './targets.js'
-import { checkFunction } from './wrapping.js'
+import { checkFunction, type OwnCall } from './wrapping.js'
 
 const RECIPE = 'memoizeStampede'
 const USAGE = 'memoizeStampede(cache, fn, { ttl, … })'
@@ -36,11 +36,17 @@ export interface MemoizeStampedeOptions<This, Args extends readonly unknown[]> e
  *
  * @throws TypeError without `ttl`, and as `memoize` does; RangeError when `ttl` or `beta` is out of range
  */
-export function memoizeStampede<This, Args extends readonly unknown[], Result, KeyArgs extends Args = Args>(
+export function memoizeStampede<
+  This,
+  Args extends readonly unknown[],
+  Result,
+  KeyArgs extends Args = Args,
+  F extends (this: This, ...args: Args) => Result = (this: This, ...args: Args) => Result,
+>(
   cache: CacheLike,
-  fn: (this: This, ...args: Args) => Result,
+  fn: F & ((this: This, ...args: Args) => Result),
   options: MemoizeStampedeOptions<This, KeyArgs>,
-): Memoized<This, Args, Result> {
+): OwnCall<F, This, Args, Result> & Memoized<This, Args, Result> {
   const target = cacheOf(cache, USAGE)
   checkFunction(fn, USAGE)
   if (options?.ttl === undefined || options.ttl === null) {
@@ -58,7 +64,7 @@ export function memoizeStampede<This, Args extends readonly unknown[], Result, K
       throw error
     }
   }
-  return asMemoized(memoized, fn, keys)
+  return asMemoized(memoized, fn, keys) as OwnCall<F, This, Args, Result> & Memoized<This, Args, Result>
 }
 
 function checkTtl(ttl: Duration): void {

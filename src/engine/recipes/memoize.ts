@@ -14,7 +14,7 @@ import {
   resolveMemoizing,
 } from './memoizing.js'
 import { cacheOf } from './targets.js'
-import { checkFunction } from './wrapping.js'
+import { checkFunction, type OwnCall } from './wrapping.js'
 
 const RECIPE = 'memoize'
 const USAGE = 'memoize(cache, fn, { name, ttl, … })'
@@ -34,11 +34,17 @@ const OPTIONS = new Set(MEMOIZE_OPTIONS)
  *
  * @throws TypeError when the function has no name and none is given, and when another one has its name on this cache
  */
-export function memoize<This, Args extends readonly unknown[], Result, KeyArgs extends Args = Args>(
+export function memoize<
+  This,
+  Args extends readonly unknown[],
+  Result,
+  KeyArgs extends Args = Args,
+  F extends (this: This, ...args: Args) => Result = (this: This, ...args: Args) => Result,
+>(
   cache: CacheLike,
-  fn: (this: This, ...args: Args) => Result,
+  fn: F & ((this: This, ...args: Args) => Result),
   options: MemoizeOptions<This, KeyArgs> = {},
-): Memoized<This, Args, Result> {
+): OwnCall<F, This, Args, Result> & Memoized<This, Args, Result> {
   const target = cacheOf(cache, USAGE)
   checkFunction(fn, USAGE)
   const computing = resolveMemoizing(options, RECIPE, OPTIONS)
@@ -60,7 +66,7 @@ export function memoize<This, Args extends readonly unknown[], Result, KeyArgs e
     if (!stores) return await compute()
     return computeIn(target, key, compute as () => Awaited<Result>, computing)
   }
-  return asMemoized(memoized, fn, keys)
+  return asMemoized(memoized, fn, keys) as OwnCall<F, This, Args, Result> & Memoized<This, Args, Result>
 }
 
 /** `getOrSet` without its look, which would count the miss a second time. */

@@ -4,7 +4,7 @@ import type { CacheLike } from './cache-like.js'
 import { accessEngine } from './engine-access.js'
 import { cacheOf } from './targets.js'
 import { TokenBucket } from './token-bucket.js'
-import { type AsyncCall, checkFunction, dressAs, nameOf } from './wrapping.js'
+import { type AsyncCall, checkFunction, dressAs, nameOf, type OwnCall } from './wrapping.js'
 
 const RECIPE = 'throttle'
 const USAGE = 'throttle(cache, fn, { count, per, … })'
@@ -35,11 +35,16 @@ export interface ThrottleOptions {
  * @throws TypeError when the function has no name and none is given, and when another one has its name on this cache;
  *   RangeError for what is out of range. Calls reject with RangeError on a cache whose `evictionPolicy` is not 'none'
  */
-export function throttle<This, Args extends readonly unknown[], Result>(
+export function throttle<
+  This,
+  Args extends readonly unknown[],
+  Result,
+  F extends (this: This, ...args: Args) => Result = (this: This, ...args: Args) => Result,
+>(
   cache: CacheLike,
-  fn: (this: This, ...args: Args) => Result,
+  fn: F & ((this: This, ...args: Args) => Result),
   options: ThrottleOptions,
-): AsyncCall<This, Args, Result> {
+): OwnCall<F, This, Args, Result> & AsyncCall<This, Args, Result> {
   const target = cacheOf(cache, USAGE)
   const { handle, encodeKey } = accessEngine(cache, USAGE)
   checkFunction(fn, USAGE)
@@ -58,7 +63,7 @@ export function throttle<This, Args extends readonly unknown[], Result>(
     await bucket.take()
     return await Reflect.apply(fn, this, args)
   }
-  return dressAs(throttled, fn)
+  return dressAs(throttled, fn) as OwnCall<F, This, Args, Result> & AsyncCall<This, Args, Result>
 }
 
 function resolveCount(count: unknown): number {

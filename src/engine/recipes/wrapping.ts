@@ -8,6 +8,20 @@ export type AsyncCall<This, Args extends readonly unknown[], Result> = (
   ...args: Args
 ) => Promise<Awaited<Result>>
 
+/**
+ * What an asynchronous function `F` has besides the one signature that was inferred, and keeps when it is wrapped: type
+ * parameters and overloads. Nothing where it answers no plain promise, or has properties of its own.
+ */
+export type OwnCall<F, This, Args extends readonly unknown[], Result> = [
+  (this: This, ...args: Args) => Result,
+] extends [F]
+  ? unknown
+  : keyof F extends never
+    ? [Result, Promise<Awaited<Result>>] extends [Promise<unknown>, Result]
+      ? F
+      : unknown
+    : unknown
+
 const sources = oncePerProcess('sources', () => new WeakMap<DiskCache, Map<string, string>>())
 
 /** @throws TypeError that says how the recipe is called */

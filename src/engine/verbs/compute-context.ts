@@ -34,8 +34,15 @@ export function contextOf<T>(
   }
 }
 
-/** @throws TypeError for a stream: many may wait for the value, and one could read it */
+/**
+ * @throws TypeError for a stream: many may wait for the value, and one could read it; and for what `fetch` answers,
+ *   which would be stored as an empty object
+ */
 export function refuseStream(value: unknown): void {
+  if (Object.prototype.toString.call(value) === '[object Response]') {
+    const cure = 'read it first, as with await response.json()'
+    throw new TypeError(`getOrSet: the function must answer a value, not a Response: ${cure}`)
+  }
   if (!isStream(value)) return
   watchStream(value)
   if (value instanceof Readable) value.destroy()

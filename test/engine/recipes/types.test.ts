@@ -73,8 +73,45 @@ function coordinating(cache: Cache): void {
   barrier(cache, (name: string) => name, { lock: () => ({ lock: () => 1 }) })
 }
 
+/** What a function has besides one signature. */
+function keeping(cache: Cache): void {
+  async function same<T extends string | number>(value: T): Promise<T> {
+    return value
+  }
+  function twice(value: string): Promise<string>
+  function twice(value: number): Promise<number>
+  async function twice(value: string | number): Promise<string | number> {
+    return typeof value === 'string' ? value + value : 2 * value
+  }
+  const kept = [memoize(cache, same), memoizeStampede(cache, same, { ttl: 5 }), barrier(cache, same)] as const
+  for (const one of [...kept, throttle(cache, same, { count: 1, per: 1 })]) {
+    expectTypeOf(one('a' as const)).toEqualTypeOf<Promise<'a'>>()
+  }
+  for (const one of [
+    memoize(cache, twice, { key: value => ['twice', value] }),
+    memoizeStampede(cache, twice, { ttl: 5 }),
+    barrier(cache, twice),
+    throttle(cache, twice, { count: 1, per: 1 }),
+  ]) {
+    expectTypeOf(one('a')).toEqualTypeOf<Promise<string>>()
+    expectTypeOf(one(1)).toEqualTypeOf<Promise<number>>()
+  }
+  expectTypeOf(kept[0].cacheKey(1)).toEqualTypeOf<Key>()
+
+  // What the wrapper has not, it does not promise.
+  const counted = Object.assign(async (id: number) => id, { calls: 0 })
+  expectTypeOf(memoize(cache, counted)).toEqualTypeOf<Memoized<unknown, [id: number], Promise<number>>>()
+  class Query extends Promise<number> {
+    readonly sql: string = 'SELECT 1'
+  }
+  expectTypeOf(memoize(cache, () => new Query(() => {}))()).toEqualTypeOf<Promise<number>>()
+  const wrap = <Args extends unknown[], R>(fn: (...args: Args) => R): ((...args: Args) => Promise<Awaited<R>>) =>
+    memoize(cache, fn, { name: 'wrapped' })
+  expectTypeOf(wrap((id: number) => id)).toEqualTypeOf<(id: number) => Promise<number>>()
+}
+
 describe('the types of recipes', () => {
   it('keep parameters, this and results', () => {
-    for (const checked of [memoizing, renewing, coordinating]) expect(checked).toBeTypeOf('function')
+    for (const checked of [memoizing, renewing, coordinating, keeping]) expect(checked).toBeTypeOf('function')
   })
 })
