@@ -83,8 +83,9 @@ export class ModelCache<Input, Output> {
    * The values that are there and fit, by the keys as they were given: all of a `putMany`, or nothing of it, where they lie
    * in one database. It leaves no trace: no access is noted, nothing is renewed, removed or stored.
    */
-  async getMany(keys: Iterable<Key>, options?: Waiting): Promise<Map<Key, Output>> {
+  async getMany(keys: Iterable<Key>, options: Waiting = {}): Promise<Map<Key, Output>> {
     checkIterable(keys, 'getMany')
+    checkModelOptions(options, 'getMany', 'waiting')
     const all = Array.from(keys)
     const items = await this.#store.peekAll(all, options)
     const values = await Promise.all(items.map((item, at) => this.#seen(all[at] as Key, item)))
