@@ -111,4 +111,21 @@ withPython('a database that Python made', () => {
     expect(await python.call('[cache.get(key) for key in keys]', { keys })).toEqual(keys)
     await expectClean(cache, python)
   })
+
+  it.each([
+    { shards: 3, seconds: [0, 0.5] },
+    { shards: undefined, seconds: [0.15, 0.35] },
+  ])('is waited for while Python makes its shards slowly, opened with shards: $shards', async ({ shards, seconds }) => {
+    const directory = temporaryDirectory()
+    const python = startPython()
+    const make = (shard: string, after = 0): Promise<void> =>
+      openInPython(python, directory, `(time.sleep(${after}), Cache(directory + '/${shard}'))[1]`)
+    await make('000')
+    await make('001', seconds[0])
+    const cache = new FanoutCache(directory, shards === undefined ? {} : { shards })
+    onTestFinished(() => cache.close())
+    await Promise.all([cache.open(), make('002', seconds[1])])
+    expect(() => new FanoutCache(directory, { shards: 2 })).toThrow(RangeError)
+    await new FanoutCache(directory, { shards: 3 }).close()
+  })
 })

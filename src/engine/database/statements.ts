@@ -178,6 +178,7 @@ const SQL = {
   setFence: 'run INSERT INTO Fence (id, number) VALUES (1, ?) ON CONFLICT (id) DO UPDATE SET number = excluded.number',
 
   begin: 'run BEGIN IMMEDIATE',
+  beginReading: 'run BEGIN',
   commit: 'run COMMIT',
   rollback: 'run ROLLBACK',
   savepoint: 'run SAVEPOINT operation',

@@ -266,7 +266,7 @@ export async function acquireEngine(
   user: Events,
 ): Promise<Engine> {
   const key = canonicalDirectory(directory)
-  if (kind === 'FanoutCache' && !engines().has(key)) await afterPythonMade(directory)
+  if (kind === 'FanoutCache' && !engines().has(key)) await afterPythonMade(directory, options.shards)
   let engine = engines().get(key)
   if (engine) engine.checkOptions(kind, options)
   else {

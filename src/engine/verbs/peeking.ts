@@ -1,31 +1,99 @@
 import type { CacheHandle } from '../cache-handle.js'
-import type { StateRow } from '../database/statements.js'
+import type { Session } from '../database/session.js'
+import type { EntryRow } from '../database/statements.js'
 import type { EncodedKey } from '../disk/codec.js'
-import type { Item, Key, Waiting } from '../options.js'
+import { keyIdentity } from '../disk/keys.js'
+import { entryOf, isLive } from '../operations/entries.js'
+import type { Info, Item, Key, Waiting } from '../options.js'
 import type { Shard } from '../shards/shard.js'
-import { readEntryRow, sessionOf, toInfo } from './reading.js'
+import { sessionOf, toInfo } from './reading.js'
 
 /** How often a file that is gone is looked for again under the name that its row has then. */
 const TRIES = 4
 
+/** A live row as it was read, and what is known of its entry. */
+interface Peeked {
+  readonly row: EntryRow
+  readonly info: Info
+}
+
+type Found = Item<unknown> | undefined
+
 /** The live entry of a key with its value, as if nobody had looked: neither its access nor a hit or miss is noted. */
-export function peekItem(
+export async function peekItem(
   handle: CacheHandle,
   encoded: EncodedKey,
   options: Waiting | undefined,
   key: Key,
-): Promise<Item<unknown> | undefined> {
+): Promise<Found> {
   const shard = handle.route(encoded)
-  return handle.read(shard, encoded, options, () => peek(shard, encoded), key)
+  return (await handle.read(shard, encoded, options, () => peek(shard, [encoded]), key))?.[0]
 }
 
-async function peek(shard: Shard, { data, raw }: EncodedKey): Promise<Item<unknown> | undefined> {
-  for (let attempt = 0; attempt < TRIES; attempt++) {
-    const state = sessionOf(shard).statements.get<StateRow>('state', data, raw ? 1 : 0)
-    const found = state && (await readEntryRow(shard, state[0], shard.disk.now()))
-    if (found) return { ...toInfo(sessionOf(shard), found.row), value: found.value }
-    // A value in the database is there or not; a file may just have been replaced.
-    if (!state || state[1] === null) return undefined
+/**
+ * The same for many keys, in their order. Those of one shard are read at one moment: who stores or removes several in a
+ * transaction is seen whole or not at all.
+ */
+export async function peekItems(
+  handle: CacheHandle,
+  keys: readonly EncodedKey[],
+  options: Waiting | undefined,
+): Promise<Found[]> {
+  const places = new Map<Shard, number[]>()
+  for (const [at, key] of keys.entries()) {
+    const shard = handle.route(key)
+    const own = places.get(shard)
+    if (own) own.push(at)
+    else places.set(shard, [at])
   }
-  return undefined
+  const found: Found[] = keys.map(() => undefined)
+  const reading = Array.from(places, async ([shard, ats]) => {
+    const own = ats.map(at => keys[at] as EncodedKey)
+    const items = await handle.read(shard, placeOf(shard, own), options, () => peek(shard, own))
+    for (const [nth, at] of ats.entries()) found[at] = items?.[nth]
+  })
+  await Promise.all(reading)
+  return found
+}
+
+/** The key whose writes a read of several has to wait for; `undefined`: those of all. */
+function placeOf(shard: Shard, keys: readonly EncodedKey[]): EncodedKey | undefined {
+  const { pending } = shard.writer
+  const waits = keys.length > 1 && !pending.empty && keys.some(key => pending.has(keyIdentity(key)))
+  return waits ? undefined : keys[0]
+}
+
+async function peek(shard: Shard, keys: readonly EncodedKey[]): Promise<Found[]> {
+  for (let attempt = 1; ; attempt++) {
+    const session = sessionOf(shard)
+    const rows = atOneMoment(session, keys, key => look(session, key))
+    const items = await Promise.all(rows.map(row => row && withValue(session, row)))
+    // A value in the database is there or not; a file may just have been replaced, and others with it.
+    if (attempt === TRIES || rows.every((row, at) => row === undefined || items[at] !== undefined)) return items
+  }
+}
+
+/** Reads several rows as they are between two commits of others. */
+function atOneMoment<T>(session: Session, keys: readonly EncodedKey[], read: (key: EncodedKey) => T): T[] {
+  if (keys.length < 2 || session.db.inTransaction) return keys.map(read)
+  session.statements.run('beginReading')
+  try {
+    return keys.map(read)
+  } finally {
+    if (session.db.inTransaction) session.statements.run('rollback')
+  }
+}
+
+/** By its key in one statement: a rowid that was looked up before may be another entry's by now. */
+function look(session: Session, key: EncodedKey): Peeked | undefined {
+  const row = entryOf(session, key)
+  return row && isLive(row[4], session.disk.now()) ? { row, info: toInfo(session, row) } : undefined
+}
+
+async function withValue({ disk, db }: Session, { row, info }: Peeked): Promise<Found> {
+  const [, , , , , , , , size, mode, filename, data] = row
+  if (filename === null) return { ...info, value: disk.decode(mode, data) }
+  // Among writes the file is opened at once: the next of them may replace it.
+  const bytes = await disk.files.read(filename, size, db.inTransaction)
+  return bytes && { ...info, value: disk.decode(mode, bytes) }
 }

@@ -34,7 +34,8 @@ const KINDS = 'plain data, a Date, Map, Set, bigint, RegExp, URL or bytes'
  * @throws TypeError that says where a function, a symbol, an instance of another class, or an object that holds itself is
  */
 export function keyOf(...parts: readonly unknown[]): string {
-  if (parts.length === 0) throw new TypeError('keyOf needs at least one part')
+  // As a call without arguments, which `memoize(cache, fn, { key: keyOf })` meets. No part is written so.
+  if (parts.length === 0) return '()'
   return parts.map((part, at) => new PartWriter(at).write(part)).join(':')
 }
 

@@ -80,13 +80,15 @@ export class ModelCache<Input, Output> {
   }
 
   /**
-   * The values that are there and fit, by the keys as they were given. It leaves no trace: no access is noted, nothing is
-   * renewed, removed or stored.
+   * The values that are there and fit, by the keys as they were given: all of a `putMany`, or nothing of it, where they lie
+   * in one database. It leaves no trace: no access is noted, nothing is renewed, removed or stored.
    */
-  async getMany(keys: Iterable<Key>, options?: Waiting): Promise<Map<Key, Output>> {
+  async getMany(keys: Iterable<Key>, options: Waiting = {}): Promise<Map<Key, Output>> {
     checkIterable(keys, 'getMany')
+    checkModelOptions(options, 'getMany', 'waiting')
     const all = Array.from(keys)
-    const values = await Promise.all(all.map(key => this.#look(key, options)))
+    const items = await this.#store.peekAll(all, options)
+    const values = await Promise.all(items.map((item, at) => this.#seen(all[at] as Key, item)))
     const found = new Map<Key, Output>()
     for (const [at, value] of values.entries()) if (value !== undefined) found.set(all[at] as Key, value)
     const hits = values.filter(value => value !== undefined).length
@@ -139,7 +141,7 @@ export class ModelCache<Input, Output> {
 
   /** Whether `get` would find a value. It leaves no trace. */
   async has(key: Key): Promise<boolean> {
-    return (await this.#look(key)) !== undefined
+    return (await this.#seen(key, await this.#store.peek(key))) !== undefined
   }
 
   /**
@@ -268,9 +270,8 @@ export class ModelCache<Input, Output> {
     return opened
   }
 
-  /** The value of a key, without a trace. */
-  async #look(key: Key, options?: Waiting): Promise<Output | undefined> {
-    const item = await this.#store.peek(key, options)
+  /** What an entry says, which stays as it is. */
+  async #seen(key: Key, item: Item<unknown> | undefined): Promise<Output | undefined> {
     if (item === undefined) return undefined
     const opened = await open(this.#model, item.value)
     if (opened.is !== 'misfit') return opened.value as Output

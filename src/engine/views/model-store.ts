@@ -3,7 +3,7 @@ import { DiskCacheError, ReadonlyError } from '../errors.js'
 import type { EngineAccess } from '../handle-of.js'
 import type { Item, Key, Storing, Waiting } from '../options.js'
 import { PLAIN, readAs } from '../verbs/getting.js'
-import { peekItem } from '../verbs/peeking.js'
+import { peekItem, peekItems } from '../verbs/peeking.js'
 
 /** Where the entries of a model lie: a cache of its own, or a part of another one. */
 export class ModelStore {
@@ -37,6 +37,15 @@ export class ModelStore {
     return handle.start(
       () => encodeKey(key),
       encoded => peekItem(handle, encoded, options, hostKey(key)),
+    )
+  }
+
+  /** The entries of keys, in their order: those of one database as they are at one moment. */
+  peekAll(keys: readonly Key[], options?: Waiting): Promise<(Item<unknown> | undefined)[]> {
+    const { handle, encodeKey } = this.access
+    return handle.start(
+      () => keys.map(encodeKey),
+      encoded => peekItems(handle, encoded, options),
     )
   }
 

@@ -238,6 +238,8 @@ describe('defineModel()', () => {
     await expect(models.putMany('ab' as never)).rejects.toThrow(/iterable/)
     await expect(models.putMany([['a']] as never)).rejects.toThrow(/entries must be \[key, value\]/)
     await expect(models.getMany('ab' as never)).rejects.toThrow(/iterable/)
+    await expect(models.getMany(['a'], { retyr: true } as never)).rejects.toThrow(/did you mean retry/)
+    await expect(models.getMany(['a'], 5 as never)).rejects.toThrow(TypeError)
     await expect(models.deleteMany(['a'], { ttl: 1 } as never)).rejects.toThrow(/unknown option ttl/)
     await expect(models.getOrSet('k', 5 as never)).rejects.toThrow(/must be a function/)
     await expect(models.getOrSet('k', () => 'v', { bta: 1 } as never)).rejects.toThrow(/did you mean beta/)
