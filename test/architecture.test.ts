@@ -29,6 +29,7 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
   'engine/observe/': ['type engine/'],
 
   'engine/database/': [
+    'engine/fairness',
     'type engine/observe/',
     'engine/errors',
     'engine/file-errors',

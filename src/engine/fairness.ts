@@ -11,14 +11,17 @@ let turnBegan = 0
 
 /** Whether this operation should resolve in a later turn of the loop. */
 export function turnIsLong(): boolean {
-  if (++calls % STRIDE !== 0) return false
+  return ++calls % STRIDE === 0 && !turnHasTime()
+}
+
+/** Whether promises may go on following each other in this turn of the loop. */
+export function turnHasTime(): boolean {
   const now = performance.now()
   if (turnBegan === 0) {
     turnBegan = now
     setImmediate(endTurn)
-    return false
   }
-  return now - turnBegan > SLICE_MILLISECONDS
+  return now - turnBegan <= SLICE_MILLISECONDS
 }
 
 /** Resolves in the check phase of the loop. */

@@ -2,6 +2,7 @@ import { PendingLimitError, TimeoutError } from '../errors.js'
 import type { ShardWatch } from '../observe/shard-watch.js'
 import { onAbort } from '../on-abort.js'
 import { backoff, isBusy } from './busy.js'
+import { FlushTimes } from './flush-times.js'
 import { commitTogether } from './group-commit.js'
 import { Job, type Patience, type Work } from './job.js'
 import { LockAttempts } from './lock-attempts.js'
@@ -42,9 +43,8 @@ const NONE: readonly Job[] = []
 /**
  * Queues the writes of one database and commits them together.
  *
- * It flushes in the check phase of the loop, when the callbacks of this turn have queued what they have; a microtask
- * would commit each alone. `BEGIN IMMEDIATE` never waits inside SQLite: a lock held by others is tried for a fraction
- * of a millisecond, see `LockAttempts`, and then waited for with timers.
+ * `FlushTimes` says when. `BEGIN IMMEDIATE` never waits inside SQLite: a lock held by others is tried for a fraction of
+ * a millisecond, see `LockAttempts`, and then waited for with timers.
  */
 export class Writer {
   readonly #host: WriterHost
@@ -53,8 +53,7 @@ export class Writer {
   readonly #attempts = new LockAttempts()
   #queue: Job[] = []
   #bytes = 0
-  #scheduled: NodeJS.Immediate | undefined
-  #timer: NodeJS.Timeout | undefined
+  readonly #times: FlushTimes = new FlushTimes(() => this.#flush())
   #failures = 0
   /** Since when the lock is waited for. */
   #waitsSince: number | undefined
@@ -123,13 +122,10 @@ export class Writer {
   }
 
   #schedule(): void {
-    if (this.#scheduled || this.#timer || this.#held || this.#paused || this.#queue.length === 0) return
-    this.#scheduled = setImmediate(this.#flush)
+    if (!this.#held && !this.#paused && this.#queue.length > 0) this.#times.soon()
   }
 
-  readonly #flush = (): void => {
-    this.#scheduled = undefined
-    this.#timer = undefined
+  #flush(): void {
     const batch = this.#takeBatch()
     this.#batch = batch
     const first = batch[0]
@@ -209,7 +205,7 @@ export class Writer {
     if (this.#queue.length === 0) return this.#giveUpWait()
     const earliest = this.#queue.reduce((least, job) => Math.min(least, job.deadline), Number.POSITIVE_INFINITY)
     const wait = Math.min(backoff(this.#failures++), Math.max(0, earliest - performance.now()))
-    this.#timer = setTimeout(this.#flush, Math.ceil(wait))
+    this.#times.after(Math.ceil(wait))
   }
 
   #giveHold(job: Job, hold: (release: () => void) => void): void {

@@ -62,6 +62,21 @@ describe('the channels of node:diagnostics_channel', () => {
     }
   })
 
+  it('tell one commit of the writes that follow those of one commit, some of them later than others', async () => {
+    const commits = heard('fanout-cache:commit')
+    const cache = opened({ shards: 1 })
+    await cache.open()
+    commits.length = 0
+    // So few that no slow machine cuts them in two.
+    const chains = Array.from({ length: 7 }, async (_, at) => {
+      await cache.set(at, 'first')
+      for (let hops = 0; hops < at; hops++) await undefined
+      await cache.set(at, 'second')
+    })
+    await Promise.all(chains)
+    expect(commits.map(({ writes }) => writes)).toEqual([7, 7])
+  })
+
   it('tell waits for a lock when they are over, refusals and timeouts', async () => {
     const waits = heard('fanout-cache:lock-wait')
     const refused = heard('fanout-cache:refused')

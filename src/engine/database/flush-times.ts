@@ -1,0 +1,54 @@
+import { turnHasTime } from '../fairness.js'
+
+const ANSWERED = Promise.resolve()
+
+/**
+ * When a writer writes.
+ *
+ * The first time is the check phase of the loop, when the callbacks of this turn have queued what they have; a microtask
+ * would commit each alone. Who is answered then and queues more is written in the same turn, when all who were answered
+ * have gone on: a turn of the loop costs a tenth of a `set`. That ends with the slice of time that a turn has.
+ */
+export class FlushTimes {
+  readonly #flush: () => void
+  #immediate: NodeJS.Immediate | undefined
+  #timer: NodeJS.Timeout | undefined
+  /** Those who were answered go on. */
+  #answering = false
+  #asked = false
+
+  constructor(flush: () => void) {
+    this.#flush = flush
+  }
+
+  /** As soon as there is something in common with others. A time that is set already stays. */
+  soon(): void {
+    if (this.#answering) this.#asked = true
+    else if (!this.#timer) this.#immediate ??= setImmediate(this.#run)
+  }
+
+  /** Not before some milliseconds are over. */
+  after(milliseconds: number): void {
+    this.#timer = setTimeout(this.#run, milliseconds)
+  }
+
+  readonly #run = (): void => {
+    this.#immediate = undefined
+    this.#timer = undefined
+    this.#flush()
+    if (this.#immediate || this.#timer) return
+    this.#answering = true
+    void ANSWERED.then(this.#afterFirst)
+  }
+
+  /** The first who were answered have gone on; behind a tick so have those who follow from them. */
+  readonly #afterFirst = (): void => process.nextTick(this.#goOn)
+
+  readonly #goOn = (): void => {
+    this.#answering = false
+    if (!this.#asked) return
+    this.#asked = false
+    if (turnHasTime()) this.#run()
+    else this.soon()
+  }
+}
