@@ -158,7 +158,9 @@ export class CacheHandle {
     }
   }
 
-  /** Makes of a read that met a lock what a FanoutCache answers: nothing, and a word of it. Every other error is thrown. */
+  /**
+   * Makes of a read that met a lock what a FanoutCache answers: nothing, and a word of it. Every other error is thrown.
+   */
   unread(error: unknown, key?: Key): void {
     if (!(error instanceof TimeoutError)) throw error
     this.gaveUp(key)

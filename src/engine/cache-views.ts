@@ -28,8 +28,8 @@ export abstract class CacheViews extends CacheVerbs {
 
   /**
    * A cache of the values of one model: the same object for the same model. Without limits of its own its entries are
-   * those of this cache whose keys begin with `model=`, its name and a colon; else they lie in a `Cache` of their own below
-   * the directory, which is closed with this one.
+   * those of this cache whose keys begin with `model=`, its name and a colon; else they lie in a `Cache` of their own
+   * below the directory, which is closed with this one.
    *
    * @example
    * const User = defineModel({ name: 'User', version: 1, schema: z.object({ name: z.string() }) })

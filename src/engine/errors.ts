@@ -16,7 +16,10 @@ interface Cause {
 /** What the class of an error is called, on its prototype. */
 const KIND = Symbol.for('fanout-cache.error.0')
 
-/** `instanceof` over both builds of the package, ESM and CommonJS: they share engines, and each catches what the other throws. */
+/**
+ * `instanceof` over both builds of the package, ESM and CommonJS: they share engines, and each catches what the other
+ * throws.
+ */
 function isInstance(this: { readonly prototype: object }, value: unknown): boolean {
   if (typeof value !== 'object' || value === null) return false
   if (Object.prototype.isPrototypeOf.call(this.prototype, value)) return true

@@ -13,8 +13,8 @@ import { readVersioned, type Versioned } from './verbs/reading-versioned.js'
 import { removePrefix as removeKeyRange } from './verbs/removing-prefix.js'
 
 /*
- * What the adapters need of the engine beyond its contract, on a cache or a namespace of one. Each function also works on
- * a cache that is not of this build of the package, through its verbs.
+ * What the adapters need of the engine beyond its contract, on a cache or a namespace of one. Each function also works
+ * on a cache that is not of this build of the package, through its verbs.
  */
 
 export { checkOptionNames, editDistance, kindOf } from './option-names.js'
@@ -45,7 +45,11 @@ async function getItemOf<T>(cache: DiskCache, key: Key): Promise<Valued<T> | und
   return item && { value: item.value, expiresAt: item.expiresAt }
 }
 
-/** `get`, with the version of the entry and its instants; no promise where it is there at once. @throws what verbs reject with */
+/**
+ * `get`, with the version of the entry and its instants; no promise where it is there at once.
+ *
+ * @throws what verbs reject with
+ */
 export function getVersioned<T>(
   cache: DiskCache,
   key: Key,

@@ -37,12 +37,17 @@ export { checkOptionNames, checkOptionsObject, kindOf } from './option-names.js'
 export { type Duration, milliseconds } from './time.js'
 export { startUpkeepOf } from './upkeep/start-upkeep.js'
 
-/** How long a door waits for the database before it does without it, at each of the two steps of a request. Milliseconds. */
+/**
+ * How long a door waits for the database before it does without it, at each of the two steps of a request.
+ * Milliseconds.
+ */
 const PATIENCE = 20
 /** Nobody waits for what is stored. Milliseconds. */
 const STORING_PATIENCE = 5000
 
-/** What the HTTP doors need of the engine beyond the verbs: raw bytes, leases, and files that can be read while written. */
+/**
+ * What the HTTP doors need of the engine beyond the verbs: raw bytes, leases, and files that can be read while written.
+ */
 export class DoorStore {
   readonly #handle: CacheHandle
   readonly #glances: Glances
@@ -171,7 +176,10 @@ export class DoorStore {
     this.#background(key, { run: session => extendLease(session, name, token, ttl / 1000), optional: true })
   }
 
-  /** As if the key of a lease had just been removed, but for what the lease is for. `undefined`: it was lost, or removed. */
+  /**
+   * As if the key of a lease had just been removed, but for what the lease is for. `undefined`: it was lost, or
+   * removed.
+   */
   supersede(lease: DoorLease, ttl: number): Promise<DoorLease | undefined> {
     return supersede(this.#locate(lease.key).shard, lease, ttl, performance.now() + STORING_PATIENCE)
   }

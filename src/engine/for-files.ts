@@ -81,7 +81,10 @@ export class FileStore {
     return within(this.#opened(), isNew ? MAKING : patience, false)
   }
 
-  /** Opens the file of a key. A database that cannot be had within `patience` milliseconds has none; a slow disk is waited for. */
+  /**
+   * Opens the file of a key. A database that cannot be had within `patience` milliseconds has none; a slow disk is
+   * waited for.
+   */
   async read({ key, encoded, shard }: FileKey, patience: number): Promise<StoredFile | undefined> {
     if (!shard) return undefined
     let late = false

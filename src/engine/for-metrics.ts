@@ -7,8 +7,8 @@ import { canonicalDirectory } from './shards/layout.js'
 import type { Shard } from './shards/shard.js'
 
 /*
- * What the metrics doors need of the engine beyond its contract. Counters and figures are found by the directory, so that a cache of
- * the other build of the package, a view of a cache and a collection will do as well.
+ * What the metrics doors need of the engine beyond its contract. Counters and figures are found by the directory, so
+ * that a cache of the other build of the package, a view of a cache and a collection will do as well.
  */
 
 export type { CacheDiagnostics, ComputeOutcome } from './observe/channels.js'
@@ -65,8 +65,8 @@ export function memoryCounts({ directory, pastMemory }: Counters): MemoryCounts 
 }
 
 /**
- * The figures of an open cache, at once: nothing is waited for, and nothing opened. `undefined` while it is closed, or its database is
- * not to be had just now.
+ * The figures of an open cache, at once: nothing is waited for, and nothing opened. `undefined` while it is closed, or
+ * its database is not to be had just now.
  */
 export function figuresOf({ directory }: Counters): Figures | undefined {
   const engine = findEngine(directory)

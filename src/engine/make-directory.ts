@@ -16,7 +16,8 @@ const TRIES = 10
  * mode: it may be that of another user, who shares the cache.
  */
 export function makeDirectory(path: string, { directory, exact }: DirectoryModes): string | undefined {
-  // Nearly always it is there, and an exception takes longer than a look: FanoutCaches make all shards for each of them.
+  // Nearly always it is there, and an exception takes longer than a look: FanoutCaches make all shards for each of
+  // them.
   if (isDirectory(path)) return undefined
   const made = makeMissing(path, directory)
   if (made === undefined || !exact) return made

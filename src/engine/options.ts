@@ -36,7 +36,8 @@ export interface Waiting {
   /**
    * Waits until the lock is free instead of giving up after the cache's `timeout`. Reads give up in any case.
    *
-   * @default true for add, set, touch, pop, popItem, delete, incr, decr, setMany, deleteMany of a FanoutCache, else false
+   * @default true for add, set, touch, pop, popItem, delete, incr, decr, setMany, deleteMany of a FanoutCache, else
+   *   false
    */
   readonly retry?: boolean
   /** The longest wait, also with `retry`. @default the cache's `timeout`; no limit with `retry` */
@@ -68,8 +69,8 @@ export interface Touching extends Waiting {
   /** New time to live, from now on. `null` and `Infinity`: never expires. */
   readonly ttl?: Duration | null
   /**
-   * New metadata. The entry must have been stored with `meta`, or be bytes or text in a file; for others `touch` rejects
-   * with `TypeError`.
+   * New metadata. The entry must have been stored with `meta`, or be bytes or text in a file; for others `touch`
+   * rejects with `TypeError`.
    */
   readonly meta?: PlainData
   /** Changes the entry only if its `Info.version` is still this one. */

@@ -2,7 +2,7 @@ import { kindOf } from '../option-names.js'
 import type { Key } from '../options.js'
 import type { Walking } from './contract.js'
 
-/** @throws TypeError, RangeError */
+/** Checks a limit of items. @throws TypeError when it is no number; RangeError when it is below 0 or not whole */
 export function checkMaxLength(maxLength: unknown): number {
   if (typeof maxLength !== 'number') throw new TypeError(`maxLength must be a number, got ${kindOf(maxLength)}`)
   if (maxLength === Number.POSITIVE_INFINITY || (Number.isSafeInteger(maxLength) && maxLength >= 0)) return maxLength
@@ -35,10 +35,10 @@ export function checkLast(options: { readonly last?: boolean } | undefined, verb
   throw new TypeError(`${verb}: last must be true or false, got ${kindOf(last)}`)
 }
 
-/** An entry of an index has no options: it never expires. @throws TypeError */
+/** Checks an entry of `Index.setMany`, which has no options because it never expires. @throws TypeError */
 export function checkPair(entry: unknown): readonly [key: Key, value: unknown] {
   if (Array.isArray(entry) && entry.length === 2) {
-    // Whether it is a key is found out when it is encoded.
+    // The codec checks the key when it encodes it.
     const [key, value]: unknown[] = entry
     return [key as Key, value]
   }
