@@ -23,10 +23,10 @@ import type {
 import { MOST_SHARDS } from './shards/layout.js'
 import { type Clock, milliseconds, SteadyClock, systemClock } from './time.js'
 
-/** Settings without what they are divided by: those of the whole cache, before its shards are known. */
+/** Settings as given, for the whole cache: they are divided when the number of shards is known. */
 export type SettingsGiven = Partial<StoredSettings>
 
-/** Options of a cache after they were checked. */
+/** The checked options of a cache. Durations are milliseconds. */
 export interface ResolvedOptions {
   readonly timeout: number
   readonly defaultTtl: number | undefined
@@ -36,12 +36,12 @@ export interface ResolvedOptions {
   readonly clock: Clock
   readonly maxPending: PendingLimits
   readonly modes: FileModes
-  /** Only what was given. */
+  /** The settings that were given. */
   readonly settings: SettingsGiven
-  /** Absent: switched off. */
+  /** Absent: the memory tier is off. */
   readonly memory: ResolvedMemory | undefined
   readonly shards: number | undefined
-  /** The options as given, flat, to compare those of two opens of one directory. */
+  /** The given options in flat form, to compare two opens of one directory. */
   readonly given: ReadonlyMap<string, unknown>
 }
 
@@ -61,7 +61,7 @@ const CACHE_OPTIONS = new Set([
 ])
 const FANOUT_OPTIONS = new Set([...CACHE_OPTIONS, 'shards'])
 
-/** The options that a constructor knows. */
+/** The names of the options of a constructor. */
 export function optionNamesOf(kind: 'Cache' | 'FanoutCache'): ReadonlySet<string> {
   return kind === 'Cache' ? CACHE_OPTIONS : FANOUT_OPTIONS
 }
@@ -152,7 +152,7 @@ function slidingOf(sliding: unknown, ttl: number): boolean {
   return slides
 }
 
-/** Checks the part of options that is stored in the directory. */
+/** Checks the options that are stored in the directory. */
 export function resolveSettings(
   options: SettingsChange & { disk?: DiskOptions; sqlite?: SqliteOptions },
   place: string,
@@ -182,7 +182,7 @@ export function resolveSettings(
   return Object.fromEntries(Object.entries(settings).filter(([, value]) => value !== undefined))
 }
 
-/** Checks what is given to `configure`. */
+/** Checks the argument of `configure`. */
 export function resolveChange(change: SettingsChange): SettingsGiven {
   checkOptionsObject(change, 'configure')
   checkOptionNames(change, new Set(SETTING_OPTIONS), 'configure')
@@ -242,12 +242,12 @@ function clockOf(clock: Clock | undefined): Clock {
     throw new TypeError(`clock must be an object with now(), got ${kindOf(clock)}`)
   }
   const now: unknown = clock.now()
-  // With what is no number nothing would ever expire.
+  // With a clock that returns no number nothing would ever expire.
   if (typeof now === 'number' && Number.isFinite(now)) return clock
   throw new TypeError(`clock.now() must answer epoch milliseconds, got ${kindOf(now)}`)
 }
 
-/** What was given, flat. The same duration is the same in all its forms. */
+/** The given options in flat form. Durations are normalised, so that equal ones compare equal. */
 function given(options: object, durations: Readonly<Record<string, unknown>>): Map<string, unknown> {
   const flat = flatten(options)
   for (const [name, value] of Object.entries(durations)) if (flat.has(name)) flat.set(name, value)
@@ -256,7 +256,7 @@ function given(options: object, durations: Readonly<Record<string, unknown>>): M
 
 function flatten(options: object, prefix = '', into = new Map<string, unknown>()): Map<string, unknown> {
   for (const [name, value] of Object.entries(options)) {
-    // What differs in memory is the memory's to say: it may be switched on later.
+    // The memory tier compares its own options, because it may be switched on later.
     if (value === undefined || name === 'memory') continue
     const isGroup = prefix === '' && (name === 'disk' || name === 'sqlite' || name === 'maxPending')
     if (isGroup) flatten(value as object, `${name}.`, into)
