@@ -4,14 +4,14 @@ import { milliseconds } from '../time.js'
 import { isStream, watchStream } from './value-source.js'
 import { encodeTag } from './verb-options.js'
 
-/** What a computation has chosen for its value. */
+/** The options that a computation has set for its value. */
 export interface Chosen {
   ttl?: Computing['ttl']
   tag?: Tag
   skip: boolean
 }
 
-/** What the function is given. What it chooses is checked there and then, so that its own stack shows the mistake. */
+/** Creates the context of a factory. It checks options at once, so that the stack of the factory shows a mistake. */
 export function contextOf<T>(
   chosen: Chosen,
   signal: AbortSignal,
@@ -34,7 +34,7 @@ export function contextOf<T>(
   }
 }
 
-/** @throws TypeError for a stream: many may wait for the value, and one could read it */
+/** @throws TypeError for a stream, which only one of several waiters could read */
 export function refuseStream(value: unknown): void {
   if (!isStream(value)) return
   watchStream(value)

@@ -5,10 +5,10 @@ import type { Item, Key, Waiting } from '../options.js'
 import type { Shard } from '../shards/shard.js'
 import { readEntryRow, sessionOf, toInfo } from './reading.js'
 
-/** How often a file that is gone is looked for again under the name that its row has then. */
+/** How often a missing file is looked up again, under the name that its row has by then. */
 const TRIES = 4
 
-/** The live entry of a key with its value, as if nobody had looked: neither its access nor a hit or miss is noted. */
+/** Reads a live entry with its value, without noting the access or counting a hit or miss. */
 export function peekItem(
   handle: CacheHandle,
   encoded: EncodedKey,
@@ -24,7 +24,7 @@ async function peek(shard: Shard, { data, raw }: EncodedKey): Promise<Item<unkno
     const state = sessionOf(shard).statements.get<StateRow>('state', data, raw ? 1 : 0)
     const found = state && (await readEntryRow(shard, state[0], shard.disk.now()))
     if (found) return { ...toInfo(sessionOf(shard), found.row), value: found.value }
-    // A value in the database is there or not; a file may just have been replaced.
+    // Only a file may just have been replaced. A value in the database needs no second look.
     if (!state || state[1] === null) return undefined
   }
   return undefined
