@@ -129,7 +129,7 @@ export function prefixEnd(prefix: string): SqlValue {
     if (last === 0x10ffff) continue
     return String.fromCodePoint(...points, last === 0xd7ff ? 0xe000 : last + 1)
   }
-  // For the prefix that no string exceeds: every BLOB is greater than every string.
+  // No string is greater than all of them, but every BLOB is greater than every string.
   return Buffer.alloc(0)
 }
 

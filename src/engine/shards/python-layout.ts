@@ -11,8 +11,8 @@ const YOUNG_MILLISECONDS = 2000
 const STABLE_MILLISECONDS = 300
 
 /**
- * Waits while Python is making a FanoutCache. It makes shard after shard from 000 on, so that their number shows only
- * when it has ended; ours begins with the last one and need not be waited for.
+ * Waits while Python creates a FanoutCache. Python creates shards from 000 on, so that their number is known only at
+ * the end. Ours begin with the last one and need no waiting.
  */
 export async function afterPythonMade(root: string): Promise<void> {
   for (let count = countShards(root); count !== undefined; ) {
@@ -36,7 +36,7 @@ function isBeingMade(directory: string): boolean {
       db.close()
     }
   } catch {
-    // It is not there yet, or locked by who makes it; what is wrong with it shows when it is opened.
+    // It is missing, or locked by its creator. Opening shows other errors.
     return statSync(join(directory, '..', '000', DATABASE_FILE), { throwIfNoEntry: false }) !== undefined
   }
 }
