@@ -4,10 +4,10 @@ import type { Session } from '../database/session.js'
 import type { Shard } from '../shards/shard.js'
 import { runInWorker } from './worker-client.js'
 
-/** Up to this many rows an index is made at once; beyond, in a worker thread, since it takes seconds at a million. */
+/** Up to this many rows an index is created at once, with more in a worker thread. A million rows take seconds. */
 const FEW_ROWS = 5000
 
-/** Makes the indexes that the settings ask for and that are missing, and drops the tag index when it is not wanted. */
+/** Creates missing indexes that the settings require, and drops the tag index when it is switched off. */
 export async function ensureIndexes(shard: Shard): Promise<void> {
   const { settings, current } = shard
   if (!current || shard.options.readonly) return

@@ -27,14 +27,14 @@ export async function sweepIfDue(shard: Shard, stopping: Stopping, force = false
   if (!force && at - (lastSweep.get(shard) ?? Number.NEGATIVE_INFINITY) < EVERY_MILLISECONDS) return 0
   lastSweep.set(shard, at)
   const { directory, disk, options } = shard
-  // Stages of imports lie in the directory of the cache, beside its shards.
+  // The stages of imports lie in the directory of the cache, so only the first shard reclaims them.
   if (options.root === undefined || Number(disk.pathPrefix.slice(0, -1)) === 0) {
     await reclaimStages(options.root ?? directory)
   }
   return (await sweepTemporary(directory)) + (await sweepUnnamed(shard, stopping))
 }
 
-/** @param directory of a shard */
+/** Removes old temporary files. @param directory the directory of a shard */
 async function sweepTemporary(directory: string): Promise<number> {
   let removed = 0
   for (const name of await list(directory)) {
@@ -47,7 +47,7 @@ async function sweepUnnamed(shard: Shard, stopping: Stopping): Promise<number> {
   const { directory } = shard
   const outer = (await folders(directory)).filter(name => HEX.test(name))
   if (outer.length === 0) return 0
-  // Names first, files second: a file that is stored in between is young.
+  // Names are read before files, since a file that is stored in between is young.
   const known = await namesInUse(shard, stopping)
   if (!known) return 0
   let removed = 0
@@ -66,7 +66,7 @@ async function sweepUnnamed(shard: Shard, stopping: Stopping): Promise<number> {
   return removed
 }
 
-/** The names that rows use; `undefined` when the database was closed or replaced meanwhile. */
+/** The names that rows use. `undefined` when the database was closed or replaced meanwhile. */
 async function namesInUse(shard: Shard, stopping: Stopping): Promise<Set<string> | undefined> {
   const session = shard.current
   if (!session) return undefined
@@ -115,7 +115,7 @@ async function list(path: string): Promise<string[]> {
   }
 }
 
-/** Directories themselves, not links to some: what lies behind those is not the cache's. */
+/** Lists directories, without links to directories, which do not belong to the cache. */
 async function folders(path: string): Promise<string[]> {
   try {
     const entries = await fsp.readdir(path, { withFileTypes: true })
