@@ -169,7 +169,7 @@ export function startThread(name: 'maintenance-worker' | 'upkeep-worker', option
   return new Worker(workerUrl(name), { ...options, ...foreignFlags() })
 }
 
-/** Flags for the thread, without those of `node --eval`, with which no file can be run. */
+/** Options that keep the flag `--input-type` of the process from the thread, because it prevents running a file. */
 function foreignFlags(): WorkerOptions {
   const { NODE_OPTIONS = '' } = process.env
   const flag = /(^|\s)--input-type[=\s]\S+/
