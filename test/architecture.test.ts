@@ -174,7 +174,7 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
   'cli/': [
     'engine/index',
     'engine/for-cli',
-    'engine/for-care',
+    'engine/for-maintenance',
     'engine/for-transfer',
     'engine/for-watch',
     'npm:commander',

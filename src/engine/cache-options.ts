@@ -88,7 +88,7 @@ export function resolveOptions(
   const settings = resolveSettings(options, kind, DISK_OPTIONS)
   const timeout = options.timeout === undefined ? defaultTimeout(kind) : milliseconds(options.timeout, 'timeout')
   const defaultTtl = options.defaultTtl == null ? undefined : milliseconds(options.defaultTtl, 'defaultTtl')
-  if (options.shards !== undefined) whole(options.shards, 'shards', 1, MOST_SHARDS)
+  if (options.shards !== undefined) wholeNumber(options.shards, 'shards', 1, MOST_SHARDS)
   return {
     timeout,
     defaultTtl,
@@ -117,15 +117,15 @@ function resolvePending(maxPending: Partial<PendingLimits>, kind: string): Resol
   checkOptionsObject(maxPending, `${kind}: maxPending`)
   checkOptionNames(maxPending, PENDING_OPTIONS, `${kind}: maxPending`)
   return {
-    count: whole(maxPending.count ?? DEFAULT_PENDING.count, 'maxPending.count', 1),
-    bytes: whole(maxPending.bytes ?? DEFAULT_PENDING.bytes, 'maxPending.bytes', 1),
+    count: wholeNumber(maxPending.count ?? DEFAULT_PENDING.count, 'maxPending.count', 1),
+    bytes: wholeNumber(maxPending.bytes ?? DEFAULT_PENDING.bytes, 'maxPending.bytes', 1),
   }
 }
 
 function resolveModes(disk: DiskOptions): ResolvedOptions['modes'] {
   return {
-    directory: whole(disk.directoryMode ?? 0o700, 'disk.directoryMode', 0, 0o7777),
-    file: whole(disk.fileMode ?? 0o600, 'disk.fileMode', 0, 0o7777),
+    directory: wholeNumber(disk.directoryMode ?? 0o700, 'disk.directoryMode', 0, 0o7777),
+    file: wholeNumber(disk.fileMode ?? 0o600, 'disk.fileMode', 0, 0o7777),
     exact: disk.directoryMode !== undefined || disk.fileMode !== undefined,
   }
 }
@@ -137,8 +137,8 @@ function resolveMemory(memory: MemoryOptions | undefined, kind: string): Resolve
   const ttl = memory.ttl === undefined ? Number.POSITIVE_INFINITY : milliseconds(memory.ttl, 'memory.ttl') / 1000
   if (ttl === 0) throw new RangeError('memory.ttl must be more than 0 milliseconds: nothing would be kept')
   return {
-    maxItems: optional(memory.maxItems, value => whole(value, 'memory.maxItems', 1)) ?? Number.POSITIVE_INFINITY,
-    maxBytes: whole(memory.maxBytes ?? DEFAULT_MEMORY_BYTES, 'memory.maxBytes', LEAST_MEMORY_BYTES),
+    maxItems: optional(memory.maxItems, value => wholeNumber(value, 'memory.maxItems', 1)) ?? Number.POSITIVE_INFINITY,
+    maxBytes: wholeNumber(memory.maxBytes ?? DEFAULT_MEMORY_BYTES, 'memory.maxBytes', LEAST_MEMORY_BYTES),
     ttl,
     sliding: slidingOf(memory.sliding, ttl),
     mode: oneOf(memory.mode, MEMORY_MODES, 'memory.mode') ?? 'copy',
@@ -165,19 +165,19 @@ export function resolveSettings(
   checkOptionNames(sqlite, SQLITE_OPTIONS, `${place}: sqlite`)
   const { maxItems } = options
   const settings: Record<keyof SettingsGiven, unknown> | object = {
-    sizeLimit: optional(options.sizeLimit, value => whole(value, 'sizeLimit', LEAST_SIZE_LIMIT)),
-    maxItems: maxItems === null ? null : optional(maxItems, value => whole(value, 'maxItems', 1)),
-    cullLimit: optional(options.cullLimit, value => whole(value, 'cullLimit', 0)),
+    sizeLimit: optional(options.sizeLimit, value => wholeNumber(value, 'sizeLimit', LEAST_SIZE_LIMIT)),
+    maxItems: maxItems === null ? null : optional(maxItems, value => wholeNumber(value, 'maxItems', 1)),
+    cullLimit: optional(options.cullLimit, value => wholeNumber(value, 'cullLimit', 0)),
     statistics: flag(options.statistics, 'statistics'),
     tagIndex: flag(options.tagIndex, 'tagIndex'),
     evictionPolicy: policyOf(options.evictionPolicy),
-    minFileSize: optional(disk.minFileSize, value => whole(value, 'disk.minFileSize', 0)),
+    minFileSize: optional(disk.minFileSize, value => wholeNumber(value, 'disk.minFileSize', 0)),
     unlinkGrace: optional(disk.unlinkGrace, value => milliseconds(value, 'disk.unlinkGrace') / 1000),
-    cacheSize: optional(sqlite.cacheSize, value => whole(value, 'sqlite.cacheSize', -(2 ** 31), 2 ** 31 - 1)),
-    mmapSize: optional(sqlite.mmapSize, value => whole(value, 'sqlite.mmapSize', 0)),
+    cacheSize: optional(sqlite.cacheSize, value => wholeNumber(value, 'sqlite.cacheSize', -(2 ** 31), 2 ** 31 - 1)),
+    mmapSize: optional(sqlite.mmapSize, value => wholeNumber(value, 'sqlite.mmapSize', 0)),
     journalMode: oneOf(sqlite.journalMode, JOURNAL_MODES, 'sqlite.journalMode'),
-    synchronous: optional(sqlite.synchronous, value => whole(value, 'sqlite.synchronous', 0, 3)),
-    autoVacuum: optional(sqlite.autoVacuum, value => whole(value, 'sqlite.autoVacuum', 0, 2)),
+    synchronous: optional(sqlite.synchronous, value => wholeNumber(value, 'sqlite.synchronous', 0, 3)),
+    autoVacuum: optional(sqlite.autoVacuum, value => wholeNumber(value, 'sqlite.autoVacuum', 0, 2)),
   }
   return Object.fromEntries(Object.entries(settings).filter(([, value]) => value !== undefined))
 }
@@ -197,7 +197,7 @@ function optional<T>(value: unknown, resolve: (value: unknown) => T): T | undefi
   return value === undefined ? undefined : resolve(value)
 }
 
-function whole(value: unknown, name: string, least: number, most = Number.MAX_SAFE_INTEGER): number {
+function wholeNumber(value: unknown, name: string, least: number, most = Number.MAX_SAFE_INTEGER): number {
   if (typeof value !== 'number') throw new TypeError(`${name} must be a whole number, got ${kindOf(value)}`)
   if (Number.isInteger(value) && value >= least && value <= most) return value
   const range = most === Number.MAX_SAFE_INTEGER ? `of at least ${least}` : `from ${least} to ${most}`

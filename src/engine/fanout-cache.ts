@@ -119,12 +119,12 @@ function sameOptions(name: string, known: Cache, further: Cache): Cache {
 
 type Resolved = ReturnType<typeof resolveOptions>
 
-function partsOf(name: string, what: string): string[] {
+function partsOf(name: string, kind: 'cache' | 'deque' | 'index'): string[] {
   if (typeof name !== 'string' || name === '')
-    throw new TypeError(`the name of a ${what} must be a string, got ${kindOf(name)}`)
+    throw new TypeError(`the name of a ${kind} must be a string, got ${kindOf(name)}`)
   const parts = name.split('/').filter(part => part !== '')
   const bad = parts.find(part => part === '.' || part === '..' || part.includes('\\') || part.includes('\0'))
   if (bad !== undefined || parts.length === 0)
-    throw new RangeError(`the name of a ${what} must not lead elsewhere, got '${name}'`)
+    throw new RangeError(`the name of a ${kind} must not lead elsewhere, got '${name}'`)
   return parts
 }

@@ -248,15 +248,13 @@ export class DoorStore {
     await stampAll(this.#handle, scope)
   }
 
-  /**
-   * Changes entries, those of one shard in one transaction, with a stamp if asked for. Resolves to the edits by key.
-   */
+  /** Changes entries, those of one shard in one transaction, with `stamps` if asked for. Resolves to the edits by key. */
   edit(
     keys: readonly string[],
     edit: (key: string, current: Sighting) => Edit,
-    stamps = false,
+    options?: { readonly stamps: boolean },
   ): Promise<Map<string, Edit>> {
-    return editEntries(this.#handle, keys, edit, stamps)
+    return editEntries(this.#handle, keys, edit, options?.stamps ?? false)
   }
 
   /** Removes the entries with a tag, of all doors and users. */

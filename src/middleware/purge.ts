@@ -74,7 +74,7 @@ async function purgeTag({ store, cache, soft }: Job, tag: string): Promise<numbe
   if (!soft) return store.evict(tag)
   const keys: string[] = []
   for await (const key of cache.keys({ tag })) if (typeof key === 'string') keys.push(key)
-  return markStale(store, keys, false)
+  return markStale(store, keys)
 }
 
 async function purgeKeys({ store, soft }: Job, keys: readonly string[]): Promise<number> {
@@ -86,7 +86,7 @@ async function purgeKeys({ store, soft }: Job, keys: readonly string[]): Promise
     if (seen && isVariantList(seen.head)) variants.push(...seen.head.variants.map(({ k }) => k))
     return undefined
   })
-  return markStale(store, [...keys, ...variants], true)
+  return markStale(store, [...keys, ...variants], { stamps: true })
 }
 
 async function purgeMatching(job: Job, target: PurgeTarget): Promise<number> {
@@ -97,7 +97,7 @@ async function purgeMatching(job: Job, target: PurgeTarget): Promise<number> {
   let count = 0
   let page: string[] = []
   const flush = async (): Promise<void> => {
-    count += soft ? await markStale(store, page, false) : await removeAnswers(store, page)
+    count += soft ? await markStale(store, page) : await removeAnswers(store, page)
     page = []
   }
   for await (const key of cache.keys({ prefix: target.keyPrefix })) {
@@ -119,7 +119,11 @@ async function removeAnswers(store: DoorStore, keys: readonly string[]): Promise
 }
 
 /** Marks answers as stale. */
-async function markStale(store: DoorStore, keys: readonly string[], stamps: boolean): Promise<number> {
+async function markStale(
+  store: DoorStore,
+  keys: readonly string[],
+  options?: { readonly stamps: boolean },
+): Promise<number> {
   let count = 0
   const now = store.now()
   await store.edit(
@@ -132,7 +136,7 @@ async function markStale(store: DoorStore, keys: readonly string[], stamps: bool
       if (change) count++
       return change
     },
-    stamps,
+    options,
   )
   return count
 }

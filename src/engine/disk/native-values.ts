@@ -86,9 +86,9 @@ function pickled(value: unknown): EncodedValue {
   return { mode: MODE_PICKLE, data: writePickle(value) }
 }
 
-function bytesOf(data: SqlValue, what: string): Buffer {
+function bytesOf(data: SqlValue, kind: string): Buffer {
   if (Buffer.isBuffer(data)) return data
-  throw new DecodeError(`expected the bytes of a ${what} value, got ${describeKind(data)}`)
+  throw new DecodeError(`expected the bytes of a ${kind} value, got ${describeKind(data)}`)
 }
 
 function textOf(bytes: Buffer): string {

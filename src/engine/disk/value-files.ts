@@ -207,10 +207,10 @@ export class ValueFiles {
   /**
    * Reads all bytes of a value file. `undefined` when it is missing, no plain file, or has another size.
    *
-   * @param openNow opens the file before this call returns, so that it may be unlinked afterwards
+   * @param options `openNow`: opens the file before this call returns, so that it may be unlinked afterwards
    */
-  async read(filename: string, size: number, openNow = false): Promise<Buffer | undefined> {
-    if (openNow) {
+  async read(filename: string, size: number, options?: { readonly openNow: boolean }): Promise<Buffer | undefined> {
+    if (options?.openNow) {
       const descriptor = this.#openNow(filename, size)
       return descriptor === undefined ? undefined : outOfTurn(() => readDescriptor(descriptor, size))
     }

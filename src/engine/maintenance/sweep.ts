@@ -16,16 +16,15 @@ const lastSweep = new WeakMap<Shard, number>()
 
 type Stopping = { readonly requested: boolean }
 
-/**
- * Reclaims files that crashes left behind, an hour after they were written; at opening and then every hour. Answers how
- * many.
- *
- * @param force whether it is due whenever the last one was
- */
-export async function sweepIfDue(shard: Shard, stopping: Stopping, force = false): Promise<number> {
-  const at = performance.now()
-  if (!force && at - (lastSweep.get(shard) ?? Number.NEGATIVE_INFINITY) < EVERY_MILLISECONDS) return 0
-  lastSweep.set(shard, at)
+/** Sweeps a shard when it was opened or an hour has passed since the last sweep. Resolves to how many files it removed. */
+export async function sweepIfDue(shard: Shard, stopping: Stopping): Promise<number> {
+  const last = lastSweep.get(shard) ?? Number.NEGATIVE_INFINITY
+  return performance.now() - last < EVERY_MILLISECONDS ? 0 : sweep(shard, stopping)
+}
+
+/** Removes files that crashes left behind more than an hour ago. Resolves to how many. */
+export async function sweep(shard: Shard, stopping: Stopping): Promise<number> {
+  lastSweep.set(shard, performance.now())
   const { directory, disk, options } = shard
   // The stages of imports lie in the directory of the cache, so only the first shard reclaims them.
   if (options.root === undefined || Number(disk.pathPrefix.slice(0, -1)) === 0) {

@@ -68,8 +68,8 @@ export class Keeper implements Leading {
     this.#tell({ kind: 'leads' })
   }
 
-  /** Runs a round. @param sweep whether to look for orphans even if that was done within the hour. @throws LeaseGone */
-  async round(sweep: boolean): Promise<UpkeepRound> {
+  /** Runs a round. @param sweepNow whether to look for orphans even if that was done within the hour. @throws LeaseGone */
+  async round(sweepNow: boolean): Promise<UpkeepRound> {
     const startedAt = performance.now()
     const tally: Tally = { expired: 0, evicted: 0, orphans: 0, vacuumed: 0 }
     // On a full disk the lease cannot be extended, but the round is needed all the more.
@@ -80,7 +80,7 @@ export class Keeper implements Leading {
       this.#shards.map((shard, at) =>
         this.#guarded(at, async () => {
           await this.#note(shard)
-          await keepUp(shard, this, tally, sweep)
+          await keepUp(shard, this, { tally, sweepNow })
           this.#checkpoints.look(shard, 'round')
           this.#troubles.delete(at)
         }),

@@ -1,7 +1,7 @@
 import { setTimeout as pause } from 'node:timers/promises'
 import { isBusy } from '../database/busy.js'
 import type { Session } from '../database/session.js'
-import { sweepIfDue } from '../maintenance/sweep.js'
+import { sweep, sweepIfDue } from '../maintenance/sweep.js'
 import { exceedsLimits, removeExpired } from '../operations/culling.js'
 import { endGrace } from '../operations/grace.js'
 import type { Shard } from '../shards/shard.js'
@@ -50,10 +50,15 @@ interface Step {
 /**
  * Runs a round over one shard.
  *
- * @param sweep whether to look for orphans before an hour is over.
- * @throws errors of the shard
+ * @param tally receives the totals
+ * @param sweepNow whether to look for orphans even if that was done within the hour
+ * @throws the errors of the shard
  */
-export async function keepUp(shard: Shard, leading: Leading, tally: Tally, sweep: boolean): Promise<void> {
+export async function keepUp(
+  shard: Shard,
+  leading: Leading,
+  { tally, sweepNow }: { readonly tally: Tally; readonly sweepNow: boolean },
+): Promise<void> {
   unlessBusy(() => shard.refreshSettings())
   // Shards are worked on concurrently, so the total is read after the await.
   const expired = await inPages(shard, leading, EXPIRE)
@@ -62,7 +67,7 @@ export async function keepUp(shard: Shard, leading: Leading, tally: Tally, sweep
   tally.evicted += evicted
   const vacuumed = shard.settings.autoVacuum === 2 ? await inPages(shard, leading, VACUUM) : 0
   tally.vacuumed += vacuumed
-  const orphans = await sweepIfDue(shard, leading.stopping, sweep)
+  const orphans = await (sweepNow ? sweep : sweepIfDue)(shard, leading.stopping)
   tally.orphans += orphans
 }
 

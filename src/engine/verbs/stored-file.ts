@@ -34,7 +34,7 @@ export async function openStoredFile(shard: Shard, key: EncodedKey, counts = tru
       return storedFile({ ...info, size: bytes.byteLength }, { bytes })
     }
     if (!shard.disk.isVerbatim(mode)) {
-      const stored = await shard.disk.files.read(filename, size, session.db.inTransaction)
+      const stored = await shard.disk.files.read(filename, size, { openNow: session.db.inTransaction })
       if (stored) {
         if (counts && !run.inVain) noteFound(shard, session, key, rowid, accessTime)
         const bytes = shard.disk.readableBytes(mode, stored)

@@ -24,7 +24,7 @@ export { strangersBesideShards }
  * nothing happens that a cache does by itself.
  */
 
-export interface CareOptions extends TaskOptions {
+export interface MaintenanceOptions extends TaskOptions {
   /** The longest wait for each lock. Milliseconds. */
   readonly timeout: number
 }
@@ -38,7 +38,7 @@ const LOOK_AT_LOG_MILLISECONDS = 200
 export async function checkPlaces(
   root: string,
   places: readonly CachePlace[],
-  options: CareOptions & { readonly fix: boolean },
+  options: MaintenanceOptions & { readonly fix: boolean },
 ): Promise<readonly Finding[]> {
   const { fix, timeout } = options
   const findings = await care(root, options, () => runTask({ task: 'check', shards: places, fix, timeout }, options))
@@ -49,7 +49,7 @@ export async function checkPlaces(
 export async function vacuumPlaces(
   root: string,
   places: readonly CachePlace[],
-  options: CareOptions,
+  options: MaintenanceOptions,
 ): Promise<readonly VacuumReport[]> {
   const { timeout, signal } = options
   const progress = options.onProgress && new VacuumProgress(places, options.onProgress)
@@ -65,13 +65,13 @@ export async function vacuumPlaces(
 export function examinePlaces(
   root: string,
   places: readonly CachePlace[],
-  options: CareOptions,
+  options: MaintenanceOptions,
 ): Promise<readonly DatabaseFacts[]> {
   const { timeout } = options
   return care(root, options, () => runTask({ task: 'examine', places, now: systemClock.now(), timeout }, options))
 }
 
-async function care<T>(root: string, { signal }: CareOptions, work: () => Promise<T>): Promise<T> {
+async function care<T>(root: string, { signal }: MaintenanceOptions, work: () => Promise<T>): Promise<T> {
   try {
     return await work()
   } catch (error) {
