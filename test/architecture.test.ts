@@ -13,9 +13,11 @@ import { describe, expect, it } from 'vitest'
 const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
   'engine/time': [],
   'engine/errors': [],
-  'engine/options': ['type engine/time', 'type engine/errors', 'type engine/disk/codec'],
+  'engine/configuration': ['type engine/time', 'type engine/disk/codec'],
+  'engine/options': ['type engine/configuration', 'type engine/time'],
   'engine/events': ['type engine/errors', 'engine/option-names', 'type engine/options'],
-  'engine/contract': ['type engine/events', 'type engine/options'],
+  'engine/contract': ['type engine/events', 'type engine/options', 'type engine/transaction-contract'],
+  'engine/transaction-contract': ['type engine/contract', 'type engine/options'],
   'engine/call': ['type engine/options'],
 
   'engine/fairness': [],
@@ -178,7 +180,7 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
   'cli/': [
     'engine/index',
     'engine/for-cli',
-    'engine/for-care',
+    'engine/for-maintenance',
     'engine/for-transfer',
     'engine/for-watch',
     'npm:commander',

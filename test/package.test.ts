@@ -125,7 +125,14 @@ describe('an app of its own', () => {
   it.runIf(hostInstalled('jest'))('tests with it under Jest', async () => {
     const host = await HostApp.prepare('jest', packed)
     onTestFinished(() => host.remove())
-    await run(process.execPath, ['node_modules/jest/bin/jest.js', '--ci'], host.directory)
+    const results = join(host.directory, 'results.json')
+    await run(
+      process.execPath,
+      ['node_modules/jest/bin/jest.js', '--ci', '--json', `--outputFile=${results}`],
+      host.directory,
+    )
+    const { numPassedTests } = JSON.parse(readFileSync(results, 'utf8')) as { numPassedTests: number }
+    expect(numPassedTests).toBeGreaterThan(0)
   })
 })
 

@@ -2,10 +2,12 @@ import { getExpiring, keepsObjects, kindOf, removePrefix, type Valued } from '..
 import type { DiskCache, Entry, Waiting } from '../engine/index.js'
 import type { OpenedCache } from './open-cache.js'
 
-/** Hosts have no word for a write that was refused since a lock was held: many keys wait for it as one key does. */
+/**
+ * Waiting of the doors. Hosts cannot express a refused write, so that verbs for several keys wait like those for one.
+ */
 export const PATIENT: Waiting = { retry: true }
 
-/** One entry of `setMany`. `ttl` as the engine has it. */
+/** One entry of `setMany`. `ttl` has the form of the engine. */
 export interface NewEntry {
   readonly key: string
   readonly value: unknown
@@ -13,23 +15,23 @@ export interface NewEntry {
 }
 
 /**
- * The entries of one namespace of a cache, which is what the doors show. Their keys are
- * `encodeURIComponent(namespace):key`: the first colon ends the namespace, whatever either holds, so that no two of
- * them touch. Without a namespace the keys begin with the colon.
+ * The entries of one namespace of a cache, as the doors show them. Their keys are `encodeURIComponent(namespace):key`:
+ * the first colon ends the namespace, so that namespaces never overlap. Without a namespace the keys begin with the
+ * colon.
  */
 export class Namespaced {
   readonly cache: DiskCache
   readonly prefix: string
   readonly #door: Door
 
-  /** @throws TypeError when it cannot be a namespace */
+  /** @throws TypeError when `namespace` cannot be a namespace */
   constructor(door: Door, namespace: string | undefined) {
     this.#door = door
     this.cache = door.cache
     this.prefix = prefixOf(namespace)
   }
 
-  /** Whether its cache keeps a Map: see keyv/stored-values.ts. */
+  /** Whether its cache preserves a Map: see keyv/stored-values.ts. */
   get boxes(): boolean {
     return this.#door.boxes
   }
@@ -46,19 +48,21 @@ export class Namespaced {
     return this.cache.has(this.keyOf(key))
   }
 
-  /** Stores a value. @throws the error for which the cache refused it */
+  /** Stores a value. @throws the error with which the cache refused it */
   async set({ key, value, ttl }: NewEntry): Promise<void> {
     const full = this.keyOf(key)
     if (wasExpected(this.cache, full, value)) return
     this.#door.listen()
-    // What has expired already is not stored, but it replaces what was there.
+    // An expired value is not stored, but it replaces the present one.
     if (ttl === 0) await this.cache.delete(full)
     else if (!(await this.cache.set(full, value, ttl === undefined ? undefined : { ttl })))
       throw this.#door.refusal(full)
   }
 
   /**
-   * Stores many, those of one shard in one commit. @throws the error for which the cache refused all of them
+   * Stores several entries, those of one shard in one commit.
+   *
+   * @throws the error with which the cache refused all of them
    */
   async setMany(entries: readonly NewEntry[]): Promise<boolean[]> {
     if (entries.length === 0) return []
@@ -67,7 +71,7 @@ export class Namespaced {
       .filter(({ ttl }) => ttl !== 0)
       .map(({ key, value, ttl }) => [this.keyOf(key), value, ttl === undefined ? {} : { ttl }])
     this.#door.listen()
-    // Both now: what is called after this must come after all of it.
+    // Both calls are made now, so that later calls take effect after them.
     const removing = elapsed.length > 0 && this.cache.deleteMany(elapsed, PATIENT)
     const [stored] = await Promise.all([this.cache.setMany(rows, PATIENT), removing])
     if (rows.length > 0 && !stored.some(Boolean)) throw this.#door.refusal()
@@ -75,22 +79,22 @@ export class Namespaced {
     return entries.map(({ ttl }) => (ttl === 0 ? true : (stored[at++] ?? false)))
   }
 
-  /** Whether it was there. @throws the error for which the cache refused to remove it */
+  /** Removes an entry. Resolves to whether it existed. @throws the error with which the cache refused */
   async delete(key: string): Promise<boolean> {
     return this.#door.delete(this.keyOf(key))
   }
 
-  /** Which of them were there. @throws the error for which the cache refused to remove one */
+  /** Removes entries. Resolves to whether each existed. @throws the error with which the cache refused one */
   async deleteMany(keys: readonly string[]): Promise<boolean[]> {
     return this.#door.deleteMany(keys.map(key => this.keyOf(key)))
   }
 
-  /** Removes the entries of this namespace, in pages, and no others. */
+  /** Removes the entries of this namespace, in pages. */
   async clear(): Promise<void> {
     await removePrefix(this.cache, this.prefix)
   }
 
-  /** Keys without their namespace. @param below how they begin */
+  /** Lists keys without their namespace. @param below a prefix of the keys */
   async *keys(below: string = ''): AsyncGenerator<string> {
     for await (const key of this.cache.keys({ prefix: this.prefix + below })) yield this.#ownKey(key)
   }
@@ -111,18 +115,18 @@ export class Namespaced {
   }
 }
 
-/** @throws TypeError when it cannot be a namespace */
+/** The prefix of the keys of a namespace. @throws TypeError when it cannot be a namespace */
 export function prefixOf(namespace: unknown): string {
   if (namespace === undefined || namespace === null || namespace === '') return ':'
   if (typeof namespace === 'string' && namespace.isWellFormed()) return `${encodeURIComponent(namespace)}:`
   throw new TypeError(`namespace must be a well-formed string, got ${kindOf(namespace)}`)
 }
 
-/** Values which the cache has already, and which a host will store once more: see cache-manager/single-flight.ts. */
+/** Values that the cache has already and that a host will store once more: see cache-manager/single-flight.ts. */
 const expected = new WeakMap<DiskCache, Map<string, unknown>>()
 let expecting = 0
 
-/** The next `set` of a key with this value has nothing to do. */
+/** Makes the next `set` of a key with this value do nothing. */
 export function expectWrite(cache: DiskCache, key: string, value: unknown): void {
   const writes = expected.get(cache) ?? new Map<string, unknown>()
   expected.set(cache, writes)
@@ -142,22 +146,22 @@ function wasExpected(cache: DiskCache, key: string, value: unknown): boolean {
   return true
 }
 
-/** Why writes of a cache were refused lately. */
+/** The errors of writes that a cache refused lately. */
 interface Refusals {
   readonly byKey: Map<unknown, { readonly error: Error; readonly at: number }>
   last: Error | undefined
   count: number
 }
 
-/** Many may be refused in one turn, before the first of those who wait is told. */
+/** Limit of remembered refusals. Many may occur in one turn, before the first waiting call is told. */
 const MOST_REFUSALS = 1000
 
-/** One listener on each cache for all doors: a door may be made for every request. */
+/** The refusals by cache, with one listener for all doors, since an app may create a door for every request. */
 const refusals = new WeakMap<DiskCache, Refusals>()
 
-/** A cache as a door has opened it. Of refused writes it knows why: hosts expect an error, not an answer. */
+/** A cache opened by a door. It remembers why writes were refused, because hosts expect an error. */
 export class Door {
-  /** Whether the cache keeps a Map: see keyv/stored-values.ts. */
+  /** Whether the cache preserves a Map: see keyv/stored-values.ts. */
   readonly boxes: boolean
   readonly #opened: OpenedCache
 
@@ -170,12 +174,16 @@ export class Door {
     return this.#opened.cache
   }
 
-  /** Removes a key of the cache: to hosts, one that stays is not one that was missing. @throws why the cache refused to */
+  /**
+   * Removes a key of the cache.
+   *
+   * @throws the error with which the cache refused, which is not the same as a missing key
+   */
   delete(key: string): Promise<boolean> {
     return this.heeding(key, () => this.cache.delete(key))
   }
 
-  /** Removes keys of the cache. @throws why the cache refused to remove one */
+  /** Removes keys of the cache. @throws the error with which the cache refused one */
   async deleteMany(keys: readonly string[]): Promise<boolean[]> {
     const { count } = this.listen()
     const removed = await this.cache.deleteMany(keys, PATIENT)
@@ -183,7 +191,7 @@ export class Door {
     return removed
   }
 
-  /** Makes a write whose answer for one that was refused is also that for a key which is not there. @throws why it was refused */
+  /** Makes a write whose result is the same for a refusal and for a missing key. @throws the error of the refusal */
   async heeding<T>(key: string, write: () => Promise<T>): Promise<T> {
     const { count } = this.listen()
     const answer = await write()
@@ -191,7 +199,7 @@ export class Door {
     return answer
   }
 
-  /** Before a write: begins to notice refusals. */
+  /** Starts to listen for refusals. Call it before a write. */
   listen(): Refusals {
     const known = refusals.get(this.cache)
     if (known) return known
@@ -207,14 +215,14 @@ export class Door {
     return heard
   }
 
-  /** Why the last write of a key, or of many, was refused. */
+  /** The error of the last refused write of a key, or of several keys. */
   refusal(key?: string): Error {
     const heard = refusals.get(this.cache)
     const error = key === undefined ? heard?.last : heard?.byKey.get(key)?.error
     return error ?? new Error('the cache refused to store the value')
   }
 
-  /** @throws why a write of a key was refused after so many others had been */
+  /** @throws the error of a write of a key that was refused after `before` other refusals */
   #throwRefusal(key: string, before: number): void {
     const heard = refusals.get(this.cache)?.byKey.get(key)
     if (heard && heard.at > before) throw heard.error

@@ -15,34 +15,36 @@ import {
   type UpkeepOptions,
 } from '../engine/index.js'
 
-/** Where a door keeps its entries, besides the options of the host, which pass. */
+/**
+ * Options of a door: those of a `FanoutCache` and where its entries are. Options of the host may be present as well.
+ */
 export interface DoorOptions extends FanoutCacheOptions {
-  /** The directory of the cache; made when missing. */
+  /** The directory of the cache. It is created when missing. */
   readonly directory?: string
-  /** An open cache instead of a directory: the door uses it, and never closes it. */
+  /** A cache to use instead of a directory. The door never closes it. */
   readonly cache?: DiskCache
   /**
-   * Keeps the directory up in a thread of one process, as `startUpkeep` does, until this door is closed.
+   * Does the upkeep of the directory in a thread of one process, as `startUpkeep` does, until this door is closed.
    *
    * @default false
    */
   readonly upkeep?: boolean | UpkeepOptions
 }
 
-/** A directory, options that name one, or a cache. */
+/** A directory, options with one, or a cache. */
 export type CacheSource = string | DoorOptions | DiskCache
 
-/** A cache as a door has it. */
+/** A cache opened by a door. */
 export interface OpenedCache {
   readonly cache: DiskCache
-  /** Ends the use of this door: the last one on a directory closes it. Does nothing to a cache that was given. */
+  /** Ends the use by this door. The last user on a directory closes the cache; one that was passed in stays open. */
   close(): Promise<void>
 }
 
-/** What the doors know besides the options of a cache. */
+/** Options of doors besides those of a cache. */
 const DOOR_OPTIONS = ['directory', 'cache', 'upkeep']
 
-/** Options of hosts that come along with ours. Those that are not here pass too, unless they look like a slip in one of ours. */
+/** Known options of hosts. Unknown ones are accepted too, unless they look like a misspelling of one of ours. */
 const HOST_OPTIONS = [
   ...[
     'ttl',
@@ -62,11 +64,11 @@ const HOST_OPTIONS = [
 ]
 
 /**
- * The cache of a door. All doors of a process on one directory share one engine; a directory that is empty becomes a
- * `FanoutCache`, any other is opened as what it is.
+ * Opens the cache of a door. All doors of a process on one directory share one engine. An empty directory becomes a
+ * `FanoutCache`; any other is opened as the kind it is.
  *
- * @param door who asks, for messages
- * @throws TypeError when no directory is named, or an option looks like a slip; RangeError as the constructors of caches do
+ * @param door the name of the door in messages
+ * @throws TypeError when no directory is given, or an option looks misspelt; RangeError for values out of range
  */
 export function openCache(source: CacheSource, door: string): OpenedCache {
   if (isDiskCache(source)) return given(source)
@@ -93,7 +95,7 @@ function keptUp(opened: OpenedCache, { upkeep }: DoorOptions): OpenedCache {
   return { cache: opened.cache, close }
 }
 
-/** The options of a door that no host adds to. @throws TypeError for what it does not know, and when it is no source */
+/** The options of a door without options of a host. @throws TypeError for unknown options and a wrong source */
 export function strictOptionsOf<Options extends DoorOptions>(
   source: CacheSource | Options,
   options: Options,
@@ -105,7 +107,7 @@ export function strictOptionsOf<Options extends DoorOptions>(
   return all
 }
 
-/** One object of options, of the source of a door and of options beside it. @throws TypeError when it is no source */
+/** Merges the source of a door with its options. @throws TypeError for a wrong source */
 export function optionsOf<Options extends DoorOptions>(
   source: CacheSource | Options,
   options: Options,
@@ -116,7 +118,7 @@ export function optionsOf<Options extends DoorOptions>(
   return { ...checked(source, door), ...options }
 }
 
-/** Whether something has the verbs of a cache, of whichever build of this package it is. */
+/** Whether a value has the verbs of a cache, of either build of this package. */
 export function isDiskCache(source: unknown): source is DiskCache {
   const { getItem, setMany, deleteMany } = (source ?? {}) as Partial<DiskCache>
   return [getItem, setMany, deleteMany].every(verb => typeof verb === 'function')
@@ -144,7 +146,7 @@ function checkedCache({ cache, directory, ...others }: DoorOptions, door: string
   throw new TypeError(`${door}: ${idle[0]} has no effect on a cache that is given: say it where that is made`)
 }
 
-/** The options of the engine alone. */
+/** Selects the options of the engine. */
 function ownOptions(options: DoorOptions, kind: 'Cache' | 'FanoutCache', door: string): CacheOptions {
   const known = optionNamesOf(kind)
   const own: Record<string, unknown> = {}
@@ -155,7 +157,7 @@ function ownOptions(options: DoorOptions, kind: 'Cache' | 'FanoutCache', door: s
   return own
 }
 
-/** Hosts pass options that nobody here knows; one that is almost ours was meant for us. */
+/** Refuses an unknown option that is almost one of ours. Other unknown options belong to the host. */
 function refuseSlip(name: string, known: ReadonlySet<string>, door: string): void {
   const lower = name.toLowerCase()
   const meant = ['directory', 'namespace', 'upkeep', ...known].find(

@@ -26,7 +26,7 @@ export interface OpeningOptions {
  * @throws CliError when it is no cache
  */
 export async function openCache(path: string, options: OpeningOptions): Promise<Cache | FanoutCache> {
-  const place = cachePlace(path, options.create !== undefined)
+  const place = cachePlace(path, { mayBeMissing: options.create !== undefined })
   if (options.access === 'write') warnOfRoot(place, options.note)
   if (options.access === 'write' && place.shardOf !== undefined) {
     throw new CliError(
@@ -75,18 +75,18 @@ async function giveUp(directory: string, timeout: number, signal: AbortSignal): 
   throw new TimeoutError(directory)
 }
 
-/** The place of a cache. @throws CliError that says what is there instead */
-export function cachePlace(path: string, mayBeMade = false): Place {
+/** Finds the cache at a path. @throws CliError that says what is there instead */
+export function cachePlace(path: string, { mayBeMissing = false }: { readonly mayBeMissing?: boolean } = {}): Place {
   const place = lookAt(path)
   const { directory, kind } = place
   switch (kind) {
     case 'missing':
-      if (mayBeMade) return place
+      if (mayBeMissing) return place
       throw new CliError(EXIT.noCache, `there is no directory ${directory}`)
     case 'file':
       throw new CliError(EXIT.noCache, fileSentence(directory))
     case 'empty':
-      if (mayBeMade) return place
+      if (mayBeMissing) return place
       throw new CliError(EXIT.noCache, `the directory ${directory} is empty: there is no cache in it`)
     case 'strange':
       throw new CliError(EXIT.noCache, `${directory} is no cache: it holds neither cache.db nor shards 000, 001, …`)

@@ -21,18 +21,18 @@ import { readInOrder } from './verbs/reading-among-writes.js'
 import { resolveReading, resolveWaiting } from './verbs/verb-options.js'
 
 /**
- * What stands between the verbs of a cache and its shards: it opens the engine, finds the shard of a key, and knows
- * whether giving up is an error, as in a `Cache`, or an answer, as in a `FanoutCache`.
+ * Connects the verbs of a cache with its shards: it opens the engine, routes keys to shards, and turns a refused call
+ * into an error, as in a `Cache`, or into a result, as in a `FanoutCache`.
  */
 export class CacheHandle {
   readonly kind: Kind
   readonly directory: string
-  /** With the codec of the engine, once it is open. */
+  /** The checked options. Once open, the codec is that of the engine. */
   options: ResolvedOptions
   readonly events: Events = new Events()
-  /** What this process does with the directory, over all caches on it. */
+  /** Counters of this process for the directory, shared by all caches on it. */
   readonly counters: Counters
-  /** Values in front of the shards, while it is open and where it was asked for. */
+  /** The memory tier in front of the shards. Present while the cache is open with the option `memory`. */
   memory: MemoryTier | undefined
   readonly #temporary: boolean
   #engine: Engine | undefined
@@ -61,12 +61,12 @@ export class CacheHandle {
     return this.#engine.shards
   }
 
-  /** @throws DiskCacheError when a shard is none of the open engine: the cache was closed, and maybe opened again */
+  /** @throws DiskCacheError when a shard does not belong to the open engine, because the cache was closed meanwhile */
   assertOpen(shard: Shard): void {
     if (!this.shards.includes(shard)) throw this.#closedMeanwhile()
   }
 
-  /** Verbs that gave up waiting for a lock, of all handles on the directory. */
+  /** Number of verbs that gave up waiting for a lock, of all handles on the directory. */
   get timeouts(): number {
     return this.#engine?.timeouts ?? 0
   }
@@ -85,7 +85,7 @@ export class CacheHandle {
   }
 
   async close(): Promise<void> {
-    // Verbs that were called before the first open ended are still on their way.
+    // Verbs that were called during the first open must run before closing.
     if (this.#opening) await this.#opening.catch(() => undefined)
     this.#closing ??= this.#release().finally(() => {
       this.#closing = undefined
@@ -93,13 +93,15 @@ export class CacheHandle {
     await this.#closing
   }
 
-  /** Ends something with the cache, before the engine is given back. Answers how to take that back. */
+  /**
+   * Registers a function that `close()` calls before it releases the engine. Returns a function that unregisters it.
+   */
   endWith(end: () => Promise<void>): () => void {
     this.#parts.add(end)
     return () => this.#parts.delete(end)
   }
 
-  /** Runs a verb now when the cache is open, else when it is; what it throws becomes a rejection. */
+  /** Runs a verb at once when the cache is open, otherwise after opening. Errors that it throws become rejections. */
   ready<T>(verb: () => Promise<T>): Promise<T> {
     try {
       if (!this.#engine && !this.#join()) return this.open().then(verb)
@@ -109,10 +111,10 @@ export class CacheHandle {
     }
   }
 
-  /** The same for a verb that takes in keys and values: they are encoded before anything is waited for. */
+  /** Like `ready`, for a verb with keys and values: `prepare` encodes them before anything is awaited. */
   start<T, Input>(prepare: () => Input, verb: (input: Input) => Promise<T>): Promise<T> {
     try {
-      // Another handle may have the directory open with a codec that this one was not given.
+      // Another handle may have opened the directory with a codec that this one was not given.
       if (!this.#engine && !this.#opening)
         this.options = findEngine(this.directory)?.adopted(this.options) ?? this.options
       const input = prepare()
@@ -131,7 +133,7 @@ export class CacheHandle {
     return placeOf(key, this.shards)
   }
 
-  /** Runs a read, after the writes of this process on its key that were called before. */
+  /** Runs a read after the earlier writes of this process on the same key. */
   async read<T>(
     shard: Shard,
     encoded: EncodedKey | undefined,
@@ -158,7 +160,10 @@ export class CacheHandle {
     }
   }
 
-  /** Makes of a read that met a lock what a FanoutCache answers: nothing, and a word of it. Every other error is thrown. */
+  /**
+   * Counts and reports a read that gave up waiting for a lock. Throws its error in a Cache, and any other error in both
+   * kinds; a FanoutCache then returns nothing.
+   */
   unread(error: unknown, key?: Key): void {
     if (!(error instanceof TimeoutError)) throw error
     this.gaveUp(key)
@@ -184,7 +189,7 @@ export class CacheHandle {
     })
   }
 
-  /** Turns an error that refuses one write into the answer of a FanoutCache; every other error is thrown. */
+  /** Turns the error of a refused write into the result of a FanoutCache. Any other error is thrown. */
   refusal<T>(error: unknown, call: Pick<Call<T>, 'key' | 'keys' | 'refused'>): T {
     if (!(error instanceof DiskCacheError) || error.refusal === undefined) throw error
     this.tellRefused(error, call.keys ?? [call.key])
@@ -192,7 +197,7 @@ export class CacheHandle {
     return call.refused
   }
 
-  /** Counts and tells that writes were turned down. */
+  /** Counts refused writes and emits `refused`. */
   tellRefused(error: DiskCacheError, keys: readonly (Key | undefined)[]): void {
     const { refusal: reason } = error
     if (reason === undefined) return
@@ -206,7 +211,7 @@ export class CacheHandle {
     }
   }
 
-  /** Counts and tells that a verb gave up waiting for a lock. */
+  /** Counts a verb that gave up waiting for a lock and emits `timeout`. */
   gaveUp(key?: Key): void {
     this.timeouts++
     this.counters.timeouts++
@@ -215,7 +220,7 @@ export class CacheHandle {
     this.events.emit('timeout', { ...about, directory: this.directory })
   }
 
-  /** Counts and tells what failed beside any verb. */
+  /** Counts a failure outside of any verb and emits `error`. */
   failed(error: Error): void {
     this.counters.errors++
     this.events.emit('error', error)
@@ -233,7 +238,7 @@ export class CacheHandle {
     return this.kind === 'FanoutCache' && call.retry === true
   }
 
-  /** Another handle of this process may have the directory open: then calls over both keep their order. */
+  /** Joins the engine of another handle of this process, if it is open, so that calls over both keep their order. */
   #join(): boolean {
     if (this.#opening || this.#closing || this.#removed) return false
     const engine = joinEngine(this.kind, this.directory, this.options, this.events)
@@ -264,7 +269,7 @@ export class CacheHandle {
   async #release(): Promise<void> {
     const engine = this.#engine
     if (this.#temporary) this.#removed = true
-    // New verbs open again, after this has ended.
+    // Verbs called from now on open the cache again after this release.
     this.#engine = undefined
     this.memory = undefined
     if (this.#parts.size > 0) await Promise.all([...this.#parts].map(end => end()))

@@ -23,10 +23,10 @@ import type {
 import { MOST_SHARDS } from './shards/layout.js'
 import { type Clock, milliseconds, SteadyClock, systemClock } from './time.js'
 
-/** Settings without what they are divided by: those of the whole cache, before its shards are known. */
+/** Settings as given, for the whole cache: they are divided when the number of shards is known. */
 export type SettingsGiven = Partial<StoredSettings>
 
-/** Options of a cache after they were checked. */
+/** The checked options of a cache. Durations are milliseconds. */
 export interface ResolvedOptions {
   readonly timeout: number
   readonly defaultTtl: number | undefined
@@ -36,12 +36,12 @@ export interface ResolvedOptions {
   readonly clock: Clock
   readonly maxPending: PendingLimits
   readonly modes: FileModes
-  /** Only what was given. */
+  /** The settings that were given. */
   readonly settings: SettingsGiven
-  /** Absent: switched off. */
+  /** Absent: the memory tier is off. */
   readonly memory: ResolvedMemory | undefined
   readonly shards: number | undefined
-  /** The options as given, flat, to compare those of two opens of one directory. */
+  /** The given options in flat form, to compare two opens of one directory. */
   readonly given: ReadonlyMap<string, unknown>
 }
 
@@ -61,7 +61,7 @@ const CACHE_OPTIONS = new Set([
 ])
 const FANOUT_OPTIONS = new Set([...CACHE_OPTIONS, 'shards'])
 
-/** The options that a constructor knows. */
+/** The names of the options of a constructor. */
 export function optionNamesOf(kind: 'Cache' | 'FanoutCache'): ReadonlySet<string> {
   return kind === 'Cache' ? CACHE_OPTIONS : FANOUT_OPTIONS
 }
@@ -88,7 +88,7 @@ export function resolveOptions(
   const settings = resolveSettings(options, kind, DISK_OPTIONS)
   const timeout = options.timeout === undefined ? defaultTimeout(kind) : milliseconds(options.timeout, 'timeout')
   const defaultTtl = options.defaultTtl == null ? undefined : milliseconds(options.defaultTtl, 'defaultTtl')
-  if (options.shards !== undefined) whole(options.shards, 'shards', 1, MOST_SHARDS)
+  if (options.shards !== undefined) wholeNumber(options.shards, 'shards', 1, MOST_SHARDS)
   return {
     timeout,
     defaultTtl,
@@ -117,15 +117,15 @@ function resolvePending(maxPending: Partial<PendingLimits>, kind: string): Resol
   checkOptionsObject(maxPending, `${kind}: maxPending`)
   checkOptionNames(maxPending, PENDING_OPTIONS, `${kind}: maxPending`)
   return {
-    count: whole(maxPending.count ?? DEFAULT_PENDING.count, 'maxPending.count', 1),
-    bytes: whole(maxPending.bytes ?? DEFAULT_PENDING.bytes, 'maxPending.bytes', 1),
+    count: wholeNumber(maxPending.count ?? DEFAULT_PENDING.count, 'maxPending.count', 1),
+    bytes: wholeNumber(maxPending.bytes ?? DEFAULT_PENDING.bytes, 'maxPending.bytes', 1),
   }
 }
 
 function resolveModes(disk: DiskOptions): ResolvedOptions['modes'] {
   return {
-    directory: whole(disk.directoryMode ?? 0o700, 'disk.directoryMode', 0, 0o7777),
-    file: whole(disk.fileMode ?? 0o600, 'disk.fileMode', 0, 0o7777),
+    directory: wholeNumber(disk.directoryMode ?? 0o700, 'disk.directoryMode', 0, 0o7777),
+    file: wholeNumber(disk.fileMode ?? 0o600, 'disk.fileMode', 0, 0o7777),
     exact: disk.directoryMode !== undefined || disk.fileMode !== undefined,
   }
 }
@@ -137,8 +137,8 @@ function resolveMemory(memory: MemoryOptions | undefined, kind: string): Resolve
   const ttl = memory.ttl === undefined ? Number.POSITIVE_INFINITY : milliseconds(memory.ttl, 'memory.ttl') / 1000
   if (ttl === 0) throw new RangeError('memory.ttl must be more than 0 milliseconds: nothing would be kept')
   return {
-    maxItems: optional(memory.maxItems, value => whole(value, 'memory.maxItems', 1)) ?? Number.POSITIVE_INFINITY,
-    maxBytes: whole(memory.maxBytes ?? DEFAULT_MEMORY_BYTES, 'memory.maxBytes', LEAST_MEMORY_BYTES),
+    maxItems: optional(memory.maxItems, value => wholeNumber(value, 'memory.maxItems', 1)) ?? Number.POSITIVE_INFINITY,
+    maxBytes: wholeNumber(memory.maxBytes ?? DEFAULT_MEMORY_BYTES, 'memory.maxBytes', LEAST_MEMORY_BYTES),
     ttl,
     sliding: slidingOf(memory.sliding, ttl),
     mode: oneOf(memory.mode, MEMORY_MODES, 'memory.mode') ?? 'copy',
@@ -152,7 +152,7 @@ function slidingOf(sliding: unknown, ttl: number): boolean {
   return slides
 }
 
-/** Checks the part of options that is stored in the directory. */
+/** Checks the options that are stored in the directory. */
 export function resolveSettings(
   options: SettingsChange & { disk?: DiskOptions; sqlite?: SqliteOptions },
   place: string,
@@ -165,24 +165,24 @@ export function resolveSettings(
   checkOptionNames(sqlite, SQLITE_OPTIONS, `${place}: sqlite`)
   const { maxItems } = options
   const settings: Record<keyof SettingsGiven, unknown> | object = {
-    sizeLimit: optional(options.sizeLimit, value => whole(value, 'sizeLimit', LEAST_SIZE_LIMIT)),
-    maxItems: maxItems === null ? null : optional(maxItems, value => whole(value, 'maxItems', 1)),
-    cullLimit: optional(options.cullLimit, value => whole(value, 'cullLimit', 0)),
+    sizeLimit: optional(options.sizeLimit, value => wholeNumber(value, 'sizeLimit', LEAST_SIZE_LIMIT)),
+    maxItems: maxItems === null ? null : optional(maxItems, value => wholeNumber(value, 'maxItems', 1)),
+    cullLimit: optional(options.cullLimit, value => wholeNumber(value, 'cullLimit', 0)),
     statistics: flag(options.statistics, 'statistics'),
     tagIndex: flag(options.tagIndex, 'tagIndex'),
     evictionPolicy: policyOf(options.evictionPolicy),
-    minFileSize: optional(disk.minFileSize, value => whole(value, 'disk.minFileSize', 0)),
+    minFileSize: optional(disk.minFileSize, value => wholeNumber(value, 'disk.minFileSize', 0)),
     unlinkGrace: optional(disk.unlinkGrace, value => milliseconds(value, 'disk.unlinkGrace') / 1000),
-    cacheSize: optional(sqlite.cacheSize, value => whole(value, 'sqlite.cacheSize', -(2 ** 31), 2 ** 31 - 1)),
-    mmapSize: optional(sqlite.mmapSize, value => whole(value, 'sqlite.mmapSize', 0)),
+    cacheSize: optional(sqlite.cacheSize, value => wholeNumber(value, 'sqlite.cacheSize', -(2 ** 31), 2 ** 31 - 1)),
+    mmapSize: optional(sqlite.mmapSize, value => wholeNumber(value, 'sqlite.mmapSize', 0)),
     journalMode: oneOf(sqlite.journalMode, JOURNAL_MODES, 'sqlite.journalMode'),
-    synchronous: optional(sqlite.synchronous, value => whole(value, 'sqlite.synchronous', 0, 3)),
-    autoVacuum: optional(sqlite.autoVacuum, value => whole(value, 'sqlite.autoVacuum', 0, 2)),
+    synchronous: optional(sqlite.synchronous, value => wholeNumber(value, 'sqlite.synchronous', 0, 3)),
+    autoVacuum: optional(sqlite.autoVacuum, value => wholeNumber(value, 'sqlite.autoVacuum', 0, 2)),
   }
   return Object.fromEntries(Object.entries(settings).filter(([, value]) => value !== undefined))
 }
 
-/** Checks what is given to `configure`. */
+/** Checks the argument of `configure`. */
 export function resolveChange(change: SettingsChange): SettingsGiven {
   checkOptionsObject(change, 'configure')
   checkOptionNames(change, new Set(SETTING_OPTIONS), 'configure')
@@ -197,7 +197,7 @@ function optional<T>(value: unknown, resolve: (value: unknown) => T): T | undefi
   return value === undefined ? undefined : resolve(value)
 }
 
-function whole(value: unknown, name: string, least: number, most = Number.MAX_SAFE_INTEGER): number {
+function wholeNumber(value: unknown, name: string, least: number, most = Number.MAX_SAFE_INTEGER): number {
   if (typeof value !== 'number') throw new TypeError(`${name} must be a whole number, got ${kindOf(value)}`)
   if (Number.isInteger(value) && value >= least && value <= most) return value
   const range = most === Number.MAX_SAFE_INTEGER ? `of at least ${least}` : `from ${least} to ${most}`
@@ -242,12 +242,12 @@ function clockOf(clock: Clock | undefined): Clock {
     throw new TypeError(`clock must be an object with now(), got ${kindOf(clock)}`)
   }
   const now: unknown = clock.now()
-  // With what is no number nothing would ever expire.
+  // With a clock that returns no number nothing would ever expire.
   if (typeof now === 'number' && Number.isFinite(now)) return clock
   throw new TypeError(`clock.now() must answer epoch milliseconds, got ${kindOf(now)}`)
 }
 
-/** What was given, flat. The same duration is the same in all its forms. */
+/** The given options in flat form. Durations are normalised, so that equal ones compare equal. */
 function given(options: object, durations: Readonly<Record<string, unknown>>): Map<string, unknown> {
   const flat = flatten(options)
   for (const [name, value] of Object.entries(durations)) if (flat.has(name)) flat.set(name, value)
@@ -256,7 +256,7 @@ function given(options: object, durations: Readonly<Record<string, unknown>>): M
 
 function flatten(options: object, prefix = '', into = new Map<string, unknown>()): Map<string, unknown> {
   for (const [name, value] of Object.entries(options)) {
-    // What differs in memory is the memory's to say: it may be switched on later.
+    // The memory tier compares its own options, because it may be switched on later.
     if (value === undefined || name === 'memory') continue
     const isGroup = prefix === '' && (name === 'disk' || name === 'sqlite' || name === 'maxPending')
     if (isGroup) flatten(value as object, `${name}.`, into)

@@ -48,12 +48,12 @@ type Factory<T, Old> = (context: ComputeContext<Old>) => T | Promise<T>
 
 let handleOfCache: (cache: CacheVerbs) => object
 
-/** The handle of a cache. Its type is not told, so that the package's declarations do not show how it is built. */
+/** The handle of a cache. It is typed `object` to keep internals out of the declarations of the package. */
 export function opaqueHandleOf(cache: CacheVerbs): object {
   return handleOfCache(cache)
 }
 
-/** The verbs of a cache, over however many shards its handle has. What they do is said in the contract. */
+/** The verbs of a cache over any number of shards. They are documented in `DiskCache`. */
 export abstract class CacheVerbs implements DiskCache {
   readonly directory: string
   readonly #handle: CacheHandle
@@ -75,7 +75,7 @@ export abstract class CacheVerbs implements DiskCache {
   }
 
   get<T = unknown>(key: Key, options?: Waiting): Promise<T | undefined> {
-    // The most frequent verb makes no closure for nobody.
+    // The most frequent verb avoids a closure when nobody traces.
     if (!isTraced()) return getValue(this.#handle, key, options)
     return traced(this.#handle, 'get', key, () => getValue(this.#handle, key, options))
   }
@@ -108,7 +108,7 @@ export abstract class CacheVerbs implements DiskCache {
     return traced(this.#handle, 'add', key, () => storeValue(this.#handle, 'add', key, value, options, add))
   }
 
-  // A type of its own for the old value: `T` would be taken from what the function is given, not from what it answers.
+  // `Old` keeps TypeScript from inferring `T` from the parameter of the factory instead of from its result.
   getOrSet<T, Old extends T = T>(key: Key, factory: Factory<T, Old>, options?: Computing): Promise<T> {
     return traced(this.#handle, 'getOrSet', key, () => getOrSet(this.#handle, key, factory as Factory<T, T>, options))
   }

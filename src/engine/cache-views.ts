@@ -11,31 +11,31 @@ export abstract class CacheViews extends CacheVerbs {
   readonly #own = new OwnCaches()
 
   /**
-   * A part of this cache with keys of its own: a view with every verb. Namespaces of different names never touch each
-   * other, nor do versions of one. A text key `k` of `cache.namespace('prod')` is the entry `prod:1:k` of this cache.
+   * Returns a view of this cache with its own keys and every verb. Namespaces of different names or versions never
+   * share keys. The text key `k` of `cache.namespace('prod')` is the entry `prod:1:k` of this cache.
    *
    * @example
    * const prod = cache.namespace('prod', { version: 2, defaultTtl: '5m' })
    * await prod.set('greeting', 'hello')
    * await prod.clear()
    *
-   * @throws TypeError for a name that is no well-formed text, and for unknown options; RangeError for an empty name and
-   *   a version that is no whole number of 0 or more
+   * @throws TypeError for a name that is no well-formed string and for unknown options; RangeError for an empty name
+   *   and for a version that is no whole number of 0 or more
    */
   namespace(name: string, options: NamespaceOptions = {}): Namespace {
     return new Namespace(this.#parts, resolveNamespace(name, options))
   }
 
   /**
-   * A cache of the values of one model: the same object for the same model. Without limits of its own its entries are
-   * those of this cache whose keys begin with `model=`, its name and a colon; else they lie in a `Cache` of their own below
-   * the directory, which is closed with this one.
+   * Returns the cache of the values of one model, and the same object for the same model. The entries of a model
+   * without limits are entries of this cache whose keys begin with `model=<name>:`. Those of a model with limits lie in
+   * a separate `Cache` below the directory, which is closed with this one.
    *
    * @example
    * const User = defineModel({ name: 'User', version: 1, schema: z.object({ name: z.string() }) })
    * await cache.model(User).put(1, { name: 'Ann' })
    *
-   * @throws TypeError when it is no model; RangeError when another model of its name has other limits on this cache
+   * @throws TypeError when `model` is no model; RangeError when a model of the same name has other limits on this cache
    */
   model<Input, Output>(model: Model<Input, Output>): ModelCache<Input, Output> {
     return modelCacheOf(this, model, {

@@ -17,8 +17,8 @@ import type { NamespaceParts } from './views/namespace.js'
 import { type NamespaceOptions, resolveNamespace } from './views/namespace-options.js'
 
 /**
- * A cache in one database: every verb is atomic, it has a queue and a sorted order, and it waits up to a minute for
- * locks before it rejects with `TimeoutError`.
+ * A cache in one database. Every verb is atomic, and there are queues and a sorted order. Verbs wait for a lock up to
+ * `timeout`, a minute by default, and then reject with `TimeoutError`.
  *
  * @example
  * await using cache = new Cache('/var/cache/app')
@@ -27,8 +27,8 @@ import { type NamespaceOptions, resolveNamespace } from './views/namespace-optio
  */
 export class Cache extends CacheViews implements Queueing {
   /**
-   * @param directory made when missing; without one the cache lives in a temporary directory until it is closed
-   * @throws TypeError for unknown options and wrong types, RangeError for values out of range, and for options that
+   * @param directory is created when missing; without one the cache lives in a temporary directory until it is closed
+   * @throws TypeError for unknown options and wrong types; RangeError for values out of range, and for options that
    *   differ from those of an open cache of this process on the same directory
    */
   constructor(directory?: string | URL, options?: CacheOptions) {
@@ -36,7 +36,7 @@ export class Cache extends CacheViews implements Queueing {
   }
 
   protected override modelCache(name: string, limits: CacheOptions): Cache {
-    // Python's check() and ours pass over what has `cache.db` in its path.
+    // Python's check() and ours skip paths that contain `cache.db`.
     const directory = join(this.directory, `cache.db-model-${name}`)
     return new Cache(directory, { ...inheritedOptions(this), ...limits })
   }

@@ -2,14 +2,14 @@ import type { Key, Waiting } from './options.js'
 
 export type Kind = 'Cache' | 'FanoutCache'
 
-/** How one call of a writing verb waits, and what it answers when it is refused. */
+/** How one call of a writing verb waits, and what it returns when it is refused. */
 export interface Call<T> {
   readonly key?: Key
-  /** Those of a verb that takes many. */
+  /** The keys of a verb that takes several. */
   readonly keys?: readonly Key[]
   readonly options?: Waiting | undefined
-  /** What a FanoutCache answers instead of an error. */
+  /** The result of a refused call in a FanoutCache. */
   readonly refused: T
-  /** Whether a FanoutCache waits without a bound unless told otherwise. */
+  /** The default of `retry` in a FanoutCache. */
   readonly retry?: boolean
 }

@@ -19,182 +19,204 @@ import type {
   Touching,
   Waiting,
 } from './options.js'
+import type { Transaction } from './transaction-contract.js'
+
+export type { QueueTransaction, Transaction } from './transaction-contract.js'
 
 /**
- * The value of an entry as a file that is already open: what happens to the entry meanwhile does not reach it. `path` is
- * there only when the file at that place has the same bytes.
+ * The value of an entry as an open file. Overwriting or removing the entry does not change what it reads. `path` is
+ * present only when the file at that path holds the same bytes as the value.
  */
 export interface StoredFile extends Info, AsyncDisposable {
   /**
-   * Bytes `start` to `end`, both included, as in an HTTP range. Closes the file at its end, unless `keepOpen` says that
-   * more of it will be read: then `close` is to be called.
+   * Reads bytes `start` to `end`, both included, as in an HTTP range. The file closes itself at the end of the stream.
+   * With `keepOpen` it stays open for further ranges, and the caller calls `close()`.
+   *
+   * @throws RangeError when a bound is no whole number of 0 or more, or `end` lies before `start`
+   * @throws TypeError when the file was read before without `keepOpen`
    */
   stream(range?: { readonly start?: number; readonly end?: number; readonly keepOpen?: boolean }): Readable
-  /** All bytes. Closes the file. */
+  /** Reads all bytes and closes the file. @throws TypeError when the file was read before without `keepOpen` */
   bytes(): Promise<Buffer>
+  /** Closes the file. Needed only when neither `bytes()` nor a whole `stream()` was read. */
   close(): Promise<void>
 }
 
-/** One entry of `setMany`. */
+/** One entry of `setMany`, with options of its own. */
 export type Entry = readonly [key: Key, value: unknown, options?: Storing]
 
 /**
  * A cache on disk, shared by all processes that open its directory.
  *
- * A miss is `undefined`. Misuse rejects with `TypeError` or `RangeError`; every other error has a `code`. Calls of one
- * process on one key take effect in the order in which they are made, awaited or not.
- *
- * When a lock is not free in time, a `Cache` rejects with `TimeoutError`; a `FanoutCache` refuses: the verb answers
- * `false` or `undefined`, and `refused` is emitted.
+ * - A miss is `undefined`. Durations are milliseconds or strings such as `'5m'`; instants are epoch milliseconds.
+ * - Calls of one process on one key take effect in the order in which they are made, awaited or not.
+ * - Verbs reject with `TypeError` for a wrong type or an unknown option and with `RangeError` for a value out of range.
+ *   All other errors are a `DiskCacheError` and have a `code`.
+ * - When a write cannot be made, because of a lock that is not free in time (`TimeoutError`), a full disk
+ *   (`DiskFullError`), a value larger than its shard (`ValueTooLargeError`) or too many waiting writes
+ *   (`PendingLimitError`), a `Cache` rejects with that error. A `FanoutCache` refuses instead: the verb resolves to
+ *   `false` or `undefined`. Both emit the event `refused`.
+ * - Writes to a cache that was opened with `readonly` reject with `ReadonlyError`.
  */
 export interface DiskCache extends AsyncDisposable {
-  /** Absolute path of the directory. */
+  /** The absolute path of the directory. */
   readonly directory: string
-  /** Opens now instead of at the first verb, so that errors show here. */
+  /**
+   * Opens the cache now. Without it the first verb does, and shows the errors of opening.
+   *
+   * @throws DirectoryError when the directory cannot be used; CorruptError or SchemaError when its database cannot;
+   *   TimeoutError when it stays locked; DriverError when better-sqlite3 cannot run
+   */
   open(): Promise<this>
 
-  /** The value of a key; `undefined` when there is none, it has expired or its file is gone. */
+  /** Reads the value of a key. Resolves to `undefined` when it has none, has expired or has lost its file. */
   get<T = unknown>(key: Key, options?: Waiting): Promise<T | undefined>
-  /** The value with all that is known of its entry. */
+  /** Reads the value of a key together with its `Info`. */
   getItem<T = unknown>(key: Key, options?: Waiting): Promise<Item<T> | undefined>
-  /** What is known of an entry, without reading its value. */
+  /** Reads what is known of an entry, without its value. */
   info(key: Key, options?: Waiting): Promise<Info | undefined>
-  /** Values in the order of the keys. */
+  /** Reads several values, in the order of the keys. */
   getMany<T = unknown>(keys: Iterable<Key>, options?: Waiting): Promise<(T | undefined)[]>
-  /** Whether the key has an entry that has not expired. */
+  /** Tells whether the key has an entry that has not expired. */
   has(key: Key): Promise<boolean>
-  /** The value as an open file; values inside the database are answered from memory. */
+  /** Opens the value of a key as a file. A value inside the database is served from memory in the same form. */
   read(key: Key, options?: Waiting): Promise<StoredFile | undefined>
 
-  /** Stores a value. A Readable, web stream or Blob is stored as a file, and takes its place when it has ended. */
+  /**
+   * Stores a value. A Readable, a web stream or a Blob is stored as a file, and replaces the old value when it has
+   * ended. Resolves to `false` only when a FanoutCache refuses the write.
+   */
   set(key: Key, value: unknown, options?: Storing): Promise<boolean>
-  /** Stores all entries, those of one shard in one commit. */
+  /** Stores several entries, those of one shard in one commit. Resolves to the result of each, in the same order. */
   setMany(entries: Iterable<Entry>, options?: Waiting): Promise<boolean[]>
-  /** Stores a value only if the key has none: over all processes one caller wins. */
+  /** Stores a value only if the key has none. Of all callers in all processes one gets `true`. */
   add(key: Key, value: unknown, options?: Storing): Promise<boolean>
   /**
-   * The value of a key; when there is none it is computed, stored and answered. Over all processes one caller computes
-   * and the others wait for it; when its process dies, another takes over. Those who wait in the process of the
-   * computation get the very object. An error of `factory` reaches all who wait there, and is not stored; nor is
-   * `undefined`: other processes then compute for themselves. `factory` must not ask for its own key.
+   * Reads the value of a key, or computes and stores it when there is none. Over all processes one caller computes and
+   * the others wait for its value; when its process dies, another takes over. Waiters in the process that computes
+   * get the same object, not a copy.
    *
-   * The value is answered and not stored when the key was deleted or stored meanwhile, or the cache was closed; also
-   * when the cache cannot store it, which `refused` tells: the lock is not free within `timeout` (default: `lease`), the
-   * disk is full, the value is too large. With `readonly` it rejects where there is no value.
+   * An error of `factory` rejects for all waiters of the process and is not stored. Nor is `undefined`: other
+   * processes then compute for themselves. `factory` must not call `getOrSet` for its own key.
+   *
+   * The value is returned but not stored when the key was deleted or stored meanwhile, when the cache was closed, and
+   * when the cache cannot store it: the lock is not free within `timeout` (default: `lease`), the disk is full, or the
+   * value is too large. The event `refused` tells of the latter.
+   *
+   * @throws ReadonlyError when there is no value and the cache is `readonly`
    */
   getOrSet<T, Old extends T = T>(
     key: Key,
     factory: (context: ComputeContext<Old>) => T | Promise<T>,
     options?: Computing,
   ): Promise<T>
-  /** Changes expiry or metadata of a live entry. */
+  /** Changes the expiry or the metadata of an entry. Resolves to `false` when there is none that has not expired. */
   touch(key: Key, options: Touching): Promise<boolean>
-  /** Removes an entry; false when there was none. */
+  /** Removes an entry. Resolves to `false` when there was none. */
   delete(key: Key, options?: Waiting): Promise<boolean>
+  /** Removes several entries. Resolves to the result of each, in the same order. */
   deleteMany(keys: Iterable<Key>, options?: Waiting): Promise<boolean[]>
-  /** Removes an entry and answers its value: over all processes one caller gets it. */
+  /** Removes an entry and resolves to its value. Of all callers in all processes one gets it. */
   pop<T = unknown>(key: Key, options?: Waiting): Promise<T | undefined>
+  /** Removes an entry and resolves to its value and its `Info`. Of all callers in all processes one gets it. */
   popItem<T = unknown>(key: Key, options?: Waiting): Promise<Item<T> | undefined>
   /**
-   * Adds to a counter and answers its new value; `ttl`, `tag` and `tags` apply to a counter that begins.
-   * Answers `undefined` only with `default: null` (there was none) or when a FanoutCache is told `retry: false`.
+   * Adds `delta` to a counter and resolves to its new value. A counter that is missing or expired starts from
+   * `default`, with the given `ttl`, `tag` and `tags`; a live one keeps its own. Resolves to `undefined` only with
+   * `default: null`, when there was no counter, or when a FanoutCache with `retry: false` refuses.
+   *
+   * @param delta a bigint gives a bigint result. Default 1
+   * @throws TypeError when the value is not a number; RangeError when the sum does not fit into 64 bits, or into a
+   *   number where `delta` is one
    */
   incr(key: Key, delta?: number, options?: Counting): Promise<number>
   incr(key: Key, delta: bigint, options?: Counting): Promise<bigint>
+  /** Subtracts `delta` from a counter; in all else it is `incr`. */
   decr(key: Key, delta?: number, options?: Counting): Promise<number>
   decr(key: Key, delta: bigint, options?: Counting): Promise<bigint>
 
-  /** Keys in stored order. Those added after the first step are not seen, those removed meanwhile are left out. */
+  /** Lists keys in stored order. Keys added after the first step are not seen; keys removed meanwhile are left out. */
   keys(options?: Listing): AsyncIterable<Key>
+  /** Lists keys with their values, in the order and with the limits of `keys`. */
   entries<T = unknown>(options?: Listing): AsyncIterable<[Key, T]>
-  /** Entries, expired ones that were not yet removed included. */
+  /** Counts the entries, including expired ones that were not removed yet. */
   count(): Promise<number>
-  /** Bytes of used database pages and of value files. */
+  /** Adds up the bytes of used database pages and of value files. */
   volume(): Promise<number>
 
-  /** Removes what has expired by `now`, epoch milliseconds. Answers how many. */
+  /**
+   * Removes the expired entries and resolves to how many it removed. `now` is the instant to judge by, in epoch
+   * milliseconds, the current time by default.
+   *
+   * @throws TimeoutError (Cache) whose `removed` counts what was removed before the deadline
+   */
   expire(options?: { readonly now?: number } & Waiting): Promise<number>
-  /** Removes the entries with a tag. */
+  /** Removes the entries with a tag and resolves to how many it removed. @throws TimeoutError as `expire` does */
   evict(tag: Tag, options?: Waiting): Promise<number>
-  /** Removes what has expired, then evicts until the limits hold. */
+  /**
+   * Removes the expired entries, then evicts others until the limits hold. Resolves to how many it removed.
+   *
+   * @throws TimeoutError as `expire` does
+   */
   cull(options?: Waiting): Promise<number>
-  /** Removes all entries that there are when it is called. */
+  /**
+   * Removes all entries that exist at the time of the call. Resolves to how many it removed.
+   *
+   * @throws TimeoutError as `expire` does
+   */
   clear(options?: Waiting): Promise<number>
 
-  /** Looks for damage; with `fix` repairs it. Runs beside the event loop. */
+  /** Looks for damage in a worker thread; with `fix` (default false) repairs it. Resolves to what it found. */
   check(options?: { readonly fix?: boolean } & Waiting): Promise<Finding[]>
+  /** Collects the figures of the cache; with `reset` (default false) its counters then start from 0. */
   stats(options?: { readonly reset?: boolean }): Promise<CacheStats>
+  /** Creates the index of tags, as `configure({ tagIndex: true })` does. */
   createTagIndex(): Promise<void>
+  /** Removes the index of tags, as `configure({ tagIndex: false })` does. */
   dropTagIndex(): Promise<void>
-  /** The settings in force, read from the directory. */
+  /** Reads the settings in force from the directory. */
   settings(): Promise<Settings>
-  /** Changes settings for all processes of the directory, and for its later opens. */
+  /**
+   * Changes settings for all processes that use the directory now or later, and resolves to the settings in force.
+   *
+   * @throws TypeError when `sqlite.autoVacuum` would change: it takes effect only in a new directory
+   */
   configure(settings: SettingsChange): Promise<Settings>
 
   /**
-   * Runs `body` in a transaction: all of it takes effect, or nothing. `body` is synchronous and runs once.
-   * With `keys` a FanoutCache locks the shards of those keys alone.
+   * Runs `body` in a transaction: all of its writes take effect, or none. `body` is synchronous and runs once. An error
+   * it throws rolls back and rejects. Resolves to what `body` returns.
+   *
+   * A FanoutCache locks all shards, or with `keys` only the shards of those keys.
+   *
+   * @throws TypeError when `body` returns a promise; RangeError when it uses a key outside of the locked shards
    */
   transact<T>(body: (tx: Transaction) => T, options?: { readonly keys?: readonly Key[] } & Waiting): Promise<T>
 
+  /** Adds a listener. @throws TypeError for an unknown event */
   on<E extends keyof CacheEvents>(event: E, listener: (payload: CacheEvents[E]) => void): this
+  /** Adds a listener for the next event only. @throws TypeError for an unknown event */
   once<E extends keyof CacheEvents>(event: E, listener: (payload: CacheEvents[E]) => void): this
+  /** Removes a listener. @throws TypeError for an unknown event */
   off<E extends keyof CacheEvents>(event: E, listener: (payload: CacheEvents[E]) => void): this
 
-  /** Waits for the writes that are under way and closes. A later verb opens again. */
+  /** Waits for the writes under way, then closes. A later verb opens the cache again. */
   close(): Promise<void>
 }
 
-/**
- * The verbs inside `transact`: the same, synchronous. They see what the transaction has written. A verb that throws
- * has no effect; the transaction goes on unless the error leaves its body. Streams cannot be stored here.
- */
-export interface Transaction {
-  get<T = unknown>(key: Key): T | undefined
-  getItem<T = unknown>(key: Key): Item<T> | undefined
-  info(key: Key): Info | undefined
-  getMany<T = unknown>(keys: Iterable<Key>): (T | undefined)[]
-  has(key: Key): boolean
-  set(key: Key, value: unknown, options?: Storing): boolean
-  setMany(entries: Iterable<Entry>): boolean[]
-  add(key: Key, value: unknown, options?: Storing): boolean
-  touch(key: Key, options: Touching): boolean
-  delete(key: Key): boolean
-  deleteMany(keys: Iterable<Key>): boolean[]
-  pop<T = unknown>(key: Key): T | undefined
-  popItem<T = unknown>(key: Key): Item<T> | undefined
-  incr(key: Key, delta?: number, options?: Counting): number
-  incr(key: Key, delta: bigint, options?: Counting): bigint
-  decr(key: Key, delta?: number, options?: Counting): number
-  decr(key: Key, delta: bigint, options?: Counting): bigint
-  keys(options?: Listing): Iterable<Key>
-  entries<T = unknown>(options?: Listing): Iterable<[Key, T]>
-  count(): number
-  expire(options?: { readonly now?: number }): number
-  evict(tag: Tag): number
-  clear(): number
-  /** A savepoint: what `body` did is undone when it throws, and the transaction goes on. */
-  transact<T>(body: (tx: Transaction) => T): T
-}
-
-/** The verbs of a queue, which only one database can have. */
+/** The verbs of a queue in the key space of a cache. They need a single database, so only a `Cache` has them. */
 export interface Queueing {
-  /** Puts a value at the end of a queue and answers its key. */
+  /** Puts a value at the end of a queue and resolves to its key. */
   push(value: unknown, options?: Pushing): Promise<Key>
-  /** Takes the first value of a queue: over all processes one caller gets it. */
+  /** Removes the first value of a queue and resolves to it. Of all callers in all processes one gets it. */
   pull<T = unknown>(options?: Pulling): Promise<Item<T> | undefined>
-  /** The value that `pull` would take, left where it is. */
+  /** Reads the value that `pull` would take. */
   peek<T = unknown>(options?: Pulling): Promise<Item<T> | undefined>
-  /** The entry stored last, or first. */
+  /** Reads the last entry in stored order, or with `last: false` the first. */
   peekItem<T = unknown>(options?: { readonly last?: boolean } & Waiting): Promise<Item<T> | undefined>
-  /** Keys in the order of SQLite: numbers, strings, bytes; all other keys are kept as bytes, and come with these. */
+  /**
+   * Lists keys in SQLite's order: numbers, strings, bytes. Composite keys, booleans and `null` are stored as bytes and
+   * sort among these.
+   */
   sortedKeys(options?: Listing): AsyncIterable<Key>
-}
-
-/** The queue inside `Cache.transact`. */
-export interface QueueTransaction extends Transaction {
-  push(value: unknown, options?: Pushing): Key
-  pull<T = unknown>(options?: Pulling): Item<T> | undefined
-  peek<T = unknown>(options?: Pulling): Item<T> | undefined
-  peekItem<T = unknown>(options?: { readonly last?: boolean }): Item<T> | undefined
 }

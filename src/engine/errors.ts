@@ -13,14 +13,17 @@ interface Cause {
   readonly cause?: unknown
 }
 
-/** What the class of an error is called, on its prototype. */
+/** Key of the name of an error class, on its prototype. */
 const KIND = Symbol.for('fanout-cache.error.0')
 
-/** `instanceof` over both builds of the package, ESM and CommonJS: they share engines, and each catches what the other throws. */
+/**
+ * Makes `instanceof` work across the ESM and the CommonJS build of the package. They share engines, so that each meets
+ * errors of the other.
+ */
 function isInstance(this: { readonly prototype: object }, value: unknown): boolean {
   if (typeof value !== 'object' || value === null) return false
   if (Object.prototype.isPrototypeOf.call(this.prototype, value)) return true
-  // Classes that others derive have no kind.
+  // Subclasses defined by users have no kind.
   const kind: unknown = Object.getOwnPropertyDescriptor(this.prototype, KIND)?.value
   if (kind === undefined) return false
   for (let at: unknown = value; at !== null; at = Object.getPrototypeOf(at)) {
@@ -29,11 +32,12 @@ function isInstance(this: { readonly prototype: object }, value: unknown): boole
   return false
 }
 
-/** The root of all errors of this package which are not misuse (`TypeError`, `RangeError`). */
+/** Base class of the errors of this package. Misuse is a `TypeError` or `RangeError` instead. */
 export class DiskCacheError extends Error {
   override name = 'DiskCacheError'
+  /** Identifies the class of the error, such as `'ERR_CACHE_TIMEOUT'`. */
   readonly code: string = 'ERR_DISK_CACHE'
-  /** Set on errors by which one write is turned down while the cache goes on working. */
+  /** Why a write was refused. Set on errors that concern one write while the cache goes on working. */
   readonly refusal?: RefusalReason
 
   static {
@@ -41,12 +45,12 @@ export class DiskCacheError extends Error {
   }
 }
 
-/** A lock was held by somebody else past the deadline. */
+/** The lock of the database was not free before the deadline. */
 export class TimeoutError extends DiskCacheError {
   override name: 'TimeoutError' | 'LockTimeoutError' = 'TimeoutError'
   override readonly code = 'ERR_CACHE_TIMEOUT' as const
   override readonly refusal = 'timeout' as const
-  /** Rows that a bulk removal had removed, and committed, before the deadline. */
+  /** How many rows a bulk removal had removed and committed before the deadline. */
   readonly removed: number
 
   constructor(directory: string, removed = 0, options?: Cause) {
@@ -55,7 +59,7 @@ export class TimeoutError extends DiskCacheError {
   }
 }
 
-/** A `Lock`, `RLock` or semaphore was held by others until the deadline of `acquire`. */
+/** A `Lock`, `RLock` or semaphore was not free before the deadline of `acquire`. */
 export class LockTimeoutError extends TimeoutError {
   override name = 'LockTimeoutError' as const
 
@@ -65,7 +69,7 @@ export class LockTimeoutError extends TimeoutError {
   }
 }
 
-/** Somebody else may have the lock now: its holder gave no sign of life for too long, or it was removed. */
+/** A held lock was lost: its holder gave no sign of life for too long, or it was removed. Others may hold it now. */
 export class LeaseLostError extends DiskCacheError {
   override name = 'LeaseLostError' as const
   override readonly code = 'ERR_CACHE_LEASE_LOST' as const
@@ -75,7 +79,7 @@ export class LeaseLostError extends DiskCacheError {
   }
 }
 
-/** The file system has no room left, and evicting made none. */
+/** The file system is full, and evicting made no room. */
 export class DiskFullError extends DiskCacheError {
   override name = 'DiskFullError' as const
   override readonly code = 'ERR_CACHE_DISK_FULL' as const
@@ -86,7 +90,7 @@ export class DiskFullError extends DiskCacheError {
   }
 }
 
-/** A value is larger than what its shard may hold in all. */
+/** A value is larger than the limit of its shard. */
 export class ValueTooLargeError extends DiskCacheError {
   override name = 'ValueTooLargeError' as const
   override readonly code = 'ERR_CACHE_VALUE_TOO_LARGE' as const
@@ -109,7 +113,7 @@ export class PendingLimitError extends DiskCacheError {
   }
 }
 
-/** The database file is damaged, or is no SQLite database. */
+/** The database file is damaged or is no SQLite database. */
 export class CorruptError extends DiskCacheError {
   override name = 'CorruptError' as const
   override readonly code = 'ERR_CACHE_CORRUPT' as const
@@ -119,7 +123,7 @@ export class CorruptError extends DiskCacheError {
   }
 }
 
-/** The database holds tables, indexes or triggers that no version of the cache makes: nothing of it is run. */
+/** The database has tables, indexes or triggers that no version of the cache creates. Nothing in it is executed. */
 export class SchemaError extends DiskCacheError {
   override name = 'SchemaError' as const
   override readonly code = 'ERR_CACHE_SCHEMA' as const
@@ -129,7 +133,7 @@ export class SchemaError extends DiskCacheError {
   }
 }
 
-/** The directory cannot be opened, made, read or written. */
+/** The directory cannot be opened, created, read or written. */
 export class DirectoryError extends DiskCacheError {
   override name = 'DirectoryError' as const
   override readonly code = 'ERR_CACHE_DIRECTORY' as const
@@ -139,7 +143,7 @@ export class DirectoryError extends DiskCacheError {
   }
 }
 
-/** A write on a cache that was opened with `readonly`, or whose database cannot be written. */
+/** A write to a cache that was opened with `readonly`, or whose database cannot be written. */
 export class ReadonlyError extends DiskCacheError {
   override name = 'ReadonlyError' as const
   override readonly code = 'ERR_CACHE_READONLY' as const
@@ -153,28 +157,30 @@ export class ReadonlyError extends DiskCacheError {
   }
 }
 
-/** Stored bytes which the codecs cannot, or must not, turn into a value. */
+/** Stored bytes that the codecs cannot decode, or refuse to decode. */
 export class DecodeError extends DiskCacheError {
   override name = 'DecodeError' as const
   override readonly code = 'ERR_CACHE_DECODE' as const
 }
 
-/** What a schema has against a value, at one place in it. */
+/** One place in a value that violates the schema. */
 export interface ValueIssue {
-  /** As one would write it in code: `value.address.zip`. */
+  /** The place as an expression: `value.address.zip`. */
   readonly path: string
-  /** What was expected there, in the words of the schema. */
+  /** What the schema expects there, in its own words. */
   readonly message: string
 }
 
-/** A value does not fit the schema of its model, and was not stored. */
+/** A value violates the schema of its model and was not stored. */
 export class InvalidValueError extends DiskCacheError {
   override name = 'InvalidValueError' as const
   override readonly code = 'ERR_CACHE_INVALID_VALUE' as const
+  /** The name of the model. */
   readonly model: string
+  /** All violations that the schema reports. */
   readonly issues: readonly ValueIssue[]
 
-  /** @param entry which one, where many were given */
+  /** @param entry which entry, when several were given */
   constructor(model: string, entry: string, issues: readonly ValueIssue[], options?: Cause) {
     const [first] = issues
     const others = issues.length > 1 ? ` (and ${issues.length - 1} more)` : ''
@@ -184,7 +190,7 @@ export class InvalidValueError extends DiskCacheError {
   }
 }
 
-/** SQLite or the file system failed in a way that none of the other classes names; see `cause`. */
+/** SQLite or the file system failed in a way that no other class covers. See `cause`. */
 export class StorageError extends DiskCacheError {
   override name = 'StorageError' as const
   override readonly code = 'ERR_CACHE_STORAGE' as const
@@ -194,13 +200,13 @@ export class StorageError extends DiskCacheError {
   }
 }
 
-/** better-sqlite3 cannot run here; the message says what to do. */
+/** better-sqlite3 cannot run here. The message says what to do. */
 export class DriverError extends DiskCacheError {
   override name = 'DriverError' as const
   override readonly code = 'ERR_CACHE_DRIVER' as const
 }
 
-/** A cache was used after `close()` that cannot be opened again: its temporary directory is gone. */
+/** A cache in a temporary directory was used after `close()`, which removes that directory. */
 export class ClosedError extends TypeError {
   override name = 'ClosedError' as const
   readonly code = 'ERR_CACHE_CLOSED' as const

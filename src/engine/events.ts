@@ -3,17 +3,17 @@ import type { RefusalReason } from './errors.js'
 import { checkEventName } from './option-names.js'
 import type { Key } from './options.js'
 
-/** What a cache tells its listeners. */
+/** The events of a cache and their payloads. */
 export interface CacheEvents {
-  /** An entry was removed to stay under a limit. `size`: bytes of its value file, 0 for a value in the database. */
+  /** An entry was evicted to stay under a limit. `size`: bytes of its value file, 0 for a value in the database. */
   readonly evict: { readonly key: Key; readonly size: number; readonly reason: 'size' | 'items' | 'full' }
-  /** A write was turned down. `key` is absent where a verb concerns many. */
+  /** A write was refused. `key` is absent when the verb concerns several keys. */
   readonly refused: { readonly key?: Key; readonly reason: RefusalReason; readonly error: Error }
-  /** A verb gave up waiting for a lock. */
+  /** A verb gave up waiting for a lock. `key` is absent when the verb concerns several keys. */
   readonly timeout: { readonly key?: Key; readonly directory: string }
-  /** Something failed beside any verb: upkeep, statistics, repairs. */
+  /** Something failed outside of any verb, such as upkeep, statistics or repairs. */
   readonly error: Error
-  /** A damaged database was moved aside to `path`, and a fresh one made. */
+  /** A damaged database was moved aside to `path`, and a new one created. */
   readonly quarantine: { readonly directory: string; readonly path: string; readonly error: Error }
 }
 
@@ -25,13 +25,13 @@ export const CACHE_EVENTS: ReadonlySet<string> = new Set<keyof CacheEvents>([
   'quarantine',
 ])
 
-/** Passes events on. `error` without a listener becomes one process warning instead of an exception. */
+/** The event emitter of a cache. Without a listener, the first `error` becomes a process warning, not an exception. */
 export class Events {
   readonly #emitter = new EventEmitter()
   #warned = false
 
   constructor() {
-    // Many doors share one engine, each with listeners of its own.
+    // Many doors share one engine, and each adds listeners.
     this.#emitter.setMaxListeners(0)
   }
 
@@ -50,7 +50,7 @@ export class Events {
     this.#emitter.off(event, listener)
   }
 
-  /** Whether it is worth making the payload. */
+  /** Whether an event has listeners, so that building its payload is worth it. */
   heard(event: keyof CacheEvents): boolean {
     return this.#emitter.listenerCount(event) > 0
   }
@@ -64,7 +64,7 @@ export class Events {
     try {
       this.#emitter.emit(event, payload)
     } catch (error) {
-      // A listener that throws must not undo a commit that has been made; it surfaces as any uncaught error does.
+      // A listener that throws must not disturb the writer. Its error surfaces as an uncaught one.
       process.nextTick(() => {
         throw error
       })

@@ -1,15 +1,15 @@
 /**
- * How long promises may follow each other without a turn of the loop. A loop of awaited reads never leaves the
- * microtask queue by itself, and 100,000 of them would starve every timer; a timer of 5 ms is late by this at most.
+ * How long microtasks may run without a turn of the event loop. A loop of awaited reads never leaves the microtask
+ * queue by itself, and 100,000 of them would starve every timer. A timer is late by this at most.
  */
 const SLICE_MILLISECONDS = 1
-/** The clock is read once in so many operations. */
+/** The clock is read once per this many operations. */
 const STRIDE = 8
 
 let calls = 0
 let turnBegan = 0
 
-/** Whether this operation should resolve in a later turn of the loop. */
+/** Whether the present turn has lasted so long that this operation should resolve in a later one. */
 export function turnIsLong(): boolean {
   return ++calls % STRIDE === 0 && !turnHasTime()
 }
@@ -29,7 +29,7 @@ export function nextTurn(): Promise<void> {
   return new Promise(resolve => setImmediate(resolve))
 }
 
-/** A rejection, in a later turn of the loop when this one is long: loops of calls that fail leave the queue as well. */
+/** Rejects now, or in a later turn when this one is long, because loops of failing calls must give way as well. */
 export function rejectInTurn(error: unknown): Promise<never> {
   if (!turnIsLong()) return Promise.reject(error)
   return nextTurn().then(() => {
@@ -37,7 +37,7 @@ export function rejectInTurn(error: unknown): Promise<never> {
   })
 }
 
-/** Answers now, or in a later turn when this one is long: who tries again what was refused must let it come about. */
+/** Runs `answer` now, or in a later turn when this one is long, because loops that retry must give way as well. */
 export function answerInTurn(answer: () => void): void {
   if (turnIsLong()) setImmediate(answer)
   else answer()

@@ -14,8 +14,9 @@ import { expectedShards } from './shards/layout.js'
 import { shareOf } from './shards/shares.js'
 
 /**
- * A cache over several databases, so that processes which write different keys seldom meet. It never rejects because
- * of a lock: what it cannot do in time it refuses, with `false` or `undefined` and the event `refused`.
+ * A cache over several databases, so that processes that write different keys seldom wait for each other. Its verbs do
+ * not reject because of a lock: a write that cannot be made in time is refused, with `false` or `undefined` and the
+ * event `refused`.
  *
  * @example
  * await using cache = new FanoutCache('/var/cache/app', { sizeLimit: 10 * 2 ** 30 })
@@ -27,8 +28,8 @@ export class FanoutCache extends CacheViews {
   readonly #indexes = new Map<string, Index>()
 
   /**
-   * @param directory made when missing; without one the cache lives in a temporary directory until it is closed
-   * @throws TypeError for unknown options and wrong types, RangeError for values out of range, and for options that
+   * @param directory is created when missing; without one the cache lives in a temporary directory until it is closed
+   * @throws TypeError for unknown options and wrong types; RangeError for values out of range, and for options that
    *   differ from those of an open cache of this process on the same directory
    */
   constructor(directory?: string | URL, options?: FanoutCacheOptions) {
@@ -38,11 +39,11 @@ export class FanoutCache extends CacheViews {
   }
 
   /**
-   * A `Cache` below this directory, in DiskCache's place for it. `/` in the name makes directories. Clock and codec are
-   * those of this cache unless given; it is closed with this cache.
+   * Returns the `Cache` of a name below this directory, at the place that DiskCache uses. `/` in the name creates
+   * nested directories. Clock, codec and `readonly` are inherited unless given. It is closed with this cache.
    *
-   * @throws TypeError for unknown options and wrong types, RangeError for values out of range, and when the name has a
-   *   cache already that was made with other options
+   * @throws TypeError for unknown options and wrong types; RangeError for values out of range, for a name that leads
+   *   out of the directory, and when the cache of this name was created with other options
    */
   cache(name: string, options: CacheOptions = {}): Cache {
     const known = this.#subcaches.get(name)
@@ -55,10 +56,11 @@ export class FanoutCache extends CacheViews {
   }
 
   /**
-   * A `Deque` below this directory, in DiskCache's place for it: one for each name. Clock and codec are those of this
-   * cache; it is closed with this cache.
+   * Returns the `Deque` of a name below this directory, at the place that DiskCache uses. Clock, codec and `readonly`
+   * are inherited. It is closed with this cache.
    *
-   * @throws RangeError when the name has a deque already that holds another number of items
+   * @throws TypeError for unknown options; RangeError for a name that leads out of the directory, and when the deque of
+   *   this name has another `maxLength`
    */
   deque<T = unknown>(name: string, options: Pick<DequeOptions, 'maxLength'> = {}): Deque<T> {
     checkOptionsObject(options, 'deque')
@@ -76,8 +78,10 @@ export class FanoutCache extends CacheViews {
   }
 
   /**
-   * An `Index` below this directory, in DiskCache's place for it: one for each name. Clock and codec are those of this
-   * cache; it is closed with this cache.
+   * Returns the `Index` of a name below this directory, at the place that DiskCache uses. Clock, codec and `readonly`
+   * are inherited. It is closed with this cache.
+   *
+   * @throws RangeError for a name that leads out of the directory
    */
   index<V = unknown>(name: string): Index<V> {
     const known = this.#indexes.get(name)
@@ -99,10 +103,10 @@ export class FanoutCache extends CacheViews {
   }
 }
 
-/** @throws RangeError that names the options in which a further cache of a name differs from the one that it has */
+/** Compares a second request for a sub-cache with the first. @throws RangeError that names the options that differ */
 function sameOptions(name: string, known: Cache, further: Cache): Cache {
   const [had, wanted] = [handleOf(known), handleOf(further)].map(({ options }) => options) as [Resolved, Resolved]
-  // One that is open was compared by what is in force, which may agree with what was not given.
+  // An open cache was compared with the settings in force, which may equal options that were not given.
   const given = handleOf(known).isOpen ? [] : [...wanted.given]
   const differing = given.filter(([option, value]) => value !== had.given.get(option)).map(([option]) => option)
   const { memory } = wanted
@@ -115,12 +119,12 @@ function sameOptions(name: string, known: Cache, further: Cache): Cache {
 
 type Resolved = ReturnType<typeof resolveOptions>
 
-function partsOf(name: string, what: string): string[] {
+function partsOf(name: string, kind: 'cache' | 'deque' | 'index'): string[] {
   if (typeof name !== 'string' || name === '')
-    throw new TypeError(`the name of a ${what} must be a string, got ${kindOf(name)}`)
+    throw new TypeError(`the name of a ${kind} must be a string, got ${kindOf(name)}`)
   const parts = name.split('/').filter(part => part !== '')
   const bad = parts.find(part => part === '.' || part === '..' || part.includes('\\') || part.includes('\0'))
   if (bad !== undefined || parts.length === 0)
-    throw new RangeError(`the name of a ${what} must not lead elsewhere, got '${name}'`)
+    throw new RangeError(`the name of a ${kind} must not lead elsewhere, got '${name}'`)
   return parts
 }

@@ -1,6 +1,6 @@
 /**
- * The `code` of a failed system call, such as 'ENOENT'. The class is not asked for: under Jest the errors of Node's
- * modules are of another realm.
+ * The `code` of a failed system call, such as 'ENOENT'. The class of the error is not checked, because under Jest the
+ * errors of Node's modules come from another realm.
  */
 export function systemCode(error: unknown): string | undefined {
   return fieldOf(error, 'syscall') === undefined ? undefined : fieldOf(error, 'code')
@@ -13,13 +13,13 @@ export function fieldOf(error: unknown, name: 'code' | 'syscall' | 'path' | 'mes
   return typeof value === 'string' ? value : undefined
 }
 
-/** The file, or a directory on the way to it, is not there, or cannot be for the length of its name. */
+/** Whether a file, or a directory on the way to it, does not exist, or has too long a name to exist. */
 export function isMissing(error: unknown): boolean {
   const code = systemCode(error)
   return code === 'ENOENT' || code === 'ENOTDIR' || code === 'ENAMETOOLONG'
 }
 
-/** No room on the file system, or none left for this user. */
+/** Whether the file system, or the quota of this user, is full. */
 export function isDiskFull(error: unknown): boolean {
   const code = systemCode(error)
   return code === 'ENOSPC' || code === 'EDQUOT'

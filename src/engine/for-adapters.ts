@@ -13,8 +13,8 @@ import { readVersioned, type Versioned } from './verbs/reading-versioned.js'
 import { removePrefix as removeKeyRange } from './verbs/removing-prefix.js'
 
 /*
- * What the adapters need of the engine beyond its contract, on a cache or a namespace of one. Each function also works on
- * a cache that is not of this build of the package, through its verbs.
+ * Functions of the engine for the adapters, for a cache or a namespace. Each also works on a cache of another build of
+ * the package, through its verbs.
  */
 
 export { checkOptionNames, editDistance, kindOf } from './option-names.js'
@@ -24,7 +24,7 @@ export type { Valued } from './verbs/reading-expiring.js'
 export type { Versioned } from './verbs/reading-versioned.js'
 export { checkComputing, optionNamesOf }
 
-/** What lies in a directory, or is open there in this process; `undefined`: nothing yet. */
+/** The kind of cache that lies in a directory or is open there in this process. `undefined`: none yet. */
 export function kindOfDirectory(directory: string): 'Cache' | 'FanoutCache' | undefined {
   const path = absoluteDirectory(directory)
   const engine = findEngine(path)
@@ -33,7 +33,7 @@ export function kindOfDirectory(directory: string): 'Cache' | 'FanoutCache' | un
   return countShards(path) === undefined ? undefined : 'FanoutCache'
 }
 
-/** `get`, with the instant at which the value expires: cheaper than `getItem`. */
+/** Reads a value with its expiry, which is cheaper than `getItem`. */
 export function getExpiring<T>(cache: DiskCache, key: Key): Promise<Valued<T> | undefined> {
   if (cache instanceof CacheVerbs) return readExpiring<T>(handleOf(cache), key)
   const access = accessOf(cache)
@@ -45,7 +45,11 @@ async function getItemOf<T>(cache: DiskCache, key: Key): Promise<Valued<T> | und
   return item && { value: item.value, expiresAt: item.expiresAt }
 }
 
-/** `get`, with the version of the entry and its instants; no promise where it is there at once. @throws what verbs reject with */
+/**
+ * Reads a value with its version, storing time and expiry. Returns no promise when the value can be read at once.
+ *
+ * @throws the errors with which verbs reject
+ */
 export function getVersioned<T>(
   cache: DiskCache,
   key: Key,
@@ -55,7 +59,9 @@ export function getVersioned<T>(
   return access ? readVersioned<T>(access.handle, access.hostKey(key)) : cache.getItem<T>(key)
 }
 
-/** Removes the entries that there are now whose keys are strings which begin so. Pages, as `clear` does. */
+/**
+ * Removes the present entries whose string keys begin with a prefix, in pages as `clear` does. Resolves to how many.
+ */
 export async function removePrefix(cache: DiskCache, prefix: string): Promise<number> {
   const access = accessOf(cache)
   const hostPrefix = access?.hostPrefix(prefix)
@@ -75,12 +81,12 @@ export async function removePrefix(cache: DiskCache, prefix: string): Promise<nu
   return removed
 }
 
-/** The time as a cache has it: epoch milliseconds. */
+/** The time of the clock of a cache, in epoch milliseconds. */
 export function nowOf(cache: DiskCache): number {
   return (accessOf(cache)?.handle.options.clock ?? systemClock).now()
 }
 
-/** Whether objects of all kinds come back as they were: not with a codec of one's own, nor of Python's. */
+/** Whether objects of all kinds are read back as they were stored, which only `structuredCodec` guarantees. */
 export function keepsObjects(cache: DiskCache): boolean {
   return accessOf(cache)?.handle.options.codec === structuredCodec
 }

@@ -17,26 +17,26 @@ import { listInfos } from './verbs/listing.js'
 import { readPatiently, sessionOf } from './verbs/reading.js'
 
 /*
- * What the command line needs of the engine beyond its contract.
+ * Functions of the engine for the command line.
  */
 
 export { CODECS } from './disk/codecs.js'
 export { editDistance, kindOf } from './option-names.js'
 export { milliseconds, systemClock } from './time.js'
 
-/** What lies at a path. */
+/** The kind of cache at a path. */
 export interface Place {
-  /** Absolute. */
+  /** The absolute path. */
   readonly directory: string
   readonly kind: 'missing' | 'file' | 'empty' | 'strange' | 'Cache' | 'FanoutCache'
-  /** The FanoutCache of which the directory is one shard. */
+  /** The directory of the FanoutCache, when this one is a shard of it. */
   readonly shardOf?: string
 }
 
 /**
- * Looks at what lies in a directory, and changes nothing.
+ * Finds out what lies in a directory, without changing it.
  *
- * @throws an error of the file system where it may not be looked at
+ * @throws the error of the file system when the directory may not be read
  */
 export function placeAt(path: string): Place {
   const directory = absoluteDirectory(path)
@@ -49,7 +49,7 @@ export function placeAt(path: string): Place {
   return { directory, kind: entries.length === 0 ? 'empty' : 'strange' }
 }
 
-/** Numbers alone make no shards: a directory of years has them as well. */
+/** Whether a directory has shards. Numeric names alone prove nothing: a directory of years has them as well. */
 function hasShards(directory: string): boolean {
   const count = countShards(directory)
   if (count === undefined || count > MOST_SHARDS) return false
@@ -67,18 +67,18 @@ function statIfThere(path: string): ReturnType<typeof statSync> {
   try {
     return statSync(path, { throwIfNoEntry: false })
   } catch (error) {
-    // On the way to it lies a file.
+    // A part of the path is a file.
     if (isMissing(error)) return undefined
     throw error
   }
 }
 
-/** What is known of each entry, in stored order. */
+/** Lists the `Info` of each entry, in stored order. */
 export function infos(cache: DiskCache, listing: Listing): AsyncIterable<Info> {
   return listInfos(handleOf(verbsOf(cache)), listing)
 }
 
-/** `configure`, which gives up after a time, also in a FanoutCache. @throws TimeoutError */
+/** Runs `configure` with a deadline, also in a FanoutCache. @throws TimeoutError */
 export function configureWithin(
   cache: DiskCache,
   change: SettingsChange,
@@ -88,12 +88,12 @@ export function configureWithin(
   return handle.ready(() => configure(handle, change, { wait: timeout, signal }))
 }
 
-/** The codec of an open directory of Python's JSONDisk; `undefined`: it is none, as far as can be seen. */
+/** The codec of an open directory of Python's JSONDisk. `undefined` when the directory does not look like one. */
 export function jsonDiskCodec(cache: DiskCache): Promise<Codec | undefined> {
   return stored.jsonDiskCodec(handleOf(verbsOf(cache)))
 }
 
-/** Entries that have expired and were not yet removed. */
+/** Counts the entries that have expired and were not removed yet. */
 export async function countExpired(cache: DiskCache): Promise<number> {
   const handle = handleOf(verbsOf(await cache.open()))
   const counts = handle.shards.map(shard =>
@@ -106,7 +106,7 @@ export async function countExpired(cache: DiskCache): Promise<number> {
   return (await Promise.all(counts)).reduce((sum, count) => sum + count, 0)
 }
 
-/** Whether `read` streams the value of a key as it is: bytes or text in a file, of whatever size. */
+/** Whether `read` can stream the value of a key unchanged, which holds for bytes and text in a file. */
 export function isStreamable(cache: DiskCache, key: Key): Promise<boolean> {
   const handle = handleOf(verbsOf(cache))
   return handle.ready(async () => {
@@ -121,18 +121,18 @@ export function isStreamable(cache: DiskCache, key: Key): Promise<boolean> {
   })
 }
 
-/** The bytes of a key that is stored as a pickle; `undefined`: it is stored as it is. */
+/** The bytes of a key that is stored as a pickle. `undefined` for a key that is stored natively. */
 export function storedKey(cache: DiskCache, key: Key): Buffer | undefined {
   const { data, raw } = handleOf(verbsOf(cache)).encodeKey(key)
   return !raw && Buffer.isBuffer(data) ? data : undefined
 }
 
-/** The key of such bytes: it finds their row, whatever they are. */
+/** Decodes the bytes of a stored key. The result finds their row, whatever the bytes are. */
 export function decodeStoredKey(pickle: Buffer): Key {
   return decodeKey(pickle, false)
 }
 
-/** Whether two keys name one row. @throws TypeError when `other` is no key */
+/** Whether two keys identify the same row. @throws TypeError when `other` is no key */
 export function isStoredAs(cache: DiskCache, key: Key, other: Key): boolean {
   const handle = handleOf(verbsOf(cache))
   return keyIdentity(handle.encodeKey(key)) === keyIdentity(handle.encodeKey(other))

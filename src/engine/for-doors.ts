@@ -37,12 +37,12 @@ export { checkOptionNames, checkOptionsObject, kindOf } from './option-names.js'
 export { type Duration, milliseconds } from './time.js'
 export { startUpkeepOf } from './upkeep/start-upkeep.js'
 
-/** How long a door waits for the database before it does without it, at each of the two steps of a request. Milliseconds. */
+/** The longest wait of each of the two steps of a request for the database. It is then served without the cache. Ms. */
 const PATIENCE = 20
-/** Nobody waits for what is stored. Milliseconds. */
+/** The longest wait of a background store, for which no request waits. Milliseconds. */
 const STORING_PATIENCE = 5000
 
-/** What the HTTP doors need of the engine beyond the verbs: raw bytes, leases, and files that can be read while written. */
+/** The engine for the HTTP doors: raw bytes, leases, and files that can be read while they are written. */
 export class DoorStore {
   readonly #handle: CacheHandle
   readonly #glances: Glances
@@ -62,15 +62,15 @@ export class DoorStore {
     return !this.#handle.options.readonly
   }
 
-  /** Tells the listeners of the cache that something failed which nobody else will hear of. */
+  /** Emits an error that no caller gets, as `refused` or `error`. */
   tell(error: unknown): void {
-    // What was under way when the cache was closed is not worth a word.
+    // Work that was under way when the cache was closed may fail quietly.
     if (!this.#handle.isOpen && error instanceof DiskCacheError && error.refusal === undefined) return
     if (error instanceof DiskCacheError && error.refusal !== undefined) this.#handle.tellRefused(error, [undefined])
     else this.#handle.failed(error instanceof Error ? error : new Error(String(error)))
   }
 
-  /** Whether the cache is open, or can be opened in a moment. Until it is, there is no cache. */
+  /** Opens the cache if that takes only a moment. `false`: the request is served without it. */
   ready(): true | Promise<boolean> {
     if (this.#handle.isOpen) return true
     this.#opening ??= this.#handle
@@ -88,17 +88,17 @@ export class DoorStore {
     return within(this.#opening, 2 * PATIENCE, false)
   }
 
-  /** What an entry in the database has, at once, not counted: one object for all who ask within a turn of the loop. */
+  /** Reads an entry in the database synchronously and without counting it. Callers of one turn share the object. */
   glance(key: string): Glimpse | undefined {
     return this.#glances.read(key)
   }
 
-  /** Counts what was read at a glance, in this turn of the loop. */
+  /** Counts an entry that was read with `glance` in this turn of the loop. */
   noteGlance(key: string, role: Role): void {
     this.#glances.note(key, role)
   }
 
-  /** The entry of a key. Trouble is no entry. It is not counted: that is {@link note}. */
+  /** Reads the entry of a key without counting it, which {@link note} does. Errors are emitted and give `undefined`. */
   async look(key: string): Promise<Sighting | undefined> {
     try {
       const { shard, encoded } = this.#locate(key)
@@ -109,13 +109,13 @@ export class DoorStore {
     }
   }
 
-  /** Counts a look at a key: what was found there and for what, or that nothing was. */
+  /** Counts a hit or a miss of a key that `look` has read. */
   note(key: string, seen: Sighting | undefined, role: Role = 'answer'): void {
     const { shard, encoded } = this.#locate(key)
     if (shard.current) noteSighting(shard, encoded, seen, role)
   }
 
-  /** Opens the file of an entry that was looked at. */
+  /** Opens the file of an entry without counting it. */
   async openFile(key: string): Promise<StoredFile | undefined> {
     try {
       const { shard, encoded } = this.#locate(key)
@@ -132,12 +132,12 @@ export class DoorStore {
     }
   }
 
-  /** Values of this size and above go to files. */
+  /** The size from which values of this key become files. Bytes. */
   fileSize(key: string): number {
     return this.#handle.isOpen ? this.#locate(key).shard.settings.minFileSize : 0
   }
 
-  /** The largest value that the shard of a key could hold. */
+  /** The limit of the shard of a key. Bytes. */
   sizeLimit(key: string): number {
     return this.#handle.isOpen ? this.#locate(key).shard.settings.sizeLimit : 0
   }
@@ -149,8 +149,8 @@ export class DoorStore {
   }
 
   /**
-   * Takes the lease of what is computed for a key. `subject` is the key, or that of one of its variants. `'held'` while
-   * another process has it; `undefined` when the database is not to be had.
+   * Takes the lease of a computation. `subject` is the key itself or the key of one of its variants. Resolves to
+   * `'held'` while another process has the lease, and to `undefined` when the database is not available.
    */
   async acquire(key: string, subject: string, token: string, ttl: number): Promise<DoorLease | 'held' | undefined> {
     if (!this.isWritable) return undefined
@@ -166,12 +166,12 @@ export class DoorStore {
     }
   }
 
-  /** Makes a lease last for `ttl` from now. */
+  /** Makes a lease last for `ttl` milliseconds from now, in the background. */
   extend({ key, name, token }: DoorLease, ttl: number): void {
     this.#background(key, { run: session => extendLease(session, name, token, ttl / 1000), optional: true })
   }
 
-  /** As if the key of a lease had just been removed, but for what the lease is for. `undefined`: it was lost, or removed. */
+  /** Invalidates older computations of the key, but not that of the lease. `undefined`: the lease was lost. */
   supersede(lease: DoorLease, ttl: number): Promise<DoorLease | undefined> {
     return supersede(this.#locate(lease.key).shard, lease, ttl, performance.now() + STORING_PATIENCE)
   }
@@ -180,7 +180,7 @@ export class DoorStore {
     this.#background(key, { run: session => releaseLease(session, name, token), optional: true })
   }
 
-  /** Whether what is computed under a lease is still news: it was not taken over, and its key was not removed. */
+  /** Whether the result of a lease may still be stored: nobody has taken it over or removed the key. */
   isCurrent(lease: DoorLease): boolean {
     try {
       const session = this.#handle.isOpen ? this.#locate(lease.key).shard.current : undefined
@@ -190,7 +190,7 @@ export class DoorStore {
     }
   }
 
-  /** Whether nobody has the lease of a subject any more. */
+  /** Whether the lease of a subject is free. */
   isFree(key: string, subject: string): boolean {
     try {
       const { shard } = this.#locate(key)
@@ -202,10 +202,10 @@ export class DoorStore {
   }
 
   /**
-   * Writes the entry of the key of a lease and ends the lease; nothing is written when the lease was lost, or when
-   * something was removed meanwhile that concerns the key or the tags.
+   * Writes the entry of a lease and ends the lease. Nothing is written when the lease was lost, or when the key or one
+   * of the tags was removed meanwhile.
    *
-   * @param make what is written, from what is there; `undefined`: nothing
+   * @param make builds the new entry from the present one; `undefined`: writes nothing
    */
   async land(
     lease: DoorLease,
@@ -226,7 +226,7 @@ export class DoorStore {
     return (await this.#write(shard, { run, identity: keyIdentity(encoded), discard })) ?? false
   }
 
-  /** Writes an entry whatever is there; with a version only over that one. */
+  /** Writes an entry. With `version`, only if the present entry still has it. */
   async put(key: string, entry: DoorEntry, version?: string): Promise<boolean> {
     const { shard, encoded } = this.#locate(key)
     const pending = 'file' in entry.value ? entry.value.file.take() : undefined
@@ -238,23 +238,23 @@ export class DoorStore {
     return (await this.#write(shard, { run, identity: keyIdentity(encoded), discard })) ?? false
   }
 
-  /** Whether there is an entry for a key, or a flight for it or one of its variants, as far as can be seen at once. */
+  /** Whether a key has an entry, or a computation for it or one of its variants, as far as a synchronous look shows. */
   hasTraces(key: string): boolean {
     return hasTraces(this.#handle, key)
   }
 
-  /** Leaves stamps in all shards, so that nothing older is stored. */
+  /** Leaves a removal stamp in all shards, so that older results are not stored any more. */
   async stamp(scope: RemovalScope): Promise<void> {
     await stampAll(this.#handle, scope)
   }
 
-  /** Changes entries, those of one shard in one transaction; a stamp rides in it. Answers what `edit` did, by key. */
+  /** Changes entries, those of one shard in one transaction, with `stamps` if asked for. Resolves to the edits by key. */
   edit(
     keys: readonly string[],
     edit: (key: string, current: Sighting) => Edit,
-    stamps = false,
+    options?: { readonly stamps: boolean },
   ): Promise<Map<string, Edit>> {
-    return editEntries(this.#handle, keys, edit, stamps)
+    return editEntries(this.#handle, keys, edit, options?.stamps ?? false)
   }
 
   /** Removes the entries with a tag, of all doors and users. */
@@ -267,7 +267,7 @@ export class DoorStore {
     this.#handle.assertWritable()
   }
 
-  /** Called when the cache closes. Answers how to take that back. */
+  /** Calls a listener when the cache begins to close. Returns a function that removes the listener. */
   onClosing(key: string, listener: () => void): () => void {
     if (!this.#handle.isOpen) return () => undefined
     return this.#locate(key).shard.closing.onBegin(listener)
@@ -292,7 +292,7 @@ export class DoorStore {
       const { shard } = this.#locate(key)
       shard.write(work, { deadline: performance.now() + STORING_PATIENCE }).catch(() => undefined)
     } catch {
-      // The cache was closed: a lease ends by itself.
+      // The cache was closed. The lease ends by itself.
     }
   }
 }

@@ -18,21 +18,21 @@ import { openStoredFile } from './verbs/stored-file.js'
 
 export type { FileKey, FileLease, FileStoring } from './doors/file-lease.js'
 
-/** How long a directory that was not there may take to be made. Milliseconds. */
+/** How long a request may wait for a new directory to be created. Milliseconds. */
 const MAKING = 1000
-/** Where the databases of both kinds of caches begin. */
+/** The first database of a Cache and of a FanoutCache. */
 const DATABASES = ['cache.db', '000/cache.db']
 
 /**
- * What serving files needs of the engine beyond the verbs: reads and leases that wait no longer than told, and whose
- * trouble is told to the listeners of the cache and is otherwise the same as nothing being there.
+ * The engine for serving files: reads and leases with a bounded wait. Their errors are emitted as events of the cache
+ * and are otherwise treated like a missing entry.
  */
 export class FileStore {
   readonly #handle: CacheHandle
   readonly #access: EngineAccess
   #opening: Promise<boolean> | undefined
 
-  /** @throws TypeError when it is no cache of this package, and no view of one */
+  /** @throws TypeError when `cache` is neither a cache nor a view of this package */
   constructor(cache: DiskCache, user: string) {
     this.#access = accessEngine(cache as Parameters<typeof accessEngine>[0], user)
     this.#handle = this.#access.handle
@@ -51,14 +51,14 @@ export class FileStore {
     return this.#handle.options.clock.now()
   }
 
-  /** @throws TypeError for what is no key */
+  /** Encodes and routes a key. @throws TypeError when it is no key */
   keyOf(key: Key): FileKey {
     const encoded = this.#access.encodeKey(key)
     const shard = this.#handle.isOpen ? this.#handle.route(encoded) : undefined
     return { key, encoded, identity: keyIdentity(encoded), shard }
   }
 
-  /** Tells the listeners of the cache what nobody else will hear of. */
+  /** Emits an error that no caller gets, as `refused` or `error`. */
   tell(error: unknown, key?: Key): void {
     if (error instanceof DiskCacheError && error.refusal !== undefined) this.#handle.tellRefused(error, [key])
     else this.#handle.failed(error instanceof Error ? error : new Error(String(error)))
@@ -68,31 +68,34 @@ export class FileStore {
     return this.#handle.isOpen
   }
 
-  /** Opens the cache, however long that takes; answers whether it is open. */
+  /** Opens the cache, however long that takes. Resolves to whether it is open. */
   async warm(): Promise<boolean> {
     return this.#handle.isOpen || (await this.#opened())
   }
 
-  /** Whether the cache is open, or can be opened within some milliseconds. Until it is, there is no cache. */
+  /** Opens the cache within `patience` milliseconds. `false`: the request is served without it. */
   async ready(patience: number): Promise<boolean> {
     if (this.#handle.isOpen) return true
-    // Nobody can hold what is being made now, and it is made once.
+    // A new directory is created once, and nobody can have locked it: waiting longer is worth it.
     const isNew = !DATABASES.some(name => existsSync(join(this.directory, name)))
     return within(this.#opened(), isNew ? MAKING : patience, false)
   }
 
-  /** Opens the file of a key. A database that cannot be had within `patience` milliseconds has none; a slow disk is waited for. */
+  /**
+   * Opens the file of a key. Waits up to `patience` milliseconds for the database, then resolves to `undefined`. A slow
+   * disk is waited for without limit.
+   */
   async read({ key, encoded, shard }: FileKey, patience: number): Promise<StoredFile | undefined> {
     if (!shard) return undefined
     let late = false
     const reading = this.#handle
       .read(shard, encoded, { timeout: patience }, () => openStoredFile(shard, encoded), key)
       .catch(error => {
-        // That it gave up waiting has been told.
+        // The timeout was reported already.
         if (!(error instanceof TimeoutError)) this.tell(error, key)
       })
       .then(file => {
-        // Whoever asked has gone on without it.
+        // The caller has gone on without the file.
         if (late) void file?.close()
         return file ?? undefined
       })
@@ -103,10 +106,10 @@ export class FileStore {
   }
 
   /**
-   * Asks for the right to fill a key. `held`: another process fills it; `stored`: a file is there now; `undefined`: the
-   * database is not to be had, or is read-only.
+   * Asks for the right to fill a key. `'held'`: another process fills it. `'stored'`: a file exists now. `undefined`:
+   * the database is not available or is read-only.
    *
-   * @param lease how long the right lasts without a sign of life, in milliseconds
+   * @param lease how long the right lasts without a sign of life. Milliseconds
    */
   async takeOff(at: FileKey, lease: number, patience: number): Promise<FileLease | 'held' | 'stored' | undefined> {
     const { shard, encoded, key } = at
@@ -133,12 +136,12 @@ export class FileStore {
     }
   }
 
-  /** Whether nobody fills a key any more. */
+  /** Whether no process fills the key. */
   isFree({ shard, encoded }: FileKey): boolean {
     try {
       return !shard || !this.#handle.isOpen || isGroundFree(sessionOf(shard), leaseName('flight', encoded))
     } catch {
-      // The log is under recovery, or the database was moved: asking for the lease finds out.
+      // The log is under recovery, or the database was moved. Asking for the lease will find out.
       return true
     }
   }

@@ -7,8 +7,8 @@ import { canonicalDirectory } from './shards/layout.js'
 import type { Shard } from './shards/shard.js'
 
 /*
- * What the metrics doors need of the engine beyond its contract. Counters and figures are found by the directory, so that a cache of
- * the other build of the package, a view of a cache and a collection will do as well.
+ * Functions of the engine for the metrics doors. Counters and figures are found by directory, so that they also work
+ * for a cache of the other build of the package, a view, or a collection.
  */
 
 export type { CacheDiagnostics, ComputeOutcome } from './observe/channels.js'
@@ -17,27 +17,27 @@ export type { Counters } from './observe/counters.js'
 export { type Around, surroundVerbs, type VerbCall } from './observe/verbs.js'
 export { checkOptionNames, checkOptionsObject, kindOf }
 
-/** Anything that lies in a directory: a cache, a view of one, a collection. */
+/** Anything with a directory: a cache, a view of one, or a collection. */
 export interface InDirectory {
   readonly directory: string
 }
 
-/** The state of a cache that is open in this process. What the directory has is the same in all processes. */
+/** The state of a cache that is open in this process. Figures of the directory are the same in all processes. */
 export interface Figures {
-  /** Bytes of used pages and of value files; bytes of the write-ahead logs on top. */
+  /** Bytes of used pages and of value files, without the write-ahead logs. */
   readonly bytes: number
   readonly walBytes: number
   readonly sizeLimit: number
   readonly items: number
-  /** `undefined`: unlimited. */
+  /** `undefined`: no limit. */
   readonly maxItems: number | undefined
   readonly shards: number
-  /** Writes of this process that wait. */
+  /** The writes of this process that wait. */
   readonly queue: { readonly length: number; readonly bytes: number }
   readonly memory: { readonly bytes: number; readonly limit: number; readonly items: number } | undefined
 }
 
-/** What the memory of a directory has counted in this process. */
+/** Counters of the memory tier of a directory in this process. */
 export interface MemoryCounts {
   readonly hits: number
   readonly misses: number
@@ -45,9 +45,9 @@ export interface MemoryCounts {
 }
 
 /**
- * The counters of a cache. Whoever holds them keeps them counting over closing and opening again.
+ * The counters of a cache. While somebody holds them, they go on counting when the cache is closed and opened again.
  *
- * @throws TypeError when it is no cache
+ * @throws TypeError when `cache` is no cache
  */
 export function countersIn(cache: InDirectory, user: string): Counters {
   const directory: unknown = (cache as InDirectory | null | undefined)?.directory
@@ -65,8 +65,8 @@ export function memoryCounts({ directory, pastMemory }: Counters): MemoryCounts 
 }
 
 /**
- * The figures of an open cache, at once: nothing is waited for, and nothing opened. `undefined` while it is closed, or its database is
- * not to be had just now.
+ * The figures of an open cache, read synchronously and without opening anything. `undefined` while the cache is closed
+ * or its database is locked.
  */
 export function figuresOf({ directory }: Counters): Figures | undefined {
   const engine = findEngine(directory)

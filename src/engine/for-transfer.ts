@@ -30,47 +30,47 @@ export { CodecError, ConflictError, StreamError } from './transfer/stream-error.
 
 type AnyCache = Cache | FanoutCache
 
-/** What a new directory is to be, where it shall be something else than what the stream says. */
+/** Options of a new directory that override those of the stream. */
 export interface MakeOptions {
   readonly kind?: 'Cache' | 'FanoutCache' | undefined
   readonly shards?: number | undefined
 }
 
 export interface ImportOptions extends Omit<ApplyOptions, 'told'> {
-  /** Absolute. */
+  /** The absolute path. */
   readonly directory: string
-  /** Opens what is there; `undefined`: nothing is, and a cache is to be made. */
+  /** Opens the existing cache. `undefined`: there is none, and a new one is created. */
   readonly open: (() => Promise<AnyCache>) | undefined
   readonly make: MakeOptions
-  /** By which codec values without a tag are stored. @default that of the header */
+  /** Name of the codec for values without a tag. @default that of the header */
   readonly codec: string | undefined
   readonly includeExpired: boolean
-  /** Read all, and store nothing. */
+  /** Reads and checks the stream, and stores nothing. */
   readonly dryRun: boolean
-  /** Called with the bytes of the stream that were read so far. */
+  /** Called with the number of bytes of the stream that were read so far. */
   readonly read: (bytes: number) => void
-  /** Called with the number of entries there are, and those that were stored. */
+  /** Called with the number of entries stored so far, and of all entries. */
   readonly stored: (entries: number, of: number) => void
 }
 
-/** What an import has done. */
+/** The result of an import. */
 export interface Imported extends Taken, Applied {
-  /** Entries that went to keep the limits, older ones or imported ones. */
+  /** Entries that were evicted to keep the limits, older or imported ones. */
   evicted: number
 }
 
-/** The entries of a cache as parts of a stream, each some lines. */
+/** Exports the entries of a cache as chunks of a stream, each of several lines. */
 export async function* exportStream(cache: AnyCache, options: ExportOptions): AsyncGenerator<string> {
   const settings = await cache.settings()
   yield* exportParts(handleOf(cache), settings, options)
 }
 
 /**
- * Imports a stream. First all of it is read and checked, into a stage beside the cache; then it is stored in one
- * transaction, unless `batch` says otherwise. What fails before leaves the directory as it was.
+ * Imports a stream. It first reads and checks the whole stream into a stage beside the cache, then stores it in one
+ * transaction, or in several with `batch`. A failure before that leaves the directory as it was.
  *
- * @param report filled in as it goes on
- * @throws StreamError, with the line, for a stream that is broken or cut off; ConflictError with `onConflict: 'fail'`
+ * @param report is filled in during the import
+ * @throws StreamError, with the line, for a broken or truncated stream; ConflictError with `onConflict: 'fail'`
  */
 export async function importStream(
   source: AsyncIterable<Uint8Array>,
@@ -89,7 +89,7 @@ export async function importStream(
       }
       intake.finish()
     } catch (error) {
-      // The stage is a database as well, and is made where there may be no room.
+      // The stage is a database as well, and may meet a full disk.
       throw isOfStage(error) ? translateError(error, home.target) : error
     } finally {
       Object.assign(report, intake.taken)
@@ -97,7 +97,7 @@ export async function importStream(
     }
     await staging.store(report)
   } catch (error) {
-    // What was stored goes with the directory that it was stored in.
+    // A new directory is removed, and with it what was stored.
     if (home.isNew) Object.assign(report, NOTHING_STORED)
     throw error
   } finally {
@@ -120,7 +120,7 @@ function intakeOptions({ codec, includeExpired }: ImportOptions): ConstructorPar
   return { codec: codec === undefined ? undefined : CODECS[codec], includeExpired, now: systemClock.now() / 1000 }
 }
 
-/** The stage of one import, and what it is stored in. */
+/** The stage of one import together with its target. */
 class Staging {
   readonly #home: Home
   readonly #options: ImportOptions
@@ -196,7 +196,7 @@ class Staging {
   }
 }
 
-/** The settings of a header that a new directory takes over: what belongs to a machine, such as mapping, is not. */
+/** The settings of a header that a new directory adopts. Those of a machine, such as memory mapping, are left out. */
 function settingsOf({ settings }: Header): CacheOptions {
   if (!settings) return {}
   const { statistics, tagIndex, evictionPolicy, sizeLimit, maxItems, cullLimit, disk, sqlite } =

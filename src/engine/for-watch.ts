@@ -9,13 +9,13 @@ import type { Shard } from './shards/shard.js'
 import { readPatiently, sessionOf } from './verbs/reading.js'
 
 /*
- * What watching a cache from outside needs: figures that its processes have stored. Nothing is written, and no
- * transaction stays open, so that nobody is held up.
+ * Functions of the engine for watching a cache from outside: figures that its processes have stored. Nothing is written
+ * and no transaction stays open, so that nobody is held up.
  */
 
-/** Figures of one shard, as they are on disk. */
+/** Figures of one shard as stored on disk. */
 export interface ShardFigures {
-  /** The directory of the shard, such as `003`; of a Cache its own. */
+  /** The directory of the shard, such as `003`; for a Cache its own directory. */
   readonly shard: string
   readonly count: number
   /** Bytes of used pages and value files. */
@@ -23,28 +23,28 @@ export interface ShardFigures {
   readonly sizeLimit: number
   /** Bytes of the write-ahead log. */
   readonly wal: number
-  /** Whether the following three are counted. */
+  /** Whether the three following figures are counted. */
   readonly statistics: boolean
   readonly hits: number
   readonly misses: number
   readonly evictions: number
-  /** Entries that were stored since the last look, and are there still; `undefined`: only a scan of all could tell. */
+  /** Entries stored since the last look that still exist. `undefined`: only a full scan could tell. */
   readonly stored: number | undefined
 }
 
-/** Looks at a cache again and again. */
+/** Reads the figures of a cache repeatedly. */
 export class Watcher {
   readonly #shards: readonly Shard[]
   readonly #timeout: number
   readonly #lastStored = new Map<Shard, number>()
 
-  /** @param cache an open one */
+  /** @param cache an open cache */
   constructor(cache: CacheVerbs, timeout: number) {
     this.#shards = handleOf(cache).shards
     this.#timeout = timeout
   }
 
-  /** @throws TimeoutError when a database is locked for reading, in journal modes where writers do that */
+  /** @throws TimeoutError when a database is locked for reading, which writers do in some journal modes */
   async look(): Promise<ShardFigures[]> {
     const figures: ShardFigures[] = []
     for (const shard of this.#shards) {
@@ -72,7 +72,7 @@ export class Watcher {
     }
   }
 
-  /** New store times, where they have an index. They never go back: each entry that is stored has a later one. */
+  /** Counts new store times, where they have an index. Each stored entry gets a later one than those before. */
   #storedOf(shard: Shard, session: Session): number | undefined {
     const { name } = EVICTION_POLICIES['least-recently-stored'].index ?? {}
     session.refreshSchema()

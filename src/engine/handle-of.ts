@@ -9,30 +9,30 @@ export function handleOf(cache: CacheVerbs): CacheHandle {
   return (cache instanceof CacheVerbs ? opaqueHandleOf(cache) : known.handles.get(cache)) as CacheHandle
 }
 
-/** The handle of a cache itself, made by whichever build of the package; `undefined` for a view, and anything else. */
+/** The handle of a cache of either build of the package. `undefined` for a view and for anything else. */
 export function ownHandleOf(cache: unknown): CacheHandle | undefined {
   if (typeof cache !== 'object' || cache === null) return undefined
   return cache instanceof CacheVerbs ? handleOf(cache) : (known.handles.get(cache) as CacheHandle | undefined)
 }
 
-/** How what is built on a cache, or on a view of one, reaches the engine. */
+/** The access to the engine for recipes and doors, which take a cache or a view of one. */
 export interface EngineAccess {
   readonly handle: CacheHandle
-  /** The key by which the engine knows a key of the view. @throws TypeError when it is no key */
+  /** Translates a key of the view into the key of the cache. @throws TypeError when it is no key */
   hostKey(key: Key): Key
   encodeKey(key: Key): EncodedKey
   /**
-   * What exactly those texts begin with by which the engine knows the text keys of the view that begin with `prefix`;
-   * `undefined` where others begin so as well.
+   * Translates a prefix of text keys of the view into a prefix of keys of the cache. `undefined` when that prefix would
+   * match other keys as well.
    */
   hostPrefix(prefix: string): string | undefined
-  /** Options of a verb that stores, with the defaults of the view. */
+  /** Adds the defaults of the view to the options of a storing verb. */
   storing<O extends Storing | undefined>(options: O): O
 }
 
 const known = knownCaches()
 
-/** Makes a view known, so that recipes take it for the cache that it stands for. */
+/** Registers a view, so that recipes and doors accept it like a cache. */
 export function registerView(view: object, access: Omit<EngineAccess, 'encodeKey'>): EngineAccess {
   const { handle, hostKey } = access
   const complete = { ...access, encodeKey: (key: Key) => handle.encodeKey(hostKey(key)) }
@@ -40,7 +40,7 @@ export function registerView(view: object, access: Omit<EngineAccess, 'encodeKey
   return complete
 }
 
-/** The engine behind a cache of this package or a view of one; `undefined` for anything else. */
+/** The access to the engine of a cache or view of this package. `undefined` for anything else. */
 export function accessOf(cache: unknown): EngineAccess | undefined {
   if (typeof cache !== 'object' || cache === null) return undefined
   const handle = ownHandleOf(cache)

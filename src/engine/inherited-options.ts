@@ -4,7 +4,7 @@ import type { CacheOptions } from './options.js'
 
 const INHERITED = ['clock', 'codec', 'readonly']
 
-/** What a cache or collection below the directory of another one takes over from it, unless it is told otherwise. */
+/** The options that a cache or collection below the directory of another one inherits. */
 export function inheritedOptions(cache: CacheVerbs): Pick<CacheOptions, 'clock' | 'codec' | 'readonly'> {
   const { given } = handleOf(cache).options
   return Object.fromEntries(INHERITED.flatMap(name => (given.has(name) ? [[name, given.get(name)]] : [])))

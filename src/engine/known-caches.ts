@@ -1,7 +1,7 @@
-/** Both builds of the package, ESM and CommonJS, find each other's caches here. */
+/** The global symbol under which the ESM and the CommonJS build of the package share their caches. */
 const REGISTRY = Symbol.for('fanout-cache.caches.0')
 
-/** The handles of caches, how views reach theirs, and what models say. What it is, only those know who put it there. */
+/** Handles of caches, engine access of views, and definitions of models. They are opaque except to their owners. */
 export interface KnownCaches {
   readonly handles: WeakMap<object, object>
   readonly views: WeakMap<object, object>

@@ -4,19 +4,19 @@ import { systemCode } from './file-errors.js'
 
 export interface DirectoryModes {
   readonly directory: number
-  /** Modes that were asked for are set with chmod, since a umask cuts what mkdir() is given. */
+  /** Whether modes were given. They are then set with chmod, because the umask masks the mode of mkdir(). */
   readonly exact: boolean
 }
 
-/** Others may remove what is empty, between our two calls. */
+/** Attempts: others may remove an empty directory between our two calls. */
 const TRIES = 10
 
 /**
- * Makes a directory and those that lead to it, and answers the outermost that was made. What is there already keeps its
- * mode: it may be that of another user, who shares the cache.
+ * Creates a directory with its parents and returns the outermost one created. Existing directories keep their mode,
+ * since they may belong to another user who shares the cache.
  */
 export function makeDirectory(path: string, { directory, exact }: DirectoryModes): string | undefined {
-  // Nearly always it is there, and an exception takes longer than a look: FanoutCaches make all shards for each of them.
+  // It nearly always exists, and a check is cheaper than an exception.
   if (isDirectory(path)) return undefined
   const made = makeMissing(path, directory)
   if (made === undefined || !exact) return made
@@ -24,7 +24,9 @@ export function makeDirectory(path: string, { directory, exact }: DirectoryModes
   return made
 }
 
-/** `mkdir` of Node with `recursive` never ends where a directory that exists takes no new one, as below /proc. */
+/**
+ * Our own recursion: Node's `mkdir` with `recursive` never ends below a directory that takes no new one, such as /proc.
+ */
 function makeMissing(path: string, mode: number): string | undefined {
   let outermost: string | undefined
   for (let attempt = 1; ; attempt++) {

@@ -1,7 +1,7 @@
 /**
- * Looks for options that do not exist.
+ * Refuses unknown options.
  *
- * @throws TypeError which names the option, and the known one that is nearest
+ * @throws TypeError that names the option and the nearest known one
  */
 export function checkOptionNames(options: object, known: ReadonlySet<string>, place: string): void {
   for (const name in options) {
@@ -11,28 +11,28 @@ export function checkOptionNames(options: object, known: ReadonlySet<string>, pl
 }
 
 /**
- * Looks for events that do not exist: nobody would ever hear one.
+ * Refuses unknown events, which would never be emitted.
  *
- * @throws TypeError which names the event, and the known one that is nearest
+ * @throws TypeError that names the event and the nearest known one
  */
 export function checkEventName(event: unknown, known: ReadonlySet<string>): void {
   if (typeof event === 'string' && known.has(event)) return
   throw new TypeError(`unknown event ${kindOf(event)}; ${hintFor(String(event), known)}`)
 }
 
-/** The end of a message about a name that does not exist. */
+/** The end of a message about an unknown name: suggests the nearest known one. */
 export function hintFor(name: string, known: ReadonlySet<string>): string {
   const near = nearest(name, known)
   return near === undefined ? `known are ${[...known].join(', ')}` : `did you mean ${near}?`
 }
 
-/** @throws TypeError when `options` is something else than an object */
+/** @throws TypeError when `options` is no object */
 export function checkOptionsObject(options: unknown, place: string): asserts options is object {
   if (typeof options === 'object' && options !== null && !Array.isArray(options)) return
   throw new TypeError(`${place}: options must be an object, got ${kindOf(options)}`)
 }
 
-/** What a value is, for messages. */
+/** Describes a value in messages. */
 export function kindOf(value: unknown): string {
   if (value === null) return 'null'
   if (Array.isArray(value)) return 'an array'
@@ -54,7 +54,7 @@ function nearest(name: string, known: ReadonlySet<string>): string | undefined {
   return best
 }
 
-/** Levenshtein's distance, a row at a time. */
+/** The Levenshtein distance, computed row by row. */
 export function editDistance(a: string, b: string): number {
   let row = Array.from({ length: b.length + 1 }, (_, at) => at)
   for (let i = 1; i <= a.length; i++) {

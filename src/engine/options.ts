@@ -1,10 +1,23 @@
-import type { Codec } from './disk/codec.js'
-import type { Clock, Duration } from './time.js'
+import type { Duration } from './time.js'
+
+export type {
+  CacheOptions,
+  DiskOptions,
+  EvictionPolicy,
+  FanoutCacheOptions,
+  MemoryOptions,
+  Settings,
+  SettingsChange,
+  SqliteOptions,
+} from './configuration.js'
 
 /** A label by which entries are evicted and listed. */
 export type Tag = string | number | bigint | Uint8Array
 
-/** What an entry is found by. Arrays and objects are compared by value, whatever the order of properties. */
+/**
+ * What identifies an entry. Arrays and objects are compared by value, whatever the order of their properties. NaN,
+ * `undefined` and strings with lone surrogates are refused with `TypeError`.
+ */
 export type Key =
   | string
   | number
@@ -15,248 +28,172 @@ export type Key =
   | readonly Key[]
   | { readonly [k: string]: Key }
 
-/** What JSON can say. */
+/** Data that survives a round trip through JSON. */
 export type PlainData = string | number | boolean | null | readonly PlainData[] | { readonly [k: string]: PlainData }
 
-/** How long a verb waits for a database that others have locked. */
+/** How long a verb waits for a database that is locked by others. */
 export interface Waiting {
   /**
-   * Wait until the lock is free. Without it the verb gives up after the cache's `timeout`.
+   * Waits until the lock is free instead of giving up after the cache's `timeout`. Reads give up in any case.
    *
-   * @default true for add, set, touch, pop, popItem, delete, incr, decr, setMany, deleteMany of a FanoutCache, else false
+   * @default true for add, set, touch, pop, popItem, delete, incr, decr, setMany, deleteMany of a FanoutCache, else
+   *   false
    */
   readonly retry?: boolean
-  /** Give up after this time, also with `retry`. @default the cache's `timeout`, without bound when `retry` is set */
+  /** The longest wait, also with `retry`. @default the cache's `timeout`; no limit with `retry` */
   readonly timeout?: Duration
-  /** Stop waiting when this is aborted; the verb rejects with the signal's reason. */
+  /** Ends the wait when it is aborted. The verb then rejects with the reason of the signal. */
   readonly signal?: AbortSignal
 }
 
 /** How an entry is stored. */
 export interface Storing extends Waiting {
-  /** Time to live. `null` or `Infinity`: never expires; 0: expired at once. @default the cache's `defaultTtl` */
+  /**
+   * Time to live: milliseconds or a string such as `'5m'`. `null` and `Infinity`: never expires; 0: expired at once.
+   *
+   * @default the cache's `defaultTtl`
+   */
   readonly ttl?: Duration | null
-  /** DiskCache's tag of the entry. */
+  /** The tag of the entry. Python's DiskCache knows this one tag only. */
   readonly tag?: Tag
-  /** Further tags; `evict(tag)` and listings match them as they match `tag`. */
+  /** Further tags. `evict(tag)` and listings match them as they match `tag`. */
   readonly tags?: readonly string[]
-  /** Keep the value in a file of its own, however small it is. */
+  /** Stores the value as a file, whatever its size. @default only from `disk.minFileSize` on */
   readonly file?: true
-  /** Plain data of at most 16 KiB kept beside the value, readable without it; implies `file`. */
+  /** Plain data that is stored beside the value and can be read without it. At most 16 KiB as JSON; implies `file`. */
   readonly meta?: PlainData
 }
 
-/** What `touch` changes; what is not given stays. */
+/** What `touch` changes. What is absent stays as it is. */
 export interface Touching extends Waiting {
+  /** New time to live, from now on. `null` and `Infinity`: never expires. */
   readonly ttl?: Duration | null
-  /** New metadata of an entry that is a file. */
+  /**
+   * New metadata. The entry must have been stored with `meta`, or be bytes or text in a file; for others `touch`
+   * rejects with `TypeError`.
+   */
   readonly meta?: PlainData
-  /** Touch only if the entry still has this `Info.version`. */
+  /** Changes the entry only if its `Info.version` is still this one. */
   readonly ifVersion?: string
 }
 
 /** How a counter is changed. */
 export interface Counting extends Storing {
-  /** What a missing counter starts from; `null`: leave it missing. @default 0 */
+  /** The number that a missing counter starts from. `null`: it is not created. @default 0 */
   readonly default?: number | bigint | null
 }
 
-/** How a value is computed that is not there, and stored: the options of `getOrSet`. */
+/** How `getOrSet` computes and stores a missing value. */
 export interface Computing extends Storing {
   /**
-   * How long after its `ttl` an old value is still answered, at once, while a new one is computed for later calls; the
-   * event `error` tells when that fails. To all other verbs the entry is there until `ttl` and `staleFor` are over.
+   * How long after its `ttl` an old value is still returned, at once, while a new one is computed for later calls. The
+   * event `error` tells when that fails. For all other verbs the entry exists until `ttl` and `staleFor` are over.
+   *
+   * @default 0
    */
   readonly staleFor?: Duration
   /**
-   * Computes a new value before the old one expires, the earlier the longer it takes and the greater `beta` is; 1 is a
-   * good value. The old one is answered meanwhile. Source: Vattani, Chierichetti, Lowenstein, Optimal Probabilistic
-   * Cache Stampede Prevention, VLDB 2015. @default none
+   * Computes a new value before the old one expires; the old one is returned meanwhile. The computation begins the
+   * earlier the longer it takes and the greater `beta` is; 1 is a good value. Source: Vattani, Chierichetti,
+   * Lowenstein, Optimal Probabilistic Cache Stampede Prevention, VLDB 2015.
+   *
+   * @default no early computation
    */
   readonly beta?: number
-  /** How long after its last sign of life a process that computes is taken for dead, and another takes over. @default 10_000 */
+  /**
+   * How long a computing process may give no sign of life before another takes over. At least 100 milliseconds.
+   *
+   * @default 10_000
+   */
   readonly lease?: Duration
 }
 
-/** What the function that computes a value is given. */
+/** What the `factory` of `getOrSet` is given. */
 export interface ComputeContext<T> {
-  /** Sets the time to live of what is computed, over the option `ttl`. */
+  /** Sets the time to live of the computed value. Overrides the option `ttl`. */
   ttl(ttl: Duration | null): void
-  /** Sets the tag, over the option `tag`. */
+  /** Sets the tag of the computed value. Overrides the option `tag`. */
   tag(tag: Tag): void
-  /** The value goes to those who wait for it, and is not stored. */
+  /** Returns the computed value to the callers without storing it. */
   skip(): void
-  /** Aborts when all who waited for the value have given up. The lease then ends, also if the function goes on. */
+  /** Aborts when all callers have given up. The lease then ends, even if the function goes on. */
   readonly signal: AbortSignal
-  /** The value that is replaced: present when a stale one, or one that expires soon, is computed anew. */
+  /** The value to be replaced. Present when it is stale or expires soon, absent when there is none. */
   readonly previous?: T
 }
 
 /** What is known of an entry. Instants are epoch milliseconds, sizes bytes. */
 export interface Info {
+  /** The key of the entry. */
   readonly key: Key
-  /** Absent: never expires. */
+  /** When the entry expires. Absent: never. */
   readonly expiresAt?: number
+  /** The tag of the entry. */
   readonly tag?: Tag
+  /** The further tags of the entry. */
   readonly tags: readonly string[]
+  /** When the entry was stored. */
   readonly storedAt: number
+  /** When the entry was last read, as far as the eviction policy keeps track of it. */
   readonly accessedAt: number
+  /** How often the entry was read, as far as the eviction policy keeps track of it. */
   readonly accessCount: number
   /** Bytes of the value as stored. */
   readonly size: number
-  /** The value file, relative to `directory`; absent when the value lies in the database. */
+  /** Path of the value file, relative to `directory`. Absent when the value lies in the database. */
   readonly path?: string
+  /** The metadata of the entry. */
   readonly meta?: PlainData
-  /** Changes with every change of the entry. */
+  /** Identifies the state of the entry. Every change of the entry changes it; reads do not. */
   readonly version: string
 }
 
 /** An entry with its value. */
 export interface Item<T> extends Info {
+  /** The value of the entry. */
   readonly value: T
 }
 
-/** Which entries are listed, in the order in which their keys were first stored. */
+/** Which entries are listed. They come in the order in which their keys were first stored. */
 export interface Listing {
-  /** Only string keys that begin so. */
+  /** Lists only string keys that begin with this text. */
   readonly prefix?: string
-  /** Only entries with this tag. */
+  /** Lists only entries with this tag. */
   readonly tag?: Tag
-  /** Last stored first. @default false */
+  /** Lists the last entry first. @default false */
   readonly reverse?: boolean
-  /** Also those which have expired and were not yet removed. @default false */
+  /** Also lists entries that have expired and were not removed yet. @default false */
   readonly includeExpired?: boolean
 }
 
-/** How a value is put into the queue. */
+/** How a value is put into a queue. */
 export interface Pushing extends Storing {
-  /** Which queue: each prefix is one. @default the queue of integer keys */
+  /** The name of the queue. @default the queue without a name, whose keys are integers */
   readonly prefix?: string
-  /** @default 'back' */
+  /** The end at which the value is added. @default 'back' */
   readonly side?: 'back' | 'front'
 }
 
-/** Which value is taken from a queue. */
+/** Which value of a queue is taken. */
 export interface Pulling extends Waiting {
+  /** The name of the queue. @default the queue without a name, whose keys are integers */
   readonly prefix?: string
-  /** @default 'front' */
+  /** The end from which the value is taken. @default 'front' */
   readonly side?: 'front' | 'back'
 }
 
-export type EvictionPolicy = 'least-recently-stored' | 'least-recently-used' | 'least-frequently-used' | 'none'
-
-export interface DiskOptions {
-  /** Values of this size and above go to files; bytes (characters for strings). @default 32768 */
-  readonly minFileSize?: number
-  /** Mode of new directories. @default 0o700 */
-  readonly directoryMode?: number
-  /** Mode of new files. @default 0o600 */
-  readonly fileMode?: number
-  /** How long a replaced or removed value file stays readable by its name. @default 0 */
-  readonly unlinkGrace?: Duration
-}
-
-/** Pragmas of every connection, as DiskCache stores them. */
-export interface SqliteOptions {
-  /** Pages of the page cache, of all shards together. @default 8192 */
-  readonly cacheSize?: number
-  /** Bytes mapped into memory by each connection. @default 67108864 */
-  readonly mmapSize?: number
-  /** @default 'wal' */
-  readonly journalMode?: string
-  /** 0 off, 1 normal, 2 full, 3 extra. @default 1 */
-  readonly synchronous?: number
-  /** 0 none, 1 full, 2 incremental; effective for a new database. @default 1 */
-  readonly autoVacuum?: number
-}
-
-/** What is stored in the directory and is in force for all its processes. */
-export interface Settings {
-  readonly statistics: boolean
-  readonly tagIndex: boolean
-  readonly evictionPolicy: EvictionPolicy
-  /** Bytes of database pages and value files, of all shards together. */
-  readonly sizeLimit: number
-  /** Entries of all shards together; `null`: not limited. */
-  readonly maxItems: number | null
-  /** Rows that one write removes at most because they have expired; 0: writes neither expire nor evict. */
-  readonly cullLimit: number
-  readonly disk: { readonly minFileSize: number; readonly unlinkGrace: number }
-  readonly sqlite: Required<SqliteOptions>
-}
-
-/** What `configure` changes: any part of the settings. */
-export interface SettingsChange {
-  readonly statistics?: boolean
-  readonly tagIndex?: boolean
-  readonly evictionPolicy?: EvictionPolicy
-  readonly sizeLimit?: number
-  readonly maxItems?: number | null
-  readonly cullLimit?: number
-  readonly disk?: { readonly minFileSize?: number; readonly unlinkGrace?: Duration }
-  readonly sqlite?: SqliteOptions
-}
-
-/**
- * Values in front of the database, in the memory of this process. They are as true as those of the database, whoever
- * writes, but for what others commit during one turn of the event loop: docs/memory.md.
- */
-export interface MemoryOptions {
-  /** Entries. @default not limited */
-  readonly maxItems?: number
-  /** Bytes, at least 65,536. An entry may take a sixteenth of it: larger values are read from disk. @default 2 ** 25 */
-  readonly maxBytes?: number
-  /** How long a value stays in memory after it was read, on top of its own time to live. @default not limited */
-  readonly ttl?: Duration
-  /** `ttl` counts from the last read on, not from when the value came into memory. @default false */
-  readonly sliding?: boolean
-  /**
-   * `'copy'`: each reader gets a value of its own. `'frozen'`: readers share one, if it is plain data, and it is
-   * deep-frozen; all else is copied. @default 'copy'
-   */
-  readonly mode?: 'copy' | 'frozen'
-}
-
-export interface CacheOptions {
-  /** How long a verb waits for a lock. @default 60_000 for Cache, 10 for FanoutCache */
-  readonly timeout?: Duration
-  /** Time to live of entries stored without one. @default none: they never expire */
-  readonly defaultTtl?: Duration | null
-  /** How objects become bytes. @default structuredCodec */
-  readonly codec?: Codec
-  /** Never write: no rows, no statistics, no repairs. @default false */
-  readonly readonly?: boolean
-  /** What to do with a damaged database. @default 'throw' for Cache, 'quarantine' for FanoutCache */
-  readonly onCorrupt?: 'throw' | 'quarantine'
-  /** The wall clock. @default the system's */
-  readonly clock?: Clock
-  /** Bytes of database pages and value files, of all shards together. @default 2 ** 30 */
-  readonly sizeLimit?: number
-  /** Entries of all shards together. @default not limited */
-  readonly maxItems?: number | null
-  /** Rows that one write removes at most because they have expired; 0: writes neither expire nor evict. @default 10 */
-  readonly cullLimit?: number
-  /** Count hits and misses. @default false */
-  readonly statistics?: boolean
-  /** Keep an index of tags, so that evict(tag) need not look at every row. @default false */
-  readonly tagIndex?: boolean
-  /** Bounds of the writes that wait, per shard. @default 250,000 writes of 256 MiB */
-  readonly maxPending?: { readonly count?: number; readonly bytes?: number }
-  /** @default 'least-recently-stored' */
-  readonly evictionPolicy?: EvictionPolicy
-  readonly disk?: DiskOptions
-  readonly sqlite?: SqliteOptions
-  /** Keep values that are read in memory, too; `{}` does it with the defaults. @default off */
-  readonly memory?: MemoryOptions
-}
-
-export interface FanoutCacheOptions extends CacheOptions {
-  /** Databases over which keys are spread. @default what the directory has, 8 for a new one */
-  readonly shards?: number
-}
-
-/** A thing that `check` found. */
+/** Damage that `check` found. */
 export interface Finding {
+  /**
+   * - `'integrity'`: SQLite finds the database damaged.
+   * - `'missing-file'`: an entry whose value file is gone.
+   * - `'wrong-size'`: an entry whose value file has another length than was stored.
+   * - `'unknown-file'`: a file that belongs to no entry.
+   * - `'empty-directory'`: a directory without files.
+   * - `'count'`, `'size'`: a total that differs from the entries.
+   * - `'tampered'`: content that no cache writes.
+   * - `'locked'`: a shard of a FanoutCache that stayed locked until the deadline, so that not all of it was checked.
+   */
   readonly kind:
     | 'integrity'
     | 'missing-file'
@@ -266,35 +203,43 @@ export interface Finding {
     | 'count'
     | 'size'
     | 'tampered'
-    | 'locked' // a shard of a FanoutCache that others had locked until the deadline: not all of it was looked at
+    | 'locked'
+  /** What is wrong, as a sentence. */
   readonly message: string
+  /** The file or shard concerned, relative to `directory`. */
   readonly path?: string
+  /** Whether the damage was repaired. */
   readonly fixed: boolean
 }
 
-/** Figures of a cache. `hits` and `misses` are counted while `statistics` is on, by all processes. */
+/** Figures of a cache. */
 export interface CacheStats {
+  /** Reads that found a value, by all processes, while `statistics` is on. */
   readonly hits: number
+  /** Reads that found none, by all processes, while `statistics` is on. */
   readonly misses: number
-  /** Entries that were evicted to stay under the limits: by all processes while `statistics` is on, else by this one. */
+  /** Entries evicted to stay under the limits: by all processes while `statistics` is on, otherwise by this one. */
   readonly evictions: number
-  /** Verbs of this process that gave up waiting. */
+  /** Verbs of this process that gave up waiting for a lock. */
   readonly timeouts: number
+  /** Entries, including expired ones that were not removed yet. */
   readonly count: number
+  /** Bytes of used database pages and of value files. */
   readonly volume: number
-  /** Figures of the memory in front of the database, where the option `memory` is given. */
+  /** Figures of the memory in front of the database. Present with the option `memory`. */
   readonly memory?: MemoryStats
 }
 
-/** What the memory of this process did for all handles on the directory, and holds now. */
+/** Figures of the memory of this process, for all handles on the directory. */
 export interface MemoryStats {
-  /** Reads that it answered, of missing keys as well. */
+  /** Reads served from memory, including reads of keys known to be missing. */
   readonly hits: number
   /** Reads that went to the database. */
   readonly misses: number
-  /** Entries that made room for others. */
+  /** Entries removed to make room for others. */
   readonly evictions: number
+  /** Entries in memory. */
   readonly count: number
-  /** As counted against `maxBytes`. */
+  /** Bytes in memory, as counted against `maxBytes`. */
   readonly bytes: number
 }

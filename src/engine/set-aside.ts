@@ -5,12 +5,12 @@ import { handleOf } from './handle-of.js'
 import type { CachePlace } from './shards/places.js'
 
 /**
- * Moves databases aside that cannot be read, each with its value files, and makes empty ones in their places: as a
- * cache with `onCorrupt: 'quarantine'` does when it meets the damage. One that proves sound stays.
+ * Moves unreadable databases aside, each with its value files, and creates empty ones in their places, as a cache with
+ * `onCorrupt: 'quarantine'` does when it meets the damage. A database that proves sound stays.
  *
  * @param damaged databases of one directory and of the caches below it
  * @param timeout milliseconds
- * @returns the directories into which they were moved
+ * @returns the directories they were moved to
  */
 export async function setAside(
   root: string,
@@ -24,12 +24,12 @@ export async function setAside(
     const options = { onCorrupt: 'quarantine', timeout } as const
     const cache = place.role === 'shard' ? new FanoutCache(root, options) : new Cache(place.directory, options)
     cache.on('quarantine', ({ directory, path }) => {
-      // Opening meets the damage of other shards, too.
+      // Opening may meet the damage of other shards, too.
       const found = damaged.find(each => each.directory === directory)
       if (found) moved.push({ place: found, path })
     })
     try {
-      // A database whose first page is damaged is found so when it is opened.
+      // Opening finds a database whose first page is damaged.
       await cache.open()
       const shard = handleOf(cache).shards.find(({ directory }) => directory === place.directory)
       if (!shard || isMoved(place)) continue

@@ -6,14 +6,14 @@ import { DecodeError, DiskCacheError } from './errors.js'
 import type { Shard } from './shards/shard.js'
 import { readPatiently, sessionOf } from './verbs/reading.js'
 
-/** Keys of each shard that are looked at. */
+/** The keys of a shard that are examined. */
 const SAMPLE = `SELECT key, raw FROM Cache LIMIT 5`
 
 type SampledKey = readonly [key: SqlValue, raw: number]
 
 /**
- * The codec of Python's JSONDisk, with the level of compression that a directory has, when the keys in it are of that
- * kind or it has stored a level. Shards that are locked or damaged are passed over: who reads them will be told.
+ * The codec of Python's JSONDisk at the compression level of the directory, when the directory has keys of that kind or
+ * has stored a level. Locked and damaged shards are skipped: a later read of them reports the problem.
  */
 export function jsonDiskCodec(handle: CacheHandle): Promise<JsonCodec | undefined> {
   return handle.ready(async () => {

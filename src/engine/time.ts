@@ -1,9 +1,13 @@
-/** A source of the wall clock: epoch milliseconds. Replaced in tests. */
+/** A wall clock. Tests replace it. */
 export interface Clock {
+  /** The current time in epoch milliseconds. */
   now(): number
 }
 
-/** A time span: milliseconds, or a number with a unit: `'250ms' '5s' '10m' '1h' '7d'`. */
+/**
+ * A span of time: milliseconds, or a string of a number and a unit, such as `'250ms'`, `'5s'`, `'10m'`, `'1h'`, `'7d'`
+ * or `'2w'`.
+ */
 export type Duration = number | string
 
 export const systemClock: Clock = { now: () => Date.now() }
@@ -18,9 +22,9 @@ const UNITS: Readonly<Record<string, number>> = {
 }
 
 /**
- * Milliseconds of a duration. `Infinity` passes; what is negative or not a number does not.
+ * Converts a duration to milliseconds. `Infinity` is accepted; negative numbers and NaN are not.
  *
- * @throws TypeError when it is neither a number nor a string; RangeError when it is negative, NaN or cannot be read
+ * @throws TypeError when it is neither a number nor a string; RangeError when it is negative, NaN or not a duration
  */
 export function milliseconds(duration: unknown, name: string): number {
   if (typeof duration === 'number') {
@@ -40,25 +44,27 @@ export function milliseconds(duration: unknown, name: string): number {
   return Number(match[1]) * unit
 }
 
-/** DiskCache writes instants as REAL seconds since the epoch. */
+/** Converts epoch milliseconds to REAL seconds since the epoch, which is how DiskCache stores instants. */
 export function toSeconds(epochMilliseconds: number): number {
   return epochMilliseconds / 1000
 }
 
-/** Back to epoch milliseconds, rounded to the microsecond, which is what a REAL of this size can hold. */
+/**
+ * Converts seconds to epoch milliseconds, rounded to the microsecond, which is the precision of a REAL of this size.
+ */
 export function toMilliseconds(epochSeconds: number): number {
   return Math.round(epochSeconds * 1e6) / 1000
 }
 
-/** When an entry expires, of its row; Python may have stored what never does as an endless time to live. */
+/** The expiry of a row in epoch milliseconds. `undefined`: never, which Python may have stored as an infinite time. */
 export function toExpiry(epochSeconds: number | null): number | undefined {
   return epochSeconds === null || epochSeconds === Number.POSITIVE_INFINITY ? undefined : toMilliseconds(epochSeconds)
 }
 
 /**
  * A clock that never runs backwards. When the wall clock is set back, the step is added to an offset, so that time
- * goes on from where it was at the pace of the wall clock: expired items stay expired and new ones still expire.
- * It costs that this process is ahead by the step until it is restarted.
+ * continues from where it was at the pace of the wall clock: expired items stay expired and new ones still expire. The
+ * price is that this process is ahead by the step until it is restarted.
  */
 export class SteadyClock implements Clock {
   readonly #clock: Clock
@@ -69,7 +75,7 @@ export class SteadyClock implements Clock {
     this.#clock = clock
   }
 
-  /** Whether it is the system's time that it follows. */
+  /** Whether it follows the clock of the system. */
   get isSystem(): boolean {
     return this.#clock === systemClock
   }
@@ -98,7 +104,7 @@ function describe(value: unknown): string {
   return value === null ? 'null' : typeof value
 }
 
-/** The system's time for names of files. */
+/** The current time of the system in ISO form, for names of files. */
 export function isoNow(): string {
   return new Date(systemClock.now()).toISOString()
 }

@@ -10,23 +10,23 @@ import {
 } from './errors.js'
 import { fieldOf, isDiskFull, isMissing, systemCode } from './file-errors.js'
 
-/** A link that leads to itself or a file where a directory should be, and what a system may forbid. */
+/** Codes of a path that cannot be used: forbidden, a circular link, or a file where a directory should be. */
 const UNUSABLE = new Set(['EACCES', 'EPERM', 'EROFS', 'ELOOP', 'EEXIST'])
 
-/** Readers meet it as well, where nobody has the database open. */
+/** Readers get this message as well, when nobody has the database open. */
 const NO_FILES_BESIDE =
   'can neither be read nor written: SQLite needs files beside the database (-wal, -shm), and this user may not make them'
 
-/** The error as callers see it: what SQLite and the file system throw becomes an error of the cache with its cause. */
+/** Turns errors of SQLite and of the file system into errors of the cache, with the original as `cause`. */
 export function translateError(error: unknown, directory: string): unknown {
   if (error instanceof DiskCacheError) return error
   const options = { cause: error }
   const code = sqliteCode(error)
   if (code !== undefined) return translateSqlite(code, error as Error, directory)
-  // Sources of streams and bodies of transactions read files as well: their errors are not the cache's.
+  // Errors of files elsewhere come from the user's streams and transaction bodies, and stay as they are.
   if (isElsewhere(error, directory)) return error
   if (isDiskFull(error)) return new DiskFullError(directory, options)
-  // A thread that cannot be started, for want of memory or of files that may be open.
+  // A thread could not be started, for lack of memory or of file descriptors.
   if (fieldOf(error, 'code')?.startsWith('ERR_WORKER_')) {
     return new StorageError(directory, (error as Error).message, options)
   }
@@ -46,7 +46,7 @@ function isElsewhere(error: unknown, directory: string): boolean {
 /** Whether the database file itself is damaged. */
 export function isCorruption(error: unknown): boolean {
   const code = sqliteCode(error)
-  // A log that was truncated shows as a short read.
+  // A truncated log shows as a short read.
   return code !== undefined && /^SQLITE_(CORRUPT|NOTADB|IOERR_SHORT_READ)/.test(code)
 }
 

@@ -5,35 +5,37 @@ import { normalAuthority } from './policy/cache-key.js'
 import type { ResponseHead } from './policy/message.js'
 import { POLICY_OPTION_NAMES, type Policy, type PolicyOptions, resolvePolicy } from './policy/options.js'
 
-/** Options of `responseCache`: those of the rules, and these. Durations are milliseconds or strings such as `'5m'`. */
+/**
+ * Options of `responseCache`, in addition to those of the rules. Durations are milliseconds or strings such as `'5m'`.
+ */
 export interface ResponseCacheOptions<Request extends HttpRequest = HttpRequest> extends PolicyOptions {
-  /** Another key than scheme, host and URL: text. `undefined`: the request bypasses the cache. */
+  /** Returns the key of a request. `undefined`: the request bypasses the cache. @default scheme, host and URL */
   readonly key?: (request: Request) => string | undefined
-  /** Tags of an answer, beside those in its fields `Cache-Tag` and `Surrogate-Key`. */
+  /** Tags of an answer, in addition to those of its fields `Cache-Tag` and `Surrogate-Key`. @default none */
   readonly tags?: readonly string[] | ((request: Request, response: ResponseHead) => readonly string[])
-  /** Requests that the cache keeps out of. */
+  /** Returns whether a request bypasses the cache. @default none does */
   readonly bypass?: (request: Request) => boolean
-  /** Request fields that select an answer, beside those that its `Vary` names. */
+  /** Request fields that select an answer, in addition to those of its `Vary`. @default none */
   readonly vary?: readonly string[]
-  /** The longest body that is stored, in bytes. @default what a shard of the cache can hold */
+  /** Limit of a stored body. Bytes. @default the limit of a shard */
   readonly maxEntrySize?: number
-  /** How long a stale answer that has a validator is kept, to be validated. @default '1d' */
+  /** How long a stale answer with a validator is kept for validation. @default '1d' */
   readonly keepStale?: Duration
-  /** How long a request waits for another one, of this process or not, that fetches the same answer. @default '5s' */
+  /** How long a request waits for another one, of any process, that fetches the same answer. @default '5s' */
   readonly collapseTimeout?: Duration
-  /** Host of all keys, or scheme and host such as `https://example.com`, whatever requests say. */
+  /** Host of all keys, or scheme and host such as `https://example.com`. @default those of the request */
   readonly authority?: string
-  /** Hosts that are cached for; requests for others bypass the cache. @default all */
+  /** The hosts that are cached. Requests for others bypass the cache. @default all */
   readonly hosts?: readonly string[]
-  /** Variants of one URL that are kept; the one stored last replaces the one stored first. @default 16 */
+  /** Limit of variants of one URL. Beyond it a new one replaces the oldest. @default 16 */
   readonly maxVariants?: number
-  /** How often a URL is asked for in a process before its answer is stored: what is asked for once costs no disk. @default 1 */
+  /** How often a process must get requests for a URL before it stores an answer. 1: at once. @default 1 */
   readonly minUses?: number
-  /** Keeps the directory up in a thread of one process, as `startUpkeep` does, until the cache is closed. @default false */
+  /** Does the upkeep of the directory in a thread of one process, as `startUpkeep` does. @default false */
   readonly upkeep?: boolean | UpkeepOptions
 }
 
-/** Options after they were checked. Durations are milliseconds. */
+/** The checked options. Durations are milliseconds. */
 export interface Settings extends Pick<ResponseCacheOptions, 'key' | 'tags' | 'bypass' | 'hosts' | 'upkeep'> {
   readonly policy: Policy
   readonly vary: readonly string[]
@@ -57,7 +59,7 @@ const FIELD_NAME = /^[!#$%&'*+.^_`|~0-9A-Za-z-]+$/
 /**
  * Checks the options.
  *
- * @throws TypeError for unknown options and wrong types, RangeError for values out of range
+ * @throws TypeError for unknown options and wrong types; RangeError for values out of range
  */
 export function resolveSettings(options: ResponseCacheOptions = {}): Settings {
   checkOptionsObject(options, PLACE)

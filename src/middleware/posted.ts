@@ -90,7 +90,7 @@ class Posting {
     // What began before this answer must not be stored after it.
     this.#lease = this.#lease && (await store.supersede(this.#lease, LEASE_TTL))
     await removeKeys(store, this.#lease ? keys.filter(one => one !== key) : keys)
-    if (this.#lease) await removeKeys(store, [key], false)
+    if (this.#lease) await removeKeys(store, [key], { stamps: false })
     if ((await spool.ended) !== 'complete' || !this.#lease) return
     await storeAnswer(store, settings, { lease: this.#lease, ...answer, id: randomUUID(), spool })
     this.#lease = undefined

@@ -6,17 +6,20 @@ import { ownKey } from './request-key.js'
 import { encodeInline, encodeMeta, isVariantList } from './stored-head.js'
 import { removeKeys } from './unsafe.js'
 
-/** What is purged: one of `url`, `tag`, `prefix` and `key`. */
+/** Options of `purge`. Give exactly one of `url`, `tag`, `prefix` and `key`. */
 export interface PurgeOptions {
-  /** The answer of a URL with all its variants: `https://host/path?query`, or `/path?query` for all hosts. */
+  /** Purges the answer of a URL with all variants: `https://host/path?query`, or `/path?query` for all hosts. */
   readonly url?: string
-  /** All answers with a tag; without `soft` also everything else in the cache that has it. */
+  /** Purges all answers with a tag and, without `soft`, all other entries of the cache with it. */
   readonly tag?: string
-  /** All answers whose URLs begin so: `https://host/path`, or `/path` for all hosts. It is text: `/news` reaches `/newsletter`. */
+  /**
+   * Purges all answers whose URLs begin with a text: `https://host/path`, or `/path` for all hosts. `/news` includes
+   * `/newsletter`.
+   */
   readonly prefix?: string
-  /** The answer of what the option `key` of the cache gave. */
+  /** Purges the answer of a key that the option `key` of `responseCache` returned. */
   readonly key?: string
-  /** Mark as stale instead of removing: answers may still be used as stale ones, and are validated. @default false */
+  /** Marks answers as stale instead of removing them. They are validated, and may be served stale. @default false */
   readonly soft?: boolean
   /** The name of the `responseCache`. @default 'fanout-cache' */
   readonly name?: string
@@ -27,10 +30,10 @@ const TARGETS = ['url', 'tag', 'prefix', 'key'] as const
 const PAGE = 200
 
 /**
- * Removes answers, or marks them as stale, in all processes. What a handler began before is not stored either.
+ * Removes answers, or marks them as stale, for all processes. Answers of handlers that began before are not stored.
  *
- * @returns how many answers there were
- * @throws TypeError for wrong options; rejects with `TimeoutError` when a lock is not free in time
+ * @returns the number of purged answers
+ * @throws TypeError for wrong options; TimeoutError when a lock is not free in time
  */
 export async function purge(cache: DiskCache, options: PurgeOptions): Promise<number> {
   checkOptionsObject(options, 'purge')
@@ -54,7 +57,7 @@ export async function purge(cache: DiskCache, options: PurgeOptions): Promise<nu
   if (by === 'key') return purgeKeys(job, [textKey(value, name)])
   const target = by === 'url' ? purgeUrl(name, value) : purgePrefix(name, value)
   await store.open()
-  // An absolute URL is one key: nothing need be searched.
+  // An absolute URL is a single key, which needs no search.
   if (by === 'url' && parseCacheKey(target.keyPrefix)) return purgeKeys(job, [target.keyPrefix])
   return purgeMatching(job, target)
 }
@@ -71,7 +74,7 @@ async function purgeTag({ store, cache, soft }: Job, tag: string): Promise<numbe
   if (!soft) return store.evict(tag)
   const keys: string[] = []
   for await (const key of cache.keys({ tag })) if (typeof key === 'string') keys.push(key)
-  return markStale(store, keys, false)
+  return markStale(store, keys)
 }
 
 async function purgeKeys({ store, soft }: Job, keys: readonly string[]): Promise<number> {
@@ -83,17 +86,18 @@ async function purgeKeys({ store, soft }: Job, keys: readonly string[]): Promise
     if (seen && isVariantList(seen.head)) variants.push(...seen.head.variants.map(({ k }) => k))
     return undefined
   })
-  return markStale(store, [...keys, ...variants], true)
+  return markStale(store, [...keys, ...variants], { stamps: true })
 }
 
 async function purgeMatching(job: Job, target: PurgeTarget): Promise<number> {
   const { store, cache, soft } = job
-  // What flights bring that began before must not be stored: of a path on all hosts nobody knows the keys, so of all.
+  // Flights that began before must not be stored. The keys of a path on all hosts are unknown, so the prefix is
+  // stamped.
   await store.stamp({ prefixes: [target.keyPrefix] })
   let count = 0
   let page: string[] = []
   const flush = async (): Promise<void> => {
-    count += soft ? await markStale(store, page, false) : await removeAnswers(store, page)
+    count += soft ? await markStale(store, page) : await removeAnswers(store, page)
     page = []
   }
   for await (const key of cache.keys({ prefix: target.keyPrefix })) {
@@ -114,8 +118,12 @@ async function removeAnswers(store: DoorStore, keys: readonly string[]): Promise
   return count
 }
 
-/** Marks answers as stale from now on. */
-async function markStale(store: DoorStore, keys: readonly string[], stamps: boolean): Promise<number> {
+/** Marks answers as stale. */
+async function markStale(
+  store: DoorStore,
+  keys: readonly string[],
+  options?: { readonly stamps: boolean },
+): Promise<number> {
   let count = 0
   const now = store.now()
   await store.edit(
@@ -128,7 +136,7 @@ async function markStale(store: DoorStore, keys: readonly string[], stamps: bool
       if (change) count++
       return change
     },
-    stamps,
+    options,
   )
   return count
 }

@@ -13,7 +13,7 @@ import { hearOfEnd } from './queued.js'
 import { keyOf, type RequestKey } from './request-key.js'
 import { passUnsafe } from './unsafe.js'
 
-/** A middleware of Express, connect, or whatever calls functions in this way. */
+/** A middleware for Express, connect, and anything that calls middleware in the same way. */
 export type Middleware<Request extends HttpRequest = HttpRequest> = (
   request: Request,
   response: HttpResponse,
@@ -24,10 +24,11 @@ export type Middleware<Request extends HttpRequest = HttpRequest> = (
 const inHand = new WeakMap<HttpRequest, Set<string>>()
 
 /**
- * A shared HTTP cache (RFC 9111) in front of the handlers that follow. It stores what they allow with `Cache-Control`, or what
- * `ttl` makes fresh, and says in `Cache-Status` (RFC 9211) what it did. Any trouble of the cache is as if there were none.
+ * Creates a shared HTTP cache (RFC 9111) in front of the handlers that follow. It stores answers that `Cache-Control`
+ * allows to store or `ttl` makes fresh, and reports in `Cache-Status` (RFC 9211) what it did. When the cache fails,
+ * requests are served as if there were none.
  *
- * @throws TypeError or RangeError for options that are unknown or out of range
+ * @throws TypeError for unknown options and wrong types; RangeError for values out of range
  */
 export function responseCache<Request extends HttpRequest = HttpRequest>(
   cache: DiskCache,

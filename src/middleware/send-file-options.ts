@@ -5,7 +5,7 @@ import { checkOptionNames, checkOptionsObject, type Duration, kindOf, millisecon
 import type { Info, Key, UpkeepOptions } from '../engine/index.js'
 import type { HttpRequest } from './http-message.js'
 
-/** What a file is sent as: shown in the page or saved, and under which name. */
+/** The Content-Disposition of a file: whether it is shown or saved, and its name. */
 export type Disposition =
   | 'inline'
   | 'attachment'
@@ -14,18 +14,18 @@ export type Disposition =
 /** The bytes of a file. */
 export type FillContent = Readable | ReadableStream | Blob | Uint8Array | string
 
-/** What `fill` answers: the bytes, and what is known of them. */
+/** The result of `fill`: the bytes and their metadata. */
 export interface FillBody {
   readonly body: FillContent
-  /** Content-Type. @default by the extension of the name */
+  /** Content-Type. @default the type of the extension of the name */
   readonly type?: string
-  /** Bytes of a stream, where they are known: then ranges of it can be sent while it arrives. */
+  /** Size of a stream in bytes, if known. Ranges can then be sent while it arrives. */
   readonly size?: number
-  /** @default the option `ttl` of sendFile, else the `defaultTtl` of the cache */
+  /** Time to live. @default the option `ttl` of sendFile, otherwise the `defaultTtl` of the cache */
   readonly ttl?: Duration | null
-  /** In addition to the option `tags` of sendFile. */
+  /** Tags, in addition to the option `tags` of sendFile. */
   readonly tags?: readonly string[]
-  /** Date, or epoch milliseconds. @default when it was stored */
+  /** Last-Modified: a Date or epoch milliseconds. @default when the file was stored */
   readonly lastModified?: Date | number
   readonly disposition?: Disposition
   readonly cacheControl?: string
@@ -33,60 +33,72 @@ export interface FillBody {
   readonly encoding?: string
 }
 
-/** The file is handed over by the web server in front, which is told its path. */
+/** How the web server in front sends the file, whose path it is told. */
 export type Acceleration =
   | {
       /** X-Accel-Redirect: nginx, and Caddy with `handle_response`. */
       readonly type: 'nginx'
-      /** The internal location whose `alias` is the directory of the cache. Begins and ends with `/`. */
+      /** The internal location whose `alias` is the directory of the cache. It begins and ends with `/`. */
       readonly prefix: string
       /**
-       * How long a replaced file stays where it is, so that nginx finds what it was told; what it does not find it asks
-       * for again. Stored in the directory, unless a longer one is. @default '5s'
+       * How long a replaced file stays at its path, so that nginx finds it. A file that nginx does not find is
+       * requested again. It is stored as setting of the directory, unless a longer one is stored.
+       *
+       * @default '5s'
        */
       readonly grace?: Duration
     }
   | {
       /** X-Sendfile: Apache with mod_xsendfile, lighttpd. */
       readonly type: 'sendfile'
-      /** The directory of the cache as the web server sees it. @default as this process sees it */
+      /** Path of the directory of the cache in the web server. @default its path in this process */
       readonly root?: string
-      /** How long a replaced file stays where it is: what the server does not find is an error. @default '30s' */
+      /**
+       * How long a replaced file stays at its path. A file that the server does not find is an error.
+       *
+       * @default '30s'
+       */
       readonly grace?: Duration
     }
 
-/** The options of `sendFile`. */
+/** Options of `sendFile`. */
 export interface SendFileOptions<Request extends HttpRequest = HttpRequest> {
-  /** The key of the file that is asked for; `undefined`: others answer. */
+  /** Returns the key of the requested file. `undefined`: the next handler answers. */
   readonly key: (request: Request) => Key | undefined | Promise<Key | undefined>
   /**
-   * Fetches a file that is not there: called once for all who ask, over all processes. It is sent while it arrives, and
-   * stored when it is complete. `undefined`: there is none, others answer.
+   * Fetches a missing file. It is called once for concurrent requests over all processes. The file is sent while it
+   * arrives and stored when it is complete. `undefined`: there is no such file, and the next handler answers.
+   *
+   * @default the next handler answers
    */
   readonly fill?: (request: Request) => FillContent | FillBody | undefined | Promise<FillContent | FillBody | undefined>
-  /** Content-Type of all answers. @default what is kept with the file, else by the extension of its name */
+  /** Content-Type of all answers. @default that stored with the file, otherwise by the extension of its name */
   readonly type?: string | ((request: Request, file: Info) => string | undefined)
-  /** Content-Disposition of all answers. @default what is kept with the file, else none */
+  /** Content-Disposition of all answers. @default that stored with the file, otherwise none */
   readonly disposition?: Disposition | ((request: Request, file: Info) => Disposition | undefined)
-  /** Cache-Control of all answers. @default what is kept with the file, else what the response has, else 'no-cache' */
+  /**
+   * Cache-Control of all answers.
+   *
+   * @default that stored with the file, otherwise that of the response, else 'no-cache'
+   */
   readonly cacheControl?: string | ((request: Request, file: Info) => string | undefined)
-  /** Lets the web server send the file. @default it is sent by this process */
+  /** Lets the web server send the file. @default this process sends it */
   readonly accel?: Acceleration
-  /** Time to live of what `fill` answers. @default the `defaultTtl` of the cache */
+  /** Time to live of files from `fill`. @default the `defaultTtl` of the cache */
   readonly ttl?: Duration | null
-  /** Tags of what `fill` answers. */
+  /** Tags of files from `fill`. @default none */
   readonly tags?: readonly string[]
-  /** How long after its last sign of life a process that fills is taken for dead. @default 10_000 */
+  /** How long a process that fetches may give no sign of life before another takes over. @default 10_000 */
   readonly lease?: Duration
-  /** How long to wait for a file that another process fetches, before fetching it too. @default 5000 */
+  /** How long a request waits for a file that another process fetches, before it fetches it too. @default 5000 */
   readonly collapseTimeout?: Duration
   /** The name of this cache in Cache-Status (RFC 9211). @default 'fanout-cache' */
   readonly name?: string
-  /** Keeps the directory up in a thread of one process, as `startUpkeep` does, until the cache is closed. @default false */
+  /** Does the upkeep of the directory in a thread of one process, as `startUpkeep` does. @default false */
   readonly upkeep?: boolean | UpkeepOptions
 }
 
-/** Options after they were checked. Durations are milliseconds. */
+/** The checked options. Durations are milliseconds. */
 export interface ResolvedSendFile extends Omit<SendFileOptions, 'accel' | 'lease' | 'collapseTimeout' | 'name'> {
   readonly accel: ResolvedAcceleration | undefined
   readonly lease: number
@@ -107,7 +119,9 @@ const SENDFILE = new Set(['type', 'root', 'grace'])
 const DEFAULT_LEASE = 10_000
 const LEAST_LEASE = 100
 const DEFAULT_COLLAPSE = 5000
-/** Milliseconds between the answer of the app and the look of the web server, on a busy machine. */
+/**
+ * Default grace: time between the answer of the app and the access of the web server on a busy machine. Milliseconds.
+ */
 const GRACE = { nginx: 5000, sendfile: 30_000 }
 /** A token of RFC 9110 or a string without what would have to be escaped. */
 const NAME = /^[\x20-\x21\x23-\x5b\x5d-\x7e]+$/

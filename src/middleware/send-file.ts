@@ -15,7 +15,7 @@ import { type ResolvedSendFile, resolveSendFile, type SendFileOptions } from './
 import { forTail, mustWait, tailBody, waitForStored } from './send-file-tail.js'
 import { putHead, type StoredAnswer, sendStored } from './send-stored.js'
 
-/** A handler for Express 4 and 5, connect, and whatever calls handlers so. */
+/** A handler for Express 4 and 5, connect, and anything that calls handlers in the same way. */
 export type SendFileHandler<Request extends HttpRequest = HttpRequest> = (
   request: Request,
   response: HttpResponse,
@@ -31,16 +31,16 @@ const TRIES = 3
 const BRIEF = 25
 
 /**
- * Serves the values of a cache as files: whole, in ranges and by conditions, by this process or by the web server in
- * front of it (`accel`). What is not there is fetched by `fill`, once for all who ask, and sent while it arrives; without
- * `fill` the next handler answers.
+ * Serves the values of a cache as files, with ranges and conditional requests, by this process or by the web server in
+ * front of it (`accel`). A missing file is fetched by `fill`, once for concurrent requests, and sent while it arrives.
+ * Without `fill` the next handler answers.
  *
- * Trouble of the cache (a held lock, a full or damaged disk) is the same as a file that is not there.
+ * Failures of the cache, such as a held lock or a full or damaged disk, are treated like a missing file.
  *
  * @example
  * app.get('/media/*path', sendFile(cache, { key: request => ['media', request.params.path.join('/')] }))
  *
- * @throws TypeError or RangeError for options that are wrong
+ * @throws TypeError for unknown options and wrong types; RangeError for values out of range
  */
 export function sendFile<Request extends HttpRequest = HttpRequest>(
   cache: DiskCache,

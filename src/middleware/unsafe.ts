@@ -50,11 +50,15 @@ function keyOfUri(uri: string, name: string): string[] {
 }
 
 /**
- * Removes the answers of keys with all their variants, and all that flights would bring. Answers how many there were.
+ * Removes the answers of keys with all their variants. Resolves to how many.
  *
- * @param stamps false: what flights bring may come
+ * @param options `stamps`: whether to prevent storing of answers whose flights are under way. Default true
  */
-export async function removeKeys(store: DoorStore, keys: readonly string[], stamps = true): Promise<number> {
+export async function removeKeys(
+  store: DoorStore,
+  keys: readonly string[],
+  options: { readonly stamps: boolean } = { stamps: true },
+): Promise<number> {
   const variants: string[] = []
   let removed = 0
   await store.edit(
@@ -66,7 +70,7 @@ export async function removeKeys(store: DoorStore, keys: readonly string[], stam
       else removed++
       return 'remove'
     },
-    stamps,
+    options,
   )
   const gone = variants.length === 0 ? new Map() : await store.edit(variants, () => 'remove')
   return removed + [...gone.values()].filter(one => one === 'remove').length

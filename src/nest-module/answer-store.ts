@@ -6,26 +6,26 @@ import { type Answer, type Kept, readKept, storedAnswer, storedVariants, type Va
 import { digest, type HttpExchange } from './http-exchange.js'
 import { decodeStored, encodeStored } from './stored-value.js'
 
-/** An answer that was found. */
+/** A kept answer. */
 export interface Hit {
   readonly answer: Answer
-  /** Epoch milliseconds. */
+  /** When it was stored, in epoch milliseconds. */
   readonly storedAt: number
   readonly expiresAt?: number
 }
 
-/** Where the answer of a request belongs for which there is none. */
+/** A missing answer: where it should be stored. */
 export interface Vacancy {
-  /** The key whose computation is waited for. */
+  /** The key of the computation. */
   readonly flight: string
-  /** What stands at the key itself: nothing, the list of variants, or an answer of another host or handler. */
+  /** The present entry of the key: none, a list of variants, or an answer of another host or handler. */
   readonly found?: { readonly version: string; readonly variants?: Variants }
 }
 
-/** How an answer is stored. `ttl`: milliseconds, or `null`. */
+/** How an answer is stored. `ttl` is milliseconds or `null`. */
 export type Keeping = Required<Pick<Storing, 'ttl' | 'tags'>>
 
-/** More answers of one key than these are not kept, so that made-up fields of requests cannot fill the cache. */
+/** Limit of the answers of one key, so that made-up fields of requests cannot fill the cache. */
 const MOST_VARIANTS = 16
 const LOCK_MILLISECONDS = 250
 
@@ -36,7 +36,7 @@ export class AnswerStore {
   readonly #exchange: HttpExchange
   readonly #isNamed: boolean
 
-  /** @param isNamed the app has chosen the key: it stands for one answer, whatever host and handler */
+  /** @param isNamed whether the app has chosen the key, which then stands for one answer, whatever host and handler */
   constructor(cache: DiskCache, key: string, exchange: HttpExchange, isNamed: boolean) {
     this.#cache = cache
     this.#key = key
@@ -44,12 +44,12 @@ export class AnswerStore {
     this.#isNamed = isNamed
   }
 
-  /** Which of the answers is meant, besides by `Vary`. */
+  /** Distinguishes the answers of a key, besides `Vary`. */
   get origin(): string | undefined {
     return this.#isNamed ? undefined : this.#exchange.origin
   }
 
-  /** No promise where the answer is there at once. */
+  /** Looks for an answer. Returns no promise when it is available at once. */
   find(): Hit | Vacancy | Promise<Hit | Vacancy> {
     const item = getVersioned(this.#cache, this.#key)
     return item instanceof Promise ? item.then(found => this.#placeOf(found)) : this.#placeOf(item)
@@ -64,10 +64,10 @@ export class AnswerStore {
   }
 
   /**
-   * What the computation at the vacancy is to store in place of an answer.
+   * Decides what the computation of a missing answer stores.
    *
-   * @param vary the fields that it names
-   * @returns the value for the key of the flight; `undefined`: nothing there, it was kept elsewhere
+   * @param vary the fields that the answer names in `Vary`
+   * @returns the value for the key of the computation; `undefined`: none, because the answer was stored elsewhere
    */
   async settle(vacancy: Vacancy, answer: Answer, vary: readonly string[], keeping: Keeping): Promise<unknown> {
     const { found } = vacancy
@@ -86,7 +86,7 @@ export class AnswerStore {
     return undefined
   }
 
-  /** Stores the answer behind a list of variants that was stored for it, unless that was removed since. */
+  /** Stores the answer after its list of variants, unless the list was removed since. */
   async follow(stored: unknown, answer: Answer, keeping: Keeping): Promise<void> {
     const { variants } = readKept(stored) as Partial<Extract<Kept, { variants: Variants }>>
     if (!variants) return
@@ -105,7 +105,7 @@ export class AnswerStore {
     return { flight: key, found: { version, variants } }
   }
 
-  /** Notes a further variant; the oldest goes when there are too many. */
+  /** Adds a variant to the list, and removes the oldest when there are too many. */
   async #list({ generation }: Variants, selection: string, keeping: Keeping): Promise<void> {
     await this.#transact([this.#key], tx => {
       const now = this.#variantsIn(tx)
@@ -116,7 +116,7 @@ export class AnswerStore {
     }).then(dropped => this.#cache.deleteMany((dropped ?? []).map(one => this.#keyOf(generation, one))))
   }
 
-  /** Puts a list of variants where something else was, unless that has changed. */
+  /** Replaces another entry by a list of variants, unless the entry has changed. */
   async #replace(version: string, next: Variants, answer: Answer, keeping: Keeping): Promise<void> {
     const at = this.#keyOf(next.generation, next.known[0] ?? '')
     await this.#transact([this.#key, at], tx => {

@@ -1,27 +1,27 @@
 import type { Fields } from '../middleware/policy/message.js'
 
-/** Whose requests may be given an answer: of those without credentials, with cookies too, or with any. */
+/** The requests that may get an answer. 0: without credentials; 1: also with cookies; 2: with any credentials. */
 export type Reach = 0 | 1 | 2
 
-/** What is kept of an answer. */
+/** A kept answer. */
 export interface Answer {
   readonly body: unknown
-  /** Absent: the one that the handler has anyway. */
+  /** Absent: the default status of the handler. */
   readonly status?: number
-  /** What the handler has set. */
+  /** The fields that the handler has set. */
   readonly fields: Fields
   readonly reach: Reach
-  /** Which scheme, host and handler it is of; absent for keys that the app has chosen. */
+  /** Its scheme, host and handler. Absent for keys chosen by the app. */
   readonly origin?: string
 }
 
-/** Stands at a key whose answers differ by more than the key. They lie at keys of their own, while this does. */
+/** The entry of a key with several answers, which lie at keys of their own. */
 export interface Variants {
-  /** Part of their keys: when this entry is removed, they are out of reach. */
+  /** A part of their keys. When this entry is removed, they are unreachable. */
   readonly generation: string
-  /** The fields of requests by which they differ. */
+  /** The request fields by which they differ. */
   readonly vary: readonly string[]
-  /** The ends of their keys, the oldest first. */
+  /** The last parts of their keys, the oldest first. */
   readonly known: readonly string[]
 }
 
@@ -30,8 +30,8 @@ export type Kept = { readonly answer: Answer } | { readonly variants: Variants }
 const MARK = 'fanout-cache:kept'
 
 /**
- * What lies in the cache for an answer: the body alone where that is all there is to know, so that `cacheManager.get(key)`
- * answers what the handler did.
+ * The stored form of an answer. It is the bare body if nothing else has to be kept, so that `cacheManager.get(key)`
+ * returns the value of the handler.
  */
 export function storedAnswer(answer: Answer): unknown {
   const { body, status, fields, reach, origin } = answer
@@ -43,13 +43,13 @@ export function storedVariants(variants: Variants): unknown {
   return { [MARK]: 'variants', ...variants }
 }
 
-/** What a stored value says. */
+/** Decodes a stored value. */
 export function readKept(value: unknown): Kept {
   if (!isMarked(value)) return { answer: { body: value, fields: [], reach: 0 } }
   return value[MARK] === 'variants' ? { variants: value } : { answer: value }
 }
 
-/** What is more than a bare body. */
+/** The marked forms of entries that are more than a bare body. */
 type Marked = (Variants & { readonly [MARK]: 'variants' }) | (Answer & { readonly [MARK]: 'answer' })
 
 function isMarked(value: unknown): value is Marked {

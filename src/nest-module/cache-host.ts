@@ -3,31 +3,31 @@ import { nowOf } from '../engine/for-adapters.js'
 import type { DiskCache } from '../engine/index.js'
 import { RecentKeys } from './recent-keys.js'
 
-/** What is removed together. */
+/** The entries to remove: by key, by tag, or all. */
 export interface Eviction {
   readonly keys: readonly string[]
   readonly tags: readonly string[]
   readonly all: boolean
 }
 
-/** The verbs that cache managers of versions 5, 6 and 7 have between them. */
+/** The methods of cache managers of versions 5, 6 and 7. */
 export interface ManagerLike {
   get(key: string): Promise<unknown>
   set(key: string, value: unknown, ttl?: number): Promise<unknown>
   del(key: string): Promise<unknown>
-  /** Since 6. */
+  /** Since version 6. */
   clear?(): Promise<unknown>
-  /** Up to 5. */
+  /** Up to version 5. */
   reset?(): Promise<unknown>
 }
 
-/** What one registration is made of. */
+/** The parts of one registration. */
 export interface CacheHostParts {
   readonly cache: DiskCache
   readonly manager: ManagerLike
-  /** What the keys of the cache manager begin with in the engine. */
+  /** Prefix that the keys of the cache manager have in the cache. */
   readonly prefix: string
-  /** Default time to live in milliseconds; absent: never expires. */
+  /** Default time to live. Milliseconds; absent: never expires. */
   readonly ttl?: number
   readonly ignoreCookies?: boolean
   readonly close: () => Promise<void>
@@ -35,20 +35,20 @@ export interface CacheHostParts {
 
 const EVICTION_MILLISECONDS = 10_000
 
-/** Whether what was injected as a host is one: tests let Nest inject empty objects. */
+/** Whether an injected object is a host. Tests may let Nest inject empty objects. */
 export function isCacheHost(injected: unknown): injected is CacheHost {
   return typeof (injected as Partial<CacheHost> | undefined)?.keyOf === 'function'
 }
 
-/** What one registration of `CacheModule` has opened: the engine, and the cache manager over it. Closed with the app. */
+/** The engine and the cache manager of one registration of `CacheModule`. It is closed with the app. */
 export class CacheHost implements OnApplicationShutdown {
   readonly cache: DiskCache
   readonly manager: ManagerLike
   readonly ttl: number | undefined
   readonly ignoreCookies: boolean
-  /** Keys whose answers turned out not to be kept: their requests are not made to wait for each other. */
+  /** Keys whose answers were recently not kept. Their requests do not wait for each other. */
   readonly passing: RecentKeys = new RecentKeys(1000, 10_000)
-  /** Handlers whose answers were found to be for requests with credentials too. */
+  /** Handlers whose answers were recently found to be valid for requests with credentials too. */
   readonly reaching: RecentKeys = new RecentKeys(1000, 60_000)
   #adopted: ManagerLike
   readonly #prefix: string
@@ -67,32 +67,32 @@ export class CacheHost implements OnApplicationShutdown {
     cache.on('error', this.#listener)
   }
 
-  /** The cache manager that the app has: another one where a test has put its own in the place of ours. */
+  /** Takes the cache manager of the app, which a test may have replaced. */
   adopt(manager: ManagerLike): void {
     this.#adopted = manager
   }
 
-  /** The app does without our cache manager, and so without what the interceptor and the decorators keep beside it. */
+  /** Whether the app has replaced our cache manager. The interceptor and the decorators then keep nothing either. */
   get isReplaced(): boolean {
     return this.#adopted !== this.manager
   }
 
-  /** Epoch milliseconds. */
+  /** The current time in epoch milliseconds. */
   now(): number {
     return nowOf(this.cache)
   }
 
-  /** The key in the engine of a key of the cache manager. */
+  /** Translates a key of the cache manager into the key of the cache. */
   keyOf(key: string): string {
     return this.#prefix + key
   }
 
-  /** The cache failed, and the app went on without it. */
+  /** Logs a failure of the cache, without which the app goes on. */
   report(where: string, error: unknown): void {
     this.#logger.error(`${where} went on without the cache: ${error instanceof Error ? error.message : String(error)}`)
   }
 
-  /** Removes entries; what cannot be removed is logged, since what the app did has been done. */
+  /** Removes entries. Failures are logged, since the method of the app has succeeded already. */
   async evict({ keys, tags, all }: Eviction, where: string): Promise<void> {
     const { cache } = this
     const manager = this.#adopted
@@ -108,7 +108,7 @@ export class CacheHost implements OnApplicationShutdown {
     }
   }
 
-  /** After the last request was answered. */
+  /** Closes the cache, after the last request was answered. */
   async onApplicationShutdown(): Promise<void> {
     this.cache.off('error', this.#listener)
     await this.#close()

@@ -1,9 +1,9 @@
 import { milliseconds } from '../engine/time.js'
 
 /**
- * A time to live in milliseconds; `undefined`: none was given. 0 stays 0: not cached.
+ * Converts a time to live to milliseconds. `undefined`: none was given; 0: not cached.
  *
- * @throws TypeError or RangeError when it cannot be read
+ * @throws TypeError or RangeError when it is no duration
  */
 export function lifeOf(ttl: unknown, name: string): number | undefined {
   if (ttl === undefined || ttl === null) return undefined

@@ -6,7 +6,7 @@ import { type Duration, milliseconds } from '../engine/time.js'
 import { getCacheHostToken } from './cache.tokens.js'
 import type { CacheHost } from './cache-host.js'
 
-/** What a health check of Terminus answers for one key. */
+/** The result of a health check of Terminus for one key. */
 export type DiskCacheHealth<Key extends string = string> = Record<
   Key,
   { readonly status: 'up' | 'down'; readonly message?: string; readonly count?: number; readonly volume?: number }
@@ -15,14 +15,14 @@ export type DiskCacheHealth<Key extends string = string> = Record<
 export interface DiskCacheHealthOptions {
   /** The `name` of the registration. @default the one without a name */
   readonly name?: string
-  /** How long the locks of the databases are waited for. @default '1s' */
+  /** The longest wait for the locks of the databases. @default '1s' */
   readonly timeout?: Duration
 }
 
 const OPTIONS = new Set(['name', 'timeout'])
 
 /**
- * Says to Terminus whether the cache can be read and written. Works with its versions 10, 11 and 12, none of which it loads.
+ * Reports to Terminus whether the cache can be read and written. It works with versions 10, 11 and 12 and loads none.
  *
  * @example
  * this.health.check([() => this.diskCache.isHealthy('cache')])
@@ -35,10 +35,10 @@ export class DiskCacheHealthIndicator {
   }
 
   /**
-   * Up with the number of entries and the bytes on disk, down with a message. The locks for writing are taken; nothing is
-   * written.
+   * Checks the cache. The result is up with the number of entries and the bytes on disk, or down with a message. It
+   * takes the write locks and writes nothing.
    *
-   * @throws with Terminus 10 the error by which it knows that something is down; TypeError for unknown options
+   * @throws the error by which Terminus 10 recognises that something is down; TypeError for unknown options
    */
   async isHealthy<const Key extends string>(
     key: Key,
@@ -54,13 +54,13 @@ export class DiskCacheHealthIndicator {
       const { count, volume } = await cache.stats()
       return { [key]: { status: 'up', count, volume } } as DiskCacheHealth<Key>
     } catch (error) {
-      // Caches that only read are healthy when they can.
+      // A readonly cache is healthy when it can be read.
       if ((error as { readonly code?: unknown }).code === 'ERR_CACHE_READONLY') return upByReading(key, cache)
       return down(key, error instanceof Error ? error.message : String(error))
     }
   }
 
-  /** That of the registration which this indicator came with, where that is meant. */
+  /** Finds the host of a registration. */
   #hostOf(name: string | undefined): CacheHost {
     const token = getCacheHostToken(name)
     try {
@@ -86,7 +86,7 @@ async function upByReading<Key extends string>(key: Key, cache: CacheHost['cache
 function down<Key extends string>(key: Key, message: string): DiskCacheHealth<Key> {
   const result = { [key]: { status: 'down', message } } as DiskCacheHealth<Key>
   if (terminusMajor() !== 10) return result
-  // Version 10 looks at no status: it takes every answer for a good one.
+  // Version 10 ignores the status and treats every result as up, so it needs an error.
   throw Object.assign(new Error(message), { isHealthCheckError: true, causes: result })
 }
 

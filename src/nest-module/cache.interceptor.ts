@@ -27,10 +27,11 @@ import { isStreaming } from './sendable.js'
 type Tracked = string | null | undefined
 
 /**
- * Keeps what handlers of GET answer, for all processes, and runs each handler once for those who ask at the same time.
- * Outside of HTTP it keeps what has a `@CacheKey`.
+ * Keeps the answers of GET handlers for all processes, and runs a handler once for concurrent requests. Outside of HTTP
+ * it keeps the answers of handlers with a `@CacheKey`.
  *
- * Answers that must not be shared are not: see `@CacheAudience`, and RFC 9111 §3. `trackBy` can be overridden to choose keys.
+ * Answers that must not be shared are not kept: see `@CacheAudience` and RFC 9111 §3. Override `trackBy` to choose
+ * keys.
  *
  * @example
  * @UseInterceptors(CacheInterceptor)
@@ -39,11 +40,11 @@ export class CacheInterceptor implements NestInterceptor, OnModuleInit {
   protected readonly cacheManager: Cache
   protected readonly reflector: Reflector
   protected readonly httpAdapterHost?: HttpAdapterHost
-  /** Methods whose requests have a key. HEAD is answered from what GET has left. */
+  /** Methods whose requests have a key. HEAD is answered from kept answers of GET. */
   protected allowedMethods: string[] = ['GET', 'HEAD']
   /** Set by Nest. */
   protected readonly moduleRef?: ModuleRef
-  /** Of the registration without a name; set by Nest. */
+  /** The host of the registration without a name. Set by Nest. */
   protected readonly cacheHost?: CacheHost
 
   constructor(cacheManager: Cache, reflector: Reflector) {
@@ -51,17 +52,17 @@ export class CacheInterceptor implements NestInterceptor, OnModuleInit {
     this.reflector = reflector
   }
 
-  /** @throws Error where no cache is registered with which it could work, but one of `@nestjs/cache-manager` perhaps */
+  /** @throws Error when no cache of this package is registered, even if there is one of `@nestjs/cache-manager` */
   onModuleInit(): void {
     if (this.cacheHost || !this.moduleRef) return
-    // With a name there is one for handlers that say it.
+    // A named registration serves the handlers that name it.
     if (namesIn(this.moduleRef.get(ModulesContainer, { strict: false })).size === 0) throw noCache()
   }
 
   async intercept(context: ExecutionContext, next: CallHandler): Promise<Observable<unknown>> {
     const isHttp = context.getType<string>() === 'http'
     if (isHttp && answersByItself(context)) return next.handle()
-    // A promise that is not awaited is none that has to be made.
+    // Awaited only if it is a promise, which saves one for most requests.
     const tracked = this.trackBy(context)
     const key = typeof tracked === 'string' ? tracked : await tracked
     if (!key) return next.handle()
@@ -88,7 +89,7 @@ export class CacheInterceptor implements NestInterceptor, OnModuleInit {
     return of(body)
   }
 
-  /** The key of a request; without one it is not cached. */
+  /** Returns the key of a request. Without one it is not cached. */
   protected trackBy(context: ExecutionContext): Promise<Tracked> | Tracked {
     const noted = HandlerNotes.of(this.reflector, context).key
     if (context.getType<string>() === 'http' && !this.isRequestCacheable(context)) return undefined
@@ -103,7 +104,7 @@ export class CacheInterceptor implements NestInterceptor, OnModuleInit {
     return this.allowedMethods.includes(method)
   }
 
-  /** Says in `X-Cache` whether the answer was kept: `undefined` when it was not. */
+  /** Sets `X-Cache` to whether the answer was kept. @param value the kept value; `undefined` when it was not kept */
   protected setHeadersWhenHttp(context: ExecutionContext, value: unknown): void {
     const adapter = this.httpAdapterHost?.httpAdapter
     if (context.getType<string>() !== 'http' || !adapter) return
@@ -127,7 +128,7 @@ export class CacheInterceptor implements NestInterceptor, OnModuleInit {
 
 Injectable()(CacheInterceptor)
 Inject(CACHE_MANAGER)(CacheInterceptor, undefined, 0)
-// As a compiler would note it: a subclass with a constructor of its own replaces it as a whole.
+// As a compiler emits it. A subclass with its own constructor replaces it completely.
 Reflect.defineMetadata('design:paramtypes', [Object, Reflector], CacheInterceptor)
 optional('httpAdapterHost', HttpAdapterHost)
 optional('moduleRef', ModuleRef)
@@ -145,7 +146,7 @@ function noCache(name?: string): Error {
   )
 }
 
-/** Makes ready to run the handler, in the context of its request whoever calls: binding to that is not free. */
+/** Binds the handler to the async context of its request, which has a cost and is therefore done only on a miss. */
 function handlingOf(next: CallHandler): () => () => Promise<unknown> {
   return () => {
     const handled = next.handle()
@@ -153,7 +154,7 @@ function handlingOf(next: CallHandler): () => () => Promise<unknown> {
   }
 }
 
-/** What a handler outside of HTTP answers, under the key that the app has chosen. Streams go on as they are. */
+/** Keeps the answer of a handler outside of HTTP under the key chosen by the app. Streams are passed through. */
 async function keepValue(
   host: CacheHost,
   key: string,

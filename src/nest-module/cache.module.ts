@@ -18,21 +18,21 @@ import { openHost } from './open-host.js'
 /**
  * Provides a cache manager over a cache on disk, and the engine itself.
  *
- * Takes the place of the module of `@nestjs/cache-manager`: the tokens are the same.
+ * Replaces the module of `@nestjs/cache-manager` and has the same tokens.
  *
  * @example
  * CacheModule.register({ store: diskStore, directory: '/var/cache/app', ttl: '5m', isGlobal: true })
  */
 // biome-ignore lint/complexity/noStaticOnlyClass: Nest's modules are classes.
 export class CacheModule {
-  /** A wrong option, and a directory that cannot be opened, keep the app from starting. */
+  /** Registers a cache. A wrong option or a directory that cannot be opened prevents the start of the app. */
   static register<StoreConfig extends object = object>(options?: CacheModuleOptions<StoreConfig>): DynamicModule {
     checkOptionsObject(options ?? {}, 'CacheModule.register')
     const { isGlobal, name, ...rest } = (options ?? {}) as CacheModuleOptions
     return moduleOf({ isGlobal, name }, [{ provide: CACHE_MODULE_OPTIONS, useValue: rest }])
   }
 
-  /** The same, with options that other providers make or know. `isGlobal` and `name` stand beside the function. */
+  /** Registers a cache with options from other providers. `isGlobal` and `name` are given beside the factory. */
   static registerAsync<StoreConfig extends object = object>(
     options: CacheModuleAsyncOptions<StoreConfig>,
   ): DynamicModule {
@@ -90,7 +90,7 @@ function moduleOf({ isGlobal = false, name }: Registration, providers: readonly 
   }
 }
 
-/** Where the options come from. */
+/** The providers of the options. */
 function optionProviders(options: CacheModuleAsyncOptions): Provider[] {
   const { useFactory, inject = [], useClass, useExisting } = options
   const given = [useFactory, useClass, useExisting].filter(one => one !== undefined)

@@ -3,8 +3,8 @@ import type { Cache as CacheManager } from 'cache-manager'
 import { CACHE_HOST, CACHE_MANAGER } from './cache.constants.js'
 
 /**
- * The cache manager, as a type and as an injection token. It is the class of `@nestjs/cache-manager` where that is
- * installed, so that providers which inject the one get the other.
+ * The cache manager, as a type and as an injection token. If `@nestjs/cache-manager` is installed, it is the class of
+ * that package, so that providers that inject it get this cache.
  *
  * @example
  * constructor(private readonly cache: Cache) {}
@@ -13,18 +13,18 @@ export interface Cache extends CacheManager {}
 export const Cache: abstract new () => Cache = officialClass() ?? ownClass()
 
 /**
- * The token of the engine of a registration: a `DiskCache`.
+ * The injection token of the engine of a registration, a `DiskCache`.
  *
- * @param name the `name` it was registered with; none for the one without
+ * @param name the `name` of the registration, if it has one
  */
 export function getDiskCacheToken(name?: string): string {
   return name === undefined ? 'DiskCache' : `DiskCache:${name}`
 }
 
 /**
- * The token of the cache manager of a registration: `CACHE_MANAGER` for the one without a name.
+ * The injection token of the cache manager of a registration: `CACHE_MANAGER` for the one without a name.
  *
- * @param name the `name` it was registered with
+ * @param name the `name` of the registration, if it has one
  */
 export function getCacheManagerToken(name?: string): string {
   return name === undefined ? CACHE_MANAGER : `${CACHE_MANAGER}:${name}`
@@ -36,7 +36,7 @@ function officialClass(): typeof Cache | undefined {
     const token = (official as { readonly Cache?: unknown }).Cache
     return typeof token === 'function' ? (token as typeof Cache) : undefined
   } catch {
-    // Not installed, or not to be loaded here: Jest cannot require the ES modules of its version 12.
+    // Not installed, or not loadable: Jest cannot require the ES modules of version 12.
     return undefined
   }
 }
@@ -46,7 +46,7 @@ function ownClass(): typeof Cache {
   return Cache as typeof Cache & (abstract new () => CacheManager)
 }
 
-/** The token of what the registration has opened, for the interceptor and the decorators of methods. */
+/** The injection token of the `CacheHost` of a registration, for the interceptor and the decorators of methods. */
 export function getCacheHostToken(name?: string): string {
   return name === undefined ? CACHE_HOST : `${CACHE_HOST}:${name}`
 }

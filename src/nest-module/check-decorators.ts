@@ -7,14 +7,14 @@ import { lifeOf } from './cache-life.js'
 
 type Class = abstract new (...args: never[]) => unknown
 
-/** What was found out about an app: its registrations need not look again. */
+/** The results by app, so that only one of its registrations checks. */
 const known = new WeakMap<ModulesContainer, { readonly fault: unknown }>()
 
 /**
- * Looks at what decorators have noted on the classes of an app and on their methods, without making any instance. Those of
- * `@nestjs/cache-manager`, which check nothing, are understood too.
+ * Checks the metadata of decorators on the classes of an app and on their methods, without creating instances. It
+ * includes the decorators of `@nestjs/cache-manager`, which check nothing.
  *
- * @throws TypeError for a name that no cache of the app has; TypeError or RangeError for what is no time to live
+ * @throws TypeError for the name of an unregistered cache; TypeError or RangeError for a wrong time to live
  */
 export function checkDecorators(modules: ModulesContainer): void {
   const found = known.get(modules) ?? { fault: faultIn(modules) }
@@ -22,7 +22,7 @@ export function checkDecorators(modules: ModulesContainer): void {
   if (found.fault !== undefined) throw found.fault
 }
 
-/** The names of the caches that an app has registered, in whichever module. */
+/** The names of the caches that an app has registered in any module. */
 export function namesIn(modules: ModulesContainer): Set<string> {
   const prefix = getCacheHostToken('')
   const tokens = [...modules.values()].flatMap(module => [...module.providers.keys()])
@@ -43,7 +43,7 @@ function faultIn(modules: ModulesContainer): unknown {
   return undefined
 }
 
-/** Controllers, gateways, resolvers: whatever may have handlers. What a factory makes is not known yet. */
+/** All classes that may have handlers: controllers, gateways, resolvers. The results of factories are not known yet. */
 function classesIn(modules: ModulesContainer): Set<Class> {
   const wrappers = [...modules.values()].flatMap(module => [
     ...module.controllers.values(),

@@ -10,7 +10,7 @@ const OWN = [
 ]
 
 /**
- * Checks the options of a registration. A store of the app's own may have options that nobody knows here.
+ * Checks the options of a registration. With a store of the app, unknown options are accepted for that store.
  *
  * @throws TypeError that says what to write
  */
@@ -38,9 +38,9 @@ export function checkModuleOptions(options: CacheManagerOptions): void {
 }
 
 /**
- * A store that is there already has its options.
+ * Refuses options of a cache beside a store that exists already.
  *
- * @throws TypeError that names the one which would have no effect
+ * @throws TypeError that names the option that would have no effect
  */
 export function refuseOptionsOfCache(options: CacheManagerOptions): void {
   const names = ['directory', ...optionNamesOf('FanoutCache')]

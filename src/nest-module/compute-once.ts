@@ -1,48 +1,48 @@
 import type { ComputeContext, Computing, DiskCache } from '../engine/index.js'
 import { decodeStored, encodeStored } from './stored-value.js'
 
-/** How long an answer waits for its own storing. */
+/** How long an answer waits until it is stored. */
 const STORING_MILLISECONDS = 25
-/** How long the lock of the database is waited for before something is computed without protection. */
+/** How long to wait for the lock of the database before computing without a lease. */
 const LOCK_MILLISECONDS = 250
 
-/** One call that computes where there is no value. */
+/** One call that computes a missing value. */
 export interface Computation<T> {
   readonly cache: DiskCache
-  /** The key in the engine. */
+  /** The key in the cache. */
   readonly key: string
   readonly compute: (context: Pick<ComputeContext<T>, 'ttl'>) => Promise<Made<T>>
   readonly options?: Computing
-  /** How long somebody else's computation is waited for, in milliseconds. @default as long as it takes */
+  /** How long to wait for the computation of another caller. Milliseconds. @default no limit */
   readonly patience?: number
-  /** Is told of errors of the cache, which reach nobody else. */
+  /** Called with errors of the cache, which no caller gets. */
   readonly report: (error: unknown) => void
 }
 
-/** What was computed. */
+/** A computed value. */
 export interface Made<T> {
   readonly value: T
-  /** Otherwise it is for this call alone, and others compute for themselves. */
+  /** Whether others may have it. Otherwise it is for this call only, and others compute for themselves. */
   readonly keep: boolean
 }
 
 export interface Computed<T> {
   readonly value: T
-  /** This call has computed it. */
+  /** Whether this call has computed it. */
   readonly own: boolean
 }
 
-/** Goes to those who waited for something that is not for them. */
+/** The result of callers that waited for a value that they may not have. */
 const NOT_KEPT: unique symbol = Symbol('not kept')
 
-/** What `compute` threw, on its way through the cache. */
+/** Carries an error of `compute` through the cache. */
 class ComputeError extends Error {
   override name = 'ComputeError'
 }
 
 /**
- * `getOrSet` for those who must go on whatever happens to the cache: where it fails, they compute for themselves. Errors
- * of `compute` reach whoever waits for it in this process, as they are.
+ * Runs `getOrSet` so that the caller gets a value whatever happens to the cache: when it fails, the caller computes for
+ * itself. Errors of `compute` are passed unchanged to all waiting callers of this process.
  */
 export async function computeOnce<T>(computation: Computation<T>): Promise<Computed<T>> {
   const { cache, key, compute, options, report } = computation
@@ -50,7 +50,7 @@ export async function computeOnce<T>(computation: Computation<T>): Promise<Compu
   try {
     const waiting = { timeout: LOCK_MILLISECONDS, ...options, ...(attempt.signal && { signal: attempt.signal }) }
     const stored = cache.getOrSet<unknown>(key, context => attempt.run(context), waiting)
-    // Where the answer did not wait for it, this is all that hears of it.
+    // The answer may not have waited for the store, so its error is handled here.
     stored.catch(error => {
       if (!(error instanceof ComputeError) && !attempt.gaveUp) report(error)
     })
@@ -65,13 +65,13 @@ export async function computeOnce<T>(computation: Computation<T>): Promise<Compu
   return { value, own: true }
 }
 
-/** For what is computed past the cache. */
+/** The context of a computation without the cache. */
 const ALONE: Pick<ComputeContext<never>, 'ttl'> = { ttl: () => {} }
 
 class Attempt<T> {
-  /** What this call computes; `undefined` while somebody else does. */
+  /** The computation of this call. `undefined` while another caller computes. */
   own: Promise<Made<T>> | undefined
-  /** Fulfilled when the value is there and storing it takes long. */
+  /** Resolves when the value is computed but storing it takes long. */
   readonly isMade: Promise<typeof NOT_KEPT>
   readonly #computation: Computation<T>
   readonly #patience: AbortController | undefined

@@ -1,13 +1,13 @@
 import { Observable, type Subscriber } from 'rxjs'
 
-/** What a handler answers outside of HTTP: one value, or a stream, be it empty. */
+/** The result of a handler outside of HTTP: one value, or a stream, which may be empty. */
 export type Emitted = { readonly value: unknown } | { readonly stream: Observable<unknown> }
 
 /**
- * Runs a handler and waits for its one value. It is a stream when it emits more or nothing, or has not ended a turn of the
- * loop after its first value; what it has emitted until somebody listens is not lost.
+ * Runs a handler and waits for its value. The result is a stream when it emits more values or none, or has not
+ * completed one turn of the loop after the first. Values emitted before somebody subscribes are not lost.
  *
- * @throws what it fails with before its first value
+ * @throws the error of the handler before its first value
  */
 export function emittedBy(handled: Observable<unknown>): Promise<Emitted> {
   return new Promise((resolve, reject) => {

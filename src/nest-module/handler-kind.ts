@@ -1,14 +1,14 @@
 import 'reflect-metadata'
 import type { ExecutionContext } from '@nestjs/common'
 
-/** The numbers by which Nest notes `@Res()` and `@Next()` among the parameters of a handler. */
+/** The numbers of `@Res()` and `@Next()` in Nest's metadata of parameters. */
 const RESPONSE_PARAMETERS = new Set(['1', '2'])
 
 const known = new WeakMap<object, boolean>()
 
 /**
- * Whether a handler of HTTP answers by itself: through `@Res()` or `@Next()` without `passthrough`, or as a stream of
- * server-sent events. There is nothing to keep of it, and nothing to answer in its place.
+ * Whether a handler of HTTP answers by itself, through `@Res()` or `@Next()` without `passthrough`, or with server-sent
+ * events. Such an answer can be neither kept nor replaced.
  */
 export function answersByItself(context: ExecutionContext): boolean {
   const handler = context.getHandler()

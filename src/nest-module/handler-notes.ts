@@ -17,12 +17,12 @@ import type {
 } from './decorators/answer.decorators.js'
 import type { Audience } from './http-rules.js'
 
-/** What the decorators of one handler and its class say. Read once: each name takes a walk through prototypes. */
+/** The metadata of one handler and its class. It is read once, since each name needs a walk through prototypes. */
 export class HandlerNotes {
   readonly key: string | CacheKeyFactory | undefined
-  /** Of the registration. */
+  /** The name of the registration. */
   readonly name: string | undefined
-  /** Where no decorator has a function to ask. */
+  /** The result of `settle` when no decorator has a function. */
   readonly settled: Settled | undefined
   readonly #ttl: Duration | CacheTTLFactory | undefined
   readonly #tags: readonly string[] | CacheTagsFactory | undefined
@@ -34,7 +34,7 @@ export class HandlerNotes {
       context.getClass(),
     ]
     const noted = <T>(name: string): T | undefined => reflector.getAllAndOverride<T | undefined>(name, targets)
-    // One key for all handlers of a class would mix up their answers.
+    // Only of the handler: one key for all handlers of a class would mix up their answers.
     this.key = reflector.get<string | CacheKeyFactory | undefined>(CACHE_KEY_METADATA, targets[0])
     this.name = noted(CACHE_NAME_METADATA)
     this.#ttl = noted(CACHE_TTL_METADATA)
@@ -47,7 +47,7 @@ export class HandlerNotes {
     this.settled = { ttl: lifeOf(ttl, '@CacheTTL'), tags, audience }
   }
 
-  /** @throws TypeError or RangeError when a decorator holds what nobody can read */
+  /** Reads the metadata. @throws TypeError or RangeError when a decorator has a wrong value */
   static of(reflector: Reflector, context: ExecutionContext): HandlerNotes {
     const handler = context.getHandler()
     const type = context.getClass()
@@ -60,7 +60,7 @@ export class HandlerNotes {
     return notes
   }
 
-  /** Asks the functions for one request; the others are not asked where it is not cached. */
+  /** Calls the functions of decorators for one request, until one shows that it is not cached. */
   async settle(context: ExecutionContext): Promise<Settled> {
     const ttl = lifeOf(typeof this.#ttl === 'function' ? await this.#ttl(context) : this.#ttl, '@CacheTTL')
     if (ttl === 0) return { ttl, tags: [], audience: ANONYMOUS }
@@ -75,15 +75,15 @@ export class HandlerNotes {
   }
 }
 
-/** What is said for one request. */
+/** The metadata for one request. */
 export interface Settled {
-  /** Milliseconds; 0: not cached. `undefined`: nobody has said. */
+  /** Time to live. Milliseconds; 0: not cached; `undefined`: not given. */
   readonly ttl: number | undefined
   readonly tags: readonly string[]
   readonly audience: Audience
 }
 
-/** By handler and class: classes that extend one share its handlers. */
+/** The metadata by handler and class, since subclasses share handlers. */
 const known = new WeakMap<object, WeakMap<object, HandlerNotes>>()
 
 const ANONYMOUS: Audience = { kind: 'anonymous' }

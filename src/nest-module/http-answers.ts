@@ -10,40 +10,40 @@ import type { HttpExchange } from './http-exchange.js'
 import { credentialsOf, reachOf, type Terms, verdictOn } from './http-rules.js'
 import { isStreaming, type Sendable, sendableOf } from './sendable.js'
 
-/** One request whose answer may be kept. */
+/** A request whose answer may be kept. */
 export interface CacheableRequest {
   readonly host: CacheHost
   readonly exchange: HttpExchange
-  /** Of the cache manager. */
+  /** The key in the cache manager. */
   readonly key: string
-  /** The app has chosen the key. */
+  /** Whether the app has chosen the key. */
   readonly isNamed: boolean
   readonly tags: readonly string[]
   readonly terms: Terms
-  /** Makes ready to run the handler. Called at most once, in the context of the request. */
+  /** Prepares to run the handler. Called at most once, in the async context of the request. */
   readonly prepare: () => () => Promise<unknown>
-  /** What the value of a handler becomes before it is sent, as far as that depends on its class. */
+  /** Serializes the value of a handler as far as that depends on its class. */
   readonly serialize: (value: unknown) => Promise<unknown>
-  /** Called before an answer goes out: `undefined` when it was not kept. */
+  /** Called before an answer is sent. `undefined` when it was not kept. */
   readonly onFound: (body: unknown) => void
 }
 
-/** How long a request waits for the handler of another one, in milliseconds. */
+/** How long a request waits for the handler of another request. Milliseconds. */
 const PATIENCE = 5000
 const MOST_ROUNDS = 3
 const NAME = DEFAULT_POLICY.name
 
-/** Whether a request has to do with the cache at all. */
+/** Whether the cache may serve a request. */
 export function concernsCache(exchange: HttpExchange): boolean {
   if (!CONTROLS.some(name => exchange.has(name))) return true
   const { head } = exchange
   return bypassOf(head) === undefined && !demandsOf(head, DEFAULT_POLICY).noStore
 }
 
-/** The fields that could keep a GET or HEAD away from the cache: most requests have none of them. */
+/** The fields that could exclude a GET or HEAD from the cache. Most requests have none of them. */
 const CONTROLS = ['upgrade', 'content-length', 'transfer-encoding', 'cache-control', 'pragma']
 
-/** The body for a request: kept, or made by the handler. */
+/** The body of the answer to a request: a kept one, or that of the handler. */
 export function answerRequest(request: CacheableRequest): Promise<unknown> {
   return new Answering(request).answer()
 }
@@ -52,7 +52,7 @@ class Answering {
   readonly #request: CacheableRequest
   readonly #store: AnswerStore
   readonly #key: string
-  /** What the handler answered to this very request. */
+  /** The value that the handler returned for this request. */
   #made: { readonly value: unknown } | undefined
   #handle: (() => Promise<unknown>) | undefined
 
@@ -82,7 +82,9 @@ class Answering {
     return this.#pass()
   }
 
-  /** `undefined`: the cache is in trouble. No promise where the answer is there at once. */
+  /**
+   * Looks for a kept answer. `undefined`: the cache failed. Returns no promise when the answer is available at once.
+   */
   #find(): Hit | Vacancy | undefined | Promise<Hit | Vacancy | undefined> {
     const failed = (error: unknown): undefined => {
       this.#report(error)
@@ -101,14 +103,14 @@ class Answering {
     return reach >= credentialsOf(exchange, terms)
   }
 
-  /** Whether its answer is likely to be one for all who wait for it. */
+  /** Whether the answer is likely to be valid for all requests that wait for it. */
   #mayJoin({ flight }: Vacancy): boolean {
     const { exchange, terms, host } = this.#request
     if (host.passing.has(flight)) return false
     return this.#mayHave(reachOf(exchange, terms, host.now())) || host.reaching.has(exchange.origin)
   }
 
-  /** Runs the handler, or waits for somebody who does. Answers what others have made and nobody could store. */
+  /** Runs the handler, or waits for another request that does. Resolves to an answer of others that was not stored. */
   async #fly(place: Vacancy): Promise<Hit | undefined> {
     const { host, tags } = this.#request
     this.#prepare()
@@ -140,7 +142,7 @@ class Answering {
     return { answer: structuredClone(answer), storedAt: host.now() }
   }
 
-  /** Runs the handler and says what is stored of its answer. */
+  /** Runs the handler and decides what is stored of its answer. */
   async #make(place: Vacancy): Promise<MadeAnswer> {
     const { host, tags } = this.#request
     const verdict = await this.#run()
@@ -162,7 +164,7 @@ class Answering {
     }
   }
 
-  /** Whoever waits for the lock of the cache may run the handler in a context of its own. */
+  /** Prepares the handler now, since a wait for the lock of the cache may end in another async context. */
   #prepare(): () => Promise<unknown> {
     const { prepare, exchange } = this.#request
     if (!this.#handle) exchange.begin()
@@ -196,22 +198,22 @@ class Answering {
     try {
       return sendableOf(await this.#request.serialize(value))
     } catch {
-      // Whoever serializes it for this request says why.
+      // Serializing it for this request will show the error.
       return undefined
     }
   }
 
-  /** Runs the handler beside the cache. */
+  /** Runs the handler without the cache. */
   async #pass(detail?: string): Promise<unknown> {
     const { exchange, terms, host } = this.#request
     const { keep } = await this.#run()
     this.#tell({ fwd: detail === 'credentials' ? 'bypass' : 'miss', ...(detail !== undefined && { detail }) })
-    // The next ones may wait for each other.
+    // Further requests may wait for each other.
     if (keep && reachOf(exchange, terms, host.now()) > 0) host.reaching.add(exchange.origin)
     return this.#made?.value
   }
 
-  /** Answers false when it cannot be sent: somebody else has written to the cache. */
+  /** Sends a kept answer. Returns `false` when it is malformed because somebody else wrote the entry. */
   #replay({ answer, storedAt, expiresAt }: Hit, collapsed: boolean): boolean {
     const { exchange, host, onFound } = this.#request
     const now = host.now()

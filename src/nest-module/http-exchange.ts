@@ -8,33 +8,33 @@ import type { Fields, RequestHead } from '../middleware/policy/message.js'
 
 type HttpAdapter = HttpAdapterHost['httpAdapter']
 
-/** What the requests of Express and Fastify have in common. */
+/** The common part of requests of Express and Fastify. */
 interface RequestLike {
   readonly headers: IncomingHttpHeaders
   readonly protocol?: string
   readonly socket?: { readonly localPort?: number }
-  /** Where passport and most guards put whom they have recognised. */
+  /** The authenticated user, as set by passport and most guards. */
   readonly user?: unknown
 }
 
-/** What their responses have in common. */
+/** The common part of their responses. */
 interface ResponseLike {
   readonly statusCode: number
   getHeaders(): OutgoingHttpHeaders
 }
 
-/** A request and its response, through the adapter of the platform. What few answers need is looked at when it is asked for. */
+/** A request and its response, accessed through the adapter of the platform. Rarely used parts are read on demand. */
 export class HttpExchange {
   readonly method: string
   readonly hasUser: boolean
-  /** The status that the handler has when it sets none. */
+  /** The default status of the handler. */
   readonly usualStatus: number
   readonly #adapter: HttpAdapter
   readonly #request: RequestLike
   readonly #response: ResponseLike
-  /** The handler: of versions several can share a URL. */
+  /** Identifies the handler, since versions of a handler can share a URL. */
   readonly #place: string
-  /** The response before the handler ran: what middleware, guards and decorators have set. */
+  /** The fields of the response before the handler runs, as set by middleware, guards and decorators. */
   #before: OutgoingHttpHeaders = {}
   #head: RequestHead | undefined
   #origin: string | undefined
@@ -51,7 +51,7 @@ export class HttpExchange {
     this.hasUser = request.user !== undefined && request.user !== null
   }
 
-  /** The handler is about to run. */
+  /** Called before the handler runs. */
   begin(): void {
     this.#before = { ...this.#response.getHeaders() }
   }
@@ -70,7 +70,7 @@ export class HttpExchange {
     return this.#head
   }
 
-  /** Tells apart what one URL can mean: scheme and host of the request, and the handler. */
+  /** Distinguishes answers of one URL: scheme and host of the request, and the handler. */
   get origin(): string {
     if (this.#origin !== undefined) return this.#origin
     const request = this.#request
@@ -84,12 +84,12 @@ export class HttpExchange {
     return this.#response.statusCode
   }
 
-  /** All fields of the response as they are now. */
+  /** All present fields of the response. */
   get fields(): Fields {
     return fieldsOf(this.#response.getHeaders())
   }
 
-  /** Somebody has answered already: the handler itself, through the response of the platform. */
+  /** Whether the handler has answered already through the response of the platform. */
   get isAnswered(): boolean {
     return Boolean(this.#adapter.isHeadersSent(this.#response))
   }
@@ -98,7 +98,7 @@ export class HttpExchange {
     return value === this.#response
   }
 
-  /** The fields that the handler has set or changed. */
+  /** Returns the fields that the handler has set or changed. */
   changes(): Fields {
     const changed = Object.entries(this.#response.getHeaders()).filter(
       ([name, value]) => String(value) !== String(this.#before[name]),
@@ -106,7 +106,7 @@ export class HttpExchange {
     return fieldsOf(Object.fromEntries(changed))
   }
 
-  /** Puts a kept answer into the response. Names that `Vary` has already stay there. */
+  /** Writes the status and fields of a kept answer to the response. Existing names in `Vary` stay. */
   replay(status: number | undefined, fields: Fields): void {
     if (status !== undefined) this.#adapter.status(this.#response, status)
     if (fields.length === 0) return
@@ -134,14 +134,14 @@ export class HttpExchange {
   }
 }
 
-/** A host without the port of this very process, so that processes of one app on several ports share answers. */
+/** Removes the port of this process from a host, so that processes of one app on several ports share answers. */
 function sameInAllProcesses(host: unknown, { socket }: RequestLike): string {
   const text = String(host ?? '')
   const own = `:${socket?.localPort}`
   return text.endsWith(own) ? `${text.slice(0, -own.length)}:*` : text
 }
 
-/** A short text for a long one: two of them never meet. */
+/** A collision-free short text for a long one. */
 export function digest(text: string): string {
   return createHash('sha256').update(text).digest('base64url')
 }

@@ -9,13 +9,13 @@ import { varyOf } from '../middleware/policy/vary.js'
 import type { Reach } from './answer.js'
 import type { HttpExchange } from './http-exchange.js'
 
-/** Who may share the answers of a handler: see `@CacheAudience`. */
+/** The requests that share the answers of a handler: see `@CacheAudience`. */
 export type Audience = { readonly kind: 'anonymous' | 'everyone' } | { readonly kind: 'person'; readonly id: string }
 
-/** What the rules are told of a request besides its fields. */
+/** The settings of a request for the rules. */
 export interface Terms {
   readonly audience: Audience
-  /** What the app has said in milliseconds; `Infinity`: never expires. */
+  /** Time to live given by the app. Milliseconds; `Infinity`: never expires. */
   readonly ttl: number
   readonly ignoreCookies: boolean
 }
@@ -23,7 +23,7 @@ export interface Terms {
 export type Verdict =
   | {
       readonly keep: true
-      /** Milliseconds; `Infinity`: never expires. */
+      /** Time to live. Milliseconds; `Infinity`: never expires. */
       readonly life: number
       readonly reach: Reach
       readonly vary: readonly string[]
@@ -31,17 +31,20 @@ export type Verdict =
     }
   | { readonly keep: false; readonly reason: string }
 
-/** What the app has put the interceptor on is kept with any status of success; redirections as elsewhere. */
+/**
+ * The statuses whose answers are kept: all of success, since the app has chosen the handler, and cacheable
+ * redirections.
+ */
 const STATUSES = [200, 201, 202, 203, 204, 205, 300, 301, 308]
 
-/** How much a request says of who sends it: the reach that an answer for it must have. */
+/** The reach that an answer must have for a request, by its credentials. */
 export function credentialsOf(exchange: HttpExchange, { audience, ignoreCookies }: Terms): Reach {
   if (audience.kind !== 'anonymous') return 0
   if (exchange.hasUser || exchange.has('authorization')) return 2
   return exchange.has('cookie') && !ignoreCookies ? 1 : 0
 }
 
-/** How far the response reaches by its fields as they are (RFC 9111 §3.5; explicit freshness says that cookies do not matter). */
+/** The reach of a response by its fields (RFC 9111 §3.5). Explicit freshness shows that cookies do not matter. */
 export function reachOf(exchange: HttpExchange, terms: Terms, now: number): Reach {
   const policy = policyOf(terms)
   const response = responseOf(exchange, terms, now)
@@ -50,7 +53,7 @@ export function reachOf(exchange: HttpExchange, terms: Terms, now: number): Reac
   return freshnessOf(response, policy).source === 'explicit' ? 1 : 0
 }
 
-/** Whether the answer is kept, how long and for whom. */
+/** Decides whether an answer is kept, how long and for whom. */
 export function verdictOn(exchange: HttpExchange, terms: Terms, now: number): Verdict {
   const policy = policyOf(terms)
   const response = responseOf(exchange, terms, now)
@@ -63,7 +66,7 @@ export function verdictOn(exchange: HttpExchange, terms: Terms, now: number): Ve
   return { keep: true, life, reach: reachOf(exchange, terms, now), vary, fields }
 }
 
-/** Made anew for each answer. */
+/** Fields that are created for each answer and not kept. */
 const OWN_FIELDS = ['Content-Length', 'Date', 'Age', 'X-Cache', 'Cache-Status']
 
 function policyOf({ ttl, ignoreCookies }: Terms): Policy {
@@ -76,11 +79,11 @@ function policyOf({ ttl, ignoreCookies }: Terms): Policy {
   }
 }
 
-/** The request as the rules see it: where the app has said who shares an answer, credentials have no say. */
+/** The request for the rules. When the app has defined who shares an answer, credentials are left out. */
 function requestOf({ head, hasUser }: HttpExchange, { audience }: Terms): RequestHead {
   const { fields } = head
   if (audience.kind !== 'anonymous') return { ...head, fields: deleteField(fields, 'Authorization', 'Cookie') }
-  // Recognised by something else than Authorization, such as a key in another field.
+  // The user was authenticated by something other than Authorization, such as a key in another field.
   return hasUser ? { ...head, fields: setField(fields, 'Authorization', 'user') } : head
 }
 
@@ -90,7 +93,7 @@ function responseOf(exchange: HttpExchange, { audience }: Terms, now: number): S
   return { status, fields: seen, requestedAt: now, receivedAt: now }
 }
 
-/** `private` is what an answer for one person should say, and it is kept for that person. */
+/** Removes `private`, which is right for an answer for one person and does not prevent keeping it for that person. */
 function withoutPrivate(fields: Fields): Fields {
   const members = listMembers(fieldLines(fields, 'Cache-Control'))
   const others = members.filter(member => !/^private$/i.test(member))

@@ -1,7 +1,7 @@
 import { createRequire } from 'node:module'
 import type { ManagerLike } from './cache-host.js'
 
-/** The options that a cache manager itself takes. */
+/** The options of the cache manager. */
 export interface ManagerSettings {
   readonly ttl?: number
   readonly refreshThreshold?: number
@@ -9,19 +9,19 @@ export interface ManagerSettings {
   readonly cacheId?: string
 }
 
-/** The cache-manager that the app has installed: a store of version 5, or Keyvs of 6 and 7. */
+/** The cache-manager that the app has installed. Version 5 takes a store, versions 6 and 7 take Keyvs. */
 export type InstalledManager =
   | { readonly takes: 'store'; readonly make: (store: object, settings: ManagerSettings) => Promise<ManagerLike> }
   | {
       readonly takes: 'keyvs'
       readonly make: (settings: ManagerSettings & { readonly stores: readonly object[] }) => ManagerLike
-      /** The Keyv that it was made for. */
+      /** Loads the Keyv that it depends on. */
       readonly keyv: () => unknown
     }
 
 const require = createRequire(import.meta.url)
 
-/** @throws Error that says what to install */
+/** Loads the installed cache-manager. @throws Error that says what to install */
 export function installedManager(): InstalledManager {
   const { caching, createCache, KeyvAdapter } = load('cache-manager')
   if (typeof createCache === 'function' && typeof KeyvAdapter === 'function') {
@@ -42,7 +42,7 @@ function load(name: 'cache-manager'): Readonly<Record<string, unknown>> {
   }
 }
 
-/** An app may have a Keyv of another major for itself. */
+/** Finds the Keyv of cache-manager, since the app may have another major version itself. */
 function installedKeyv(): unknown {
   const places = [createRequire(require.resolve('cache-manager')), require]
   for (const place of places) {
@@ -50,7 +50,7 @@ function installedKeyv(): unknown {
       const loaded = place('keyv') as { readonly default?: unknown }
       return loaded.default ?? loaded
     } catch {
-      // Not there: the next place.
+      // Not installed here: try the next place.
     }
   }
   throw new Error('CacheModule: cache-manager 6 and 7 need Keyv 5: npm install keyv@5')

@@ -7,16 +7,16 @@ import { refuseOptionsOfCache } from './check-options.js'
 
 type StoreFactory = (options: object) => unknown
 
-/** Not for the engine: what the module itself, or the cache manager, does with it. */
+/** Options of the module and of the cache manager, which are not passed to the engine. */
 const OF_THE_MODULE = [
   ...['store', 'stores', 'max', 'ignoreCookies', 'isGlobal', 'name', 'nonBlocking', 'cacheId', 'ttl'],
   'upkeep',
 ]
 
 /**
- * The store of a registration: made by a factory, an object with `create`, or there already; also as a promise.
+ * Creates the store of a registration from a factory, an object with `create`, a store, or a promise of one.
  *
- * @param temporary a cache in place of a directory
+ * @param temporary a cache that is used instead of a directory
  * @throws TypeError when `store` is none of these
  */
 export async function makeStore(

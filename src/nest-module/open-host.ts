@@ -12,21 +12,21 @@ import { checkModuleOptions } from './check-options.js'
 import { type InstalledManager, installedManager, type ManagerSettings } from './installed-packages.js'
 import { makeStore } from './make-store.js'
 
-/** A store or Keyv, with the engine below it. */
+/** A store or Keyv with its cache. */
 export interface Opened {
   readonly cache: DiskCache
   readonly manager: ManagerLike
-  /** What the keys of the manager begin with in the engine. */
+  /** Prefix that the keys of the manager have in the cache. */
   readonly prefix: string
   readonly close: () => Promise<void>
 }
 
 /**
- * Opens what a registration asks for.
+ * Opens the cache and the manager of a registration.
  *
- * @param name of the registration
- * @throws TypeError, RangeError or Error with a sentence on what to write instead; the errors of the engine when the
- *   directory cannot be opened
+ * @param name the name of the registration
+ * @throws TypeError, RangeError or Error that says what to write instead; the errors of the engine when the directory
+ *   cannot be opened
  */
 export async function openHost(given: CacheManagerOptions, name: string | undefined): Promise<CacheHost> {
   checkOptionsObject(given, 'CacheModule')
@@ -57,7 +57,7 @@ export async function openHost(given: CacheManagerOptions, name: string | undefi
   })
 }
 
-/** Computes in `wrap` once over all processes, where one of the stores can. */
+/** Makes `wrap` compute once over all processes, if one of the stores supports it. */
 function sharingWrap(manager: ManagerLike): ManagerLike {
   const { store, stores } = manager as {
     readonly store?: unknown
@@ -67,7 +67,7 @@ function sharingWrap(manager: ManagerLike): ManagerLike {
   return all.some(one => typeof one?.keyOf === 'function' && engineOf(one)) ? singleFlight(manager) : manager
 }
 
-/** One store: `diskStore` by default. */
+/** Opens a manager with one store, `diskStore` by default. */
 async function overStore(
   options: CacheManagerOptions,
   ttl: number | undefined,
@@ -98,7 +98,7 @@ async function overStore(
   }
 }
 
-/** Several, of which at least one is on disk. */
+/** Opens a manager with several stores, of which at least one must be on disk. */
 function overStores(options: CacheManagerOptions, ttl: number | undefined, installed: InstalledManager): Opened {
   if (installed.takes === 'store') {
     throw new TypeError('CacheModule: stores needs cache-manager 6 or 7; with 5, write store: diskStore, directory: …')
@@ -109,7 +109,7 @@ function overStores(options: CacheManagerOptions, ttl: number | undefined, insta
   const cache = engineOf(onDisk)
   if (!cache) throw notOnDisk('stores')
   const close = async (): Promise<void> => {
-    // A store of version 5 is not the one of its Keyv, which knows its engine only.
+    // A Keyv does not know the store of version 5 that it was made from, so both are added.
     const all = new Set([...keyvs, ...given.filter(isStore5)])
     await Promise.all([...all].map(store => (store as { disconnect?(): Promise<unknown> }).disconnect?.()))
   }
@@ -137,7 +137,7 @@ function keyvOf(
   return new Keyv({ store, namespace, ...(ttl !== undefined && { ttl }) })
 }
 
-/** The cache below a store of ours, or below a Keyv on one. */
+/** The cache of one of our stores, or of a Keyv with one. */
 function engineOf(store: unknown): DiskCache | undefined {
   if (isDiskCache(store)) return store
   const { cache, store: inner, opts } = (store ?? {}) as Layers
@@ -166,7 +166,7 @@ function namespaced(namespace: string | undefined): { readonly namespace?: strin
   return namespace === undefined ? {} : { namespace }
 }
 
-/** A Keyv of any version: of the app, or of cache-manager itself. */
+/** Whether a store is a Keyv, of whatever version. */
 function isKeyv(store: unknown): store is object {
   const { get, set, getMany, opts, store: inner } = (store ?? {}) as Record<string, unknown>
   return (
@@ -175,7 +175,9 @@ function isKeyv(store: unknown): store is object {
   )
 }
 
-/** cache-manager would ask it for values with their times, and never get one: every `wrap` would compute. */
+/**
+ * Refuses a Keyv 6. cache-manager asks for raw values, which it does not return, so that every `wrap` would compute.
+ */
 function refuseLaterKeyv(store: unknown, installed: InstalledManager & { readonly takes: 'keyvs' }): void {
   if (!hasSetRaw(store) || hasSetRaw((installed.keyv() as { readonly prototype?: unknown }).prototype)) return
   throw new TypeError(
@@ -184,7 +186,7 @@ function refuseLaterKeyv(store: unknown, installed: InstalledManager & { readonl
   )
 }
 
-/** Whether it is of Keyv 6. */
+/** Whether a Keyv is of version 6. */
 function hasSetRaw(keyv: unknown): boolean {
   return typeof (keyv as { readonly setRaw?: unknown } | undefined)?.setRaw === 'function'
 }

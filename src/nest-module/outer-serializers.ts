@@ -5,12 +5,12 @@ import { lastValueFrom, of } from 'rxjs'
 
 type Interceptor = NestInterceptor | Type<NestInterceptor>
 
-/** By which Nest notes what `@UseInterceptors` says. */
+/** The metadata key of `@UseInterceptors`. */
 const INTERCEPTORS = '__interceptors__'
 
 /**
- * What an answer becomes in those `ClassSerializerInterceptor`s that see it after an interceptor of ours. What is kept has
- * to be that: an answer that comes from the cache has no classes any more by which they could tell what to leave out.
+ * Serializes an answer as the `ClassSerializerInterceptor`s around our interceptor would. Answers are kept in that
+ * form, because one from the cache has no classes any more that tell which properties to leave out.
  *
  * @param ours the class of our interceptor
  */
@@ -27,7 +27,7 @@ export async function serialized(
   return seen
 }
 
-/** The outer ones first. */
+/** The serializers around our interceptor, the outermost first. */
 function serializersAround(
   context: ExecutionContext,
   ours: Type<NestInterceptor>,
@@ -36,7 +36,7 @@ function serializersAround(
   const forAll = globalOnes(moduleRef)
   const all: Interceptor[] = [...forAll, ...notedOn(context.getClass()), ...notedOn(context.getHandler())]
   const own = all.findIndex(one => isOf(ours, one))
-  // Another interceptor may call ours: that is still inside of those for all.
+  // Another interceptor may call ours, which is then still inside the global ones.
   const outer = all.slice(0, own < 0 ? forAll.length : own)
   const serializers = outer.filter(one => isOf(ClassSerializerInterceptor, one))
   return serializers.map(one => (typeof one === 'function' ? instanceOf(one, moduleRef) : one))
@@ -46,9 +46,9 @@ function notedOn(target: object): Interceptor[] {
   return Reflect.getMetadata(INTERCEPTORS, target) ?? []
 }
 
-/** Those of `useGlobalInterceptors` and `APP_INTERCEPTOR`: Nest has no other way to them. */
+/** The interceptors of `useGlobalInterceptors` and `APP_INTERCEPTOR`, which Nest does not expose otherwise. */
 function globalOnes(moduleRef: ModuleRef | undefined): NestInterceptor[] {
-  // It is protected: only a name in brackets reaches it.
+  // The property is protected, so it is accessed with brackets.
   return moduleRef?.['container']?.applicationConfig?.getGlobalInterceptors?.() ?? []
 }
 
@@ -56,7 +56,7 @@ function isOf(type: Type<NestInterceptor>, one: Interceptor): boolean {
   return typeof one === 'function' ? one === type || one.prototype instanceof type : one instanceof type
 }
 
-/** @throws when Nest has none */
+/** The instance of an interceptor. @throws when Nest has none */
 function instanceOf(type: Type<NestInterceptor>, moduleRef: ModuleRef | undefined): NestInterceptor {
   if (!moduleRef) throw new TypeError(`${type.name} cannot be reached`)
   return moduleRef.get(type, { strict: false })

@@ -1,4 +1,4 @@
-/** Keys that something was found out about a short while ago. */
+/** A limited set of keys that forgets each after a while. */
 export class RecentKeys {
   readonly #until = new Map<string, number>()
   readonly #most: number

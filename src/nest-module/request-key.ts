@@ -1,9 +1,9 @@
-/** Longer ones are not cached: whoever makes up such URLs should not fill the cache. */
+/** Limit of a URL. Longer ones are not cached, so that made-up URLs cannot fill the cache. */
 const LONGEST = 4096
 
 /**
- * The key of a URL: its parameters ordered by name, since their order means nothing to those who look them up by name.
- * Those of one name keep their order, also where it goes on with `[…]`. Nothing is decoded.
+ * The key of a URL. Its parameters are sorted by name, because their order has no meaning when they are looked up by
+ * name. Parameters of one name keep their order, also with a following `[…]`. Nothing is decoded.
  *
  * @param url path and query, as in the request
  * @returns `undefined` when it is too long
@@ -18,7 +18,7 @@ export function keyOfUrl(url: string): string | undefined {
   return `${path}?${parameters.map(({ text }) => text).join('&')}`
 }
 
-/** The name before `=`, `[` or `.`, which begin what parsers of nested parameters take apart. */
+/** The name before `=`, `[` or `.`, the last two of which parsers of nested parameters interpret. */
 function nameOf(parameter: string): string {
   return /^(?:(?!%5B|%2E)[^=[.])*/i.exec(parameter)?.[0] ?? ''
 }

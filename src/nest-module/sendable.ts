@@ -1,16 +1,17 @@
 import { isTypedArray } from 'node:util/types'
 import { StreamableFile } from '@nestjs/common'
 
-/** What a handler answered, as it can be kept; `undefined` when it cannot. */
+/** The answer of a handler in a form that can be kept. */
 export interface Sendable {
   readonly body: unknown
 }
 
 /**
- * The value that is kept for an answer. Plain data and what the engine gives back equal stay as they are. Where there is an
- * instance of a class in it, what is kept is the JSON that would be sent: a later answer must not show what its `toJSON` hides.
+ * Converts an answer to the value that is kept. Plain data and values that the engine returns equal are kept unchanged.
+ * If there is an instance of a class in it, the JSON that would be sent is kept, because a later answer must not show
+ * what its `toJSON` hides.
  *
- * Not kept: `undefined`, of which nobody can tell whether the handler has answered by itself; streams and files.
+ * `undefined` when it cannot be kept: streams, files, and `undefined`, since the handler may then answer by itself.
  */
 export function sendableOf(value: unknown): Sendable | undefined {
   if (value === undefined || typeof value === 'function' || typeof value === 'symbol' || isStreaming(value))
@@ -20,7 +21,7 @@ export function sendableOf(value: unknown): Sendable | undefined {
     const json = JSON.stringify(value) as string | undefined
     return json === undefined ? undefined : { body: JSON.parse(json) as unknown }
   } catch {
-    // It cannot be sent either, and Nest says why.
+    // It cannot be sent either, and Nest will report why.
     return undefined
   }
 }
@@ -29,7 +30,7 @@ const DEEPEST = 200
 
 function isPlain(value: unknown, depth: number): boolean {
   if (typeof value === 'function' || typeof value === 'symbol' || depth > DEEPEST) return false
-  // In an object JSON has no word for it, unless the app has taught it one.
+  // Inside an object JSON does not support it, unless the app has defined its toJSON.
   if (typeof value === 'bigint') return depth === 0
   if (typeof value !== 'object' || value === null) return true
   if (Array.isArray(value)) return value.every(item => isPlain(item, depth + 1))
@@ -42,7 +43,7 @@ function isPlain(value: unknown, depth: number): boolean {
   )
 }
 
-/** Whether it can be read once only, and so not be kept. */
+/** Whether a value can be read only once and therefore cannot be kept. */
 export function isStreaming(value: unknown): boolean {
   if (typeof value !== 'object' || value === null) return false
   if (

@@ -3,12 +3,12 @@ import { storeValue } from '../adapters/keyv/stored-values.js'
 import { keepsObjects } from '../engine/for-adapters.js'
 import type { DiskCache } from '../engine/index.js'
 
-/** What lies in a cache for a value: the same as if the cache manager had stored it, so that each reads the other's. */
+/** Encodes a value as the cache manager does, so that each can read values of the other. */
 export function encodeStored(value: unknown, cache: DiskCache): unknown {
   return storeValue(value, keepsObjects(cache))
 }
 
-/** The value of what lies in a cache, also of what a plain Keyv has put there. */
+/** Decodes a stored value, also one of a plain Keyv. */
 export function decodeStored(stored: unknown): unknown {
   return valueFrom(stored)
 }

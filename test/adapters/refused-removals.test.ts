@@ -34,7 +34,7 @@ describe('a removal that the cache refuses is not taken for one of a missing key
     ['delete of bentocache', cache => bentoDriver(cache).factory({}).delete('a')],
     ['deleteMany of bentocache', cache => bentoDriver(cache).factory({}).deleteMany(['a', 'b'])],
     ['pull of bentocache', cache => bentoDriver(cache).factory({}).pull('a')],
-  ])('%s', async (_title, remove) => {
+  ])('rejects %s', async (_title, remove) => {
     const cache = await crowded()
     const waiting = cache.set('other', 1)
     await expect(remove(cache)).rejects.toThrow(/maxPending/)

@@ -58,6 +58,7 @@ function closing(subject: Subject): void {
     await cache.set('key', 1)
     await Promise.all([cache.close(), cache.close()])
     await cache.close()
+    expect(await cache.get('key')).toBe(1)
   })
 
   it('close() waits for the writes that were called before', async () => {

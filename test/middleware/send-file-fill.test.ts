@@ -321,6 +321,8 @@ describe('fill', () => {
     await new Promise(resolve => socket.once('data', resolve))
     socket.destroy()
     await ended
+    expect(await cache.has('a')).toBe(false)
+    await expect.poll(() => leftovers(cache)).toEqual([])
   })
 
   it('fetches anew what has expired, and does not keep what would be expired at once', async () => {

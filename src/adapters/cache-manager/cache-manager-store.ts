@@ -6,21 +6,27 @@ import { type CacheSource, type DoorOptions, isDiskCache, openCache } from '../o
 import { hostTtl, timeLeft } from '../ttl.js'
 import { Glob } from './glob.js'
 
-/** Options of cache-manager, and of the cache: `directory`, `sizeLimit`, `shards`, … Others pass. */
+/**
+ * Options of `diskStore`: those of cache-manager and those of the cache, such as `directory`, `sizeLimit`, `shards`.
+ */
 export interface DiskStoreOptions extends DoorOptions {
-  /** Time to live of values stored without one: milliseconds or `'5m'`; 0: never expires. @default never */
+  /** Time to live of values stored without one: milliseconds or a string. 0: never expires. @default never */
   readonly ttl?: number | string
-  /** Entries of another namespace are neither seen nor cleared. @default none: an own place beside all namespaces */
+  /**
+   * Namespace of the keys. Entries of others are neither read nor cleared.
+   *
+   * @default none, separate from all namespaces
+   */
   readonly namespace?: string
-  /** Which values are stored. @default all but undefined */
+  /** Decides which values are stored. @default all but undefined */
   readonly isCacheable?: (value: unknown) => boolean
-  /** Milliseconds before its expiry from which cache-manager refreshes a value in the background. */
+  /** How long before its expiry cache-manager refreshes a value in the background. Milliseconds. @default no refresh */
   readonly refreshThreshold?: number
 }
 
 /**
- * A store of cache-manager 5 on disk, shared by all processes that open the directory. A miss is `undefined`; what
- * cannot be done rejects, and cache-manager tells by its event `error`.
+ * A store of cache-manager 5 on disk, shared by all processes that open the directory. A miss is `undefined`. Failures
+ * reject, and cache-manager emits `error`.
  */
 export class DiskStore {
   readonly name = 'disk'
@@ -29,7 +35,7 @@ export class DiskStore {
   readonly #space: Namespaced
   readonly #ttl: number | null | undefined
 
-  /** @throws TypeError for misspelt options, RangeError as the constructors of caches do */
+  /** @throws TypeError when no directory is given and for misspelt options; RangeError for values out of range */
   constructor(source: CacheSource | DiskStoreOptions) {
     const options = (isDiskCache(source) || typeof source === 'string' ? {} : source) as DiskStoreOptions
     this.isCacheable = options?.isCacheable ?? (value => value !== undefined)
@@ -43,7 +49,7 @@ export class DiskStore {
     return this.#door.cache
   }
 
-  /** The key that an entry has in the cache. */
+  /** Translates a key of cache-manager into the key of the cache. */
   keyOf(key: string): string {
     return this.#space.keyOf(key)
   }
@@ -58,12 +64,16 @@ export class DiskStore {
     return found.map(one => one && valueFrom(one.value))
   }
 
-  /** @param ttl milliseconds or `'5m'`; 0, NaN and Infinity never expire, what is negative has expired */
+  /**
+   * Stores a value.
+   *
+   * @param ttl milliseconds or a string; 0, NaN and Infinity never expire, a negative one has expired
+   */
   async set<T>(key: string, value: T, ttl?: number | string): Promise<void> {
     await this.#space.set(this.#entry(key, value, ttl))
   }
 
-  /** Stores all of them, those of one shard in one commit. */
+  /** Stores several values, those of one shard in one commit. */
   async mset(entries: [string, unknown][], ttl?: number | string): Promise<void> {
     const stored = await this.#space.setMany(entries.map(([key, value]) => this.#entry(key, value, ttl)))
     if (stored.includes(false)) throw this.#door.refusal()
@@ -77,12 +87,12 @@ export class DiskStore {
     await this.#space.deleteMany(keys)
   }
 
-  /** Removes the entries of this namespace, in pages, and no others. */
+  /** Removes the entries of this namespace, in pages. */
   async reset(): Promise<void> {
     await this.#space.clear()
   }
 
-  /** @param pattern `*` is any text, `?` one character. @default all keys */
+  /** Lists keys. @param pattern `*` matches any text, `?` one character. Default: all keys */
   async keys(pattern = '*'): Promise<string[]> {
     const glob = new Glob(pattern)
     const keys: string[] = []
@@ -90,13 +100,13 @@ export class DiskStore {
     return keys
   }
 
-  /** Milliseconds until the entry expires; -1: it never does; -2: there is none. */
+  /** Milliseconds until an entry expires. -1: never; -2: there is none. */
   async ttl(key: string): Promise<number> {
     const found = await this.#space.get(key)
     return found ? (timeLeft(found.expiresAt) ?? -1) : -2
   }
 
-  /** Ends the use of the engine; the last one on a directory closes it. A cache that was given stays open. */
+  /** Ends its use of the cache, which the last user on a directory closes. A cache that was passed in stays open. */
   async disconnect(): Promise<void> {
     await this.#door.close()
   }
@@ -108,7 +118,7 @@ export class DiskStore {
   }
 }
 
-/** The value of what is stored, also of what a plain Keyv has stored under this key. */
+/** Decodes a stored value, also one that a plain Keyv has stored. */
 export function valueFrom<T>(stored: unknown): T | undefined {
   const text = textOf(stored)
   return (text === undefined ? unmarked(stored) : readEnvelope(text)?.value) as T | undefined

@@ -3,19 +3,19 @@ import { type CreateKeyvOptions, createKeyvOf, installedKeyv } from '../keyv/cre
 import type { CacheSource } from '../open-cache.js'
 import { DiskStore, type DiskStoreOptions } from './cache-manager-store.js'
 
-/** A factory of stores on disk for cache-manager, in all forms in which its versions ask for one. */
+/** A factory of stores on disk for cache-manager, in the forms that its versions need. */
 export interface DiskStoreFactory {
   /**
-   * A store of cache-manager 5: `caching(diskStore, { directory })` or `caching(diskStore({ directory }))`.
+   * Creates a store of cache-manager 5: `caching(diskStore, { directory })` or `caching(diskStore({ directory }))`.
    *
-   * @throws TypeError when no directory is named and for misspelt options, RangeError as the constructors of caches do
+   * @throws TypeError when no directory is given and for misspelt options; RangeError for values out of range
    */
   (source: CacheSource | DiskStoreOptions): DiskStore
-  /** The same, for hosts that ask for an object with `create`. */
+  /** Does the same, for hosts that need an object with `create`. */
   readonly create: (source: CacheSource | DiskStoreOptions) => DiskStore
   /**
-   * A Keyv for `stores` of cache-manager 6 and 7; needs Keyv 5. The time to live of a value is what cache-manager gives,
-   * else `ttl`.
+   * Creates a Keyv for `stores` of cache-manager 6 and 7. Needs Keyv 5. The time to live of a value is that of
+   * cache-manager, otherwise the option `ttl`.
    */
   readonly keyv: (source: CacheSource | CreateKeyvOptions) => Keyv
 }

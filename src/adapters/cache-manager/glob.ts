@@ -1,4 +1,6 @@
-/** A pattern of keys as Redis has it, cut down to what cache-manager's stores know: `*` is any text, `?` one character. */
+/**
+ * A pattern of keys with the part of Redis' syntax that stores of cache-manager know: `*` any text, `?` one character.
+ */
 export class Glob {
   readonly #pattern: readonly string[]
 
@@ -6,7 +8,7 @@ export class Glob {
     this.#pattern = [...pattern]
   }
 
-  /** In steps that grow with the key times the pattern, however many stars there are. */
+  /** Whether a key matches. The time is bounded by the length of the key times that of the pattern. */
   matches(key: string): boolean {
     const text = [...key]
     const pattern = this.#pattern

@@ -6,10 +6,10 @@ import { isDiskCache } from '../open-cache.js'
 import { hostTtl } from '../ttl.js'
 import { valueFrom } from './cache-manager-store.js'
 
-/** How long a value is kept for the others when only cache-manager knows its time to live, and stores it right after. */
+/** Time to live of a value until cache-manager stores it, when only cache-manager knows the final one. Milliseconds. */
 const UNTIL_STORED = 10_000
 
-/** A store on disk among the stores of a cache. */
+/** The store on disk among the stores of a cache. */
 interface Tier {
   readonly cache: DiskCache
   keyOf(key: string): string
@@ -20,26 +20,26 @@ type Compute = () => unknown
 type Wrap = (key: string, compute: Compute, ...rest: unknown[]) => Promise<unknown>
 
 export interface SingleFlightOptions {
-  /** How long after its last sign of life a process that computes is taken for dead, and another takes over. @default 10_000 */
+  /** How long a computing process may give no sign of life before another takes over. @default 10_000 */
   readonly lease?: Duration
 }
 
-/** A value as `wrap` is called for it. */
+/** One call of `wrap`. */
 interface Call {
   readonly tier: Tier
   readonly key: string
   readonly compute: Compute
-  /** Milliseconds, or a function of the value; as `wrap` was given it. */
+  /** The argument of `wrap`: milliseconds or a function of the value. */
   readonly ttl: unknown
   readonly began: number
   readonly options: SingleFlightOptions
 }
 
 /**
- * A cache of cache-manager 5, 6 or 7 whose `wrap` computes a missing value once over all processes of the machine: one
- * computes, the others wait for it, and when its process dies another takes over. One of its stores must be on disk:
- * `diskStore` or a Keyv of this package; stores before it are asked first, as ever. All other methods stay as they are.
- * A refresh in the background (`refreshThreshold`) is once for each process.
+ * Makes `wrap` of a cache of cache-manager 5, 6 or 7 compute a missing value once over all processes of the machine.
+ * One process computes and the others wait for its value; when it dies, another takes over. One of the stores must be
+ * on disk, a `diskStore` or a Keyv of this package; stores before it are still asked first. All other methods are
+ * unchanged. A refresh in the background (`refreshThreshold`) takes place once in each process.
  *
  * @throws TypeError when the cache has no store of this package
  * @example
@@ -70,7 +70,7 @@ interface Made {
   readonly value: unknown
 }
 
-/** What cache-manager calls when it has found no value, or wants a fresh one. */
+/** Computes a value once. Called by cache-manager when it has found no value or wants a fresh one. */
 async function once({ tier, key, compute, ttl, began, options }: Call): Promise<unknown> {
   const { cache } = tier
   let computed = false
@@ -90,21 +90,21 @@ async function once({ tier, key, compute, ttl, began, options }: Call): Promise<
   }
   try {
     const found = await cache.info(key)
-    // It was there when cache-manager looked: a fresh one is wanted.
+    // The value existed when cache-manager looked, so a fresh one is wanted.
     if (found && found.storedAt < began) {
       computed = true
       return await compute()
     }
     const stored = await cache.getOrSet(key, factory, options)
-    // Who has computed it gets that very value, as from any cache of cache-manager.
+    // The caller that computed gets the same object, as from any cache of cache-manager.
     return made ? (made as Made).value : valueFrom(stored)
   } catch (error) {
     if (made) {
-      // cache-manager tries to store it, and its store says what is wrong.
+      // cache-manager will try to store it, and its store will report the error.
       forgetWrite(cache, key)
       return (made as Made).value
     }
-    // Trouble in the cache is no reason to have no value.
+    // An error of the cache must not prevent the computation.
     if (computed || !(error instanceof DiskCacheError)) throw error
     return compute()
   }
@@ -115,7 +115,7 @@ function ttlOf(option: unknown): unknown {
   return isOptions ? (option as { readonly ttl?: unknown }).ttl : option
 }
 
-/** The first store on disk. */
+/** Finds the first store on disk. */
 function tierOf(cache: object): Tier | undefined {
   const { store, stores } = cache as {
     readonly store?: unknown

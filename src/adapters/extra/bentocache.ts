@@ -3,21 +3,22 @@ import { Door, Namespaced } from '../namespaced.js'
 import { type CacheSource, type DoorOptions, openCache, strictOptionsOf } from '../open-cache.js'
 import { hostTtl } from '../ttl.js'
 
+/** Options of `diskDriver`. */
 export interface BentoDriverOptions extends DoorOptions {
-  /** Entries lie below it. @default that of the BentoCache, which is 'bentocache' */
+  /** Prefix of the keys. @default that of the BentoCache, which is 'bentocache' */
   readonly prefix?: string
 }
 
-/** What `useL2Layer` takes. */
+/** The driver that `useL2Layer` takes. */
 export interface BentoDriver {
   readonly options: Record<string, unknown>
   readonly factory: (config: { readonly prefix?: string }) => DiskL2Driver
 }
 
 /**
- * The second layer of a bentocache, on disk, for all processes of the machine.
+ * Creates the second layer of a bentocache on disk, shared by all processes of the machine.
  *
- * @throws TypeError when no directory is named and for misspelt options, RangeError as the constructors of caches do
+ * @throws TypeError when no directory is given and for misspelt options; RangeError for values out of range
  * @example
  * const bento = new BentoCache({
  *   default: 'app',
@@ -37,8 +38,8 @@ export function diskDriver(source: CacheSource | BentoDriverOptions, given: Bent
 }
 
 /**
- * A driver as bentocache has it: an entry `key` of the namespace `users` is `users:key` to the driver that the namespace
- * came from, whose `clear` takes its namespaces along.
+ * A driver of bentocache. The entry `key` of the namespace `users` is `users:key` for the driver that created the
+ * namespace, and `clear` of that driver includes its namespaces.
  */
 export class DiskL2Driver {
   readonly type = 'l2' as const
@@ -46,7 +47,7 @@ export class DiskL2Driver {
   readonly #space: Namespaced
   readonly #path: string
 
-  /** Made by `diskDriver`. */
+  /** Use `diskDriver` instead. */
   constructor(door: object, space: object, path: string) {
     this.#door = door as Door
     this.#space = space as Namespaced
@@ -61,13 +62,13 @@ export class DiskL2Driver {
     return (await this.#space.get<string>(this.#keyOf(key)))?.value
   }
 
-  /** Removes a value and answers it. */
+  /** Removes a value and resolves to it. */
   async pull(key: string): Promise<string | undefined> {
     const full = this.#space.keyOf(this.#keyOf(key))
     return this.#door.heeding(full, () => this.#door.cache.pop<string>(full))
   }
 
-  /** @param ttl milliseconds */
+  /** Stores a value. @param ttl milliseconds */
   async set(key: string, value: string, ttl?: number): Promise<boolean> {
     await this.#space.set({ key: this.#keyOf(key), value, ttl: hostTtl(ttl) })
     return true

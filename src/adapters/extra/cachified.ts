@@ -2,14 +2,14 @@ import { Door, Namespaced } from '../namespaced.js'
 import { type CacheSource, type DoorOptions, openCache, strictOptionsOf } from '../open-cache.js'
 import { ttlUntil } from '../ttl.js'
 
-/** An entry as cachified has it: times in milliseconds, `createdTime` an instant. */
+/** An entry of cachified. Times are milliseconds; `createdTime` is an instant. */
 export interface CachifiedEntry<Value = unknown> {
   readonly metadata: {
     readonly createdTime: number
-    /** null: for ever, as for `swr`. */
+    /** Time to live. null: for ever, as with `swr`. */
     readonly ttl?: number | null
     readonly swr?: number | null
-    /** The name that `swr` had. */
+    /** The former name of `swr`. */
     readonly swv?: number | null
   }
   readonly value: Value
@@ -21,19 +21,20 @@ export interface CachifiedCache {
   get<Value = unknown>(key: string): Promise<CachifiedEntry<Value> | undefined>
   set(key: string, entry: CachifiedEntry): Promise<void>
   delete(key: string): Promise<void>
-  /** Ends the use of the engine; the last one on a directory closes it. A cache that was given stays open. */
+  /** Ends its use of the cache, which the last user on a directory closes. A cache that was passed in stays open. */
   disconnect(): Promise<void>
 }
 
+/** Options of `cachifiedDisk`. */
 export interface CachifiedOptions extends DoorOptions {
-  /** @default 'cachified' */
+  /** Namespace of the keys. @default 'cachified' */
   readonly namespace?: string
 }
 
 /**
- * A cache on disk for cachified. An entry goes when its `ttl` and its `swr` are over.
+ * Creates a cache on disk for cachified. An entry expires when its `ttl` and its `swr` are over.
  *
- * @throws TypeError when no directory is named and for misspelt options, RangeError as the constructors of caches do
+ * @throws TypeError when no directory is given and for misspelt options; RangeError for values out of range
  * @example
  * const cache = cachifiedDisk('/var/cache/app')
  * await cachified({ key: 'user:1', cache, ttl: 60_000, getFreshValue: () => loadUser(1) })
@@ -53,7 +54,7 @@ export function cachifiedDisk(source: CacheSource | CachifiedOptions, options: C
   }
 }
 
-/** When an entry is of no use any more. Cachified writes null for Infinity, and older ones wrote `swv`. */
+/** The expiry of an entry. Cachified writes null for Infinity, and older versions wrote `swv`. */
 function endOf({ metadata: { createdTime, ttl, swv, swr = swv } }: CachifiedEntry): number {
   if (ttl === undefined || ttl === null || swr === null) return Number.POSITIVE_INFINITY
   return createdTime + ttl + (swr ?? 0)

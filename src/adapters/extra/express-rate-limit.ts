@@ -3,32 +3,33 @@ import type { DiskCache, Transaction } from '../../engine/index.js'
 import { Door, Namespaced } from '../namespaced.js'
 import { type CacheSource, type DoorOptions, openCache, strictOptionsOf } from '../open-cache.js'
 
-/** How often a client came, and when its count begins anew. */
+/** How many requests a client has made, and when its count starts anew. */
 export interface RateLimitInfo {
   readonly totalHits: number
   readonly resetTime: Date
 }
 
+/** Options of `DiskRateLimitStore`. */
 export interface RateLimitStoreOptions extends DoorOptions {
-  /** Each limiter needs one of its own. @default 'rate-limit' */
+  /** Prefix of the keys. Each limiter needs its own. @default 'rate-limit' */
   readonly prefix?: string
 }
 
 /**
- * A store for express-rate-limit: clients are counted once over all processes, and a restart forgets nobody.
+ * A store for express-rate-limit. All processes share the counts of clients, and they survive restarts.
  *
  * @example
  * app.use(rateLimit({ windowMs: 60_000, limit: 100, store: new DiskRateLimitStore('/var/cache/app') }))
  */
 export class DiskRateLimitStore {
-  /** All processes of the directory count together. */
+  /** Tells express-rate-limit that the counts are shared by several processes. */
   readonly localKeys = false
   readonly prefix: string
   readonly #door: Door
   readonly #space: Namespaced
   #window = 60_000
 
-  /** @throws TypeError when no directory is named and for misspelt options, RangeError as the constructors of caches do */
+  /** @throws TypeError when no directory is given and for misspelt options; RangeError for values out of range */
   constructor(source: CacheSource | RateLimitStoreOptions, options: RateLimitStoreOptions = {}) {
     const all = strictOptionsOf(source, options, 'DiskRateLimitStore', ['prefix'])
     this.prefix = all.prefix ?? 'rate-limit'
@@ -41,7 +42,7 @@ export class DiskRateLimitStore {
     return this.#door.cache
   }
 
-  /** express-rate-limit gives its options. */
+  /** Takes the options of express-rate-limit, which calls this. */
   init({ windowMs }: { readonly windowMs: number }): void {
     this.#window = windowMs
   }
@@ -51,12 +52,12 @@ export class DiskRateLimitStore {
     return found && { totalHits: found.value, resetTime: this.#resetOf(found.expiresAt) }
   }
 
-  /** @throws the error for which the cache refused to count */
+  /** Counts a request of a client. @throws the error with which the cache refused the write */
   async increment(key: string): Promise<RateLimitInfo> {
     const full = this.#space.keyOf(key)
     this.#door.listen()
     const totalHits: number | undefined = await this.cache.incr(full, 1, { ttl: this.#window })
-    // A full disk refuses it: the limiter decides by its `passOnStoreError`.
+    // Refused, as on a full disk. The limiter decides by its option `passOnStoreError`.
     if (totalHits === undefined) throw this.#door.refusal(full)
     const found = await getExpiring(this.cache, full)
     return { totalHits, resetTime: this.#resetOf(found?.expiresAt) }
@@ -64,7 +65,7 @@ export class DiskRateLimitStore {
 
   async decrement(key: string): Promise<void> {
     const full = this.#space.keyOf(key)
-    // A request that ends after its window is not one of the next window, which may have none yet.
+    // A request that ends after its window must not reduce the count of the next window.
     const takeBack = (tx: Transaction): void => {
       if ((tx.get<number>(full) ?? 0) > 0) tx.decr(full)
     }
@@ -79,7 +80,7 @@ export class DiskRateLimitStore {
     await this.#space.clear()
   }
 
-  /** Ends the use of the engine; the last one on a directory closes it. A cache that was given stays open. */
+  /** Ends its use of the cache, which the last user on a directory closes. A cache that was passed in stays open. */
   async shutdown(): Promise<void> {
     await this.#door.close()
   }

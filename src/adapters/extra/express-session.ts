@@ -6,31 +6,33 @@ import { hostTtl, ttlUntil } from '../ttl.js'
 
 const DAY = 86_400_000
 
-/** A FanoutCache gives up after 10 ms, and who has no session is logged out. */
+/** The wait of reads. A FanoutCache gives up after 10 ms by default, and a user without a session is logged out. */
 const PATIENT_READ: Waiting = { timeout: '10s' }
 
+/** Options of `DiskSessionStore`. */
 export interface SessionStoreOptions extends DoorOptions {
-  /** @default 'sessions' */
+  /** Prefix of the keys of sessions. @default 'sessions' */
   readonly prefix?: string
-  /** How long a session lives whose cookie has no expiry: until the browser is closed, which nobody is told. @default '1d' */
+  /** Time to live of a session whose cookie ends with the browser session: milliseconds or a string. @default '1d' */
   readonly ttl?: Duration
 }
 
 type Done = (error?: unknown) => void
 
 /**
- * A store for express-session: sessions survive restarts, are shared by all processes of the machine, and go when their
- * cookies expire. A cache evicts when it is full: give sessions a directory of their own, with `evictionPolicy: 'none'`.
+ * A store for express-session. Sessions survive restarts, are shared by all processes of the machine and are removed
+ * when their cookies expire. Since a full cache evicts, give sessions a directory of their own with `evictionPolicy:
+ * 'none'`.
  *
- * @example
- * app.use(session({ secret, resave: false, saveUninitialized: false, store: new DiskSessionStore('/var/lib/app/sessions') }))
+ * @example app.use(session({ secret, resave: false, saveUninitialized: false, store: new
+ * DiskSessionStore('/var/lib/app/sessions') }))
  */
 export class DiskSessionStore extends Store {
   readonly #door: Door
   readonly #space: Namespaced
   readonly #ttl: number | null
 
-  /** @throws TypeError when no directory is named and for misspelt options, RangeError as the constructors of caches do */
+  /** @throws TypeError when no directory is given and for misspelt options; RangeError for values out of range */
   constructor(source: CacheSource | SessionStoreOptions, options: SessionStoreOptions = {}) {
     super()
     const {
@@ -49,14 +51,14 @@ export class DiskSessionStore extends Store {
     return this.#door.cache
   }
 
-  /** Waits for locks and for writes under way, so that nobody is logged out since the disk was slow. */
+  /** Reads a session. Waits for locks and for writes under way, so that a slow disk logs nobody out. */
   override get(id: string, callback: (error: unknown, session?: SessionData | null) => void): void {
     const found = this.cache.getItem<SessionData>(this.#space.keyOf(id), PATIENT_READ)
     answer(found, callback, item => (item ? asTouched(item) : null))
   }
 
   override set(id: string, session: SessionData, callback?: Done): void {
-    // What express-session compares and sends is the JSON of a session, its cookie included.
+    // express-session compares and sends the JSON of a session, including its cookie.
     const store = async (): Promise<void> => {
       const value: unknown = JSON.parse(JSON.stringify(session))
       await this.#space.set({ key: id, value, ttl: this.#ttlOf(session) })
@@ -99,7 +101,7 @@ export class DiskSessionStore extends Store {
     answer(this.#space.clear(), callback)
   }
 
-  /** Ends the use of the engine; the last one on a directory closes it. A cache that was given stays open. */
+  /** Ends its use of the cache, which the last user on a directory closes. A cache that was passed in stays open. */
   async disconnect(): Promise<void> {
     await this.#door.close()
   }
@@ -111,17 +113,17 @@ export class DiskSessionStore extends Store {
   }
 }
 
-/** A session whose cookie expires when the entry does: `touch` has moved that alone. */
+/** Sets the expiry of the cookie to that of the entry, since `touch` changes only the latter. */
 function asTouched({ value, expiresAt }: Item<SessionData>): SessionData {
   const stored: unknown = value.cookie?.expires
   if (expiresAt === undefined || typeof stored !== 'string') return value
-  // Storing takes a moment: only what is later than that was touched.
+  // Storing takes a moment. Only a later expiry comes from `touch`.
   if (expiresAt - new Date(stored).getTime() < 1000) return value
   const expires: unknown = new Date(expiresAt).toISOString()
   return { ...value, cookie: { ...value.cookie, expires: expires as Date } }
 }
 
-/** Answers a callback, outside of the promise, so that what it throws is not taken for a failure of the store. */
+/** Calls a callback outside of the promise, so that an error it throws does not count as a failure of the store. */
 function answer<T, A>(
   promise: Promise<T>,
   callback?: (error: unknown, answer?: A) => void,

@@ -4,18 +4,19 @@ import { Door, Namespaced } from '../namespaced.js'
 import { type CacheSource, type DoorOptions, openCache, strictOptionsOf } from '../open-cache.js'
 import { hostTtl, timeLeft } from '../ttl.js'
 
-/** What unstorage gives along with a key; `ttl` in seconds, as in its other drivers, or a string such as '5m'. */
+/** Options of one call. `ttl` is in seconds, as in other drivers of unstorage, or a string such as '5m'. */
 export interface TransactionOptions {
   readonly ttl?: Duration
 }
 
-/** What is known of an item; `ttl` in seconds. An alias: unstorage has an index signature, which interfaces lack. */
+/** Metadata of an item. `ttl` is in seconds. A type alias, because unstorage requires an index signature. */
 export type ItemMeta = { readonly mtime: Date; readonly atime: Date; readonly size: number; readonly ttl?: number }
 
+/** Options of `diskDriver`. */
 export interface DiskDriverOptions extends DoorOptions {
-  /** Entries lie below it. @default 'unstorage' */
+  /** Prefix of the keys. @default 'unstorage' */
   readonly base?: string
-  /** Time to live of items stored without one: seconds, or a string such as '5m'. @default they never expire */
+  /** Time to live of items stored without one: seconds or a string such as '5m'. @default they never expire */
   readonly ttl?: Duration
 }
 
@@ -43,9 +44,9 @@ export interface DiskDriver {
 }
 
 /**
- * A driver on disk for unstorage. `setItemRaw` keeps values as they are: Buffer, Map, Date.
+ * Creates a driver on disk for unstorage. `setItemRaw` preserves values such as Buffer, Map and Date.
  *
- * @throws TypeError when no directory is named and for misspelt options, RangeError as the constructors of caches do
+ * @throws TypeError when no directory is given and for misspelt options; RangeError for values out of range
  * @example
  * const storage = createStorage({ driver: diskDriver('/var/cache/app') })
  */
@@ -100,7 +101,11 @@ async function keysBelow(space: Namespaced, below: string): Promise<string[]> {
   return keys
 }
 
-/** Seconds, or a string with a unit, as the engine's `ttl`. @throws TypeError when it is neither, RangeError when it cannot be read */
+/**
+ * Converts seconds or a string to the `ttl` of the engine.
+ *
+ * @throws TypeError when it is neither; RangeError when wrong
+ */
 function lifeOf(ttl: unknown): number | null | undefined {
   if (typeof ttl === 'number') return hostTtl(ttl * 1000)
   if (ttl === undefined || ttl === null || typeof ttl === 'string') return hostTtl(ttl)

@@ -4,11 +4,11 @@ import { type CacheSource, type DoorOptions, optionsOf } from '../open-cache.js'
 import { defaultTtl } from '../ttl.js'
 import { KeyvValueStore } from './keyv-disk-store.js'
 
-/** Options of Keyv, and of the cache: `directory`, `sizeLimit`, `shards`, … */
+/** Options of `createKeyv`: those of Keyv and those of the cache, such as `directory`, `sizeLimit` and `shards`. */
 export interface CreateKeyvOptions extends DoorOptions {
-  /** @default none: an own place beside all namespaces */
+  /** Namespace of the keys. @default none, which is separate from all namespaces */
   readonly namespace?: string
-  /** Time to live of values stored without one: milliseconds or `'5m'`. @default they never expire */
+  /** Time to live of values stored without one: milliseconds or a string. @default they never expire */
   readonly ttl?: number | string
   readonly emitErrors?: boolean
   readonly throwOnErrors?: boolean
@@ -17,7 +17,7 @@ export interface CreateKeyvOptions extends DoorOptions {
 
 type KeyvClass = new (options: KeyvOptions) => Keyv
 
-/** What would have no effect, since nothing makes a string of the values. */
+/** Options of Keyv that are refused, since values are not serialized. */
 const SERIALIZING = ['serialize', 'deserialize', 'compression', 'serialization', 'encryption']
 
 /** `createKeyv` for a class of Keyv 5. */
@@ -29,7 +29,7 @@ export function createKeyvOf(found: unknown, source: CacheSource, options: Creat
   const milliseconds = defaultTtl(ttl)
   return new Class({
     store: new KeyvValueStore(rest),
-    // Given as undefined they are switched off; left out they are Keyv's own.
+    // `undefined` switches them off. Left out, they would be Keyv's own.
     serialize: undefined as never,
     deserialize: undefined as never,
     namespace: namespace as string,
@@ -41,12 +41,12 @@ export function createKeyvOf(found: unknown, source: CacheSource, options: Creat
   })
 }
 
-/** The Keyv that the app has installed. @throws Error when there is none */
+/** Loads the Keyv that the app has installed. @throws Error when there is none */
 export function installedKeyv(): unknown {
   return createRequire(import.meta.url)('keyv')
 }
 
-/** The class in what a module of Keyv exports, however it was loaded: as a module, by `require`, or of Keyv 4. */
+/** Finds the class in the exports of Keyv: of an ES module, of `require`, or of Keyv 4. */
 export function classIn(found: unknown): unknown {
   if (typeof found !== 'object' || found === null) return found
   const { Keyv: named, default: main } = found as { readonly Keyv?: unknown; readonly default?: unknown }
@@ -62,7 +62,7 @@ export function refuseSerializing(options: object): void {
   )
 }
 
-/** @throws TypeError for Keyv 4 and 6 */
+/** Checks the class of Keyv. @throws TypeError for Keyv 4 and 6 */
 function checkedClass(exported: unknown): KeyvClass {
   const found = classIn(exported)
   const { prototype } = (found ?? {}) as { readonly prototype?: object }

@@ -1,24 +1,24 @@
 import { isBoxedPrimitive, isDate, isMap, isNativeError, isPromise, isRegExp, isSet } from 'node:util/types'
 
 /**
- * A value as it is stored: where an object says by `toJSON` what it is as data, that. So it was in every store that these
- * doors take the place of, and documents of databases, ids, decimals and URLs have nothing of use in their own fields.
- * What comes back as it was stays: Date, Map, Set, bytes, errors; so do streams.
+ * Replaces objects with a `toJSON` by its result before they are stored. The stores that these doors replace did so,
+ * and database documents, ids, decimals and URLs have no useful fields of their own. Values that are read back
+ * unchanged stay: Date, Map, Set, bytes and errors, and also streams.
  *
- * @returns the value itself where there is nothing to be said
- * @throws what a `toJSON` throws
+ * @returns the value itself when there is nothing to replace
+ * @throws the errors of `toJSON`
  */
 export function dataOf(value: unknown): unknown {
   return typeof value === 'object' && value !== null ? convert(value, { seen: new Map(), depth: 0 }) : value
 }
 
 interface Walk {
-  /** What became of objects with objects in them: they may be there twice, or in themselves. */
+  /** The results for containers, which may occur twice or contain themselves. */
   readonly seen: Map<object, unknown>
   depth: number
 }
 
-/** What lies deeper is left as it is. */
+/** Limit of depth. Deeper parts stay unchanged. */
 const DEEPEST = 200
 
 function convert(value: object, walk: Walk): unknown {
@@ -73,13 +73,13 @@ function convertedFields(value: object, walk: Walk): object {
     const data = convert(field, walk)
     if (data === field) continue
     copy ??= { ...value }
-    // A name such as __proto__ is a field here too.
+    // Defined, so that a name such as __proto__ is an ordinary field.
     Object.defineProperty(copy, name, { value: data, configurable: true, enumerable: true, writable: true })
   }
   return copy ?? value
 }
 
-/** What the cache gives back as it was, reads as a stream, or refuses by its name. */
+/** Whether the cache returns an object unchanged, reads it as a stream, or refuses it by name. */
 function comesBack(value: object): boolean {
   const { pipe, stream, getReader } = value as Readonly<Record<string, unknown>>
   return (

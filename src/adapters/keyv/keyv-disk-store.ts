@@ -6,36 +6,36 @@ import { hostTtl } from '../ttl.js'
 import { type Owner, Owners } from './owners.js'
 import { type Answered, type Answers, answers, toAnswer, toStored } from './value-space.js'
 
-/** Keys of Keyv 5, as a plain Keyv gives them: with the namespace and a colon before them. */
+/** The namespace and the key in it for a key of Keyv 5, which a plain Keyv prefixes with its namespace and a colon. */
 interface Place {
   readonly space: Namespaced
   readonly key: string
 }
 
 /**
- * A store for Keyv 5: entries live on disk, are shared by all processes that open the directory, and expire by
- * themselves. Each Keyv gets a store of its own; those on one directory share one engine.
+ * A store for Keyv 5 on disk. Its entries are shared by all processes that open the directory, and expire in the cache.
+ * Each Keyv needs a store of its own; stores on one directory share one engine.
  *
  * @example
  * const keyv = new Keyv({ store: new KeyvDiskStore('/var/cache/app'), namespace: 'users' })
  */
 export class KeyvDiskStore extends EventEmitter {
-  /** Whether Keyv makes strings of values, and puts the namespace before keys. */
+  /** Whether Keyv serializes values to strings and prefixes keys with the namespace. */
   protected readonly plain: boolean = true
-  /** What Keyv looks at before it offers `iterator()`. */
+  /** Read by Keyv, which offers `iterator()` only for known dialects. */
   opts: Record<string, unknown> = { dialect: 'sqlite', url: '' }
   readonly #door: Door
   readonly #owners: Owners
-  /** The entries of the Keyv that came last. */
+  /** The entries of the last Keyv. */
   #current: Namespaced
   readonly #spaces = new Map<string | undefined, Namespaced>()
   readonly #ttl: number | null | undefined
-  /** Whether keys have come without a namespace: with `useKeyPrefix: false`. */
+  /** Whether there were keys without a namespace, as with `useKeyPrefix: false`. */
   #unprefixed = false
 
   /**
-   * @param source a directory, options with `directory` and those of a FanoutCache, or a cache, which is never closed here
-   * @throws TypeError for misspelt options, RangeError for values out of range and for options that differ from those
+   * @param source a directory, options with `directory` and those of a FanoutCache, or a cache, which stays open
+   * @throws TypeError for misspelt options; RangeError for values out of range, and for options that differ from those
    *   of an open cache of this process on the directory
    */
   constructor(source: CacheSource) {
@@ -48,7 +48,7 @@ export class KeyvDiskStore extends EventEmitter {
     this.#current = this.#spaceOf(namespace)
   }
 
-  /** What messages about wrong options begin with. */
+  /** The beginning of messages about wrong options. */
   protected get door(): string {
     return 'KeyvDiskStore'
   }
@@ -58,12 +58,12 @@ export class KeyvDiskStore extends EventEmitter {
     return this.#door.cache
   }
 
-  /** The key in the cache of an entry whose key in Keyv is this. */
+  /** Translates a key of Keyv into the key of the cache. */
   keyOf(key: string): string {
     return this.#spaceOf(this.namespace).keyOf(key)
   }
 
-  /** The namespace of the Keyv that uses this store; Keyv sets it. */
+  /** The namespace of the Keyv that uses this store. Keyv sets it. */
   get namespace(): string | undefined {
     return this.#owners.last.namespace
   }
@@ -74,7 +74,7 @@ export class KeyvDiskStore extends EventEmitter {
     this.#current = space
   }
 
-  /** Keyv 6 asks for it first: there keys and expiry come in other shapes. */
+  /** Throws for Keyv 6, which reads this property first and passes keys and expiry in other forms. */
   get capabilities(): never {
     throw new TypeError('this KeyvDiskStore is for Keyv 5: with Keyv 6, import it from fanout-cache/keyv6')
   }
@@ -90,7 +90,7 @@ export class KeyvDiskStore extends EventEmitter {
       const { space, key: own } = this.#place(key)
       return toAnswer(await space.get(own), true) as Stored<Value>
     } catch (error) {
-      // Keyv answers undefined and tells nobody.
+      // Keyv returns undefined and swallows the error, so it is emitted here.
       if (this.listenerCount('error') > 0) this.emit('error', error)
       throw error
     }
@@ -114,14 +114,16 @@ export class KeyvDiskStore extends EventEmitter {
     return Promise.all(keys.map(key => this.has(key)))
   }
 
-  /** @param ttl milliseconds; 0, NaN and Infinity never expire, what is negative has expired */
+  /** Stores a value. @param ttl milliseconds; 0, NaN and Infinity never expire, a negative one has expired */
   async set(key: string, value: unknown, ttl?: number): Promise<boolean> {
     const { space, key: own } = this.#place(key)
     await space.set({ key: own, value: toStored(value, this.#door), ttl: this.#ttlOf(ttl) })
     return true
   }
 
-  /** Stores all entries, those of one shard in one commit. Keyv's type of a store says void, and Keyv answers what comes. */
+  /**
+   * Stores several entries, those of one shard in one commit. Keyv's type demands void, but Keyv returns the result.
+   */
   async setMany(entries: readonly KeyvEntry[]): Promise<boolean[] & void> {
     const rows = entries.map(({ key, value, ttl }) => ({
       ...this.#place(key),
@@ -129,7 +131,7 @@ export class KeyvDiskStore extends EventEmitter {
       ttl: this.#ttlOf(ttl),
     }))
     const answers: boolean[] = []
-    // All namespaces now: what is called after this must come after all of it.
+    // All namespaces are called now, so that later calls take effect after them.
     const storing = Array.from(grouped(rows), async ([space, places]) => {
       const stored = await space.setMany(places.map(at => rows[at] as NonNullable<(typeof rows)[0]>))
       for (const [index, at] of places.entries()) answers[at] = stored[index] ?? false
@@ -143,33 +145,33 @@ export class KeyvDiskStore extends EventEmitter {
     return space.delete(own)
   }
 
-  /** Whether any of them was there. */
+  /** Removes several keys. Resolves to whether any of them existed. */
   async deleteMany(keys: readonly string[]): Promise<boolean> {
     const places = keys.map(key => this.#place(key))
     const removed = await this.#door.deleteMany(places.map(({ space, key }) => space.keyOf(key)))
     return removed.some(Boolean)
   }
 
-  /** Removes the entries of the namespace, in pages, and no others. */
+  /** Removes the entries of the namespace, in pages. */
   async clear(): Promise<void> {
     const { all, last } = this.#owners
     if (all.length > 1) throw shared(all)
     await this.#spaceOf(last.namespace).clear()
   }
 
-  /** Keyv takes it in its constructor: then it stays with the namespace of that Keyv. */
+  /** Returns an iterator function. Keyv reads it in its constructor, which binds it to the namespace of that Keyv. */
   get iterator(): <Value = unknown>() => Answers<Value> {
     const owner = this.#owners.last
     return () => this.#iterate(owner)
   }
 
-  /** Ends the use of the engine; the last one on a directory closes it. A cache that was given stays open. */
+  /** Ends its use of the cache, which the last user on a directory closes. A cache that was passed in stays open. */
   async disconnect(): Promise<void> {
     await this.#door.close()
   }
 
   async *#iterate<Value>({ namespace }: Owner): Answers<Value> {
-    // A plain Keyv drops all up to the first colon, also where it has put nothing before the key.
+    // A plain Keyv removes everything up to the first colon, even if it has added no prefix.
     const before = !this.plain || this.#unprefixed ? '' : `${namespace ?? ''}:`
     for await (const [key, answer] of answers<Value>(this.#spaceOf(namespace), this.plain)) yield [before + key, answer]
   }
@@ -198,7 +200,7 @@ export class KeyvDiskStore extends EventEmitter {
   }
 }
 
-/** The store of `createKeyv`: values come as they are, and keys without a namespace. */
+/** The store of `createKeyv`, which gets values without serialization and keys without a namespace. */
 export class KeyvValueStore extends KeyvDiskStore {
   protected override readonly plain: boolean = false
 
@@ -212,10 +214,10 @@ interface Named {
   readonly ttl?: unknown
 }
 
-/** What Keyv 5 calls stored data: the string of its serializer, which its type takes for the value, or an envelope. */
+/** The stored data of Keyv 5: the string of its serializer, which its types declare as the value, or an envelope. */
 export type Stored<Value = unknown> = Value | Answered<Value> | undefined
 
-/** One entry of `setMany`; `ttl` in milliseconds. */
+/** One entry of `setMany`. `ttl` is in milliseconds. */
 export interface KeyvEntry {
   readonly key: string
   readonly value: unknown
@@ -226,7 +228,7 @@ function isOf(key: string, { namespace }: Owner): boolean {
   return namespace !== undefined && key.startsWith(namespace) && key[namespace.length] === ':'
 }
 
-/** The positions of entries by their namespace. */
+/** Groups the positions of entries by their namespace. */
 function grouped(rows: readonly Place[]): Map<Namespaced, number[]> {
   const groups = new Map<Namespaced, number[]>()
   for (const [at, { space }] of rows.entries()) {
@@ -237,7 +239,7 @@ function grouped(rows: readonly Place[]): Map<Namespaced, number[]> {
   return groups
 }
 
-/** Of two namespaces `a` and `a:b` in one store, a key `a:b:c` could belong to either. */
+/** Refuses namespaces such as `a` and `a:b` in one store, since the key `a:b:c` could belong to either. */
 function refuseOverlap(namespace: string | undefined, others: readonly Owner[]): void {
   const prefix = `${namespace ?? ''}:`
   const clash = others.some(other => {

@@ -3,11 +3,11 @@ import type { DiskCache } from '../../engine/index.js'
 import { type CreateKeyvOptions, createKeyvOf } from './create-keyv.js'
 
 /**
- * A Keyv 5 whose values live on disk as they are: Map, Set, Date, bigint, Buffer and typed arrays come back equal, and
- * expire in the cache itself. `disconnect()` ends its use of the engine.
+ * Creates a Keyv 5 on disk. Values are stored without Keyv's serializer, so that Map, Set, Date, bigint, Buffer and
+ * typed arrays are read back equal. They expire in the cache itself. `disconnect()` ends its use of the cache.
  *
- * @param source a directory, options with one, or a cache, which is never closed here
- * @throws TypeError for misspelt options, and when another major of Keyv is installed
+ * @param source a directory, options with one, or a cache, which stays open
+ * @throws TypeError for misspelt options, and when another major version of Keyv is installed
  * @example
  * const users = createKeyv('/var/cache/app', { namespace: 'users', ttl: '5m' })
  */

@@ -1,12 +1,12 @@
-/** One Keyv that was given the store, as far as the store can tell. */
+/** One Keyv that uses the store, as far as the store can tell. */
 export interface Owner {
   namespace: string | undefined
 }
 
 /**
- * Which Keyvs use one store. Keyv tells its store a namespace by writing a property, in its constructor right after it
- * has begun to listen for errors, and whenever its own namespace is set. So a namespace that comes after `on('error')` is
- * that of a further Keyv, and any other a new one of the last.
+ * Tracks which Keyvs use one store. Keyv sets the property `namespace` of its store in its constructor, right after it
+ * adds a listener for errors, and whenever its own namespace changes. A namespace set after `on('error')` therefore
+ * belongs to another Keyv, and any other is a new one of the last Keyv.
  */
 export class Owners {
   readonly #owners: Owner[]
@@ -16,7 +16,7 @@ export class Owners {
     this.#owners = [{ namespace }]
   }
 
-  /** The Keyv that came last. */
+  /** The last Keyv. */
   get last(): Owner {
     return this.#owners.at(-1) as Owner
   }
@@ -25,15 +25,15 @@ export class Owners {
     return this.#owners
   }
 
-  /** Somebody listens for errors: it may be a Keyv which is being made. */
+  /** Called when a listener for errors is added, possibly by a Keyv that is being created. */
   announce(): void {
     this.#announced = true
   }
 
   /**
-   * A Keyv has told its namespace.
+   * Called when a Keyv sets its namespace.
    *
-   * @param accept asked before a further namespace is accepted; throws when it cannot be
+   * @param accept called before the namespace of another Keyv is accepted; throws when it is refused
    */
   adopt(namespace: string | undefined, accept: (others: readonly Owner[]) => void): void {
     const isFurther = this.#announced && this.#adopted

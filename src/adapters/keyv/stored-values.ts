@@ -1,22 +1,22 @@
 import { dataOf } from './data-of.js'
 
 /*
- * What a value of Keyv is in the cache. `createKeyv` stores values as they are. A plain Keyv gives the store a string,
- * its envelope: that is stored as it is when it looks like one, so that others can read its JSON, and behind a mark when it
- * does not, as with a serializer or a compression of one's own. So both can be told apart, and each door reads what the
- * other has written.
+ * The stored form of values of Keyv. `createKeyv` stores values unchanged. A plain Keyv passes a string to the store,
+ * its envelope. A string in the form of an envelope is stored unchanged, so that others can read its JSON; any other,
+ * as of a custom serializer or compression, is stored behind a mark. Each door can thus read what the other has
+ * written.
  */
 
-/** How an envelope of Keyv's own serializers begins. */
+/** The beginning of an envelope of Keyv's own serializers. */
 const ENVELOPE = /^\{(?:"(?:value|expires)":|\}$)/
 const TEXT_OF_KEYV = '\u0001'
 const VALUE = '\u0002'
 const UNDEFINED = '\u0003'
 
 /**
- * What is stored for a value; every value has another.
+ * Encodes a value. Different values have different stored forms.
  *
- * @param boxes whether the codec keeps a Map: then a small bigint does not come back as a number, nor bytes as a Buffer
+ * @param boxes whether the codec preserves a Map; a Map then preserves small bigints and the class of byte arrays
  */
 export function storeValue(given: unknown, boxes: boolean): unknown {
   const value = dataOf(given)
@@ -25,38 +25,38 @@ export function storeValue(given: unknown, boxes: boolean): unknown {
   return boxes && needsBox(value) ? new Map([[VALUE, value]]) : value
 }
 
-/** What is stored for a string that a plain Keyv made of a value. */
+/** Encodes a string that a plain Keyv has made of a value. */
 export function storeText(text: string): string {
   return ENVELOPE.test(text) ? text : TEXT_OF_KEYV + text
 }
 
-/** The string that a plain Keyv has made; `undefined` when it was a value. */
+/** Decodes a string of a plain Keyv. `undefined` when a value was stored. */
 export function textOf(stored: unknown): string | undefined {
   if (typeof stored !== 'string' || isOrdinary(stored)) return undefined
   if (stored.startsWith(TEXT_OF_KEYV)) return stored.slice(1)
   return ENVELOPE.test(stored) ? stored : undefined
 }
 
-/** The value of what is not such a string. */
+/** Decodes a value. */
 export function unmarked(stored: unknown): unknown {
   if (typeof stored !== 'string') return isBox(stored) ? stored.get(VALUE) : stored
   if (stored === UNDEFINED) return undefined
   return stored.startsWith(VALUE) ? stored.slice(1) : stored
 }
 
-/** What Keyv keeps of a value. */
+/** The envelope in which Keyv stores a value. */
 export interface Envelope {
   readonly value?: unknown
   readonly expires?: number | null | undefined
 }
 
-/** Whether Keyv's serializer is switched off: then the store gets the envelope itself. */
+/** Whether the store got an envelope, which happens when Keyv's serializer is switched off. */
 export function isEnvelope(given: unknown): given is Envelope {
   if (typeof given !== 'object' || given === null || !('value' in given)) return false
   return Object.keys(given).every(name => name === 'value' || name === 'expires')
 }
 
-/** Reads an envelope of Keyv's own serializers, 5 and 6; `undefined` when it is another's. */
+/** Reads an envelope of the serializers of Keyv 5 and 6. `undefined` for any other string. */
 export function readEnvelope(text: string): Envelope | undefined {
   try {
     const read: unknown = JSON.parse(text, (_key, value: unknown) => revive(value))
@@ -66,12 +66,12 @@ export function readEnvelope(text: string): Envelope | undefined {
   }
 }
 
-/** Writes an envelope that Keyv's own serializers read. What JSON does not know is lost, as it is in Keyv. */
+/** Writes an envelope that Keyv's own serializers read. Values beyond JSON are lost, as in Keyv. */
 export function writeEnvelope({ value, expires }: Envelope): string {
   return JSON.stringify({ value: prepare(value), expires })
 }
 
-/** Keyv writes bytes as `:base64:…`, version 6 bigints as `:bigint:…`, and other strings that begin so with one colon more. */
+/** Decodes Keyv's `:base64:…` for bytes, `:bigint:…` of version 6, and `::…` for strings that begin with a colon. */
 function revive(value: unknown): unknown {
   if (typeof value !== 'string' || !value.startsWith(':')) return value
   if (value.startsWith(':base64:')) return Buffer.from(value.slice(8), 'base64')
@@ -88,7 +88,7 @@ function prepare(value: unknown): unknown {
   return Object.fromEntries(Object.entries(value).map(([name, one]) => [name, prepare(one)]))
 }
 
-/** What most strings are: one look tells that they are neither marked nor an envelope. */
+/** Whether a quick look shows that a string is neither marked nor an envelope, as most are. */
 function isOrdinary(text: string): boolean {
   const first = text.charCodeAt(0)
   return first > 3 && first !== OPENING_BRACE
@@ -96,7 +96,7 @@ function isOrdinary(text: string): boolean {
 
 const OPENING_BRACE = 0x7b
 
-/** SQLite has one kind of whole number and one of bytes, for which the cache answers a number and a Buffer. */
+/** Whether a value loses its type in the cache, which returns numbers for small bigints and Buffers for all bytes. */
 function needsBox(value: unknown): boolean {
   if (typeof value === 'bigint') return value >= Number.MIN_SAFE_INTEGER && value <= Number.MAX_SAFE_INTEGER
   return isBox(value) || (value instanceof Uint8Array && !Buffer.isBuffer(value))

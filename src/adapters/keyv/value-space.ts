@@ -2,25 +2,25 @@ import type { Valued } from '../../engine/for-adapters.js'
 import type { Namespaced } from '../namespaced.js'
 import { isEnvelope, readEnvelope, storeText, storeValue, textOf, unmarked, writeEnvelope } from './stored-values.js'
 
-/** What a store answers to Keyv: its string, or the envelope itself. */
+/** The result of a read for Keyv: its string, or an envelope. */
 export type Answer<Value = unknown> = string | Answered<Value> | undefined
 
-/** An envelope that a store answers; `expires` in epoch milliseconds. */
+/** An envelope. `expires` is in epoch milliseconds. */
 export interface Answered<Value = unknown> {
   readonly value?: Value
   readonly expires?: number | undefined
 }
 
-/** What is stored for what a Keyv gives to its store. */
+/** Converts an argument of Keyv to its stored form. */
 export function toStored(given: unknown, { boxes }: Pick<Namespaced, 'boxes'>): unknown {
   if (typeof given === 'string') return storeText(given)
   return storeValue(isEnvelope(given) ? given.value : given, boxes)
 }
 
 /**
- * What a store answers for an entry.
+ * Converts an entry to the result for Keyv.
  *
- * @param plain whether Keyv reads the strings that its serializer has made
+ * @param plain whether Keyv reads strings of its serializer
  */
 export function toAnswer<Value>(found: Valued<unknown> | undefined, plain: boolean): Answer<Value> {
   if (found === undefined) return undefined
@@ -31,20 +31,20 @@ export function toAnswer<Value>(found: Valued<unknown> | undefined, plain: boole
   return read && { value: read.value as Value, expires: expiryOf(found) }
 }
 
-/** Keys and what a store answers for them; Keyv's own type says that it were the values. */
+/** Keys with their results. Keyv's own types declare them as values. */
 export type Answers<Value = unknown> = AsyncGenerator<[key: string, answer: Value | undefined], void>
 
-/** The entries of a namespace with what Keyv's iterators can read. */
+/** Lists the entries of a namespace in a form that Keyv's iterators read. */
 export async function* answers<Value>(space: Namespaced, plain: boolean): Answers<Value> {
   for await (const [key, stored] of space.entries()) {
     const answer = toAnswer({ value: stored, expiresAt: undefined }, plain)
-    // A plain Keyv iterates over strings only.
+    // The iterator of a plain Keyv reads strings only.
     const read = plain && typeof answer === 'object' ? writeEnvelope(answer) : answer
     if (read !== undefined) yield [key, read as Value]
   }
 }
 
-/** Keyv compares with whole milliseconds. */
+/** The expiry in whole milliseconds, as Keyv compares them. */
 function expiryOf({ expiresAt }: Valued<unknown>): number | undefined {
   return expiresAt === undefined ? undefined : Math.ceil(expiresAt)
 }

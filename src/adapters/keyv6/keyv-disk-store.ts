@@ -5,7 +5,7 @@ import { Door, Namespaced } from '../namespaced.js'
 import { type CacheSource, isDiskCache, openCache } from '../open-cache.js'
 import { hostTtl, ttlUntil } from '../ttl.js'
 
-/** One entry of `setMany`; `expires` in epoch milliseconds. */
+/** One entry of `setMany`. `expires` is in epoch milliseconds. */
 export interface KeyvStorageEntry {
   readonly key: string
   readonly value: unknown
@@ -13,26 +13,26 @@ export interface KeyvStorageEntry {
 }
 
 /**
- * A store for Keyv 6: entries live on disk, are shared by all processes that open the directory, and expire by
- * themselves. Each Keyv gets a store of its own; those on one directory share one engine.
+ * A store for Keyv 6 on disk. Its entries are shared by all processes that open the directory, and expire in the cache.
+ * Each Keyv needs a store of its own; stores on one directory share one engine.
  *
  * @example
  * const keyv = new Keyv({ store: new KeyvDiskStore('/var/cache/app'), namespace: 'users' })
  */
 export class KeyvDiskStore extends EventEmitter {
-  /** Whether Keyv makes strings of values. */
+  /** Whether Keyv serializes values to strings. */
   protected readonly plain: boolean = true
   readonly #door: Door
   readonly #ttl: number | null | undefined
   #namespace: string | undefined
   #space: Namespaced
-  /** Keyvs that listen for errors: each does so when it is made. */
+  /** Number of Keyvs that listen for errors, which each does when it is created. */
   #keyvs = 0
   #named = 0
 
   /**
-   * @param source a directory, options with `directory` and those of a FanoutCache, or a cache, which is never closed here
-   * @throws TypeError for misspelt options, RangeError for values out of range and for options that differ from those
+   * @param source a directory, options with `directory` and those of a FanoutCache, or a cache, which stays open
+   * @throws TypeError for misspelt options; RangeError for values out of range, and for options that differ from those
    *   of an open cache of this process on the directory
    */
   constructor(source: CacheSource) {
@@ -45,7 +45,7 @@ export class KeyvDiskStore extends EventEmitter {
     this.#space = new Namespaced(this.#door, namespace)
   }
 
-  /** What messages about wrong options begin with. */
+  /** The beginning of messages about wrong options. */
   protected get door(): string {
     return 'KeyvDiskStore'
   }
@@ -55,27 +55,27 @@ export class KeyvDiskStore extends EventEmitter {
     return this.#door.cache
   }
 
-  /** The key in the cache of an entry whose key in Keyv is this. */
+  /** Translates a key of Keyv into the key of the cache. */
   keyOf(key: string): string {
     return this.#space.keyOf(key)
   }
 
-  /** What tells Keyv 6 that expiry comes as an instant, and that it need not look after it. */
+  /** Tells Keyv 6 that the store takes expiry as an instant and enforces it. */
   get capabilities(): KeyvCapabilities {
     return CAPABILITIES
   }
 
-  /** Keyv 5 looks at it. */
+  /** Throws for Keyv 5, which reads this property. */
   get opts(): never {
     throw new TypeError('this KeyvDiskStore is for Keyv 6: with Keyv 5, import it from fanout-cache/keyv')
   }
 
-  /** The namespace of the Keyv that uses this store; Keyv sets it. */
+  /** The namespace of the Keyv that uses this store. Keyv sets it. */
   get namespace(): string | undefined {
     return this.#namespace
   }
 
-  /** @throws TypeError when a second Keyv has another: the store cannot tell which of them asks */
+  /** @throws TypeError when a second Keyv has another namespace, since the store cannot distinguish their calls */
   set namespace(namespace: string | undefined) {
     if (this.#named > 0 && this.#keyvs > this.#named && namespace !== this.#namespace) {
       throw new TypeError(
@@ -93,7 +93,7 @@ export class KeyvDiskStore extends EventEmitter {
     return super.on(event, listener as (...args: unknown[]) => void)
   }
 
-  /** Typed as Keyv 6 has it, to which Node's `Function[]` cannot be given. */
+  /** Has the type of Keyv 6, to which Node's `Function[]` is not assignable. */
   override listeners(event: string | symbol): Listener[] {
     return super.listeners(event) as Listener[]
   }
@@ -119,13 +119,13 @@ export class KeyvDiskStore extends EventEmitter {
     return Promise.all(keys.map(key => this.#space.has(key)))
   }
 
-  /** @param expires epoch milliseconds; what is over already is not stored, and takes the place of what was there */
+  /** Stores a value. @param expires epoch milliseconds; an expired value only removes the present one */
   async set(key: string, value: unknown, expires?: number): Promise<boolean> {
     await this.#space.set({ key, value: toStored(value, this.#door), ttl: this.#ttlOf(expires) })
     return true
   }
 
-  /** Stores all entries, those of one shard in one commit. */
+  /** Stores several entries, those of one shard in one commit. */
   async setMany(entries: readonly KeyvStorageEntry[]): Promise<boolean[]> {
     return this.#space.setMany(
       entries.map(({ key, value, expires }) => ({
@@ -144,17 +144,17 @@ export class KeyvDiskStore extends EventEmitter {
     return this.#space.deleteMany(keys)
   }
 
-  /** Removes the entries of the namespace, in pages, and no others. */
+  /** Removes the entries of the namespace, in pages. */
   async clear(): Promise<void> {
     await this.#space.clear()
   }
 
-  /** Keys without their namespace. */
+  /** Lists entries, with keys without their namespace. */
   iterator<Value = unknown>(): Answers<Value> {
     return answers(this.#space, this.plain)
   }
 
-  /** Ends the use of the engine; the last one on a directory closes it. A cache that was given stays open. */
+  /** Ends its use of the cache, which the last user on a directory closes. A cache that was passed in stays open. */
   async disconnect(): Promise<void> {
     await this.#door.close()
   }
@@ -164,7 +164,7 @@ export class KeyvDiskStore extends EventEmitter {
   }
 }
 
-/** The store of `createKeyv`: values come as they are. */
+/** The store of `createKeyv`, which gets values without serialization. */
 export class KeyvValueStore extends KeyvDiskStore {
   protected override readonly plain: boolean = false
 

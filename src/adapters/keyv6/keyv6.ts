@@ -5,17 +5,17 @@ import { optionsOf } from '../open-cache.js'
 import { defaultTtl } from '../ttl.js'
 import { KeyvValueStore } from './keyv-disk-store.js'
 
-/** Options of Keyv 6, and of the cache: `directory`, `sizeLimit`, `shards`, … */
+/** Options of `createKeyv`: those of Keyv 6 and those of the cache, such as `directory`, `sizeLimit` and `shards`. */
 export type CreateKeyv6Options = Omit<CreateKeyvOptions, 'emitErrors' | 'throwOnErrors'>
 
 type KeyvClass = new (options: Record<string, unknown>) => Keyv
 
 /**
- * A Keyv 6 whose values live on disk as they are: Map, Set, Date, bigint, Buffer and typed arrays come back equal, and
- * expire in the cache itself. `disconnect()` ends its use of the engine.
+ * Creates a Keyv 6 on disk. Values are stored without Keyv's serializer, so that Map, Set, Date, bigint, Buffer and
+ * typed arrays are read back equal. They expire in the cache itself. `disconnect()` ends its use of the cache.
  *
- * @param source a directory, options with one, or a cache, which is never closed here
- * @throws TypeError for misspelt options, and when another major of Keyv is installed
+ * @param source a directory, options with one, or a cache, which stays open
+ * @throws TypeError for misspelt options, and when another major version of Keyv is installed
  * @example
  * const users = createKeyv('/var/cache/app', { namespace: 'users', ttl: '5m' })
  */
@@ -33,12 +33,12 @@ export function createKeyv<Value = unknown>(
     namespace,
     ttl: defaultTtl(ttl),
     stats,
-    // The engine has looked already.
+    // The engine has checked it already.
     checkExpired: false,
   }) as Keyv<Value>
 }
 
-/** @throws TypeError for earlier majors */
+/** Checks the class of Keyv. @throws TypeError for earlier major versions */
 function checkedClass(exported: unknown): KeyvClass {
   const found = classIn(exported)
   const { prototype } = (found ?? {}) as { readonly prototype?: object }

@@ -1,20 +1,20 @@
 import { subscribe, unsubscribe } from 'node:diagnostics_channel'
 import { type CacheDiagnostics, type Counters, surroundVerbs } from '../../engine/for-metrics.js'
 
-/** A distribution of what happens while it is watched. */
+/** A histogram of events. */
 export interface Histogram {
   readonly name: string
   readonly path: string
   readonly unit: string
   readonly help: string
   readonly label?: 'outcome' | 'verb'
-  /** What the label may say; absent where that is not known before. */
+  /** The values of the label. Absent when they are not known in advance. */
   readonly values?: readonly string[]
   readonly buckets: readonly number[]
 }
 
 const SECONDS = [0.0001, 0.00025, 0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10]
-/** A function may take a minute; a hit some microseconds. */
+/** Bounds for computations, which may take a minute, and for calls, which may take microseconds. */
 const LONG_SECONDS = [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60]
 const SHORT_SECONDS = [0.000005, 0.00001, 0.000025, 0.00005, ...SECONDS]
 
@@ -63,10 +63,10 @@ export const HISTOGRAMS: Readonly<Record<HistogramName, Histogram>> = {
 
 export type HistogramName = 'lockWait' | 'commit' | 'writes' | 'compute' | 'verb'
 
-/** Takes one value. */
+/** Records one value. */
 export type Observe = (name: HistogramName, value: number, label?: string) => void
 
-/** Listens to one cache; answers how to end that. */
+/** Observes the events of one cache. Returns a function that ends that. */
 export function watchHistograms({ directory }: Counters, observe: Observe): () => void {
   const stops = [
     listen('fanout-cache:commit', directory, ({ milliseconds, writes }) => {
@@ -100,7 +100,7 @@ function listen<N extends keyof CacheDiagnostics>(
   }
 }
 
-/** Measures the verbs of one cache; answers how to end that. */
+/** Measures the verbs of one cache. Returns a function that ends that. */
 export function watchDurations(
   { directory }: Counters,
   ended: (verb: string, seconds: number, error?: unknown) => void,

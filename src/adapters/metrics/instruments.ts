@@ -1,6 +1,6 @@
 import { type Counters, type Figures, figuresOf, type MemoryCounts, memoryCounts } from '../../engine/for-metrics.js'
 
-/** What is known of a cache at one moment. */
+/** The state of a cache at one moment. */
 export interface Reading {
   readonly counts: Counters
   readonly memory: MemoryCounts
@@ -12,20 +12,22 @@ export function readingOf(counts: Counters): Reading {
   return { counts, memory: memoryCounts(counts), figures: figuresOf(counts) }
 }
 
-/** A number that is read when it is asked for, by whatever it is collected. */
+/** A number that is read on request, independent of the collector. */
 export interface Instrument {
   readonly kind: 'counter' | 'gauge'
-  /** Its name for Prometheus, behind the prefix. */
+  /** Its name in Prometheus, without the prefix. */
   readonly name: string
-  /** Its name for OpenTelemetry, and its unit there (UCUM). */
+  /** Its name in OpenTelemetry, and its unit there (UCUM). */
   readonly path: string
   readonly unit: string
   readonly help: string
-  /** What tells the numbers of one record apart. */
+  /** The label that distinguishes the numbers of one record. */
   readonly label?: Label
-  /** How the numbers of several processes become one; absent: as their sum. What lies in the directory all of them see alike. */
+  /**
+   * How the numbers of several processes are combined. Absent: added. `'max'`: figures of the directory, equal in all.
+   */
   readonly across?: 'max'
-  /** `undefined`: there is no such number now. */
+  /** Reads the number, or a record of numbers. `undefined`: there is none now. */
   readonly read: (reading: Reading) => number | Readonly<Record<string, number>> | undefined
 }
 

@@ -10,19 +10,19 @@ import type { Counters } from '../../engine/for-metrics.js'
 import { HISTOGRAMS, type HistogramName, watchDurations, watchHistograms } from './histograms.js'
 import { INSTRUMENTS, type Instrument, readingOf } from './instruments.js'
 
-/** One cache that is watched. */
+/** One instrumented cache. */
 export interface Watched {
   readonly counters: Counters
   readonly name: string
   readonly attributes: Attributes
 }
 
-/** What the metrics and spans of this package are of: their instrumentation scope. */
+/** The instrumentation scope of the metrics and spans. */
 export const SCOPE = 'fanout-cache'
 /** https://opentelemetry.io/docs/specs/semconv/database/ */
 export const SYSTEM = 'fanout-cache'
 
-/** Reports the metrics of one cache; answers how to end that. */
+/** Reports the metrics of one cache. Returns a function that ends that. */
 export function meterCache(provider: MeterProvider, watched: Watched, durations: boolean): () => void {
   const meter = provider.getMeter(SCOPE)
   const stops = [observeNumbers(meter, watched), recordHistograms(meter, watched)]
@@ -56,7 +56,7 @@ function makeObservable(meter: Meter, { kind, path, unit, help, across }: Instru
   const name = `fanout_cache.${path}`
   const about = { unit, description: help }
   if (kind === 'counter') return meter.createObservableCounter(name, about)
-  // What all processes see alike must not be added up.
+  // Figures that are equal in all processes must not be added up.
   return across === 'max' ? meter.createObservableGauge(name, about) : meter.createObservableUpDownCounter(name, about)
 }
 
@@ -85,7 +85,7 @@ function makeHistogram(meter: Meter, name: HistogramName): OtelHistogram {
   return meter.createHistogram(full, { unit, description: help, advice: { explicitBucketBoundaries: [...buckets] } })
 }
 
-/** What kind of error it was, of which there are few: never its message. */
+/** The kind of an error, which has few values, unlike its message. */
 export function errorType(error: unknown): string {
   if (!(error instanceof Error)) return '_OTHER'
   return 'code' in error && typeof error.code === 'string' ? error.code : error.name

@@ -4,31 +4,31 @@ import { HISTOGRAMS, type HistogramName, watchDurations, watchHistograms } from 
 import { INSTRUMENTS, type Instrument, type Reading, readingOf } from './instruments.js'
 import { sharedAt } from './shared.js'
 
-/** One cache that is collected. */
+/** One collected cache. */
 export interface Source {
   readonly counters: Counters
-  /** With `cache`, its name. */
+  /** Its labels, including its name in `cache`. */
   readonly labels: Readonly<Record<string, string>>
   readonly durations: boolean
 }
 
-/** The series that a source has in one histogram, by what its label says. */
+/** The series of a source in one histogram, by the value of its label. */
 type Series = Map<string, Histogram.Internal<string>>
 
 type Metric = Counter<string> | Gauge<string> | Histogram<string>
 
 export type Register = Registry | Registry<OpenMetricsContentType>
 
-/** The metrics of one prefix in one register, over all caches that are collected there. */
+/** The metrics of one prefix in one register, for all caches collected there. */
 export class MetricSet {
   readonly #register: Register
   readonly #prefix: string
   readonly #sources = new Map<Source, ReadonlyMap<HistogramName, Series>>()
   readonly #histograms = new Map<HistogramName, Histogram<string>>()
-  /** By the names under which they are registered: an OpenMetrics register shortens those of counters. */
+  /** The metrics by registered name. An OpenMetrics register shortens the names of counters. */
   readonly #metrics = new Map<string, Metric>()
   #labelNames: readonly string[] = []
-  /** Readings of this very scrape: all metrics of it are asked in one step. */
+  /** The readings of the present scrape, which asks all metrics in one synchronous step. */
   readonly #readings = new Map<Source, Reading>()
 
   constructor(register: Register, prefix: string) {
@@ -36,14 +36,18 @@ export class MetricSet {
     this.#prefix = prefix
   }
 
-  /** Puts the metrics back into a register that was cleared. */
+  /** Registers the metrics again after the register was cleared. */
   restore(): void {
     for (const [name, metric] of this.#metrics) {
       if (this.#register.getSingleMetric(name) === undefined) this.#register.registerMetric(metric)
     }
   }
 
-  /** Collects one cache more; answers how to end that. @throws RangeError for names and labels that do not fit the others */
+  /**
+   * Adds a cache. Returns a function that removes it.
+   *
+   * @throws RangeError for a name or labels that conflict with others
+   */
   add(source: Source): () => void {
     this.#check(source)
     if (this.#metrics.size === 0) this.#make(Object.keys(source.labels))
@@ -142,7 +146,7 @@ export class MetricSet {
     known.observe(value)
   }
 
-  /** Series that are there from the start: their first value can be compared with nothing. */
+  /** Creates series with the value 0, since rates cannot be computed from the first value of a series. */
   #zero(source: Source): ReadonlyMap<HistogramName, Series> {
     const all = new Map<HistogramName, Series>()
     for (const [name, histogram] of this.#histograms) {
@@ -174,7 +178,7 @@ function labelsOf({ labels }: Source, name: HistogramName, value: string): Recor
   return label === undefined ? { ...labels } : { ...labels, [label]: value }
 }
 
-/** The set of a prefix in a register. */
+/** The metrics of a prefix in a register, created on first use. */
 export function metricSetOf(register: Register, prefix: string): MetricSet {
   return sharedAt(register, `metrics ${prefix}`, () => new MetricSet(register, prefix))
 }

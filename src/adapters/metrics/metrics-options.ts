@@ -1,7 +1,7 @@
 import { basename } from 'node:path'
 import { checkOptionNames, checkOptionsObject, kindOf } from '../../engine/for-metrics.js'
 
-/** @throws TypeError for options that do not exist, and switches that are no booleans */
+/** Checks the options. @throws TypeError for unknown options and for switches that are no booleans */
 export function checkOptions(
   place: string,
   options: object,
@@ -17,14 +17,14 @@ export function checkOptions(
   }
 }
 
-/** By what name a cache is told from others: the last part of its path, unless another was given. @throws TypeError */
+/** The name of a cache: the given one, otherwise the last part of its path. @throws TypeError */
 export function nameOf(place: string, name: unknown, directory: string): string {
   if (name === undefined) return basename(directory) || directory
   if (typeof name === 'string' && name !== '') return name
   throw new TypeError(`${place}: name must be a text that is not empty, got ${kindOf(name)}`)
 }
 
-/** @throws TypeError when it is no object with this method */
+/** Checks a provider. @throws TypeError when it is no object with this method */
 export function checkProvider(place: string, option: string, given: unknown, method: string): void {
   if (given === undefined) return
   const found = typeof given === 'object' && given !== null && method in given

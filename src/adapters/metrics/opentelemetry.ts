@@ -8,36 +8,37 @@ import { traceCache } from './spans.js'
 const PLACE = 'instrument'
 const KNOWN = new Set(['meterProvider', 'tracerProvider', 'name', 'attributes', 'spans', 'keys', 'durations'])
 
-/** How a cache is watched by OpenTelemetry. */
+/** Options of `instrument`. */
 export interface InstrumentOptions {
-  /** @default the global one, which must be set before */
+  /** The provider of meters. @default the global one, which must be set before */
   readonly meterProvider?: MeterProvider
-  /** @default the global one */
+  /** The provider of tracers. @default the global one */
   readonly tracerProvider?: TracerProvider
-  /** What the cache is called in attributes. @default the last part of the directory */
+  /** The name of the cache in attributes. @default the last part of the directory */
   readonly name?: string
-  /** Further attributes of all metrics and spans. */
+  /** Further attributes of all metrics and spans. @default none */
   readonly attributes?: Attributes
-  /** Whether each call of a verb that answers a promise has a span. @default false */
+  /** Creates a span for each call of a verb that returns a promise. @default false */
   readonly spans?: boolean
-  /** Whether spans say the keys, which may name persons. @default false */
+  /** Adds the key to spans. Keys may name persons. @default false */
   readonly keys?: boolean
-  /** Whether calls are measured (`db.client.operation.duration`), which costs some microseconds each. @default false */
+  /** Measures calls (`db.client.operation.duration`), which costs some microseconds each. @default false */
   readonly durations?: boolean
 }
 
-/** What watches one cache. */
+/** The instrumentation of one cache. */
 export interface Instrumenting {
-  /** Ends it. May be called more than once. */
+  /** Ends the instrumentation. May be called more than once. */
   stop(): void
 }
 
 /**
- * Reports what this process does with a cache, and the state of the cache, as metrics of OpenTelemetry, and its calls as spans where
- * these are asked for. A second call for the same cache and providers adds nothing.
+ * Reports the metrics of a cache to OpenTelemetry: what this process does with the cache, and its state. With `spans`
+ * it also reports calls. A second call for the same cache and providers adds nothing.
  *
- * @param cache any cache, namespace, model or collection: what is reported is its whole directory
- * @throws TypeError for what is no cache, and for unknown or wrong options; RangeError when the cache is watched already with other options
+ * @param cache any cache, namespace, model or collection; its whole directory is reported
+ * @throws TypeError when `cache` is no cache, and for unknown or wrong options; RangeError when the cache is already
+ *   instrumented with other options
  *
  * @example
  * const watched = instrument(cache, { name: 'pages', spans: true })

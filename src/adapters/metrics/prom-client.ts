@@ -11,33 +11,38 @@ const PREFIX = /^[a-zA-Z_:][a-zA-Z0-9_:]*$/
 const LABEL = /^(?!__)[a-zA-Z_][a-zA-Z0-9_]*$/
 const OWN_LABELS = new Set(['cache', 'reason', 'outcome', 'verb', 'le'])
 
-/** How a cache is collected for Prometheus. */
+/** Options of `collectMetrics`. */
 export interface CollectOptions {
-  /** @default the global register of prom-client */
+  /** The register that collects the metrics. @default the global register of prom-client */
   readonly register?: Register
-  /** What the names of all metrics begin with. @default 'fanout_cache_' */
+  /** The prefix of the names of all metrics. @default 'fanout_cache_' */
   readonly prefix?: string
-  /** The value of the label `cache`, by which several caches of one register are told apart. @default the last part of the directory */
+  /**
+   * The value of the label `cache`, which distinguishes the caches of a register.
+   *
+   * @default last part of the directory
+   */
   readonly name?: string
-  /** Further labels, which all caches of one register and prefix must have. */
+  /** Further labels. All caches of one register and prefix must have the same ones. @default none */
   readonly labels?: Readonly<Record<string, string>>
-  /** Whether calls are measured by verb (`verb_seconds`), which costs about a microsecond each. @default false */
+  /** Measures the duration of calls by verb (`verb_seconds`), which costs about a microsecond each. @default false */
   readonly durations?: boolean
 }
 
-/** What is collected of one cache. */
+/** The collection of the metrics of one cache. */
 export interface Collecting {
-  /** Ends it, and takes its series out of the register. May be called more than once. */
+  /** Ends the collection and removes its series from the register. May be called more than once. */
   stop(): void
 }
 
 /**
- * Adds what this process does with a cache, and the state of the cache, to a register of prom-client. The numbers are read when the
- * register is asked; nothing is opened for it, and nothing waited for. A second call for the same cache adds nothing.
+ * Adds the metrics of a cache to a register of prom-client: what this process does with the cache, and its state. The
+ * numbers are read at each scrape, without opening or waiting. A second call for the same cache adds nothing.
  *
- * @param cache any cache, namespace, model or collection: what is counted is its whole directory
- * @throws TypeError for what is no cache, and for unknown or wrong options; RangeError for names that are no names to Prometheus, for
- *   a name that another cache has in the register, labels that differ from those of the others, and metrics of others with these names
+ * @param cache any cache, namespace, model or collection; its whole directory is counted
+ * @throws TypeError when `cache` is no cache, and for unknown or wrong options; RangeError for names that Prometheus
+ *   does not permit, for a name of another cache in the register, for labels that differ from those of other caches,
+ *   and for foreign metrics with the same names
  *
  * @example
  * collectMetrics(cache, { name: 'pages' })

@@ -1,16 +1,16 @@
-/** What one cache has in one place, however often it was asked for: made by the first, ended by the last. */
+/** Something that is shared by several requests for it: the first creates it and the last ends it. */
 interface Shared {
   readonly traits: string
   users: number
   readonly stop: () => void
 }
 
-/** Also what an earlier load of this module has made is found here: a server that reloads its code collects once. */
+/** A global symbol, so that a server that reloads its code finds what an earlier load of this module has created. */
 const REGISTRY = Symbol.for('fanout-cache.collected.0')
 
 type Places = WeakMap<object, Map<string, unknown>>
 
-/** What all who ask have together in a place, by a name; made by the first. */
+/** Returns the object that a place shares under a name. The first call creates it. */
 export function sharedAt<T>(place: object, name: string, make: () => T): T {
   const holder = globalThis as { [REGISTRY]?: Places }
   holder[REGISTRY] ??= new WeakMap()
@@ -20,18 +20,18 @@ export function sharedAt<T>(place: object, name: string, make: () => T): T {
   return things.get(name) as T
 }
 
-/** How something is collected, as text that can be compared, and told. */
+/** Describes how something is collected, for comparison and messages. */
 export function traitsOf(name: string, labels: object): string {
   const sorted = Object.entries(labels).sort(([a], [b]) => (a < b ? -1 : 1))
   return [`name: ${name}`, ...sorted.map(([label, value]) => `${label}: ${value}`)].join(', ')
 }
 
 /**
- * Starts something once for each directory in a place. Answers how to end it, which may be called more than once.
+ * Starts something once for each directory in a place. Returns a function that ends it, which may be called repeatedly.
  *
- * @param part what is started, of which there may be several
- * @param traits how it was asked for
- * @throws RangeError when it runs already, and was asked for in another way
+ * @param part names what is started, of which there may be several
+ * @param traits describes how it was requested
+ * @throws RangeError when it runs already and was requested in another way
  */
 export function startOnce(
   place: object,

@@ -10,10 +10,10 @@ import {
 import { surroundVerbs, type VerbCall } from '../../engine/for-metrics.js'
 import { errorType, SCOPE, SYSTEM, type Watched } from './meter.js'
 
-/** Verbs whose answer is a value, or `undefined` where there is none. */
+/** Verbs whose result is a value, or `undefined` for a miss. */
 const READING = new Set(['get', 'getItem', 'info', 'read', 'pop', 'popItem', 'pull', 'peek', 'peekItem'])
 
-/** Makes a span of each call; what happens in the call is below it. Answers how to end that. */
+/** Creates a span for each call, which is the parent of spans within the call. Returns a function that ends that. */
 export function traceCache(
   provider: TracerProvider,
   { counters, name, attributes }: Watched,

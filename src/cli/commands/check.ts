@@ -1,8 +1,8 @@
-import { checkPlaces, setAside } from '../../engine/for-care.js'
+import { checkPlaces, setAside } from '../../engine/for-maintenance.js'
 import type { Finding } from '../../engine/index.js'
-import { type Cared, caredFor, watched } from '../care.js'
 import type { Command, Context } from '../command.js'
 import { EXIT, UsageError } from '../exit-codes.js'
+import { type Target, targetOf, withProgress } from '../maintenance.js'
 import { printable, table } from '../output.js'
 
 export const check: Command = {
@@ -33,28 +33,28 @@ export const check: Command = {
 }
 
 async function runCheck(context: Context): Promise<number> {
-  const cared = caredFor(context)
+  const target = targetOf(context)
   if (context.options.flag('setAside') && !context.options.flag('fix')) {
     throw new UsageError('--set-aside goes with --fix')
   }
   const repairs = context.options.flag('fix') && !context.dryRun
-  if (!repairs) return report(context, cared, await look(context, cared, false))
+  if (!repairs) return report(context, target, await findDamage(context, target, { fix: false }))
   const isAsked = !context.options.flag('yes')
   if (isAsked) {
-    // Where nobody can be asked this ends it, before minutes are spent on looking.
+    // Without a terminal nobody can confirm: fail before minutes are spent on the check.
     if (context.io.stdin.isTTY !== true) await context.confirm('')
-    const found = await look(context, cared, false)
-    const code = await report(context, cared, found)
+    const found = await findDamage(context, target, { fix: false })
+    const code = await report(context, target, found)
     if (found.length === 0 || !(await context.confirm(`repair what is found?`))) return code
   }
-  const found = await look(context, cared, true)
-  return report(context, cared, context.options.flag('setAside') ? await giveUp(context, cared, found) : found)
+  const found = await findDamage(context, target, { fix: true })
+  return report(context, target, context.options.flag('setAside') ? await giveUp(context, target, found) : found)
 }
 
-/** Moves aside what cannot be repaired; answers the findings as they are then. */
+/** Moves aside databases that cannot be repaired. Resolves to the findings after that. */
 async function giveUp(
   context: Context,
-  { directory, places }: Cared,
+  { directory, places }: Target,
   findings: readonly Finding[],
 ): Promise<readonly Finding[]> {
   const isLost = (prefix: string, { kind, path = '', fixed }: Finding): boolean =>
@@ -68,12 +68,17 @@ async function giveUp(
   })
 }
 
-function look(context: Context, { directory, places }: Cared, fix: boolean): Promise<readonly Finding[]> {
-  const what = fix ? 'repairing' : 'checking'
-  return watched(context, what, options => checkPlaces(directory, places, { ...options, fix }))
+function findDamage(
+  context: Context,
+  { directory, places }: Target,
+  { fix }: { readonly fix: boolean },
+): Promise<readonly Finding[]> {
+  return withProgress(context, fix ? 'repairing' : 'checking', options =>
+    checkPlaces(directory, places, { ...options, fix }),
+  )
 }
 
-async function report(context: Context, { places }: Cared, findings: readonly Finding[]): Promise<number> {
+async function report(context: Context, { places }: Target, findings: readonly Finding[]): Promise<number> {
   const { out } = context
   const left = findings.filter(({ fixed }) => !fixed)
   if (out.json) for (const finding of findings) await out.document(finding)

@@ -1,9 +1,9 @@
-import { caredFor, watched } from '../care.js'
 import type { Command, Context } from '../command.js'
 import type { Advice, Severity } from '../doctor/advice.js'
 import { collectFacts } from '../doctor/facts.js'
 import { judge } from '../doctor/judge.js'
 import { EXIT, UsageError } from '../exit-codes.js'
+import { targetOf, withProgress } from '../maintenance.js'
 import { printable, type Style } from '../output.js'
 
 export const doctor: Command = {
@@ -28,9 +28,9 @@ const WIDTH = 9
 
 async function runDoctor(context: Context): Promise<number> {
   const { options, out } = context
-  const cared = caredFor(context)
+  const target = targetOf(context)
   const webUser = options.text('webUser')
-  const facts = await watched(context, 'looking at files', care => collectFacts(cared, webUser, care))
+  const facts = await withProgress(context, 'looking at files', care => collectFacts(target, webUser, care))
   if (webUser !== undefined && !facts.webUser) {
     throw new UsageError(`there is no user ${webUser} on this machine`)
   }

@@ -61,7 +61,7 @@ async function importCache(context: Context): Promise<number> {
   if (path === '-') checkStdin(io, 'name a file, or pipe a stream in')
   const { directory } = lookAt(context.directory)
   await reclaimImports(directory)
-  const { kind } = cachePlace(directory, options.flag('create'))
+  const { kind } = cachePlace(directory, { mayBeMissing: options.flag('create') })
   const isThere = kind === 'Cache' || kind === 'FanoutCache'
   const chosen = choiceOf(context, directory, isThere)
   if (isThere && chosen.onConflict === 'replace' && !context.dryRun) {

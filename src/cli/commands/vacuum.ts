@@ -1,8 +1,8 @@
-import { type DatabaseFacts, examinePlaces, type VacuumReport, vacuumPlaces } from '../../engine/for-care.js'
-import { type Cared, caredFor, placeOf, watched } from '../care.js'
+import { type DatabaseFacts, examinePlaces, type VacuumReport, vacuumPlaces } from '../../engine/for-maintenance.js'
 import type { Command, Context } from '../command.js'
 import { DRY_RUN } from '../common-options.js'
 import { CliError, EXIT } from '../exit-codes.js'
+import { placeOf, type Target, targetOf, withProgress } from '../maintenance.js'
 import { table } from '../output.js'
 import { bytesText } from '../units.js'
 
@@ -25,21 +25,21 @@ export const vacuum: Command = {
 }
 
 async function runVacuum(context: Context): Promise<void> {
-  const cared = caredFor(context)
+  const target = targetOf(context)
   const { out, dryRun } = context
-  const reports = dryRun ? await foreseen(context, cared) : await vacuumed(context, cared)
+  const reports = dryRun ? await foreseen(context, target) : await vacuumed(context, target)
   if (out.json) {
     for (const report of reports) await out.document({ database: placeOf(report), ...sizesOf(report), dryRun })
   } else for (const line of linesOf(reports, dryRun)) await out.line(line)
 }
 
-function vacuumed(context: Context, { directory, places }: Cared): Promise<readonly VacuumReport[]> {
-  return watched(context, 'vacuuming, bytes', options => vacuumPlaces(directory, places, options))
+function vacuumed(context: Context, { directory, places }: Target): Promise<readonly VacuumReport[]> {
+  return withProgress(context, 'vacuuming, bytes', options => vacuumPlaces(directory, places, options))
 }
 
 /** What free pages alone will give back; half-empty ones give more. */
-async function foreseen(context: Context, { directory, places }: Cared): Promise<readonly VacuumReport[]> {
-  const facts = await watched(context, 'looking at files', options => examinePlaces(directory, places, options))
+async function foreseen(context: Context, { directory, places }: Target): Promise<readonly VacuumReport[]> {
+  const facts = await withProgress(context, 'looking at files', options => examinePlaces(directory, places, options))
   return facts.filter(({ exists }) => exists).map(each => foreseenOf(directory, each))
 }
 

@@ -1,16 +1,16 @@
 import { readFileSync, realpathSync, statfsSync, statSync } from 'node:fs'
 import { dirname } from 'node:path'
+import { systemClock } from '../../engine/for-cli.js'
 import {
   type CachePlace,
-  type CareOptions,
   type DatabaseFacts,
   driverVersions,
   examinePlaces,
   isWritable,
+  type MaintenanceOptions,
   strangersBesideShards,
-} from '../../engine/for-care.js'
-import { systemClock } from '../../engine/for-cli.js'
-import type { Cared } from '../care.js'
+} from '../../engine/for-maintenance.js'
+import type { Target } from '../maintenance.js'
 import { VERSION } from '../version.js'
 import { fileSystemOf, type Mount, mountOf } from './mounts.js'
 import { findUser, type Rights, type User } from './users.js'
@@ -56,20 +56,24 @@ export interface Facts {
 }
 
 /** Learns all facts, and changes nothing. */
-export async function collectFacts(cared: Cared, webUser: string | undefined, options: CareOptions): Promise<Facts> {
-  const directory = realpathSync(cared.directory)
-  const databases = await examinePlaces(cared.directory, cared.places, options)
+export async function collectFacts(
+  target: Target,
+  webUser: string | undefined,
+  options: MaintenanceOptions,
+): Promise<Facts> {
+  const directory = realpathSync(target.directory)
+  const databases = await examinePlaces(target.directory, target.places, options)
   return {
     directory,
-    kind: cared.kind,
+    kind: target.kind,
     now: systemClock.now(),
     versions: { package: VERSION, node: process.versions.node, ...driverVersions() },
     ...volumeOf(directory),
     ways: waysTo(directory),
     uid: process.geteuid?.(),
     webUser: webUser === undefined ? undefined : userOf(webUser),
-    strangers: cared.kind === 'FanoutCache' ? strangersOf(directory) : [],
-    databases: databases.map((facts, at) => examined(facts, cared.places[at])),
+    strangers: target.kind === 'FanoutCache' ? strangersOf(directory) : [],
+    databases: databases.map((facts, at) => examined(facts, target.places[at])),
   }
 }
 

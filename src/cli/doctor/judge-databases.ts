@@ -1,5 +1,5 @@
-import type { DatabaseTrouble } from '../../engine/for-care.js'
-import { placesOf } from '../care.js'
+import type { DatabaseTrouble } from '../../engine/for-maintenance.js'
+import { placesOf } from '../maintenance.js'
 import { bytesText, durationText } from '../units.js'
 import { type Advice, advice, counted, databasesWhere, type Judge, ok, sumOf, trouble } from './advice.js'
 import type { ExaminedDatabase, Facts } from './facts.js'

@@ -1,4 +1,4 @@
-import { placesOf } from '../care.js'
+import { placesOf } from '../maintenance.js'
 import { bytesText } from '../units.js'
 import { type Advice, advice, counted, databasesWhere, type Judge, ok, sumOf, trouble } from './advice.js'
 import type { ExaminedDatabase, Facts } from './facts.js'

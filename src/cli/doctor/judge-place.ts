@@ -67,21 +67,42 @@ export const judgeReadonly: Judge = ({ mount, databases, uid }) => {
 export const judgeSpace: Judge = facts => {
   if (!facts.space || facts.space.bytes === 0) return []
   const { bytes, freeBytes, files, freeFiles } = facts.space
-  const inodes = [
-    `${freeFiles.toLocaleString('en')} of ${files.toLocaleString('en')} inodes free`,
-    'the table of files',
-    'make room, or keep fewer values as files: fanout-cache settings <directory> disk.minFileSize 128KiB, then fanout-cache cull',
-  ] as const
-  const room = [`${bytesText(freeBytes)} of ${bytesText(bytes)} free`, 'the disk', roomOf(facts, bytes)] as const
-  return [
-    share('free-space', freeBytes / bytes, freeBytes < 16 * MIB, ...room),
-    ...(files === 0 ? [] : [share('free-inodes', freeFiles / files, freeFiles < 1000, ...inodes)]),
-  ]
+  const space = judgeFree({
+    id: 'free-space',
+    resource: 'the disk',
+    share: freeBytes / bytes,
+    isExhausted: freeBytes < 16 * MIB,
+    what: `${bytesText(freeBytes)} of ${bytesText(bytes)} free`,
+    todo: roomOf(facts, bytes),
+  })
+  if (files === 0) return [space]
+  const inodes = judgeFree({
+    id: 'free-inodes',
+    resource: 'the table of files',
+    share: freeFiles / files,
+    isExhausted: freeFiles < 1000,
+    what: `${freeFiles.toLocaleString('en')} of ${files.toLocaleString('en')} inodes free`,
+    todo: 'make room, or keep fewer values as files: fanout-cache settings <directory> disk.minFileSize 128KiB, then fanout-cache cull',
+  })
+  return [space, inodes]
 }
 
-function share(id: string, part: number, isLittle: boolean, what: string, thing: string, todo: string): Advice {
-  if (part < 0.02 || isLittle) return trouble(id, `${what}: ${thing} is all but full, writes will be refused`, todo)
-  if (part < 0.1) return advice(id, what, todo)
+/** The free part of a resource of the file system. */
+interface FreePart {
+  readonly id: string
+  readonly resource: string
+  /** From 0 to 1. */
+  readonly share: number
+  readonly isExhausted: boolean
+  readonly what: string
+  readonly todo: string
+}
+
+function judgeFree({ id, resource, share, isExhausted, what, todo }: FreePart): Advice {
+  if (share < 0.02 || isExhausted) {
+    return trouble(id, `${what}: ${resource} is all but full, writes will be refused`, todo)
+  }
+  if (share < 0.1) return advice(id, what, todo)
   return ok(id, what)
 }
 

@@ -1,5 +1,5 @@
-import type { StoredSettings } from '../../engine/for-care.js'
-import { placesOf } from '../care.js'
+import type { StoredSettings } from '../../engine/for-maintenance.js'
+import { placesOf } from '../maintenance.js'
 import { bytesText } from '../units.js'
 import { type Advice, advice, databasesWhere, type Judge, ok } from './advice.js'
 import type { Facts } from './facts.js'

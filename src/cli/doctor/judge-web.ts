@@ -1,4 +1,4 @@
-import { placeOf } from '../care.js'
+import { placeOf } from '../maintenance.js'
 import { type Advice, advice, type Judge, ok, quoted, trouble } from './advice.js'
 import type { Facts, Way } from './facts.js'
 import { may, modeText, PASS, READ, type User } from './users.js'

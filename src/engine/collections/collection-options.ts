@@ -3,7 +3,7 @@ import type { Key } from '../options.js'
 import { checkIterable } from '../verbs/verb-options.js'
 import type { Walking } from './contract.js'
 
-/** @throws TypeError, RangeError */
+/** Checks a limit of items. @throws TypeError when it is no number; RangeError when it is below 0 or not whole */
 export function checkMaxLength(maxLength: unknown): number {
   if (typeof maxLength !== 'number') throw new TypeError(`maxLength must be a number, got ${kindOf(maxLength)}`)
   if (maxLength === Number.POSITIVE_INFINITY || (Number.isSafeInteger(maxLength) && maxLength >= 0)) return maxLength
@@ -41,10 +41,10 @@ export function checkLast(options: { readonly last?: boolean } | undefined, verb
   throw new TypeError(`${verb}: last must be true or false, got ${kindOf(last)}`)
 }
 
-/** An entry of an index has no options: it never expires. @throws TypeError */
+/** Checks an entry of `Index.setMany`, which has no options because it never expires. @throws TypeError */
 export function checkPair(entry: unknown): readonly [key: Key, value: unknown] {
   if (Array.isArray(entry) && entry.length === 2) {
-    // Whether it is a key is found out when it is encoded.
+    // The codec checks the key when it encodes it.
     const [key, value]: unknown[] = entry
     return [key as Key, value]
   }

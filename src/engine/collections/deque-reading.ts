@@ -40,7 +40,7 @@ async function findItem(shard: Shard, key: number, side: Side, last: number): Pr
     if (isLive(expireTime, shard.disk.now())) {
       if (filename === null) return { ...found, value: shard.disk.decode(mode, data) }
       // Among writes the file is opened at once: the next of them may remove it.
-      const bytes = await shard.disk.files.read(filename, size, session.db.inTransaction)
+      const bytes = await shard.disk.files.read(filename, size, { openNow: session.db.inTransaction })
       if (bytes) return { ...found, value: shard.disk.decode(mode, bytes) }
       if (missing !== filename) {
         // It may have been replaced meanwhile: the row is looked at once more.

@@ -16,11 +16,11 @@ import { asStored, iteratorOf, orderOf } from './equality.js'
 import { resolveTaking, takeNext } from './taken-item.js'
 
 /**
- * A queue with two ends in a directory, shared by all processes that open it, Python's `Deque` among them. Items leave
- * it only when they are taken out: it neither evicts nor expires.
+ * A double-ended queue in a directory, shared by all processes that open it, including Python's `Deque`. It neither
+ * evicts nor expires items.
  *
- * A miss is `undefined`, which no item is. The writing verbs wait until the lock of the database is free, unless a
- * `timeout` was given, here or to the deque: then they reject with `TimeoutError`.
+ * A miss is `undefined`, which no item is. Writing verbs wait until the lock of the database is free. When a `timeout`
+ * was given, to the verb or to the deque, they reject with `TimeoutError` after it.
  *
  * @example
  * await using jobs = new Deque('/var/lib/app/jobs')
@@ -28,15 +28,16 @@ import { resolveTaking, takeNext } from './taken-item.js'
  * await jobs.popLeft()
  */
 export class Deque<T = unknown> implements AsyncIterable<T>, AsyncDisposable {
-  /** The cache in which the items are. */
+  /** The cache that holds the items. */
   readonly cache: Cache
+  /** The absolute path of the directory. */
   readonly directory: string
   readonly #own: boolean
   #maxLength: number
 
   /**
-   * @param directory made when missing; without one the deque lives in a temporary directory until it is closed
-   * @throws TypeError for unknown options and wrong types, RangeError for values out of range, and for options that
+   * @param directory is created when missing; without one the deque lives in a temporary directory until it is closed
+   * @throws TypeError for unknown options and wrong types; RangeError for values out of range, and for options that
    *   differ from those of an open cache of this process on the same directory
    */
   constructor(directory?: string | URL, options: DequeOptions = {}) {
@@ -49,19 +50,19 @@ export class Deque<T = unknown> implements AsyncIterable<T>, AsyncDisposable {
   }
 
   /**
-   * The queue of integer keys of a cache as a deque. Other entries of the cache stay out of it. Closing the deque
-   * leaves the cache open; if the cache evicts, it may evict items.
+   * Uses the queue of integer keys of a cache as a deque. Other entries of the cache are not part of it. Closing the
+   * deque leaves the cache open. If the cache evicts, it may evict items.
    */
   static from<T = unknown>(cache: Cache, options?: Pick<DequeOptions, 'maxLength'>): Deque<T> {
     return new Deque<T>(checkCache(cache, 'Deque.from') as never, options)
   }
 
-  /** Items that this deque lets in at most. */
+  /** Limit of items. */
   get maxLength(): number {
     return this.#maxLength
   }
 
-  /** Sets how many items this deque lets in at most, and removes from the left what is too much. */
+  /** Changes the limit of items and removes the items beyond it from the left end. @throws RangeError below 0 */
   setMaxLength(maxLength: number, options?: Waiting): Promise<void> {
     return this.#call('setMaxLength', options, handle => {
       const most = checkMaxLength(maxLength)
@@ -70,56 +71,56 @@ export class Deque<T = unknown> implements AsyncIterable<T>, AsyncDisposable {
     })
   }
 
-  /** Opens now instead of at the first verb, so that errors show here. */
+  /** Opens the deque now. Without it the first verb does, and shows the errors of opening. */
   async open(): Promise<this> {
     await this.cache.open()
     return this
   }
 
-  /** Puts a value at the right end. A Readable, web stream or Blob becomes a file, whose bytes are the item. */
+  /** Adds a value at the right end. A Readable, a web stream or a Blob becomes a file whose bytes are the item. */
   append(value: T, options?: Waiting): Promise<void> {
     return this.#put(value, 'back', 'append', options)
   }
 
-  /** Puts a value at the left end. */
+  /** Adds a value at the left end. */
   appendLeft(value: T, options?: Waiting): Promise<void> {
     return this.#put(value, 'front', 'appendLeft', options)
   }
 
-  /** Appends values one after the other, some hundreds in a commit. */
+  /** Adds values at the right end in their order, some hundreds in one commit. */
   extend(items: Iterable<T> | AsyncIterable<T>, options?: Waiting): Promise<void> {
     return this.#putAll(items, 'back', 'extend', options)
   }
 
-  /** Puts values at the left end one after the other, so that the last of them becomes the first item. */
+  /** Adds values at the left end one after the other, so that the last of them becomes the first item. */
   extendLeft(items: Iterable<T> | AsyncIterable<T>, options?: Waiting): Promise<void> {
     return this.#putAll(items, 'front', 'extendLeft', options)
   }
 
-  /** Takes the last item out: over all processes one caller gets it. */
+  /** Removes the last item and resolves to it. Of all callers in all processes one gets it. */
   pop(options?: Waiting): Promise<T | undefined> {
     return this.#run('pop', options, handle => writing.popItem(handle, 'back', options) as Promise<T | undefined>)
   }
 
-  /** Takes the first item out: over all processes one caller gets it. */
+  /** Removes the first item and resolves to it. Of all callers in all processes one gets it. */
   popLeft(options?: Waiting): Promise<T | undefined> {
     return this.#run('popLeft', options, handle => writing.popItem(handle, 'front', options) as Promise<T | undefined>)
   }
 
-  /** The last item, left where it is. */
+  /** Reads the last item. */
   peek(options?: Waiting): Promise<T | undefined> {
     return this.#run('peek', options, handle => peekItem(handle, 'back', options) as Promise<T | undefined>)
   }
 
-  /** The first item, left where it is. */
+  /** Reads the first item. */
   peekLeft(options?: Waiting): Promise<T | undefined> {
     return this.#run('peekLeft', options, handle => peekItem(handle, 'front', options) as Promise<T | undefined>)
   }
 
   /**
-   * Takes an item for the time of a lease, which a heartbeat extends while this process lives. The item is out of the
-   * queue, and comes back to its front when the lease ends before `done()`: after a crash it is not lost. An item may
-   * thus be worked on twice, when its holder was paused for longer than the lease.
+   * Takes an item for the duration of a lease, which a heartbeat extends while this process lives. When the lease ends
+   * before `done()`, as after a crash, the item returns to the front. An item may thus be worked on twice when its
+   * holder was paused for longer than the lease. @throws RangeError for a lease that is 0 or infinite
    */
   take(options?: Taking): Promise<TakenItem<T> | undefined> {
     const handle = handleOf(this.cache)
@@ -129,12 +130,12 @@ export class Deque<T = unknown> implements AsyncIterable<T>, AsyncDisposable {
     )
   }
 
-  /** Items that are there, without those that are taken. */
+  /** Counts the items, without those that are taken. */
   length(options?: Waiting): Promise<number> {
     return this.#run('length', options, handle => countItems(handle, options))
   }
 
-  /** The item at an index, from the right end when it is negative; `undefined` out of range. */
+  /** Reads the item at an index. Negative indexes count from the right end. Out of range: `undefined`. */
   at(index: number, options?: Waiting): Promise<T | undefined> {
     return this.#run('at', options, async handle => {
       checkIndex(index, 'at')
@@ -142,7 +143,7 @@ export class Deque<T = unknown> implements AsyncIterable<T>, AsyncDisposable {
     })
   }
 
-  /** Replaces the item at an index. @throws RangeError (as rejection) out of range */
+  /** Replaces the item at an index. @throws RangeError when there is none */
   setAt(index: number, value: T, options?: Waiting): Promise<void> {
     return this.#call('setAt', options, handle => {
       checkIndex(index, 'setAt')
@@ -150,7 +151,7 @@ export class Deque<T = unknown> implements AsyncIterable<T>, AsyncDisposable {
     })
   }
 
-  /** Removes the item at an index. @throws RangeError (as rejection) out of range */
+  /** Removes the item at an index. @throws RangeError when there is none */
   deleteAt(index: number, options?: Waiting): Promise<void> {
     return this.#run('deleteAt', options, async handle => {
       checkIndex(index, 'deleteAt')
@@ -158,7 +159,7 @@ export class Deque<T = unknown> implements AsyncIterable<T>, AsyncDisposable {
     })
   }
 
-  /** Removes the first item that is equal to the value; false when there is none. */
+  /** Removes the first item that equals the value. Resolves to `false` when there is none. */
   remove(value: T, options?: Waiting): Promise<boolean> {
     return this.#call('remove', options, handle => {
       const wanted = asStored(handle.options.codec, value)
@@ -166,7 +167,7 @@ export class Deque<T = unknown> implements AsyncIterable<T>, AsyncDisposable {
     })
   }
 
-  /** How many items are equal to the value. */
+  /** Counts the items that equal the value. */
   count(value: T): Promise<number> {
     return this.#call('count', undefined, handle => {
       const wanted = asStored(handle.options.codec, value)
@@ -174,14 +175,14 @@ export class Deque<T = unknown> implements AsyncIterable<T>, AsyncDisposable {
     })
   }
 
-  /** Reverses the order of the items: at once up to 5,000 of them, else in pages between which others may write. */
+  /** Reverses the order of the items: up to 5,000 at once, more of them in pages between which others may write. */
   reverse(options?: Waiting): Promise<void> {
     return this.#run('reverse', options, handle => writing.reverseItems(handle, options))
   }
 
   /**
-   * Moves the last item to the left end, `steps` times; negative steps go the other way. Steps beyond the length start
-   * over. Up to 1,000 items are moved at once, more of them in pages between which others may write.
+   * Moves the last item to the left end, `steps` times. Negative steps go the other way; steps beyond the length wrap
+   * around. Up to 1,000 items are moved at once, more of them in pages between which others may write.
    */
   rotate(steps: number = 1, options?: Waiting): Promise<void> {
     return this.#run('rotate', options, async handle => {
@@ -190,12 +191,14 @@ export class Deque<T = unknown> implements AsyncIterable<T>, AsyncDisposable {
     })
   }
 
-  /** Removes all items that there are when it is called, taken ones too. Answers how many. */
+  /** Removes all items that exist at the time of the call, including taken ones. Resolves to how many. */
   clear(options?: Waiting): Promise<number> {
     return this.#run('clear', options, handle => writing.removeAll(handle, options))
   }
 
-  /** The items. Those which are added at the end after the first step are not seen, removed ones are left out. */
+  /**
+   * Lists the items. Items added at the end after the first step are not seen; items removed meanwhile are left out.
+   */
   async *values(options?: Walking): AsyncGenerator<T, void, void> {
     checkVerbOptions(options, 'values', 'walking')
     const reverse = checkReverse(options, 'values')
@@ -206,7 +209,7 @@ export class Deque<T = unknown> implements AsyncIterable<T>, AsyncDisposable {
     return this.values()
   }
 
-  /** Whether another deque, array or other iterable has equal items in the same order. */
+  /** Tells whether another deque, array or iterable has equal items in the same order. */
   async equals(other: unknown): Promise<boolean> {
     if (Array.isArray(other) && other.length !== (await this.length())) return false
     if (other instanceof Deque && (await other.length()) !== (await this.length())) return false
@@ -215,10 +218,10 @@ export class Deque<T = unknown> implements AsyncIterable<T>, AsyncDisposable {
   }
 
   /**
-   * The order of this deque and another deque, array or other iterable: the first two items that differ decide, then
-   * the length.
+   * Compares this deque with another deque, array or iterable: the first pair of items that differ decides, then the
+   * length. Resolves to -1, 0 or 1.
    *
-   * @throws TypeError (as rejection) when those two have no order
+   * @throws TypeError when the two items that differ have no order
    */
   async compare(other: Iterable<T> | AsyncIterable<T>): Promise<-1 | 0 | 1> {
     const items = iteratorOf(other)
@@ -226,7 +229,7 @@ export class Deque<T = unknown> implements AsyncIterable<T>, AsyncDisposable {
     return difference(handleOf(this.cache), items, orderOf)
   }
 
-  /** Runs `body` in a transaction: all of it takes effect, or nothing. `body` is synchronous and runs once. */
+  /** Runs `body` in a transaction: all of its writes take effect, or none. `body` is synchronous and runs once. */
   transact<R>(body: (tx: DequeTransaction<T>) => R, options?: Waiting): Promise<R> {
     return this.#run('transact', options, handle =>
       transactOver<R, OpenDeque<T>>(
@@ -238,7 +241,7 @@ export class Deque<T = unknown> implements AsyncIterable<T>, AsyncDisposable {
     )
   }
 
-  /** Waits for the writes that are under way and closes. A later verb opens again. Taken items stay taken. */
+  /** Waits for the writes under way, then closes. A later verb opens the deque again. Taken items stay taken. */
   async close(): Promise<void> {
     if (this.#own) await this.cache.close()
   }
@@ -274,7 +277,7 @@ export class Deque<T = unknown> implements AsyncIterable<T>, AsyncDisposable {
     return { side, maxLength: this.#maxLength }
   }
 
-  /** Begins a verb at once; what it throws becomes a rejection. */
+  /** Starts a verb at once. Errors that it throws become rejections. */
   #call<R>(verb: string, options: Waiting | undefined, begin: (handle: CacheHandle) => Promise<R>): Promise<R> {
     try {
       checkVerbOptions(options, verb, 'waiting')
@@ -284,7 +287,7 @@ export class Deque<T = unknown> implements AsyncIterable<T>, AsyncDisposable {
     }
   }
 
-  /** The same when the cache is open. */
+  /** Starts a verb when the cache is open. */
   #run<R>(verb: string, options: Waiting | undefined, body: (handle: CacheHandle) => Promise<R>): Promise<R> {
     return this.#call(verb, options, handle => handle.ready(() => body(handle)))
   }

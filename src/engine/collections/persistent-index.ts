@@ -17,15 +17,15 @@ import { asStoredOrItself, isEqual, iteratorOf } from './equality.js'
 import { OpenIndex } from './index-transaction.js'
 import { storeDefault } from './set-default.js'
 
-/** Entries never expire, whatever the cache says of its own. */
+/** Entries never expire, whatever `defaultTtl` the cache has. */
 const FOR_EVER = { ttl: null } as const
 
 /**
- * A map in a directory, in the order in which its keys were first stored, shared by all processes that open it,
- * Python's `Index` among them. It neither evicts nor expires.
+ * A map in a directory, ordered by when its keys were first stored and shared by all processes that open it, including
+ * Python's `Index`. It neither evicts nor expires entries.
  *
- * A miss is `undefined`, which no value is. The writing verbs wait until the lock of the database is free, unless a
- * `timeout` was given, here or to the index: then they reject with `TimeoutError`.
+ * A miss is `undefined`, which no value is. Writing verbs wait until the lock of the database is free. When a `timeout`
+ * was given, to the verb or to the index, they reject with `TimeoutError` after it.
  *
  * @example
  * await using pages = new Index('/var/lib/app/pages')
@@ -33,14 +33,15 @@ const FOR_EVER = { ttl: null } as const
  * await pages.get('/about')
  */
 export class Index<V = unknown> implements AsyncIterable<[Key, V]>, AsyncDisposable {
-  /** The cache in which the entries are. */
+  /** The cache that holds the entries. */
   readonly cache: Cache
+  /** The absolute path of the directory. */
   readonly directory: string
   readonly #own: boolean
 
   /**
-   * @param directory made when missing; without one the index lives in a temporary directory until it is closed
-   * @throws TypeError for unknown options and wrong types, RangeError for values out of range, and for options that
+   * @param directory is created when missing; without one the index lives in a temporary directory until it is closed
+   * @throws TypeError for unknown options and wrong types; RangeError for values out of range, and for options that
    *   differ from those of an open cache of this process on the same directory
    */
   constructor(directory?: string | URL, options: CollectionOptions = {}) {
@@ -50,36 +51,40 @@ export class Index<V = unknown> implements AsyncIterable<[Key, V]>, AsyncDisposa
     this.#own = own
   }
 
-  /** All entries of a cache as an index. Closing the index leaves the cache open; if the cache evicts, entries may go. */
+  /**
+   * Uses all entries of a cache as an index. Closing the index leaves the cache open. If the cache evicts, entries go.
+   */
   static from<V = unknown>(cache: Cache): Index<V> {
     return new Index<V>(checkCache(cache, 'Index.from') as never)
   }
 
-  /** Opens now instead of at the first verb, so that errors show here. */
+  /** Opens the index now. Without it the first verb does, and shows the errors of opening. */
   async open(): Promise<this> {
     await this.cache.open()
     return this
   }
 
+  /** Reads the value of a key. */
   get(key: Key, options?: Waiting): Promise<V | undefined> {
     return this.cache.get<V>(key, options)
   }
 
-  /** Values in the order of the keys. */
+  /** Reads several values, in the order of the keys. */
   getMany(keys: Iterable<Key>, options?: Waiting): Promise<(V | undefined)[]> {
     return this.cache.getMany<V>(keys, options)
   }
 
+  /** Tells whether the key has an entry. */
   has(key: Key): Promise<boolean> {
     return this.cache.has(key)
   }
 
-  /** Stores a value. A key that there is keeps its place in the order. */
+  /** Stores a value. An existing key keeps its place in the order. */
   set(key: Key, value: V, options?: Waiting): Promise<boolean> {
     return this.#call('set', options, waiting => this.cache.set(key, value, { ...waiting, ...FOR_EVER }))
   }
 
-  /** Stores all entries, a thousand in a commit. */
+  /** Stores several entries, a thousand in one commit. */
   setMany(entries: Iterable<readonly [key: Key, value: V]>, options?: Waiting): Promise<boolean[]> {
     return this.#call('setMany', options, waiting => {
       checkIterable(entries, 'setMany')
@@ -88,7 +93,9 @@ export class Index<V = unknown> implements AsyncIterable<[Key, V]>, AsyncDisposa
     })
   }
 
-  /** The value of the key; when there is none, `value` is stored first. Over all processes one caller stores it. */
+  /**
+   * Resolves to the value of a key; stores `value` when there is none. Of all callers in all processes one stores it.
+   */
   setDefault(key: Key, value: V, options?: Waiting): Promise<V> {
     return this.#call('setDefault', options, waiting => {
       const handle = handleOf(this.cache)
@@ -99,17 +106,17 @@ export class Index<V = unknown> implements AsyncIterable<[Key, V]>, AsyncDisposa
     })
   }
 
-  /** Removes an entry; false when there was none. */
+  /** Removes an entry. Resolves to `false` when there was none. */
   delete(key: Key, options?: Waiting): Promise<boolean> {
     return this.#call('delete', options, waiting => this.cache.delete(key, waiting))
   }
 
-  /** Removes an entry and answers its value: over all processes one caller gets it. */
+  /** Removes an entry and resolves to its value. Of all callers in all processes one gets it. */
   pop(key: Key, options?: Waiting): Promise<V | undefined> {
     return this.#call('pop', options, waiting => this.cache.pop<V>(key, waiting))
   }
 
-  /** Takes out the entry that was stored last, or first: over all processes one caller gets it. */
+  /** Removes the last entry in stored order, or with `last: false` the first. Of all callers one gets it. */
   popItem(options?: { readonly last?: boolean } & Waiting): Promise<Item<V> | undefined> {
     const handle = handleOf(this.cache)
     return handle.start(
@@ -121,32 +128,34 @@ export class Index<V = unknown> implements AsyncIterable<[Key, V]>, AsyncDisposa
     )
   }
 
-  /** The entry that was stored last, or first. */
+  /** Reads the last entry in stored order, or with `last: false` the first. */
   peekItem(options?: { readonly last?: boolean } & Waiting): Promise<Item<V> | undefined> {
     return this.cache.peekItem<V>(patient(handleOf(this.cache), options))
   }
 
-  /** Puts a value at the end of a queue in the key space, and answers its key. */
+  /** Puts a value at the end of a queue in the key space and resolves to its key. */
   push(value: V, options?: Pulling): Promise<Key> {
     return this.#call('push', options, waiting => this.cache.push(value, { ...waiting, ...FOR_EVER }), 'pulling')
   }
 
-  /** Takes the first value of a queue in the key space: over all processes one caller gets it. */
+  /** Removes the first value of a queue in the key space and resolves to it. Of all callers one gets it. */
   pull(options?: Pulling): Promise<Item<V> | undefined> {
     return this.#call('pull', options, waiting => this.cache.pull<V>(waiting), 'pulling')
   }
 
-  /** Keys in the order in which they were first stored. Those added after the first step are not seen. */
+  /** Lists keys in the order in which they were first stored. Keys added after the first step are not seen. */
   async *keys(options?: Walking): AsyncGenerator<Key, void, void> {
     checkVerbOptions(options, 'keys', 'walking')
     yield* this.cache.keys({ reverse: checkReverse(options, 'keys') })
   }
 
+  /** Lists values in the order of their keys. */
   async *values(options?: Walking): AsyncGenerator<V, void, void> {
     checkVerbOptions(options, 'values', 'walking')
     for await (const [, value] of this.entries(options)) yield value
   }
 
+  /** Lists keys with their values. */
   async *entries(options?: Walking): AsyncGenerator<[Key, V], void, void> {
     checkVerbOptions(options, 'entries', 'walking')
     yield* this.cache.entries<V>({ reverse: checkReverse(options, 'entries') })
@@ -156,18 +165,19 @@ export class Index<V = unknown> implements AsyncIterable<[Key, V]>, AsyncDisposa
     return this.entries()
   }
 
+  /** Counts the entries. */
   size(): Promise<number> {
     return this.cache.count()
   }
 
-  /** Removes all entries that there are when it is called. Answers how many. */
+  /** Removes all entries that exist at the time of the call. Resolves to how many. */
   clear(options?: Waiting): Promise<number> {
     return this.#call('clear', options, waiting => this.cache.clear(waiting))
   }
 
   /**
-   * Whether another map has equal entries. Against an Index, a Map or another iterable of entries the order counts,
-   * against a plain object it does not.
+   * Tells whether another map has equal entries. The order counts against an Index, a Map or another iterable of
+   * entries; it does not count against a plain object.
    */
   async equals(other: unknown): Promise<boolean> {
     const size = other instanceof Index ? await other.size() : other instanceof Map ? other.size : undefined
@@ -177,7 +187,7 @@ export class Index<V = unknown> implements AsyncIterable<[Key, V]>, AsyncDisposa
     return typeof other === 'object' && other !== null && this.#equalsObject(other)
   }
 
-  /** Runs `body` in a transaction: all of it takes effect, or nothing. `body` is synchronous and runs once. */
+  /** Runs `body` in a transaction: all of its writes take effect, or none. `body` is synchronous and runs once. */
   transact<R>(body: (tx: IndexTransaction<V>) => R, options?: Waiting): Promise<R> {
     return this.#call('transact', options, waiting => {
       const handle = handleOf(this.cache)
@@ -185,7 +195,7 @@ export class Index<V = unknown> implements AsyncIterable<[Key, V]>, AsyncDisposa
     })
   }
 
-  /** Waits for the writes that are under way and closes. A later verb opens again. */
+  /** Waits for the writes under way, then closes. A later verb opens the index again. */
   async close(): Promise<void> {
     if (this.#own) await this.cache.close()
   }
@@ -235,7 +245,7 @@ export class Index<V = unknown> implements AsyncIterable<[Key, V]>, AsyncDisposa
     return true
   }
 
-  /** Begins a verb at once, waiting for locks as collections do; what it throws becomes a rejection. */
+  /** Starts a verb at once, with the waiting of collections. Errors that it throws become rejections. */
   #call<R, Options extends Waiting>(
     verb: string,
     options: Options | undefined,
@@ -251,7 +261,7 @@ export class Index<V = unknown> implements AsyncIterable<[Key, V]>, AsyncDisposa
   }
 }
 
-/** One whose file is missing is passed over. */
+/** Removes the entry at one end and returns it. Entries whose value file is missing are removed and skipped. */
 async function popEnd<V>(
   handle: CacheHandle,
   last: boolean,

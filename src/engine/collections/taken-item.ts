@@ -16,7 +16,7 @@ import { patient, shardOf } from './collection-cache.js'
 import type { TakenItem, Taking } from './contract.js'
 
 const DEFAULT_LEASE = 30_000
-/** A lease is extended when this part of it is over. */
+/** The part of a lease after which it is extended. */
 const BEAT = 1 / 3
 /** The longest time of a timer. */
 const LONGEST = 2 ** 31 - 1
@@ -35,7 +35,9 @@ export function resolveTaking(options: Taking | undefined): ResolvedTaking {
   throw new RangeError(`lease must be a duration that is finite and more than 0, got ${kindOf(options?.lease)}`)
 }
 
-/** Takes an item for the time of a lease. One whose file is missing is removed, and the next one taken. */
+/**
+ * Takes an item for the duration of a lease. An item whose value file is missing is removed, and the next one taken.
+ */
 export async function takeNext<T>(
   handle: CacheHandle,
   { lease, side }: ResolvedTaking,
@@ -53,14 +55,14 @@ export async function takeNext<T>(
       if (found) return item.with(found.value as T)
       await item.done()
     } catch (error) {
-      // It cannot be read now, perhaps by somebody else or later: it comes back when the lease ends.
+      // The value cannot be read now. The item returns when its lease ends, since others, or a later try, may read it.
       item.stop()
       throw error
     }
   }
 }
 
-/** What of `take`'s options says how a verb waits. */
+/** Picks the waiting options out of those of `take`. */
 function waitingOf(handle: CacheHandle, { retry, timeout, signal }: Waiting = {}): Waiting {
   return patient(handle, {
     ...(retry === undefined ? undefined : { retry }),
@@ -76,7 +78,7 @@ async function readValue(shard: Shard, row: EntryRow): Promise<{ readonly value:
   return bytes && { value: shard.disk.decode(mode, bytes) }
 }
 
-/** An item of which this process has the lease, and the timer that extends it. */
+/** An item leased by this process, with the timer that extends the lease. */
 class LeasedItem<T> {
   readonly #handle: CacheHandle
   readonly #taken: Taken
@@ -92,11 +94,11 @@ class LeasedItem<T> {
     this.#side = side
     this.#lease = lease
     this.#timer = setInterval(() => void this.#beat(), Math.min(lease * BEAT, LONGEST))
-    // An item that is being worked on does not keep the process alive.
+    // A taken item does not keep the process alive.
     this.#timer.unref()
   }
 
-  /** What the user sees. */
+  /** Builds the object that the user gets. */
   with(value: T): TakenItem<T> {
     const dispose = async (): Promise<void> => {
       if (!this.#ended) await this.release()
@@ -122,7 +124,7 @@ class LeasedItem<T> {
     return this.#end('release', session => releaseItem(session, this.#taken, this.#side), options)
   }
 
-  /** The heart goes on beating until the end is committed: it may be waited for. */
+  /** Ends the taking. The heartbeat continues until the end is committed, because the commit may have to wait. */
   #end(verb: string, run: (session: Session) => boolean, options: Waiting | undefined): Promise<boolean> {
     return this.#handle.ready(async () => {
       checkVerbOptions(options, verb, 'waiting')
@@ -134,7 +136,7 @@ class LeasedItem<T> {
     })
   }
 
-  /** A closed cache is not opened for it. What fails is tried again by the next beat. */
+  /** Extends the lease. It does not reopen a closed cache; when it fails, the next beat tries again. */
   async #beat(): Promise<void> {
     const handle = this.#handle
     if (!handle.isOpen) return

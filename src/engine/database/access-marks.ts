@@ -1,8 +1,8 @@
 import type { Session } from './session.js'
 
-/** Rows that are remembered at most between two writes; beyond it accesses go unnoticed. */
+/** Limit of rows that are remembered between two writes. Accesses to further rows are not noted. */
 const MOST_ROWS = 10_000
-/** A row's access is written again only when the stored one is older than this. Seconds. */
+/** The access of a row is written again only when the stored one is older than this. Seconds. */
 const FRESH_SECONDS = 5
 
 interface TimeMark {
@@ -11,8 +11,8 @@ interface TimeMark {
 }
 
 /**
- * What reads leave behind under LRU, LFU and statistics. It is kept in memory and rides in a later write, so that no
- * read takes the write lock, and reads succeed on a full disk.
+ * The accesses noted by reads under LRU, LFU and statistics. They are kept in memory and stored with a later write, so
+ * that reads never take the write lock and succeed on a full disk.
  */
 export class AccessMarks {
   readonly #times = new Map<number, TimeMark>()
@@ -20,19 +20,19 @@ export class AccessMarks {
   hits = 0
   misses = 0
 
-  /** Whether anything waits to be written. */
+  /** Whether there are marks to write. */
   get dirty(): boolean {
     return this.#times.size > 0 || this.#counts.size > 0 || this.hits > 0 || this.misses > 0
   }
 
-  /** An access under least-recently-used. Seconds. */
+  /** Notes an access under least-recently-used. Times are seconds. */
   accessed(rowid: number, now: number, stored: number): void {
     const mark = this.#times.get(rowid)
     if (mark) mark.time = now
     else if (this.#times.size < MOST_ROWS) this.#times.set(rowid, { time: now, stored })
   }
 
-  /** An access under least-frequently-used. */
+  /** Notes an access under least-frequently-used. */
   counted(rowid: number): void {
     const count = this.#counts.get(rowid)
     if (count !== undefined) this.#counts.set(rowid, count + 1)
@@ -40,9 +40,9 @@ export class AccessMarks {
   }
 
   /**
-   * Writes marks inside a transaction, at most `limit` rows, and forgets them unless it is rolled back.
+   * Writes marks of at most `limit` rows inside a transaction, and forgets them unless it is rolled back.
    *
-   * @param all also those of rows whose stored access is recent: eviction wants the exact order
+   * @param all also writes marks of rows whose stored access is recent, for the exact order of eviction
    */
   write(session: Session, now: number, limit: number, all: boolean): void {
     this.#writeStatistics(session)
@@ -65,7 +65,7 @@ export class AccessMarks {
     }
   }
 
-  /** Nobody will write them: the cache is readonly, or the disk full. */
+  /** Drops all marks, because the cache is readonly or the disk is full. */
   drop(): void {
     this.#times.clear()
     this.#counts.clear()

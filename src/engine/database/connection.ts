@@ -5,19 +5,19 @@ import { fieldOf } from '../file-errors.js'
 
 export type Connection = Database.Database
 
-/** N-API of the first better-sqlite3 that is built on it; on an older Node it ends the process at `new Database`. */
+/** The N-API version that better-sqlite3 13 needs. With an older one `new Database` ends the process. */
 const NAPI_OF_VERSION_13 = 10
 
 export interface ConnectOptions {
   readonly readonly: boolean
   readonly mustExist: boolean
-  /** Milliseconds that SQLite itself waits for a lock: only for threads of their own. @default 0 */
+  /** How long SQLite itself waits for a lock, which only worker threads may do. Milliseconds. @default 0 */
   readonly timeout?: number
 }
 
 let checked = false
 
-/** Opens a database with SQLite's own waiting switched off: whoever meets a lock waits outside of SQLite. */
+/** Opens a database with SQLite's own waiting switched off, so that waiting for locks happens outside of SQLite. */
 export function connect(path: string, options: ConnectOptions): Connection {
   checkDriver()
   let db: Connection
@@ -31,7 +31,7 @@ export function connect(path: string, options: ConnectOptions): Connection {
     throw bindingMissing(error) ?? directoryMissing(error) ?? error
   }
   try {
-    // Views and triggers of a tampered database may then call nothing that has side effects.
+    // Views and triggers of a tampered database can then call no function with side effects.
     db.pragma('trusted_schema = OFF')
     return db
   } catch (error) {
@@ -41,8 +41,8 @@ export function connect(path: string, options: ConnectOptions): Connection {
 }
 
 /**
- * A connection that may only read. The journal that a killed process has left must be played back before anybody can
- * read, by somebody who may write: that is done first, where it may be.
+ * Opens a read-only connection. The journal of a killed process must first be played back by a connection that may
+ * write, which is done if possible.
  */
 export function connectReadonly(path: string, timeout?: number): Connection {
   const options = { mustExist: true, ...(timeout !== undefined && { timeout }) }
@@ -63,7 +63,7 @@ export function connectReadonly(path: string, timeout?: number): Connection {
   return connect(path, { ...options, readonly: true })
 }
 
-/** Whether a connection that may only read has met the journal of a process that was killed. */
+/** Whether a read-only connection met the journal of a killed process. */
 export function isLeftJournal(error: unknown): boolean {
   return fieldOf(error, 'code') === 'SQLITE_READONLY_ROLLBACK'
 }
@@ -72,7 +72,7 @@ function lookInto(db: Connection): void {
   db.pragma('schema_version')
 }
 
-/** The driver looks for the directory itself, and says in words of its own what SQLite has a code for. */
+/** Recognises the driver's own error for a missing directory, which has no code of SQLite. */
 function directoryMissing(error: unknown): Error | undefined {
   if (!(error instanceof TypeError && error.message.includes('directory does not exist'))) return undefined
   return Object.assign(new Error(error.message, { cause: error }), { code: 'SQLITE_CANTOPEN' })
@@ -96,13 +96,13 @@ function driverVersion(): string | undefined {
     const manifest: unknown = createRequire(import.meta.url)('better-sqlite3/package.json')
     if (typeof manifest === 'object' && manifest !== null && 'version' in manifest) return String(manifest.version)
   } catch (error) {
-    // A bundler or an `exports` map may hide the manifest; then the driver speaks for itself.
+    // A bundler or an `exports` map may hide the manifest. The driver then reports its own errors.
     if (!isModuleError(error)) throw error
   }
   return undefined
 }
 
-/** What SQLite and the driver call themselves; `undefined`: the driver does not say. */
+/** The versions of SQLite and of the driver. `undefined`: the manifest of the driver cannot be read. */
 export function driverVersions(): { readonly driver: string | undefined; readonly sqlite: string } {
   const db = connect(':memory:', { readonly: false, mustExist: false })
   try {
@@ -117,7 +117,7 @@ function isModuleError(error: unknown): boolean {
   return code === 'MODULE_NOT_FOUND' || code === 'ERR_PACKAGE_PATH_NOT_EXPORTED'
 }
 
-/** npm 12 runs no install scripts unless the app allows them, and better-sqlite3 12 is built by one. */
+/** Recognises a missing binding: npm 12 runs install scripts, such as that of better-sqlite3 12, only if allowed. */
 function bindingMissing(error: unknown): DriverError | undefined {
   const wrongVersion = fieldOf(error, 'code') === 'ERR_DLOPEN_FAILED'
   if (!wrongVersion && !fieldOf(error, 'message')?.includes('Could not locate the bindings file')) return undefined

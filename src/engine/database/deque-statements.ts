@@ -1,10 +1,10 @@
 /**
- * Statements of a `Deque`. Its items are the rows of the queue without a prefix: numbers of 15 digits, in their order.
+ * Statements of a `Deque`. Its items are the rows of the queue without a prefix, whose keys are numbers of 15 digits.
  * Bounds are literals, so that SQLite knows the range when it plans.
  */
 const ITEM = 'key > 99999999999999 AND key < 999999999999999 AND raw = 1'
 const COLUMNS = 'rowid, key, raw, store_time, expire_time, access_time, access_count, tag, size, mode, filename, value'
-/** What begins with `fanout-cache:taken-`: the character after `-` is `.`. */
+/** Keys that begin with `fanout-cache:taken-`: the character after `-` is `.`. */
 const TAKEN = "key >= 'fanout-cache:taken-' AND key < 'fanout-cache:taken.' AND raw = 1"
 
 export type DequeStatement =
@@ -29,7 +29,7 @@ export type DequeStatement =
   | 'revokeTaken'
 
 export const DEQUE_SQL: Readonly<Record<DequeStatement, string>> = {
-  // Both ends, all rows, and the rows that are no items: below, above, and NULL, counted up to 1,000 of each.
+  // Both ends, all rows, and the rows that are no items, below, above and NULL, counted up to 1,000 of each.
   dequeSpan: `raw SELECT
     (SELECT key FROM Cache WHERE ${ITEM} ORDER BY key LIMIT 1),
     (SELECT key FROM Cache WHERE ${ITEM} ORDER BY key DESC LIMIT 1),
@@ -37,7 +37,7 @@ export const DEQUE_SQL: Readonly<Record<DequeStatement, string>> = {
     (SELECT COUNT(*) FROM (SELECT 1 FROM Cache WHERE key <= 99999999999999 LIMIT 1000)) +
     (SELECT COUNT(*) FROM (SELECT 1 FROM Cache WHERE key >= 999999999999999 LIMIT 1000)) +
     (SELECT COUNT(*) FROM (SELECT 1 FROM Cache WHERE key IS NULL LIMIT 1000))`,
-  // These count rows, and so do without `raw`, which is 1 for all numbers: looking at it takes four times as long.
+  // These counts leave out `raw`, which is 1 for all numbers: reading it takes four times as long.
   dequeCount: 'pluck SELECT COUNT(*) FROM Cache WHERE key > 99999999999999 AND key < 999999999999999',
   dequeFromFront: 'pluck SELECT key FROM Cache WHERE key > 99999999999999 ORDER BY key LIMIT 1 OFFSET ?',
   dequeFromBack: 'pluck SELECT key FROM Cache WHERE key < 999999999999999 ORDER BY key DESC LIMIT 1 OFFSET ?',
@@ -61,7 +61,7 @@ export const DEQUE_SQL: Readonly<Record<DequeStatement, string>> = {
     (SELECT key FROM Cache WHERE key > ? AND key <= ? AND raw = 1 ORDER BY key LIMIT ?)`,
 
   renameKey: 'run UPDATE Cache SET key = ? WHERE rowid = ?',
-  // The plus keeps the planner on what is due, which is little, instead of on all that is taken.
+  // The plus makes the planner search the few due rows instead of all taken ones.
   anyTakenDue: "pluck SELECT 1 FROM Lease WHERE due <= ? AND +name GLOB 'taken:*' LIMIT 1",
   takenCleared: `raw SELECT rowid, filename, size FROM Cache WHERE ${TAKEN} LIMIT 100`,
   revokeTaken: "run DELETE FROM Lease WHERE name GLOB 'taken:*'",

@@ -3,7 +3,7 @@ import type { EvictionPolicy } from '../options.js'
 export interface PolicyPlan {
   /** Name and statement of the index that keeps the order of eviction. */
   readonly index?: { readonly name: string; readonly sql: string }
-  /** What a read marks: the time of the last access, or one access more. */
+  /** The column that a read updates: the time of the last access, or the number of accesses. */
   readonly marks?: 'access_time' | 'access_count'
   /** The column in whose ascending order entries are evicted. */
   readonly order?: 'store_time' | 'access_time' | 'access_count'

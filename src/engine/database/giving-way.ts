@@ -1,18 +1,18 @@
 /*
- * Where more processes want to run than there are processors, the system interrupts each when its time is over. One in
- * two interruptions of a busy writer met it in a transaction: everybody else then waits for a lock whose holder sleeps.
- * So a process that has met such locks gives its time back between two transactions, before it is taken. That is done
- * where a directory is kept up.
+ * When more processes want to run than there are processors, the system interrupts each when its time slice is over.
+ * Half of the interruptions of a busy writer hit it inside a transaction, and all others then wait for a lock whose
+ * holder sleeps. So a process that has met such locks yields between two transactions, before it is interrupted. This
+ * applies to directories with upkeep.
  */
 
-/** How long after the last lock that was met it goes on. Milliseconds. */
+/** How long a process keeps yielding after the last lock it met. Milliseconds. */
 const CROWDED_MILLISECONDS = 1000
-/** A rest after this time, which is less than systems give at once, and up to this time where nobody waits for it. */
+/** Bounds of the time between two rests: less than the time slice of systems, and longer when nobody waits for it. */
 const SHORTEST_TURN = 1
 const LONGEST_TURN = 8
-/** A nap as short as the system can make it: it ends when those who waited have had their turn. */
+/** The shortest nap of the system. It ends when the waiting processes have had their turn. */
 const NAP_MILLISECONDS = 0.02
-/** A nap that took longer let others run. */
+/** A nap that took longer than this let others run. */
 const LONG_NAP = 0.5
 
 const cell = new Int32Array(new SharedArrayBuffer(4))
@@ -21,12 +21,12 @@ let restedAt = 0
 let turn = SHORTEST_TURN
 let planned = false
 
-/** A lock was held by somebody else, for longer than most commits take. */
+/** Records that a lock was held by another process for longer than most commits take. */
 export function lockWasMet(): void {
   metAt = performance.now()
 }
 
-/** After a commit: rests soon, when those have gone on who waited for it. */
+/** Called after a commit. Schedules a rest, after the callers that waited for the commit have gone on. */
 export function giveWay(): void {
   const now = performance.now()
   if (planned || now - metAt > CROWDED_MILLISECONDS || now - restedAt < turn) return

@@ -21,21 +21,23 @@ interface Failure {
   readonly error: unknown
 }
 
-/** What became of a batch whose transaction has begun. It is over when this is returned. */
+/** The outcome of a batch whose transaction had begun. The transaction is over when it is returned. */
 export interface Outcome {
   readonly done: readonly Done[]
   readonly failed: readonly Failure[]
-  /** Jobs that had no turn, or that an error of the whole batch undid. */
+  /** Jobs that did not run, or that an error of the whole batch undid. */
   readonly notRun: Job[]
-  /** An error which is of no single job: the lock, a damaged database. */
+  /** An error of the whole batch, such as a lock or a damaged database. */
   readonly error?: unknown
 }
 
-/** A job that has run; after the commit it is what is done, so that a batch of thousands makes no second set. */
+/**
+ * A job that has run. The same objects are the result after the commit, so that large batches allocate no second set.
+ */
 interface Ran {
   readonly job: Job
   readonly result: unknown
-  /** How many tasks for after the commit there were before it. */
+  /** The number of commit tasks that existed before this job ran. */
   readonly from: number
   tasks: readonly Promise<void>[]
 }
@@ -47,14 +49,14 @@ interface Limits {
   readonly bytes: number
 }
 
-/** Fractions of a millisecond for which a COMMIT is tried again at once, in journal modes where readers block it. */
+/** How long a COMMIT is retried at once in journal modes where readers block it. */
 const COMMIT_SPIN_MILLISECONDS = 2
 
 /**
  * Runs a batch in the open transaction and commits it.
  *
- * Operations run bare, since a savepoint for each costs a fifth of the rate; when one fails, everything is rolled
- * back and run again with a savepoint each, so that it fails alone. The body of a user runs once, alone.
+ * Operations run without savepoints, which would cost a fifth of the rate. When one fails, the batch is rolled back and
+ * run again with a savepoint for each, so that it fails alone. The body of a user runs once, in a batch of its own.
  */
 export function commitTogether(host: Steps, session: Session, batch: readonly Job[], limits: Limits): Outcome {
   const ran: Ran[] = []
@@ -67,7 +69,7 @@ export function commitTogether(host: Steps, session: Session, batch: readonly Jo
     rollBack(session)
     const tried = batch.slice(0, ran.length + 1)
     const rest = batch.slice(tried.length)
-    // The body of a user has run, and runs once, whatever the error says.
+    // The body of a user must not run again, whatever the error is.
     if (isWhole(error) && !tried[0]?.work.alone) return { done: [], failed: [], notRun: [...batch], error }
     if (isFull(error)) return retryFull(host, session, { tried, rest, grew, error }, limits)
     if (tried[0]?.work.alone) return failure(tried, error, rest)
@@ -82,7 +84,9 @@ interface FullBatch {
   readonly error: unknown
 }
 
-/** The disk is full: what only removes gets through, what grows needs room, and marks of reads are worth none. */
+/**
+ * Retries a batch on a full disk: jobs that only remove go through, others need room, and marks of reads are dropped.
+ */
 function retryFull(host: Steps, session: Session, batch: FullBatch, limits: Limits): Outcome {
   const { tried, rest, grew, error } = batch
   const [only] = tried
@@ -134,7 +138,7 @@ function commit(host: Steps, session: Session, batch: readonly Job[], ran: reado
   const tasks = session.takeCommitTasks(ran.length)
   if (tasks.length > 0) {
     for (const [at, one] of ran.entries()) {
-      // What rode along before the first job is waited for by it, and the files of evicted rows by the last.
+      // The first job also waits for the tasks of the prologue, and the last for the files of evicted rows.
       const to = at + 1 < ran.length ? (ran[at + 1] as Ran).from : tasks.length
       one.tasks = start(tasks, at === 0 ? 0 : one.from, to)
     }
@@ -142,7 +146,7 @@ function commit(host: Steps, session: Session, batch: readonly Job[], ran: reado
   return { done: ran, failed: [], notRun: batch.slice(ran.length) }
 }
 
-/** Begins what follows a commit. What is committed stays, whatever becomes of it: an error is a promise's, too. */
+/** Starts the tasks that follow a commit. Their errors become rejections, since the commit stays in any case. */
 export function start(tasks: readonly CommitTask[], from: number, to: number): Promise<void>[] {
   const started: Promise<void>[] = []
   for (const task of tasks.slice(from, to)) {
@@ -156,7 +160,7 @@ export function start(tasks: readonly CommitTask[], from: number, to: number): P
   return started
 }
 
-/** One savepoint for each operation: those that fail are left out. */
+/** Runs each operation in a savepoint and leaves out those that fail. */
 function commitApart(host: Steps, session: Session, retried: readonly Job[], rest: Job[]): Outcome {
   const failed: Failure[] = []
   let candidates = [...retried]
@@ -183,7 +187,7 @@ function commitApart(host: Steps, session: Session, retried: readonly Job[], res
   }
 }
 
-/** SQLite has rolled the whole transaction back because of one statement. */
+/** Thrown when SQLite has rolled back the whole transaction because of one statement. */
 class TransactionLost extends Error {}
 
 function runApart(session: Session, jobs: readonly Job[], failed: Failure[]): Ran[] {
@@ -205,7 +209,7 @@ function runApart(session: Session, jobs: readonly Job[], failed: Failure[]): Ra
   return ran
 }
 
-/** Commits, and tries it again at once for a moment while others who read hold it up. */
+/** Commits, and retries at once for a moment while readers block the COMMIT. */
 export function commitSpinning(session: Session): void {
   const until = performance.now() + COMMIT_SPIN_MILLISECONDS
   for (;;) {
@@ -218,13 +222,13 @@ export function commitSpinning(session: Session): void {
   }
 }
 
-/** SQLITE_FULL and some others have rolled back by themselves; everything else leaves the transaction open. */
+/** Rolls back, unless SQLite has done so itself, as after SQLITE_FULL and some other errors. */
 export function rollBack(session: Session): void {
   if (session.db.inTransaction) session.statements.run('rollback')
   session.rolledBack()
 }
 
-/** Errors that say nothing about the operation which met them. */
+/** Whether an error concerns the whole batch and not the operation that met it. */
 function isWhole(error: unknown): boolean {
   const code = sqliteCode(error)
   if (code === undefined) return false

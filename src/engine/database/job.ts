@@ -1,44 +1,44 @@
 import type { KeyIdentity } from '../disk/keys.js'
 import type { Session } from './session.js'
 
-/** One operation that waits for its turn in the writer. */
+/** One operation for the writer. */
 export interface Work<T> {
-  /** Runs inside a transaction, perhaps more than once: only the last run counts. */
+  /** Runs inside a transaction, possibly more than once. Only the last run counts. */
   readonly run: (session: Session) => T
-  /** The key it concerns; reads and writes of that key keep their order with it. */
+  /** Identity of its key. Reads and writes of that key keep their order with it. */
   readonly identity?: KeyIdentity | undefined
-  /** Keeps its order with everything: what was called before it runs before it. */
+  /** Keeps its order with all jobs: those called before it run before it. */
   readonly barrier?: boolean
-  /** Never shares a transaction and runs once: the body of a user. */
+  /** Never shares a transaction and runs only once, as the body of a user must. */
   readonly alone?: boolean
-  /** Bytes it keeps in memory while it waits. */
+  /** Bytes that it holds in memory while it waits. */
   readonly bytes?: number
-  /** Settles when the work can run, such as when its value file is written. */
+  /** Settles when the work can run, for example when its value file is written. */
   readonly readiness?: Promise<unknown> | undefined
-  /** Takes the writer for itself instead of running, until `release` is called. */
+  /** Used instead of `run`: takes the writer exclusively until `release` is called. */
   readonly hold?: (release: () => void) => void
-  /** Worth nothing on a full disk: it fails instead of making room. */
+  /** Not worth making room for: it fails on a full disk. */
   readonly optional?: boolean
-  /** Called when it failed or was refused: removes the value file that nobody will name. */
+  /** Called when the work failed or was refused. Removes the value file that no row will name. */
   readonly discard?: (() => void) | undefined
 }
 
-/** When to stop waiting for a lock. `deadline` is on the clock of `performance.now()`. */
+/** The limits of a wait for a lock. `deadline` is on the clock of `performance.now()`. */
 export interface Patience {
   readonly deadline: number
   readonly signal?: AbortSignal | undefined
 }
 
-/** A work in the queue, with its promise. */
+/** A work in the queue, with the callbacks of its promise. */
 export class Job {
   readonly work: Work<unknown>
   readonly deadline: number
   readonly signal: AbortSignal | undefined
   readonly bytes: number
   ready: boolean
-  /** How often a damaged database was moved aside under it. */
+  /** How often the database was quarantined while the job waited. */
   quarantines = 0
-  // Not private: V8 sets up private fields several times more slowly, and there is a job for every write.
+  // Not private: V8 initialises private fields several times more slowly, and every write has a job.
   readonly fulfil: (value: unknown) => void
   readonly fail: (error: unknown) => void
   /** Ends the watching of its signal. */
@@ -67,7 +67,7 @@ export class Job {
 
   reject(error: unknown): void {
     this.work.discard?.()
-    // Who was refused at once never listened to it.
+    // A job that was refused at once never awaited it.
     this.work.readiness?.catch(() => undefined)
     this.unwatch?.()
     this.fail(error)

@@ -2,30 +2,30 @@ import { isBusy, SPIN_MILLISECONDS } from './busy.js'
 import { lockWasMet } from './giving-way.js'
 import type { Session } from './session.js'
 
-/** What came of asking for the lock. */
+/** The outcome of an attempt to take the lock. */
 export interface Attempt {
   readonly attemptedAt: number
-  /** Since when others had the lock, if only for a moment. */
+  /** The time at which others were found to hold the lock, even if only for a moment. */
   readonly waitedSince?: number
-  /** What refused it: the lock, or another error of the database. */
+  /** Why the attempt failed: a busy lock or another error of the database. */
   readonly error?: unknown
 }
 
-/** Enough for a few attempts more, which find out whether it is worth it again. Milliseconds. */
+/** The shortest spin: a few attempts, which find out whether spinning has become worth it again. Milliseconds. */
 const SHORTEST_SPIN = 0.02
-/** The last attempts count for so much of what is known. */
+/** The weight of past attempts in the moving average. */
 const MEMORY = 8
 
 /**
- * Takes write locks without waiting inside SQLite. A lock that is met is asked for again at once, for as long as that
- * has lately been worth it: whoever holds it on another processor gives it back within a commit, and whoever was put off
- * the processor in the middle of one does not, and gets it back the later the more others spin.
+ * Takes write locks without waiting inside SQLite. A busy lock is asked for again at once, for as long as that has
+ * lately been worth it. A holder on another processor releases it within a commit. A holder that was interrupted in a
+ * commit does not, and gets its processor back the later, the more others spin.
  */
 export class LockAttempts {
-  /** How long it took lately to get a lock that was met; what was not got in time counts nothing. */
+  /** Moving average of the time to get a busy lock. Locks that were not got in time count as 0. */
   #worth = SPIN_MILLISECONDS / 2
 
-  /** Begins a transaction, if the lock is to be had. */
+  /** Begins a transaction, if the lock is available. */
   begin(session: Session): Attempt {
     const attemptedAt = performance.now()
     const error = tryBegin(session)
@@ -48,8 +48,8 @@ export class LockAttempts {
 }
 
 /**
- * `BEGIN IMMEDIATE`, and the error that it met. The stack of that error would always say the same, and V8 takes 12 of
- * the 17 µs of a refusal to write it down, twice.
+ * Runs `BEGIN IMMEDIATE` and returns its error. The error has no stack: it would always be the same, and V8 spends 12
+ * of the 17 µs of a refusal on writing it, twice.
  */
 export function tryBegin(session: Session): unknown {
   const begin = session.statements.prepare('begin')
@@ -69,6 +69,6 @@ function limitStacks(limit: number): void {
   try {
     Error.stackTraceLimit = limit
   } catch {
-    // Somebody has frozen Error: then stacks are written down.
+    // Error is frozen, so stacks are written.
   }
 }

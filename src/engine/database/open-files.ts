@@ -3,18 +3,18 @@ import { systemCode } from '../file-errors.js'
 import { sqliteCode } from './busy.js'
 import type { Connection } from './connection.js'
 
-/** What is open, and the files that it was opened as. */
+/** An open database and the identities of its files at the time of opening. */
 export interface OpenFiles {
   readonly db: Connection
-  /** Of the database: another one at the same path is another cache. */
+  /** Identity of the database file. Another file at the same path is another cache. */
   readonly identity: string
-  /** Of its log and of the memory that is shared by those who use it; `undefined` where there is no log. */
+  /** Identity of its log and of the shared memory of the log. `undefined` without a log. */
   readonly log: string | undefined
 }
 
 /**
- * Names the file at a path; `undefined` when there is none, or none that can be reached: why shows when it is opened.
- * Never opens it: closing would drop SQLite's locks.
+ * Identifies the file at a path. `undefined` when there is none or it cannot be reached; opening then shows why. Never
+ * opens the file: closing it would drop SQLite's locks.
  */
 export function fileIdentity(path: string): string | undefined {
   try {
@@ -26,26 +26,26 @@ export function fileIdentity(path: string): string | undefined {
   }
 }
 
-/** Names the write-ahead log of a database and its shared memory; `undefined` when there are not both. */
+/** Identifies the write-ahead log of a database and its shared memory. `undefined` unless both exist. */
 export function logIdentity(path: string): string | undefined {
   const wal = fileIdentity(`${path}-wal`)
   const shm = wal && fileIdentity(`${path}-shm`)
   return shm && `${wal} ${shm}`
 }
 
-/** Whether what is at the path is still what was opened. */
+/** Whether the files at the path are still those that were opened. */
 export function isStillThere(path: string, opened: OpenFiles | undefined): boolean {
   return opened !== undefined && fileIdentity(path) === opened.identity && !hasLostLog(path, opened)
 }
 
 /**
- * Whether somebody has removed the log of an open database. Nobody who opens it from then on would see what this
- * connection writes, nor be seen by it, and both would overwrite each other's pages.
+ * Whether somebody has removed the log of an open database. Later connections and this one would not see each other's
+ * writes, and would overwrite each other's pages.
  */
 function hasLostLog(path: string, { db, log }: OpenFiles): boolean {
   if (log === undefined || logIdentity(path) === log) return false
   try {
-    // Who changes the journal mode removes it as well.
+    // A change of the journal mode removes the log as well.
     return db.pragma('journal_mode', { simple: true }) === 'wal'
   } catch (error) {
     if (sqliteCode(error) === undefined) throw error
@@ -53,7 +53,7 @@ function hasLostLog(path: string, { db, log }: OpenFiles): boolean {
   }
 }
 
-/** Closes a database. What is committed in a log that was removed meanwhile is saved, as long as nobody has made another. */
+/** Closes a database. Saves commits in a log that was removed meanwhile, unless somebody has created another log. */
 export function closeFiles(path: string, opened: OpenFiles): void {
   const { db } = opened
   const isLost = fileIdentity(path) === opened.identity && hasLostLog(path, opened)
@@ -64,10 +64,10 @@ export function closeFiles(path: string, opened: OpenFiles): void {
 function saveLostLog(path: string, db: Connection): void {
   try {
     db.pragma('wal_checkpoint(PASSIVE)')
-    // It is the index of the log that is gone: whoever used it with a new one would read the wrong pages.
+    // The index of the removed log must go, since it would lead to wrong pages in a new log.
     if (fileIdentity(`${path}-wal`) === undefined) rmSync(`${path}-shm`, { force: true })
   } catch (error) {
     if (systemCode(error) === undefined && sqliteCode(error) === undefined) throw error
-    // What cannot be saved is lost: it was taken away.
+    // The commits cannot be saved, since their log was removed.
   }
 }

@@ -13,12 +13,12 @@ import { Statements } from './statements.js'
 
 export const DATABASE_FILE = 'cache.db'
 
-/** Bytes of the database in a directory: known without opening it. */
+/** Size of the database of a directory, without opening it. Bytes. */
 export function databaseBytes(directory: string): number {
   return statSync(join(directory, DATABASE_FILE), { throwIfNoEntry: false })?.size ?? 0
 }
 
-/** Bytes of its write-ahead log. */
+/** Size of its write-ahead log. Bytes. */
 export function logBytes(directory: string): number {
   return statSync(join(directory, `${DATABASE_FILE}-wal`), { throwIfNoEntry: false })?.size ?? 0
 }
@@ -27,11 +27,11 @@ export interface OpeningOptions {
   readonly directory: string
   readonly readonly: boolean
   readonly modes: FileModes
-  /** Databases over which the cache is spread, by which memory is divided. */
+  /** Number of shards, by which the page cache is divided. */
   readonly shards: number
   /** Settings of a new database, where they differ from DiskCache's defaults. */
   readonly initial: Partial<StoredSettings>
-  /** Settings given by the user, in force over the stored ones. */
+  /** Settings given by the user. They override the stored ones. */
   readonly given: Partial<StoredSettings>
 }
 
@@ -39,14 +39,14 @@ export interface Opened extends OpenFiles {
   readonly statements: Statements
   readonly schema: SchemaState
   readonly settings: StoredSettings
-  /** Given settings that differ from the stored ones: they are stored with the first write. */
+  /** Given settings that differ from the stored ones. They are stored with the first write. */
   readonly unsaved: Partial<StoredSettings>
 }
 
 /**
- * One attempt to open a database, and to make it where there is none.
+ * Tries once to open a database, and creates it if there is none.
  *
- * Throws SQLITE_BUSY when somebody else makes it. @throws TimeoutError when it was moved aside, or replaced, meanwhile
+ * @throws SQLITE_BUSY when somebody else is creating it; TimeoutError when it was moved aside or replaced meanwhile
  */
 export function openDatabase(options: OpeningOptions): Opened {
   const { directory, readonly } = options
@@ -57,7 +57,7 @@ export function openDatabase(options: OpeningOptions): Opened {
   try {
     const opened = openFile(options, path, before !== undefined)
     if (before === undefined || opened.identity === before) return opened
-    // Its log may be that of the other one.
+    // The log that was opened may belong to the other database.
     opened.db.close()
   } catch (error) {
     if (before === undefined || fileIdentity(path) === before) throw error
@@ -79,7 +79,7 @@ function openFile(options: OpeningOptions, path: string, existed: boolean): Open
     const { settings: stored } = readSettings(db)
     const settings = { ...stored, ...given }
     if (!readonly) setJournalMode(db, given.journalMode)
-    // A file that others shorten kills a process which has it mapped: mapping is for those who ask for it.
+    // A mapped file that others shorten kills the process, so memory is mapped only on request.
     applyPragmas(db, settings, options.shards, given.mmapSize ?? 0)
     const unsaved = differences(given, stored)
     const files = { identity: fileIdentity(path) ?? '', log: logIdentity(path) }
@@ -91,8 +91,8 @@ function openFile(options: OpeningOptions, path: string, existed: boolean): Open
 }
 
 /**
- * SQLite gives rowids from 1 up; after a greater one than a number holds exactly it would give random ones, which nothing
- * here could tell apart.
+ * Refuses rowids that SQLite never assigns. It counts up from 1; after one beyond 2^53, which numbers do not hold
+ * exactly, it would choose random ones.
  */
 function checkRowids(db: Connection, directory: string): void {
   const sql = 'SELECT (SELECT MIN(rowid) FROM Cache), (SELECT MAX(rowid) FROM Cache)'
@@ -121,7 +121,7 @@ function create(db: Connection, options: OpeningOptions, schema: SchemaState, is
   const settings = { ...DEFAULT_SETTINGS, ...options.initial, ...options.given }
   if (isNew) chmodSync(join(directory, DATABASE_FILE), modes.file)
   if (schema.empty) {
-    // The order matters: the first page that is written fixes auto_vacuum.
+    // Before anything else: the first page that is written fixes auto_vacuum.
     db.pragma(`auto_vacuum = ${settings.autoVacuum}`)
     setJournalMode(db, settings.journalMode)
   }

@@ -1,14 +1,14 @@
 import type { KeyIdentity } from '../disk/keys.js'
 import type { Job } from './job.js'
 
-/** Which keys have writes that were called and are not yet committed, so that reads keep their place among them. */
+/** The keys with writes that are not committed yet, so that reads keep their order with them. */
 export class PendingJobs {
-  /** Counts, since jobs may be refused in any order: that of a later call leaves the earlier ones. */
+  /** The number of jobs by key, since jobs may be refused in any order. */
   #jobs = new Map<KeyIdentity, number>()
   #count = 0
   #barriers = 0
 
-  /** Nothing waits: the common case of a read, tested first. */
+  /** Whether nothing is pending, which is the common case of a read. */
   get empty(): boolean {
     return this.#count === 0 && this.#barriers === 0
   }
@@ -23,8 +23,8 @@ export class PendingJobs {
   }
 
   /**
-   * Forgets a job that was added. With the last one the map is replaced: a Map from which everything is deleted again
-   * and again leaves its old tables to the next full garbage collection.
+   * Removes a job. After the last one the Map is replaced, because a Map that is emptied again and again leaves its old
+   * tables to the next full garbage collection.
    */
   delete({ work: { identity, barrier } }: Job): void {
     if (identity !== undefined) {

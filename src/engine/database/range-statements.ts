@@ -1,4 +1,4 @@
-/** Statements on text keys in a range, which is what a namespace is. See statements.ts. */
+/** Statements on ranges of string keys, as namespaces use them. See statements.ts. */
 export const RANGE_SQL = {
   rangeCount: `raw SELECT COUNT(*), MAX(key) FROM
     (SELECT key FROM Cache WHERE key > ? AND key < ? AND raw = 1 ORDER BY key LIMIT 2000)`,

@@ -16,7 +16,7 @@ export type EntryRow = readonly [
   value: SqlValue,
 ]
 
-/** What `get` reads. */
+/** The columns that `get` reads. */
 export type ValueRow = readonly [
   mode: number,
   filename: string | null,
@@ -25,7 +25,7 @@ export type ValueRow = readonly [
   accessTime?: number,
 ]
 
-/** What memory keeps of an entry. */
+/** The columns that the memory tier keeps. */
 export type VersionedValueRow = readonly [
   mode: number,
   filename: string | null,
@@ -36,7 +36,7 @@ export type VersionedValueRow = readonly [
   expireTime: number | null,
 ]
 
-/** What `get` reads where the expiry matters too. */
+/** The columns that `get` reads when it needs the expiry as well. */
 export type ExpiringRow = readonly [
   mode: number,
   filename: string | null,
@@ -46,7 +46,7 @@ export type ExpiringRow = readonly [
   accessTime?: number,
 ]
 
-/** What is known of how a value was computed. */
+/** The columns about the computation of a value. */
 export type ComputationRow = readonly [
   expireTime: number | null,
   due: number | null,
@@ -55,7 +55,7 @@ export type ComputationRow = readonly [
   storeTime: number,
 ]
 
-/** What a write must know of the row it replaces. */
+/** The columns that a write needs of the row it replaces. */
 export type StateRow = readonly [
   rowid: number,
   filename: string | null,
@@ -65,8 +65,8 @@ export type StateRow = readonly [
   mode: number,
 ]
 
-/** What a removal must know of a row. */
+/** The columns that a removal needs. */
 export type RemovalRow = readonly [rowid: number, filename: string | null, size: number]
 
-/** A row that eviction may take, with its key for those who listen. */
+/** A row that may be evicted, with its key for listeners. */
 export type VictimRow = readonly [...row: RemovalRow, key: SqlValue, raw: number, accessTime?: number]

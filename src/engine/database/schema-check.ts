@@ -14,20 +14,20 @@ import {
   UNLINK_LATER,
 } from './schema.js'
 
-/** What a database holds of the schema. */
+/** How much of the schema a database has. */
 export interface SchemaState {
-  /** Nothing is there yet. */
+  /** The database is empty. */
   readonly empty: boolean
-  /** Tables, indexes or triggers of the full schema are not there: somebody is creating them, or was stopped. */
+  /** Tables, indexes or triggers are missing, because their creation is under way or was interrupted. */
   readonly incomplete: boolean
-  /** Triggers as Python writes them, with double quotes: writes through better-sqlite3 fail until they are rewritten. */
+  /** Triggers have Python's double quotes. Writes through better-sqlite3 fail until they are rewritten. */
   readonly foreignTriggers: boolean
   readonly tagIndex: boolean
   readonly entryTags: boolean
   readonly unlinkLater: boolean
   readonly leases: boolean
   readonly freshness: boolean
-  /** Policy indexes that are there. */
+  /** Names of the existing indexes of policies. */
   readonly indexes: ReadonlySet<string>
 }
 
@@ -52,23 +52,26 @@ const OURS = new Map<string, readonly string[]>([
   ['index Cache_tag_rowid', [TAG_INDEX]],
 ])
 
-/** Released DiskCache has these two without the condition. */
+/** The indexes that released versions of DiskCache create without a condition. */
 const FULL_INDEXES = new Set(['Cache_expire_time', 'Cache_tag_rowid'])
 
 const GUARDED = new Set(['cache', 'settings', 'entrytag', 'unlinklater', 'lease', 'fence', 'freshness'])
 
-/** Custom policies of Python may add indexes of plain columns; an expression could run for seconds. */
+/**
+ * Indexes of plain columns, which custom policies of Python may add. Expressions are refused: one could run for
+ * seconds.
+ */
 const PLAIN_INDEX = /^create(unique)?index\w+on"?cache"?\(\w+(asc|desc)?(,\w+(asc|desc)?)*\)(where\w+isnotnull)?$/
 
-/** Names of the side tables and the tag index that are there now: another process may have made them. */
+/** Names of the side tables and the tag index that exist now. Other processes may have created them. */
 export function namesInSchema(db: Connection): ReadonlySet<string> {
   return new Set(db.prepare<[], string>('SELECT name FROM sqlite_master').pluck().all())
 }
 
 /**
- * Reads what the database is made of, without running any of it.
+ * Reads the schema of a database, without executing any of it.
  *
- * @throws SchemaError when a name of the cache is something else, or has a definition no version of DiskCache writes
+ * @throws SchemaError when an object is of another type, or has a definition that no version of DiskCache writes
  */
 export function inspectSchema(db: Connection, directory: string): SchemaState {
   const rows = db.prepare<[], SchemaRow>('SELECT type, name, tbl_name, sql FROM sqlite_master').all()
@@ -105,7 +108,9 @@ function isKnown(row: SchemaRow): boolean {
   return known === undefined && PLAIN_INDEX.test(text)
 }
 
-/** Spaces, case, IF NOT EXISTS and the kind of quotes differ between DiskCache's versions and ours; nothing else may. */
+/**
+ * Removes the allowed differences between DiskCache's versions and ours: spaces, case, IF NOT EXISTS, kind of quotes.
+ */
 function normalise(sql: string): string {
   return sql
     .toLowerCase()

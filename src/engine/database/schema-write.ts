@@ -5,13 +5,13 @@ import { inspectSchema } from './schema-check.js'
 import { METADATA, type StoredSettings, settingRows, writeSettingRow } from './settings.js'
 
 /**
- * Makes what is missing of the schema, in one transaction: others see nothing of it, or all. Settings that are
- * already there stay.
+ * Creates the missing parts of the schema in one transaction, so that others see all of it or nothing. Existing
+ * settings stay.
  */
 export function createSchema(db: Connection, directory: string, settings: StoredSettings): void {
   db.prepare('BEGIN IMMEDIATE').run()
   try {
-    // Somebody may have been faster while this process waited for the lock.
+    // Another process may have created it while this one waited for the lock.
     if (inspectSchema(db, directory).incomplete) {
       for (const sql of [SETTINGS_TABLE, CACHE_TABLE, ...Object.values(INDEXES), ...Object.values(TRIGGERS)]) {
         db.exec(sql)
@@ -47,7 +47,7 @@ export function storeSettings(db: Connection, change: Partial<StoredSettings>): 
   for (const [key, value] of settingRows(change)) writeSettingRow(db, key, value)
 }
 
-/** Makes a side table with its indexes and triggers. Runs inside a write transaction. */
+/** Creates a side table with its indexes and triggers. Runs inside a write transaction. */
 export function createSideTable(db: Connection, statements: Readonly<Record<string, string>>): void {
   for (const sql of Object.values(statements)) db.exec(sql)
 }

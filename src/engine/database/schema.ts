@@ -1,6 +1,6 @@
 /**
- * The on-disk format of Python DiskCache, statement by statement, and the side tables which Python never looks at.
- * The triggers quote with single quotes: better-sqlite3 is built without double-quoted string literals, and Python's
+ * The on-disk format of Python's DiskCache, statement by statement, and the side tables, which Python never reads. The
+ * triggers use single quotes: better-sqlite3 is built without double-quoted string literals, and Python's
  * `CREATE TRIGGER IF NOT EXISTS` leaves a trigger of the same name alone.
  */
 export const SETTINGS_TABLE = `CREATE TABLE IF NOT EXISTS Settings (
@@ -30,8 +30,8 @@ export const INDEXES: Readonly<Record<string, string>> = {
 export const TAG_INDEX = 'CREATE INDEX IF NOT EXISTS Cache_tag_rowid ON Cache(tag, rowid) WHERE tag IS NOT NULL'
 
 /**
- * DiskCache's triggers, with conditions: most values lie in the database and have size 0, so that most writes need not
- * change the row of `size`. That is a statement and a page less for each commit.
+ * DiskCache's triggers with conditions. Most values lie in the database and have size 0, so that most writes need not
+ * change the row of `size`, which saves a statement and a page for each commit.
  */
 export const TRIGGERS: Readonly<Record<string, string>> = {
   Settings_count_insert: `CREATE TRIGGER IF NOT EXISTS Settings_count_insert
@@ -56,14 +56,14 @@ export const TRIGGERS: Readonly<Record<string, string>> = {
   END`,
 }
 
-/** The same as DiskCache writes them, but for the quotes. They are good in a directory that it has made. */
+/** DiskCache's own triggers, except for the quotes. They are accepted in a directory that Python created. */
 export const PYTHON_TRIGGERS: Readonly<Record<string, string>> = Object.fromEntries(
   Object.entries(TRIGGERS).map(([name, sql]) => [name, sql.replace(/ OF size| WHEN .* <> \S+/g, '')]),
 )
 
 /**
- * Further tags of an entry, made on first use. Python's deletes and overwrites reach it through the triggers: an
- * overwrite is the only UPDATE that sets `filename`; touching and counting leave the tags.
+ * Further tags of an entry, created on first use. Triggers remove them on deletes and overwrites, also those of Python.
+ * Only an overwrite sets `filename`, so that touching and counting keep the tags.
  */
 export const ENTRY_TAG: Readonly<Record<string, string>> = {
   EntryTag: 'CREATE TABLE IF NOT EXISTS EntryTag (rowid INTEGER NOT NULL, tag TEXT NOT NULL)',
@@ -79,16 +79,16 @@ export const ENTRY_TAG: Readonly<Record<string, string>> = {
   END`,
 }
 
-/** Value files that no row names any more and that stay readable until `due`, made on first use. */
+/** Value files in grace: no row names them, and they stay readable until `due`. Created on first use. */
 export const UNLINK_LATER: Readonly<Record<string, string>> = {
   UnlinkLater:
     'CREATE TABLE IF NOT EXISTS UnlinkLater (filename TEXT PRIMARY KEY, size INTEGER NOT NULL, due REAL NOT NULL)',
 }
 
 /**
- * Leases: who may do something until `due`, over all processes. No row of Cache belongs to them, so that nothing which
- * counts, lists, clears or evicts entries meets them. `Fence` has one row, a number no less than all fencing numbers
- * that were given.
+ * Leases: exclusive rights over all processes until `due`. They are not rows of Cache, so that counting, listing,
+ * clearing and evicting entries do not affect them. `Fence` has one row, a number no less than all fencing numbers that
+ * were assigned.
  */
 export const LEASES: Readonly<Record<string, string>> = {
   Lease:
@@ -98,8 +98,8 @@ export const LEASES: Readonly<Record<string, string>> = {
 }
 
 /**
- * Of entries that were computed: until when they are fresh, and how many seconds it took. A row counts for the version
- * of the entry that has its store time and expiry, so that an overwrite or a touch, also by Python, puts it out of use.
+ * Facts about computed entries: until when they are fresh, and how many seconds the computation took. A row applies to
+ * the version of the entry with its store time and expiry, so that an overwrite or a touch, also by Python, ends it.
  */
 export const FRESHNESS: Readonly<Record<string, string>> = {
   Freshness:

@@ -6,22 +6,22 @@ import { namesInSchema, type SchemaState } from './schema-check.js'
 import type { StoredSettings } from './settings.js'
 import type { Statements } from './statements.js'
 
-/** Work for after the commit; what it returns is waited for before the operation's promise settles. */
+/** A task for after the commit. The promise of the operation waits for a promise that it returns. */
 export type CommitTask = () => void | Promise<void>
 
-/** Side tables, which are made on first use. */
+/** The side tables, which are created on first use. */
 export type SideTable = 'entryTags' | 'unlinkLater' | 'leases' | 'freshness'
 
-/** A place in the work of a session, to which a savepoint can go back. */
+/** A state of a session to which a savepoint can return. */
 export interface SessionMark {
   readonly commits: number
   readonly rollbacks: number
-  /** How much was stored and removed before it. */
+  /** The counts of stored and removed rows at that state. */
   readonly done?: readonly [stored: number, removed: number, expired: number, evicted: number]
 }
 
 /**
- * What an operation may touch: the open transaction of one database, its files and settings. Operations are
+ * The working environment of operations: the open transaction of one database, its files and settings. Operations are
  * synchronous functions over a session and know nothing of promises, retries or batches.
  */
 export class Session {
@@ -29,40 +29,40 @@ export class Session {
   readonly statements: Statements
   readonly disk: Disk
   settings: StoredSettings
-  /** Keys stored in this transaction, which eviction passes over. */
+  /** Keys stored in this transaction, which eviction skips. */
   readonly stored: EncodedKey[] = []
   /**
-   * The latest store time that a removed row may have had. SQLite gives a rowid again when the last row was removed:
-   * a new row must not pass for the removed one.
+   * The latest store time that a removed row may have had. SQLite reuses the rowid of the last row when it is removed;
+   * a new row must then not look like the removed one.
    */
   removedUntil = 0
-  /** How many rows were removed: who counts compares. */
+  /** Number of removed rows, for comparison by loops that count. */
   removals = 0
-  /** How many transactions were committed: who has read compares. */
+  /** Number of committed transactions, for comparison by readers. */
   commits = 0
   /** Whether rows were stored, so that culling has something to look at. */
   grew = false
-  /** Whether the last key that was stored was a new one: the next one probably is, too. */
+  /** Whether the last stored key was new. The next one probably is as well. */
   storesNewKeys = false
-  /** A read runs among the writes of a batch: when that is rolled back, it runs again. */
+  /** Whether a read runs inside a batch of writes. It runs again when the batch is rolled back. */
   amongWrites = false
-  /** Bytes that the operations of this transaction brought. */
+  /** Bytes that the operations of this transaction have stored. */
   bytes = 0
-  /** Rows that this transaction has removed, and those among them that had expired or went to make room. */
+  /** Rows that this transaction has removed, and those of them that had expired or were evicted. */
   removed = 0
   expired = 0
   evicted = 0
-  /** The error at which SQLite has rolled this transaction back by itself, if a body met it. */
+  /** The error on which SQLite has rolled this transaction back by itself, if a body met one. */
   lostBy: unknown
-  /** When this transaction began, where somebody wants to know: on the clock of `performance.now()`. */
+  /** When this transaction began, if somebody observes it. On the clock of `performance.now()`. */
   begunAt: number = Number.NaN
-  /** Fencing numbers that this process may give without writing: the last it gave, and the last it reserved. */
+  /** Fencing numbers that this process can assign without writing: the last assigned and the last reserved. */
   readonly fences: { last: number; upTo: number } = { last: 0, upTo: Number.NaN }
-  /** Value files that this process put into grace, and when that is over. Epoch seconds. */
+  /** Value files that this process put into grace, with the end of the grace. Epoch seconds. */
   readonly letGo: Map<string, number> = new Map()
-  /** Bytes that may still be put into grace before their sum is worth a look. */
+  /** Bytes that may still be put into grace before their sum must be computed again. */
   graceRoom = 0
-  /** Whether the side tables and the tag index are there. */
+  /** Whether the side tables and the tag index exist. */
   entryTags: boolean
   unlinkLater: boolean
   leases: boolean
@@ -95,13 +95,13 @@ export class Session {
     this.indexes = parts.schema.indexes
   }
 
-  /** Whether there is a side table. Another process may just have made it. */
+  /** Whether a side table exists. Another process may just have created it. */
   has(table: SideTable): boolean {
     if (!this[table]) this.refreshSchema()
     return this[table]
   }
 
-  /** Notices tables and indexes that others have made. Costs a microsecond where nothing has changed. */
+  /** Notices tables and indexes that others have created. Costs a microsecond when nothing has changed. */
   refreshSchema(): void {
     const version = this.statements.get('schemaVersion')
     if (version === this.#schemaVersion) return
@@ -119,12 +119,12 @@ export class Session {
     this.#commits.push(task)
   }
 
-  /** Undoes what the transaction did outside of the database; runs newest first. */
+  /** Registers a task that undoes an effect outside of the database. Tasks run newest first. */
   afterRollback(task: () => void): void {
     this.#rollbacks.push(task)
   }
 
-  /** How many tasks wait for the commit. */
+  /** Number of tasks that wait for the commit. */
   get commitTasks(): number {
     return this.#commits.length
   }
@@ -143,7 +143,7 @@ export class Session {
     Object.assign(this, { removed, expired, evicted })
   }
 
-  /** Hands over the tasks of a transaction that was committed, in which there were so many writes. */
+  /** Ends a committed transaction with `writes` writes, and returns its tasks. */
   takeCommitTasks(writes: number): CommitTask[] {
     this.commits++
     if (this.#rollbacks.length > 0) this.#rollbacks.length = 0

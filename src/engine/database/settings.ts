@@ -7,7 +7,7 @@ export interface StoredSettings {
   readonly statistics: boolean
   readonly tagIndex: boolean
   readonly evictionPolicy: EvictionPolicy
-  /** Bytes this database may take. */
+  /** Limit of this database with its files. Bytes. */
   readonly sizeLimit: number
   readonly maxItems: number | null
   readonly cullLimit: number
@@ -20,9 +20,9 @@ export interface StoredSettings {
   readonly synchronous: number
   readonly autoVacuum: number
   readonly pickleProtocol: number
-  /** Of JSONDisk's keys, where it is stored: else it is 1. */
+  /** Compression level of JSONDisk's keys, if stored. Otherwise it is 1. */
   readonly compressLevel?: number
-  /** Whether `sizeLimit` is written as REAL, as a FanoutCache of Python writes its share. */
+  /** Whether `sizeLimit` is stored as REAL, as Python's FanoutCache stores it. */
   readonly realSizeLimit: boolean
 }
 
@@ -45,17 +45,17 @@ export const DEFAULT_SETTINGS: StoredSettings = {
   realSizeLimit: false,
 }
 
-/** Less than this per shard leaves no room for the tables themselves. */
+/** The least limit of a shard. Less leaves no room for the tables themselves. Bytes. */
 export const LEAST_SIZE_LIMIT: number = 64 * 1024
 
-/** Rows of Settings that are no settings: they are kept by triggers and statistics. */
+/** Rows of Settings that are no settings. Triggers and statistics maintain them. */
 export const METADATA = ['count', 'size', 'hits', 'misses'] as const
 
 type SettingName = Exclude<keyof StoredSettings, 'realSizeLimit'>
 
 /**
- * Names in the Settings table. Python makes an attribute of every key, turns `sqlite_*` into a pragma and `disk_*`
- * into a keyword of its Disk, so that settings of our own have neither prefix, nor the name of a method.
+ * Names in the Settings table. Python turns every key into an attribute, `sqlite_*` into a pragma and `disk_*` into a
+ * keyword of its Disk. Our own settings therefore have neither prefix nor the name of a method.
  */
 const KEYS: Readonly<Record<SettingName, string>> = {
   statistics: 'statistics',
@@ -75,12 +75,12 @@ const KEYS: Readonly<Record<SettingName, string>> = {
   unlinkGrace: 'unlink_grace',
 }
 
-/** Modes which keep what was committed when a process dies; `off` and `memory` do not. */
+/** The journal modes that keep commits when a process dies, which `off` and `memory` do not. */
 export const JOURNAL_MODES: readonly string[] = ['wal', 'delete', 'truncate', 'persist']
 
 type SettingValue = string | number | bigint | null
 
-/** Reads the stored settings over the defaults. Rows of a tampered database that make no sense are passed over. */
+/** Reads the stored settings over the defaults. Invalid rows, as of a tampered database, are ignored. */
 export function readSettings(db: Connection): {
   readonly settings: StoredSettings
   readonly stored: Partial<StoredSettings>
@@ -102,7 +102,7 @@ export function settingRows(settings: Partial<StoredSettings>): [key: string, va
   for (const [name, key] of Object.entries(KEYS)) {
     const value = settings[name as SettingName]
     if (value === undefined) continue
-    // DiskCache does not know these two: they are stored only where they are used.
+    // DiskCache does not know these two, so they are stored only when they are used.
     if (name === 'unlinkGrace' && value === 0 && settings.pickleProtocol !== undefined) continue
     if (name === 'maxItems' && value === null && settings.pickleProtocol !== undefined) continue
     rows.push([key, encode(name as SettingName, value, settings.realSizeLimit === true)])
@@ -115,19 +115,19 @@ export function writeSettingRow(db: Connection, key: string, value: SettingValue
 }
 
 /**
- * Pages in the log at which a commit copies them to the database and flushes both, where the cache is large enough
- * for a log of 8 MiB: at SQLite's 1000 a sixth of the time of a `set` was spent there.
+ * The length of the log, in pages, at which a commit copies it to the database and flushes both, if the cache is large
+ * enough for a log of 8 MiB. With SQLite's 1000 that took a sixth of the time of a `set`.
  */
 const CHECKPOINT_PAGES = 2000
 const CHECKPOINT_MIN_SIZE_LIMIT = 64 * 2 ** 20
 const SQLITE_CHECKPOINT_PAGES = 1000
 
-/** The length of the log, in pages, from which on commits copy it: longer where others see to it beside requests. */
+/** The length of the log, in pages, at which commits copy it. It is longer with upkeep, which copies it elsewhere. */
 export function checkpointPages({ sizeLimit }: StoredSettings, upkept: boolean): number {
   return (sizeLimit >= CHECKPOINT_MIN_SIZE_LIMIT ? CHECKPOINT_PAGES : SQLITE_CHECKPOINT_PAGES) * (upkept ? 2 : 1)
 }
 
-/** Pragmas of one connection, from settings that were checked; never text from the database. */
+/** Sets the pragmas of one connection from checked settings, never from text of the database. */
 export function applyPragmas(db: Connection, settings: StoredSettings, shards: number, mmapSize: number): void {
   const pages = settings.cacheSize
   db.pragma(`cache_size = ${Math.trunc(pages / shards) || pages}`)
@@ -136,7 +136,8 @@ export function applyPragmas(db: Connection, settings: StoredSettings, shards: n
   db.pragma(`wal_autocheckpoint = ${checkpointPages(settings, false)}`)
 }
 
-// better-sqlite3 binds numbers as REAL, and a REAL protocol breaks Python's pickling: whole numbers go as bigint.
+// Whole numbers are bound as bigint: better-sqlite3 binds numbers as REAL, and a REAL protocol breaks Python's
+// pickling.
 function encode(name: SettingName, value: string | number | boolean | null, real: boolean): SettingValue {
   if (typeof value === 'boolean') return value ? 1n : 0n
   if (typeof value !== 'number') return value
@@ -164,7 +165,7 @@ function decode(name: SettingName, value: unknown): unknown {
     case 'cacheSize':
       return isNumber(value, -(2 ** 31), 2 ** 31) ? Math.trunc(value) : undefined
     default:
-      // Who wants no limit may store `float('inf')` or `sys.maxsize`.
+      // Python users may store `float('inf')` or `sys.maxsize` for no limit.
       return isNumber(value, 0, Number.POSITIVE_INFINITY) ? Math.min(value, Number.MAX_SAFE_INTEGER) : undefined
   }
 }

@@ -6,15 +6,15 @@ interface Waiting {
 }
 
 /**
- * Who waits for the writes that were called before. Those called later hold nobody up: where somebody always writes, and
- * files take their time, there is no moment without one.
+ * Lets callers wait for earlier writes. Later writes do not delay them: under constant writing with slow files there
+ * may never be a moment without one.
  */
 export class Settling {
   readonly #waiting = new Set<Waiting>()
-  /** Out of the queue, and not over: their files are being removed, or they have the writer for themselves. */
+  /** Jobs that left the queue but are not over: their files are being removed, or they hold the writer exclusively. */
   readonly running: Set<Job> = new Set()
 
-  /** Resolves when these jobs, and what runs now, are over. */
+  /** Resolves when these jobs and the running ones are over. */
   wait(...jobs: readonly (readonly Job[])[]): Promise<void> {
     const left = new Set([...jobs.flat(), ...this.running])
     if (left.size === 0) return Promise.resolve()

@@ -10,17 +10,17 @@ export const PAGE_ROWS = 100
 export const WINDOW_ROWS = 2000
 
 /**
- * Every statement that runs on rows, by name. Limits are literals where a statement is hot: SQLite plans a statement
- * anew whenever a bound limit may have changed, which takes longer than to run it. `raw` answers arrays, `pluck` the first column. Times are seconds.
- * Keys of queues lie in a range of 15 digits, see operations/queue.ts.
+ * Every statement on rows, by name. Limits of hot statements are literals: SQLite plans a statement anew whenever a
+ * bound limit may have changed, which takes longer than running it. `raw` returns arrays, `pluck` the first column.
+ * Times are seconds. Keys of queues lie in a range of 15 digits, see operations/queue.ts.
  */
 const SQL = {
-  // Each column costs as much as a comparison: what only marks of reads need is read only for them.
+  // Each column costs as much as a comparison, so columns for noting accesses are read only when needed.
   bareValue: `raw SELECT mode, filename, value FROM Cache
     WHERE key = ? AND raw = ? AND (expire_time IS NULL OR expire_time > ?)`,
   value: `raw SELECT mode, filename, value, rowid, access_time FROM Cache
     WHERE key = ? AND raw = ? AND (expire_time IS NULL OR expire_time > ?)`,
-  // With its version, for memory, and the same version alone.
+  // A value with its version, for the memory tier, and the version alone.
   versionedValue: `raw SELECT mode, filename, value, rowid, access_time, store_time, expire_time FROM Cache
     WHERE key = ? AND raw = ? AND (expire_time IS NULL OR expire_time > ?)`,
   version: 'raw SELECT rowid, store_time, expire_time FROM Cache WHERE key = ? AND raw = ?',
@@ -28,7 +28,7 @@ const SQL = {
     WHERE key = ? AND raw = ? AND (expire_time IS NULL OR expire_time > ?)`,
   expiringValue: `raw SELECT mode, filename, value, expire_time, rowid, access_time FROM Cache
     WHERE key = ? AND raw = ? AND (expire_time IS NULL OR expire_time > ?)`,
-  // Of an entry that was computed, as long as it is this version of the entry.
+  // The facts about a computed entry, if they apply to its present version.
   computation: `raw SELECT Cache.expire_time, due, seconds, Cache.rowid, Cache.store_time FROM Cache
     JOIN Freshness ON Freshness.rowid = Cache.rowid AND Freshness.store_time = Cache.store_time
       AND Freshness.expire_time IS Cache.expire_time
@@ -45,7 +45,8 @@ const SQL = {
   has: `pluck SELECT 1 FROM Cache WHERE key = ? AND raw = ? AND (expire_time IS NULL OR expire_time > ?)`,
   state: `raw SELECT rowid, filename, size, expire_time, store_time, mode FROM Cache WHERE key = ? AND raw = ?`,
 
-  // OR FAIL: with the triggers, SQLite would keep a journal of the statement, and nothing is written before it can fail.
+  // OR FAIL avoids the statement journal that SQLite keeps because of the triggers. Nothing is written before a
+  // failure.
   insert: `run INSERT OR FAIL INTO Cache
     (key, raw, store_time, expire_time, access_time, access_count, tag, size, mode, filename, value)
     VALUES (?, ?, ?, ?, ?, 0, ?, ?, ?, ?, ?)`,
@@ -53,9 +54,9 @@ const SQL = {
     store_time = MAX(?, store_time + 0.000001), expire_time = ?, access_time = ?, access_count = 0,
     tag = ?, size = ?, mode = ?, filename = ?, value = ?
     WHERE rowid = ?`,
-  // The common write in one statement: a value in the database in the place of another. The filename is set, to what it
-  // is, for the trigger that cleans further tags. The size is not: with a trigger, SQLite copies each page to a journal of
-  // the statement first, a sixth of the time of a write in a batch.
+  // The common write in one statement: a value in the database over another one. The filename is set to itself, for the
+  // trigger that cleans further tags. The size is not set: with its trigger, SQLite first copies each page to a
+  // statement journal, a sixth of the time of a write in a batch.
   updateInline: `run UPDATE Cache SET
     store_time = MAX(?, store_time + 0.000001), expire_time = ?, access_time = ?, access_count = 0,
     tag = ?, mode = ?, filename = NULL, value = ?
@@ -63,13 +64,13 @@ const SQL = {
   insertInline: `run INSERT OR IGNORE INTO Cache
     (key, raw, store_time, expire_time, access_time, access_count, tag, size, mode, filename, value)
     VALUES (?, ?, ?, ?, ?, 0, ?, 0, ?, NULL, ?)`,
-  // Of the marks of use, the one that the eviction policy goes by.
+  // Of the two access columns only the one of the eviction policy is set.
   count: `run UPDATE Cache SET store_time = MAX(?, store_time + 0.000001), access_time = COALESCE(?, access_time), access_count = access_count + ?,
     mode = ?, value = ? WHERE rowid = ?`,
   touch: 'run UPDATE Cache SET store_time = store_time + 0.000001, expire_time = ? WHERE rowid = ?',
   touchMeta: 'run UPDATE Cache SET store_time = store_time + 0.000001, value = ? WHERE rowid = ?',
   delete: 'run DELETE FROM Cache WHERE rowid = ?',
-  // Of whoever knows the value: the owner of a lock.
+  // Needs the value, which only the owner of a lock knows.
   touchOwn: `run UPDATE Cache SET store_time = store_time + 0.000001, expire_time = ?
     WHERE key = ? AND raw = ? AND mode = ? AND value = ? AND filename IS NULL`,
   takeReleased: `run UPDATE Cache SET store_time = MAX(?, store_time + 0.000001), expire_time = ?, access_time = ?,
@@ -89,7 +90,7 @@ const SQL = {
     WHERE key >= ? AND key < ? AND raw = 1 AND rowid <= ? AND IFNULL(store_time, 0) <= ? ORDER BY key LIMIT 100`,
   taggedByIndex: `raw SELECT rowid, filename, size FROM Cache
     WHERE tag = ? AND rowid > ? AND IFNULL(store_time, 0) <= ? ORDER BY rowid LIMIT 100`,
-  // The plus keeps the planner on the rowids, so that a page ends where it should.
+  // The plus makes the planner use the rowids, which bound the page.
   taggedByScan: `raw SELECT rowid, filename, size FROM Cache
     WHERE +tag = ? AND rowid > ? AND rowid <= ? AND IFNULL(store_time, 0) <= ? ORDER BY rowid`,
   taggedFurther: `raw SELECT Cache.rowid, Cache.filename, Cache.size
@@ -111,7 +112,7 @@ const SQL = {
   tagPageByIndex: 'pluck SELECT rowid FROM Cache WHERE tag = ? AND rowid > ? ORDER BY rowid LIMIT 2000',
   tagPageByScan: 'pluck SELECT rowid FROM Cache WHERE +tag = ? AND rowid > ? AND rowid <= ? ORDER BY rowid',
   tagPageFurther: 'pluck SELECT rowid FROM EntryTag WHERE tag = ? AND rowid > ? ORDER BY rowid LIMIT 2000',
-  // A row that was chosen before, as it is now; whether it has a tag.
+  // The present state of a row that was chosen before, and whether it has a tag.
   keyRowById: 'raw SELECT rowid, key, raw, expire_time FROM Cache WHERE rowid = ?',
   hasTag: 'pluck SELECT 1 FROM Cache WHERE rowid = ? AND tag = ?',
   hasFurtherTag: 'pluck SELECT 1 FROM EntryTag WHERE rowid = ? AND tag = ?',
@@ -171,7 +172,7 @@ const SQL = {
   leasesOf: 'pluck SELECT COUNT(*) FROM Lease WHERE name > ? AND name < ? AND due > ?',
   dropEnded: 'run DELETE FROM Lease WHERE name > ? AND name < ? AND due <= ?',
   laterLeases: 'raw SELECT name, fence FROM Lease WHERE name > ? AND name < ? AND fence > ?',
-  // Those that a process left behind when it was killed. Taken items of a queue are returned instead.
+  // Leases that a killed process left behind. Taken items of a queue are returned instead.
   forgetLeases: "run DELETE FROM Lease WHERE due < ? AND name NOT GLOB 'taken:*'",
   takenDue: "raw SELECT name, token FROM Lease WHERE due <= ? AND name GLOB 'taken:*' ORDER BY name DESC LIMIT 100",
   fence: 'pluck SELECT number FROM Fence WHERE id = 1',
@@ -201,7 +202,7 @@ export class Statements {
     this.#db = db
   }
 
-  /** One row, or `undefined`. */
+  /** Reads one row. `undefined` when there is none. */
   get<Row>(name: StatementName, ...values: unknown[]): Row | undefined {
     return this.prepare(name).get(...values) as Row | undefined
   }
@@ -210,19 +211,19 @@ export class Statements {
     return this.prepare(name).all(...values) as Row[]
   }
 
-  /** Answers how many rows were changed. */
+  /** Runs a statement and returns the number of changed rows. */
   run(name: StatementName, ...values: unknown[]): number {
     return this.prepare(name).run(...values).changes
   }
 
-  /** Inserts and answers the new rowid. */
+  /** Inserts a row and returns its rowid. */
   insert(name: StatementName, ...values: unknown[]): number {
     return Number(this.prepare(name).run(...values).lastInsertRowid)
   }
 
   /**
-   * The same row with whole numbers as bigint: a number that came back at or beyond 2^53 may be an int64 which has
-   * lost digits on its way.
+   * Reads one row with whole numbers as bigint. A number at or beyond 2^53 may be an int64 that lost digits in the
+   * conversion.
    */
   getExact<Row>(name: StatementName, ...values: unknown[]): Row | undefined {
     const statement = this.#compile(name)
@@ -236,7 +237,7 @@ export class Statements {
     return statement.all(...values) as Row[]
   }
 
-  /** The prepared statement itself, for loops and the hot path. */
+  /** The prepared statement, for loops and hot paths. */
   prepare(name: StatementName): Bound {
     const known = this.#prepared.get(name)
     if (known) return known

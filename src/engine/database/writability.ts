@@ -4,21 +4,20 @@ import { sqliteCode } from './busy.js'
 import { isLeftJournal } from './connection.js'
 
 /**
- * Whether a connection cannot do what another one could. SQLite opens for reading what it may not write at that moment, and
- * never asks again: a file system that was mounted anew, or a mode that was corrected, would be of no use until the
- * process ends.
+ * Whether a new connection could write where this one cannot. SQLite opens a database for reading when it may not write
+ * it at that moment, and never tries again. A corrected mode or mount would then have no effect until the process ends.
  */
 export function isOutOfDate(error: unknown, path: string, readonly: boolean): boolean {
   if (readonly) return isLeftJournal(error)
   return isReadonly(error) && isWritable(path) && isWritable(dirname(path))
 }
 
-/** Whether SQLite refused a write since it may only read. */
+/** Whether SQLite refused a write because it may only read. */
 export function isReadonly(error: unknown): boolean {
   return sqliteCode(error)?.startsWith('SQLITE_READONLY') ?? false
 }
 
-/** Whether this user may write a file, or put files into a directory, at this moment. */
+/** Whether this user may now write a file, or create files in a directory. */
 export function isWritable(path: string): boolean {
   try {
     accessSync(path, constants.W_OK)

@@ -10,23 +10,23 @@ import { PendingJobs } from './pending-jobs.js'
 import type { Session } from './session.js'
 import { Settling } from './settling.js'
 
-/** What the writer needs of the database it writes. */
+/** The database as the writer sees it. */
 export interface WriterHost {
   readonly directory: string
   readonly watch: ShardWatch
-  /** The open session; `undefined` while the database is being opened again, which calls `resume` when it is done. */
+  /** The open session. `undefined` while the database is being reopened; `resume` is called afterwards. */
   session(): Session | undefined
-  /** Runs first in every transaction: what waited for a write. */
+  /** Runs first in every transaction and stores what waited for a write. */
   prologue(session: Session): void
-  /** Runs last in every transaction: culling, once per batch. */
+  /** Runs last in every transaction and culls, once per batch. */
   epilogue(session: Session): void
-  /** What was queued is committed, and nobody was told yet. */
+  /** Called when jobs are committed, before their promises settle. */
   committed(jobs: readonly { readonly job: Job }[]): void
-  /** Makes room on a full disk, for what grew or for what removes. Answers whether it is worth trying again. */
+  /** Makes room on a full disk, for jobs that grow or that remove. Returns whether a retry is worth it. */
   makeRoom(grew: boolean): boolean
   /** The error as callers see it. */
   translate(error: unknown): unknown
-  /** Takes a damaged or moved database out of use; answers whether the jobs may wait for another. */
+  /** Takes a damaged or moved database out of use. Returns whether the jobs may wait for another one. */
   recover(error: unknown): boolean
 }
 
@@ -35,7 +35,7 @@ export interface PendingLimits {
   readonly bytes: number
 }
 
-/** A batch ends after this time, so that the loop turns, and after these bytes, so that the WAL stays small. */
+/** Limits of a batch: of its time, so that the loop turns, and of its bytes, so that the WAL stays small. */
 const BATCH_LIMITS = { milliseconds: 4, bytes: 8 * 2 ** 20 }
 const BATCH_JOBS = 4096
 const NONE: readonly Job[] = []
@@ -43,7 +43,7 @@ const NONE: readonly Job[] = []
 /**
  * Queues the writes of one database and commits them together.
  *
- * `FlushTimes` says when. `BEGIN IMMEDIATE` never waits inside SQLite: a lock held by others is tried for a fraction of
+ * `FlushTimes` says when. `BEGIN IMMEDIATE` never waits inside SQLite: a busy lock is retried for a fraction of
  * a millisecond, see `LockAttempts`, and then waited for with timers.
  */
 export class Writer {
@@ -55,12 +55,12 @@ export class Writer {
   #bytes = 0
   readonly #times: FlushTimes = new FlushTimes(() => this.#flush())
   #failures = 0
-  /** Since when the lock is waited for. */
+  /** When the wait for the lock began. */
   #waitsSince: number | undefined
   #held = false
-  /** The database is being opened again. */
+  /** Whether the database is being reopened. */
   #paused = false
-  /** Those that are being written. */
+  /** The jobs that are being written. */
   #batch: readonly Job[] = NONE
   readonly #settling = new Settling()
 
@@ -69,12 +69,12 @@ export class Writer {
     this.#limits = limits
   }
 
-  /** Writes that wait or are being written. */
+  /** Number of writes that wait or are being written. */
   get length(): number {
     return this.#queue.length + this.#settling.running.size
   }
 
-  /** What those that wait keep in memory. */
+  /** Bytes that waiting writes hold in memory. */
   get bytes(): number {
     return this.#bytes
   }
@@ -82,7 +82,7 @@ export class Writer {
   /**
    * Queues a work. Its place in the order is that of this call.
    *
-   * @throws PendingLimitError (as rejection) beyond the limits of the queue; TimeoutError past the deadline
+   * @throws PendingLimitError beyond the limits of the queue; TimeoutError past the deadline
    */
   add<T>(work: Work<T>, patience: Patience): Promise<T> {
     return new Promise<T>((resolve, reject) => {
@@ -103,20 +103,20 @@ export class Writer {
     this.#schedule()
   }
 
-  /** Goes on after the database was opened again. */
+  /** Continues after the database was reopened. */
   resume(): void {
     this.#paused = false
     this.#schedule()
   }
 
-  /** Refuses everything that waits. */
+  /** Refuses all waiting jobs. */
   failAll(error: unknown): void {
     const jobs = this.#queue
     this.#queue = []
     for (const job of jobs) this.#reject(job, error)
   }
 
-  /** Resolves when the writes that were called before are over, and the files that they let go are removed. */
+  /** Resolves when the earlier writes are over and the files that they released are removed. */
   settled(): Promise<void> {
     return this.#settling.wait(this.#batch, this.#queue)
   }
@@ -154,25 +154,25 @@ export class Writer {
     const waited = this.#waitsSince === undefined ? undefined : performance.now() - this.#waitsSince
     this.#waitsSince = undefined
     const outcome = commitTogether(this.#host, session, batch, BATCH_LIMITS)
-    // Not before: whoever listens must not run while others wait for this transaction.
+    // Published only now, since listeners must not run while others wait for this transaction.
     if (waited !== undefined) this.#host.watch.lockWaited(waited, true)
     this.#putBack(outcome.notRun)
     if (outcome.error !== undefined) {
-      // The locks of a rollback journal are taken at COMMIT: readers of others may hold it up.
+      // A rollback journal takes its locks at COMMIT, where readers of other processes may block it.
       if (isBusy(outcome.error)) this.#waitForLock(performance.now())
       else this.#failBatch(outcome.notRun.length, outcome.error)
     }
     for (const { job, error } of outcome.failed) {
-      // The body of a user runs once, also when it met what only another database can cure.
+      // The body of a user runs only once, even if only another database could help.
       if (job.work.alone) this.#host.recover(error)
       this.#reject(job, this.#host.translate(error))
     }
     for (const { job, result, tasks } of outcome.done) this.#finish(job, result, tasks)
-    // A listener that was told of an eviction may have given up what was out of the queue just then.
+    // A listener of an eviction may have aborted jobs while they were out of the queue.
     for (const job of outcome.notRun) if (job.signal?.aborted) this.#drop(job, job.signal.reason)
   }
 
-  /** Nobody waits for the lock any more. */
+  /** Ends the wait for the lock, because no job waits any more. */
   #giveUpWait(): void {
     if (this.#waitsSince === undefined) return
     const milliseconds = performance.now() - this.#waitsSince
@@ -180,7 +180,7 @@ export class Writer {
     this.#host.watch.lockWaited(milliseconds, false)
   }
 
-  /** The first `count` jobs meet an error that is not theirs: all of them fail, or wait for another database. */
+  /** Handles an error that is not the fault of the first `count` jobs: they fail, or wait for another database. */
   #failBatch(count: number, error: unknown): void {
     const jobs = this.#queue.splice(0, count)
     const mayWait = this.#host.recover(error)
@@ -190,7 +190,7 @@ export class Writer {
     for (const job of jobs) if (!again.includes(job)) this.#reject(job, translated)
   }
 
-  /** Refuses what should have had the lock by the time of an attempt that failed. */
+  /** Refuses jobs whose deadline had passed at the time of a failed attempt. */
   refuseLate(attemptedAt: number): void {
     const isLate = (job: Job): boolean => job.ready && job.deadline <= attemptedAt
     const late = this.#queue.filter(isLate)
@@ -221,7 +221,7 @@ export class Writer {
     })
   }
 
-  /** What may run now, in order: a job whose file is still being written holds back its own key alone. */
+  /** Takes the jobs that may run now, in order. A job whose file is still being written delays only its own key. */
   #takeBatch(): Job[] {
     const queue = this.#queue
     if (queue[0]?.work.alone) return queue.splice(0, 1)

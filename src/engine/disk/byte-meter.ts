@@ -1,15 +1,15 @@
 import { Transform, type TransformCallback } from 'node:stream'
 import { describeKind } from './describe.js'
 
-/** Passes on what can be stored as bytes, counts it, and fails at what cannot, and beyond a limit. */
+/** A transform stream that counts bytes. It fails at chunks that cannot be stored as bytes, and beyond a limit. */
 export class ByteMeter extends Transform {
-  /** Bytes that have come. */
+  /** Bytes so far. */
   size = 0
   readonly #limit: number
   readonly #tooLong: (size: number) => Error
 
   constructor(limit: number, tooLong: (size: number) => Error) {
-    // A stream of objects that is piped into one of bytes ends the process, and not the pipeline.
+    // In object mode: objects piped into a stream of bytes would end the process instead of the pipeline.
     super({ writableObjectMode: true, writableHighWaterMark: 2 })
     this.#limit = limit
     this.#tooLong = tooLong

@@ -1,8 +1,8 @@
 import type { Key } from '../options.js'
 
 /**
- * What SQLite holds: bigint for INTEGER, number for REAL (always bound as REAL), string for TEXT, Buffer for BLOB,
- * null for NULL.
+ * A value of SQLite: bigint for INTEGER, number for REAL (numbers are always bound as REAL), string for TEXT, Buffer
+ * for BLOB, null for NULL.
  */
 export type SqlValue = string | bigint | number | Buffer | null
 
@@ -15,31 +15,33 @@ export interface EncodedValue {
   readonly data: SqlValue
 }
 
-/** A key as its row holds it; two keys are one row exactly when SQLite finds both fields equal. */
+/** A key in the form of its row. Two keys are the same row exactly when SQLite finds both fields equal. */
 export interface EncodedKey {
   readonly data: SqlValue
   readonly raw: boolean
 }
 
-/** Turns keys and values into what the database holds, and back. Pure: it sees neither files nor SQL. */
+/** Encodes keys and values for the database and decodes them. A codec is pure: it uses neither files nor SQL. */
 export interface Codec {
-  /** `'structured'`, `'json'` or `'pickle'`. */
+  /** The name of the codec: `'structured'`, `'json'`, `'pickle'`, or that of an own one. */
   readonly name: string
-  /** @throws {TypeError} that names what cannot be stored, and where in the value it is */
+  /** Encodes a value. @throws {TypeError} that names what cannot be stored and its place in the value */
   encodeValue(value: unknown): EncodedValue
   /**
-   * @param mode the row's mode; it decides, whatever codec is configured
-   * @param data the row's value, or the bytes of its file
-   * @throws {DecodeError} when the bytes are not what the mode says
+   * Decodes a value.
+   *
+   * @param mode the mode of the row, which decides the form whatever codec is configured
+   * @param data the value of the row, or the bytes of its file
+   * @throws {DecodeError} when the bytes do not have the form of the mode
    */
   decodeValue(mode: number, data: SqlValue): unknown
-  /** @throws {TypeError} that names what cannot be a key, and where in the key it is */
+  /** Encodes a key. @throws {TypeError} that names what cannot be part of a key and its place in the key */
   encodeKey(key: unknown): EncodedKey
   /**
-   * Never throws: a key that cannot be read comes back as an object that still finds its row. Composite keys come back
-   * deep-frozen.
+   * Decodes a key. It never throws: a key that cannot be decoded becomes an object that still finds its row. Composite
+   * keys are deep-frozen.
    *
-   * @param protocol of the pickles in the directory, 5 unless Python was told otherwise, or was older than 3.8
+   * @param protocol the pickle protocol of the directory: 5, unless Python was configured otherwise or older than 3.8
    */
   decodeKey(data: SqlValue, raw: boolean, protocol?: number): Key
 }

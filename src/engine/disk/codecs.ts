@@ -3,7 +3,7 @@ import { jsonCodec } from './json-codec.js'
 import { pickleCodec } from './pickle-codec.js'
 import { structuredCodec } from './structured-codec.js'
 
-/** The codecs by the names that people and streams give them. */
+/** The codecs by name, as used on the command line and in exports. */
 export const CODECS: Readonly<Record<string, Codec>> = {
   structured: structuredCodec,
   json: jsonCodec,

@@ -4,22 +4,26 @@ import { DecodeError } from '../errors.js'
 import { readPythonJson } from './json-reader.js'
 
 /**
- * Some kilobytes can be inflated to half a gigabyte, which parsed is more than the heap holds. So large texts must be
- * worth their bytes; JSON is hardly ever compressed to a hundredth.
+ * Size up to which inflated text is always accepted. Some kilobytes can inflate to half a gigabyte, which exceeds the
+ * heap when parsed. Larger texts are accepted up to a ratio that real JSON hardly ever reaches, a hundred to one.
  */
 const MODEST = 64 * 1024 * 1024
 const MAX_RATIO = 100
 
-/** @throws {TypeError} for text that could not be read back */
+/** Compresses JSON text. @throws {TypeError} for text that could not be read back */
 export function compressJson(text: string, level: number): Buffer {
-  // Values are never compared, so the fast zlib will do, whose bytes differ from Python's.
+  // Values are never compared, so the fast zlib can be used, although its bytes differ from Python's.
   const bytes = deflateSync(text, { level })
   if (text.length > limitOf(bytes))
     throw new TypeError(`a JSON text of ${text.length} characters that are all the same cannot be stored`)
   return bytes
 }
 
-/** @throws {DecodeError} for what is no zlib stream, is too large, or holds no JSON */
+/**
+ * Reads compressed JSON.
+ *
+ * @throws {DecodeError} for bytes that are no zlib stream, inflate to too much, or are no JSON
+ */
 export function readCompressedJson(bytes: Buffer): unknown {
   let text: string
   try {
@@ -32,7 +36,9 @@ export function readCompressedJson(bytes: Buffer): unknown {
   return readPythonJson(text)
 }
 
-/** RFC 1950 §2.2: deflate, a window of at most 32 KiB, no dictionary, and both bytes divisible by 31. */
+/**
+ * Whether bytes begin with a zlib header, RFC 1950 §2.2: deflate, window up to 32 KiB, no dictionary, divisible by 31.
+ */
 export function isZlib(bytes: Buffer): boolean {
   const [method = 0, flags = 0] = bytes
   return (method & 0x0f) === 8 && method >> 4 <= 7 && (flags & 0x20) === 0 && ((method << 8) | flags) % 31 === 0

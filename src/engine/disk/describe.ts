@@ -1,6 +1,6 @@
 import { types } from 'node:util'
 
-/** The way from a value to one of its parts: property names and indices. */
+/** The path from a value to one of its parts: property names and indices. */
 export type Path = readonly (string | number)[]
 
 /** A phrase with its article for error messages: 'undefined', 'a function', 'a Map', 'an instance of User', 'NaN'. */
@@ -21,7 +21,7 @@ export function describeKind(value: unknown): string {
   }
 }
 
-/** `value.users[3].name`: the path as one would write it in code. */
+/** Formats a path as an expression: `value.users[3].name`. */
 export function formatPath(root: string, path: Path): string {
   let text = root
   for (const step of path) {
@@ -31,24 +31,24 @@ export function formatPath(root: string, path: Path): string {
   return text
 }
 
-/** An object made by `{}` or without prototype, of any realm (Jest runs tests in a realm of their own). */
+/** Whether an object was made by `{}` or has no prototype, in any realm (Jest runs tests in a realm of its own). */
 export function isPlainObject(value: object): value is Record<string, unknown> {
   const prototype: unknown = Object.getPrototypeOf(value)
   if (prototype === Object.prototype || prototype === null) return true
   return Object.getPrototypeOf(prototype) === null && Object.hasOwn(prototype as object, 'isPrototypeOf')
 }
 
-/** A promise, or what passes for one. */
+/** Whether a value is a promise or has a method `then`. */
 export function isThenable(value: unknown): boolean {
   return typeof value === 'object' && value !== null && typeof (value as { then?: unknown }).then === 'function'
 }
 
-/** The error of every codec for what cannot be stored. */
+/** The error of all codecs for a value that cannot be stored. */
 export function notStorable(
   value: unknown,
   { where = 'value', expected = 'data that can be stored', cause }: Refusal = {},
 ): TypeError {
-  // The caller hears of the refusal; that the promise fails as well is not to end the process.
+  // The caller gets this error. A failure of the refused promise must not end the process as well.
   if (types.isPromise(value)) value.catch(() => {})
   const hint = isThenable(value) ? ' (await it first)' : ''
   return new TypeError(`expected ${where} to be ${expected}, got ${describeKind(value)}${hint}`, { cause })

@@ -3,14 +3,14 @@ import { inProtocol } from './pickle/older-protocols.js'
 import { isOfRow } from './remembered-keys.js'
 
 /**
- * Composite keys in the form of a directory: DiskCache pickles them by the protocol that the directory was made with,
- * and finds them by their bytes. What is encoded before the directory is open has that form as soon as it is known:
- * nobody looks for it before.
+ * Gives composite keys the form of a directory: DiskCache pickles keys with the protocol of the directory and finds
+ * them by their bytes. Keys that are encoded before the directory is open get that form as soon as the protocol is
+ * known, which is before anybody uses them.
  */
 export class DirectoryKeys {
   readonly #directory = { protocol: 5 }
 
-  /** @param protocol of the directory as it is now; `undefined` while it is not open */
+  /** @param protocol the pickle protocol of the directory; `undefined` while it is not open */
   form(encoded: EncodedKey, protocol: number | undefined): EncodedKey {
     const { data } = encoded
     if (encoded.raw || isOfRow(encoded) || !Buffer.isBuffer(data)) return encoded
@@ -18,13 +18,15 @@ export class DirectoryKeys {
     return { data: inProtocol(data, protocol), raw: false }
   }
 
-  /** The directory is open. */
+  /** Called when the directory is open. */
   settle(protocol: number): void {
     this.#directory.protocol = protocol
   }
 }
 
-/** It asks for the protocol when it is used: a list of those to be told would grow where a directory never opens. */
+/**
+ * A key that asks for the protocol when it is used. A list of keys to update would grow while a directory never opens.
+ */
 class EarlyKey implements EncodedKey {
   readonly raw = false
   readonly #own: Buffer

@@ -7,35 +7,35 @@ import { encodeOwn } from './structured-codec.js'
 import { encodeTextForFile } from './text-file.js'
 import type { PendingFile, ValueFiles } from './value-files.js'
 
-/** A value as its row will hold it. */
+/** A value in the form of its row. */
 export interface PreparedValue {
   readonly mode: number
-  /** The value column: the value itself, or the metadata of a file. */
+  /** The value column: the value, or the metadata of a file. */
   readonly value: SqlValue
   /** Bytes in the file; 0 for a value in the database, as DiskCache counts. */
   readonly size: number
-  /** What goes into a file; absent for a value in the database. */
+  /** The content of its file. Absent for a value in the database. */
   readonly bytes?: Buffer
-  /** Bytes it takes in memory while it waits. */
+  /** Bytes that it holds in memory while it waits. */
   readonly weight: number
   file?: PendingFile
 }
 
-/** Where a value is to be kept. */
+/** Where a value is stored. */
 export interface Placement {
   readonly minFileSize: number
   readonly file: boolean
-  /** JSON text kept beside the file. */
+  /** JSON text that is stored beside the file. */
   readonly meta?: string | undefined
 }
 
-/** Turns keys and values into what rows and files hold, and back. */
+/** Encodes values for rows and files, and decodes them. */
 export class Disk {
   readonly codec: Codec
   readonly files: ValueFiles
-  /** From the directory of the cache to that of its shard: `003/`, or nothing. */
+  /** Path from the directory of the cache to that of its shard: `003/`, or empty. */
   readonly pathPrefix: string
-  /** Of the pickles of keys, as the directory says once it is open. */
+  /** The pickle protocol of keys. Set from the directory when it is opened. */
   pickleProtocol = 5
   readonly #seconds: () => number
 
@@ -46,7 +46,7 @@ export class Disk {
     this.#seconds = seconds
   }
 
-  /** Seconds since the epoch. */
+  /** The current time in seconds since the epoch. */
   now(): number {
     return this.#seconds()
   }
@@ -58,7 +58,7 @@ export class Disk {
   /**
    * Decides whether a value goes to a file, and in which form.
    *
-   * @param encoded what the codec made of it when the verb was called
+   * @param encoded the value as the codec encoded it when the verb was called
    */
   prepare(encoded: EncodedValue, value: unknown, placement: Placement): PreparedValue {
     const { data } = encoded
@@ -68,36 +68,36 @@ export class Disk {
     return { mode, bytes, value: placement.meta ?? null, size: bytes.byteLength, weight: bytes.byteLength }
   }
 
-  /** A number for a counter: always in the database. */
+  /** Prepares the number of a counter, which is always stored in the database. */
   prepareInline(value: number | bigint): PreparedValue {
     const { mode, data } = this.codec.encodeValue(value)
     return { mode, value: data, size: 0, weight: 16 }
   }
 
-  /** A value that was streamed to a file. */
+  /** Prepares a value that was streamed to a file. */
   prepareFile(file: PendingFile, meta: string | undefined): PreparedValue {
     return { mode: MODE_BINARY, value: meta ?? null, size: file.size, weight: 0, file }
   }
 
-  /** @throws DecodeError when the stored bytes are no value, or one that must not be made */
+  /** Decodes a stored value. @throws DecodeError when the bytes are no value, or one that is refused */
   decode(mode: number, data: SqlValue): unknown {
     return this.codec.decodeValue(mode, data)
   }
 
-  /** Whether the bytes of a file are those that `read` answers, so that they can be streamed. */
+  /** Whether `read` returns the bytes of the file unchanged, so that they can be streamed. */
   isVerbatim(mode: number): boolean {
     if (mode === MODE_BINARY) return this.codec.name !== 'json'
     return mode === MODE_TEXT || mode === MODE_JSON
   }
 
-  /** The bytes that `read` answers for a stored value: those of bytes, text in UTF-8, else its JSON. */
+  /** The bytes that `read` returns for a stored value: bytes as they are, text as UTF-8, all else as JSON. */
   readableBytes(mode: number, data: SqlValue): Buffer {
     if (mode === MODE_JSON && typeof data === 'string') return Buffer.from(data)
     let value: unknown
     try {
       value = this.decode(mode, data)
     } catch (error) {
-      // A stream was stored as it came, whatever the codec.
+      // A stream was stored unchanged, whatever the codec.
       if (error instanceof DecodeError && mode === MODE_BINARY && Buffer.isBuffer(data)) return data
       throw error
     }
@@ -116,10 +116,10 @@ export class Disk {
     } else if (Buffer.isBuffer(data) && !(mode === MODE_PICKLE && hasMeta)) {
       return { mode, bytes: data }
     } else if (mode === MODE_RAW && !hasMeta) {
-      // DiskCache has no form for a number in a file, but reads every pickle.
+      // DiskCache has no form for a number in a file, but it reads any pickle.
       return { mode: MODE_PICKLE, bytes: writePickle(value) }
     }
-    // Python would read metadata beside a pickle as the pickle.
+    // Not a pickle: Python would read the metadata in the column as the pickle.
     const own = encodeOwn(value)
     return { mode: own.mode, bytes: Buffer.isBuffer(own.data) ? own.data : Buffer.from(String(own.data)) }
   }
@@ -129,7 +129,7 @@ function toJson(value: unknown): string | undefined {
   return JSON.stringify(value, (_name, part: unknown) => (typeof part === 'bigint' ? String(part) : part))
 }
 
-/** DiskCache measures strings in characters and everything else in bytes. */
+/** Whether a value reaches the size for files. DiskCache measures strings in characters and all else in bytes. */
 function reaches(data: SqlValue, minFileSize: number): boolean {
   if (typeof data === 'string') return data.length >= minFileSize && codePoints(data) >= minFileSize
   return Buffer.isBuffer(data) && data.byteLength >= minFileSize

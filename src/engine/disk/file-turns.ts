@@ -1,19 +1,19 @@
-/** More at once gain nothing, as Node has four threads for files, and soon reach what a system lets a process open. */
+/** Limit of open files. More gain nothing with Node's four file threads, and soon reach the limit of the system. */
 const MOST_AT_ONCE = 64
 
 let open = 0
 let waiting: (() => void)[] = []
-/** Those before it have had their turn. */
+/** Index of the first task that waits. */
 let first = 0
 
-/** Runs what opens a file and closes it again, when fewer than so many others do. First come, first served. */
+/** Runs a task that opens and closes a file, when the number of open files permits it. First come, first served. */
 export async function inTurn<T>(work: () => Promise<T>): Promise<T> {
   if (open < MOST_AT_ONCE) open++
   else await new Promise<void>(resolve => waiting.push(resolve))
   return leaving(work)
 }
 
-/** The same for a file that has been opened already. */
+/** Runs a task with a file that is open already. It does not wait, but counts. */
 export function outOfTurn<T>(work: () => Promise<T>): Promise<T> {
   open++
   return leaving(work)
@@ -28,7 +28,7 @@ async function leaving<T>(work: () => Promise<T>): Promise<T> {
 }
 
 function leave(): void {
-  // The turn is handed on, unless files were opened out of turn meanwhile.
+  // The turn passes to the next task, unless files were opened out of turn meanwhile.
   const next = open > MOST_AT_ONCE ? undefined : waiting[first]
   if (!next) {
     open--

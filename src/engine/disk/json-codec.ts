@@ -9,28 +9,31 @@ import { decodeStored } from './native-values.js'
 /** Options of `createJsonCodec`. */
 export interface JsonCodecOptions {
   /**
-   * zlib's level, 0–9: Python's `disk_compress_level`. Keys of another level are not found, so that a directory which
-   * has stored another one is refused. @default 1
+   * The zlib level, 0 to 9: Python's `disk_compress_level`. Keys of another level are not found, so that a directory
+   * that has stored another level is refused.
+   *
+   * @default 1
    */
   readonly compressLevel?: number
 }
 
-/** Keys and values as Python's `JSONDisk` has them. */
+/** The codec of Python's `JSONDisk`. */
 export interface JsonCodec extends Codec {
   readonly compressLevel: number
-  /** The same with another level. @throws {RangeError} */
+  /** Returns the codec with another zlib level. @throws {RangeError} for a level that is no integer from 0 to 9 */
   level(compressLevel: number): JsonCodec
 }
 
-/** One for each level: two opens of a directory with the same level have the same codec. */
+/** The codecs by level, so that two opens of a directory with the same level use the same codec. */
 const made = new Map<number, JsonCodec>()
 
 /**
- * Python's `JSONDisk`: keys and values are the text of `json.dumps`, compressed with zlib. Values must be what JSON can
- * say: null, booleans, numbers, bigints, strings, arrays and plain objects, all else is a TypeError. The bytes of keys
- * are those of Python linked with stock zlib; names of objects keep their order, so `{a, b}` and `{b, a}` are two keys.
+ * Creates the codec of Python's `JSONDisk`: keys and values are the text of `json.dumps`, compressed with zlib. Values
+ * must consist of null, booleans, numbers, bigints, strings, arrays and plain objects; all else is a TypeError. The
+ * bytes of keys are those of Python linked with stock zlib. Names of objects keep their order, so that `{a, b}` and
+ * `{b, a}` are two keys.
  *
- * A float without fraction in a key that Python wrote (`1.0`) reads as `1` and is not found again by it.
+ * A key of Python that contains a float without fraction (`1.0`) is read as `1`, which does not find it again.
  *
  * @throws {RangeError} for a level that is no integer from 0 to 9
  */
@@ -54,7 +57,7 @@ export function createJsonCodec({ compressLevel = 1 }: JsonCodecOptions = {}): J
   return builtIn(codec, `json ${compressLevel}`)
 }
 
-/** `createJsonCodec()`: level 1, as Python's JSONDisk has it by default. */
+/** The codec of Python's `JSONDisk` at its default zlib level 1. See `createJsonCodec`. */
 export const jsonCodec: JsonCodec = createJsonCodec()
 
 function encodeValue(value: unknown, level: number): EncodedValue {
@@ -62,8 +65,8 @@ function encodeValue(value: unknown, level: number): EncodedValue {
 }
 
 /**
- * Text and numbers were not written by JSONDisk (counters, what a queue holds) and are themselves; so are bytes that
- * are not zlib's: streams go to files as they are.
+ * Decodes a value. Text and numbers, such as counters, were not written by JSONDisk and are returned as they are. So
+ * are bytes without a zlib header, since streams are stored in files unchanged.
  */
 function decodeValue(mode: number, data: SqlValue): unknown {
   const value = decodeStored(mode, data)

@@ -12,26 +12,26 @@ type Level = NonNullable<DeflateFunctionOptions['level']>
 const CACHED_KEYS = 2000
 const LONGEST_CACHED = 256
 
-/** The keys of JSONDisk, for one level of compression: raw blobs of compressed JSON. */
+/** Encodes and decodes the keys of JSONDisk for one level of compression. They are raw blobs of compressed JSON. */
 export class JsonKeys {
   readonly #level: number
   readonly #remembered = new RememberedKeys()
-  /** pako takes some 80 µs for a key, however short, and programs use the same keys again and again. */
+  /** Recently encoded keys: pako takes some 80 µs even for short keys, and programs use the same keys repeatedly. */
   readonly #recent = new Map<string, Buffer>()
 
   constructor(level: number) {
     this.#level = level
   }
 
-  /** @throws {TypeError} that names what cannot be part of a key */
+  /** Encodes a key. @throws {TypeError} that names what cannot be part of a key */
   encode(key: unknown): EncodedKey {
     const known = typeof key === 'object' && key !== null ? this.#remembered.get(key) : undefined
     return known ?? { data: this.#compress(writePythonJsonKey(key)), raw: true }
   }
 
-  /** Never throws: what cannot be read becomes an object that finds its row. */
+  /** Decodes a key. It never throws: a key that cannot be decoded becomes an object that finds its row. */
   decode(data: SqlValue, raw: boolean): Key {
-    // push() makes keys of text and integers under every codec; pickled keys were not written by JSONDisk.
+    // push() creates text and integer keys under every codec, and pickled keys were not written by JSONDisk.
     if (raw && !Buffer.isBuffer(data)) return decodeKey(data, raw)
     const key = raw ? tryRead(data as Buffer) : decodeKey(data, raw)
     if (raw && isPrimitive(key)) return key
@@ -41,7 +41,7 @@ export class JsonKeys {
   #compress(text: string): Buffer {
     const recent = this.#recent.get(text)
     if (recent !== undefined) return recent
-    // Not node:zlib: its bytes are not those of the zlib that Python is linked with, and keys are compared as bytes.
+    // Not node:zlib: keys are compared as bytes, and its bytes differ from those of Python's zlib.
     const bytes = Buffer.from(deflate(Buffer.from(text, 'latin1'), { level: this.#level as Level }))
     if (text.length <= LONGEST_CACHED) {
       if (this.#recent.size >= CACHED_KEYS) this.#recent.clear()
@@ -55,7 +55,7 @@ function isPrimitive(key: unknown): key is string | number | bigint | boolean | 
   return key !== undefined && (typeof key !== 'object' || key === null)
 }
 
-/** undefined when the bytes are not JSONDisk's. */
+/** Reads a key of JSONDisk. `undefined` for other bytes. */
 function tryRead(bytes: Buffer): unknown {
   if (!isZlib(bytes)) return undefined
   try {

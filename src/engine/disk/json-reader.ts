@@ -2,7 +2,7 @@ import { DecodeError } from '../errors.js'
 import { parseInteger } from './pickle/integers.js'
 
 const MAX_DEPTH = 1000
-/** What JSON.parse would refuse, or round. It also matches inside of strings, which costs time only. */
+/** Matches text that JSON.parse would refuse or round. It also matches inside strings, which only costs time. */
 const BEYOND_JSON = /NaN|Infinity|\d{16}/
 const WHITESPACE = /[ \t\n\r]*/y
 const WORD = /-?Infinity|NaN|null|true|false/y
@@ -18,8 +18,8 @@ const WORDS: ReadonlyMap<string, unknown> = new Map<string, unknown>([
 ])
 
 /**
- * Reads what Python's `json.dumps` writes: JSON, and NaN and the infinities by name. Integers beyond the safe range
- * come back as bigint, exactly.
+ * Reads the output of Python's `json.dumps`: JSON, with NaN and the infinities by name. Integers beyond the safe range
+ * become bigint, exactly.
  *
  * @throws {DecodeError}
  */
@@ -47,7 +47,7 @@ class JsonReader {
     return value
   }
 
-  /** A value with the white space round it. */
+  /** Reads a value and the white space around it. */
   #value(): unknown {
     this.#match(WHITESPACE)
     const value = this.#bareValue()
@@ -107,7 +107,7 @@ class JsonReader {
     return true
   }
 
-  /** Steps over a comma, or over the end. */
+  /** Skips a comma or the end of a container. Returns whether it was a comma. */
   #next(end: string): boolean {
     const character = this.#text[this.#at++]
     if (character !== ',' && character !== end) throw this.#unexpected()
@@ -151,7 +151,7 @@ class JsonReader {
   }
 }
 
-/** An odd number of backslashes before it. */
+/** Whether an odd number of backslashes precedes a quote. */
 function isEscaped(text: string, quote: number): boolean {
   let at = quote
   while (text[at - 1] === '\\') at--

@@ -1,16 +1,16 @@
 import { formatPath, isPlainObject, notStorable } from './describe.js'
 import { MAX_DIGITS } from './pickle/integers.js'
 
-// CPython's own writer goes about as deep.
+// About the depth of CPython's own writer.
 const MAX_DEPTH = 1000
-// JSON.stringify has written quotes, backslashes and control characters already.
+// JSON.stringify has escaped quotes, backslashes and control characters already.
 const NOT_ASCII = /[\x7f-\uffff]/g
 
 /**
- * What Python's `json.dumps` gives for the value: `", "` and `": "`, ASCII only, ints and floats apart, NaN and
- * Infinity by name. Properties that are undefined are left out, as JSON.stringify does.
+ * Writes a value as Python's `json.dumps` does: with `", "` and `": "`, ASCII only, ints distinct from floats, NaN and
+ * Infinity by name. Undefined properties are left out, as in JSON.stringify.
  *
- * @throws {TypeError} for everything that would come back as something else: Date, Map, bytes, undefined in an array,
+ * @throws {TypeError} for values that would be read back as something else: Date, Map, bytes, undefined in an array,
  *   instances of classes, …
  */
 export function writePythonJson(value: unknown): string {
@@ -18,7 +18,7 @@ export function writePythonJson(value: unknown): string {
 }
 
 /**
- * The same for a key, which must be found again: no NaN, no undefined anywhere, no lone surrogates.
+ * Writes a key, which must be found again: NaN, undefined and lone surrogates are refused.
  *
  * @throws {TypeError}
  */
@@ -98,13 +98,13 @@ function quote(text: string): string {
   return JSON.stringify(text).replace(NOT_ASCII, unit => `\\u${unit.charCodeAt(0).toString(16).padStart(4, '0')}`)
 }
 
-/** Python's `repr`; safe integers are ints, everything else floats. */
+/** Formats a number like Python's `repr`. Safe integers are ints, all others floats. */
 function formatNumber(value: number): string {
   if (Number.isSafeInteger(value) && !Object.is(value, -0)) return String(value)
   if (Number.isNaN(value)) return 'NaN'
   if (!Number.isFinite(value)) return value > 0 ? 'Infinity' : '-Infinity'
   if (value === 0) return '-0.0'
-  // Both languages write the shortest digits that read back; they differ in when they use an exponent.
+  // Both languages write the shortest digits that read back, but use an exponent in different ranges.
   const [digits, exponent] = value.toExponential().split('e') as [string, string]
   const power = Number(exponent)
   if (power >= -4 && power < 16) return Number.isInteger(value) ? `${value}.0` : String(value)

@@ -1,17 +1,18 @@
 import type { EncodedKey } from './codec.js'
 
 const ADLER_MODULUS = 65_521
-// Sums of this many bytes stay below 2³¹, so that V8 keeps them as small integers.
+// The sum of this many bytes stays below 2³¹, so that V8 keeps it as a small integer.
 const ADLER_STRIDE = 2048
 const INTEGER_MODULUS = 0xffff_ffff
 
 const double = Buffer.alloc(8)
 
 /**
- * DiskCache's `Disk.hash`, an unsigned 32-bit number; the shard of a key is `hash % shards`. Portable over hosts and
- * languages: Adler-32 of the stored bytes (a REAL's are big-endian), integers modulo 2³² − 1.
+ * DiskCache's `Disk.hash`, an unsigned 32-bit number. The shard of a key is `hash % shards`. It is the same on all
+ * hosts and in both languages: Adler-32 of the stored bytes (big-endian for REAL), integers modulo 2³² − 1.
  *
- * 1 and 1.0 are one key to SQLite, yet hash differently: DiskCache stores them in different shards, and so do we.
+ * 1 and 1.0 are the same key for SQLite but have different hashes. DiskCache stores them in different shards, and so do
+ * we.
  *
  * @throws {TypeError} for NULL, which is no key
  */
@@ -25,12 +26,12 @@ export function hashKey(encoded: EncodedKey): number {
   return adlerOfBytes(double)
 }
 
-/** Which one of all shards a key lies in. */
+/** Returns the shard of a key. */
 export function placeOf<Shard>(encoded: EncodedKey, shards: readonly Shard[]): Shard {
   return shards[shards.length === 1 ? 0 : hashKey(encoded) % shards.length] as Shard
 }
 
-/** Without allocation as long as the text is ASCII, which nearly every key is. */
+/** Adler-32 of a string in UTF-8, without allocation for ASCII, which nearly every key is. */
 function adlerOfText(text: string): number {
   let low = 1
   let high = 0
@@ -65,7 +66,7 @@ function adlerOfBytes(bytes: Uint8Array): number {
   return ((high << 16) | low) >>> 0
 }
 
-/** Python's `%`: never negative. */
+/** Python's `%`, which is never negative. */
 function remainderOf(integer: bigint): number {
   const small = Number(integer)
   if (Number.isSafeInteger(small)) {

@@ -9,17 +9,17 @@ import { inProtocol } from './pickle/older-protocols.js'
 import { readPickle } from './pickle/reader.js'
 import { RememberedKeys } from './remembered-keys.js'
 
-/** See `keyIdentity`. */
+/** The identity of a key within the process. See `keyIdentity`. */
 export type KeyIdentity = string | number
 
 const remembered = new RememberedKeys()
 
 /**
- * A key as DiskCache stores it: strings, 64-bit integers, floats and bytes raw; null, booleans, larger integers,
- * arrays (as tuples) and plain objects (as dicts with sorted names) as canonical pickles, so that keys which are equal
- * by value are one row. An array or object that came out of `decodeKey` stands for the row it came from.
+ * Encodes a key as DiskCache stores it. Strings, 64-bit integers, floats and bytes are stored raw. Null, booleans,
+ * larger integers, arrays (as tuples) and plain objects (as dicts with sorted names) are stored as canonical pickles,
+ * so that keys of equal value are the same row. An array or object returned by `decodeKey` stands for its row.
  *
- * @throws {TypeError} for NaN, text with lone surrogates, and whatever else is no key
+ * @throws {TypeError} for NaN, text with lone surrogates, and anything else that is no key
  */
 export function encodeKey(key: unknown): EncodedKey {
   switch (typeof key) {
@@ -39,9 +39,10 @@ export function encodeKey(key: unknown): EncodedKey {
 }
 
 /**
- * The inverse of `encodeKey`. Never throws: what cannot be read becomes an object that finds its row.
+ * Decodes a key; the inverse of `encodeKey`. It never throws: a key that cannot be decoded becomes an object that finds
+ * its row.
  *
- * @param protocol of the pickles in the directory
+ * @param protocol the pickle protocol of the directory
  */
 export function decodeKey(data: SqlValue, raw: boolean, protocol: number = 5): Key {
   if (!raw) return decodePickledKey(data, protocol)
@@ -49,8 +50,9 @@ export function decodeKey(data: SqlValue, raw: boolean, protocol: number = 5): K
 }
 
 /**
- * A key for a JavaScript Map, equal exactly when SQLite's `key = ? AND raw = ?` is: 1, 1n and 1.0 are one, 0 and -0
- * are one, text is itself. Everything else is text that begins with a lone surrogate, as no key of the user does.
+ * A key for a JavaScript Map. Identities are equal exactly when `key = ? AND raw = ?` holds in SQLite: 1, 1n and 1.0
+ * are equal, and so are 0 and -0. Strings are their own identity. All other identities are strings that begin with a
+ * lone surrogate, which no key of a user does.
  */
 export function keyIdentity({ data, raw }: EncodedKey): KeyIdentity {
   if (typeof data === 'string') return raw ? data : `\udc00t${data}`
@@ -64,14 +66,14 @@ export function keyIdentity({ data, raw }: EncodedKey): KeyIdentity {
 }
 
 function encodeObjectKey(key: object): EncodedKey {
-  // A copy: the caller may reuse its buffer while the key waits in the queue.
+  // A copy, since the caller may reuse its buffer while the key waits in the queue.
   if (types.isUint8Array(key)) return { data: Buffer.from(key), raw: true }
   return remembered.get(key) ?? { data: writeKeyPickle(key), raw: false }
 }
 
 function decodePickledKey(data: SqlValue, protocol: number): Key {
   const value = Buffer.isBuffer(data) ? tryPickle(data) : undefined
-  // These have no identity by which they could be remembered, so only their canonical form will do.
+  // Primitives cannot be remembered by identity, so they must be in canonical form.
   if (value === null || typeof value === 'boolean' || typeof value === 'bigint') {
     const { data: own } = encodeKey(value)
     if (Buffer.isBuffer(own) && inProtocol(own, protocol).equals(data as Buffer)) return value

@@ -1,7 +1,7 @@
 /**
- * The `mode` column: how the bytes of a value are to be read.
+ * The `mode` column: how the bytes of a value are read.
  *
- * 1–4 are DiskCache's own. The two above are ours; Python's `Disk.fetch` knows no such mode and answers None for them.
+ * Modes 1 to 4 are DiskCache's. The two above are ours; Python's `Disk.fetch` does not know them and returns None.
  */
 
 /** Unused by DiskCache; never written. */
@@ -16,5 +16,5 @@ export const MODE_TEXT = 3
 export const MODE_PICKLE = 4
 /** Plain data as JSON ('J'): TEXT in the column, UTF-8 in a file. */
 export const MODE_JSON = 74
-/** Everything else that `structuredClone` carries ('V'): the bytes of `v8.serialize`. */
+/** All other values that `structuredClone` supports ('V'): the bytes of `v8.serialize`. */
 export const MODE_V8 = 86

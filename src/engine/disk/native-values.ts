@@ -14,10 +14,11 @@ const TRUE: EncodedValue = { mode: MODE_PICKLE, data: writePickle(true) }
 const FALSE: EncodedValue = { mode: MODE_PICKLE, data: writePickle(false) }
 
 /**
- * What DiskCache stores as it is: strings, numbers, bigints and bytes; and what Python pickles but every codec shares:
- * null, booleans, NaN (DiskCache would store NULL and read None), integers beyond 64 bits, text with lone surrogates.
+ * Encodes the values that all codecs share. DiskCache stores strings, numbers, bigints and bytes natively. Null,
+ * booleans, NaN (which DiskCache would store as NULL and read as None), integers beyond 64 bits and text with lone
+ * surrogates are pickled.
  *
- * @returns undefined for other objects: they are the codec's business
+ * @returns undefined for other objects, which the codec encodes
  * @throws {TypeError} for undefined, functions, symbols and promises
  */
 export function encodeNative(value: unknown): EncodedValue | undefined {
@@ -38,19 +39,23 @@ export function encodeNative(value: unknown): EncodedValue | undefined {
 }
 
 /**
- * Safe integers as INTEGER, all else, and -0, as REAL: better-sqlite3 binds every JavaScript number as REAL, and
- * Python would read 5.0 for 5.
+ * Converts a number for SQLite: safe integers become INTEGER, all others and -0 REAL. better-sqlite3 binds every number
+ * as REAL, and Python would read 5.0 for 5.
  */
 export function toSqlNumber(value: number): number | bigint {
   return Number.isSafeInteger(value) && !Object.is(value, -0) ? BigInt(value) : value
 }
 
-/** Whether SQLite's INTEGER can hold it. */
+/** Whether a bigint fits into SQLite's INTEGER. */
 export function isInt64(value: bigint): boolean {
   return BigInt.asIntN(64, value) === value
 }
 
-/** @throws {DecodeError} when the data is not what the mode says, or no codec knows the mode */
+/**
+ * Decodes a stored value.
+ *
+ * @throws {DecodeError} when the data does not have the form of the mode, or the mode is unknown
+ */
 export function decodeStored(mode: number, data: SqlValue): unknown {
   switch (mode) {
     case MODE_RAW:
@@ -71,7 +76,7 @@ export function decodeStored(mode: number, data: SqlValue): unknown {
 }
 
 function encodeBytes(value: object): EncodedValue | undefined {
-  // A copy: the caller may reuse its buffer while the write waits for its commit.
+  // A copy, since the caller may reuse its buffer while the write waits for its commit.
   if (types.isUint8Array(value)) return { mode: MODE_RAW, data: Buffer.from(value) }
   if (isThenable(value)) throw notStorable(value)
   return undefined
@@ -81,9 +86,9 @@ function pickled(value: unknown): EncodedValue {
   return { mode: MODE_PICKLE, data: writePickle(value) }
 }
 
-function bytesOf(data: SqlValue, what: string): Buffer {
+function bytesOf(data: SqlValue, kind: string): Buffer {
   if (Buffer.isBuffer(data)) return data
-  throw new DecodeError(`expected the bytes of a ${what} value, got ${describeKind(data)}`)
+  throw new DecodeError(`expected the bytes of a ${kind} value, got ${describeKind(data)}`)
 }
 
 function textOf(bytes: Buffer): string {

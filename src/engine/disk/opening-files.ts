@@ -5,13 +5,13 @@ interface Opening {
 }
 
 /**
- * Files that this process is about to open for reads. Its own later writes remove none of them before that: a read does
- * not see writes that were called after it.
+ * The files that this process is about to open for reads. Its own later writes do not remove them before that, so that
+ * a read does not see writes called after it.
  */
 export class OpeningFiles {
   readonly #files = new Map<string, Opening>()
 
-  /** Begins before it returns; what it answers is called once, when the file is open or cannot be opened. */
+  /** Registers a file synchronously. Call the returned function once, when the file is open or cannot be opened. */
   begin(name: string): () => void {
     const opening = this.#files.get(name) ?? this.#first(name)
     opening.count++
@@ -25,7 +25,7 @@ export class OpeningFiles {
     }
   }
 
-  /** When nobody is about to open the file; `undefined` when nobody is. */
+  /** Resolves when nobody is about to open the file any more. `undefined` when nobody is. */
   ended(name: string): Promise<void> | undefined {
     return this.#files.get(name)?.ended
   }

@@ -6,9 +6,9 @@ import { decodeStored, encodeNative } from './native-values.js'
 import { writePickle } from './pickle/writer.js'
 
 /**
- * What Python's default `Disk` reads and writes, for data: arrays are lists, plain objects and Maps dicts, Sets sets,
- * bytes bytes. A dict comes back as a Map only when a key is no string, tuples come back as arrays. Properties that are
- * undefined are left out. Everything else (Date, class instances, other typed arrays, …) is a TypeError.
+ * The codec of Python's default `Disk`, for data: arrays are lists, plain objects and Maps are dicts, Sets are sets and
+ * bytes are bytes. A dict is read as a Map only when a key is no string; tuples are read as arrays. Undefined
+ * properties are left out. All else (Date, class instances, other typed arrays, …) is a TypeError.
  */
 export const pickleCodec: Codec = builtIn({
   name: 'pickle',

@@ -1,12 +1,12 @@
-// Deeper trees are left to v8, whose writer looks after the stack.
+// Deeper trees are left to V8, whose writer checks the stack.
 const MAX_DEPTH = 200
-// Up to so many objects a linear search beats a Set.
+// Up to this many objects a linear search is faster than a Set.
 const SEARCHED = 16
 
 /**
- * Whether JSON gives the value back exactly as `structuredClone` would: null, booleans, strings, finite numbers other
- * than -0, arrays without holes or further properties, and plain objects, all without `undefined` and `toJSON`. An
- * object met twice is refused as well: JSON would make two of it, and never end with a cycle.
+ * Whether JSON reproduces a value exactly as `structuredClone` does: null, booleans, strings, finite numbers other than
+ * -0, arrays without holes or further properties, and plain objects, all without `undefined` and `toJSON`. An object
+ * that occurs twice is refused as well, because JSON would duplicate it or never end.
  */
 export function isPlainData(value: unknown): boolean {
   return isPlain(value, new Visited(), 0)
@@ -26,7 +26,7 @@ function isPlainTree(value: object, visited: Visited, depth: number): boolean {
   // Objects of another realm go through v8, which is slower and just as faithful.
   const prototype: unknown = Object.getPrototypeOf(value)
   if (prototype !== Object.prototype && prototype !== null) return false
-  // for-in allocates nothing; what it adds to own properties can only make the answer stricter.
+  // for-in allocates nothing. The inherited properties that it adds can only make the result stricter.
   for (const name in value) {
     if (!isPlain((value as Record<string, unknown>)[name], visited, depth)) return false
   }
@@ -38,16 +38,16 @@ function isPlainArray(values: readonly unknown[], visited: Visited, depth: numbe
   for (let at = 0; at < length; at++) {
     if (!isPlain(values[at], visited, depth)) return false
   }
-  // Holes read as undefined and were refused above, so more keys mean further properties (`'ab'.match(/a/)` has some).
+  // Holes were refused above as undefined, so more keys mean further properties, such as those of `'ab'.match(/a/)`.
   return Object.keys(values).length === length
 }
 
-/** The objects met so far: a short list that turns into a Set. */
+/** The objects visited so far: a short list that becomes a Set. */
 class Visited {
   readonly #few: object[] = []
   #many: Set<object> | undefined
 
-  /** False when the object was met before. */
+  /** Adds an object. Returns `false` when it was visited before. */
   add(value: object): boolean {
     if (this.#many !== undefined) {
       const { size } = this.#many

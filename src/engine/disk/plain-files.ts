@@ -3,10 +3,10 @@ import * as fsp from 'node:fs/promises'
 import { promisify } from 'node:util'
 import { isMissing, systemCode } from '../file-errors.js'
 
-/** Links are not followed, and a FIFO put in the place of a file does not block. */
+/** Flags with which links are not followed, and a FIFO in the place of a file does not block. */
 const READ_PLAIN = fs.constants.O_RDONLY | (fs.constants.O_NOFOLLOW ?? 0) | (fs.constants.O_NONBLOCK ?? 0)
 
-/** Opens a plain file of a known size; `undefined` when it is missing, something else, or of another size. */
+/** Opens a plain file of a known size. `undefined` when it is missing, no plain file, or has another size. */
 export async function openPlain(path: string, size: number): Promise<fsp.FileHandle | undefined> {
   let handle: fsp.FileHandle
   try {
@@ -26,7 +26,7 @@ export async function openPlain(path: string, size: number): Promise<fsp.FileHan
   return undefined
 }
 
-/** The same before it returns. */
+/** Opens a plain file synchronously. `undefined` as with `openPlain`. */
 export function openPlainNow(path: string, size: number): number | undefined {
   let descriptor: number
   try {
@@ -41,7 +41,7 @@ export function openPlainNow(path: string, size: number): number | undefined {
   return undefined
 }
 
-/** All bytes of an open file, which is closed. `undefined` when it is shorter than it was. */
+/** Reads all bytes of an open file and closes it. `undefined` when it has become shorter. */
 export async function readDescriptor(descriptor: number, size: number): Promise<Buffer | undefined> {
   try {
     const bytes = Buffer.allocUnsafeSlow(size)
@@ -63,10 +63,10 @@ function isNoFile(error: unknown): boolean {
   return isMissing(error) || code === 'ELOOP' || code === 'EISDIR' || code === 'ENXIO'
 }
 
-/** Others remove directories that have become empty, also between our two calls. */
+/** Attempts: others may remove empty directories between our two calls. */
 const TRIES = 10
 
-/** Runs what makes a directory and then uses it, again when somebody else has removed it in between. */
+/** Runs a function that creates a directory and uses it, and retries when somebody removes the directory in between. */
 export function retryMissing(run: (attempt: number) => void): void {
   for (let attempt = 1; ; attempt++) {
     try {

@@ -3,14 +3,14 @@ import type { EncodedKey } from './codec.js'
 
 const ofRows = new WeakSet<EncodedKey>()
 
-/** Whether a key came out of a row and stands for that one, also where other bytes would be the same key. */
+/** Whether a key was read from a row and stands for that row, even if other bytes would be an equal key. */
 export function isOfRow(encoded: EncodedKey): boolean {
   return ofRows.has(encoded)
 }
 
 /**
- * The composite keys that came out of rows, with what their rows hold. Python writes many forms of what is one key to
- * us (list and tuple, parts that are one object or two), and a key that came out of iteration must find its own row.
+ * The composite keys that were read from rows, with their stored form. Python writes keys that are equal here in
+ * several forms (list and tuple, shared and repeated parts), and a key from iteration must find its own row.
  */
 export class RememberedKeys {
   readonly #encoded = new WeakMap<object, EncodedKey>()
@@ -20,8 +20,8 @@ export class RememberedKeys {
   }
 
   /**
-   * The value as a key, deep-frozen: were it changed, it would still find the row it came from. What cannot be a key
-   * by its type comes back as `{ $unreadable: <hex of the bytes> }`. That very object finds its row too.
+   * Returns the value as a key, deep-frozen, because a changed key would still find its row. A value that cannot be a
+   * key becomes `{ $unreadable: <hex of the bytes> }`, and that object finds its row too.
    */
   remember(value: unknown, encoded: EncodedKey): Key {
     const key = isComposite(value) && freeze(value) ? value : unreadable(encoded)
@@ -39,7 +39,7 @@ function isComposite(value: unknown): value is Key & object {
   return typeof value === 'object' && value !== null && !Buffer.isBuffer(value)
 }
 
-/** False when there is a Map or Set in it. Bytes cannot be frozen. */
+/** Freezes a value deeply, except bytes. Returns `false` when it contains a Map or Set. */
 function freeze(value: unknown): boolean {
   if (typeof value !== 'object' || value === null || Buffer.isBuffer(value)) return true
   if (value instanceof Map || value instanceof Set) return false

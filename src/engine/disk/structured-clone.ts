@@ -26,14 +26,14 @@ const VIEWS: readonly (ViewConstructor | undefined)[] = [
 const BUFFER = 10
 
 /**
- * The bytes of `v8.serialize`.
+ * Encodes a value with `v8.serialize`.
  *
- * @throws {TypeError} that names the part which `structuredClone` cannot carry
+ * @throws {TypeError} that names the part that `structuredClone` does not support
  */
 export function cloneToBytes(value: unknown): Buffer {
   try {
     const bytes = serialize(value)
-    // What could not be read back must not be written: sparse arrays of millions of places, above all.
+    // Values that could not be read back are refused, above all sparse arrays with millions of places.
     assertHarmless(bytes)
     return bytes
   } catch (error) {
@@ -41,7 +41,11 @@ export function cloneToBytes(value: unknown): Buffer {
   }
 }
 
-/** @throws {DecodeError} for bytes that `cloneToBytes` does not write; they are looked at before V8 sees them */
+/**
+ * Decodes a value. Checks the bytes before V8 does.
+ *
+ * @throws {DecodeError} for bytes that `cloneToBytes` never writes
+ */
 export function cloneFromBytes(bytes: Buffer): unknown {
   assertHarmless(bytes)
   try {
@@ -53,7 +57,7 @@ export function cloneFromBytes(bytes: Buffer): unknown {
   }
 }
 
-/** Unlike `v8.deserialize`, gives typed arrays memory of their own: neither views of the input nor of Node's pool. */
+/** A deserializer that gives typed arrays their own memory, not views of the input or of Node's pool. */
 class CopyingDeserializer extends Deserializer {
   /** Called by V8 for each view. */
   _readHostObject(): unknown {
@@ -78,7 +82,7 @@ function explain(value: unknown, error: unknown): unknown {
   return new TypeError(`value cannot be stored: ${detail}`, { cause: error })
 }
 
-/** The first part, breadth first, that cannot be cloned by itself. Only on the way to an error, so it may be slow. */
+/** Finds the first part, breadth first, that cannot be cloned. It may be slow, since an error follows. */
 function findCulprit(root: unknown): { value: unknown; path: Path } | undefined {
   const seen = new Set<unknown>()
   const queue: { value: unknown; path: Path }[] = [{ value: root, path: [] }]
@@ -106,7 +110,7 @@ function isClonable(value: unknown): boolean {
     serialize(value)
     return true
   } catch {
-    // Whatever the reason: it is this part that V8 refuses.
+    // V8 refuses this part, for whatever reason.
     return false
   }
 }

@@ -7,9 +7,9 @@ import { isPlainData } from './plain-data.js'
 import { cloneToBytes } from './structured-clone.js'
 
 /**
- * The default codec: whatever `structuredClone` carries comes back equal (class instances as plain objects, Buffers as
- * Buffers). Natives are stored as DiskCache stores them; plain data as JSON; the rest through `node:v8`. Python reads
- * our two object modes as None.
+ * The default codec. All values that `structuredClone` supports are read back equal, class instances as plain objects
+ * and Buffers as Buffers. Native values are stored as DiskCache stores them, plain data as JSON and all else through
+ * `node:v8`. Python reads the latter two as None.
  */
 export const structuredCodec: Codec = builtIn({
   name: 'structured',
@@ -20,8 +20,8 @@ export const structuredCodec: Codec = builtIn({
 })
 
 /**
- * The value in one of our own modes, even where DiskCache has one for it: what stands beside metadata must not be taken
- * for a pickle by Python.
+ * Encodes a value in one of our own modes, even if DiskCache has one for it, so that Python does not take metadata
+ * beside it for a pickle.
  *
  * @throws {TypeError} that names what cannot be stored
  */

@@ -1,10 +1,13 @@
 import { DecodeError } from '../errors.js'
 
-/** V8 allocates the places of a sparse array at once, up to 32 Mi; eight bytes each. All of one value together. */
+/** Limit of places in the sparse arrays of one value. V8 allocates them at once, up to 32 Mi of eight bytes each. */
 const MAX_PLACES = 1 << 22
-/** Resizable buffers reserve what they may grow to. All of one value together, bytes. */
+/** Limit of the maximal size of the resizable buffers of one value, which V8 reserves. Bytes. */
 const MAX_RESERVED = 1 << 28
-/** V8 writes deeper than it can read (measured: objects 3076 and 1922 levels), and the stack may be half used. */
+/**
+ * Limit of nesting. V8 writes deeper objects than it reads (measured: 3076 and 1922 levels), and the stack may be in
+ * use.
+ */
 const MAX_DEPTH = 1000
 const OLDEST_VERSION = 13
 
@@ -13,9 +16,9 @@ const ERROR = tag('r')
 const HOLE_IN_THE_LINE = 0
 
 /**
- * Refuses bytes by which V8's own reader could be made to take memory out of all proportion, which ends the process
- * (measured: ten bytes take 256 MiB), or which use what `v8.serialize` never writes (shared memory, WebAssembly).
- * Walks over the tags without building anything; V8 checks the rest. Format: V8's `value-serializer.cc`.
+ * Refuses bytes that make V8's reader allocate excessive memory, which ends the process (measured: ten bytes allocate
+ * 256 MiB), and bytes that `v8.serialize` never writes (shared memory, WebAssembly). It walks over the tags without
+ * building anything; V8 checks the rest. Format: V8's `value-serializer.cc`.
  *
  * @throws {DecodeError}
  */
@@ -29,7 +32,7 @@ class TagWalk {
   #elements = 0
   #places = 0
   #reserved = 0
-  /** Opening tags of the containers we are in. */
+  /** Opening tags of the containers around the present place. */
   readonly #open: number[] = []
 
   constructor(bytes: Buffer) {
@@ -40,7 +43,7 @@ class TagWalk {
     const [first, version] = this.#bytes
     if (first !== 0xff || version === undefined || version < OLDEST_VERSION) throw broken()
     do {
-      // The cause of an error is a value among the tags of the error, which have letters of their own.
+      // Inside an error the tags have other letters; its cause is a value among them.
       if (this.#open.at(-1) === ERROR) this.#errorTag()
       else this.#value()
     } while (this.#open.length > 0)
@@ -102,7 +105,7 @@ class TagWalk {
   }
 
   takeElements(count: number): void {
-    // Each takes a byte at least, and none is counted twice. V8 makes room for them before it reads one.
+    // V8 allocates all elements before it reads one. Each needs at least a byte of input, and none is counted twice.
     this.#elements += count
     if (this.#elements > this.#bytes.length) throw broken()
   }

@@ -13,38 +13,38 @@ import { isSafeFilename, parentsArePlain, slashed } from './safe-filename.js'
 import { type FileModes, ValueFolders } from './value-folders.js'
 
 /**
- * What the names of files begin with that have no place yet: Python's `check()` passes over paths that hold `cache.db`.
- * They lie beside the database, since a directory for them would be a foreign one whenever it is empty.
+ * Prefix of temporary files. Python's `check()` skips paths that contain `cache.db`. The files lie beside the database,
+ * because Python would report a directory for them whenever it is empty.
  */
 export const TEMPORARY_PREFIX = 'cache.db-tmp-'
-/** What nobody names after this time, nobody will: a write takes less between its file and its commit. */
+/** Age at which a file without a row is an orphan. A write takes less time between its file and its commit. */
 export const ORPHAN_MILLISECONDS = 3_600_000
 
-/** An example of a name: `1f/e2/03f4a89b1c7d6e5f40312233445566.val` below the cache's directory. */
+/** Names of value files below the directory of the cache, such as `1f/e2/03f4a89b1c7d6e5f40312233445566.val`. */
 export const VALUE_FILE: RegExp = /^[0-9a-f]{2}\/[0-9a-f]{2}\/[0-9a-f]{28}\.val$/
 
-/** Others remove directories that have become empty, also between our two calls. */
+/** Attempts: others may remove empty directories between our two calls. */
 const PLACE_TRIES = 10
 
-/** When copying a stream ends early. */
+/** What ends the copy of a stream early. */
 export interface CopyBounds {
-  /** Bytes. */
+  /** The limit of its size. Bytes. */
   readonly limit: number
   readonly tooLong: (size: number) => Error
   readonly signal?: AbortSignal | undefined
 }
 
-/** A value that is written and that no row names yet. */
+/** A value file that no row names yet. */
 export interface PendingFile {
   readonly temporary: string
   readonly size: number
-  /** Relative name, once it was moved to its place. */
+  /** Relative name. Set when the file was moved to its place. */
   filename?: string
 }
 
 /**
- * The value files of one directory. A file is written under a temporary name, moved to its place just before the
- * commit that names it, never rewritten, and its name is never used again.
+ * The value files of one directory. A file is written under a temporary name and moved to its place just before the
+ * commit of its row. It is never rewritten, and its name is never reused.
  */
 export class ValueFiles {
   readonly directory: string
@@ -95,17 +95,17 @@ export class ValueFiles {
     return { temporary, size: data.byteLength }
   }
 
-  /** A temporary file for whoever writes it in parts, and reads what is written meanwhile. */
+  /** Creates a temporary file that is written in parts and can be read meanwhile. */
   async create(): Promise<{ readonly temporary: string; readonly handle: fsp.FileHandle }> {
     const temporary = temporaryName()
     return { temporary, handle: await this.#createTemporary(temporary) }
   }
 
-  /** Copies a stream to a temporary file. A source that fails, or is longer than its bound, leaves nothing behind. */
+  /** Copies a stream to a temporary file. A source that fails or exceeds its limit leaves nothing behind. */
   async copy(source: Readable, bounds: CopyBounds): Promise<PendingFile> {
     const { limit, tooLong, signal } = bounds
     const temporary = temporaryName()
-    // It may fail while the file is being made, when nobody reads it yet.
+    // The source may fail while the file is being created, when nobody reads it yet.
     source.on('error', () => undefined)
     const handle = await this.#createTemporary(temporary).catch(error => {
       source.destroy()
@@ -121,7 +121,7 @@ export class ValueFiles {
     return { temporary, size: meter.size }
   }
 
-  /** Moves a file to a place of its own and answers its relative name. Harmless when it has one already. */
+  /** Moves a file to its place and returns its relative name. Does nothing when it is there already. */
   place(file: PendingFile): string {
     if (file.filename !== undefined) return file.filename
     const name = `${randomBytes(14).toString('hex')}.val`
@@ -135,7 +135,7 @@ export class ValueFiles {
       } catch (error) {
         if (attempt > 1) this.#folders.pruneNow(`${folder}/${name}`)
         const mayGo = isMissing(error) || systemCode(error) === 'EEXIST'
-        // Nobody has made it, or others were removing it; after that something foreign must stand in its place.
+        // The folder is missing or was removed meanwhile. After three attempts something foreign must be in its place.
         if (!mayGo || attempt >= 3) folder = this.#folders.change()
         if (!mayGo || attempt === PLACE_TRIES) throw error
       }
@@ -145,8 +145,8 @@ export class ValueFiles {
   }
 
   /**
-   * Moves a file to the place that its `filename` has named before, as late as may be. Its time becomes that of now: what
-   * nobody names yet must not look like something that a crash left behind.
+   * Moves a file to the place named by its `filename`, as late as possible. Sets its time to now, so that it does not
+   * look like an orphan until its row is committed.
    */
   settle({ temporary, filename }: Required<PendingFile>, now: number): void {
     const from = join(this.directory, temporary)
@@ -157,7 +157,7 @@ export class ValueFiles {
     })
   }
 
-  /** Takes a file back out of its place, since the row that names it was undone: whoever moves files may not know it. */
+  /** Moves a file back from its place when its row was rolled back, so that no quarantine moves it along. */
   displace(file: PendingFile): void {
     const { filename } = file
     if (filename === undefined) return
@@ -165,7 +165,7 @@ export class ValueFiles {
       fs.renameSync(join(this.directory, filename), join(this.directory, file.temporary))
     } catch (error) {
       if (systemCode(error) === undefined) throw error
-      // It stays where it is, and is found there, unless it is gone.
+      // The file keeps its place and is used there, unless it is gone.
       if (!isMissing(error)) return
     }
     delete file.filename
@@ -173,8 +173,8 @@ export class ValueFiles {
   }
 
   /**
-   * Removes a file that no row will name, at once: whoever is told that a write was refused finds nothing of it. Where
-   * that is not possible it is left to the sweep.
+   * Removes a file that no row will name, synchronously, so that nothing is left when a caller hears of a refused
+   * write. If that fails, the sweep removes it later.
    */
   discard(file: PendingFile): void {
     try {
@@ -186,7 +186,7 @@ export class ValueFiles {
     if (file.filename !== undefined) this.#folders.pruneNow(file.filename)
   }
 
-  /** Removes a value file and the directories that become empty by it. Missing ones are fine, foreign ones stay. */
+  /** Removes a value file and the directories that it leaves empty. Missing files are fine; foreign ones stay. */
   remove(filename: string): Promise<void> {
     const name = this.#checked(filename)
     if (name === undefined) return Promise.resolve()
@@ -205,12 +205,12 @@ export class ValueFiles {
   }
 
   /**
-   * All bytes of a value file; `undefined` when it is missing, is no plain file or has another size.
+   * Reads all bytes of a value file. `undefined` when it is missing, no plain file, or has another size.
    *
-   * @param openNow open it before this call returns, so that what unlinks it afterwards does not matter
+   * @param options `openNow`: opens the file before this call returns, so that it may be unlinked afterwards
    */
-  async read(filename: string, size: number, openNow = false): Promise<Buffer | undefined> {
-    if (openNow) {
+  async read(filename: string, size: number, options?: { readonly openNow: boolean }): Promise<Buffer | undefined> {
+    if (options?.openNow) {
       const descriptor = this.#openNow(filename, size)
       return descriptor === undefined ? undefined : outOfTurn(() => readDescriptor(descriptor, size))
     }
@@ -246,7 +246,7 @@ export class ValueFiles {
     }
   }
 
-  /** Opens a value file of a known size; `undefined` when it is missing, is no plain file or has another size. */
+  /** Opens a value file of a known size. `undefined` when it is missing, no plain file, or has another size. */
   async open(filename: string, size: number): Promise<fsp.FileHandle | undefined> {
     const name = this.#checked(filename)
     if (name === undefined) return undefined
@@ -254,7 +254,7 @@ export class ValueFiles {
     return openPlain(join(this.directory, name), size).finally(opened)
   }
 
-  /** The name with the separators of this system, when it cannot lead out of the directory. */
+  /** Converts a name to the separators of this system. `undefined` when it leads out of the directory. */
   #checked(filename: string): string | undefined {
     const name = slashed(filename)
     if (!isSafeFilename(name) || !parentsArePlain(this.directory, name)) return undefined
@@ -277,7 +277,7 @@ export class ValueFiles {
     return handle
   }
 
-  /** Somebody may have removed the whole directory: it is made again with the next write. */
+  /** Opens a new file. Creates the directory again if somebody has removed it. */
   async #openNew(path: string): Promise<fsp.FileHandle> {
     try {
       return await fsp.open(path, 'wx+', this.modes.file)

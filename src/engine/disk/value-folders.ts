@@ -10,15 +10,15 @@ export interface FileModes extends DirectoryModes {
 }
 
 /**
- * As in DiskCache a file has a folder of its own, until so many were made; then so many files share one, since making
+ * The first this many files get a folder each, as in DiskCache. After that this many files share one, because creating
  * and removing folders takes longer than writing a small file.
  */
 const OWN_FOLDERS = 64
 const FILES_PER_FOLDER = 64
-/** How many folders are looked at for one in whose place stands nothing foreign. */
+/** How many folders are tried until one is found that nothing foreign blocks. */
 const LOOKS = 32
 
-/** The folders of value files: two levels of 256, as DiskCache has them, made when needed and removed when empty. */
+/** The folders of value files: two levels of 256 as in DiskCache, created when needed and removed when empty. */
 export class ValueFolders {
   readonly #directory: string
   readonly #modes: FileModes
@@ -30,14 +30,14 @@ export class ValueFolders {
     this.#modes = modes
   }
 
-  /** Where the next file goes, such as `1f/e2`. It need not be there. */
+  /** The folder of the next file, such as `1f/e2`. It need not exist yet. */
   next(): string {
     this.#taken++
     if (this.#taken <= OWN_FOLDERS || this.#taken % FILES_PER_FOLDER === 0) this.change()
     return this.#current
   }
 
-  /** Takes another folder, since the one there was cannot be used. */
+  /** Chooses another folder, because the present one cannot be used. */
   change(): string {
     for (let look = 0; look < LOOKS; look++) {
       this.#current = randomFolder()
@@ -46,7 +46,7 @@ export class ValueFolders {
     return this.#current
   }
 
-  /** Makes a folder. On a full disk the outer directory may be made and the inner one not: then neither stays. */
+  /** Creates a folder. If a full disk permits only the outer directory, that one is removed again. */
   make(folder: string): void {
     try {
       this.makeDirectory(folder)
@@ -60,13 +60,13 @@ export class ValueFolders {
     makeDirectory(join(this.#directory, relative), this.#modes)
   }
 
-  /** Removes the directories on the way to a file, as far as they are empty. */
+  /** Removes the parents of a file that are empty. */
   pruneNow(name: string): void {
     for (let parent = dirname(name); parent !== '.'; parent = dirname(parent)) {
       try {
         fs.rmdirSync(join(this.#directory, parent))
       } catch (error) {
-        // It holds other files: this is the end. Somebody else may have removed it, and not the one above.
+        // Stop at a folder with other files. If somebody else has removed it, go on with the one above.
         if (!isMissing(error)) return
       }
     }
@@ -78,7 +78,7 @@ export class ValueFolders {
     fs.rmdir(join(this.#directory, parent), error => (error && !isMissing(error) ? done() : this.prune(parent, done)))
   }
 
-  /** Not behind a link, which leads elsewhere, nor where nothing can be seen. */
+  /** Whether a folder is a plain directory and not a link, as far as this user may see it. */
   #isOwn(folder: string): boolean {
     try {
       return parentsArePlain(this.#directory, `${folder}/none`)

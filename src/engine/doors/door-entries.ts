@@ -10,7 +10,7 @@ import { toMilliseconds, toSeconds } from '../time.js'
 import { miss, noteFound, noteUse, sessionOf } from '../verbs/reading.js'
 import type { GrowingFile } from './growing-file.js'
 
-/** Bytes under a key: in the database, or in a file with metadata. */
+/** The raw entry of a key: bytes in the database, or a file with metadata. */
 export interface Sighting {
   /** The bytes of an entry in the database. */
   readonly bytes?: Buffer
@@ -19,28 +19,28 @@ export interface Sighting {
   /** Bytes of the file. */
   readonly size: number
   readonly version: string
-  /** What marks of its use go by. */
+  /** Identifies the row when its use is noted. */
   readonly rowid: number
   readonly accessTime: number
 }
 
-/** What a door writes: bytes into the database, a file that it has written, or new metadata of a file that is there. */
+/** The value that a door writes: bytes for the database, a file it has written, or new metadata of an existing file. */
 export type DoorValue =
   | { readonly bytes: Buffer }
   | { readonly file: GrowingFile; readonly meta: string }
   | { readonly meta: string; readonly version: string }
 
-/** An entry to be written. `ttl` is milliseconds from now. */
+/** An entry to be written. `ttl` is in milliseconds from now. */
 export interface DoorEntry {
   readonly value: DoorValue
   readonly ttl: number
   readonly tags: readonly string[]
 }
 
-/** What becomes of an entry: nothing, removal, other bytes, or other metadata. */
+/** A change of an entry: none, removal, new bytes, or new metadata. */
 export type Edit = undefined | 'remove' | { readonly bytes: Buffer } | { readonly meta: string }
 
-/** The live entry of a key, as raw as a door needs it. That it was looked at is {@link noteSighting}. */
+/** Reads the live entry of a key in raw form. {@link noteSighting} counts the read. */
 export function sight(shard: Shard, encoded: EncodedKey): Sighting | undefined {
   const session = sessionOf(shard)
   const row = entryOf(session, encoded)
@@ -51,10 +51,10 @@ export function sight(shard: Shard, encoded: EncodedKey): Sighting | undefined {
   return typeof value === 'string' ? { meta: value, ...seen } : undefined
 }
 
-/** What a sighting was for: it is the answer to who asked, or leads to where that would be. */
+/** The role of an entry: `answer` is the response itself, `guide` leads to the key of the response. */
 export type Role = 'answer' | 'guide'
 
-/** Notes that an entry was used, or, without one, that what was asked for is not there. */
+/** Counts a hit and notes the access of an entry, or counts a miss when there is none. */
 export function noteSighting(shard: Shard, encoded: EncodedKey, seen: Sighting | undefined, role: Role): void {
   const session = sessionOf(shard)
   if (!seen) miss(shard, session, encoded)
@@ -79,13 +79,13 @@ export function editOne(
   return change
 }
 
-/** New bytes for an entry in the database, which keeps its expiry and its tags. */
+/** Replaces the bytes of an entry in the database and keeps its expiry and tags. */
 function rewrite(session: Session, encoded: EncodedKey, bytes: Buffer): void {
   const row = entryOf(session, encoded)
   if (row) session.statements.run('touchMeta', bytes, row[0])
 }
 
-/** Writes an entry in an open transaction. False: a file that was to be renewed is another version. */
+/** Writes an entry in an open transaction. Returns `false` when a file to be renewed has another version by now. */
 export function write(session: Session, key: EncodedKey, entry: DoorEntry, file: PendingFile | undefined): boolean {
   const now = session.disk.now()
   const expireTime = entry.ttl === Number.POSITIVE_INFINITY ? null : toSeconds(toMilliseconds(now) + entry.ttl)

@@ -7,18 +7,18 @@ import type { Shard } from '../shards/shard.js'
 import { type Edit, editOne, type Sighting } from './door-entries.js'
 import type { DoorLease } from './door-lease.js'
 
-/** A removal waits for the lock at least so long, also in a cache that refuses sooner. Milliseconds. */
+/** The shortest wait of a removal for the lock, also in a cache that refuses sooner. Milliseconds. */
 const REMOVAL_PATIENCE = 5000
 
-/** Leaves stamps in all shards. */
+/** Leaves a removal stamp in all shards. */
 export async function stampAll(handle: CacheHandle, scope: RemovalScope): Promise<void> {
   const run = (session: Session): void => stampRemoval(session, scope)
   await Promise.all(handle.shards.map(shard => shard.write({ run }, patience(handle))))
 }
 
 /**
- * Whether there is anything to remove for a key: an entry, or a flight that may bring one for it or one of its variants.
- * A flight that begins later than this look brings nothing old.
+ * Whether there is anything to remove for a key: an entry, or a computation that may store one for it or for one of its
+ * variants. A computation that begins later stores nothing old.
  */
 export function hasTraces(handle: CacheHandle, key: string): boolean {
   try {
@@ -37,14 +37,14 @@ export function hasTraces(handle: CacheHandle, key: string): boolean {
   }
 }
 
-/** The names of variants go on with a line end after that of their key. */
+/** The character after the line end that separates the name of a key from that of its variants. */
 const AFTER_LINE_END = '\u000b'
 
 /**
  * Changes entries, those of one shard in one transaction.
  *
- * @param stamps whether what is computed for these keys meanwhile shall not be stored
- * @returns what `edit` did, by key
+ * @param stamps whether to prevent storing of computations for these keys that are under way
+ * @returns the edits by key
  */
 export async function editEntries(
   handle: CacheHandle,
@@ -76,8 +76,8 @@ function patience(handle: CacheHandle): { readonly deadline: number } {
 }
 
 /**
- * Leaves a stamp for the key of a lease, and gives the lease a number that is later than the stamp: what began before is
- * not stored, what its holder brings is. `undefined` when it was lost, or its key removed since it was taken.
+ * Leaves a removal stamp for the key of a lease, then gives the lease a later fencing number. Older computations are
+ * not stored; that of the holder is. `undefined` when the lease was lost, or its key removed since it was taken.
  */
 export async function supersede(
   shard: Shard,

@@ -12,7 +12,7 @@ import type { Duration } from '../time.js'
 import { encodeMeta, resolveStoring } from '../verbs/verb-options.js'
 import { GrowingFile } from './growing-file.js'
 
-/** Nobody waits for what is stored. Milliseconds. */
+/** The longest wait of a store, for which no request waits. Milliseconds. */
 const STORING_PATIENCE = 5000
 const LONGEST_BEAT = 3_600_000
 
@@ -23,7 +23,7 @@ export interface FileStoring {
   readonly tags: readonly string[]
 }
 
-/** A key, where it lies, and what it is found by within a process. */
+/** A key with its encoded form, its identity within the process, and its shard. */
 export interface FileKey {
   readonly key: Key
   readonly encoded: EncodedKey
@@ -40,7 +40,7 @@ export interface Granted {
   readonly fence: number
 }
 
-/** The right to fill a key. It is kept up until it is released, or used by `store`. */
+/** The right to fill a key. A heartbeat extends it until it is released or used by `store`. */
 export class FileLease {
   readonly #access: EngineAccess
   readonly #tell: (error: unknown, key: Key) => void
@@ -56,16 +56,16 @@ export class FileLease {
     this.#granted = granted
     const { lease, at } = granted
     this.#heartbeat = setInterval(() => this.#beat(), Math.min(lease / 3, LONGEST_BEAT)).unref()
-    // What is being stored ends the lease by itself, and closing waits for it.
+    // A store under way ends the lease itself, and closing waits for it.
     this.#forget = at.shard.closing.onBegin(() => !this.#isStoring && this.release())
   }
 
-  /** Bytes of the largest file that can be stored. */
+  /** The size of the largest file that can be stored. Bytes. */
   get sizeLimit(): number {
     return this.#granted.at.shard.settings.sizeLimit
   }
 
-  /** A file that can be read while it is written. */
+  /** Creates a file that can be read while it is written. */
   async createFile(): Promise<GrowingFile> {
     const { shard } = this.#granted.at
     try {
@@ -77,7 +77,7 @@ export class FileLease {
   }
 
   /**
-   * Stores a file and ends the lease. Answers false, and leaves nothing of the file, when the lease was lost, the key was
+   * Stores a file and ends the lease. Resolves to `false` and removes the file when the lease was lost, the key was
    * stored or removed meanwhile, or the cache refuses.
    */
   async store(file: GrowingFile, { meta, ttl, tags }: FileStoring): Promise<boolean> {
@@ -117,7 +117,7 @@ export class FileLease {
     }
   }
 
-  /** Ends it. Where that cannot be written it ends by itself. */
+  /** Ends the lease. If that cannot be written, it ends by itself. */
   release(): void {
     if (this.#isOver) return
     this.#end()
@@ -135,7 +135,7 @@ export class FileLease {
   #beat(): void {
     const { at, plan, lease } = this.#granted
     const run = (session: Session): boolean => extendLease(session, plan.name, plan.token, lease / 1000)
-    // A beat that fails costs the lease when others take it over, which is seen when the file is stored.
+    // After a failed beat others may take the lease over. Storing the file finds out.
     at.shard.write({ run, optional: true }, { deadline: performance.now() + lease }).catch(() => undefined)
   }
 }

@@ -7,15 +7,15 @@ import type { Shard } from '../shards/shard.js'
 import { noteFound, noteUse } from '../verbs/reading.js'
 import type { Role } from './door-entries.js'
 
-/** Bytes of an entry, as they were read in this turn of the loop. */
+/** The bytes of an entry as read in this turn of the loop. */
 export interface Glimpse {
-  /** Not to be changed. */
+  /** Shared between readers: must not be changed. */
   readonly bytes: Buffer
-  /** What its reader has made of it, for who reads it again within the turn. */
+  /** The decoded form, kept by a reader for further readers of the turn. */
   made?: unknown
 }
 
-/** A row that holds bytes, as it was read. */
+/** A row with bytes. */
 interface Glance extends Glimpse {
   readonly shard: Shard
   readonly encoded: EncodedKey
@@ -26,8 +26,8 @@ interface Glance extends Glimpse {
 }
 
 /**
- * Reads at once what can be had at once. Requests that come together for one key ask the database once: what was read
- * in this turn of the loop holds until this process commits, or the turn ends. Whoever is answered in it had asked when it began.
+ * Synchronous reads of entries in the database. Concurrent requests for one key share one query: a read is valid until
+ * this process commits or the turn of the loop ends. All requests that it serves had arrived when the turn began.
  */
 export class Glances {
   readonly #handle: CacheHandle
@@ -37,12 +37,12 @@ export class Glances {
     this.#handle = handle
   }
 
-  /** A live entry in the database; `undefined` when there is none, or it takes longer. */
+  /** Reads a live entry in the database. `undefined` when there is none, or it cannot be read synchronously. */
   read(key: string): Glimpse | undefined {
     return this.#known(key) ?? this.#look(key)
   }
 
-  /** Notes that what was read at a key has been used. */
+  /** Counts and notes the use of an entry that was read. */
   note(key: string, role: Role): void {
     const glance = this.#seen.get(key)
     if (!glance) return
@@ -74,7 +74,7 @@ export class Glances {
       if (mode !== MODE_RAW || filename !== null || !Buffer.isBuffer(bytes)) return undefined
       return this.#keep(key, { shard, encoded, session, commits: session.commits, bytes, rowid, accessTime })
     } catch {
-      // A log under recovery, or a damaged database: the careful way finds out.
+      // A log under recovery or a damaged database. The asynchronous read will find out.
       return undefined
     }
   }

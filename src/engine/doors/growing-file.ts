@@ -2,7 +2,7 @@ import type { FileHandle } from 'node:fs/promises'
 import type { PendingFile } from '../disk/value-files.js'
 import type { Shard } from '../shards/shard.js'
 
-/** A file that is written in parts, and can be read meanwhile. Its place in the cache comes with `DoorStore.land`. */
+/** A file that is written in parts and can be read meanwhile. `DoorStore.land` puts it into the cache. */
 export class GrowingFile {
   readonly handle: FileHandle
   readonly #shard: Shard
@@ -28,22 +28,22 @@ export class GrowingFile {
     }
   }
 
-  /** Appends several, without putting them together before. */
+  /** Appends several chunks without concatenating them first. */
   async appendAll(parts: readonly Uint8Array[]): Promise<void> {
     const length = parts.reduce((sum, one) => sum + one.byteLength, 0)
     const { bytesWritten } = await this.handle.writev(parts, this.#size)
     this.#size += bytesWritten
-    // A disk that is nearly full takes a part, and tells why with the next one.
+    // A nearly full disk writes a part of the bytes. The next write shows the error.
     if (bytesWritten < length) await this.append(Buffer.concat(parts).subarray(bytesWritten))
   }
 
-  /** As the engine knows it. From here on the engine removes it when it is not stored. */
+  /** Hands the file over to the engine, which removes it when it is not stored. */
   take(): PendingFile {
     this.#taken = true
     return { temporary: this.#temporary, size: this.#size }
   }
 
-  /** Removes the file, unless it was taken. Who reads it can go on. */
+  /** Removes the file, unless it was handed over. Readers can go on. */
   abandon(): void {
     if (this.#taken) return
     this.#taken = true

@@ -4,9 +4,9 @@ import { accessOf, ownHandleOf } from '../handle-of.js'
 import { kindOf } from '../option-names.js'
 
 /**
- * The handle of a cache, for doors whose keys are texts with prefixes of their own.
+ * The handle of a cache, for doors whose string keys have prefixes of their own.
  *
- * @throws TypeError when it is none, a namespace included
+ * @throws TypeError when it is no cache, or is a namespace
  */
 export function plainHandle(cache: DiskCache, user: string): CacheHandle {
   const handle = ownHandleOf(cache)

@@ -1,9 +1,9 @@
-/** Turns of the loop that whatever is waited for gets at least. */
+/** The fewest turns of the loop that the promise gets. */
 const STEPS = 8
 
 /**
- * What a promise brings, or `late` when it takes longer and `isLate` agrees. The time passes in steps, so that a loop
- * which is busy for longer gives what is ready the turns that it needs.
+ * Resolves to the result of a promise, or to `late` after `time` if `isLate` agrees. The time passes in steps, so that
+ * a busy loop still gives a promise that is ready the turns it needs.
  */
 export function within<T>(promise: Promise<T>, time: number, late: T, isLate: () => boolean = () => true): Promise<T> {
   return new Promise((resolve, reject) => {

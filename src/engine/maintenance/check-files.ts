@@ -6,14 +6,14 @@ import { VALUE_FILE } from '../disk/value-files.js'
 import { isMissing, systemCode } from '../file-errors.js'
 import type { CheckContext } from './check.js'
 
-/** Between a commit and the unlinking of a file that it let go: the second look comes after that. */
+/** Pause before the second look at a file. A commit unlinks the files it released within this time. */
 const SECOND_LOOK_MILLISECONDS = 100
-/** Files that are removed under one lock. */
+/** Number of files that are removed under one lock. */
 const FILES_PER_LOCK = 500
-/** How often names are read before the lock is taken, while others commit; then under it. */
+/** How often names are read without the lock, while others commit, before they are read under it. */
 const TRIES_WITHOUT_LOCK = 3
 
-/** Every file against the rows. Only what looks like a value file is ever removed. */
+/** Compares every file with the rows. Only files that look like value files are ever removed. */
 export async function checkFiles(context: CheckContext): Promise<void> {
   const { directory, control } = context
   const { files, empty } = walk(directory, count => {
@@ -29,15 +29,15 @@ export async function checkFiles(context: CheckContext): Promise<void> {
     for (let at = 0; at < still.length; at += FILES_PER_LOCK) repair(context, still.slice(at, at + FILES_PER_LOCK))
   else for (const name of still) checkStranger(context, name)
   for (const [folder, stamp] of stamps) {
-    // Others make and remove folders all the time: one that was touched meanwhile is in use.
+    // Others create and remove folders all the time. One that has changed meanwhile is in use.
     if (stamp === stampOf(directory, folder)) checkFolder(context, folder)
   }
 }
 
 /**
- * Removes files that no row names, under the lock: without it they may be those of a transaction that is under way, which
- * may take as long as the body of its user does. Names are read before, if nobody commits meanwhile, since reading those of
- * a million rows takes a while.
+ * Removes files that no row names, under the lock. Without it they may belong to a transaction under way, which lasts
+ * as long as the body of its user. Names are read before taking the lock, unless others commit meanwhile, since reading
+ * those of a million rows takes a while.
  */
 function repair(context: CheckContext, files: readonly string[]): void {
   const { db, control } = context
@@ -54,7 +54,7 @@ function repair(context: CheckContext, files: readonly string[]): void {
   }
 }
 
-/** A file that no row names. */
+/** Reports, and with `fix` removes, a file that no row names. */
 function checkStranger(context: CheckContext, name: string): void {
   const { directory, fix, findings, control } = context
   control.goOn()
@@ -62,7 +62,7 @@ function checkStranger(context: CheckContext, name: string): void {
   const fixed = fix && VALUE_FILE.test(name)
   if (fixed) fs.rmSync(join(directory, name), { force: true })
   findings.push({ kind: 'unknown-file', message: `no entry names the file ${name}`, path: name, fixed })
-  // At once: who stops the check now leaves no empty folder.
+  // At once, so that stopping the check leaves no empty folder.
   if (fixed) checkFolder(context, dirname(name))
 }
 
@@ -72,7 +72,7 @@ function strangers({ db, unlinkLater, control }: CheckContext, files: readonly s
   return files.filter(name => !known.has(name))
 }
 
-/** The files that rows name, and those that stay for a while. */
+/** The names of the files that rows name and of those in grace. */
 export function namesOfFiles(db: Connection, unlinkLater: boolean): ReadonlySet<string> {
   const known = new Set<string>()
   const add = (sql: string): void => {
@@ -83,7 +83,7 @@ export function namesOfFiles(db: Connection, unlinkLater: boolean): ReadonlySet<
   return known
 }
 
-/** A folder that holds nothing, and the one above it when it holds nothing else. */
+/** Reports, and with `fix` removes, an empty folder, and the one above it when that becomes empty. */
 function checkFolder(context: CheckContext, folder: string): void {
   const { directory, fix, findings } = context
   try {
@@ -93,21 +93,21 @@ function checkFolder(context: CheckContext, folder: string): void {
     findings.push({ kind: 'empty-directory', message: `the directory ${folder} is empty`, path: folder, fixed })
     if (fixed) checkFolder(context, dirname(folder))
   } catch (error) {
-    // Somebody was faster, with a file or with removing it.
+    // Somebody has meanwhile put a file into it or removed it.
     if (!isMissing(error) && systemCode(error) !== 'ENOTEMPTY') throw error
   }
 }
 
-/** Which directory it is, and when something was last made or removed in it. */
+/** Identifies a directory and the time of its last change. */
 function stampOf(directory: string, folder: string): string | undefined {
   const stat = fs.statSync(join(directory, folder), { throwIfNoEntry: false })
   return stat && `${stat.ino} ${stat.mtimeMs}`
 }
 
 /**
- * Files and empty directories below the cache, without the cache's own, which have `cache.db` in their names.
+ * Lists files and empty directories below the cache, without the cache's own, which have `cache.db` in their names.
  *
- * @param seen hears of the number of files in each directory
+ * @param seen called with the number of files in each directory
  */
 function walk(
   directory: string,

@@ -15,10 +15,10 @@ type Damage = Pick<Finding, 'kind' | 'message' | 'path'>
 
 const PAGE = 500
 
-/** What no version of DiskCache writes, and no verb finds or tells apart; a NaN as key, which Python's does. */
+/** Rows that no verb finds: NaN as key, which Python stores as NULL, and rows that no version of DiskCache writes. */
 const UNREACHABLE = "key IS NULL OR typeof(store_time) <> 'real' OR rowid NOT BETWEEN 1 AND 9007199254740991"
 
-/** Rows that are no entries: their files are those of nobody. */
+/** Checks for rows that are no entries. */
 export function checkKeys({ db, fix, findings, control }: CheckContext): void {
   const count = db.prepare<[], number>(`SELECT COUNT(*) FROM Cache WHERE ${UNREACHABLE}`).pluck()
   const found = control.patiently(() => count.get()) ?? 0
@@ -28,7 +28,7 @@ export function checkKeys({ db, fix, findings, control }: CheckContext): void {
   findings.push({ kind: 'tampered', message, fixed: fix })
 }
 
-/** A value in the database has no file: bytes that its row gives to one would count towards the limits, and evict others. */
+/** Checks the size of values in the database, which must be 0. Another size would count towards the limits. */
 export function checkInlineSizes({ db, fix, findings, control }: CheckContext): void {
   const count = db.prepare<[], number>('SELECT COUNT(*) FROM Cache WHERE filename IS NULL AND size IS NOT 0').pluck()
   const found = control.patiently(() => count.get()) ?? 0
@@ -38,7 +38,7 @@ export function checkInlineSizes({ db, fix, findings, control }: CheckContext): 
   findings.push({ kind: 'wrong-size', message: `entries without a file that say how long it is: ${found}`, fixed: fix })
 }
 
-/** Every row that names a file against the file: it must be there, plain, inside the directory, and whole. */
+/** Checks the file of every row that names one: it must exist, be plain, inside the directory and complete. */
 export function checkRows({ directory, db, fix, findings, control }: CheckContext): void {
   const page = db.prepare<unknown[], FileRow>(
     'SELECT rowid, filename, size FROM Cache WHERE rowid > ? AND filename IS NOT NULL ORDER BY rowid LIMIT ?',
@@ -46,7 +46,7 @@ export function checkRows({ directory, db, fix, findings, control }: CheckContex
   const again = db.prepare<unknown[], FileRow>(
     'SELECT rowid, filename, size FROM Cache WHERE rowid = ? AND filename = ?',
   )
-  // A value that is not whole is no value: the row goes, instead of taking the length that is left.
+  // The row of an incomplete file is removed. DiskCache would adopt the remaining length as its size.
   const repair = db.transaction(({ rowid, filename }: FileRow) => {
     const row = again.get(rowid, filename)
     const damage = row && damageOf(directory, row)

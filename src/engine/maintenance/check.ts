@@ -11,35 +11,35 @@ import { checkFiles } from './check-files.js'
 import { checkInlineSizes, checkKeys, checkRows } from './check-rows.js'
 import { LOCK_SLICE_MILLISECONDS, StoppedError, type TaskControl } from './task-control.js'
 
-/** What the steps of a check share. */
+/** The shared state of the steps of a check. */
 export interface CheckContext {
   readonly directory: string
   readonly db: Connection
   readonly fix: boolean
   readonly findings: Finding[]
   readonly control: TaskControl
-  /** Whether side tables are there. */
+  /** Whether the side table exists. */
   readonly unlinkLater: boolean
 }
 
-/** A shard, and the steps that `expectCheck` has told of its entries. */
+/** A shard, with the number of entries that `expectCheck` has reported. */
 export interface CheckedPlace {
   readonly directory: string
   readonly entries: number
-  /** That it stays locked is a finding, and no error. */
+  /** Whether a lock that persists is a finding instead of an error. */
   readonly goesOn: boolean
 }
 
 /**
- * Looks for damage in one shard, and repairs it with `fix`. Reads without a lock; what looks wrong is looked at again,
- * and repaired in short transactions, so that others go on meanwhile.
+ * Looks for damage in one shard and repairs it with `fix`. It reads without a lock, looks again at whatever seems
+ * wrong, and repairs in short transactions, so that others can go on meanwhile.
  */
 export async function checkShard(place: CheckedPlace, fix: boolean, control: TaskControl): Promise<Finding[]> {
   const findings: Finding[] = []
   try {
     if (existsSync(join(place.directory, DATABASE_FILE))) await checkDatabase(place, fix, control, findings)
   } catch (error) {
-    // What cannot be read at all is a finding as well; SQLite's own check has told it, or it is told here.
+    // An unreadable database is a finding as well, unless SQLite's own check has reported it already.
     if (place.goesOn && isBusy(error)) findings.push(LOCKED)
     else if (!isCorruption(error)) throw error
     else if (!findings.some(({ kind }) => kind === 'integrity')) findings.push(damaged((error as Error).message))
@@ -75,8 +75,8 @@ async function checkDatabase(
 }
 
 /**
- * Tells the control what a check of a shard will take: each entry is looked at by SQLite, each file from its entry and
- * from its folder. Answers the number of entries; 0 of what cannot be read, which the check itself finds out.
+ * Announces the steps of a check of a shard: SQLite examines each entry, and each file is examined from its entry and
+ * from its folder. Returns the number of entries, or 0 when they cannot be read, which the check will report.
  */
 export function expectCheck(directory: string, control: TaskControl): number {
   let db: Connection | undefined
@@ -97,7 +97,7 @@ export function expectCheck(directory: string, control: TaskControl): number {
   }
 }
 
-/** SQLite's own check; VACUUM rebuilds indexes and pages from the rows that can be read. */
+/** Runs SQLite's own check. With `fix`, VACUUM rebuilds indexes and pages from the readable rows. */
 function checkIntegrity({ db, fix, findings, control }: CheckContext): void {
   const messages = integrityMessages(db, control)
   if (messages.length === 0) return
@@ -105,7 +105,7 @@ function checkIntegrity({ db, fix, findings, control }: CheckContext): void {
   for (const message of messages) findings.push({ kind: 'integrity', message, fixed })
 }
 
-/** Answers false when there is nothing left that could be rebuilt. */
+/** Rebuilds a database. Returns `false` when that is impossible. */
 function rebuild(db: Connection, control: TaskControl): boolean {
   try {
     for (const sql of ['REINDEX', 'VACUUM']) control.patiently(() => db.exec(sql))
@@ -128,15 +128,15 @@ function integrityMessages(db: Connection, control: TaskControl): string[] {
 
 const TOTALS = [
   { kind: 'count', sql: 'SELECT COUNT(key) FROM Cache', what: 'entries' },
-  // TOTAL does not overflow, whatever somebody has written into a row.
+  // TOTAL does not overflow, whatever a row contains.
   { kind: 'size', sql: 'SELECT TOTAL(size) FROM Cache', what: 'bytes of files' },
 ] as const
 
-/** Also where somebody has removed the row. */
+/** Stores a total, even if its row is missing. */
 const STORE_TOTAL =
   'INSERT INTO Settings (key, value) VALUES (?, ?) ON CONFLICT (key) DO UPDATE SET value = excluded.value'
 
-/** The figures that triggers keep against those of the rows, in one snapshot. */
+/** Compares the totals kept by triggers with those of the rows, in one snapshot. */
 function checkTotals({ db, fix, findings }: CheckContext): void {
   const check = db.transaction(() => {
     for (const { kind, sql, what } of TOTALS) {
@@ -157,7 +157,7 @@ const LOCKED: Finding = {
   fixed: false,
 }
 
-/** A database that SQLite cannot read whole. */
+/** The finding of a database that SQLite cannot read completely. */
 export function damaged(message: string): Finding {
   return { kind: 'integrity', message, fixed: false }
 }

@@ -5,17 +5,17 @@ import { exceedsLimits, keepLimits, removeExpired, type Victim } from '../operat
 import type { Shard } from '../shards/shard.js'
 import { UpkeepNotice } from './upkeep-notice.js'
 
-/** Evicting holds the transaction no longer than this; the rest follows in transactions of its own. */
+/** How long eviction may extend a transaction. The rest follows in transactions of its own. */
 const CULL_MILLISECONDS = 3
-/** A look at the volume costs as much as a read, so that it is taken when the limit may be near, or after this time. */
+/** The volume is computed when the limit may be near, and after this time. It costs as much as a read. */
 const LOOK_MILLISECONDS = 20
-/** What a row may take beyond its value: its cells in the table and the indexes. */
+/** Upper estimate of the bytes of a row beyond its value: its cells in the table and the indexes. */
 const ROW_BYTES = 1024
 const MARKS_BEFORE_EVICTION = 2000
 
-/** Keeps one shard under its limits: after the writes of each batch, and in pages while that was not enough. */
+/** Keeps one shard under its limits: after the writes of each batch and, if that is not enough, in pages. */
 export class Culler {
-  /** While somebody keeps the shard up beside requests, writes leave what has expired to them. */
+  /** Whether upkeep takes place. Writes then leave expired entries to it. */
   readonly upkeep: UpkeepNotice
   readonly #shard: Shard
   #slack = 0
@@ -28,7 +28,7 @@ export class Culler {
     this.upkeep = new UpkeepNotice(shard)
   }
 
-  /** Runs once per batch: expired rows go first, then the policy's. DiskCache's cull limit 0 switches both off. */
+  /** Runs once per batch: removes expired rows, then evicts by the policy. A cull limit of 0 switches both off. */
   afterWrites(session: Session): void {
     const { cullLimit } = session.settings
     if (!session.grew || cullLimit === 0) return
@@ -39,15 +39,15 @@ export class Culler {
     const now = performance.now()
     if (this.#slack > 0 && now - this.#lookedAt < LOOK_MILLISECONDS && session.settings.maxItems === null) return
     this.#lookedAt = now
-    // What has expired goes before what is alive.
+    // Expired entries are removed before live ones are evicted.
     if (upkept && exceedsLimits(session)) this.#removeExpired(session)
     if (this.enforce(session).more) this.#follow()
   }
 
   /**
-   * Evicts for a while. Answers how many rows, and whether more are to go.
+   * Evicts for a while. Returns how many rows were evicted and whether more must be.
    *
-   * @param how for how long, and which part of the limits may be in use afterwards
+   * @param how for how long, and which share of the limits may be in use afterwards
    */
   enforce(
     session: Session,
@@ -59,7 +59,7 @@ export class Culler {
     return { removed: victims.length, more }
   }
 
-  /** Counts what a transaction evicts, and tells it when that is committed. */
+  /** Counts the evictions of a transaction and reports them when it is committed. */
   report(session: Session, victims: readonly Victim[]): void {
     const evicted = victims.filter(({ key }) => key !== null)
     if (evicted.length === 0) return
@@ -67,13 +67,13 @@ export class Culler {
     session.afterCommit(() => this.tell(evicted))
   }
 
-  /** Tells what was evicted, here or in the thread of upkeep. */
+  /** Reports evictions, of this thread or of the upkeep thread. */
   tell(evicted: readonly Victim[]): void {
     this.evictions += evicted.length
     this.#shard.events.evicted(evicted)
   }
 
-  /** The settings changed, or others filled the directory. */
+  /** Requests a check of the limits, because settings have changed or others have filled the directory. */
   lookSoon(): void {
     this.#slack = 0
   }
@@ -82,7 +82,7 @@ export class Culler {
     removeExpired(session, this.#shard.disk.now(), session.settings.cullLimit * Math.max(1, session.stored.length))
   }
 
-  /** What was read since the last write counts for the order too. */
+  /** Writes the marks of reads since the last write, which count for the order too. */
   #sharpenOrder(session: Session): void {
     const { marks, disk } = this.#shard
     const { marks: kind } = EVICTION_POLICIES[session.settings.evictionPolicy]

@@ -8,23 +8,23 @@ import { isDiskFull, isMissing, systemCode } from '../file-errors.js'
 import { makeRoomByRows, type Victim } from '../operations/culling.js'
 import type { Shard } from '../shards/shard.js'
 
-/** Space kept back: on a full disk even a DELETE needs room in the write-ahead log. Python passes over the name. */
+/** File of reserved space: on a full disk even a DELETE needs room in the write-ahead log. Python ignores the name. */
 const RESERVE_FILE = 'cache.db-reserve'
 const RESERVE_BYTES = 512 * 1024
-/** On a disk that has no room for all of it less will do, down to what opening and a small removal need. */
+/** The least reserve on a disk without room for all of it: what opening and a small removal need. */
 const LEAST_BYTES = 64 * 1024
 const RESERVE_SHARE = 1 / 16
 const ROWS_PER_ROUND = 8
 const ROUNDS = 256
 
-/** Gives a shard room to delete in when the disk is full, and takes it back when there is space again. */
+/** Keeps space in reserve, which lets a shard delete when the disk is full. */
 export class DiskReserve {
   readonly #shard: Shard
   #kept = false
   #givenUp = false
-  /** Something was written. */
+  /** Whether this process has written something. */
   #begun = false
-  /** What only removes has it now. */
+  /** Whether a removal uses the space now. */
   #lent = false
 
   constructor(shard: Shard) {
@@ -32,19 +32,19 @@ export class DiskReserve {
   }
 
   /**
-   * Lays the reserve aside, or what there is room for. Called now and then, beside requests.
+   * Creates the reserve, as large as there is room for. Called now and then in the background.
    *
-   * @param size bytes of it
+   * @param size the intended size. Bytes
    */
   async keep(size: number = this.#size): Promise<void> {
-    // Who only reads gives back what opening took of it.
+    // A readonly cache only restores what its opening has used.
     if (this.#kept || (this.#shard.options.readonly && !this.#givenUp)) return
     const before = fs.lstatSync(this.#path, { throwIfNoEntry: false })
-    // A link leads to what is not the cache's.
+    // A link leads to a file that does not belong to the cache.
     if (before && !before.isFile()) return
     const had = before?.size ?? 0
     try {
-      // Zeros, and not a hole: the blocks must be taken. Added to what is there, which others would have at once.
+      // Zeros instead of a hole, to allocate the blocks. Appended, since freed blocks would be taken by others at once.
       if (had < size) await this.#fill(had, size)
       this.#kept = true
     } catch (error) {
@@ -53,8 +53,8 @@ export class DiskReserve {
   }
 
   /**
-   * A transaction has ended: if it removed by the reserve, that is laid aside again before something grows into it. After
-   * the first one it is laid aside at once, since others may fill the disk within the second.
+   * Called after a commit. A reserve that the transaction has used is restored before a write grows into the space.
+   * After the first commit the reserve is created at once, since others may fill the disk within a second.
    */
   committed(): void {
     if (!this.#begun) this.#begin()
@@ -70,32 +70,32 @@ export class DiskReserve {
   }
 
   /**
-   * Closes the database, and lays it aside once more: processes that live for less than a second leave one too, and
-   * who had to give it up to open on a full disk gives it back.
+   * Closes the database and creates the reserve afterwards, so that processes that live for less than a second leave
+   * one too, and one that was used for opening on a full disk is restored.
    *
-   * @param identity of the database that is open
+   * @param identity identity of the open database
    */
   async keepAfter(identity: string | undefined, close: () => void): Promise<void> {
-    // By the limit that is stored, which nobody knows any more when it is closed.
+    // Computed now, since the stored limit is not known any more when the database is closed.
     const size = this.#size
     close()
-    // What was removed meanwhile, or moved aside, gets no file of ours.
+    // No file is created beside a database that was removed or moved aside meanwhile.
     if (identity === undefined || fileIdentity(join(this.#shard.directory, DATABASE_FILE)) !== identity) return
     try {
-      // The shared memory of the log may have stayed, in room that was the reserve's.
+      // The shared memory of the log may still use the space of the reserve.
       await this.keep(size)
     } catch (error) {
-      // Whoever writes there is told why it cannot: here nobody does.
+      // Writers report errors of the file system. Here they are ignored.
       if (systemCode(error) === undefined) throw error
     }
   }
 
   /**
-   * Frees space outside of any transaction: gives up the reserve, truncates the write-ahead log, and for a write that
-   * grew removes expired entries and evicts by the policy. Answers whether it is worth trying again.
+   * Frees space outside of any transaction: drops the reserve, truncates the write-ahead log and, for a write that
+   * grows, removes expired entries and evicts by the policy. Returns whether a retry is worth it.
    *
-   * @param grew whether the room is for something new: what only removes needs no more than the reserve
-   * @param bytes that should become free beyond what a small write needs
+   * @param grew whether the space is for new content; a removal needs no more than the reserve
+   * @param bytes how many bytes should become free beyond the need of a small write
    */
   makeRoom(grew: boolean, bytes = 0): boolean {
     const session = this.#shard.current
@@ -109,12 +109,12 @@ export class DiskReserve {
     }
     const removed = this.#evictUntil(session, bytes)
     this.#checkpoint(session)
-    // What grows must not use up the room in which others can still be removed.
+    // A growing write must not use the space that removals need.
     this.#restore()
     return removed
   }
 
-  /** Drops the reserve. Answers whether there was one. */
+  /** Drops the reserve. Returns whether there was one. */
   giveUp(): boolean {
     this.#kept = false
     try {
@@ -130,7 +130,7 @@ export class DiskReserve {
   #begin(): void {
     this.#begun = true
     if (this.#kept) return
-    // Housekeeping tries again, and tells why it cannot.
+    // Housekeeping tries again and reports errors.
     this.#shard.closing.track(this.keep()).catch(() => undefined)
   }
 
@@ -142,7 +142,7 @@ export class DiskReserve {
     return join(this.#shard.directory, RESERVE_FILE)
   }
 
-  /** Processes that do it at once write the same. */
+  /** Writes the reserve. Concurrent processes write the same bytes. */
   async #fill(from: number, to: number): Promise<void> {
     const { O_WRONLY, O_CREAT, O_NOFOLLOW = 0 } = fs.constants
     const zeros = Buffer.alloc(to - from)
@@ -163,12 +163,12 @@ export class DiskReserve {
       if (modes.exact) fs.chmodSync(this.#path, modes.file)
       this.#kept = true
     } catch (error) {
-      // Another process has been quicker.
+      // Another process has created it.
       if (systemCode(error) !== 'EEXIST') this.#keepPart(error)
     }
   }
 
-  /** What was written of it before the disk was full stays, if it is of any use. */
+  /** Keeps the part that was written before the disk was full, if it is large enough. */
   #keepPart(error: unknown): void {
     if (!isDiskFull(error)) throw error
     const size = fs.lstatSync(this.#path, { throwIfNoEntry: false })?.size ?? 0
@@ -186,7 +186,7 @@ export class DiskReserve {
     return true
   }
 
-  /** Removes some rows, and their files at once: the room is needed now. */
+  /** Removes some rows, and their files at once, because the space is needed now. */
   #evict(session: Session): readonly Victim[] {
     const { statements } = session
     try {
@@ -210,7 +210,7 @@ export class DiskReserve {
     try {
       session.db.pragma('wal_checkpoint(TRUNCATE)')
     } catch {
-      // A checkpoint that others block, or that has no room, is tried again by SQLite itself.
+      // SQLite itself repeats a checkpoint that others block or that has no room.
     }
   }
 }

@@ -6,16 +6,16 @@ import { isMissing, systemCode } from '../file-errors.js'
 import { QUARANTINE_PREFIX, UNFINISHED } from './quarantine.js'
 import type { TaskControl } from './task-control.js'
 
-/** Files of one kind: how many, how long together, and the name of one of them. */
+/** Files of one kind: their number, total bytes, and the name of one of them. */
 export interface Pile {
   readonly count: number
   readonly bytes: number
   readonly example: string | undefined
 }
 
-/** Files or directories that have the same owner and permissions. */
+/** Files or directories with the same owner and permissions. */
 export interface NodeFacts {
-  /** `own`: the database, its log and what else the cache keeps beside it. */
+  /** `own`: the database, its log and other files that the cache keeps beside it. */
   readonly kind: 'directory' | 'value' | 'own'
   readonly uid: number
   readonly gid: number
@@ -24,37 +24,37 @@ export interface NodeFacts {
   readonly example: string
 }
 
-/** What lies in the directory of one database, seen without opening any file. */
+/** Facts about the directory of one database, found without opening any file. */
 export interface TreeFacts {
-  /** Value files, and the folders in which they lie. */
+  /** Number of value files and of their folders. */
   readonly files: number
   readonly folders: number
   readonly fullestFolder: number
-  /** Value files that no row names, written more than an hour ago. */
+  /** Value files older than an hour that no row names. */
   readonly orphans: Pile
-  /** Files that look like none of the cache's. */
+  /** Files that do not belong to the cache. */
   readonly foreign: Pile
-  /** Values on their way, begun more than an hour ago. */
+  /** Temporary files older than an hour. */
   readonly temporary: Pile
-  /** Databases that were moved aside, by the names of their directories; `moving`: it did not come to its end. */
+  /** Names of the directories of quarantined databases. `moving`: those whose move is not complete. */
   readonly quarantines: readonly string[]
   readonly moving: readonly string[]
-  /** Whose all of it is, and who may do what with it. */
+  /** Owners and permissions. */
   readonly nodes: readonly NodeFacts[]
-  /** Directories into which this user may not look. */
+  /** Directories that this user may not read. */
   readonly closed: readonly string[]
 }
 
 export interface TreeOptions {
   readonly directory: string
-  /** Epoch milliseconds. */
+  /** The current time in epoch milliseconds. */
   readonly now: number
-  /** Names that rows use; `undefined` when they are not known, so that no file can be called an orphan. */
+  /** Names that rows use. `undefined`: they are not known, so that no file counts as an orphan. */
   readonly known: ReadonlySet<string> | undefined
   readonly control: TaskControl
 }
 
-/** Looks at every file of one database. */
+/** Examines every file of one database. */
 export function examineTree(options: TreeOptions): TreeFacts {
   return new TreeWalk(options).facts()
 }
@@ -94,7 +94,7 @@ class TreeWalk {
 
   #visit(relative: string): void {
     const entries = this.#list(relative)
-    // Another cache, which is looked at for itself.
+    // Another cache, which is examined separately.
     if (relative !== '' && entries.some(({ name }) => name === DATABASE_FILE)) return
     const before = this.#files
     for (const entry of entries) if (!entry.isDirectory()) this.#file(nameOf(relative, entry))
@@ -124,14 +124,14 @@ class TreeWalk {
   #value(name: string, stat: Stats, age: number): void {
     const { known } = this.#options
     const isNamed = known?.has(name) ?? VALUE_FILE.test(name)
-    // A custom Disk of Python may give its files any names: those that rows name are values.
+    // A custom Disk of Python may use any names, so all files that rows name count as value files.
     if (isNamed || VALUE_FILE.test(name)) this.#files++
     if (isNamed) return
     if (!VALUE_FILE.test(name)) this.#foreign.add(name, stat)
     else if (age >= ORPHAN_MILLISECONDS) this.#orphans.add(name, stat)
   }
 
-  /** Counts owner and permissions; `undefined` for what has gone meanwhile. */
+  /** Records owner and permissions. `undefined` when the file has disappeared meanwhile. */
   #lookAt(name: string, kind: NodeFacts['kind']): Stats | undefined {
     try {
       const stat = lstatSync(join(this.#options.directory, name))

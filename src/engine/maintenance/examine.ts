@@ -13,35 +13,35 @@ import { examineTree, type TreeFacts } from './examine-tree.js'
 import { LOCK_SLICE_MILLISECONDS, type TaskControl } from './task-control.js'
 import type { Place } from './worker-client.js'
 
-/** Why a database could not be looked into. */
+/** Why a database could not be examined. */
 export interface DatabaseTrouble {
   readonly kind: 'damaged' | 'schema' | 'locked' | 'closed'
   readonly message: string
 }
 
-/** What the rows and pages of a database say. Instants are epoch milliseconds. */
+/** Facts from the rows and pages of a database. Instants are epoch milliseconds. */
 export interface RowFacts {
   readonly journalMode: string
-  /** Bytes of all pages, and of those that hold nothing. */
+  /** Bytes of all pages and of the free ones. */
   readonly pageBytes: number
   readonly freeBytes: number
-  /** As Python writes them: good for Python alone. */
+  /** Whether the triggers are those of Python, with which only Python can write. */
   readonly pythonTriggers: boolean
   readonly settings: StoredSettings
   readonly entries: number
   readonly expired: number
-  /** Bytes of value files, as the rows say. */
+  /** Bytes of value files according to the rows. */
   readonly fileBytes: number
   readonly newestEntry: number | undefined
-  /** Leases whose time is over and that nobody gave back. */
+  /** Number of leases that ended without being released. */
   readonly endedLeases: number
-  /** Entries that look as Python's Lock makes them, without an expiry and more than an hour old. */
+  /** Number of entries that look like Python's Lock, without expiry and older than an hour. */
   readonly endlessLocks: number
 }
 
-/** All that is known of one database and its files. */
+/** All facts about one database and its files. */
 export interface DatabaseFacts {
-  /** From the directory of the cache: `''`, `003/`, `cache/jobs/`. */
+  /** Path from the directory of the cache: `''`, `003/`, `cache/jobs/`. */
   readonly prefix: string
   readonly exists: boolean
   /** Bytes of its write-ahead log. */
@@ -51,18 +51,18 @@ export interface DatabaseFacts {
   readonly tree: TreeFacts
 }
 
-/** `pickle.dumps(None)` of all protocols that have an opcode for it: the value of Python's Lock. */
+/** `pickle.dumps(None)` in all protocols: the value of Python's Lock. */
 const PICKLED_NONE = "X'4E2E', X'80024E2E', X'80034E2E', X'80044E2E', X'80054E2E'"
 const OLD_SECONDS = 3600
 
 /**
- * Looks at one database and its files and changes nothing.
+ * Examines one database and its files without changing them.
  *
  * @param now epoch milliseconds
  */
 export function examine({ directory, prefix }: Place, now: number, control: TaskControl): DatabaseFacts {
   const path = join(directory, DATABASE_FILE)
-  // Before it is opened, which may make a log.
+  // Before opening, which may create a log.
   const exists = sizeOf(path) !== undefined
   const logBytes = sizeOf(`${path}-wal`) ?? 0
   const found = exists ? readDatabase(directory, now, control) : undefined
@@ -102,8 +102,8 @@ function readDatabase(directory: string, now: number, control: TaskControl): Rea
 }
 
 /**
- * A connection that leaves the directory as it was. Where a log lies, one that may only read; where none lies, such a one
- * would make a log and could not take it away again.
+ * Opens a connection that leaves the directory unchanged. It is read-only if there is a log. Without a log, a read-only
+ * connection would create one and could not remove it.
  */
 function connectQuietly(directory: string, wait: number): Connection {
   const path = join(directory, DATABASE_FILE)
@@ -123,7 +123,7 @@ function openFor(path: string, readonly: boolean, timeout: number): Connection {
   const db = connect(path, { readonly, mustExist: true, timeout })
   try {
     db.pragma('query_only = ON')
-    // Opens the file, and the log that belongs to it.
+    // Opens the file and its log.
     db.pragma('schema_version')
     return db
   } catch (error) {
@@ -182,7 +182,7 @@ function sizeOf(path: string): number | undefined {
   try {
     return statSync(path).size
   } catch (error) {
-    // Where this user may not look there is nothing that it could open either.
+    // A directory that this user may not read has no file it could open either.
     if (isMissing(error) || systemCode(error) === 'EACCES') return undefined
     throw error
   }

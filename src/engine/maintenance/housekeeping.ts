@@ -12,8 +12,8 @@ const TICK_MILLISECONDS = 1000
 const MARKS_PER_TICK = 2000
 
 /**
- * What a shard does beside requests, once a second while it is open: writes the marks of reads, notices that the file
- * or the settings were changed by others, ends graces and reclaims what crashes left. It keeps no process alive.
+ * The background work of a shard, once a second while it is open: writes the marks of reads, notices changes of the
+ * file or the settings by others, ends graces and reclaims the remains of crashes. It keeps no process alive.
  */
 export class Housekeeping {
   readonly #shard: Shard
@@ -39,13 +39,13 @@ export class Housekeeping {
     this.#stopping.requested = true
   }
 
-  /** Resolves when what was begun has ended. */
+  /** Resolves when the work under way has ended. */
   async finished(): Promise<void> {
     await this.#running
     await this.#indexes
   }
 
-  /** Makes the indexes that the settings ask for, beside the loop where there are many rows. */
+  /** Creates the indexes that the settings require, in a thread if there are many rows. */
   ensureIndexes(): void {
     this.#indexes ??= ensureIndexes(this.#shard)
       .catch(error => this.#report(error))
@@ -69,7 +69,7 @@ export class Housekeeping {
     if (!session) return
     const path = join(shard.directory, DATABASE_FILE)
     if (!shard.isThere) {
-      // Deleted altogether: it is made again by the next write, and until then reads go on with what is open.
+      // A deleted database is created again by the next write. Until then reads use the open files.
       if (fileIdentity(path) !== undefined) shard.reopen()
       return
     }
@@ -104,10 +104,10 @@ export class Housekeeping {
   }
 
   #report(error: unknown): void {
-    // Others hold the lock: the next tick, or the next write, does it.
+    // Others hold the lock. The next tick or the next write tries again.
     const known = this.#shard.translate(error)
     if (known instanceof TimeoutError || known instanceof ReadonlyError) return
-    // Accesses are not worth an entry: on a full disk they are forgotten.
+    // Marks of reads are not worth evicting for: on a full disk they are dropped.
     if (known instanceof DiskFullError) return this.#shard.marks.drop()
     this.#shard.events.failed(known as Error)
   }

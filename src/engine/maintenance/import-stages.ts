@@ -13,27 +13,27 @@ import { systemClock } from '../time.js'
 import { namesOfFiles } from './check-files.js'
 
 /**
- * Where an import keeps what it has read until it stores all of it: a directory in that of the cache. Python's `check()`
- * passes over paths that hold `cache.db`.
+ * Prefix of the stages of imports: directories in that of the cache for data that was read and not stored yet. Python's
+ * `check()` skips paths that contain `cache.db`.
  */
 export const STAGE_PREFIX: string = `${DATABASE_FILE}-import-`
 export const STAGE_DATABASE = 'stage.db'
-/** Ends the name while nobody can have locked the database in it yet. */
+/** Suffix of the name of a stage whose database is not locked yet. */
 export const STAGE_UNBORN = '.new'
-/** Nothing is made here. */
+/** Nothing is created here, so modes do not matter. */
 const NO_MODES = { directory: 0o700, file: 0o600, exact: false }
 const STRANGE = "SELECT COUNT(*) FROM sqlite_schema WHERE type <> 'table'"
 
 /**
- * Removes what imports have left behind that were killed, with the value files that had their places already and that no
- * row names. Whoever is at work holds the lock of the database in his stage.
+ * Removes the stages of killed imports, with value files that were moved to their places already and that no row names.
+ * A running import holds the lock of the database in its stage.
  *
  * @param home the directory of a cache
  */
 export async function reclaimStages(home: string): Promise<void> {
   for (const name of namesIn(home)) {
     const stage = join(home, name)
-    // A link leads elsewhere: what lies there is not the cache's.
+    // A link leads to files that do not belong to the cache.
     if (!name.startsWith(STAGE_PREFIX) || !lstatSync(stage, { throwIfNoEntry: false })?.isDirectory()) continue
     if (name.endsWith(STAGE_UNBORN) ? isAbandoned(stage) : removePlaced(home, stage)) {
       await fsp.rm(stage, { recursive: true, force: true })
@@ -41,7 +41,7 @@ export async function reclaimStages(home: string): Promise<void> {
   }
 }
 
-/** Answers false while the import is alive. */
+/** Removes the placed files of an import. Returns `false` while the import is running. */
 function removePlaced(home: string, stage: string): boolean {
   const path = join(stage, STAGE_DATABASE)
   if (!existsSync(path)) return true
@@ -50,13 +50,13 @@ function removePlaced(home: string, stage: string): boolean {
     db = connect(path, { readonly: false, mustExist: true })
     db.pragma('journal_mode = OFF')
     db.exec('BEGIN EXCLUSIVE')
-    // A view in its place could hold everything up.
+    // A view instead of the table could run for ever.
     if (db.prepare(STRANGE).pluck().get() !== 0) return true
     const rows = db.prepare('SELECT shard, filename FROM Row WHERE filename IS NOT NULL').raw().all()
     for (const [shard, names] of byShard(rows as [string, string][])) removeUnnamed(join(home, shard), names)
   } catch (error) {
     if (isBusy(error)) return false
-    // It was killed before there was anything in it, or is not what an import makes: it names no files.
+    // The import was killed before it wrote anything, or the stage is foreign. It names no files.
   } finally {
     db?.close()
   }
@@ -90,13 +90,13 @@ function removeUnnamed(directory: string, names: Set<string>): void {
   }
 }
 
-/** Whether nobody can be about to use a directory any more. */
+/** Whether a directory is so old that nobody can be about to use it. */
 export function isAbandoned(path: string): boolean {
   const stat = statSync(path, { throwIfNoEntry: false })
   return stat !== undefined && systemClock.now() - stat.mtimeMs > ORPHAN_MILLISECONDS
 }
 
-/** The names in a directory; none where there is none. */
+/** The names in a directory. Empty when it does not exist. */
 export function namesIn(path: string): string[] {
   try {
     return readdirSync(path)

@@ -4,16 +4,17 @@ import type { Session } from '../database/session.js'
 import type { Shard } from '../shards/shard.js'
 import { runInWorker } from './worker-client.js'
 
-/** Up to this many rows an index is made at once; beyond, in a worker thread, since it takes seconds at a million. */
+/** Up to this many rows an index is created at once, with more in a worker thread. A million rows take seconds. */
 const FEW_ROWS = 5000
+const TAG_INDEX_NAME = 'Cache_tag_rowid'
 
-/** Makes the indexes that the settings ask for and that are missing, and drops the tag index when it is not wanted. */
+/** Creates missing indexes that the settings require, and drops the tag index when it is switched off. */
 export async function ensureIndexes(shard: Shard): Promise<void> {
   const { settings, current } = shard
   if (!current || shard.options.readonly) return
   const policy = EVICTION_POLICIES[settings.evictionPolicy].index
   if (policy && !current.indexes.has(policy.name)) await createIndex(shard, policy.name, policy.sql)
-  if (settings.tagIndex && !current.tagIndex) await createIndex(shard, 'Cache_tag_rowid', TAG_INDEX)
+  if (settings.tagIndex && !current.tagIndex) await createIndex(shard, TAG_INDEX_NAME, TAG_INDEX)
   if (!settings.tagIndex && current.tagIndex) await dropTagIndex(shard)
 }
 
@@ -25,7 +26,7 @@ async function createIndex(shard: Shard, name: string, sql: string): Promise<voi
     {
       run: session => {
         session.db.exec(sql)
-        session.afterCommit(() => noteIndex(session, name, true))
+        session.afterCommit(() => setIndexes(session, [...session.indexes, name]))
       },
     },
     { deadline: Number.POSITIVE_INFINITY },
@@ -37,17 +38,19 @@ async function dropTagIndex(shard: Shard): Promise<void> {
     {
       run: session => {
         session.db.exec('DROP INDEX IF EXISTS Cache_tag_rowid')
-        session.afterCommit(() => noteIndex(session, 'Cache_tag_rowid', false))
+        session.afterCommit(() =>
+          setIndexes(
+            session,
+            [...session.indexes].filter(name => name !== TAG_INDEX_NAME),
+          ),
+        )
       },
     },
     { deadline: Number.POSITIVE_INFINITY },
   )
 }
 
-function noteIndex(session: Session, name: string, exists: boolean): void {
-  const indexes = new Set(session.indexes)
-  if (exists) indexes.add(name)
-  else indexes.delete(name)
-  session.indexes = indexes
-  session.tagIndex = indexes.has('Cache_tag_rowid')
+function setIndexes(session: Session, names: readonly string[]): void {
+  session.indexes = new Set(names)
+  session.tagIndex = session.indexes.has(TAG_INDEX_NAME)
 }

@@ -6,7 +6,7 @@ import type { Finding } from '../options.js'
 import { isCorruption } from '../translate-error.js'
 import { damaged } from './check.js'
 
-/** What is wrong with a database, if anything, seen from a connection of its own. Takes seconds where it is large. */
+/** Checks a database with a connection of its own. Takes seconds for a large one. */
 export function inspectDatabase(directory: string): Finding[] {
   try {
     const db = connect(join(directory, DATABASE_FILE), { readonly: false, mustExist: true })

@@ -13,22 +13,22 @@ import type { Shard } from '../shards/shard.js'
 import { isoNow } from '../time.js'
 import { runTask } from './worker-client.js'
 
-/** An empty database, for its lock: the system frees it when its holder dies, in whatever container that was. */
+/** An empty database that serves as a lock. The system releases it when its holder dies, in whatever container. */
 const LOCK_FILE = `${DATABASE_FILE}-quarantine.lock`
 const LOCK_PATIENCE_MILLISECONDS = 30_000
 const POLL_MILLISECONDS = 20
 
-/** Python's check() passes over paths that hold cache.db. */
+/** Prefix of the directories of quarantined databases. Python's check() skips paths that contain cache.db. */
 export const QUARANTINE_PREFIX: string = `${DATABASE_FILE}-quarantine-`
-/** Ends the name of the directory for as long as not everything has been moved into it. */
+/** Suffix of the name of such a directory until everything has been moved into it. */
 export const UNFINISHED: string = '.moving'
 
 /**
- * Moves the damaged database of a shard and its value files aside, once over all processes. Nothing is moved when another
+ * Moves the damaged database of a shard and its value files aside, once over all processes. Does nothing when another
  * process has done it meanwhile, or the database proves sound.
  *
- * @param identity the file that was found damaged, if it was open
- * @throws TimeoutError when another process does not come to its end with it
+ * @param identity identity of the file that was found damaged, if it was open
+ * @throws TimeoutError when another process does not finish moving it in time
  */
 export async function quarantine(shard: Shard, damage: unknown, identity: string | undefined): Promise<void> {
   const { directory, options } = shard
@@ -43,14 +43,14 @@ export async function quarantine(shard: Shard, damage: unknown, identity: string
   if (moved !== undefined) shard.events.quarantined(directory, moved, shard.translate(damage) as Error)
 }
 
-/** Whether the database is missing where one was moved aside, or is being moved now. */
+/** Whether the database is missing because it was moved aside or is being moved. */
 export function mayBeMoving(directory: string): boolean {
   return !existsSync(join(directory, DATABASE_FILE)) && existsSync(join(directory, LOCK_FILE))
 }
 
 /**
- * Ends what a process began and was killed in. A fresh database must not be made before: it would get the log and the
- * shared memory of the damaged one.
+ * Completes a quarantine in which its process was killed. A new database must not be created before, because it would
+ * get the log and the shared memory of the damaged one.
  *
  * @throws TimeoutError while another process is moving the database
  */
@@ -67,14 +67,14 @@ function tellUnfinished({ directory, events }: Shard, path: string): void {
 async function finish(directory: string): Promise<string | undefined> {
   const target = await unfinishedIn(directory)
   if (target === undefined || !existsSync(join(target, DATABASE_FILE))) return undefined
-  // A fresh database may be there already, of Python's: what lies beside it is its own then.
+  // Python may have created a new database already. The files beside it then belong to it.
   if (!existsSync(join(directory, DATABASE_FILE))) await moveRest(directory, target)
   return finished(target)
 }
 
 async function moveAside(directory: string, modes: FileModes): Promise<string> {
   const target = (await unfinishedIn(directory)) ?? (await makeTarget(directory, modes))
-  // The database goes first: none is made in its place while its files follow.
+  // The database is moved first. No new one is created while its files follow.
   await fsp.rename(join(directory, DATABASE_FILE), join(target, DATABASE_FILE))
   await moveRest(directory, target)
   return finished(target)
@@ -123,7 +123,7 @@ async function underLock<T>(directory: string, modes: FileModes, patience: numbe
     await takeLock(lock, directory, patience)
     return await work()
   } finally {
-    // Nothing was written: what ends with the connection is the lock.
+    // Nothing was written. Closing the connection releases the lock.
     lock.close()
   }
 }
@@ -132,7 +132,7 @@ async function takeLock(lock: Connection, directory: string, patience: number): 
   const deadline = performance.now() + patience
   for (;;) {
     try {
-      // No file beside it: this, too, asks for the lock.
+      // Without a journal file beside it. This statement needs the lock as well.
       lock.pragma('journal_mode = MEMORY')
       lock.exec('BEGIN EXCLUSIVE')
       return

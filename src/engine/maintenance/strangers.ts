@@ -1,7 +1,7 @@
 import { existsSync, readdirSync } from 'node:fs'
 import type { Finding } from '../options.js'
 
-/** Files beside the shards are nobody's; they are told, and never touched. */
+/** Reports files beside the shards, which belong to no entry. They are never touched. */
 export function strangersBesideShards(directory: string): Finding[] {
   if (!existsSync(directory)) return []
   return readdirSync(directory, { withFileTypes: true })

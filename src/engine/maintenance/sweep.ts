@@ -16,25 +16,24 @@ const lastSweep = new WeakMap<Shard, number>()
 
 type Stopping = { readonly requested: boolean }
 
-/**
- * Reclaims files that crashes left behind, an hour after they were written; at opening and then every hour. Answers how
- * many.
- *
- * @param force whether it is due whenever the last one was
- */
-export async function sweepIfDue(shard: Shard, stopping: Stopping, force = false): Promise<number> {
-  const at = performance.now()
-  if (!force && at - (lastSweep.get(shard) ?? Number.NEGATIVE_INFINITY) < EVERY_MILLISECONDS) return 0
-  lastSweep.set(shard, at)
+/** Sweeps a shard when it was opened or an hour has passed since the last sweep. Resolves to how many files it removed. */
+export async function sweepIfDue(shard: Shard, stopping: Stopping): Promise<number> {
+  const last = lastSweep.get(shard) ?? Number.NEGATIVE_INFINITY
+  return performance.now() - last < EVERY_MILLISECONDS ? 0 : sweep(shard, stopping)
+}
+
+/** Removes files that crashes left behind more than an hour ago. Resolves to how many. */
+export async function sweep(shard: Shard, stopping: Stopping): Promise<number> {
+  lastSweep.set(shard, performance.now())
   const { directory, disk, options } = shard
-  // Stages of imports lie in the directory of the cache, beside its shards.
+  // The stages of imports lie in the directory of the cache, so only the first shard reclaims them.
   if (options.root === undefined || Number(disk.pathPrefix.slice(0, -1)) === 0) {
     await reclaimStages(options.root ?? directory)
   }
   return (await sweepTemporary(directory)) + (await sweepUnnamed(shard, stopping))
 }
 
-/** @param directory of a shard */
+/** Removes old temporary files. @param directory the directory of a shard */
 async function sweepTemporary(directory: string): Promise<number> {
   let removed = 0
   for (const name of await list(directory)) {
@@ -47,7 +46,7 @@ async function sweepUnnamed(shard: Shard, stopping: Stopping): Promise<number> {
   const { directory } = shard
   const outer = (await folders(directory)).filter(name => HEX.test(name))
   if (outer.length === 0) return 0
-  // Names first, files second: a file that is stored in between is young.
+  // Names are read before files, since a file that is stored in between is young.
   const known = await namesInUse(shard, stopping)
   if (!known) return 0
   let removed = 0
@@ -66,7 +65,7 @@ async function sweepUnnamed(shard: Shard, stopping: Stopping): Promise<number> {
   return removed
 }
 
-/** The names that rows use; `undefined` when the database was closed or replaced meanwhile. */
+/** The names that rows use. `undefined` when the database was closed or replaced meanwhile. */
 async function namesInUse(shard: Shard, stopping: Stopping): Promise<Set<string> | undefined> {
   const session = shard.current
   if (!session) return undefined
@@ -115,7 +114,7 @@ async function list(path: string): Promise<string[]> {
   }
 }
 
-/** Directories themselves, not links to some: what lies behind those is not the cache's. */
+/** Lists directories, without links to directories, which do not belong to the cache. */
 async function folders(path: string): Promise<string[]> {
   try {
     const entries = await fsp.readdir(path, { withFileTypes: true })

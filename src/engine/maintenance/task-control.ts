@@ -1,17 +1,17 @@
 import { isBusy } from '../database/busy.js'
 
-/** How long SQLite waits for a lock by itself before the task looks whether it shall stop. */
+/** How long SQLite waits for a lock before the task checks whether it should stop. */
 export const LOCK_SLICE_MILLISECONDS = 50
 const PAUSE_MILLISECONDS = 5
 const TELL_EVERY_MILLISECONDS = 50
 
-/** How far a task is, in steps: entries and files looked at, or bytes written. */
+/** The progress of a task in steps: entries and files examined, or bytes written. */
 export interface TaskProgress {
   readonly done: number
   readonly total: number
 }
 
-/** The task was asked to stop, and has ended between two steps. */
+/** Thrown when a task was asked to stop and has ended between two steps. */
 export class StoppedError extends Error {
   override name = 'StoppedError'
 
@@ -20,9 +20,9 @@ export class StoppedError extends Error {
   }
 }
 
-/** What a task in the maintenance thread knows of those who wait for it: whether they still do, and until when. */
+/** The control of a task in the maintenance thread: whether it should stop, and how long it may wait for locks. */
 export class TaskControl {
-  /** Milliseconds that one step waits for locks. */
+  /** The longest wait of one step for locks. Milliseconds. */
   readonly timeout: number
   readonly #stop: Int32Array | undefined
   readonly #tell: ((progress: TaskProgress) => void) | undefined
@@ -36,17 +36,17 @@ export class TaskControl {
     this.#tell = tell
   }
 
-  /** Whether somebody wants to know how far it is: counting the steps takes time, too. */
+  /** Whether somebody wants the progress. Counting the steps takes time. */
   get isWatched(): boolean {
     return this.#tell !== undefined
   }
 
-  /** @throws StoppedError when nobody waits for the task any more */
+  /** Checks whether to go on. @throws StoppedError when nobody waits for the task any more */
   goOn(): void {
     if (this.#stop && Atomics.load(this.#stop, 0) !== 0) throw new StoppedError()
   }
 
-  /** Runs a step, and again while somebody else holds the lock. Each step has the whole of `timeout`. */
+  /** Runs a step and retries it while somebody else holds the lock. Each step may wait for the whole `timeout`. */
   patiently<T>(step: () => T): T {
     const deadline = performance.now() + this.timeout
     for (;;) {
@@ -56,7 +56,7 @@ export class TaskControl {
       } catch (error) {
         if (!isBusy(error) || performance.now() >= deadline) throw error
         this.#tellNow()
-        // SQLite answers some of these at once, whatever it was told to wait.
+        // SQLite reports some locks at once, whatever its timeout.
         if (this.#stop) Atomics.wait(this.#stop, 0, 0, PAUSE_MILLISECONDS)
       }
     }

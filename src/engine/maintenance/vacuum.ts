@@ -5,15 +5,15 @@ import { inspectSchema } from '../database/schema-check.js'
 import { readSettings } from '../database/settings.js'
 import { LOCK_SLICE_MILLISECONDS, type TaskControl } from './task-control.js'
 
-/** Bytes of the pages of one database, before and after. */
+/** Bytes of the pages of one database before and after. */
 export interface Vacuumed {
   readonly before: number
   readonly after: number
 }
 
 /**
- * Writes a database anew without its free pages, in the order of its tables. Others read meanwhile and cannot write. It
- * takes as much room again in the temporary directory and in the log, which is given back at the end.
+ * Vacuums a database: writes it anew without free pages, in the order of its tables. Others can read meanwhile but not
+ * write. It needs as much space again in the temporary directory and in the log, until the end.
  */
 export function vacuumShard(directory: string, control: TaskControl): Vacuumed {
   const expected = databaseBytes(directory)
@@ -23,10 +23,10 @@ export function vacuumShard(directory: string, control: TaskControl): Vacuumed {
     control.patiently(() => inspectSchema(db, directory))
     const before = control.patiently(() => bytesOf(db))
     const { settings } = control.patiently(() => readSettings(db))
-    // A stored setting that is none of the file's yet takes effect here, and nowhere else. It takes the lock as well.
+    // A stored setting that the file does not have yet takes effect only here. The statement takes the lock.
     control.patiently(() => db.pragma(`auto_vacuum = ${settings.autoVacuum}`))
     control.patiently(() => db.exec('VACUUM'))
-    // Only then is the file shorter; where somebody still reads the old pages, a later checkpoint does it.
+    // This shortens the file. While somebody still reads old pages, a later checkpoint does.
     db.pragma('wal_checkpoint(TRUNCATE)')
     control.advance(expected)
     return { before, after: control.patiently(() => bytesOf(db)) }

@@ -6,20 +6,20 @@ import type { DatabaseFacts } from './examine.js'
 import type { TaskProgress } from './task-control.js'
 import type { Vacuumed } from './vacuum.js'
 
-/** Where a database lies, and what leads to it from the directory of the cache: `''` or such as `003/`. */
+/** The directory of a database and its path from the directory of the cache: `''`, or such as `003/`. */
 export interface Place {
   readonly directory: string
   readonly prefix: string
 }
 
-/** What the worker thread is asked to do. Directories are those of shards; `timeout` is milliseconds for each lock. */
+/** The tasks of the worker thread. Directories are those of shards; `timeout` is milliseconds for each lock. */
 export type WorkerTask =
   | { readonly task: 'index'; readonly directory: string; readonly sql: string }
   | CheckTask
   | { readonly task: 'vacuum'; readonly shards: readonly Place[]; readonly timeout: number }
-  /** Looks and changes nothing. `now`: epoch milliseconds. */
+  /** Examines without changing anything. `now`: epoch milliseconds. */
   | { readonly task: 'examine'; readonly places: readonly Place[]; readonly now: number; readonly timeout: number }
-  /** Answers a finding when the database is damaged. */
+  /** Returns a finding when the database is damaged. */
   | { readonly task: 'inspect'; readonly directory: string }
 
 export interface CheckTask {
@@ -27,7 +27,7 @@ export interface CheckTask {
   readonly shards: readonly Place[]
   readonly fix: boolean
   readonly timeout: number
-  /** A database that stays locked is a finding, and the others are looked at all the same. */
+  /** Whether a database that stays locked is a finding, and the others are checked all the same. */
   readonly goesOn?: boolean
 }
 
@@ -39,15 +39,15 @@ interface Results {
   readonly inspect: readonly Finding[]
 }
 
-/** What the thread is started with. */
+/** The data with which the thread is started. */
 export interface WorkerOrder {
   readonly task: WorkerTask
-  /** Not 0 at the first place when it shall stop, and at the second when it has done with its databases. */
+  /** Flags. The first is set to stop the thread; the thread sets the second when it has closed its databases. */
   readonly stop: Int32Array
   readonly isWatched: boolean
 }
 
-/** What it says: how far it is, and at the end an answer. */
+/** The messages of the thread: its progress, and at the end its result. */
 export interface WorkerMessage {
   readonly progress?: TaskProgress
   readonly answer?: { readonly ok: true; readonly result: unknown } | Failure
@@ -56,7 +56,7 @@ export interface WorkerMessage {
 interface Failure {
   readonly ok: false
   readonly message: string
-  /** It was asked to stop. */
+  /** Whether the thread was asked to stop. */
   readonly stopped: boolean
   /** The name of an error of this package. */
   readonly own: string | undefined
@@ -66,14 +66,14 @@ interface Failure {
 }
 
 export interface TaskOptions {
-  /** Stops the task between two of its steps: what it has done stays, and nothing is half done. */
+  /** Stops the task between two steps. Finished steps stay, and no step is left incomplete. */
   readonly signal?: AbortSignal | undefined
-  /** Hears now and then how far it is. */
+  /** Called now and then with the progress. */
   readonly onProgress?: ((progress: TaskProgress) => void) | undefined
 }
 
 /**
- * Runs what takes seconds in a thread of its own, so that the loop goes on.
+ * Runs a task that takes seconds in a thread of its own, so that it does not block the event loop.
  *
  * @throws the reason of the signal, when it stopped the task
  */
@@ -98,15 +98,15 @@ function askToStop(stop: Int32Array): void {
   Atomics.notify(stop, 0)
 }
 
-/** How long a process that exits waits for its threads to stop: they wait for locks in shorter slices. Milliseconds. */
+/** How long an exiting process waits for its threads to stop. They wait for locks in shorter slices. Milliseconds. */
 const LEAVING_MILLISECONDS = 250
 
-/** The flags of threads that work. */
+/** The flags of the running threads. */
 const working = new Set<Int32Array>()
 
 /**
- * A thread that is ended by the exit of its process while a statement of SQLite is about to fail takes the whole process
- * down (SIGABRT): the driver makes an error where no JavaScript runs any more. So it is asked to stop before.
+ * Asks threads to stop before the process exits. A thread that is terminated while a statement of SQLite fails aborts
+ * the whole process (SIGABRT), because the driver creates an error where JavaScript cannot run any more.
  */
 function leave(): void {
   const deadline = performance.now() + LEAVING_MILLISECONDS
@@ -123,13 +123,13 @@ function discharge(stop: Int32Array): void {
   if (working.delete(stop) && working.size === 0) process.off('exit', leave)
 }
 
-/** A thread that could not be started, as without files that may be open, or that was ended. */
+/** The error of a thread that could not be started, for example for lack of file descriptors, or was terminated. */
 function threadError(message: string, cause?: Error): Error {
   const options = cause && { cause }
   return Object.assign(new Error(`the maintenance thread failed: ${message}`, options), { code: 'ERR_WORKER_FAILED' })
 }
 
-/** The error of the thread, as far as it can be told from another one. */
+/** Rebuilds an error of the thread. */
 function errorOf({ message, own, code, syscall, path }: Failure): Error {
   if (own !== undefined) return Object.assign(new DiskCacheError(message), { name: own, code })
   return Object.assign(new Error(message), { code, ...(syscall !== undefined && { syscall }), ...(path && { path }) })
@@ -169,7 +169,7 @@ export function startThread(name: 'maintenance-worker' | 'upkeep-worker', option
   return new Worker(workerUrl(name), { ...options, ...foreignFlags() })
 }
 
-/** A thread has the flags of its process; a script that was given as text has one with which no file can be run. */
+/** Options that keep the flag `--input-type` of the process from the thread, because it prevents running a file. */
 function foreignFlags(): WorkerOptions {
   const { NODE_OPTIONS = '' } = process.env
   const flag = /(^|\s)--input-type[=\s]\S+/
@@ -177,7 +177,7 @@ function foreignFlags(): WorkerOptions {
   return { execArgv: [], env: { ...process.env, NODE_OPTIONS: NODE_OPTIONS.replace(flag, '') } }
 }
 
-/** A worker is built beside this module, in the same format. */
+/** The path of a worker, which is built beside this module in the same format. */
 function workerUrl(name: 'maintenance-worker' | 'upkeep-worker'): URL {
   const extension = /\.(mjs|cjs|js)$/.exec(import.meta.url)?.[1] ?? 'js'
   return new URL(`./${name}.${extension}`, import.meta.url)

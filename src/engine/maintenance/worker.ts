@@ -12,7 +12,7 @@ import { LOCK_SLICE_MILLISECONDS, StoppedError, TaskControl } from './task-contr
 import { vacuumShard } from './vacuum.js'
 import type { CheckTask, WorkerMessage, WorkerOrder, WorkerTask } from './worker-client.js'
 
-/** The thread for what takes seconds. How long each of its steps waits for locks where nothing else was asked for. */
+/** How long each step of the maintenance thread waits for locks by default. Milliseconds. */
 const LOCK_TIMEOUT = 60_000
 
 async function run(task: WorkerTask, control: TaskControl): Promise<unknown> {
@@ -33,11 +33,11 @@ async function run(task: WorkerTask, control: TaskControl): Promise<unknown> {
 
 async function check({ shards, fix, goesOn = false }: CheckTask, control: TaskControl): Promise<Finding[]> {
   const findings: Finding[] = []
-  // All before the first, or the bar would be near its end with each shard.
+  // All shards are counted before the first check, or the progress would seem near its end with each shard.
   const entries = shards.map(({ directory }) => (control.isWatched ? expectCheck(directory, control) : 0))
   for (const [at, { directory, prefix }] of shards.entries()) {
     for (const finding of await checkShard({ directory, entries: entries[at] ?? 0, goesOn }, fix, control)) {
-      // What is no file's is the database's.
+      // A finding without a path concerns the database.
       const path = prefix + (finding.path ?? '')
       findings.push(path === '' ? finding : { ...finding, path: path.replace(/\/$/, '') })
     }
@@ -71,7 +71,7 @@ function failure(error: unknown): WorkerMessage['answer'] {
     message,
     stopped: error instanceof StoppedError,
     own: error instanceof DiskCacheError ? name : undefined,
-    // By these the other side knows errors of SQLite and of the file system.
+    // The other side recognises errors of SQLite and of the file system by these fields.
     code: typeof code === 'string' ? code : undefined,
     syscall: fieldOf(error, 'syscall'),
     path: fieldOf(error, 'path'),

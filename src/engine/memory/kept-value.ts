@@ -4,18 +4,18 @@ import { isPlainData } from '../disk/plain-data.js'
 import { isKnownShape } from './known-shapes.js'
 
 /*
- * What V8 takes on 64 bits, measured after a full collection: an estimate which is too high costs room, one that is too
- * low breaks the promise of the limit.
+ * Bytes that V8 uses on 64 bits, measured after a full collection. An estimate that is too high wastes room; one that
+ * is too low breaks the limit.
  */
 const STRING_BYTES = 24
 const NUMBER_BYTES = 16
 const OBJECT_BYTES = 64
 const ARRAY_BYTES = 48
 const SLOT_BYTES = 8
-/** The shape of an object that shares it with no other, frozen or not; and each name in it besides the text. */
+/** The shape of an object that no other object shares, and each of its names besides the text. */
 const SHAPE_BYTES = 320
 const SHAPE_NAME_BYTES = 128
-/** An object with more names has no shape but a hash table, as all have for names that are numbers. */
+/** An object with more names has a hash table instead of a shape, as every object has for numeric names. */
 const MOST_OF_SHAPE = 100
 const HASHED_BYTES = 64
 const INDEXED_BYTES = 480
@@ -23,11 +23,11 @@ const LEAST_HASHED = 1024
 /** A Buffer with its ArrayBuffer and backing store. */
 const BUFFER_BYTES = 288
 
-/** How a value becomes that of a reader; every other number is the mode of a row, which is decoded for each of them. */
+/** Marks values that all readers share. Other numbers are modes of rows, which are decoded for each reader. */
 const SHARED = -1
 const CLONED = -2
 
-/** A value as memory keeps it. */
+/** A value in the form in which memory keeps it. */
 export interface KeptValue {
   readonly mode: number
   readonly value: unknown
@@ -36,13 +36,13 @@ export interface KeptValue {
 
 /** How values are kept. */
 export interface Keeping {
-  /** Whether plain data is shared. */
+  /** Whether readers share plain data, deep-frozen. */
   readonly frozen: boolean
   /** Bytes of the largest value that is kept. */
   readonly most: number
 }
 
-/** A value for the caller who read it, and for those who will come. */
+/** A value that was read: for its reader, and in the form kept for later readers. */
 export interface ReadValue {
   readonly value: unknown
   readonly kept: KeptValue
@@ -51,8 +51,8 @@ export interface ReadValue {
 export const NOTHING_KEPT: KeptValue = { mode: SHARED, value: undefined, bytes: 0 }
 
 /**
- * Decodes what a row holds, and says how to keep it: what cannot be changed as it is, plain data deep-frozen where it
- * may be shared, or as a tree of which readers get copies, and everything else undecoded.
+ * Decodes the value of a row and decides how to keep it. Immutable values are kept as they are; plain data is kept
+ * deep-frozen if it may be shared, otherwise as a tree that is copied for each reader; all else is kept undecoded.
  */
 export function readKept(disk: Disk, mode: number, data: SqlValue, keeping: Keeping): ReadValue {
   const value = disk.decode(mode, data)
@@ -61,7 +61,7 @@ export function readKept(disk: Disk, mode: number, data: SqlValue, keeping: Keep
     if (keeping.frozen) return shared(deepFreeze(value))
     return { value: clonePlain(value), kept: { mode: CLONED, value, bytes: sizeOf(value) } }
   }
-  // A decoded value may be the bytes themselves, or share them: the caller gets those, memory a copy that nobody has.
+  // A decoded value may be the bytes or share them. The caller gets these, and memory keeps a copy.
   const isKept = !Buffer.isBuffer(data) || data.byteLength <= keeping.most
   const own = Buffer.isBuffer(data) && isKept ? ownBytes(data) : data
   return { value, kept: { mode, value: isKept ? own : null, bytes: sizeOf(data) } }
@@ -71,7 +71,7 @@ function shared(value: unknown): ReadValue {
   return { value, kept: { mode: SHARED, value, bytes: sizeOf(value) } }
 }
 
-/** The value for one more reader. */
+/** The value for a further reader. */
 export function valueFor(disk: Disk, { mode, value }: Pick<KeptValue, 'mode' | 'value'>): unknown {
   if (mode === SHARED) return value
   if (mode === CLONED) return clonePlain(value as object)
@@ -88,7 +88,7 @@ export function ownBytes(bytes: Buffer): Buffer {
   return own
 }
 
-/** Freezes plain data, which is a tree: it neither shares parts nor has cycles. */
+/** Freezes plain data deeply. It is a tree, without shared parts and cycles. */
 export function deepFreeze<T>(value: T): T {
   if (typeof value !== 'object' || value === null) return value
   for (const name in value) {
@@ -98,7 +98,7 @@ export function deepFreeze<T>(value: T): T {
   return Object.freeze(value)
 }
 
-/** A copy of plain data. Taking over the whole shape of an object at once is ten times as fast as `JSON.parse`. */
+/** Copies plain data. Copying the whole shape of an object at once is ten times as fast as `JSON.parse`. */
 export function clonePlain(tree: object): object {
   if (Array.isArray(tree)) {
     const copy: unknown[] = tree.slice()
@@ -116,7 +116,7 @@ export function clonePlain(tree: object): object {
   return copy
 }
 
-/** Bytes that a value takes, estimated from above. */
+/** An upper estimate of the bytes of a value. */
 export function sizeOf(value: unknown): number {
   switch (typeof value) {
     case 'string':
@@ -150,14 +150,16 @@ function treeBytes(value: object): number {
   }
   const indexes = entries.length - names.length
   if (indexes > 0) bytes += INDEXED_BYTES + indexes * HASHED_BYTES
-  // Small ones are an array with holes, of which V8 makes half as much again.
+  // Small indexes are stored in an array with holes, which V8 allocates half as large again.
   if (indexes > 0 && largest < LEAST_HASHED) bytes += largest * SLOT_BYTES * 2
   return bytes + namesBytes(names)
 }
 
 const INDEX = /^\d{1,10}$/
 
-/** Names that many objects have are one shape and one string each; those of a dictionary are its own. */
+/**
+ * Bytes of the names of an object. Frequent names share one shape and one string each; those of a dictionary do not.
+ */
 function namesBytes(names: readonly string[]): number {
   const isHashed = names.length > MOST_OF_SHAPE
   if (!isHashed && isKnownShape(names)) return names.length * SLOT_BYTES
@@ -165,7 +167,7 @@ function namesBytes(names: readonly string[]): number {
   return names.reduce((bytes, name) => bytes + each + textBytes(name), isHashed ? 0 : SHAPE_BYTES)
 }
 
-/** A string of V8 has a byte or two for each character: only ASCII is surely the former. */
+/** Bytes of a string. V8 uses one or two bytes for each character; only ASCII certainly needs one. */
 export function textBytes(text: string): number {
   const isAscii = Buffer.byteLength(text) === text.length
   return STRING_BYTES + (isAscii ? text.length : 2 * text.length)

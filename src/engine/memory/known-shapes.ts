@@ -1,12 +1,12 @@
 /**
- * What the shapes weigh that are known: this bounds what is not counted of them, and so does their number. With it a
- * shape which every object that is kept has for itself takes less than a megabyte in all.
+ * Limit of the total weight of the known shapes, which bounds the memory that is not counted for them. Together they
+ * take less than a megabyte.
  */
 const MOST_WEIGHT = 2 ** 16
 const SHAPE_WEIGHT = 64
 const NAME_WEIGHT = 16
 const LONGEST = 1024
-/** A shape is known when it was met again while so many others were met once. */
+/** A shape becomes known when it occurs again within this many shapes that occurred once. */
 const MET_ONCE = 256
 
 const known = new Set<string>()
@@ -14,8 +14,8 @@ const metOnce = new Set<string>()
 let weight = 0
 
 /**
- * Whether objects with these names in this order have been met often enough that V8 has one shape for all of them.
- * Dictionaries whose names are all different are never met again, and do not drive out the others.
+ * Whether objects with these names in this order have occurred so often that V8 has one shape for all of them.
+ * Dictionaries with ever different names never occur again, and do not displace known shapes.
  */
 export function isKnownShape(names: readonly string[]): boolean {
   if (names.length === 0) return true

@@ -1,15 +1,15 @@
-/** What an `LruMap` holds: an entry that knows its key, its size and its neighbours. */
+/** An entry of an `LruMap`, with its key, its size and its neighbours. */
 export interface LruNode<Key, Node> {
   readonly key: Key
-  /** Counted against the limit; it must not change while the entry is in the map. */
+  /** Bytes counted against the limit. They must not change while the entry is in the map. */
   readonly bytes: number
   newer: Node | undefined
   older: Node | undefined
 }
 
 /**
- * A map bounded by entries and bytes, from which the least recently used go first. The order is a list through the
- * entries themselves: a hit moves pointers and leaves the Map alone, whose delete and set would take ten times as long.
+ * A map limited by entries and bytes, which evicts the least recently used entry. The order is a linked list through
+ * the entries: a hit moves pointers and does not touch the Map, whose delete and set would take ten times as long.
  */
 export class LruMap<Key, Node extends LruNode<Key, Node>> {
   readonly maxItems: number
@@ -19,10 +19,10 @@ export class LruMap<Key, Node extends LruNode<Key, Node>> {
   #newest: Node | undefined
   #oldest: Node | undefined
   #bytes = 0
-  /** Entries that made room for others. */
+  /** Number of evicted entries. */
   evictions = 0
 
-  /** @param removed is told of each entry that goes, whatever the reason, but not by `clear` */
+  /** @param removed called for each entry that is removed for whatever reason, except by `clear` */
   constructor(maxItems: number, maxBytes: number, removed: (node: Node) => void = () => undefined) {
     this.maxItems = maxItems
     this.maxBytes = maxBytes
@@ -37,19 +37,19 @@ export class LruMap<Key, Node extends LruNode<Key, Node>> {
     return this.#bytes
   }
 
-  /** Looks without counting it as a use. */
+  /** Reads an entry without marking it as used. */
   peek(key: Key): Node | undefined {
     return this.#nodes.get(key)
   }
 
-  /** Makes an entry of this map the most recently used. */
+  /** Marks an entry of this map as the most recently used. */
   use(node: Node): void {
     if (node === this.#newest) return
     this.#unlink(node)
     this.#link(node)
   }
 
-  /** Puts an entry in the place of the one with its key, and lets the oldest go beyond the limits. */
+  /** Adds an entry, replaces the one with its key, and evicts the oldest beyond the limits. */
   put(node: Node): void {
     const replaced = this.#nodes.get(node.key)
     if (replaced) this.delete(replaced)
@@ -63,7 +63,7 @@ export class LruMap<Key, Node extends LruNode<Key, Node>> {
     }
   }
 
-  /** Takes out an entry, if it is in this map still. */
+  /** Removes an entry, if it is still in this map. */
   delete(node: Node): void {
     if (this.#nodes.get(node.key) !== node) return
     this.#nodes.delete(node.key)

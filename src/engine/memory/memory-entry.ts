@@ -4,7 +4,7 @@ import type { KeyIdentity } from '../disk/keys.js'
 import type { LruNode } from './lru-map.js'
 import type { ShardMemory } from './shard-memory.js'
 
-/** The version of a row: it changes with every change of its entry. */
+/** The version of a row. Every change of the entry changes it. */
 export interface RowVersion {
   readonly rowid: number
   readonly storeTime: number
@@ -12,11 +12,11 @@ export interface RowVersion {
   readonly expireTime: number | null
 }
 
-/** What is known of a key: the value of its row, or that there is none. */
+/** The known state of a key: the value of its row, or that there is none. */
 export interface Fact {
   readonly shard: ShardMemory
   readonly key: KeyIdentity
-  /** The key as the caller wrote it, where its identity is another text. */
+  /** The key as the caller wrote it, if its identity is another text. */
   readonly alias: string | undefined
   readonly data: SqlValue
   readonly raw: 0 | 1
@@ -25,11 +25,11 @@ export interface Fact {
   readonly mode: number
   readonly value: unknown
   readonly bytes: number
-  /** When it ends in memory: with the row's time to live or that of the memory. Seconds. */
+  /** When it expires in memory: with the time to live of the row or of the memory. Seconds. */
   readonly until: number
 }
 
-/** An entry of the memory tier. A class with its fields in one order, so that V8 knows one shape. */
+/** An entry of the memory tier. It is a class with a fixed order of fields, so that V8 uses one shape. */
 export class MemoryEntry implements LruNode<KeyIdentity, MemoryEntry> {
   readonly shard: ShardMemory
   readonly key: KeyIdentity
@@ -45,9 +45,9 @@ export class MemoryEntry implements LruNode<KeyIdentity, MemoryEntry> {
   readonly value: unknown
   readonly bytes: number
   until: number
-  /** The state of its shard for which it is known to be true. */
+  /** The epoch of its shard for which it is known to be current. */
   epoch: number
-  /** How the value was computed; `null`: it was not; `undefined`: not looked at. It is of this version of the row. */
+  /** How this version of the value was computed. `null`: it was not; `undefined`: not known yet. */
   computation: ComputationRow | null | undefined
   newer: MemoryEntry | undefined
   older: MemoryEntry | undefined
@@ -72,12 +72,12 @@ export class MemoryEntry implements LruNode<KeyIdentity, MemoryEntry> {
     this.older = undefined
   }
 
-  /** Whether its key is a text of the user, and its identity that text. */
+  /** Whether its key is a string of the user and its identity that string. */
   get isText(): boolean {
     return this.raw === 1 && typeof this.data === 'string'
   }
 
-  /** Whether it says that the key has no entry. */
+  /** Whether it records that the key has no entry. */
   get isMiss(): boolean {
     return this.rowid < 0
   }

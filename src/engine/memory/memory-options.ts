@@ -1,13 +1,13 @@
-/** The option `memory` after it was checked. */
+/** The checked option `memory`. */
 export interface ResolvedMemory {
   readonly maxItems: number
   readonly maxBytes: number
   /** Seconds. */
   readonly ttl: number
-  /** Whether `ttl` counts from the last read on. */
+  /** Whether `ttl` starts anew with every read. */
   readonly sliding: boolean
   readonly mode: 'copy' | 'frozen'
-  /** Names of what was given, to compare the options of two handles on one directory. */
+  /** Names of the given options, to compare two handles on one directory. */
   readonly given: readonly MemoryOption[]
 }
 
@@ -15,5 +15,5 @@ export const MEMORY_OPTIONS = ['maxItems', 'maxBytes', 'ttl', 'sliding', 'mode']
 export type MemoryOption = (typeof MEMORY_OPTIONS)[number]
 export const MEMORY_MODES = ['copy', 'frozen'] as const
 export const DEFAULT_MEMORY_BYTES: number = 32 * 2 ** 20
-/** With less a memory would hold nothing: an entry may take a sixteenth of it. */
+/** With less the memory would hold nothing, since an entry may take a sixteenth of it. */
 export const LEAST_MEMORY_BYTES: number = 64 * 2 ** 10

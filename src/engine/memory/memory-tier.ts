@@ -19,15 +19,15 @@ import { MemoryEntry } from './memory-entry.js'
 import type { ResolvedMemory } from './memory-options.js'
 import { ShardMemory } from './shard-memory.js'
 
-/** An entry with its place in the Map, as measured; its key and value come on top. */
+/** Bytes of an entry with its place in the Map, as measured, without its key and value. */
 const ENTRY_BYTES = 320
-/** An entry may take this share of the memory: what is larger stays on disk only. */
+/** An entry may take up to one part in this many of the memory. Larger entries are read from disk. */
 const ENTRY_SHARE = 16
-/** A missing key is remembered when it was missed again while so many others were missed once. */
+/** A miss is remembered when the key is missed again within this many keys that were missed once. */
 const MISSED_ONCE = 512
 const MISSED_KEY_LENGTH = 128
 
-/** What was counted before the figures were set back. */
+/** Counts from before the figures were reset. */
 export type PastFigures = Record<'hits' | 'misses' | 'evictions', number>
 
 /** The row of a live entry that lies in the database. */
@@ -39,25 +39,25 @@ export interface LoadedRow {
 }
 
 /**
- * Values in front of the shards of one engine. What it answers was compared with the database in this turn of the
- * loop, or is the answer of a statement of this turn.
+ * Keeps values in memory in front of the shards of one engine. Every value it returns was compared with the database,
+ * or read from it, in this turn of the event loop.
  */
 export class MemoryTier {
   readonly options: ResolvedMemory
   readonly #entries: LruMap<KeyIdentity, MemoryEntry>
-  /** Entries by the text of their key, under a codec that stores text in another form. */
+  /** Entries by string key, under a codec that stores strings in another form. */
   readonly #aliases: Map<string, MemoryEntry> | undefined
   readonly #keeping: Keeping
   readonly #missedOnce = new Set<KeyIdentity>()
   readonly #past: PastFigures
-  /** Shards that were looked at in this turn, and may have shown something newer. */
+  /** Shards that were read in this turn and may have shown a newer state. */
   #suspects: ShardMemory[] = []
-  /** Counts the turns of the loop, and what else makes it necessary to ask all shards again. */
+  /** Counts the turns of the loop and all else that requires asking all shards again. */
   turn = 0
   #turnEnds = false
   hits = 0
   misses = 0
-  /** Whether the last entry that was answered was the one kept, and not read anew. */
+  /** Whether the last entry returned was the kept one and not read anew. */
   wasHit = false
 
   constructor(options: ResolvedMemory, shards: readonly Shard[], past: PastFigures) {
@@ -87,41 +87,41 @@ export class MemoryTier {
     this.#entries.evictions = 0
   }
 
-  /** The true entry of a text key, found without encoding it. */
+  /** The current entry of a string key, found without encoding the key. */
   findText(key: string): MemoryEntry | undefined {
     const entry = this.#aliases ? this.#aliases.get(key) : this.#entries.peek(key)
-    // Identities of other keys are text that no key of a user is: see keyIdentity.
+    // Identities of other keys are strings that no key of a user equals: see keyIdentity.
     if (entry === undefined || (!entry.isText && this.#aliases === undefined)) return undefined
     return this.#answer(entry)
   }
 
-  /** The true entry of a key, counted as a hit; or undefined: the database must be asked. */
+  /** The current entry of a key, counted as a hit. `undefined`: the caller reads the database. */
   find(shard: Shard, key: EncodedKey): MemoryEntry | undefined {
     const entry = this.#entries.peek(keyIdentity(key))
-    // 0 and -0 are one identity, and lie in different shards of a FanoutCache.
+    // 0 and -0 have the same identity but lie in different shards of a FanoutCache.
     return entry && entry.shard.shard === shard ? this.#answer(entry) : undefined
   }
 
-  /** The value of an entry, for one more reader. */
+  /** The value of an entry for a further reader. */
   valueOf(entry: MemoryEntry): unknown {
     return valueFor(entry.shard.shard.disk, entry)
   }
 
-  /** What a row says: for the caller, as the mode of the memory wants it, and for `keep`. */
+  /** Decodes a row: for the caller, in the form of the memory mode, and for `keep`. */
   read(shard: Shard, mode: number, data: Parameters<typeof readKept>[2]): ReadValue {
     return readKept(shard.disk, mode, data, this.#keeping)
   }
 
   /**
-   * Remembers the entry of a key, which was read from the database in this very step.
+   * Keeps the entry of a key that was read from the database in this synchronous step.
    *
-   * @param text the key, where it is text
+   * @param text the key, if it is a string
    */
   keep(shard: Shard, key: EncodedKey, text: string | undefined, row: LoadedRow, kept: KeptValue): void {
     this.#put(shard, key, text, row, kept)
   }
 
-  /** Remembers that a key has no entry, if that was asked before. */
+  /** Remembers that a key has no entry, if it was missed before. */
   keepMiss(shard: Shard, key: EncodedKey, text: string | undefined): void {
     const identity = keyIdentity(key)
     if (this.#missedOnce.delete(identity)) {
@@ -134,13 +134,13 @@ export class MemoryTier {
     this.#missedOnce.add(identity)
   }
 
-  /** Forgets the entry of a key: it was written. */
+  /** Forgets the entry of a key that was written. */
   forget(identity: KeyIdentity, memory: ShardMemory): void {
     const entry = this.#entries.peek(identity)
     if (entry?.shard === memory) this.#entries.delete(entry)
   }
 
-  /** The entry of a row that was read in the place of another; undefined when it is not for the memory. */
+  /** Replaces an entry by a row that was read anew. `undefined` when the row cannot be kept. */
   renew(entry: MemoryEntry, row: VersionedValueRow): MemoryEntry | undefined {
     const { shard } = entry.shard
     const [mode, filename, value, rowid, accessTime, storeTime, expireTime] = row
@@ -160,19 +160,19 @@ export class MemoryTier {
     this.#missedOnce.clear()
   }
 
-  /** The present turn of the loop, which ends in its check phase. */
+  /** Begins a turn of the loop, which ends in its check phase, and returns its number. */
   beginTurn(): number {
     if (!this.#turnEnds) {
       this.#turnEnds = true
-      // Not unref'ed: the loop would not hurry to its check phase, and wait for events that belong to a later turn.
+      // Not unref'ed: the loop would then wait for events, which belong to a later turn, before its check phase.
       setImmediate(this.#endTurn)
     }
     return this.turn
   }
 
   /**
-   * A shard has something newer: what was finished before that, in whatever shard, must be seen from now on, so that
-   * who sees the second of two writes sees the first.
+   * Called when a shard shows a newer state. Writes that finished before it, in whatever shard, must be visible from
+   * now on, so that a reader who sees the second of two writes sees the first.
    */
   sawNewer(): void {
     this.turn++
@@ -261,7 +261,7 @@ export class MemoryTier {
   }
 }
 
-/** The key in memory of its own: a part of a long text, or of a large buffer, would keep all of it. */
+/** Copies a key, since a slice of a long string or a large buffer would keep all of it alive. */
 function ownKey({ data, raw }: EncodedKey): EncodedKey {
   if (typeof data === 'string') return { data: copyOf(data), raw }
   return { data: Buffer.isBuffer(data) ? ownBytes(data) : data, raw }

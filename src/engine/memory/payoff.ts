@@ -1,24 +1,24 @@
-/** So many questions are looked back on to see whether asking is worth it. */
+/** Number of past questions that decide whether asking is worth it. */
 const QUESTIONS = 32
-/** A question takes half as long as a look at a row: it is worth it when it saves that many looks. */
+/** A question costs half as much as a look at a row, so asking is worth it when this many looks are saved. */
 const WORTHWHILE = QUESTIONS / 2
-/** So many entries are compared with their rows at once before it is tried again whether asking is worth it. */
+/** Number of entries that are compared with their rows directly before asking is tried again. */
 const DIRECT_READS = 512
-/** So many comparisons are looked back on to see whether keeping values is worth it. */
+/** Number of past comparisons that decide whether keeping values is worth it. */
 const COMPARISONS = 32
-/** So few that have changed prove nothing. */
+/** Up to this many changed entries prove nothing. */
 const MOST_BY_CHANCE = 8
-/** To keep a value that has changed until it is wanted takes twice as long as one that has not saves. */
+/** A kept value that has changed before it is wanted costs twice what an unchanged one saves. */
 const COST_OF_CHANGE = 2
-/** So many reads go past the memory before it is tried again; twice as many after each trial that failed. */
+/** Number of reads that bypass the memory before it is tried again. It doubles after each failed trial. */
 const FEWEST_ASIDE = 4096
 const MOST_ASIDE = 65_536
 
 /**
- * What the memory of one shard has lately cost and saved, and so how the next reads go. At first SQLite is asked in each
- * turn of the loop whether others have written. Where that saves too few looks, entries are compared with their rows
- * without asking. Where most of these have changed, since others write as often as this process reads, reads go past the
- * memory, until it is tried again.
+ * Tracks what the memory of one shard has lately cost and saved, and decides how the next reads go. At first SQLite is
+ * asked in each turn of the loop whether others have written. If that saves too few looks, entries are compared with
+ * their rows without asking. If most of these have changed, because others write as often as this process reads, reads
+ * bypass the memory until it is tried again.
  */
 export class Payoff {
   #directReads = 0
@@ -29,22 +29,22 @@ export class Payoff {
   #same = 0
   #changed = 0
 
-  /** Whether SQLite is asked before an entry is answered. */
+  /** Whether SQLite is asked before an entry is returned. */
   get asksFirst(): boolean {
     return this.#directReads === 0 && this.#asideReads === 0
   }
 
-  /** Whether reads go past the memory. */
+  /** Whether reads bypass the memory. */
   get isAside(): boolean {
     return this.#asideReads > 0
   }
 
-  /** A read has gone past the memory. Answers whether it was the last. */
+  /** Records a read that bypassed the memory. Returns whether it was the last to do so. */
   passed(): boolean {
     return --this.#asideReads === 0
   }
 
-  /** SQLite was asked. */
+  /** Records that SQLite was asked. */
   asked(): void {
     if (++this.#questions < QUESTIONS) return
     if (this.#saved >= WORTHWHILE) this.#pays()
@@ -54,12 +54,12 @@ export class Payoff {
     this.#saved = 0
   }
 
-  /** An entry was answered without a look at the database. */
+  /** Records that an entry was returned without a look at the database. */
   saved(): void {
     this.#saved++
   }
 
-  /** An entry is to be compared with its row, without asking first. */
+  /** Records that an entry is compared with its row without asking first. */
   comparing(): void {
     this.#directReads--
   }

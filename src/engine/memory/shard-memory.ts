@@ -8,27 +8,27 @@ import { Payoff } from './payoff.js'
 
 type VersionRow = readonly [rowid: number, storeTime: number, expireTime: number | null]
 
-/** Up to this size the row is read with its value, which saves a second look when it has changed. Bytes. */
+/** Up to this size a row is compared together with its value, which saves a second read when it has changed. Bytes. */
 const SMALL = 4096
 
 /**
- * What the memory knows of one shard: whether others may have written to it since its entries were read.
+ * Tracks for one shard whether others may have written to it since its entries were read.
  *
  * Each state of the database that may differ from the one before has a number, its epoch. An entry of the present epoch
- * is true; one of an older epoch must be compared with its row.
+ * is current; one of an older epoch must be compared with its row.
  */
 export class ShardMemory {
   readonly shard: Shard
   readonly #tier: MemoryTier
   epoch = 0
-  /** Entries of epochs before it are of a database that is not open any more. */
+  /** Entries of earlier epochs belong to a database that is not open any more. */
   #first = 0
   #dataVersion: unknown
   #willChange = false
   readonly #payoff = new Payoff()
-  /** Entries of epochs before it were kept before reads went past the memory: that they have changed says nothing. */
+  /** Entries of earlier epochs were kept before reads bypassed the memory, so that their changes prove nothing. */
   #keptSince = 0
-  /** The turn of the loop in which SQLite was asked last whether others have written. */
+  /** The turn of the loop in which SQLite was last asked whether others have written. */
   #askedIn = -1
 
   constructor(tier: MemoryTier, shard: Shard) {
@@ -36,7 +36,7 @@ export class ShardMemory {
     this.shard = shard
   }
 
-  /** The entry if it may be answered now, or the one that was read in its place. */
+  /** The entry if it is current, or one that was read in its place. */
   confirmed(entry: MemoryEntry): MemoryEntry | undefined {
     const { pending } = this.shard.writer
     if (!pending.empty && pending.has(entry.key)) return undefined
@@ -53,9 +53,9 @@ export class ShardMemory {
   }
 
   /**
-   * Whether a read is to go past the memory, since what is kept has mostly changed when it is wanted; counts it.
+   * Whether a read should bypass the memory, because kept values have mostly changed when they are wanted. Counts it.
    *
-   * Nothing is kept meanwhile. What was kept before is compared with its row when it is asked for again.
+   * Nothing is kept meanwhile. Values that were kept before are compared with their rows when they are wanted again.
    */
   passes(): boolean {
     if (!this.#payoff.isAside) return false
@@ -67,9 +67,9 @@ export class ShardMemory {
   }
 
   /**
-   * Asks SQLite whether another connection has committed. Answers false when that cannot be known now.
+   * Asks SQLite whether another connection has committed. Returns `false` when that cannot be known now.
    *
-   * `data_version` says nothing of what this connection commits: see `committed`.
+   * `data_version` does not change with commits of this connection: see `committed`.
    */
   ask(): boolean {
     this.#payoff.asked()
@@ -84,14 +84,14 @@ export class ShardMemory {
       this.#askedIn = this.#tier.beginTurn()
       return true
     } catch {
-      // Busy, damaged or gone: the read that follows meets the same error, and knows what to do.
+      // Busy, damaged or gone. The read that follows meets the same error and handles it.
       return false
     }
   }
 
   /**
-   * A statement of this process looks at the shard and may see what is newer than the entries: none of any shard is
-   * answered before SQLite was asked again, so that nobody sees the newer state and then an older one.
+   * Called when a statement of this process reads the shard and may see a newer state than the entries. No entry of any
+   * shard is returned before SQLite was asked again, so that nobody sees the newer state and then an older one.
    */
   looked(): void {
     this.#askedIn = -1
@@ -99,7 +99,9 @@ export class ShardMemory {
     else this.#tier.sawNewer()
   }
 
-  /** This connection has committed. What it wrote under keys is forgotten; what else it wrote, nobody knows. */
+  /**
+   * Called after a commit of this connection. Forgets the keys it wrote; after other writes any row may have changed.
+   */
   committed(jobs: readonly { readonly job: Job }[]): void {
     let changed = this.#willChange
     this.#willChange = false
@@ -111,17 +113,17 @@ export class ShardMemory {
     if (changed) this.changed()
   }
 
-  /** The transaction that is open removes what no job of it names. */
+  /** Called when the open transaction removes rows that none of its jobs names. */
   willChange(): void {
     this.#willChange = true
   }
 
-  /** Any row may have changed. */
+  /** Called when any row may have changed. */
   changed(): void {
     this.epoch++
   }
 
-  /** The database was closed: another one will be opened, whose versions may be the same by chance. */
+  /** Called when the database was closed. The next one may have equal versions by chance. */
   reset(): void {
     this.changed()
     this.looked()
@@ -129,7 +131,7 @@ export class ShardMemory {
     this.#dataVersion = undefined
   }
 
-  /** Compares an entry with its row. One that has changed is read anew, if it is small. */
+  /** Compares an entry with its row. A changed row is read anew, if it is small. */
   #confirm(entry: MemoryEntry): MemoryEntry | undefined {
     const session = this.shard.current
     if (!session) return undefined
@@ -141,7 +143,7 @@ export class ShardMemory {
         return present
       }
     } catch {
-      // As above; or the new value cannot be decoded.
+      // As in `ask`; or the new value cannot be decoded.
     }
     this.#tier.drop(entry)
     this.looked()

@@ -4,8 +4,8 @@ import type { ResolvedMemory } from './memory-options.js'
 import { MemoryTier, type PastFigures } from './memory-tier.js'
 
 /**
- * The memory of one engine, which is there as long as a handle is open that has asked for it. Handles which have not
- * read from the database; what they write is known to it all the same.
+ * The memory of one engine. It exists while a handle is open that has asked for it. Other handles read from the
+ * database, but their writes are known to it.
  */
 export class SharedMemory {
   readonly #shards: readonly Shard[]
@@ -13,27 +13,27 @@ export class SharedMemory {
   readonly #users = new Set<Events>()
   #tier: MemoryTier | undefined
 
-  /** @param past takes what was counted and is forgotten */
+  /** @param past receives the counts of memories that are dropped */
   constructor(shards: readonly Shard[], past: PastFigures) {
     this.#shards = shards
     this.#past = past
   }
 
-  /** Names of the options in which a handle differs from those that use the memory already. */
+  /** Names of the options in which a handle differs from the present users of the memory. */
   differences(wanted: ResolvedMemory | undefined): string[] {
     const present = this.#tier?.options
     if (!wanted || !present) return []
     return wanted.given.filter(name => wanted[name] !== present[name]).map(name => `memory.${name}`)
   }
 
-  /** Counts a user more, if that one has asked for memory. */
+  /** Adds a user, if it has asked for memory. */
   join(user: Events, wanted: ResolvedMemory | undefined): void {
     if (!wanted) return
     this.#users.add(user)
     this.#tier ??= new MemoryTier(wanted, this.#shards, this.#past)
   }
 
-  /** Whoever has asked for it. */
+  /** The memory tier, whoever has asked for it. */
   get tier(): MemoryTier | undefined {
     return this.#tier
   }
@@ -42,7 +42,7 @@ export class SharedMemory {
     return this.#users.has(user) ? this.#tier : undefined
   }
 
-  /** With the last user goes the memory. */
+  /** Removes a user. The memory ends with the last one. */
   leave(user: Events): void {
     if (!this.#users.delete(user) || this.#users.size > 0) return
     for (const shard of this.#shards) shard.memory = undefined

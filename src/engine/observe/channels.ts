@@ -2,42 +2,42 @@ import { type Channel, channel, type TracingChannel, tracingChannel } from 'node
 import type { RefusalReason } from '../errors.js'
 import type { Key } from '../options.js'
 
-/** What is said of the directory in every message. */
+/** The part of every message that names the cache. */
 interface AboutDirectory {
   /** The real path of the directory of the cache. */
   readonly directory: string
 }
 
-/** And of what belongs to one database of it. */
+/** The part of messages that concern one database. */
 interface AboutShard extends AboutDirectory {
   /** Number of the shard; 0 in a `Cache`. */
   readonly shard: number
 }
 
 /**
- * The messages of the channels of `node:diagnostics_channel`, by their names. They are of all caches of the process, and made only
- * while somebody listens. A listener that throws is an uncaught exception, and harms nothing that the cache does.
+ * The messages of all caches of the process on `node:diagnostics_channel`, by the name of the channel. They are built
+ * only while somebody listens. A listener that throws causes an uncaught exception and does not disturb the cache.
  */
 export interface CacheDiagnostics {
-  /** A value was asked for. `source`: what gave the answer. */
+  /** A value was read. `source`: where the result came from. */
   readonly 'fanout-cache:get': AboutShard & {
     readonly key: Key
     readonly hit: boolean
     readonly source: 'memory' | 'database'
   }
-  /** An entry was stored, and is committed. */
+  /** An entry was stored and committed. */
   readonly 'fanout-cache:set': AboutShard & { readonly key: Key }
-  /** A transaction was committed. `writes`: the calls that shared it; `milliseconds`: how long it had the lock. */
+  /** A transaction was committed. `writes`: how many calls shared it; `milliseconds`: how long it held the lock. */
   readonly 'fanout-cache:commit': AboutShard & { readonly writes: number; readonly milliseconds: number }
-  /** The lock of a database was held by others. `acquired`: whether it was free before all who waited gave up. */
+  /** The lock of a database was held by others. `acquired`: whether it was free before all waiters gave up. */
   readonly 'fanout-cache:lock-wait': AboutShard & { readonly milliseconds: number; readonly acquired: boolean }
-  /** A write was turned down; see the event `refused`. */
+  /** A write was refused; see the event `refused`. */
   readonly 'fanout-cache:refused': AboutDirectory & {
     readonly key?: Key
     readonly reason: RefusalReason
     readonly error: Error
   }
-  /** An entry was removed to stay under a limit; see the event `evict`. */
+  /** An entry was evicted to stay under a limit; see the event `evict`. */
   readonly 'fanout-cache:evict': AboutDirectory & {
     readonly key: Key
     readonly size: number
@@ -48,8 +48,8 @@ export interface CacheDiagnostics {
   /** A damaged database was moved aside; see the event `quarantine`. */
   readonly 'fanout-cache:quarantine': AboutDirectory & { readonly path: string; readonly error: Error }
   /**
-   * The function of `getOrSet` or `memoize` has run, for as long as `milliseconds` says. `outcome`: its value was stored, or
-   * answered and not stored, or it threw `error`.
+   * The function of `getOrSet` or `memoize` has run for `milliseconds`. `outcome`: its value was stored, or returned
+   * but not stored, or it threw `error`.
    */
   readonly 'fanout-cache:compute': AboutShard & {
     readonly key: Key
@@ -59,18 +59,18 @@ export interface CacheDiagnostics {
   }
 }
 
-/** What became of a computation. */
+/** The outcome of a computation. `'unstored'`: its value was returned but not stored. */
 export type ComputeOutcome = 'stored' | 'unstored' | 'failed'
 
-/** The context of the tracing channel `fanout-cache:verb`: one call of a verb that answers a promise. */
+/** The context of the tracing channel `fanout-cache:verb`: one call of a verb that returns a promise. */
 export interface VerbTrace extends AboutDirectory {
   /** The name of the method, such as `get`. */
   readonly verb: string
-  /** The key as the cache knows it; of a namespace: with its prefix. Absent where a verb concerns many. */
+  /** The key in the cache; that of a namespace has its prefix. Absent when the verb concerns several keys. */
   readonly key?: Key
-  /** Set when it has ended. */
+  /** The result. Set when the call has ended. */
   result?: unknown
-  /** Set when it was rejected. */
+  /** The error. Set when the call was rejected. */
   error?: unknown
 }
 
@@ -78,7 +78,7 @@ function channelOf<N extends keyof CacheDiagnostics>(name: N): Channel<unknown, 
   return channel(name) as Channel<unknown, CacheDiagnostics[N]>
 }
 
-/** Held for good: a channel that nobody holds is forgotten together with its subscribers. */
+/** The channels. They are referenced for good, since a channel without references is collected with its subscribers. */
 export const channels: {
   readonly [N in keyof CacheDiagnostics as ShortName<N>]: Channel<unknown, CacheDiagnostics[N]>
 } = {

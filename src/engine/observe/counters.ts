@@ -2,15 +2,15 @@ import type { RefusalReason } from '../errors.js'
 import type { ComputeOutcome } from './channels.js'
 
 /**
- * What this process has done with one directory, since it first opened it. Nothing takes it back: neither `stats({ reset })` nor
- * closing. Hits and misses are those of `stats`, whether statistics are switched on or not.
+ * Counters of this process for one directory, since it first opened it. Neither `stats({ reset })` nor closing resets
+ * them. Hits and misses are counted as in `stats`, whether statistics are switched on or not.
  */
 export class Counters {
   /** The real path of the directory. */
   readonly directory: string
   hits = 0
   misses = 0
-  /** Entries stored and removed by verbs; removed because they had expired. All of them committed. */
+  /** Committed changes: entries stored, removed by verbs, and removed because they had expired. */
   sets = 0
   deletes = 0
   expirations = 0
@@ -19,12 +19,12 @@ export class Counters {
   timeouts = 0
   quarantines = 0
   errors = 0
-  /** Waits for a lock, by whether it was had in the end. */
+  /** Waits for a lock, by whether it was acquired in the end. */
   readonly lockWaits: Record<'acquired' | 'missed', number> = { acquired: 0, missed: 0 }
   readonly evictions: Record<'size' | 'items' | 'full', number> = { size: 0, items: 0, full: 0 }
   readonly refusals: Record<RefusalReason, number> = { timeout: 0, 'too-large': 0, full: 0, pending: 0 }
   readonly computations: Record<ComputeOutcome, number> = { stored: 0, unstored: 0, failed: 0 }
-  /** What a memory has counted that is no more, or was set back. */
+  /** Counts of memory tiers that were closed or reset. */
   readonly pastMemory: Record<'hits' | 'misses' | 'evictions', number> = { hits: 0, misses: 0, evictions: 0 }
 
   constructor(directory: string) {
@@ -32,7 +32,7 @@ export class Counters {
   }
 }
 
-/** Both builds of the package, ESM and CommonJS, count in one place. */
+/** The global symbol under which the ESM and the CommonJS build of the package share their counters. */
 const REGISTRY = Symbol.for('fanout-cache.counters.0')
 
 interface Registry {
@@ -54,7 +54,7 @@ function makeRegistry(): Registry {
   return { known, gone }
 }
 
-/** The counters of a directory, which live as long as any cache on it, or whoever collects them. */
+/** The counters of a directory. They live as long as any cache on it, or any collector of metrics that holds them. */
 export function countersOf(directory: string): Counters {
   const { known, gone } = registry()
   const present = known.get(directory)?.deref()

@@ -4,13 +4,13 @@ import type { Key } from '../options.js'
 import { channels } from './channels.js'
 import type { Counters } from './counters.js'
 
-/** A key as a row has it. */
+/** A key in the form of a row. */
 interface RowKey {
   readonly data: SqlValue
   readonly raw: boolean | 0 | 1
 }
 
-/** Counts what one database does, and tells it where somebody listens. */
+/** Counts the activity of one database and publishes it on the diagnostics channels. */
 export class ShardWatch {
   readonly counters: Counters
   readonly #shard: number
@@ -22,25 +22,25 @@ export class ShardWatch {
     this.#codec = codec
   }
 
-  /** A value was asked for, and is there. */
+  /** Records a read that found a value. */
   hit(key: RowKey, source: 'memory' | 'database'): void {
     this.counters.hits++
     if (channels.get.hasSubscribers) this.#tellGet(key, true, source)
   }
 
-  /** A value was asked for, and is not there. */
+  /** Records a read that found no value. */
   miss(key: RowKey, source: 'memory' | 'database'): void {
     this.counters.misses++
     if (channels.get.hasSubscribers) this.#tellGet(key, false, source)
   }
 
-  /** A transaction begins: it has the lock. */
+  /** Records that a transaction begins and holds the lock. */
   begun(session: Session): void {
     session.begunAt = channels.commit.hasSubscribers ? performance.now() : Number.NaN
   }
 
   /**
-   * A transaction is committed. What it did is counted; answers what is to be told of it when the session is ready for the next one.
+   * Records a commit. Returns a function that publishes it, to be called when the session is ready for the next one.
    */
   committed(session: Session, writes: number): (() => void) | undefined {
     const { counters } = this
@@ -59,7 +59,7 @@ export class ShardWatch {
     }
   }
 
-  /** The lock was held by others for some time, and is free now, or nobody waits for it any more. */
+  /** Records a wait for the lock, which was acquired or given up. */
   lockWaited(milliseconds: number, acquired: boolean): void {
     const { directory, lockWaits } = this.counters
     lockWaits[acquired ? 'acquired' : 'missed']++
@@ -67,7 +67,7 @@ export class ShardWatch {
     if (channel.hasSubscribers) channel.publish({ directory, shard: this.#shard, milliseconds, acquired })
   }
 
-  /** A computation has ended. */
+  /** Records the end of a computation. */
   computed(key: RowKey, milliseconds: number, outcome: 'stored' | 'unstored' | { readonly error: unknown }): void {
     const { directory, computations } = this.counters
     const name = typeof outcome === 'string' ? outcome : 'failed'
@@ -83,7 +83,7 @@ export class ShardWatch {
     channels.get.publish({ ...about, key: this.#decode(key), hit, source })
   }
 
-  /** What is told is never a reason to fail: a key that cannot be read is told as it is stored. */
+  /** Decodes a key for a message. A key that cannot be decoded is reported in its stored form. */
   #decode({ data, raw }: RowKey): Key {
     try {
       return this.#codec.decodeKey(data, raw === true || raw === 1)

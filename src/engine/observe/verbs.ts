@@ -10,10 +10,10 @@ export interface VerbCall {
   readonly key?: Key
 }
 
-/** Runs a verb inside of something: a span, a watch. It must answer what the verb answers. */
+/** Wraps the run of a verb, for example in a span. It must return what `run` returns. */
 export type Around = (call: VerbCall, run: () => Promise<unknown>) => Promise<unknown>
 
-/** Both builds of the package, ESM and CommonJS, find them here. */
+/** The global symbol under which the ESM and the CommonJS build of the package share the wrappers. */
 const REGISTRY = Symbol.for('fanout-cache.verbs.0')
 
 interface Surroundings {
@@ -28,7 +28,9 @@ function findSurroundings(): Surroundings {
 
 const surroundings: Surroundings = findSurroundings()
 
-/** Runs all verbs of the process inside of `around`, for those who need the verb to run in a context of their own. Answers how to end that. */
+/**
+ * Wraps all verbs of the process in `around`, which gives them its async context. Returns a function that ends that.
+ */
 export function surroundVerbs(around: Around): () => void {
   surroundings.list = [...surroundings.list, around]
   return () => {
@@ -36,12 +38,12 @@ export function surroundVerbs(around: Around): () => void {
   }
 }
 
-/** Whether anybody wants to know of verbs. */
+/** Whether anybody traces verbs. */
 export function isTraced(): boolean {
   return surroundings.list.length > 0 || verbChannel.hasSubscribers
 }
 
-/** Runs a verb, and tells those who trace of it. */
+/** Runs a verb and reports it to those who trace. */
 export function traced<T>(
   { counters }: { readonly counters: Counters },
   verb: string,

@@ -9,20 +9,20 @@ const INT64_MIN = -(2n ** 63n)
 export interface Count {
   readonly key: EncodedKey
   readonly delta: number | bigint
-  /** What a missing counter starts from; `null`: it stays missing. */
+  /** The number that a missing counter starts from. `null`: it is not created. */
   readonly initial: number | bigint | null
   readonly now: number
   readonly expireTime: number | null
   readonly tag: SqlValue
   readonly tags: readonly string[]
-  /** For messages. */
+  /** The key in messages. */
   readonly name: string
 }
 
 /**
- * Adds to a counter. One that is missing or expired begins anew; a live one keeps expiry and tags.
+ * Adds to a counter. A missing or expired counter starts anew; a live one keeps its expiry and tags.
  *
- * @throws TypeError when the live value is no number, or no whole one and the delta is a bigint; RangeError when the sum
+ * @throws TypeError when the live value is no number, or is a fraction and the delta a bigint; RangeError when the sum
  *   does not fit
  */
 export function incr(session: Session, count: Count): number | bigint | undefined {
@@ -51,7 +51,7 @@ export function incr(session: Session, count: Count): number | bigint | undefine
   return sum
 }
 
-/** Exact for whole numbers. A number as delta answers a number, a bigint a bigint. */
+/** Adds two numbers, exactly if both are whole. The result has the type of the delta. */
 function addNumbers(current: number | bigint, delta: number | bigint, name: string): number | bigint {
   if (!isWhole(current) || !isWhole(delta)) {
     if (typeof delta === 'number') return Number(current) + delta

@@ -6,7 +6,7 @@ import { keyIdentity } from '../disk/keys.js'
 import { deleteRow } from './entries.js'
 import { graceBytes, unlinkOldest } from './grace.js'
 
-/** An entry that went to make room. */
+/** An evicted entry. */
 export interface Victim {
   readonly key: VictimRow[3]
   readonly raw: boolean
@@ -16,9 +16,9 @@ export interface Victim {
 
 export interface Culled {
   readonly victims: readonly Victim[]
-  /** The limits do not hold yet, and there is something left to evict. */
+  /** Whether the limits do not hold yet and something is left to evict. */
   readonly more: boolean
-  /** Bytes that may be written before the limit is worth a look again. */
+  /** Bytes that may be written before the limit needs another check. */
   readonly slack: number
 }
 
@@ -28,10 +28,10 @@ const ORDER: Readonly<Record<string, StatementName>> = {
   access_count: 'victimsByAccessCount',
 }
 const VICTIMS = 16
-/** So many entries of one instant are brought into the order of their keys: to look at more would hold up every write. */
+/** Limit of entries of the same instant that are sorted by key. Examining more would delay every write. */
 const TIES = 64
 
-/** Bytes of used pages and of value files, those in grace included. */
+/** Bytes of used pages and of value files, including those in grace. */
 export function volume(session: Session): number {
   const { statements } = session
   const pages = Number(statements.get('pageCount')) - Number(statements.get('freePages'))
@@ -39,20 +39,20 @@ export function volume(session: Session): number {
   return pages * Number(statements.get('pageSize')) + files + graceBytes(session)
 }
 
-/** What may be in use of the limits. */
+/** A share of the limits. */
 function partOfLimits({ settings }: Session, share: number): { sizeLimit: number; maxItems: number | null } {
   const { sizeLimit, maxItems } = settings
   return { sizeLimit: sizeLimit * share, maxItems: maxItems === null ? null : Math.ceil(maxItems * share) }
 }
 
-/** Whether more than a part of a limit is in use. */
+/** Whether more than a share of a limit is in use. */
 export function exceedsLimits(session: Session, share = 1): boolean {
   const { sizeLimit, maxItems } = partOfLimits(session, share)
   if (maxItems !== null && Number(session.statements.get('setting', 'count')) > maxItems) return true
   return volume(session) > sizeLimit
 }
 
-/** Removes rows that have expired, at most `limit`, and at most a page of them. */
+/** Removes expired rows, at most `limit` and at most one page of them. */
 export function removeExpired(session: Session, now: number, limit: number): number {
   const rows = session.statements.all<RemovalRow>('expired', now)
   if (rows.length > limit) rows.length = limit
@@ -63,10 +63,10 @@ export function removeExpired(session: Session, now: number, limit: number): num
 
 /**
  * Evicts in the order of the policy until the limits hold, for at most `milliseconds`. Rows stored in this transaction
- * stay: a write never evicts itself.
+ * stay, so that a write never evicts itself.
  *
- * @param sharpen brings the order up to date, called once when something is to be evicted
- * @param share of the limits that may be in use afterwards
+ * @param sharpen brings the order up to date; called once when something is to be evicted
+ * @param share the share of the limits that may be in use afterwards
  */
 export function keepLimits(session: Session, milliseconds: number, sharpen: () => void, share = 1): Culled {
   const { sizeLimit, maxItems } = partOfLimits(session, share)
@@ -96,8 +96,8 @@ export function keepLimits(session: Session, milliseconds: number, sharpen: () =
 }
 
 /**
- * Removes some rows because the disk itself is full: files in grace first, then what has expired, then the policy's.
- * The files are the caller's to unlink, at once.
+ * Removes some rows because the disk is full: first files in grace, then expired rows, then rows in the order of the
+ * policy. The caller unlinks the files at once.
  */
 export function makeRoomByRows(
   session: Session,
@@ -128,7 +128,7 @@ function nextVictims(session: Session, count = VICTIMS): VictimRow[] {
   const order = EVICTION_POLICIES[session.settings.evictionPolicy].order
   const statement = order === undefined ? undefined : ORDER[order]
   if (!statement) return []
-  // Rows of this transaction may be the first in order, as new ones are under least-frequently-used.
+  // Rows of this transaction may come first, as new rows do under least-frequently-used.
   const own = new Set(session.stored.map(keyIdentity))
   const limit = count + own.size
   const rows = inOrder(session.statements.all<VictimRow>(statement, limit), limit, () =>
@@ -137,7 +137,7 @@ function nextVictims(session: Session, count = VICTIMS): VictimRow[] {
   return rows.filter(([, , , key, raw]) => !own.has(keyIdentity({ data: key, raw: raw !== 0 })))
 }
 
-/** Puts entries that were used at the same instant into the order of their keys. A page which ends in such is cut there. */
+/** Sorts entries of the same instant by key. A page that ends within such a group is cut before it. */
 function inOrder(page: VictimRow[], limit: number, more: () => VictimRow[]): VictimRow[] {
   const last = page.at(-1)?.[5]
   if (last === undefined) return page
@@ -147,7 +147,7 @@ function inOrder(page: VictimRow[], limit: number, more: () => VictimRow[]): Vic
   return rows.sort((a, b) => Number(a[5]) - Number(b[5]) || compareKeys(a[3], b[3]))
 }
 
-/** As SQLite orders them: numbers, text, bytes. */
+/** Compares keys in SQLite's order: numbers, text, bytes. */
 function compareKeys(a: SqlValue, b: SqlValue): number {
   const kind = kindOfKey(a) - kindOfKey(b)
   if (kind !== 0) return kind

@@ -1,17 +1,17 @@
 import type { Session } from '../database/session.js'
 import { checkNumber, keyAt, spanOf } from './deque.js'
 
-/** Items that one transaction renumbers: it takes some milliseconds, in which nobody else writes. */
+/** Limit of items that one transaction renumbers. That takes some milliseconds, in which nobody else can write. */
 const ROTATED_AT_ONCE = 1000
-/** A deque of this length is reversed by one statement, a longer one in pages. */
+/** Deques up to this length are reversed by one statement, longer ones in pages. */
 const REVERSED_AT_ONCE = 5000
 const REVERSED_PAGE = 1000
 
 /**
- * Moves items from one end to the other by giving them other numbers, the shorter way round; to the right when `steps`
- * is positive. Holes between them stay as they are. Answers the steps that are left.
+ * Moves items from one end to the other by renumbering them, the shorter way round; to the right when `steps` is
+ * positive. Holes between the numbers are kept. Returns the steps that are left.
  *
- * The store time of a row stays: its value does not change, and nobody who knows its rowid mistakes it for another.
+ * The store time of a row is kept: its value does not change, and its rowid still identifies it.
  *
  * @throws RangeError when no number of 15 digits is left
  */
@@ -37,15 +37,15 @@ export function rotate(session: Session, steps: number): number {
   return moved - wanted
 }
 
-/** Where the next page of a reversal goes on: behind `after`, up to what was the back when it began. */
+/** Where the next page of a reversal continues: behind `after`, up to the back at the time when it began. */
 export interface Reversal {
   readonly after: number
   readonly last: number
 }
 
 /**
- * Reverses the order, or a page of it: the items in front of the rest go before the front, mirrored. What others add
- * between two pages is kept, and may end up between them.
+ * Reverses the order, or a page of it: the first items of the rest move before the front, mirrored. Items that others
+ * add between two pages are kept and may end up between them.
  *
  * @throws RangeError when no number of 15 digits is left
  */
@@ -57,7 +57,7 @@ export function reverse(session: Session, cursor?: Reversal): Reversal | undefin
   const page = session.statements.get<readonly [number | null, number, number]>('dequeMirrored', after, last, most)
   if (!page || page[0] === null) return undefined
   const [begin, end, count] = page
-  // Mirrored at the front: the first item of the page comes right before it.
+  // Mirrored at the front: the first item of the page moves directly before it.
   const sum = Math.ceil(span.front) - 1 + begin
   checkNumber(sum - end)
   session.statements.run('dequeMirror', BigInt(sum), begin, end)

@@ -15,13 +15,13 @@ import {
 import { FIRST, LEAST, MOST, type Side } from './queue.js'
 import { removePages } from './removal.js'
 
-/** What a row of a deque is stored from: its key is its place. */
+/** A new item. Its key is the number of its place. */
 export type NewItem = KeylessEntry
 
-/** Reading is all that a look does, so that it needs no transaction. */
+/** The part of a session that reads need. They need no transaction. */
 export type ReadSession = Pick<Session, 'statements'>
 
-/** Keys of the ends, and how many items there are between them, both included. Absent ends: there are none. */
+/** The keys of both ends and the number of items. */
 export interface Span {
   readonly front: number
   readonly back: number
@@ -30,16 +30,16 @@ export interface Span {
 
 type SpanRow = readonly [front: number | null, back: number | null, rows: number, foreign: number]
 
-/** With fewer rows of others they are counted, else the items are: the limit in the statement. */
+/** Up to this many other rows, those are counted, otherwise the items. Equals the limit in the statement. */
 const FEW_ROWS = 1000
 
-/** Below every item, and above. */
+/** Numbers below and above every item. */
 export const BEFORE_FRONT: number = LEAST
 export const AFTER_BACK: number = MOST
 
 /**
- * The ends and the length. Taken items, and whatever else the cache holds, are no items: where there are few of them
- * they are counted and subtracted, so that a long deque is not walked.
+ * Reads the ends and the length. Taken items and other entries of the cache do not count. When there are few of these,
+ * they are counted and subtracted, so that a long deque is not scanned.
  */
 export function spanOf(session: ReadSession): Span | undefined {
   const { statements } = session
@@ -53,7 +53,7 @@ export function lengthOf(session: ReadSession): number {
   return spanOf(session)?.length ?? 0
 }
 
-/** The key at an index, counted from the back when it is negative; `undefined` out of range. */
+/** The key at an index, counted from the back when it is negative. `undefined` out of range. */
 export function keyAt(session: ReadSession, index: number): number | undefined {
   const span = spanOf(session)
   if (!span) return undefined
@@ -61,7 +61,7 @@ export function keyAt(session: ReadSession, index: number): number | undefined {
   return at >= 0 && at < span.length ? keyIn(session, span, at) : undefined
 }
 
-/** Keys without holes are computed; with holes SQLite counts them, in the index, from the nearer end. */
+/** Computes the key if the numbers have no holes. Otherwise SQLite counts in the index, from the nearer end. */
 function keyIn(session: ReadSession, span: Span, at: number): number | undefined {
   const { front, back, length } = span
   if (back - front + 1 === length) return front + at
@@ -70,14 +70,14 @@ function keyIn(session: ReadSession, span: Span, at: number): number | undefined
   return session.statements.get<number>('dequeFromBack', fromBack)
 }
 
-/** The next row behind a key, or before it. */
+/** Reads the next row behind a key or before it. */
 export function rowBeside(session: ReadSession, key: number, side: Side): EntryRow | undefined {
   const name = side === 'front' ? 'dequeAfter' : 'dequeBefore'
   const row = session.statements.get<EntryRow>(name, key)
   return row && isInexact(row) ? toEntryRow(session.statements.getExact(name, key)) : row
 }
 
-/** The first row of a side. Those that somebody else gave an expiry, and that have expired, are removed. */
+/** Reads the first row of a side. Removes rows that were given an expiry elsewhere and have expired. */
 export function endRow(session: Session, side: Side): EntryRow | undefined {
   for (;;) {
     const row = rowBeside(session, side === 'front' ? BEFORE_FRONT : AFTER_BACK, side)
@@ -86,14 +86,14 @@ export function endRow(session: Session, side: Side): EntryRow | undefined {
   }
 }
 
-/** Takes the first item of a side out of the database. Its file is left to the caller. */
+/** Removes the first item of a side from the database. The caller removes its file. */
 export function pop(session: Session, side: Side): EntryRow | undefined {
   const row = endRow(session, side)
   if (row) removeRow(session, row[0])
   return row
 }
 
-/** Puts items at a side, one after the other. @throws RangeError when no number of 15 digits is left */
+/** Adds items at a side, one after the other. @throws RangeError when no number of 15 digits is left */
 export function pushAll(session: Session, items: readonly NewItem[], side: Side): void {
   let number = nextNumber(session, side)
   for (const item of items) {
@@ -103,14 +103,18 @@ export function pushAll(session: Session, items: readonly NewItem[], side: Side)
   }
 }
 
-/** The number of an item that is put at a side. */
+/** The number of a new item at a side. */
 export function nextNumber(session: Session, side: Side): number {
   const end = session.statements.get<number>(side === 'back' ? 'dequeLast' : 'dequeFirst')
   if (end === undefined) return FIRST
   return side === 'back' ? Math.floor(end) + 1 : Math.ceil(end) - 1
 }
 
-/** DiskCache reads keys of 15 digits in their numeric order, and as text; others would be out of it. @throws RangeError */
+/**
+ * Refuses numbers without 15 digits: DiskCache also compares keys as text, which would be out of order.
+ *
+ * @throws RangeError
+ */
 export function checkNumber(number: number): void {
   if (number > LEAST && number < MOST) return
   throw new RangeError('the deque has no number left at this side: its items are numbered with 15 digits')
@@ -120,7 +124,7 @@ function itemKey(number: number): EncodedKey {
   return { data: BigInt(number), raw: true }
 }
 
-/** Removes items of a side until `most` are left, a page of them. Answers whether there are more to remove. */
+/** Removes a page of items of a side until `most` are left. Returns whether more must be removed. */
 export function trim(session: Session, most: number, side: Side): boolean {
   if (most === Number.POSITIVE_INFINITY) return false
   let excess = lengthOf(session) - most
@@ -145,7 +149,7 @@ export function deleteAt(session: Session, index: number): void {
   if (state) deleteRow(session, state[0], state[1], state[2])
 }
 
-/** Removes an item that was read before, unless it is another one now, or gone. */
+/** Removes an item that was read before, if it is still there and unchanged. */
 export function removeSame(session: Session, rowid: number, storeTime: number): boolean {
   const row = session.statements.get<RemovalRow>('dequeSame', rowid, storeTime)
   if (!row) return false

@@ -8,7 +8,7 @@ import { ensureSideTable } from './side-tables.js'
 
 const MICROSECOND = 1e-6
 
-/** An entry to be stored. Times are seconds; `now` is when the verb was called. */
+/** An entry to be stored. Times are seconds; `now` is the instant at which the verb was called. */
 export interface NewEntry {
   readonly key: EncodedKey
   readonly value: PreparedValue
@@ -18,28 +18,30 @@ export interface NewEntry {
   readonly tags: readonly string[]
 }
 
-/** What is stored under a key that the operation finds. */
+/** An entry whose key the operation determines. */
 export type KeylessEntry = Omit<NewEntry, 'key'>
 
-/** Named one by one: an object that is spread and added to changes its shape with each, a tenth of an `append`. */
+/**
+ * Adds a key. Properties are copied one by one: spreading changes the shape each time, a tenth of the time of `append`.
+ */
 export function keyed({ value, now, expireTime, tag, tags }: KeylessEntry, key: EncodedKey): NewEntry {
   return { key, value, now, expireTime, tag, tags }
 }
 
-/** A row that was taken out of the database, with what its side tables said. Its file is the caller's. */
+/** A row that was removed from the database, with its further tags. The caller owns its file. */
 export interface Taken {
   readonly row: EntryRow
   readonly tags: readonly string[]
 }
 
-/** Takes a row out of the database and leaves its file. */
+/** Removes a row from the database, keeps its file, and returns the row with its further tags. */
 export function takeRow(session: Session, row: EntryRow): Taken {
   const tags = tagsOf(session, row[0])
   removeRow(session, row[0])
   return { row, tags }
 }
 
-/** Removes a row and leaves its file. */
+/** Removes a row and keeps its file. */
 export function removeRow(session: Session, rowid: number): void {
   session.removals++
   session.removed++
@@ -47,7 +49,7 @@ export function removeRow(session: Session, rowid: number): void {
   session.statements.prepare('delete').run(rowid)
 }
 
-/** Whether an entry with this expiry is still a hit. At the very instant it is not. */
+/** Whether an entry with this expiry is live. At the instant of its expiry it is not. */
 export function isLive(expireTime: number | null, now: number): boolean {
   return expireTime === null || expireTime > now
 }
@@ -56,14 +58,14 @@ export function stateOf(session: Session, key: EncodedKey): StateRow | undefined
   return session.statements.prepare('state').get(key.data, key.raw ? 1 : 0) as StateRow | undefined
 }
 
-/** The whole row of a key, expired or not. */
+/** Reads the whole row of a key, expired or not. */
 export function entryOf(session: Session, key: EncodedKey): EntryRow | undefined {
   const raw = key.raw ? 1 : 0
   const row = session.statements.get<EntryRow>('entry', key.data, raw)
   return row && (isInexact(row) ? toEntryRow(session.statements.getExact('entry', key.data, raw)) : row)
 }
 
-/** Numbers of this size may be integers that lost digits on their way out of SQLite. */
+/** Whether a row has a number so large that it may be an integer that lost digits in the conversion from SQLite. */
 export function isInexact(row: EntryRow): boolean {
   return isLarge(row[1]) || isLarge(row[11]) || isLarge(row[7])
 }
@@ -72,7 +74,7 @@ export function isLarge(value: SqlValue): boolean {
   return typeof value === 'number' && (value > Number.MAX_SAFE_INTEGER || value < Number.MIN_SAFE_INTEGER)
 }
 
-/** A row that was read with whole numbers as bigint, with the columns which are no values as numbers again. */
+/** Converts a row that was read with bigints: all columns except key, tag and value become numbers. */
 export function toEntryRow(row: readonly unknown[] | undefined): EntryRow | undefined {
   if (!row) return undefined
   return row.map((column, at) =>
@@ -81,8 +83,8 @@ export function toEntryRow(row: readonly unknown[] | undefined): EntryRow | unde
 }
 
 /**
- * Writes the row of an entry, new or in the place of `state`. An overwritten row keeps its rowid, and so its place in
- * the order of listings.
+ * Writes the row of an entry, as a new row or over `state`. An overwritten row keeps its rowid and thereby its place in
+ * stored order.
  */
 export function storeRow(session: Session, entry: NewEntry, state: StateRow | undefined): number {
   const { statements } = session
@@ -112,16 +114,16 @@ export function storeRow(session: Session, entry: NewEntry, state: StateRow | un
 
 function placeFile(session: Session, file: PendingFile): string {
   const filename = session.disk.files.place(file)
-  // A quarantine moves what has its place along with the database, and this write may be made in the next one.
+  // A quarantine moves placed files along with the database, and this write may be repeated in the next database.
   session.afterRollback(() => session.disk.files.displace(file))
   return filename
 }
 
 /**
- * Writes an entry that lies in the database and has no further tags, new or in the place of another such value.
- * Answers false, and writes nothing, when there is a file to replace.
+ * Writes an entry that lies in the database and has no further tags, as a new row or over another such row. Returns
+ * `false` and writes nothing when it would replace a file.
  *
- * Whether a key is new is guessed from the write before: a guess that fails costs a statement, as a look would.
+ * Whether the key is new is guessed from the write before. A wrong guess costs one statement, as much as a look.
  */
 export function storeInline(session: Session, entry: NewEntry): boolean {
   const isNew = session.storesNewKeys
@@ -135,7 +137,7 @@ export function storeInline(session: Session, entry: NewEntry): boolean {
   return true
 }
 
-/** Writes a new entry that lies in the database and has no further tags. Answers false when its key has a row. */
+/** Writes a new entry that lies in the database and has no further tags. Returns `false` when its key has a row. */
 export function addInline(session: Session, entry: NewEntry): boolean {
   if (!insertInline(session, entry)) return false
   noteStored(session, entry)
@@ -171,20 +173,20 @@ export function deleteRow(session: Session, rowid: number, filename: string | nu
   if (filename !== null) removeFile(session, filename, size)
 }
 
-/** Writes an entry over one that has no file, no further tags and exactly this expiry. */
+/** Overwrites an entry that has no file, no further tags and exactly the expiry `released`. */
 export function takeReleased(session: Session, { value, now, key, expireTime }: NewEntry, released: number): boolean {
   const { statements } = session
   const raw = key.raw ? 1 : 0
   return statements.run('takeReleased', now, expireTime, now, value.mode, value.value, key.data, raw, released) > 0
 }
 
-/** Removes the row of a key if it has this very value, in the database. */
+/** Removes the row of a key if it has exactly this value, in the database. */
 export function deleteOwn(session: Session, key: EncodedKey, mode: number, value: SqlValue): boolean {
   session.removedUntil = Math.max(session.removedUntil, session.disk.now())
   return session.statements.run('deleteOwn', key.data, key.raw ? 1 : 0, mode, value) > 0
 }
 
-/** Removes a value file after the commit, or after the grace which the directory asks for. */
+/** Removes a value file after the commit, or after the grace that is set for the directory. */
 export function removeFile(session: Session, filename: string, size: number): void {
   const grace = session.settings.unlinkGrace
   if (grace <= 0) {
@@ -199,7 +201,7 @@ export function tagsOf(session: Session, rowid: number): string[] {
   return session.has('entryTags') ? session.statements.all<string>('tags', rowid) : []
 }
 
-/** Changes with every UPDATE of the row: each sets a store time that is later than the one before. */
+/** The version of a row. Every UPDATE changes it, because each sets a later store time. */
 export function versionOf(rowid: number, storeTime: number, expireTime: number | null): string {
   return `${rowid}.${storeTime}.${expireTime ?? ''}`
 }

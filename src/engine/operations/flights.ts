@@ -6,26 +6,26 @@ import { type Computation, setFreshness } from './freshness.js'
 import { set } from './items.js'
 import { acquireLease, holdsLease, leaseOf, releaseLease } from './leases.js'
 
-/** The computation of the value of one key, by one process. */
+/** The computation of the value of one key by one process. */
 export interface FlightPlan {
   readonly key: EncodedKey
-  /** Name of its lease. */
+  /** The name of its lease. */
   readonly name: string
-  /** Who holds the lease. */
+  /** The token of the holder of the lease. */
   readonly token: string
   /** How long the lease lasts without a sign of life. */
   readonly seconds: number
-  /** The version of the entry that is to be replaced although it is live. */
+  /** The version of a live entry that is to be replaced. */
   readonly replaced: string | undefined
 }
 
-/** The entry which was live when a computation began. */
+/** The entry that was live when a computation began. */
 export interface LiveEntry {
   readonly version: string
   readonly expireTime: number | null
 }
 
-/** What a process that would compute is told. */
+/** The answer to a process that wants to compute. */
 export type Clearance =
   | { readonly kind: 'granted'; readonly found: LiveEntry | undefined }
   /** Another process computes. */
@@ -33,7 +33,7 @@ export type Clearance =
   /** A fresh value has been stored meanwhile. */
   | { readonly kind: 'stored' }
 
-/** Takes the lease of a computation, unless it is not needed any more. */
+/** Takes the lease of a computation, if it is still needed. */
 export function takeOff(session: Session, plan: FlightPlan): Clearance {
   const { key, name, token, seconds, replaced } = plan
   const found = liveEntry(session, key)
@@ -43,8 +43,8 @@ export function takeOff(session: Session, plan: FlightPlan): Clearance {
 }
 
 /**
- * Stores what was computed and ends the lease. Stores nothing when the lease was lost or revoked, or when somebody has
- * stored another value in the meantime, or removed the one that was there: what was computed is then the older news.
+ * Stores a computed value and ends the lease. Stores nothing when the lease was lost or revoked, or when the entry was
+ * stored or removed in the meantime, because the computed value is then outdated.
  */
 export function land(
   session: Session,
@@ -63,7 +63,7 @@ export function land(
   return true
 }
 
-/** Whether waiting is over: the lease has ended, or was released, with a value or without. */
+/** Whether waiting is over because the lease has ended or was released, with a value or without. */
 export function isGroundFree(session: Session, name: string): boolean {
   const lease = leaseOf(session, name)
   return !lease || lease.due <= session.disk.now()

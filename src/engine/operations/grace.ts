@@ -1,21 +1,21 @@
 import type { Session } from '../database/session.js'
 
-/** Bytes that wait for the end of their grace, as a part of the shard's limit. */
+/** Limit of bytes in grace, as a share of the limit of the shard. */
 const GRACE_SHARE = 0.1
 const PAGE_MILLISECONDS = 3
-/** As the statement says. */
+/** The page size of the statements. */
 const PAGE_ROWS = 64
 
 type LaterRow = readonly [filename: string, size: number]
 
-/** Bytes of value files that no entry names and that are still readable by name. */
+/** Bytes of value files in grace: no entry names them, but they are still readable by name. */
 export function graceBytes(session: Session): number {
   return session.unlinkLater ? Number(session.statements.get('laterSize')) : 0
 }
 
 /**
- * Keeps a file that no entry names any more for a while. Who closes ends the grace of its own files, and not that of
- * others', which somebody may be about to open: what this process let go is remembered until it is over.
+ * Puts a file that no entry names any more into grace. Closing ends the grace of the files of this process, so these
+ * are remembered. Files of other processes stay, because somebody may be about to open them.
  */
 export function beginGrace(session: Session, filename: string, size: number, due: number): void {
   session.statements.run('later', filename, size, due)
@@ -26,8 +26,8 @@ export function beginGrace(session: Session, filename: string, size: number, due
 }
 
 /**
- * Unlinks the files whose grace is over, and the oldest of those that take more than their share. Answers whether there
- * are more whose grace is over.
+ * Unlinks the files whose grace is over, and the oldest files beyond the limit of bytes. Returns whether there are more
+ * whose grace is over.
  */
 export function endGrace(session: Session, now: number): boolean {
   if (!session.unlinkLater) return false
@@ -42,13 +42,13 @@ export function endGrace(session: Session, now: number): boolean {
     isLast = rows.length < PAGE_ROWS
     if (!isLast && performance.now() > until) return true
   }
-  // What others let go meanwhile counts, too, and so does another limit.
+  // Computed anew, since other processes add files and the limit may change.
   session.graceRoom = -1
   capGrace(session)
   return false
 }
 
-/** Unlinks the oldest of the files in grace, if they may take more than their share. */
+/** Unlinks the oldest files in grace, if they may exceed their limit. */
 export function capGrace(session: Session): void {
   if (session.graceRoom >= 0 || !session.unlinkLater) return
   const room = session.settings.sizeLimit * GRACE_SHARE - graceBytes(session)
@@ -56,12 +56,12 @@ export function capGrace(session: Session): void {
   session.graceRoom = Math.max(0, room)
 }
 
-/** Whether there is something for `endOwnGrace`. */
+/** Whether `endOwnGrace` has something to do. */
 export function hasOwnGrace(session: Session, now: number): boolean {
   return session.unlinkLater && (session.letGo.size > 0 || session.statements.all('laterDue', now).length > 0)
 }
 
-/** Unlinks what is over, and all that this process let go. */
+/** Unlinks the files whose grace is over and all files that this process put into grace. */
 export function endOwnGrace(session: Session, now: number): void {
   while (endGrace(session, now));
   for (const filename of session.letGo.keys()) {

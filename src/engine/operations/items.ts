@@ -31,7 +31,7 @@ export function add(session: Session, entry: NewEntry): boolean {
   return true
 }
 
-/** What is changed of an entry; absent: left as it is. */
+/** The changes of `touch`. What is absent stays as it is. */
 export interface Change {
   readonly expireTime?: number | null
   /** JSON text. */
@@ -39,7 +39,7 @@ export interface Change {
   readonly ifVersion?: string
 }
 
-/** Changes a live entry without its value. Answers false when there is none, or it is another version. */
+/** Changes expiry or metadata of a live entry. Returns `false` when there is none or it has another version. */
 export function touch(session: Session, key: EncodedKey, change: Change, now: number): boolean {
   const state = stateOf(session, key)
   if (!state) return false
@@ -58,7 +58,7 @@ export function touch(session: Session, key: EncodedKey, change: Change, now: nu
   return true
 }
 
-/** Removes an entry. An expired one goes as well, but was no entry any more. */
+/** Removes an entry. Returns whether it was live; an expired row is removed as well. */
 export function remove(session: Session, key: EncodedKey, now: number): boolean {
   revokeFlight(session, key)
   const state = stateOf(session, key)
@@ -67,7 +67,7 @@ export function remove(session: Session, key: EncodedKey, now: number): boolean 
   return isLive(state[3], now)
 }
 
-/** Takes a live entry out of the database. Its file, if it has one, is left to the caller: it is the value. */
+/** Removes a live entry and returns its row. The caller owns its file, which holds the value. */
 export function take(session: Session, key: EncodedKey, now: number): Taken | undefined {
   revokeFlight(session, key)
   const row = entryOf(session, key)
@@ -79,12 +79,12 @@ export function take(session: Session, key: EncodedKey, now: number): Taken | un
   return takeRow(session, row)
 }
 
-/** Who computes a value for this key began before it was removed: the result would be an old one. */
+/** Ends a computation for the key, which began before the removal and would store an outdated value. */
 function revokeFlight(session: Session, key: EncodedKey): void {
   if (session.has('leases')) revokeLease(session, leaseName('flight', key))
 }
 
-/** Removes a row whose value file was found missing or short, unless it was stored anew meanwhile. */
+/** Removes a row whose value file was found missing or too short, unless it was stored anew meanwhile. */
 export function removeDamaged(session: Session, rowid: number, filename: string): void {
   const row = session.statements.get<readonly unknown[]>('deleteFile', rowid, filename)
   if (row) deleteRow(session, rowid, filename, Number(row[2]))

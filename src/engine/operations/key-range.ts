@@ -4,27 +4,27 @@ import type { SqlValue } from '../disk/codec.js'
 import { pages, prefixEnd, type ReadSession } from './listing.js'
 import { type Extent, evict, type Page, removePages, type TagCursor, wholeExtent } from './removal.js'
 
-/** The text keys that begin with a prefix, which is not empty. */
+/** The string keys that begin with a prefix, which is not empty. */
 export interface KeyRange {
   readonly prefix: string
-  /** Keys of the JSON codec are compressed: whether one belongs to the range shows only when it is read. */
+  /** Whether keys are compressed, as those of the JSON codec, so that the prefix shows only after decoding. */
   readonly hidden: boolean
 }
 
-/** What the rows of a page amount to. */
+/** The totals of a page of rows. */
 export interface Tally {
   readonly count: number
-  /** Of keys and values as stored. */
+  /** Bytes of keys and values as stored. */
   readonly bytes: number
 }
 
-/** Where a removal in the order of expiry goes on. */
+/** Where a removal in the order of expiry continues. */
 export interface ExpiryCursor {
   readonly time: number
   readonly rowid: number
 }
 
-/** Removes the entries of a range that are there when it begins. */
+/** Removes the entries of a range that exist when the removal begins. */
 export function clearRange(session: Session, range: KeyRange, cursor: Extent | undefined): Page<Extent> {
   let extent = cursor ?? wholeExtent(session)
   if (range.hidden) {
@@ -38,7 +38,7 @@ export function clearRange(session: Session, range: KeyRange, cursor: Extent | u
   }
   const end = prefixEnd(range.prefix)
   return removePages(session, () => {
-    // What was found is removed: the next page begins where this one did.
+    // The rows found are removed, so that the next page starts at the same place.
     const rows = session.statements.all<RemovalRow>('rangeCleared', range.prefix, end, extent.last, extent.storeTime)
     const isLast = rows.length < PAGE_ROWS
     const own = isLast ? ownRow(session, range.prefix, extent) : undefined
@@ -46,7 +46,7 @@ export function clearRange(session: Session, range: KeyRange, cursor: Extent | u
   })
 }
 
-/** The row whose key is the prefix itself, if it was there when the removal began. */
+/** The row whose key is the prefix itself, if it existed when the removal began. */
 function ownRow(session: Session, prefix: string, { last, storeTime }: Extent): RemovalRow | undefined {
   const state = session.statements.get<StateRow>('state', prefix, 1)
   return state && state[0] <= last && state[4] <= storeTime ? [state[0], state[1], state[2]] : undefined
@@ -62,7 +62,7 @@ export function evictRange(
   return evict(session, tag, cursor, rowid => isInRange(session, range, rowid))
 }
 
-/** Removes what has expired of a range by `now`. */
+/** Removes the entries of a range that have expired by `now`. */
 export function expireRange(
   session: Session,
   range: KeyRange,
@@ -115,7 +115,7 @@ function* tallyHidden(session: Session, range: KeyRange, volume: boolean): Gener
   }
 }
 
-/** The first key in a range of texts, both ends excluded. */
+/** The first key in a range of strings, both ends excluded. */
 export function firstKeyBetween(session: ReadSession, after: string, before: string): string | undefined {
   return session.statements.get<string>('rangeFirst', after, before)
 }

@@ -3,46 +3,46 @@ import type { EncodedKey } from '../disk/codec.js'
 import { keyIdentity } from '../disk/keys.js'
 import { ensureSideTable } from './side-tables.js'
 
-/** What a lease is for. One name is one lease per kind. */
+/** The purpose of a lease. Each kind has its own names. */
 export type LeaseKind = 'flight' | 'lock' | 'semaphore' | 'taken' | 'purged' | 'upkeep'
 
-/** Leases that ended so long ago are forgotten. Seconds. */
+/** How long ended leases are kept. Seconds. */
 const FORGET_AFTER = 60
 
-/** As many as milliseconds in a second: see nextFence. */
+/** How many fencing numbers a process reserves: one for each millisecond of a second, see nextFence. */
 const RESERVED_FENCES = 1000
 
 type LeaseRow = readonly [token: string, due: number, fence: number]
 
-/** A lease as others see it. `due` is in seconds since the epoch. */
+/** The stored state of a lease. `due` is in seconds since the epoch. */
 export interface LeaseState {
   readonly token: string
   readonly due: number
   readonly fence: number
 }
 
-/** The name of the lease that belongs to a key: equal exactly for keys that are one row. */
+/** The name of the lease of a key. Names are equal exactly for keys of the same row. */
 export function leaseName(kind: LeaseKind, key: EncodedKey): string {
   const { data, raw } = key
   if (typeof data === 'string') return `${kind}:${raw ? 't' : 'p'}${data}`
   if (Buffer.isBuffer(data)) return `${kind}:${raw ? 'b' : 'q'}${data.toString('hex')}`
-  // 2 ** 62 and 2n ** 62n are one row, and are printed differently.
+  // 2 ** 62 and 2n ** 62n are the same row but are printed differently.
   const identity = keyIdentity(key)
   return `${kind}:n${typeof identity === 'number' ? identity : data}`
 }
 
-/** What the names of leases of a group begin with, where many may hold something that belongs to a key. */
+/** The prefix of the names of a group of leases, for a key with several holders. */
 export function leaseGroup(kind: LeaseKind, key: EncodedKey): string {
   const name = leaseName(kind, key)
-  // The length keeps apart keys of which one begins with the other.
+  // The length distinguishes keys of which one is a prefix of the other.
   return `${kind}:${name.length}:${name}:`
 }
 
 /**
- * Takes a lease, or takes one over that has ended. Answers its fencing number; `undefined` while somebody else has it.
- * The same token may take its own lease again, which gives a new number.
+ * Takes a lease that is free or has ended. Returns its fencing number, or `undefined` while somebody else has it. The
+ * same token may take its own lease again, which gives a new number.
  *
- * @param seconds how long it lasts from now, unless it is extended
+ * @param seconds how long it lasts from now unless it is extended
  */
 export function acquireLease(session: Session, name: string, token: string, seconds: number): number | undefined {
   ensureSideTable(session, 'leases')
@@ -55,46 +55,46 @@ export function acquireLease(session: Session, name: string, token: string, seco
   return fence
 }
 
-/** Answers false when the lease was taken over, revoked or released. */
+/** Extends a lease. Returns `false` when it was taken over, revoked or released. */
 export function extendLease(session: Session, name: string, token: string, seconds: number): boolean {
   if (!session.has('leases')) return false
   return session.statements.run('extendLease', session.disk.now() + seconds, name, token) > 0
 }
 
-/** Writes a lease down without asking: it is a copy of one that was taken elsewhere. It has no fencing number. */
+/** Stores a copy of a lease that was taken elsewhere, without a check and without a fencing number. */
 export function noteLease(session: Session, name: string, token: string, seconds: number): void {
   ensureSideTable(session, 'leases')
   session.statements.run('grantLease', name, token, session.disk.now() + seconds, 0n)
 }
 
-/** Answers false when it was not this token's any more. */
+/** Releases a lease. Returns `false` when this token did not hold it any more. */
 export function releaseLease(session: Session, name: string, token: string): boolean {
   if (!session.has('leases')) return false
   return session.statements.run('releaseLease', name, token) > 0
 }
 
-/** Takes a lease away from whoever has it, who learns of it when it looks. */
+/** Takes a lease away from its holder, who notices at the next use. */
 export function revokeLease(session: Session, name: string): void {
   if (session.leases) session.statements.run('revokeLease', name)
 }
 
-/** Whether this token still has the lease, also past its end when nobody has taken it over. */
+/** Whether this token still has the lease. After its end it has it until somebody takes it over. */
 export function holdsLease(session: Session, name: string, token: string): boolean {
   return leaseOf(session, name)?.token === token
 }
 
-/** How many leases of a group have not ended. */
+/** Counts the leases of a group that have not ended. */
 export function countLeases(session: Session, group: string): number {
   if (!session.has('leases')) return 0
   return session.statements.get<number>('leasesOf', group, afterGroup(group), session.disk.now()) ?? 0
 }
 
-/** Removes the leases of a group that have ended: their holders learn of it when they look. */
+/** Removes the leases of a group that have ended. Their holders notice at the next use. */
 export function dropEndedLeases(session: Session, group: string): void {
   if (session.has('leases')) session.statements.run('dropEnded', group, afterGroup(group), session.disk.now())
 }
 
-/** The lease of a name, ended or not. */
+/** Reads the lease of a name, ended or not. */
 export function leaseOf(session: Session, name: string): LeaseState | undefined {
   if (!session.has('leases')) return undefined
   const row = session.statements.get<LeaseRow>('lease', name)
@@ -102,11 +102,11 @@ export function leaseOf(session: Session, name: string): LeaseState | undefined 
 }
 
 /**
- * A number that grows with every call, over all processes: who protects a resource can refuse those who come with a
- * smaller number than it has seen. It is no less than the time in milliseconds, so that it also grows when the
+ * Returns a number that grows with every call, over all processes. A resource can refuse holders with a smaller number
+ * than the greatest it has seen. The number is no less than the time in milliseconds, so that it also grows when the
  * directory was removed meanwhile.
  *
- * What is stored is a number beyond all that were given: a process that is alone reserves some, so that most of its
+ * The stored number is no less than all that were returned. A process that is alone reserves some, so that most of its
  * acquisitions write one page less.
  *
  * Source: Kleppmann, How to do distributed locking (2016).
@@ -115,12 +115,12 @@ export function nextFence(session: Session, now: number): number {
   ensureSideTable(session, 'leases')
   const { fences } = session
   const stored = Number(session.statements.get('fence') ?? 0)
-  // Nobody has reserved numbers since this process did.
+  // True when nobody has reserved numbers since this process did.
   const isOwn = stored === fences.upTo
   const fence = Math.max((isOwn ? fences.last : stored) + 1, Math.floor(now * 1000))
   fences.last = fence
   if (isOwn && fence <= fences.upTo) return fence
-  // Who takes turns with others reserves none, or the numbers would run away from the time.
+  // A process that takes turns with others reserves none. The numbers would run ahead of the time otherwise.
   fences.upTo = isOwn ? fence + RESERVED_FENCES : fence
   session.statements.run('setFence', BigInt(fences.upTo))
   session.afterRollback(() => {
@@ -129,7 +129,7 @@ export function nextFence(session: Session, now: number): number {
   return fence
 }
 
-/** The first text beyond all that begin with a group's, which ends in a colon. */
+/** The smallest text after all names of a group. The prefix of a group ends in a colon. */
 function afterGroup(group: string): string {
   return `${group.slice(0, -1)};`
 }

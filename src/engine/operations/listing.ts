@@ -3,18 +3,18 @@ import { WINDOW_ROWS } from '../database/statements.js'
 import type { SqlValue } from '../disk/codec.js'
 import { isLarge, isLive } from './entries.js'
 
-/** What a listing knows of a row. */
+/** The columns that a listing reads. */
 export type KeyRow = readonly [rowid: number, key: SqlValue, raw: number, expireTime: number | null]
 
-/** Reading is all that a listing does, so that it needs no transaction. */
+/** The part of a session that listings need. They need no transaction. */
 export type ReadSession = Pick<Session, 'statements' | 'tagIndex' | 'has'>
 
-/** The row that was stored last: rows which are added after it are not listed. */
+/** The last row. A listing ends there, so that it does not see rows added later. */
 export function lastRow(session: ReadSession): number {
   return Number(session.statements.get('lastRowid') ?? 0)
 }
 
-/** Pages of rows in stored order, up to `last`. */
+/** Reads pages of rows in stored order, up to `last`. */
 export function* pages(session: ReadSession, reverse: boolean, last: number): Generator<KeyRow[]> {
   let at = reverse ? last + 1 : 0
   for (;;) {
@@ -25,7 +25,7 @@ export function* pages(session: ReadSession, reverse: boolean, last: number): Ge
   }
 }
 
-/** Rowids of string keys that begin with a prefix, in pages; the order is that of keys. */
+/** Reads pages of rowids of string keys that begin with a prefix, in the order of the keys. */
 export function* rowidsByPrefix(session: ReadSession, prefix: string): Generator<number[]> {
   const end = prefixEnd(prefix)
   let at: SqlValue = prefix
@@ -39,15 +39,15 @@ export function* rowidsByPrefix(session: ReadSession, prefix: string): Generator
   }
 }
 
-/** A stretch of rowids that is scanned in one step: those above `after`, up to `until`. */
+/** A range of rowids that one step scans: those above `after`, up to `until`. */
 export interface ScanWindow {
   readonly after: number
   readonly until: number
 }
 
 /**
- * The next window of a scan, which begins at a row: where many entries have come and gone there may be millions of rowids
- * between two rows. `undefined`: no row is left up to `last`.
+ * The next window of a scan. It begins at an existing row, since there may be millions of unused rowids between two
+ * rows. `undefined`: no row is left up to `last`.
  */
 export function nextWindow(
   { statements }: Pick<ReadSession, 'statements'>,
@@ -59,7 +59,7 @@ export function nextWindow(
   return { after: first - 1, until: Math.min(first - 1 + WINDOW_ROWS, last) }
 }
 
-/** Rowids of entries with a tag, in pages. A row may come twice, by its tag and by a further one. */
+/** Reads pages of rowids of entries with a tag. A row may occur twice, for its tag and for a further tag. */
 export function* rowidsByTag(session: ReadSession, tag: SqlValue): Generator<number[]> {
   const { statements } = session
   const last = lastRow(session)
@@ -84,14 +84,14 @@ export function* rowidsByTag(session: ReadSession, tag: SqlValue): Generator<num
   }
 }
 
-/** What is asked of the rows of a listing. */
+/** The conditions of a listing. */
 export interface Choice {
-  /** Of text keys; absent also where the codec hides what keys begin with. */
+  /** Prefix of string keys. Also absent when the codec compresses keys. */
   readonly prefix: string | undefined
   readonly tag: SqlValue | undefined
 }
 
-/** The rows that were chosen by rowid and still are what was asked for: a rowid may be another entry's by now. */
+/** Reads rows by rowid and checks the conditions again, since a rowid may belong to another entry by now. */
 export function chosenRows(session: ReadSession, rowids: readonly number[], choice: Choice): KeyRow[] {
   return rowids.flatMap(rowid => exact(session, 'keyRowById', rowid).filter(row => isChosen(session, row, choice)))
 }
@@ -103,7 +103,7 @@ export function isChosen(session: ReadSession, [rowid, key, raw]: KeyRow, { pref
   return session.statements.get('hasFurtherTag', rowid, tag) !== undefined
 }
 
-/** Pages of rows in the order of SQLite's keys: null, numbers, strings, bytes. A live view. */
+/** Reads pages of rows in SQLite's order of keys: null, numbers, strings, bytes. It sees later changes. */
 export function* sortedPages(session: ReadSession, reverse: boolean): Generator<KeyRow[]> {
   const first = exact(session, reverse ? 'sortedLast' : 'sortedFirst')
   let row = first[0]
@@ -121,7 +121,7 @@ export function isListed(row: KeyRow, now: number, includeExpired: boolean): boo
   return includeExpired || isLive(row[3], now)
 }
 
-/** The first string that is greater than all which begin with the prefix; SQLite compares the bytes of UTF-8. */
+/** The smallest string that is greater than all strings with a prefix. SQLite compares the bytes of UTF-8. */
 export function prefixEnd(prefix: string): SqlValue {
   const points = [...prefix].map(character => character.codePointAt(0) as number)
   while (points.length > 0) {
@@ -129,7 +129,7 @@ export function prefixEnd(prefix: string): SqlValue {
     if (last === 0x10ffff) continue
     return String.fromCodePoint(...points, last === 0xd7ff ? 0xe000 : last + 1)
   }
-  // Every string begins with the empty one, and every BLOB is greater than every string.
+  // No string is greater than all of them, but every BLOB is greater than every string.
   return Buffer.alloc(0)
 }
 

@@ -4,29 +4,29 @@ import { addInline, deleteOwn, type NewEntry, takeReleased } from './entries.js'
 import { add } from './items.js'
 import { acquireLease, countLeases, dropEndedLeases, extendLease, nextFence, releaseLease } from './leases.js'
 
-/** The expiry of a released lock whose row is kept: long ago, and in as many bytes as any other time. Seconds. */
+/** The expiry of a released lock whose row is kept: long ago, stored in as many bytes as any other time. Seconds. */
 const RELEASED = 0.5
 
-/** How a kind of lock is kept in a database. Operations over a session, as all of them. */
+/** The operations of a kind of lock. */
 export interface LockRules {
-  /** Answers the fencing number; `undefined` while others have it. */
+  /** Takes the lock. Returns its fencing number, or `undefined` while others have it. */
   take(session: Session, token: string, seconds: number): number | undefined
-  /** Makes it last for `seconds` from now. Answers false when the lock is not this token's any more. */
+  /** Makes the lock last for `seconds` from now. Returns `false` when this token does not hold it any more. */
   extend(session: Session, token: string, seconds: number): boolean
-  /** @param keep whether it is probably taken again soon, and what is left of it should stay for that */
+  /** Releases the lock. @param keep whether to keep its row, because it is probably taken again soon */
   release(session: Session, token: string, keep: boolean): boolean
-  /** Removes what `keep` has left. */
+  /** Removes a row that `keep` has left. */
   tidy?(session: Session): void
-  /** Whether trying is worth a transaction. */
+  /** Whether the lock looks free, so that an attempt is worth a transaction. */
   isFree(session: Session): boolean
 }
 
 /**
- * A lock that is an entry: whoever adds it has it, and it ends by expiring. Python's `Lock` on the same key adds an entry
- * as well, so that both exclude each other. Its value is the token of the owner.
+ * A lock that is an entry: a process that adds the entry holds the lock, and it ends by expiring. Python's `Lock` on
+ * the same key adds an entry as well, so that both exclude each other. The value is the token of the owner.
  *
- * A lock that is taken again and again keeps its row in between, as an entry that has expired: two updates change four
- * pages, an insertion and a deletion eight.
+ * A lock that is taken often keeps its row as an expired entry in between: two updates change four pages, an insertion
+ * and a deletion eight.
  */
 export function entryLock(key: EncodedKey): LockRules {
   const raw = key.raw ? 1 : 0
@@ -34,7 +34,7 @@ export function entryLock(key: EncodedKey): LockRules {
   return {
     take: (session, token, seconds) => {
       const entry = entryOfToken(session, key, token, seconds)
-      // A guess that fails costs a statement, as a look would.
+      // A wrong guess costs one statement, as much as a look.
       const taken =
         (isKept && takeReleased(session, entry, RELEASED)) || addInline(session, entry) || add(session, entry)
       if (!taken) return undefined
@@ -59,11 +59,11 @@ export function entryLock(key: EncodedKey): LockRules {
   }
 }
 
-/** A lock of `value` places: every holder has a lease in the side table. */
+/** A lock of `value` places. Every holder has a lease in the side table. */
 export function placesLock(group: string, value: number): LockRules {
   return {
     take: (session, token, seconds) => {
-      // Whoever was taken for dead is out for good, so that nobody comes back into a place that was given away.
+      // Ended leases are removed, so that a holder that counted as dead cannot return to a place given to another.
       dropEndedLeases(session, group)
       if (countLeases(session, group) >= value) return undefined
       return acquireLease(session, group + token, token, seconds)

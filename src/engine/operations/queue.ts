@@ -13,12 +13,12 @@ import {
   toEntryRow,
 } from './entries.js'
 
-/** DiskCache's first key of a queue; later ones count up at the back and down at the front. */
+/** DiskCache's first key of a queue. Keys count up at the back and down at the front. */
 export const FIRST = 500_000_000_000_000
 
 /**
- * Keys of a queue have 15 digits. DiskCache takes any number above 0 for one, so that an ordinary key 1 becomes the
- * head of the queue; all keys that its queues reach in practice have 15 digits.
+ * Bounds of the keys of a queue, which have 15 digits. DiskCache accepts any number above 0, so that an ordinary key 1
+ * becomes the head of its queue. In practice all keys that its queues reach have 15 digits.
  */
 export const LEAST = 99_999_999_999_999
 export const MOST = 999_999_999_999_999
@@ -27,9 +27,9 @@ const DIGITS = 15
 export type Side = 'front' | 'back'
 
 /**
- * Puts a value at an end of a queue and answers its key.
+ * Adds a value at an end of a queue and returns its key.
  *
- * @param head what the keys of the queue are before their digits; `undefined`: they are numbers
+ * @param head the text before the digits in the keys of the queue; `undefined`: the keys are numbers
  */
 export function push(session: Session, entry: KeylessEntry, head: string | undefined, side: Side): string | number {
   const end = endOf(session, head, side)
@@ -42,13 +42,13 @@ export function push(session: Session, entry: KeylessEntry, head: string | undef
   return key
 }
 
-/** Takes the first live row of a queue out of the database, and expired ones before it. Its file is left to the caller. */
+/** Removes the first live row of a queue, and expired rows before it. The caller owns the file of the row. */
 export function pull(session: Session, head: string | undefined, side: Side, now: number): Taken | undefined {
   const row = peek(session, head, side, now)
   return row && takeRow(session, row)
 }
 
-/** The first live row of a queue. Expired ones before it are removed. */
+/** Reads the first live row of a queue and removes expired rows before it. */
 export function peek(session: Session, head: string | undefined, side: Side, now: number): EntryRow | undefined {
   for (;;) {
     const row = endOf(session, head, side)
@@ -57,7 +57,7 @@ export function peek(session: Session, head: string | undefined, side: Side, now
   }
 }
 
-/** The live row that was stored last, or first. Expired ones on the way are removed. */
+/** Reads the last or first live row in stored order and removes expired rows on the way. */
 export function peekItem(session: Session, last: boolean, now: number): EntryRow | undefined {
   const name = last ? 'lastByRowid' : 'firstByRowid'
   for (;;) {

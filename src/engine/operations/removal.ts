@@ -4,24 +4,27 @@ import type { SqlValue } from '../disk/codec.js'
 import { deleteRow } from './entries.js'
 import { nextWindow, prefixEnd } from './listing.js'
 
-/** What one page of a bulk removal did; `next` is where the following page goes on. */
+/** The result of one page of a bulk removal. `next`: where the following page continues. */
 export interface Page<Cursor> {
   readonly removed: number
   readonly next: Cursor | undefined
 }
 
-/** Pages end by time and by the bytes of the files they remove, so that neither the loop nor others are held up. */
+/**
+ * Pages are limited by time and by the bytes of removed files, so that neither the loop nor other processes are
+ * blocked.
+ */
 const PAGE_MILLISECONDS = 3
 const PAGE_BYTES = 64 * 2 ** 20
 
-/** Which rows `clear` and `evict` concern: those that are there when they begin. What is stored later has a later time. */
+/** The rows that `clear` and `evict` concern: those that exist when they begin. Rows stored later have a later time. */
 export interface Extent {
   readonly after: number
   readonly last: number
   readonly storeTime: number
 }
 
-/** Removes what has expired by `now`. */
+/** Removes the rows that have expired by `now`. */
 export function expire(session: Session, now: number): Page<true> {
   const page = removePages(session, () => ({
     rows: session.statements.all<RemovalRow>('expired', now),
@@ -46,7 +49,7 @@ export interface PrefixCursor extends Extent {
   readonly from: SqlValue
 }
 
-/** Removes entries whose keys are strings that begin with a prefix. */
+/** Removes entries whose string keys begin with a prefix. */
 export function clearPrefix(session: Session, prefix: string, cursor: PrefixCursor | undefined): Page<PrefixCursor> {
   let at = cursor ?? { ...wholeExtent(session), from: prefix }
   const end = prefixEnd(prefix)
@@ -64,9 +67,9 @@ export interface TagCursor extends Extent {
 }
 
 /**
- * Removes entries whose tag, or one of whose further tags, is `tag`.
+ * Removes entries with a tag, be it their tag or one of their further tags.
  *
- * @param concerns which of them; all when it is not given
+ * @param concerns selects which of them to remove. Default: all
  */
 export function evict(
   session: Session,
@@ -120,7 +123,7 @@ export interface Step<Cursor> {
   readonly last: (rows: number) => boolean
 }
 
-/** Removes the rows of one step after the other until the page is full. */
+/** Removes the rows of step after step until the page is full. */
 export function removePages<Cursor>(session: Session, step: () => Step<Cursor>): Page<Cursor> {
   const until = performance.now() + PAGE_MILLISECONDS
   let removed = 0

@@ -9,7 +9,7 @@ const STATEMENTS: Readonly<Record<SideTable, Readonly<Record<string, string>>>> 
   freshness: FRESHNESS,
 }
 
-/** Makes a side table in the open transaction, unless it is there. */
+/** Creates a side table in the open transaction, if it is missing. */
 export function ensureSideTable(session: Session, table: SideTable): void {
   if (session[table]) return
   createSideTable(session.db, STATEMENTS[table])

@@ -2,18 +2,18 @@ import type { Session } from '../database/session.js'
 import { acquireLease, leaseOf } from './leases.js'
 
 /**
- * What was removed, for those who began before it and store after it: their news is older than the removal. A stamp is
- * a row among the leases, and its fencing number tells what was taken before it.
+ * The scope of a removal stamp. A stamp prevents that a computation which began before a removal is stored after it. It
+ * is a row among the leases: leases with a smaller fencing number were taken before it.
  */
 export interface RemovalScope {
-  /** The entry of exactly this name. */
+  /** Exact names of entries. */
   readonly keys?: readonly string[]
-  /** Entries whose names begin so. */
+  /** Prefixes of names of entries. */
   readonly prefixes?: readonly string[]
   readonly tags?: readonly string[]
 }
 
-/** How long a stamp is kept. Who has been at it for longer stores nothing. Seconds. */
+/** How long a stamp is kept. A computation that takes longer is not stored. Seconds. */
 export const STAMP_SECONDS = 3600
 
 const PREFIXES = 'purged:p:'
@@ -24,7 +24,7 @@ export function stampRemoval(session: Session, scope: RemovalScope): void {
   for (const name of namesOf(scope)) acquireLease(session, name, 'purged', STAMP_SECONDS)
 }
 
-/** Whether something was removed that concerns an entry, after the lease with this fencing number was granted. */
+/** Whether an entry was affected by a removal after the lease with this fencing number was granted. */
 export function removedSince(
   session: Session,
   entry: { readonly key: string; readonly tags: readonly string[] },

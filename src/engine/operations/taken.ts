@@ -8,13 +8,13 @@ import type { Side } from './queue.js'
 import { type Extent, type Page, removePages, wholeExtent } from './removal.js'
 
 /**
- * Taken items keep row and file under this name and the number they had, so that nobody who pops meets them, DiskCache
- * included. Whose they are is said by a lease.
+ * Taken items keep their row and file under this prefix and their number, so that no pop meets them, including that of
+ * DiskCache. A lease names their holder.
  */
 const TAKEN = 'fanout-cache:taken-'
 const LEASE = 'taken:'
 
-/** Which item was taken, and by whom. */
+/** A taken item and the token of its holder. */
 export interface Taking {
   readonly key: string
   readonly token: string
@@ -36,14 +36,16 @@ export function takeItem(
   return { row, taking: { key, token } }
 }
 
-/** A number comes back when the deque was empty meanwhile: then a fencing number tells the items apart. */
+/**
+ * The key of a taken item. A number is reused when the deque was empty; a fencing number then distinguishes the items.
+ */
 function takenKey(session: Session, number: number): string {
   const key = `${TAKEN}${number}`
   if (!stateOf(session, encoded(key))) return key
   return `${key}-${String(nextFence(session, session.disk.now())).padStart(16, '0')}`
 }
 
-/** Removes an item that was taken. Answers false when it was somebody else's by then, or cleared. */
+/** Removes a taken item. Returns `false` when somebody else has it by now, or it was cleared. */
 export function finishItem(session: Session, { key, token }: Taking): boolean {
   if (!releaseLease(session, LEASE + key, token)) return false
   const state = stateOf(session, encoded(key))
@@ -52,12 +54,12 @@ export function finishItem(session: Session, { key, token }: Taking): boolean {
   return true
 }
 
-/** Puts an item back that was taken. Answers false when it was somebody else's by then, or cleared. */
+/** Puts a taken item back. Returns `false` when somebody else has it by now, or it was cleared. */
 export function releaseItem(session: Session, { key, token }: Taking, side: Side): boolean {
   return releaseLease(session, LEASE + key, token) && putBack(session, key, side)
 }
 
-/** Answers false when the item is lost: it was given to somebody else, or cleared. */
+/** Extends the lease of a taken item. Returns `false` when somebody else has it by now, or it was cleared. */
 export function extendItem(session: Session, { key, token }: Taking, seconds: number): boolean {
   if (!holdsLease(session, LEASE + key, token)) return false
   if (stateOf(session, encoded(key))) return extendLease(session, LEASE + key, token, seconds)
@@ -65,15 +67,15 @@ export function extendItem(session: Session, { key, token }: Taking, seconds: nu
   return false
 }
 
-/** Whether there are items whose lease has ended. */
+/** Whether there are taken items whose lease has ended. */
 export function hasDue(session: Session): boolean {
   return session.has('leases') && session.statements.get('anyTakenDue', session.disk.now()) !== undefined
 }
 
-/** Puts back at the front what was taken and whose lease has ended, so that the lowest number comes first. */
+/** Puts taken items whose lease has ended back at the front, the lowest number first. */
 export function returnDue(session: Session): void {
   while (hasDue(session)) {
-    // In pages from the highest name down: each goes before the one that was put back before it.
+    // In pages from the highest name down, since each goes before the item that was put back before it.
     for (const [name] of session.statements.all<readonly [string]>('takenDue', session.disk.now())) {
       revokeLease(session, name)
       putBack(session, name.slice(LEASE.length), 'front')
@@ -86,12 +88,12 @@ export function isTakenKey(key: EncodedKey): boolean {
   return key.raw && typeof key.data === 'string' && key.data.startsWith(TAKEN)
 }
 
-/** An item that came from elsewhere without whoever had taken it: the next one that looks puts it back. */
+/** Marks an imported item as taken by nobody. The next look for due items puts it back. */
 export function takeForNobody(session: Session, key: EncodedKey, token: string): void {
   acquireLease(session, `${LEASE}${key.data}`, token, 0)
 }
 
-/** Removes all items, taken ones too, that there are at the first page; the rest of the cache stays. */
+/** Removes all items, including taken ones, that exist at the first page. Other entries of the cache stay. */
 export function clearItems(session: Session, cursor?: ClearCursor): Page<ClearCursor> {
   if (!cursor && session.has('leases')) session.statements.run('revokeTaken')
   let at = cursor ?? { ...wholeExtent(session), taken: true }
@@ -99,8 +101,8 @@ export function clearItems(session: Session, cursor?: ClearCursor): Page<ClearCu
     const taken = at.taken ? session.statements.all<RemovalRow>('takenCleared') : []
     if (taken.length === PAGE_ROWS) return { rows: taken, next: at, last: () => false }
     at = { ...at, taken: false }
-    // In one step with the last that are taken: a short deque is cleared at once, however slow the machine is. From the
-    // front each time: others may have moved items there since the last page.
+    // In the same step as the last taken ones, so that a short deque is cleared at once on the slowest machine. From
+    // the front each time, since others may have moved items there since the last page.
     const rows = session.statements.all<RemovalRow>('dequeCleared', at.last, at.storeTime)
     return { rows: [...taken, ...rows], next: at, last: () => rows.length < PAGE_ROWS }
   })

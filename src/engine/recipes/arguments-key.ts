@@ -4,7 +4,7 @@ import { encodeKey } from '../disk/keys.js'
 import { kindOf } from '../option-names.js'
 import type { Key } from '../options.js'
 
-/** Objects in objects are looked into so far; what holds itself is refused when it is encoded. */
+/** The depth to which nested objects are copied. A circular object is refused later, when the key is encoded. */
 const MAX_DEPTH = 100
 const NOTHING: readonly never[] = []
 
@@ -18,11 +18,11 @@ export interface KeyRules {
 }
 
 /**
- * The key of a call, in the form of Python's `memoize`, whose arguments by position these are: the name, the arguments
- * that count, `null`. Undefined arguments at the end are left out, as are undefined properties of objects.
+ * The key of a call, in the form of Python's `memoize` for positional arguments: the name, the arguments that count,
+ * `null`. Undefined arguments at the end are left out, as are undefined properties of objects.
  *
- * Python has nothing after the `null` unless arguments have names. We have there the names of the types where they
- * count, else the positions of undefined arguments, so that these are no nulls.
+ * Python puts keyword arguments after the `null`. Here the names of the types follow it with `typed`, otherwise the
+ * positions of undefined arguments, which distinguishes them from nulls.
  */
 export function argumentsKey({ name, typed, ignore }: KeyRules, args: readonly unknown[]): Key {
   const kept: unknown[] = []
@@ -35,7 +35,7 @@ export function argumentsKey({ name, typed, ignore }: KeyRules, args: readonly u
   return [name, ...kept.map(toNull), null, ...tail] as Key
 }
 
-/** @throws TypeError that says which argument cannot be part of a key, and what to do */
+/** Checks arguments. @throws TypeError that names the argument which cannot be part of a key, and says what to do */
 export function checkArguments({ name, ignore }: KeyRules, args: readonly unknown[]): void {
   for (const [at, arg] of args.entries()) {
     if (arg === undefined || ignore.has(at)) continue
@@ -50,7 +50,7 @@ export function checkArguments({ name, ignore }: KeyRules, args: readonly unknow
   }
 }
 
-/** @throws TypeError when it is no list of positions and names, RangeError for a position that there cannot be */
+/** Checks the option `ignore`. @throws TypeError for what is no position or name; RangeError for a wrong position */
 export function resolveIgnore(ignore: unknown): ReadonlySet<number | string> {
   if (ignore === undefined) return new Set()
   if (!Array.isArray(ignore) && !types.isSet(ignore)) {
@@ -66,7 +66,7 @@ export function resolveIgnore(ignore: unknown): ReadonlySet<number | string> {
   return new Set(ignore as Iterable<number | string>)
 }
 
-/** An argument without undefined properties, at any depth, and at the first without those that are ignored. */
+/** Copies an argument without undefined properties, at any depth, and without ignored ones at the first level. */
 function withoutUndefined(value: unknown, ignore: ReadonlySet<number | string>, depth: number): unknown {
   if (typeof value !== 'object' || value === null || depth > MAX_DEPTH) return value
   if (Array.isArray(value)) return value.map(part => withoutUndefined(part, ignore, depth + 1))
@@ -77,7 +77,7 @@ function withoutUndefined(value: unknown, ignore: ReadonlySet<number | string>, 
   return Object.fromEntries(entries.map(([name, part]) => [name, withoutUndefined(part, ignore, depth + 1)]))
 }
 
-/** The positions of what is undefined. */
+/** The positions of undefined arguments. */
 function gapsIn(args: readonly unknown[]): number[] {
   return args.flatMap((arg, at) => (arg === undefined ? [at] : []))
 }

@@ -15,8 +15,8 @@ const RECIPE = 'Averager'
 const USAGE = 'new Averager(cache, key)'
 
 /**
- * The mean of all values that were added under a key, by all processes; Python's `Averager` on the same key has part
- * in it. It is an entry of the cache and goes with it when it is evicted, cleared or deleted.
+ * The mean of all values added under a key by all processes, including Python's `Averager` on the same key. It is an
+ * entry of the cache: when the entry is evicted, cleared or deleted, the mean starts over.
  *
  * @example
  * const latency = new Averager(cache, 'latency')
@@ -37,7 +37,7 @@ export class Averager {
   }
 
   /**
-   * Adds a value. Answers false when a FanoutCache refused it.
+   * Adds a value. Resolves to `false` when a FanoutCache refuses the write.
    *
    * @throws RangeError for NaN and infinite values, and when the sum would become infinite; nothing is added then
    */
@@ -53,7 +53,7 @@ export class Averager {
     })
   }
 
-  /** The mean; `undefined` when nothing was added. */
+  /** Reads the mean. Resolves to `undefined` when nothing was added. */
   async get(): Promise<number | undefined> {
     const stored = await this.#cache.get(this.#key)
     return stored === undefined ? undefined : mean(toPair(stored, RECIPE))

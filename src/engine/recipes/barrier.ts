@@ -9,34 +9,36 @@ const RECIPE = 'barrier'
 const USAGE = 'barrier(cache, fn, { lock, name, key })'
 const OPTIONS = new Set(['lock', 'name', 'key'])
 
-/** What a barrier needs of a lock; `Lock`, `RLock` and `BoundedSemaphore` have it. */
+/** The part of a lock that `barrier` uses. `Lock`, `RLock` and `BoundedSemaphore` implement it. */
 export interface LockLike {
+  /** Waits for the lock. */
   acquire(): Promise<{ release(): Promise<unknown> }>
-  /** Used in the place of `acquire` where it is there: runs a function while the lock is held. */
+  /** Runs a function while the lock is held. Used instead of `acquire` when it exists. */
   run?<T>(body: () => T | Promise<T>): Promise<T>
 }
 
-/** A class of locks, or a function that makes one. */
+/** A class of locks, or a function that creates one. */
 export type LockFactory = (new (cache: CacheLike, key: Key) => LockLike) | ((cache: CacheLike, key: Key) => LockLike)
 
-/** What keeps calls apart. */
+/** Options of `barrier`. */
 export interface BarrierOptions<This, Args extends readonly unknown[]> {
-  /** @default Lock */
+  /** The kind of lock. @default Lock */
   readonly lock?: LockFactory
-  /** Key of the lock; Python's `barrier` of this name has the same. @default `barrier:` and `fn.name` */
+  /** Key of the lock. Python's `barrier` of the same name uses it too. @default `barrier:` and `fn.name` */
   readonly name?: string
-  /** One lock for each key that it answers, in the place of one for the function: calls of other keys do not wait. */
+  /** Returns the key of a call. Each key then has a lock of its own, so that calls of other keys do not wait. */
   readonly key?: (this: This, ...args: Args) => Key
 }
 
 /**
- * A function whose calls run one at a time, over all processes. The lock is given back when a call has settled, and ends
- * by itself some time after its process died.
+ * Wraps a function so that its calls run one at a time, over all processes. The lock is released when a call settles,
+ * and ends by itself some time after its process has died.
  *
  * @example
  * const rebuild = barrier(cache, async index => build(index), { name: 'rebuild', key: index => index })
  *
- * @throws TypeError when the function has no name and none is given, and when another one has its name on this cache
+ * @throws TypeError for a wrong cache, function or option; when the function has no name and none is given; and when
+ *   another function of the same name is wrapped on this cache
  */
 export function barrier<
   This,
@@ -82,12 +84,12 @@ function isClass(lock: LockFactory): lock is new (cache: CacheLike, key: Key) =>
 }
 
 async function holding<T>(lock: LockLike, body: () => Promise<T>): Promise<T> {
-  // An RLock knows its holder by the async context, which its run() makes.
+  // An RLock recognises its holder by the async context that its run() creates.
   if (typeof lock.run === 'function') return lock.run(body)
   const lease = await lock.acquire()
   const [outcome] = await Promise.allSettled([body()])
   const [release] = await Promise.allSettled([(async () => lease.release())()])
-  // What the function has to say comes first; a lock that could not be given back ends by itself.
+  // The error of the function comes first. A lock that could not be released ends by itself.
   if (outcome.status === 'rejected') throw outcome.reason
   if (release.status === 'rejected') throw release.reason
   return outcome.value

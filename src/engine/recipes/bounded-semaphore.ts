@@ -10,7 +10,7 @@ import { SharedLock } from './shared-lock.js'
 
 /** Options of a semaphore. */
 export interface SemaphoreOptions extends LockOptions {
-  /** How many may have it at the same time; all who use the key should say the same. @default 1 */
+  /** How many holders there may be at the same time, 1 to 10,000. All users of the key should agree. @default 1 */
   readonly value?: number
 }
 
@@ -18,13 +18,14 @@ const OPTIONS = new Set(['ttl', 'allowEviction', 'value'])
 const MOST = 10_000
 
 /**
- * Lets at most `value` holders in at a time, over all processes of the directory. Each holds a lease of its own: one that
- * dies gives its place back, and no one can give back a place that is not his.
+ * A semaphore shared by all processes of the directory. It admits at most `value` holders at a time. Each holder has a
+ * lease of its own, so that the place of a dead holder becomes free and nobody can release the place of another.
  */
 export class BoundedSemaphore extends SharedLock {
+  /** How many holders there may be at the same time. */
   readonly value: number
 
-  /** @throws TypeError for what is no cache, no key, or an unknown option; RangeError for values out of range */
+  /** @throws TypeError for a wrong cache, key or option; RangeError for a `value` or `ttl` out of range */
   constructor(cache: CacheLike, key: Key, options: SemaphoreOptions = {}) {
     checkOptionsObject(options, 'BoundedSemaphore')
     checkOptionNames(options, OPTIONS, 'BoundedSemaphore')

@@ -1,4 +1,4 @@
 import type { DiskCache } from '../contract.js'
 
-/** A cache, or what is kept in one, such as an `Index`. */
+/** A cache, or an object with a cache, such as an `Index`. */
 export type CacheLike = DiskCache | { readonly cache: DiskCache }

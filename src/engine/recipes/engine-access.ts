@@ -3,7 +3,7 @@ import { kindOf } from '../option-names.js'
 import type { Shard } from '../shards/shard.js'
 import type { CacheLike } from './cache-like.js'
 
-/** @throws TypeError when it is no cache of this package, and no view of one */
+/** The access to the engine of a cache or a view. @throws TypeError when it is neither, or not of this package */
 export function accessEngine(cache: CacheLike, user: string): EngineAccess {
   const access = accessOf(cache) ?? accessOf((cache as { cache?: unknown } | undefined)?.cache)
   if (access) return access
@@ -11,8 +11,9 @@ export function accessEngine(cache: CacheLike, user: string): EngineAccess {
 }
 
 /**
- * @throws RangeError when entries of the shard may be evicted: what coordinates processes must not vanish because the
- *   cache is full
+ * Refuses a shard that may evict entries: what coordinates processes must not vanish because the cache is full.
+ *
+ * @throws RangeError
  */
 export function refuseEviction(shard: Shard, allowed: boolean, user: string): void {
   const { evictionPolicy } = shard.settings

@@ -9,7 +9,7 @@ import type { LockOptions } from './lock-options.js'
 
 const OPTIONS = new Set(['ttl', 'allowEviction'])
 
-/** A lock kept as an entry of the cache, as Python's `Lock` is: on one key the two exclude each other. */
+/** A lock stored as an entry of the cache, as Python's `Lock` is. The two exclude each other on one key. */
 export function newEntryLock(kind: string, cache: CacheLike, key: Key, options: LockOptions): LeasedLock {
   checkOptionsObject(options, kind)
   checkOptionNames(options, OPTIONS, kind)

@@ -1,49 +1,50 @@
 import { LeaseLostError } from '../errors.js'
 import { type Duration, milliseconds } from '../time.js'
 
-/** What the holder of a lock has. */
+/** A held lock. `await using` releases it at the end of its block. */
 export interface Lease extends AsyncDisposable {
-  /** Names this holding: another one of the same lock has another. */
+  /** Identifies this acquisition of the lock. */
   readonly token: string
   /**
-   * Grows with every acquisition, over all processes. A lease can end while its holder is paused: who guards a resource
-   * remembers the greatest number that it has seen, and refuses smaller ones.
+   * A number that grows with every acquisition, over all processes. A lease can end while its holder is paused, so the
+   * guarded resource should remember the greatest fence it has seen and refuse smaller ones.
    */
   readonly fence: number
   /** Aborts with `LeaseLostError` when the lease is known to be lost. */
   readonly signal: AbortSignal
   /**
-   * Makes the lease last for `ttl` from now, as long as that of the lock when none is given. It is also done by itself,
-   * while the process lives: ask for more before work that holds the loop. False when the lease was lost.
+   * Makes the lease last for `ttl` from now. A heartbeat extends it by itself while the event loop runs; ask for more
+   * before work that blocks the loop. Resolves to `false` when the lease was lost.
    *
-   * @throws RangeError for a ttl that is no ttl of a lock
+   * @param ttl milliseconds or a string. Default: the `ttl` of the lock
+   * @throws RangeError for a ttl below 20 milliseconds or infinite; DiskCacheError when the cache is closed
    */
   extend(ttl?: Duration): Promise<boolean>
   /**
-   * Gives the lock back. False when it was not held any more, also because the database could not be written until the
-   * lease had ended by itself.
+   * Releases the lock. Resolves to `false` when it was not held any more, which includes that the database could not be
+   * written before the lease had ended by itself.
    */
   release(): Promise<boolean>
 }
 
-/** How a lease is kept. */
+/** How a lease is stored and extended. */
 export interface LeaseKeeper {
-  /** For messages. */
+  /** The name of the lock in messages. */
   readonly label: string
   /** Milliseconds. */
   readonly ttl: number
   /** @param deadline when to give up, on the clock of `performance.now()` */
   extend(token: string, ttl: number, deadline: number): Promise<boolean>
-  /** @param lasts for how long it was asked for last. Milliseconds */
+  /** @param lasts the duration that was asked for last. Milliseconds */
   release(token: string, lasts: number): Promise<boolean>
 }
 
-/** What setTimeout can count to. Milliseconds. */
+/** The longest delay of setTimeout. Milliseconds. */
 export const LONGEST_TIMER: number = 2 ** 31 - 1
 const LEAST_TTL = 20
 const LEAST_PAUSE = 5
 
-/** Milliseconds of a lease. @throws TypeError or RangeError when it is no duration, too short or endless */
+/** Milliseconds of a lease. @throws TypeError when it is no duration; RangeError when it is too short or infinite */
 export function checkTtl(ttl: unknown): number {
   const time = milliseconds(ttl, 'ttl')
   if (time >= LEAST_TTL && time < Number.POSITIVE_INFINITY) return time
@@ -59,7 +60,7 @@ export class KeptLease implements Lease {
   #timer: NodeJS.Timeout | undefined
   #due: number
   #lasts: number
-  /** Extensions that are under way: the heartbeat keeps out of their way. */
+  /** Number of extensions under way. The heartbeat pauses meanwhile. */
   #extending = 0
   #ended = false
   #isLost = false
@@ -74,7 +75,7 @@ export class KeptLease implements Lease {
     this.#arm(keeper.ttl)
   }
 
-  /** Made when it is asked for: most leases are released soon, and nobody listens. */
+  /** Created on first use: most leases are released soon and nobody listens. */
   get signal(): AbortSignal {
     this.#lost ??= new AbortController()
     if (this.#isLost) this.#lost.abort(new LeaseLostError(this.#keeper.label))
@@ -93,7 +94,7 @@ export class KeptLease implements Lease {
       else this.#lose()
       return held
     } catch (error) {
-      // The database could not be written: the lease goes on until its end, and nobody knows what comes then.
+      // The database could not be written. The lease stays valid until its end; after that others may have the lock.
       if (performance.now() >= this.#due) this.#lose()
       throw error
     } finally {
@@ -111,7 +112,7 @@ export class KeptLease implements Lease {
     await this.release()
   }
 
-  /** The next heartbeat comes when a third of the ttl is over; a longer time that was asked for is not cut. */
+  /** Starts the timer of the next heartbeat, a third of the ttl from now. A longer extension is not cut short. */
   #arm(left: number): void {
     const { ttl } = this.#keeper
     const pause = left > ttl ? left - (ttl * 2) / 3 : left / 3
@@ -132,7 +133,7 @@ export class KeptLease implements Lease {
   }
 }
 
-/** What went wrong shows in the lease: it is tried again, or lost. */
+/** Extends a lease. Failures show in the lease itself: the next beat tries again, or the lease is lost. */
 function beat(lease: KeptLease): void {
   lease.extend().catch(() => undefined)
 }

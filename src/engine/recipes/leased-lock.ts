@@ -34,28 +34,31 @@ const ACQUIRING = new Set(['timeout', 'signal'])
 const TTL_MILLISECONDS = 30_000
 /** How long `tryAcquire` waits for the database itself. */
 const TRY_MILLISECONDS = 1000
-/** A lock that is released so many times, each within this time of the one before, is a busy one. */
+/** A lock is busy after this many releases, each within `BUSY_MILLISECONDS` of the one before. */
 const BUSY_RELEASES = 16
 const BUSY_MILLISECONDS = 1000
 const FIRST_PAUSE = 1
 const LONGEST_PAUSE = 25
 
-/** Lines of this process, by shard and by what is waited for. */
+/** Waiting lines of this process, by shard and by the name of the lock. */
 const lines = oncePerProcess('lines', () => new WeakMap<Shard, Map<string, WaitingLine>>())
 
-/** How a kind of lock is kept. */
+/** How a kind of lock is stored. */
 export interface Kept {
   readonly rules: LockRules
   readonly lineName: string
 }
 
-/** What locks and semaphores have in common: a lease that is waited for, kept alive, and given back by its owner alone. */
+/**
+ * The common part of locks and semaphores: a lease that callers wait for, that is kept alive, and that its owner
+ * releases.
+ */
 export class LeasedLock {
   readonly handle: CacheHandle
   readonly encoded: EncodedKey
-  /** Equal for those who wait for the same thing. */
+  /** The name of the waiting line. Equal for callers that wait for the same lock. */
   readonly lineName: string
-  /** How it is kept in a shard. */
+  /** How the lock is stored in a shard. */
   readonly #rules: LockRules
   readonly #identity: KeyIdentity
   readonly #allowEviction: boolean
@@ -86,7 +89,7 @@ export class LeasedLock {
   }
 
   /**
-   * Waits for the lock. Those of one process get it in the order in which they asked.
+   * Waits for the lock. Callers of one process get it in the order in which they asked.
    *
    * @throws LockTimeoutError after `timeout`; the reason of `signal`; RangeError on a cache that may evict;
    *   DiskCacheError when the cache is closed meanwhile
@@ -98,7 +101,7 @@ export class LeasedLock {
     )
   }
 
-  /** The lock, if it is free now and nobody of this process waits for it; `undefined` if not. */
+  /** Acquires the lock only if it is free and no other caller of this process waits for it. */
   tryAcquire(): Promise<Lease | undefined> {
     return this.handle.ready(async () => {
       const shard = this.#writableShard()
@@ -112,7 +115,7 @@ export class LeasedLock {
     })
   }
 
-  /** Whether somebody, here or elsewhere, has it, so that nobody could acquire it now. */
+  /** Whether the lock is held, by this or another process. */
   locked(): Promise<boolean> {
     return this.handle.ready(async () => {
       const shard = this.handle.route(this.encoded)
@@ -124,7 +127,7 @@ export class LeasedLock {
   async #acquire(patience: Patience): Promise<Lease> {
     const shard = this.#writableShard()
     const line = lineOf(shard, this.lineName)
-    // From here on it has its place, whatever is waited for.
+    // The place in line is taken before anything is awaited.
     const place = line.enter()
     const { timeout, signal, deadline } = patience
     try {
@@ -174,12 +177,12 @@ export class LeasedLock {
     if (fence === undefined) return undefined
     const lease = new KeptLease(this.#keeper, token, fence, askedAt + ttl)
     if (!signal?.aborted) return lease
-    // Who has given up does not look at what comes of it.
+    // The caller has given up: release the lease, whatever comes of it.
     await lease.release().catch(() => undefined)
     throw signal.reason
   }
 
-  /** Looking is cheaper than a transaction, and disturbs nobody. */
+  /** Whether an attempt makes sense. A read is cheaper than a transaction and disturbs nobody. */
   #mayBeFree(shard: Shard): boolean {
     const session = shard.current
     if (!session || shard.writer.pending.has(this.#identity)) return true
@@ -187,13 +190,13 @@ export class LeasedLock {
     try {
       return this.#rules.isFree(session)
     } catch {
-      // The attempt tells what is wrong.
+      // The attempt will show the error.
       return true
     }
   }
 
   async #extend(token: string, time: number, deadline: number): Promise<boolean> {
-    // A heartbeat does not open a cache that was closed.
+    // A heartbeat does not reopen a closed cache.
     if (!this.handle.isOpen) throw new DiskCacheError(`the cache in ${this.handle.directory} is closed`)
     const run = (session: Session): boolean => this.#rules.extend(session, token, time / 1000)
     return this.handle.route(this.encoded).write({ run, identity: this.#identity }, { deadline })
@@ -210,7 +213,7 @@ export class LeasedLock {
       const run = (session: Session): boolean => this.#rules.release(session, token, keep)
       const deadline = now + this.#keeper.ttl
       const released = await shard.write({ run, identity: this.#identity }, { deadline }).catch(error => {
-        // It has ended by itself by then.
+        // The lease has ended by itself by then.
         if (error instanceof TimeoutError && lasts <= this.#keeper.ttl) return false
         throw error
       })
@@ -219,7 +222,7 @@ export class LeasedLock {
     })
   }
 
-  /** A lock that was not released for a while leaves nothing behind. */
+  /** Removes the row of a busy lock when the lock was not released for a while. */
   #tidyIn(pause: number): NodeJS.Timeout {
     return setTimeout(() => {
       const now = performance.now()
@@ -229,7 +232,7 @@ export class LeasedLock {
       const run = (session: Session): void => this.#rules.tidy?.(session)
       const work = { run, identity: this.#identity, optional: true }
       const shard = this.handle.route(this.encoded)
-      // What cannot be removed now goes when others write.
+      // If it fails, the expired row is removed when others write.
       shard.write(work, { deadline: now + TRY_MILLISECONDS }).catch(() => undefined)
     }, pause).unref()
   }
@@ -242,7 +245,7 @@ export class LeasedLock {
     return shard
   }
 
-  /** Waiting does not open a cache that was closed, nor go on with another that was opened in its place. */
+  /** Waiting neither reopens a closed cache nor continues on one that was opened in its place. */
   #assertOpen(shard: Shard): void {
     if (this.handle.isOpen && this.handle.route(this.encoded) === shard) return
     throw new DiskCacheError(
@@ -251,7 +254,7 @@ export class LeasedLock {
   }
 }
 
-/** @throws TypeError or RangeError for what `acquire` does not know; the reason of a signal that is aborted */
+/** Checks the options of `acquire`. @throws TypeError, RangeError; the reason of a signal that is aborted */
 export function checkAcquiring(options: Acquiring | undefined): Patience {
   if (options === undefined) return PATIENT
   checkOptionsObject(options, 'acquire')
@@ -274,6 +277,6 @@ function lineOf(shard: Shard, name: string): WaitingLine {
 }
 
 function armTimer(timeout: number, fire: () => void): NodeJS.Timeout | undefined {
-  // A longer one than setTimeout can count to will not be waited for.
+  // Beyond the range of setTimeout no timer is needed: nobody waits 24 days.
   return timeout > LONGEST_TIMER ? undefined : setTimeout(fire, timeout)
 }

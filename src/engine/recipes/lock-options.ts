@@ -3,17 +3,20 @@ import type { Duration } from '../time.js'
 /** Options of locks. */
 export interface LockOptions {
   /**
-   * How long after its last sign of life a holder is taken for dead. A living one extends its lease by itself.
+   * How long a holder may give no sign of life before it counts as dead. A living holder extends its lease by itself.
+   * At least 20 milliseconds.
+   *
    * @default 30_000
    */
   readonly ttl?: Duration
-  /** Use a cache that may evict the lock when it is full. @default false */
+  /** Allows a cache that may evict the lock when it is full. Without it `acquire` rejects there. @default false */
   readonly allowEviction?: boolean
 }
 
 /** How `acquire` waits. */
 export interface Acquiring {
-  /** @default as long as it takes */
+  /** The longest wait. @default no limit */
   readonly timeout?: Duration
+  /** Ends the wait when it is aborted. `acquire` then rejects with the reason of the signal. */
   readonly signal?: AbortSignal
 }

@@ -16,25 +16,25 @@ const RECIPE = 'memoizeStampede'
 const USAGE = 'memoizeStampede(cache, fn, { ttl, … })'
 const OPTIONS = new Set([...MEMOIZE_OPTIONS, 'beta'])
 
-/** How the results of a function are kept and renewed. */
+/** Options of `memoizeStampede`. */
 export interface MemoizeStampedeOptions<This, Args extends readonly unknown[]> extends MemoizeOptions<This, Args> {
-  /** Time to live of results, above 0 and finite. */
+  /** Time to live of results: milliseconds or a string, more than 0 and finite. Required. */
   readonly ttl: Duration
-  /** How eagerly results are renewed before they expire: 0 not at all, above 1 earlier. @default 1 */
+  /** How early results are renewed before they expire: 0 not at all, above 1 earlier. @default 1 */
   readonly beta?: number
 }
 
 /**
- * As `memoize`, for results that many ask for: one caller computes a new result before the old one expires, the earlier
- * the longer that takes, and all are answered with the old one meanwhile. What goes wrong in this computation is the
- * event `error` of the cache; the old result stays until it expires.
+ * Wraps a function as `memoize` does, and renews results before they expire. One caller computes the new result, the
+ * earlier the longer that takes, and all callers get the old one meanwhile. When that computation fails, the cache
+ * emits `error` and the old result stays until it expires.
  *
  * Source: Vattani, Chierichetti, Lowenstein, Optimal Probabilistic Cache Stampede Prevention, VLDB 2015.
  *
  * @example
  * const frontPage = memoizeStampede(cache, async () => render(), { name: 'frontPage', ttl: '1m' })
  *
- * @throws TypeError without `ttl`, and as `memoize` does; RangeError when `ttl` or `beta` is out of range
+ * @throws TypeError without `ttl`, and in the cases of `memoize`; RangeError when `ttl` or `beta` is out of range
  */
 export function memoizeStampede<
   This,

@@ -21,18 +21,20 @@ const USAGE = 'memoize(cache, fn, { name, ttl, … })'
 const OPTIONS = new Set(MEMOIZE_OPTIONS)
 
 /**
- * A function that answers from the cache what `fn` has answered to the same arguments before. Over all processes one
- * caller computes and the others wait for it. Errors are not stored, nor is `undefined`; `null` and `false` are.
+ * Wraps a function so that its results are kept in the cache. Over all processes one caller computes a missing result
+ * and the others wait for it. Errors and `undefined` are not stored; `null` and `false` are.
  *
- * Arguments must be what a key can be: strings, numbers, bigints, bytes, booleans, null, and arrays and plain objects of
- * these. For others give `key`. `this` is handed on and does not count, unless `key` makes it count.
+ * Arguments must be valid parts of a key: strings, numbers, bigints, bytes, booleans, null, and arrays and plain
+ * objects of these. For other arguments give the option `key`. `this` is passed on, but is part of the key only through
+ * `key`.
  *
  * @example
  * const userOf = memoize(cache, async id => fetchUser(id), { name: 'userOf', ttl: '5m' })
  * await userOf(1)
  * await cache.delete(userOf.cacheKey(1))
  *
- * @throws TypeError when the function has no name and none is given, and when another one has its name on this cache
+ * @throws TypeError for a wrong cache, function or option; when the function has no name and none is given; and when
+ *   another function of the same name is wrapped on this cache
  */
 export function memoize<
   This,
@@ -55,7 +57,7 @@ export function memoize<
     const key = keys.of(this, args)
     let found: Awaited<Result> | undefined
     try {
-      // A look by itself costs less than getOrSet, which is for those who find nothing.
+      // A plain read costs less than getOrSet, which only a miss needs.
       found = await target.get(key)
     } catch (error) {
       keys.check(args)
@@ -69,14 +71,14 @@ export function memoize<
   return asMemoized(memoized, fn, keys) as OwnCall<F, This, Args, Result> & Memoized<This, Args, Result>
 }
 
-/** `getOrSet` without its look, which would count the miss a second time. */
+/** Runs `getOrSet` without its first read, which would count the miss a second time. */
 function computeIn<T>(cache: DiskCache, key: Key, compute: () => T, computing: Computing): Promise<T> {
   const access = hasOwnWay(cache) ? undefined : accessOf(cache)
   if (!access) return cache.getOrSet(key, compute, computing)
   return computeMissing(access.handle, access.hostKey(key), compute, access.storing(computing))
 }
 
-/** Whether somebody has put a `getOrSet` of his own in the place of ours. */
+/** Whether the cache has a `getOrSet` that is not ours, as in a subclass or a spy. */
 function hasOwnWay(cache: DiskCache): boolean {
   if (cache instanceof CacheVerbs) return cache.getOrSet !== CacheVerbs.prototype.getOrSet
   return Object.hasOwn(cache, 'getOrSet')

@@ -7,42 +7,54 @@ import { argumentsKey, checkArguments, type KeyRules, resolveIgnore } from './ar
 import { type AsyncCall, dressAs, nameOf } from './wrapping.js'
 
 /**
- * How the results of a function are kept. Those who take it have parameters of their own for `key`, or the compiler would
- * take the optional parameters of the function for required ones.
+ * Options of `memoize`. The functions that take them have a type parameter of its own for the arguments of `key`,
+ * because the compiler would otherwise make optional parameters of the function required.
  */
 export interface MemoizeOptions<This, Args extends readonly unknown[]> {
-  /** Begins the keys of all results. Python's `cache.memoize(name=…)` of the same name shares them. @default `fn.name` */
+  /**
+   * First part of all keys. Python's `cache.memoize(name=…)` of the same name shares the results.
+   *
+   * @default `fn.name`
+   */
   readonly name?: string
-  /** Time to live of results; 0: those that are there are answered, new ones are not stored. @default the cache's */
+  /**
+   * Time to live of results: milliseconds or a string. 0: stored results are still read, new ones are not stored.
+   *
+   * @default the cache's `defaultTtl`
+   */
   readonly ttl?: Duration | null
+  /** Tag of the results. */
   readonly tag?: Tag
-  /** Keep the results of 1, 1n and true apart: the types of arguments are part of the key. @default false */
+  /** Makes the types of arguments part of the key, which keeps the results of 1, 1n and true apart. @default false */
   readonly typed?: boolean
-  /** Positions, from 0, of arguments that do not count, and names of properties of arguments that are plain objects. */
+  /**
+   * Arguments that are not part of the key: positions, counted from 0, and names of properties of arguments that are
+   * plain objects. @default none
+   */
   readonly ignore?: readonly (number | string)[] | ReadonlySet<number | string>
-  /** The whole key of a call, in the place of name and arguments: no two functions may give the same. */
+  /** Returns the whole key of a call, instead of name and arguments. Two functions must not return the same key. */
   readonly key?: (this: This, ...args: Args) => Key
 }
 
 /** A function whose results are kept in a cache. */
 export interface Memoized<This, Args extends readonly unknown[], Result> extends AsyncCall<This, Args, Result> {
-  /** The key under which the result of such a call is kept: to look it up, delete or touch it. */
+  /** The key of the result of a call with these arguments. Use it to read, delete or touch the result. */
   cacheKey(...args: Args): Key
-  /** The function itself. */
+  /** The function that was wrapped. */
   readonly original: (this: This, ...args: Args) => Result
 }
 
 /** The keys of the calls of one function. */
 export interface CallKeys<This, Args> {
   of(self: This, args: Args): Key
-  /** @throws TypeError that says which argument cannot be part of a key */
+  /** @throws TypeError that names the argument which cannot be part of a key */
   check(args: Args): void
 }
 
 /** Option names of both memoizing functions. */
 export const MEMOIZE_OPTIONS: readonly string[] = ['name', 'ttl', 'tag', 'typed', 'ignore', 'key']
 
-/** Checks the options and answers those that `getOrSet` takes. */
+/** Checks the options and returns those that `getOrSet` takes. */
 export function resolveMemoizing(
   options: { readonly ttl?: Duration | null; readonly tag?: Tag },
   recipe: string,
@@ -75,7 +87,7 @@ export function callKeys<This, Args extends readonly unknown[], Result>(
   return { of: (self, args) => Reflect.apply(key, self, args), check: () => undefined }
 }
 
-/** Gives the wrapper what a memoized function has. */
+/** Gives the wrapper the members of a memoized function. */
 export function asMemoized<This, Args extends readonly unknown[], Result>(
   wrapper: AsyncCall<This, Args, Result>,
   original: (this: This, ...args: Args) => Result,
@@ -83,7 +95,7 @@ export function asMemoized<This, Args extends readonly unknown[], Result>(
 ): Memoized<This, Args, Result> {
   const cacheKey = function (this: unknown, ...args: Args): Key {
     keys.check(args)
-    // Called as a method of the wrapper; `cacheKey.call(self, …)` names what `key` shall see as `this`.
+    // Called as a method, `this` is the wrapper. `cacheKey.call(self, …)` sets the `this` that `key` gets.
     return keys.of((this === wrapper ? undefined : this) as This, args)
   }
   return dressAs(Object.assign(wrapper, { cacheKey, original }), original)

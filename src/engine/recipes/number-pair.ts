@@ -5,10 +5,10 @@ import { entryOf, isLive } from '../operations/entries.js'
 import { set } from '../operations/items.js'
 import { storedValue } from '../verbs/open-transaction.js'
 
-/** What DiskCache's recipes keep in a row: a total and a count, an instant and a tally. */
+/** A pair as DiskCache's recipes store it: a total and a count, or an instant and a number of tokens. */
 export type NumberPair = readonly [number, number]
 
-/** The pair under a key. @throws TypeError when something else is stored there */
+/** Reads the pair under a key. @throws TypeError when something else is stored there */
 export function readPair(session: Session, key: EncodedKey, now: number, what: string): NumberPair | undefined {
   const row = entryOf(session, key)
   if (!row || !isLive(row[4], now)) return undefined
@@ -25,7 +25,7 @@ export function toPair(value: unknown, what: string): NumberPair {
   throw new TypeError(`${what}: something else is stored under its key`)
 }
 
-/** Stores a pair so that Python reads it, whatever the codec: the default one would write an array as JSON. */
+/** Stores a pair in a form that Python reads. The default codec would write it as JSON, which Python does not. */
 export function storePair(session: Session, key: EncodedKey, pair: NumberPair, expireTime: number | null): void {
   const { codec } = session.disk
   const { mode, data } = (codec.name === 'structured' ? pickleCodec : codec).encodeValue([...pair])
@@ -33,7 +33,7 @@ export function storePair(session: Session, key: EncodedKey, pair: NumberPair, e
   set(session, { key, value, now: session.disk.now(), expireTime, tag: null, tags: [] })
 }
 
-/** Python's whole numbers may be longer than ours. */
+/** Integers of Python may exceed the safe range and are then read as bigint. */
 function toNumber(value: unknown): number | undefined {
   if (typeof value === 'number' && Number.isFinite(value)) return value
   return typeof value === 'bigint' ? Number(value) : undefined

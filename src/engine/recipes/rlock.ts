@@ -11,20 +11,20 @@ import { checkAcquiring } from './leased-lock.js'
 import type { Acquiring, LockOptions } from './lock-options.js'
 import { SharedLock } from './shared-lock.js'
 
-/** One holding, from the first acquisition to the last release. */
+/** One period during which the lock is held, from the first acquisition to the last release. */
 interface Holding {
   lease: Lease | undefined
-  /** Acquisitions that were not yet released. */
+  /** Acquisitions that are not released yet. */
   depth: number
   over: boolean
 }
 
-/** The holdings of an async context, innermost first. */
+/** A linked list of the holdings of an async context, innermost first. */
 interface Frame {
   readonly lock: string
   readonly holding: Holding
   readonly outer: Frame | undefined
-  /** The callback in which it was entered, by its async id. */
+  /** Async id of the callback that entered it. */
   readonly enteredIn: number
 }
 
@@ -33,16 +33,17 @@ const NO_HOLDING: Holding = { lease: undefined, depth: 0, over: true }
 let contextsStay: boolean | undefined
 
 /**
- * A lock that whoever has it may acquire again, as often as it is released. Who that is, is the async context: what is
- * awaited or started from where the lock was acquired. On the same key it excludes `Lock` as well.
+ * A reentrant lock: its holder may acquire it again, and must release it as often. The holder is the async context,
+ * which is everything awaited or started from the place where the lock was acquired. It excludes `Lock` on the same
+ * key.
  *
- * A function that acquires, and is called without `await` by another, shares its context with that until it has released:
- * run what competes through `run`, which gives each call a context of its own.
+ * A function that acquires and is called without `await` shares its async context with its caller until it releases.
+ * Use `run` for calls that compete: it gives each call a context of its own.
  */
 export class RLock extends SharedLock {
   readonly #name: string
 
-  /** @throws TypeError for what is no cache, no key, or an unknown option; RangeError for a ttl out of range */
+  /** @throws TypeError for a wrong cache, key or option; RangeError for a ttl below 20 milliseconds or infinite */
   constructor(cache: CacheLike, key: Key, options: LockOptions = {}) {
     const lock = newEntryLock('RLock', cache, key, options)
     super(lock)
@@ -61,19 +62,19 @@ export class RLock extends SharedLock {
   }
 
   /**
-   * Runs a function while the lock is held, in an async context of its own, and answers what it answers.
+   * Runs a function while the lock is held, in an async context of its own. Resolves to the result of the function.
    *
-   * @throws what the function throws, and as `acquire` does
+   * @throws the errors of the function and those of `acquire`
    */
   async run<T>(body: (lease: Lease) => T | Promise<T>, options?: Acquiring): Promise<T> {
     if (typeof body !== 'function') throw new TypeError(`run needs a function, got ${kindOf(body)}`)
-    // A frame of its own: with the one that is there already, AsyncLocalStorage would go on in the caller's context.
+    // A new frame is needed: with the present one, AsyncLocalStorage would stay in the caller's context.
     const frame: Frame = { lock: this.#name, holding: NO_HOLDING, outer: contexts.getStore(), enteredIn: 0 }
     return contexts.run(frame, async () => {
       const lease = await this.acquire(options)
       const [outcome] = await Promise.allSettled([(async () => body(lease))()])
       const [release] = await Promise.allSettled([lease.release()])
-      // What the function has to say comes first; a lock that could not be given back in time ends by itself.
+      // The error of the function comes first. A lock that could not be released in time ends by itself.
       if (outcome.status === 'rejected') throw outcome.reason
       if (release.status === 'rejected' && !(release.reason instanceof TimeoutError)) throw release.reason
       return outcome.value
@@ -93,7 +94,7 @@ export class RLock extends SharedLock {
   #enter(): Holding {
     const holding: Holding = { lease: undefined, depth: 1, over: false }
     let outer = contexts.getStore()
-    // What is a sibling's must not become this context's when the sibling gets it.
+    // A holding that a sibling still waits for must not become this context's when the sibling gets it.
     while (outer && isSiblings(outer)) outer = outer.outer
     contexts.enterWith({ lock: this.#name, holding, outer, enteredIn: executionAsyncId() })
     return holding
@@ -109,15 +110,15 @@ export class RLock extends SharedLock {
   }
 }
 
-/** Whether a frame that is found in this context is over, or that of somebody else who came by here. */
+/** Whether a frame found in this context has ended, or belongs to a sibling that shares the context. */
 function isSiblings({ holding, enteredIn }: Frame): boolean {
-  // Nobody comes here twice before having the lock, nor in the callback in which it was asked for.
+  // A holder never gets here before it has the lock, nor in the callback in which it asked for it.
   return holding.over || !holding.lease || (enteredIn === executionAsyncId() && doContextsStay())
 }
 
 /**
- * Up to Node 22 a context belongs to an async resource: what is entered in a callback of a timer, or of a connection, is
- * still there when the same timer or connection calls back again.
+ * Whether contexts stay in their async resource, as they do up to Node 22: a context entered in a callback of a timer
+ * or connection is still present when the same timer or connection calls back again.
  */
 function doContextsStay(): boolean {
   contextsStay ??= probeContexts()
@@ -133,7 +134,7 @@ function probeContexts(): boolean {
   return stays
 }
 
-/** One of the acquisitions of a holding: the last one that is released releases the lock. */
+/** One acquisition of a holding. Releasing the last one releases the lock. */
 class NestedLease implements Lease {
   readonly token: string
   readonly fence: number

@@ -6,27 +6,27 @@ import type { Acquiring } from './lock-options.js'
 export abstract class SharedLock {
   readonly #lock: LeasedLock
 
-  /** @param lock a LeasedLock; its type is not told, so that the package's declarations do not show how it is built */
+  /** @param lock a LeasedLock, typed `object` to keep internals out of the declarations of the package */
   protected constructor(lock: object) {
     this.#lock = lock as LeasedLock
   }
 
   /**
-   * Waits for the lock. Those of one process get it in the order in which they asked.
+   * Waits for the lock and resolves to its lease. Callers of one process get it in the order in which they asked.
    *
-   * @throws LockTimeoutError after `timeout`; the reason of `signal`; RangeError on a cache that may evict;
-   *   DiskCacheError when the cache is closed meanwhile
+   * @throws LockTimeoutError after `timeout`; the reason of `signal`; RangeError on a cache that may evict, unless
+   *   `allowEviction` is set; ReadonlyError; DiskCacheError when the cache is closed meanwhile
    */
   acquire(options?: Acquiring): Promise<Lease> {
     return this.#lock.acquire(options)
   }
 
-  /** The lock, if it is free now and nobody of this process waits for it; `undefined` if not. */
+  /** Acquires the lock only if it is free and no other caller of this process waits for it. Otherwise `undefined`. */
   tryAcquire(): Promise<Lease | undefined> {
     return this.#lock.tryAcquire()
   }
 
-  /** Whether somebody, here or elsewhere, has it, so that nobody could acquire it now. */
+  /** Tells whether the lock is held, by this or another process, so that nobody could acquire it now. */
   locked(): Promise<boolean> {
     return this.#lock.locked()
   }

@@ -2,7 +2,11 @@ import type { DiskCache } from '../contract.js'
 import { kindOf } from '../option-names.js'
 import type { CacheLike } from './cache-like.js'
 
-/** The cache itself, of whoever makes it: only its verbs are used. @throws TypeError that says how the recipe is called */
+/**
+ * The cache, of whatever class, since only its verbs are used.
+ *
+ * @throws TypeError that shows how the recipe is called
+ */
 export function cacheOf(target: CacheLike, usage: string): DiskCache {
   if (isCache(target)) return target
   const { cache } = (target ?? {}) as { readonly cache?: unknown }

@@ -10,30 +10,32 @@ const RECIPE = 'throttle'
 const USAGE = 'throttle(cache, fn, { count, per, … })'
 const OPTIONS = new Set(['count', 'per', 'name', 'ttl', 'allowEviction'])
 
-/** How often a function may be called. */
+/** Options of `throttle`. */
 export interface ThrottleOptions {
-  /** Calls in the time `per`; so many may also come at once after a pause. At least 1. */
+  /** How many calls are allowed in the time `per`, and at once after a pause. At least 1. */
   readonly count: number
+  /** The time for `count` calls: milliseconds or a string, more than 0 and finite. */
   readonly per: Duration
-  /** Key of the entry that holds the state; Python's `throttle` of this name shares it. @default `throttle:` and `fn.name` */
+  /** Key of the stored state. Python's `throttle` of the same name shares it. @default `throttle:` and `fn.name` */
   readonly name?: string
-  /** How long the state of a throttle that nobody calls is kept; at least `per`. @default for ever */
+  /** How long the state is kept when nobody calls. At least `per`. `null`: for ever. @default null */
   readonly ttl?: Duration | null
-  /** Use a cache that may evict the state, and so begin anew, when it is full. @default false */
+  /** Allows a cache that may evict the state when it is full, after which the throttle starts anew. @default false */
   readonly allowEviction?: boolean
 }
 
 /**
- * A function that is called at most `count` times in the time `per` by all processes together, and waits when it is
- * called more often: a token bucket, full at first, in an entry of the cache. Calls of one process go in their order.
+ * Wraps a function so that all processes together call it at most `count` times in the time `per`. Further calls wait.
+ * It is a token bucket in an entry of the cache, full at first. Calls of one process keep their order.
  *
- * A call uses its token also when it fails. The entry may be deleted: the bucket is full then.
+ * A call that fails uses its token as well. Deleting the entry fills the bucket.
  *
  * @example
  * const ask = throttle(cache, async url => fetch(url), { name: 'api.example.org', count: 10, per: '1s' })
  *
- * @throws TypeError when the function has no name and none is given, and when another one has its name on this cache;
- *   RangeError for what is out of range. Calls reject with RangeError on a cache whose `evictionPolicy` is not 'none'
+ * @throws TypeError for a wrong cache, function or option, when the function has no name and none is given, and when
+ *   another function of the same name is wrapped on this cache; RangeError for an option out of range. Calls reject
+ *   with RangeError on a cache whose `evictionPolicy` is not 'none', unless `allowEviction` is set
  */
 export function throttle<
   This,
@@ -78,7 +80,7 @@ function resolvePer(per: unknown): number {
   throw new RangeError(`per must be above 0 and finite, got ${time}`)
 }
 
-/** Milliseconds; `null` for ever. */
+/** Checks the option `ttl`. Milliseconds; `null`: for ever. */
 function resolveTtl(ttl: unknown, per: number): number | null {
   if (ttl === undefined || ttl === null) return null
   const time = milliseconds(ttl, 'ttl')

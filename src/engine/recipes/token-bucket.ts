@@ -6,23 +6,23 @@ import { toMilliseconds, toSeconds } from '../time.js'
 import { refuseEviction } from './engine-access.js'
 import { readPair, storePair } from './number-pair.js'
 
-/** What a bucket holds and how it fills. Times are milliseconds. */
+/** How much a bucket holds and how fast it fills. Times are milliseconds. */
 export interface BucketRules {
   readonly key: EncodedKey
   /** Tokens of a full bucket. */
   readonly count: number
-  /** The time in which an empty one is full. */
+  /** The time in which an empty bucket fills. */
   readonly per: number
   /** When an unused row expires; `null`: never. */
   readonly ttl: number | null
   readonly allowEviction: boolean
-  /** For messages. */
+  /** The name in messages. */
   readonly label: string
 }
 
 interface Taking {
   readonly granted: number
-  /** Milliseconds until the next token is there. */
+  /** Milliseconds until the next token is available. */
   readonly delay: number
 }
 
@@ -31,15 +31,15 @@ interface Caller {
   readonly fail: (error: unknown) => void
 }
 
-/** What adding up fractions may lose. Tokens. */
+/** The error that adding fractions may cause. Tokens. */
 const ROUNDING = 1e-6
-/** A row that is removed, or a clock that is set, is noticed after this time. Milliseconds. */
+/** The longest pause between two attempts, after which a removed row or a changed clock is noticed. Milliseconds. */
 const LONGEST_PAUSE = 1000
 
 /**
- * Tokens over all processes, kept as DiskCache's throttle keeps them: the instant of the last change, in seconds, and how
- * many there were then. Whoever finds none waits outside of the database, and leaves nothing there that others would
- * have to wait for. The callers of one process are served in the order in which they came.
+ * A token bucket shared by all processes. It is stored as DiskCache's throttle stores it: the instant of the last
+ * change in seconds and the number of tokens at that instant. Callers that find no token wait outside of the database
+ * and leave nothing in it. The callers of one process are served in the order in which they came.
  */
 export class TokenBucket {
   readonly #handle: CacheHandle
@@ -76,11 +76,11 @@ export class TokenBucket {
     this.#serving = false
   }
 
-  /** One write for all who wait when it runs. */
+  /** Asks for tokens, in one write for all callers that wait when it runs. */
   async #ask(): Promise<Taking> {
     this.#handle.assertWritable()
     const { key, allowEviction, label } = this.#rules
-    // Throws when the cache was closed meanwhile: who only waits does not open it again.
+    // Throws when the cache was closed meanwhile: waiting callers do not reopen it.
     const shard = this.#handle.route(key)
     refuseEviction(shard, allowEviction, label)
     const run = (session: Session): Taking => takeTokens(session, this.#rules, this.#line.length)
@@ -88,7 +88,7 @@ export class TokenBucket {
   }
 }
 
-/** Takes as many tokens as are wanted and there. */
+/** Takes as many tokens as are wanted and available. */
 function takeTokens(session: Session, rules: BucketRules, wanted: number): Taking {
   const { key, count, per, ttl, label } = rules
   const instant = session.disk.now()
@@ -96,7 +96,7 @@ function takeTokens(session: Session, rules: BucketRules, wanted: number): Takin
   const stored = readPair(session, key, instant, label)
   const last = stored ? toMilliseconds(stored[0]) : now
   const tally = stored ? stored[1] : count
-  // What lies further ahead than it takes to fill was written before the clock was set back: time goes on from now.
+  // An instant further ahead than the time to fill was written before the clock was set back. Time continues from now.
   const since = last > now + per ? now : last
   const tokens = Math.min(count, tally + (Math.max(0, now - since) * count) / per)
   const granted = Math.min(wanted, Math.floor(tokens + ROUNDING))

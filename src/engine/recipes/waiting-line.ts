@@ -1,5 +1,5 @@
 /**
- * Those of one process who wait for the same thing, in the order in which they came. Only the first of them asks the
+ * The callers of one process that wait for the same lock, in the order in which they came. Only the first one asks the
  * database, so that a hundred waiters cost as much as one.
  */
 export class WaitingLine {
@@ -15,16 +15,16 @@ export class WaitingLine {
     return place
   }
 
-  /** What is waited for may be free. */
+  /** Tells the first caller that the lock may be free. */
   nudge(): void {
     this.#places[0]?.nudge()
   }
 }
 
-/** One who waits. */
+/** The place of one caller in the line. */
 export class Place {
   readonly #line: Place[]
-  /** Ends what it waits for at present: its turn, or a pause. */
+  /** Ends the present wait, for the turn or in a pause. */
   #go: (() => void) | undefined
   #nudged = false
   #awake = false
@@ -37,7 +37,7 @@ export class Place {
     return this.#line[0] === this
   }
 
-  /** Resolves when it is the first of the line, or was woken. */
+  /** Resolves when the caller is first in line, or was woken. */
   async turn(): Promise<void> {
     if (this.isFirst || this.#awake) return
     await new Promise<void>(resolve => {
@@ -45,12 +45,12 @@ export class Place {
     })
   }
 
-  /** Forgets that it was nudged: it looks now. */
+  /** Forgets an earlier nudge, because the caller looks now. */
   look(): void {
     this.#nudged = false
   }
 
-  /** Resolves after `milliseconds`, or when it is nudged or woken, also if that was after it began to look. */
+  /** Resolves after `milliseconds`, or at once when the caller was nudged since its last look or woken. */
   async pause(milliseconds: number): Promise<void> {
     if (this.#awake || this.#nudged) return
     let timer: NodeJS.Timeout | undefined
@@ -66,7 +66,7 @@ export class Place {
     this.#go?.()
   }
 
-  /** Ends its waiting, now and later. */
+  /** Ends the wait of this caller for good. */
   wake(): void {
     this.#awake = true
     this.#go?.()

@@ -2,7 +2,7 @@ import type { DiskCache } from '../contract.js'
 import { oncePerProcess } from '../once-per-process.js'
 import { kindOf } from '../option-names.js'
 
-/** A function that answers in time what `Result` says, with the parameters and `this` of the one it stands for. */
+/** The asynchronous form of a function: the same `this` and parameters, a promise of its result. */
 export type AsyncCall<This, Args extends readonly unknown[], Result> = (
   this: This,
   ...args: Args
@@ -24,16 +24,17 @@ export type OwnCall<F, This, Args extends readonly unknown[], Result> = [
 
 const sources = oncePerProcess('sources', () => new WeakMap<DiskCache, Map<string, string>>())
 
-/** @throws TypeError that says how the recipe is called */
+/** Checks that a function was given. @throws TypeError that shows how the recipe is called */
 export function checkFunction(fn: unknown, usage: string): void {
   if (typeof fn === 'function') return
   throw new TypeError(`${usage}: the second argument must be a function, got ${kindOf(fn)}`)
 }
 
 /**
- * The name that was given, or that of the function.
+ * The given name, or that of the function.
  *
- * @throws TypeError when there is neither, and when another function has the same name: they would share an entry
+ * @throws TypeError when there is neither, and when another function has the same name, because both would share an
+ *   entry
  */
 export function nameOf(
   cache: DiskCache,
@@ -57,7 +58,7 @@ export function nameOf(
   return prefix + fn.name
 }
 
-/** Gives a wrapper the name and length of what it wraps. */
+/** Gives a wrapper the name and length of the function that it wraps. */
 export function dressAs<F extends object>(wrapper: F, fn: { readonly name: string; readonly length: number }): F {
   Object.defineProperty(wrapper, 'name', { value: fn.name, configurable: true })
   return Object.defineProperty(wrapper, 'length', { value: fn.length, configurable: true })

@@ -1,13 +1,13 @@
 import { DiskCacheError } from '../errors.js'
 
-/** What a shard waits for before it closes, and whom it tells. */
+/** Tracks the work that a shard waits for before it closes, and the listeners of closing. */
 export class Closing {
-  /** The shard was closed: who was still on the way opens nothing that nobody would close again. */
+  /** Whether the shard was closed. Late reads must then open nothing, since nobody would close it. */
   isOver = false
   readonly #underWay = new Set<Promise<unknown>>()
   readonly #listeners = new Set<() => void>()
 
-  /** Something that needs the open database: closing waits for it. */
+  /** Registers work that needs the open database. Closing waits for it. */
   track<T>(work: Promise<T>): Promise<T> {
     this.#underWay.add(work)
     const forget = (): boolean => this.#underWay.delete(work)
@@ -15,7 +15,7 @@ export class Closing {
     return work
   }
 
-  /** Calls back when closing begins, while writes are still taken. Answers how to take that back. */
+  /** Calls a listener when closing begins, while writes are still accepted. Returns a function that removes it. */
   onBegin(listener: () => void): () => void {
     this.#listeners.add(listener)
     return () => this.#listeners.delete(listener)
@@ -26,7 +26,7 @@ export class Closing {
     if (this.isOver) throw new DiskCacheError(`the cache in ${directory} was closed meanwhile`)
   }
 
-  /** Ends when nothing that is tracked is under way any more. */
+  /** Begins closing. Resolves when no tracked work is under way any more. */
   async begin(): Promise<void> {
     for (const listener of [...this.#listeners]) listener()
     while (this.#underWay.size > 0) await Promise.allSettled(this.#underWay)

@@ -2,12 +2,12 @@ import type { StoredSettings } from '../database/settings.js'
 import type { Codec } from '../disk/codec.js'
 import type { JsonCodec } from '../disk/json-codec.js'
 
-/** What a new directory is to store: Python's JSONDisk goes by it, and by level 1 where nothing is stored. */
+/** The setting of a new directory. Python's JSONDisk uses the stored level, or 1 when none is stored. */
 export function compressionOf(codec: Codec): { readonly compressLevel?: number } {
   return isJsonCodec(codec) && codec.compressLevel !== 1 ? { compressLevel: codec.compressLevel } : {}
 }
 
-/** Why a codec would find none of the keys: they are compared as compressed bytes. */
+/** Explains why a codec would find no key: keys are compared as compressed bytes. */
 export function otherCompression(
   codec: Codec,
   settings: StoredSettings | undefined,

@@ -1,7 +1,7 @@
 import type { Session } from '../database/session.js'
 import { removeDamaged } from '../operations/items.js'
 
-/** Rows whose value file is gone or short; they go with the next write. */
+/** Rows whose value file is missing or too short. They are removed with the next write. */
 export class DamagedRows {
   readonly #filenames = new Map<number, string>()
 

@@ -20,8 +20,8 @@ import { shareOf, wholeItems } from './shares.js'
 type Kind = 'Cache' | 'FanoutCache'
 
 /**
- * What all caches of one process on one directory share: its databases. It is counted by those who use it, and closed
- * by the last of them.
+ * The databases of one directory, shared by all caches of the process on it. It is reference-counted, and closed by its
+ * last user.
  */
 export class Engine implements ShardEvents {
   readonly directory: string
@@ -31,7 +31,7 @@ export class Engine implements ShardEvents {
   readonly #options: ResolvedOptions
   readonly #listeners = new Set<Events>()
   readonly #memory: SharedMemory
-  /** Verbs that gave up waiting for a lock. */
+  /** Number of verbs that gave up waiting for a lock. */
   timeouts = 0
   #users = 0
   #isOpen = false
@@ -50,7 +50,7 @@ export class Engine implements ShardEvents {
     const prepareDirectory = (): void => this.#makeShardDirectories()
     const { counters } = this
     const shardOptions = { ...options, shards: count, counters, initial, root, prepareDirectory }
-    // Python writes a shard's size limit as REAL.
+    // Python stores the size limit of a shard as REAL.
     const whole = kind === 'Cache' ? options.settings : { ...options.settings, realSizeLimit: true }
     this.shards = Array.from({ length: count }, (_, at) => {
       const place = kind === 'Cache' ? directory : shardDirectory(directory, at)
@@ -73,35 +73,35 @@ export class Engine implements ShardEvents {
     )
   }
 
-  /** How keys are pickled in the directory. */
+  /** The pickle protocol of the keys of the directory. */
   get pickleProtocol(): number {
     return (this.shards[0] as Shard).settings.pickleProtocol
   }
 
-  /** The options of a user, with the codec that keys and values have here where it gave none. */
+  /** The options of a user, with the codec of the engine if it gave none. */
   adopted(options: ResolvedOptions): ResolvedOptions {
     const { codec } = this.#options
     return options.given.has('codec') && !isSame(options.codec, codec) ? options : { ...options, codec }
   }
 
-  /** Whether a further user can join without waiting. */
+  /** Whether another user can join without waiting. */
   get isOpen(): boolean {
     return this.#isOpen && this.#closing === undefined
   }
 
-  /** Counts a further user of an open engine. */
+  /** Adds a user to an open engine. */
   join(user: Events, options: ResolvedOptions): void {
     this.#users++
     this.#memory.join(user, options.memory)
     this.#listeners.add(user)
   }
 
-  /** The memory, for a user that has asked for it. */
+  /** The memory tier, for a user that has asked for it. */
   memoryOf(user: Events): MemoryTier | undefined {
     return this.#memory.of(user)
   }
 
-  /** The memory, whoever has asked for it. */
+  /** The memory tier, whoever has asked for it. */
   get memory(): MemoryTier | undefined {
     return this.#memory.tier
   }
@@ -120,7 +120,7 @@ export class Engine implements ShardEvents {
     }
   }
 
-  /** Closes for one user; answers whether that was the last one. */
+  /** Removes a user and closes after the last one. Resolves to whether it was the last. */
   async close(user: Events): Promise<boolean> {
     this.#users--
     this.#memory.leave(user)
@@ -138,7 +138,7 @@ export class Engine implements ShardEvents {
     return this.#users === 0
   }
 
-  /** Nobody uses it, and it is closed. */
+  /** Whether it has no users and is closed. */
   get idle(): boolean {
     return this.#users === 0 && this.#closing === undefined
   }
@@ -183,7 +183,7 @@ export class Engine implements ShardEvents {
     throw reason
   }
 
-  /** From the last one down: see countShards. All of them, also when it is one shard that has lost its own. */
+  /** Creates the directories from the last one down, see countShards, even if only one shard has lost its own. */
   #makeShardDirectories(): void {
     if (this.kind === 'Cache' || this.#options.readonly) return
     try {
@@ -195,7 +195,7 @@ export class Engine implements ShardEvents {
     }
   }
 
-  /** What is in force of an option, in the form in which options are compared. */
+  /** The effective value of an option, in the form in which options are compared. */
   #effective(name: string): unknown {
     const { modes, maxPending, settings: given } = this.#options
     const stored = this.shards.map(({ settings }) => settings)
@@ -231,7 +231,7 @@ function wrongKind(kind: Kind, directory: string): RangeError {
   return new RangeError(`${directory} holds a ${other}: open it with new ${other}(…)`)
 }
 
-/** Both builds of the package, ESM and CommonJS, find each other's engines here. */
+/** The global symbol under which the ESM and the CommonJS build of the package share their engines. */
 const REGISTRY = Symbol.for('fanout-cache.engines.0')
 
 interface Registry {
@@ -244,12 +244,12 @@ function engines(): Map<string, Engine> {
   return registry[REGISTRY]
 }
 
-/** The open engine of a directory, if this process has one. */
+/** Finds the engine of a directory in this process. */
 export function findEngine(directory: string): Engine | undefined {
   return engines().get(canonicalDirectory(directory))
 }
 
-/** The engine of a directory for one user more, when it is open already: then nothing need be waited for. */
+/** Joins the engine of a directory if it is already open, so that nothing needs to be awaited. */
 export function joinEngine(kind: Kind, directory: string, options: ResolvedOptions, user: Events): Engine | undefined {
   const engine = findEngine(directory)
   if (!engine?.isOpen) return undefined
@@ -258,7 +258,7 @@ export function joinEngine(kind: Kind, directory: string, options: ResolvedOptio
   return engine
 }
 
-/** The engine of a directory, opened for one user more. */
+/** Opens the engine of a directory, or joins it, for another user. */
 export async function acquireEngine(
   kind: Kind,
   directory: string,
@@ -277,7 +277,7 @@ export async function acquireEngine(
     await engine.open(user, options)
     return engine
   } catch (error) {
-    // Several opens may fail together: by now another engine may have the place.
+    // Several opens may fail together, and another engine may be registered by now.
     if (engine.idle && engines().get(key) === engine) engines().delete(key)
     throw error
   }
@@ -291,7 +291,7 @@ function makeEngine(kind: Kind, directory: string, options: ResolvedOptions): En
   }
 }
 
-/** Gives an engine back. The last user closes it, and removes a directory that was made for it alone. */
+/** Releases an engine. The last user closes it and removes a temporary directory. */
 export async function releaseEngine(engine: Engine, user: Events, temporary: boolean): Promise<void> {
   const last = await engine.close(user)
   if (!last) return

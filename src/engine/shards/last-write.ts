@@ -4,10 +4,10 @@ import { DiskFullError, TimeoutError } from '../errors.js'
 import { endOwnGrace, hasOwnGrace } from '../operations/grace.js'
 import type { Shard } from './shard.js'
 
-/** Milliseconds: closing does not wait for others for long. */
+/** How long closing waits for the lock. Milliseconds. */
 const PATIENCE = 1000
 
-/** What a shard writes before it closes, if the lock is free: marks, and the end of grace. */
+/** Writes marks and ends the grace of files before a shard closes, if the lock is free. */
 export async function lastWrite(shard: Shard, session: Session): Promise<void> {
   const { marks, disk } = shard
   const work: Work<void> = {

@@ -7,15 +7,15 @@ import { DATABASE_FILE } from '../database/opening.js'
 import { isMissing, systemCode } from '../file-errors.js'
 import { kindOf } from '../option-names.js'
 
-/** DiskCache numbers the directories of shards with three digits, or more where there are more. */
+/** Names of the directories of shards: three digits as in DiskCache, or more if needed. */
 const SHARD = /^\d{3,}$/
-/** The first part of the path of a value file. */
+/** Names of the folders of value files. */
 const VALUE_FOLDER = /^[0-9a-f]{2}$/
 export const MOST_SHARDS = 1000
-/** As DiskCache has them. */
+/** DiskCache's default. */
 export const DEFAULT_SHARDS = 8
 
-/** Whether a name is that of the directory of a shard. */
+/** Whether a directory of this name can be a shard. */
 export function isShardName(name: string): boolean {
   return SHARD.test(name)
 }
@@ -26,11 +26,11 @@ export function shardDirectory(root: string, index: number): string {
 }
 
 /**
- * How many shards a directory has: one more than the highest number, since the directories are made from the last
- * one down, so that whoever sees one of them knows how many there will be. `undefined`: none.
+ * Counts the shards of a directory: one more than the highest number. The directories are created from the last one
+ * down, so that the number is known as soon as one of them exists. `undefined`: none.
  *
- * Numbers alone make no shard, since years are numbers, too: the highest is that of a database, or of a directory that
- * follows it in line, and where there is no database yet it is one that somebody may be making a shard of.
+ * A numeric name alone proves nothing, since years are numbers as well. The highest number counts that holds a database
+ * or directly follows one; without any database, one that may be becoming a shard.
  */
 export function countShards(root: string): number | undefined {
   const numbers = new Set(namesIn(root).filter(isShardName).map(Number))
@@ -44,12 +44,12 @@ export function countShards(root: string): number | undefined {
   return last + 1
 }
 
-/** Also when what is left of it is a log, or what lies beside it. */
+/** Whether a directory holds a database, or at least its log or another file beside it. */
 function holdsDatabase(directory: string): boolean {
   return hasDatabase(directory) || (namesInShard(directory) ?? []).some(name => name.startsWith(DATABASE_FILE))
 }
 
-/** What a shard has before its database is there, or when that was deleted. It may get one at any moment. */
+/** Whether a directory has only what a shard has before its database is created, or after it was deleted. */
 function mayBecomeShard(directory: string): boolean {
   if (!statSync(directory, { throwIfNoEntry: false })?.isDirectory()) return false
   const names = namesInShard(directory)
@@ -57,7 +57,7 @@ function mayBecomeShard(directory: string): boolean {
   return names.length === 0 || names.some(name => name.startsWith(DATABASE_FILE) || VALUE_FOLDER.test(name))
 }
 
-/** `undefined` where this user may not look: why shows when the shard is opened. */
+/** Lists a directory. `undefined` when this user may not read it; opening the shard then shows why. */
 function namesInShard(directory: string): readonly string[] | undefined {
   try {
     return namesIn(directory)
@@ -76,7 +76,7 @@ function namesIn(directory: string): readonly string[] {
   }
 }
 
-/** How many shards a directory will have that is opened without a number; what cannot be read shows when it is opened. */
+/** The number of shards when a directory is opened without the option. Errors of reading show when it is opened. */
 export function expectedShards(root: string): number {
   try {
     return countShards(root) ?? DEFAULT_SHARDS
@@ -91,9 +91,9 @@ export function hasDatabase(directory: string): boolean {
 }
 
 /**
- * The absolute path of a directory; `~` is the home directory.
+ * Resolves a directory to its absolute path. `~` is the home directory.
  *
- * @throws TypeError when it is neither a path nor a `file:` URL, or an empty one
+ * @throws TypeError when it is neither a path nor a `file:` URL, or is empty
  */
 export function absoluteDirectory(given: unknown): string {
   const directory = given instanceof URL && given.protocol === 'file:' ? pathOf(given) : given
@@ -112,7 +112,7 @@ function pathOf(url: URL): string {
   }
 }
 
-/** One name for a directory, through whatever links it is reached, also before it exists. */
+/** Resolves a directory to its canonical path, whatever links lead to it, even before it exists. */
 export function canonicalDirectory(directory: string): string {
   try {
     return realpathSync(directory)
@@ -123,7 +123,7 @@ export function canonicalDirectory(directory: string): string {
   }
 }
 
-/** A directory that is made when the cache is opened, and whose name nobody can guess. */
+/** A path with an unpredictable name. Opening the cache creates the directory. */
 export function temporaryDirectory(): string {
   return join(tmpdir(), `fanout-cache-${randomBytes(12).toString('hex')}`)
 }

@@ -7,19 +7,19 @@ import { countShards, hasDatabase, shardDirectory } from './layout.js'
 
 /** A database below the directory of a cache. */
 export interface CachePlace extends Place {
-  /** `shard`: one of a FanoutCache. `below`: of a cache, deque, index or model that lies below the other one. */
+  /** `shard`: of a FanoutCache. `below`: of a cache, deque, index or model in a subdirectory. */
   readonly role: 'cache' | 'shard' | 'below'
 }
 
-/** Where a FanoutCache keeps what has a name of its own. */
+/** The directories in which a FanoutCache keeps named caches and collections. */
 const NAMED = ['cache', 'deque', 'index']
 const MODEL_PREFIX = `${DATABASE_FILE}-model-`
-/** Folders of value files: there may be very many, and no cache lies in them. */
+/** Folders of value files, which are not searched: there may be very many, and they contain no cache. */
 const VALUE_FOLDER = /^[0-9a-f]{2}$/
-/** More parts than this has no name of a cache that somebody has thought of. */
+/** Limit of the depth of the search. No reasonable name of a cache has more parts. */
 const DEEPEST = 8
 
-/** The databases of a directory, and those of the caches below it. A shard that should be there is listed, too. */
+/** Finds the databases of a directory and of the caches below it, including shards whose database is missing. */
 export function findPlaces(root: string): readonly CachePlace[] {
   const shards = hasDatabase(root) ? undefined : countShards(root)
   if (shards === undefined) {

@@ -13,10 +13,10 @@ const STABLE_MILLISECONDS = 300
 const SLOWER = 3
 
 /**
- * Waits while Python is making a FanoutCache. It makes shard after shard from 000 on, so that their number shows only
- * when it has ended; ours begins with the last one and need not be waited for.
+ * Waits while Python creates a FanoutCache. Python creates shards from 000 on, so that their number is known only at
+ * the end. Ours begin with the last one and need no waiting.
  *
- * @param wanted how many there shall be, if somebody has said it
+ * @param wanted the number of shards, if it was given
  */
 export async function afterPythonMade(root: string, wanted: number | undefined): Promise<void> {
   for (let count = countShards(root); count !== undefined; ) {
@@ -51,7 +51,7 @@ function isBeingMade(directory: string): boolean {
       db.close()
     }
   } catch {
-    // It is not there yet, or locked by who makes it; what is wrong with it shows when it is opened.
+    // It is missing, or locked by its creator. Opening shows other errors.
     return statSync(join(directory, '..', '000', DATABASE_FILE), { throwIfNoEntry: false }) !== undefined
   }
 }

@@ -6,34 +6,34 @@ import type { Counters } from '../observe/counters.js'
 import type { Victim } from '../operations/culling.js'
 import type { Clock } from '../time.js'
 
-/** What one database of a cache is opened with. */
+/** Options of one database of a cache. */
 export interface ShardOptions {
   readonly codec: Codec
   readonly clock: Clock
   readonly modes: FileModes
   readonly readonly: boolean
   readonly onCorrupt: 'throw' | 'quarantine'
-  /** Milliseconds. */
+  /** The longest wait for a lock. Milliseconds. */
   readonly timeout: number
   readonly maxPending: PendingLimits
   readonly shards: number
-  /** What is counted of the whole cache. */
+  /** The counters of the whole cache. */
   readonly counters: Counters
-  /** The directory of the whole cache, where it is not the shard's own: paths are told relative to it. */
+  /** The directory of the whole cache, if it is not that of the shard. Reported paths are relative to it. */
   readonly root: string | undefined
-  /** Makes the directories of all shards, before one is opened. */
+  /** Creates the directories of all shards. Called before one is opened. */
   readonly prepareDirectory: () => void
   /** Settings of a new directory, where they differ from DiskCache's defaults. */
   readonly initial: Partial<StoredSettings>
-  /** Settings given by the user, this shard's share of them. */
+  /** The share of this shard in the settings given by the user. */
   readonly given: Partial<StoredSettings>
 }
 
-/** What a shard tells the cache it belongs to. */
+/** The callbacks of a shard to its engine. */
 export interface ShardEvents {
   evicted(victims: readonly Victim[]): void
   quarantined(directory: string, path: string, error: Error): void
   failed(error: Error): void
-  /** Given settings were stored with the first write to one shard: they are due in all. */
+  /** Called when given settings were stored with the first write to one shard, so that the others follow. */
   settingsStored(): void
 }

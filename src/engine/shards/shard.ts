@@ -25,17 +25,17 @@ import { DamagedRows } from './damaged-rows.js'
 import { lastWrite } from './last-write.js'
 import type { ShardEvents, ShardOptions } from './shard-options.js'
 
-/** How long opening waits for others who are creating the same database. Milliseconds. */
+/** How long opening waits for others that create the same database. Milliseconds. */
 const OPENING_TIMEOUT = 60_000
 const MARKS_PER_WRITE = 64
-/** Whether the database is still the file that was opened is looked at this often. */
+/** The shortest time between two checks that the database file is still the one that was opened. */
 const LOOK_MILLISECONDS = 1
 const SAVING_TIMEOUT = 5000
 const NOTHING: Partial<StoredSettings> = {}
 
 /**
- * One database with its value files: what a `Cache` has one of and a `FanoutCache` many. It opens, closes and recovers
- * the database, and says what rides in a write besides the operations.
+ * One database with its value files. A `Cache` has one shard, a `FanoutCache` several. It opens, closes and recovers
+ * the database, and adds the work that accompanies every write.
  */
 export class Shard implements WriterHost {
   readonly directory: string
@@ -48,7 +48,7 @@ export class Shard implements WriterHost {
   readonly reserve: DiskReserve
   readonly closing: Closing = new Closing()
   readonly watch: ShardWatch
-  /** While somebody has memory switched on. */
+  /** The memory of this shard. Present while a handle has memory switched on. */
   memory: ShardMemory | undefined
   readonly #housekeeping: Housekeeping
   #session: Session | undefined
@@ -75,17 +75,17 @@ export class Shard implements WriterHost {
     this.#housekeeping = new Housekeeping(this)
   }
 
-  /** The open session for reading; `undefined` while it must be waited for. */
+  /** The open session for reading. `undefined` while the database is closed or being reopened. */
   get current(): Session | undefined {
     return this.#session
   }
 
-  /** Which database file is open. */
+  /** The identity of the open database file. */
   get identity(): string | undefined {
     return this.#opened?.identity
   }
 
-  /** Whether the files that are open are still those at its place. */
+  /** Whether the open files are still those at their path. */
   get isThere(): boolean {
     return isStillThere(this.#path, this.#opened)
   }
@@ -94,19 +94,19 @@ export class Shard implements WriterHost {
     return this.#session?.settings ?? { ...DEFAULT_SETTINGS, ...this.options.initial, ...this.options.given }
   }
 
-  /** Opens, waiting for others who create it, and once more after moving a damaged database aside. */
+  /** Opens the database. Waits for others that create it, and tries again after moving a damaged database aside. */
   async open(): Promise<void> {
     this.closing.isOver = false
     if (this.#session) return
     this.#reopening ??= this.#openPatiently().finally(() => {
       this.#reopening = undefined
-      // Writes that came meanwhile have met a shard without a database.
+      // Writes queued meanwhile have met a shard without a database.
       this.writer.resume()
     })
     await this.#reopening
   }
 
-  /** Waits for the database, which is being opened again. @throws DiskCacheError when the shard was closed */
+  /** Waits until the database is reopened. @throws DiskCacheError when the shard was closed */
   async reopened(): Promise<void> {
     this.closing.assertNotOver(this.directory)
     await this.open()
@@ -116,7 +116,7 @@ export class Shard implements WriterHost {
     this.#housekeeping.stop()
     await this.closing.begin()
     while (this.writer.length > 0) await this.writer.settled() // work that is under way may queue more
-    // Whoever had it opened again need not wait for it any more.
+    // A reopening that is under way must end before the database is closed.
     await this.#reopening?.catch(() => undefined)
     if (this.#session && !this.options.readonly) await lastWrite(this, this.#session)
     await this.#housekeeping.finished()
@@ -131,14 +131,14 @@ export class Shard implements WriterHost {
     return this.writer.add(work, patience)
   }
 
-  /** A row whose value file is gone or short; it goes with the next write. */
+  /** Notes a row whose value file is missing or too short. It is removed with the next write. */
   noteDamaged(rowid: number, filename: string): void {
     if (!this.options.readonly) this.#damaged.note(rowid, filename)
   }
 
-  /** The session for writing, after a look at whether the file is still the one that was opened. */
+  /** The session for writing, after a check that the file is still the one that was opened. */
   session(): Session | undefined {
-    // A look costs as much as a small statement: in a row of commits one in a while will do.
+    // The check costs as much as a small statement, so a series of commits makes it only once in a while.
     const now = performance.now()
     if (this.#session && now - this.#lookedAt < LOOK_MILLISECONDS) return this.#session
     this.#lookedAt = now
@@ -203,7 +203,7 @@ export class Shard implements WriterHost {
     return true
   }
 
-  /** Closes the database and opens what is there now; writes wait meanwhile. */
+  /** Closes the database and opens the one that is there now. Writes wait meanwhile. */
   reopen(damage?: unknown): void {
     if (this.#reopening) return
     const { identity } = this.#opened ?? {}
@@ -223,14 +223,14 @@ export class Shard implements WriterHost {
       })
   }
 
-  /** Reads the settings again, when others may have changed them. */
+  /** Reads the settings again, since others may have changed them. */
   refreshSettings(): void {
     if (!this.#session || !this.#opened) return
     const { settings } = readSettings(this.#opened.db)
     this.#session.settings = { ...settings, ...this.#unsaved }
   }
 
-  /** Stores the given settings, if they are not stored yet, without a write to ride in. */
+  /** Stores the given settings in a write of their own, if they are not stored yet. */
   saveSettings(): void {
     if (this.#unsaved === NOTHING) return
     const deadline = performance.now() + Math.max(this.options.timeout, SAVING_TIMEOUT)
@@ -239,13 +239,13 @@ export class Shard implements WriterHost {
     })
   }
 
-  /** Settings that were stored by this process are in force at once. */
+  /** Applies settings that this process has stored. */
   applySettings(change: Partial<StoredSettings>): void {
     if (this.#session) this.#session.settings = { ...this.#session.settings, ...change }
   }
 
   async #openPatiently(): Promise<void> {
-    // A FanoutCache refuses writes, and cannot refuse to open.
+    // A FanoutCache can refuse writes, but not opening.
     const { timeout, root } = this.options
     const deadline = performance.now() + (root === undefined ? timeout : Math.max(timeout, OPENING_TIMEOUT))
     for (let failures = 0, quarantined = 0; ; failures++) {
@@ -255,11 +255,11 @@ export class Shard implements WriterHost {
         return this.#openNow()
       } catch (error) {
         const late = performance.now() > deadline
-        // TimeoutError: others are moving it aside, or did so while it was being opened.
+        // TimeoutError: others move the database aside, or did so during the opening.
         if ((isBusy(error) || error instanceof TimeoutError) && !late) {
           await new Promise(resolve => setTimeout(resolve, Math.min(backoff(failures), deadline - performance.now())))
         } else if (sqliteCode(error) === 'SQLITE_IOERR_SHMSIZE' && this.reserve.giveUp()) {
-          // The disk is full: the shared memory of the log gets the room of the reserve.
+          // The disk is full: the room of the reserve is used for the shared memory of the log.
         } else if (
           isCorruption(error) &&
           this.options.onCorrupt === 'quarantine' &&

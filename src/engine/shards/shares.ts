@@ -1,6 +1,6 @@
 import { LEAST_SIZE_LIMIT, type StoredSettings } from '../database/settings.js'
 
-/** The share that each shard has of limits for the whole cache: all shares together are the limit. */
+/** The share of one shard in the limits of the whole cache. The shares add up to the limits. */
 export function shareOf(whole: Partial<StoredSettings>, shards: number, at: number): Partial<StoredSettings> {
   const { sizeLimit, maxItems } = whole
   return {
@@ -10,7 +10,7 @@ export function shareOf(whole: Partial<StoredSettings>, shards: number, at: numb
   }
 }
 
-/** @throws RangeError when a shard would have less room than its tables need */
+/** The share of a size limit. @throws RangeError when it is less than the tables of a shard need */
 function sizeShare(sizeLimit: number, shards: number): number {
   const share = sizeLimit / shards
   if (share >= LEAST_SIZE_LIMIT) return share
@@ -19,12 +19,14 @@ function sizeShare(sizeLimit: number, shards: number): number {
   )
 }
 
-/** What cannot be divided goes to the first shards. None is without an item: what was just written stays. */
+/**
+ * The share of an item limit. The remainder goes to the first shards. The least is 1, so that a written entry stays.
+ */
 function itemsShare(maxItems: number, shards: number, at: number): number {
   return Math.max(1, Math.floor(maxItems / shards) + (at < maxItems % shards ? 1 : 0))
 }
 
-/** The limit of the whole cache; `null` when a shard has none. */
+/** The item limit of the whole cache. `null` when a shard has none. */
 export function wholeItems(shards: readonly Pick<StoredSettings, 'maxItems'>[]): number | null {
   return shards.reduce<number | null>(
     (sum, { maxItems }) => (sum === null || maxItems === null ? null : sum + maxItems),

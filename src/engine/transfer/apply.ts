@@ -18,35 +18,35 @@ import type { Stage, StagedRow } from './stage.js'
 import { ConflictError } from './stream-error.js'
 
 export interface ApplyOptions {
-  /** What becomes of keys that are there already. */
+  /** How existing keys are treated. */
   readonly onConflict: 'replace' | 'keep' | 'fail'
-  /** Entries of one transaction; `undefined`: all in one. */
+  /** Number of entries in one transaction. `undefined`: all in one. */
   readonly batch: number | undefined
-  /** Store also what is more than the limit, and what therefore evicts what was stored before it. */
+  /** Whether to store more than the limit, so that entries stored first are evicted. */
   readonly evict: boolean
-  /** Milliseconds for each transaction to begin. */
+  /** The longest wait for the lock of each transaction. Milliseconds. */
   readonly timeout: number
   readonly signal: AbortSignal
   readonly told: (entries: number) => void
 }
 
-/** What was stored, counted after its commit. */
+/** Counts of stored entries, after their commit. */
 export interface Applied {
   stored: number
   replaced: number
-  /** Left as they were, with `keep`. */
+  /** Existing keys that were left unchanged, with `keep`. */
   kept: number
 }
 
 const PAGE = 200
-/** Of pages in memory, in all: with fewer the indexes of a large transaction are written over and over. */
+/** Size of the page cache of all shards. With less, the indexes of a large transaction are written repeatedly. */
 const CACHE_KIB = 64 * 1024
 
 /**
- * Stores what a stage holds: in one transaction, or in several. What was not committed is rolled back, with the files
+ * Stores the content of a stage in one transaction or in several. Uncommitted entries are rolled back, with their files
  * back in the stage.
  *
- * @param applied counts as it goes on, so that whoever is interrupted can say how far it came
+ * @param applied is updated continuously, so that an interrupted import can report how far it came
  */
 export async function applyStage(
   handle: CacheHandle,
@@ -62,7 +62,7 @@ export async function applyStage(
   }
 }
 
-/** @throws RangeError when it would be evicted as soon as it is stored */
+/** Checks the limits. @throws RangeError when entries would be evicted as soon as they are stored */
 function checkRoom(handle: CacheHandle, stage: Stage, { evict }: ApplyOptions): void {
   for (const [number, { bytes, largest }] of stage.weights) {
     const { sizeLimit, evictionPolicy, cullLimit } = (handle.shards[number] as Shard).settings
@@ -97,7 +97,7 @@ async function applyBatch(handle: CacheHandle, stage: Stage, batch: Batch, appli
   applied.kept += counts.kept
 }
 
-/** Stores in transactions that have begun, which stay open unless this fails. */
+/** Stores rows in open transactions, which stay open unless this fails. */
 async function storeRows(
   handle: CacheHandle,
   stage: Stage,
@@ -117,7 +117,7 @@ async function storeRows(
         counts[outcome]++
         if (outcome !== 'kept' && row.file && row.moving) files.push([session, { ...row.moving, size: row.file.size }])
       }
-      // Own rows need not be passed over when something is evicted: nothing is, before the commit.
+      // Nothing is evicted before the commit, so that own rows need not be remembered.
       for (const session of sessions) session.stored.length = 0
       told(rows.length)
       // Signals are heard between turns only.
@@ -125,7 +125,7 @@ async function storeRows(
       signal.throwIfAborted()
       if (rows.length < PAGE) break
     }
-    // Last, so that a process which is killed before leaves no file that nobody names.
+    // Last, so that a process that is killed before leaves no file without a row.
     for (const [session, file] of files) session.disk.files.settle(file, session.disk.now())
   } catch (error) {
     for (const session of sessions) rollBack(session)
@@ -167,14 +167,14 @@ function preparedOf({ value, file, moving }: StagedRow): PreparedValue {
 }
 
 /**
- * The instant at which an entry was stored, with microseconds of its own: with its rowid it is the version of the row,
- * which must not be that of another one that somebody remembers.
+ * The store time of an entry, with random microseconds. Together with the rowid it is the version of the row, which
+ * must differ from versions that others remember.
  */
 function ownInstant(seconds: number): number {
   return (Math.floor(seconds * 1000) + Math.random()) / 1000
 }
 
-/** Evicts in pages until the limits hold, also when all shall end: what was stored was stored. Answers how many went. */
+/** Evicts in pages until the limits hold, even after an interruption. Resolves to how many entries were evicted. */
 export async function keepLimits(handle: CacheHandle, timeout: number): Promise<number> {
   let evicted = 0
   for (const shard of handle.shards) {
@@ -191,7 +191,7 @@ export async function keepLimits(handle: CacheHandle, timeout: number): Promise<
   return evicted
 }
 
-/** How many of the staged keys are there already. */
+/** Counts the staged keys that exist already. */
 export async function countThere(handle: CacheHandle, stage: Stage): Promise<number> {
   let there = 0
   for (let after = 0; after < stage.rows; after += PAGE) {

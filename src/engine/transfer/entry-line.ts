@@ -9,17 +9,17 @@ import type { StagedEntry } from './stage.js'
 
 type Fields = Readonly<Record<string, unknown>>
 
-/** An entry, with the size of the file whose lines follow. */
+/** An entry with the size of its file, whose lines follow. */
 export type ReadEntry = Omit<StagedEntry, 'file'> & { readonly size: number | undefined }
 
 const FILE_NAMES: ReadonlySet<string> = new Set(['mode', 'size'])
 const COMPUTED_NAMES: ReadonlySet<string> = new Set(['took', 'staleAt'])
 
 /**
- * What a line for an entry says, in the units of rows.
+ * Reads the line of an entry and converts it to the units of rows.
  *
  * @param now seconds since the epoch
- * @throws TypeError, RangeError that name what is wrong
+ * @throws TypeError or RangeError that names the wrong field
  */
 export function readEntry(line: Fields, number: number, codec: Codec, now: number): ReadEntry {
   checkOptionNames(line, ENTRY_NAMES, 'an entry')
@@ -75,7 +75,7 @@ function computedOf(value: unknown): StagedEntry['computed'] {
   return { due: instant(computed, 'staleAt') ?? null, seconds: toSeconds(took) }
 }
 
-/** Epoch milliseconds as seconds, of which the row keeps the microseconds. */
+/** Reads an instant in epoch milliseconds and converts it to seconds, rounded to microseconds like rows. */
 function instant(fields: Fields, name: string): number | undefined {
   const value = fields[name]
   if (value === undefined) return undefined

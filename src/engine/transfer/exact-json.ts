@@ -5,11 +5,12 @@ import { fromBigInt } from '../disk/pickle/integers.js'
 import { editDistance, kindOf } from '../option-names.js'
 
 /*
- * Keys and values as JSON that gives back the very bytes of their rows. What JSON says is written as it is, if the codec
- * makes the same of it again; all else has a tag: an object with one name, which begins with `$`. docs/export.md has them.
+ * Converts keys and values to JSON that reproduces the exact bytes of their rows. A value is written as plain JSON if
+ * the codec encodes that JSON to the same bytes. All others have a tag: an object with one name that begins with `$`.
+ * docs/export.md describes the tags.
  */
 
-/** Pickles of `None`, `True` and `False` are no longer: others are looked at only where pickles are the codec's. */
+/** Longest pickle of `None`, `True` and `False`. Longer ones are decoded only under `pickleCodec`. */
 const SHORT_PICKLE = 16
 const TAGS = ['$bytes', '$bigint', '$number', '$float', '$pickle', '$v8', '$object', '$stored']
 const MODES: Readonly<Record<string, number>> = {
@@ -21,19 +22,19 @@ const MODES: Readonly<Record<string, number>> = {
   v8: MODE_V8,
 }
 
-/** The name of a mode; a number where it has none. */
+/** The name of a mode, or its number when it has none. */
 export function modeName(mode: number): string | number {
   return Object.keys(MODES).find(name => MODES[name] === mode) ?? mode
 }
 
-/** @throws TypeError when it is no mode */
+/** The mode of a name. @throws TypeError when there is none */
 export function modeOf(name: unknown): number {
   const mode = typeof name === 'string' && Object.hasOwn(MODES, name) ? MODES[name] : name
   if (typeof mode === 'number' && Number.isInteger(mode) && mode >= 0 && mode < 256) return mode
   throw new TypeError(`mode must be one of ${Object.keys(MODES).join(', ')}, got ${kindOf(name)}`)
 }
 
-/** A value in the database as JSON. */
+/** Converts a value in the database to JSON. */
 export function valueToJson({ mode, data }: EncodedValue, codec: Codec): unknown {
   const plain = plainValue({ mode, data }, codec)
   if (plain) return hasTag(plain.json) ? { $object: plain.json } : plain.json
@@ -44,7 +45,11 @@ export function valueToJson({ mode, data }: EncodedValue, codec: Codec): unknown
   return { $stored: { mode: modeName(mode), data: sqlToJson(data) } }
 }
 
-/** @throws TypeError, RangeError for a tag that is none, and for what the codec cannot store */
+/**
+ * Converts JSON to a value.
+ *
+ * @throws TypeError, RangeError for a wrong tag and for values that the codec cannot store
+ */
 export function valueFromJson(json: unknown, codec: Codec): EncodedValue {
   const tag = tagOf(json)
   if (!tag) return codec.encodeValue(json)
@@ -65,7 +70,7 @@ export function valueFromJson(json: unknown, codec: Codec): EncodedValue {
   }
 }
 
-/** A key as JSON. */
+/** Converts a key to JSON. */
 export function keyToJson(key: EncodedKey, codec: Codec): unknown {
   const plain = plainKey(key, codec)
   if (plain) return hasTag(plain.json) ? { $object: plain.json } : plain.json
@@ -76,7 +81,7 @@ export function keyToJson(key: EncodedKey, codec: Codec): unknown {
   return { $stored: { raw, data: sqlToJson(data) } }
 }
 
-/** @throws TypeError, RangeError for a tag that is none, and for what cannot be a key */
+/** Converts JSON to a key. @throws TypeError, RangeError for a wrong tag and for a value that is no key */
 export function keyFromJson(json: unknown, codec: Codec): EncodedKey {
   const tag = tagOf(json)
   if (!tag) return codec.encodeKey(json)
@@ -88,17 +93,17 @@ export function keyFromJson(json: unknown, codec: Codec): EncodedKey {
   const { raw, data } = partsOf(content, ['raw', 'data'])
   if (typeof raw !== 'boolean') throw new TypeError(`$stored: raw must be true or false, got ${kindOf(raw)}`)
   const sql = sqlFromJson(data)
-  // Two rows may have NULL for a key: none of them can be found.
+  // Several rows may have the key NULL, and none of them can be found.
   if (sql === null) throw new TypeError('$stored: null is no key')
   return { data: sql, raw }
 }
 
-/** What SQLite holds, as JSON. */
+/** Converts a value of SQLite to JSON. */
 export function sqlToJson(data: SqlValue): unknown {
   return data === null ? null : taggedOrText(data)
 }
 
-/** @throws TypeError, RangeError when it is nothing that SQLite holds */
+/** Converts JSON to a value of SQLite. @throws TypeError, RangeError when it is none */
 export function sqlFromJson(json: unknown): SqlValue {
   if (json === null) return null
   if (typeof json === 'string') return wellFormed(json)
@@ -115,7 +120,7 @@ function taggedOrText(data: Exclude<SqlValue, null>): unknown {
     return typeof small === 'number' ? small : { $bigint: String(data) }
   }
   if (typeof data === 'number') {
-    // Whole numbers within the safe range would be taken for integers, and JSON has no -0 and no infinity.
+    // Tagged: whole numbers in the safe range, which would be read as integers, -0 and infinities.
     if (Object.is(data, -0)) return { $number: '-0' }
     if (!Number.isFinite(data)) return { $number: String(data) }
     return typeof toSqlNumber(data) === 'number' ? data : { $float: String(data) }
@@ -123,7 +128,7 @@ function taggedOrText(data: Exclude<SqlValue, null>): unknown {
   return { $bytes: data.toString('base64') }
 }
 
-/** Tags say what is stored, whatever the codec; to JSONDisk text and numbers without one are JSON to be compressed. */
+/** Whether JSON without a tag is a native value. Under JSONDisk it is JSON to be compressed. */
 function meansItself(json: unknown, codec: Codec): boolean {
   return typeof json === 'object' || codec.name !== 'json'
 }
@@ -145,10 +150,10 @@ function taggedSql(name: string, content: unknown): SqlValue {
   throw new TypeError(`the tag ${name} has no place here`)
 }
 
-/** The JSON of which the codec makes this value again, if there is one. */
+/** The plain JSON that the codec encodes to this value again, if there is one. */
 function plainValue({ mode, data }: EncodedValue, codec: Codec): { readonly json: unknown } | undefined {
   if (codec.name === 'structured') {
-    // Nearly all values: no need to encode them again.
+    // Nearly all values, which need not be encoded again.
     if (mode === MODE_RAW) return typeof data === 'string' && data.isWellFormed() ? { json: data } : undefined
     if (mode === MODE_V8) return undefined
     if (mode === MODE_PICKLE && (!Buffer.isBuffer(data) || data.byteLength > SHORT_PICKLE)) return undefined
@@ -168,13 +173,13 @@ function plainKey(key: EncodedKey, codec: Codec): { readonly json: unknown } | u
   return attempt(() => {
     const json: unknown = codec.decodeKey(key.data, key.raw)
     if (!isJson(json)) return undefined
-    // A copy: the key that was decoded remembers its bytes, whatever they are.
+    // A copy, since the decoded key remembers its bytes.
     const again = codec.encodeKey(JSON.parse(JSON.stringify(json)))
     return again.raw === key.raw && sameData(again.data, key.data) ? { json } : undefined
   })
 }
 
-/** Whether JSON might say it; whether it says it exactly shows when it is encoded again. */
+/** Whether a value may be JSON. Encoding it again shows whether that is exact. */
 function isJson(value: unknown): boolean {
   if (typeof value === 'object') return !Buffer.isBuffer(value)
   return (
@@ -182,7 +187,7 @@ function isJson(value: unknown): boolean {
   )
 }
 
-/** What cannot be decoded, or encoded again, has no plain form. */
+/** Runs a conversion. A value that cannot be decoded, or encoded again, has no plain form. */
 function attempt<T>(work: () => T | undefined): T | undefined {
   try {
     return work()
@@ -205,7 +210,7 @@ function tagNameOf(json: Readonly<Record<string, unknown>>): string | undefined 
   return more === undefined && name?.startsWith('$') ? name : undefined
 }
 
-/** The name of a tag, and what it holds. @throws TypeError for one that is not known */
+/** The name and content of a tag. @throws TypeError for an unknown tag */
 function tagOf(json: unknown): [name: string, content: unknown] | undefined {
   if (!isObject(json)) return undefined
   const tag = tagNameOf(json)
@@ -231,7 +236,7 @@ function partsOf(content: unknown, names: readonly string[]): Readonly<Record<st
   throw notA('$stored', `an object of ${names.join(' and ')}`, content)
 }
 
-/** @throws TypeError when it is no base64 */
+/** Decodes base64. @throws TypeError when it is none */
 export function bytesOf(content: unknown, name: string): Buffer {
   if (typeof content === 'string' && content.length % 4 === 0 && /^[A-Za-z0-9+/]*={0,2}$/.test(content)) {
     return Buffer.from(content, 'base64')

@@ -17,23 +17,23 @@ import { type EntryLine, FORMAT, FORMAT_VERSION, type Header } from './format.js
 
 /** Which entries are exported, and how. */
 export interface ExportOptions {
-  /** Text keys that begin so. */
+  /** Only string keys that begin with this text. */
   readonly prefix?: string | undefined
-  /** Entries with this tag, or one of whose further tags it is. */
+  /** Only entries with this tag, be it their tag or a further tag. */
   readonly tag?: SqlValue | undefined
   readonly includeExpired?: boolean | undefined
-  /** Called after every entry, with the one that was left out because its file is gone or short. */
+  /** Called after every entry; with its name when it was left out because its file is missing or too short. */
   readonly told?: (damaged: string | undefined) => void
 }
 
-/** Lines are handed on together: a write for each would cost more than to make them. */
+/** Length of a chunk. Lines are joined, because a write for each would cost more than building it. */
 const PART_LENGTH = 2 ** 16
 const FILE_TRIES = 4
-/** What is read in one step. */
+/** Limits of one step. */
 const PAGE_ROWS = 100
 const PAGE_BYTES = 2 ** 20
 
-/** A row whose whole numbers are bigint, so that they can be told from floats. */
+/** A row with whole numbers as bigint, which distinguishes them from floats. */
 type ExactRow = readonly [
   rowid: bigint,
   key: SqlValue,
@@ -54,9 +54,9 @@ const NEXT = `SELECT ${COLUMNS} FROM Cache WHERE rowid > ? AND rowid <= ? ORDER 
 const AGAIN = `SELECT ${COLUMNS} FROM Cache WHERE rowid = ?`
 
 /**
- * The entries of an open cache as parts of a stream, each some lines. Every entry is whole, as it was at some instant of
- * the export; those that were there from its beginning to its end are all in it, once; those added meanwhile are not.
- * One entry, or a piece of a file, is in memory at a time.
+ * Exports the entries of an open cache as chunks of a stream, each of several lines. Every entry is consistent, as of
+ * some instant of the export. Entries that exist from its beginning to its end occur exactly once; those added
+ * meanwhile do not. One entry, or one piece of a file, is in memory at a time.
  */
 export async function* exportParts(
   handle: CacheHandle,
@@ -128,7 +128,7 @@ async function* entriesOf(
   }
 }
 
-/** What belongs to a row, all of it read at one instant. */
+/** A row with its side tables, read at one instant. */
 interface Found {
   readonly row: ExactRow
   readonly tags: readonly string[]
@@ -140,7 +140,7 @@ interface RowStatement {
 }
 type RowStatements = readonly [next: RowStatement, again: RowStatement]
 
-/** Reads rows with statements of its own, which answer whole numbers exactly. */
+/** Reads rows with statements of its own, which return whole numbers exactly. */
 class RowReader {
   readonly #shard: Shard
   readonly #timeout: number
@@ -152,7 +152,7 @@ class RowReader {
     this.#timeout = timeout
   }
 
-  /** The next rows: some of them, or some bytes. */
+  /** Reads the next rows, limited by number and by bytes. */
   page(after: number, last: number): Promise<Found[]> {
     return readPatiently(this.#shard, this.#timeout, () => {
       const session = sessionOf(this.#shard)
@@ -228,7 +228,7 @@ function lineOf(found: Found, codec: Codec): EntryLine {
   return { key, file, ...(meta !== undefined && { meta }), ...knownOf(found) }
 }
 
-/** Somebody else may have put something into the column, which Python does not read either. */
+/** Reads metadata. The column may contain something else, which Python ignores as well. */
 function metaOf(text: string): unknown {
   try {
     return JSON.parse(text)
@@ -253,7 +253,7 @@ function knownOf({ row, tags, computed }: Found): Omit<EntryLine, 'key'> {
   }
 }
 
-/** Opens the file of a row, or of what is in its place when it was replaced meanwhile; a value in the database has none. */
+/** Opens the file of a row, or of the row that has replaced it meanwhile. A value in the database has none. */
 async function openFile(
   shard: Shard,
   reader: RowReader,
@@ -270,7 +270,7 @@ async function openFile(
     if (handle) return { found, file: { handle, size } }
     previous = filename
     found = await reader.again(Number(first.row[0]))
-    // Another entry may have got the number of a row that was removed: it was added meanwhile.
+    // The rowid of a removed row may belong to a new entry, which was added meanwhile.
     if (!found || keyIdentity(keyOf(found.row)) !== keyIdentity(keyOf(first.row))) return 'gone'
   }
   return 'gone'

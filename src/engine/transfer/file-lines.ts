@@ -3,13 +3,17 @@ import type { FileHandle } from 'node:fs/promises'
 import { StorageError } from '../errors.js'
 import { CHUNK_BYTES } from './format.js'
 
-/** A value file that is open, and how long it is. */
+/** An open value file and its size. */
 export interface OpenFile {
   readonly handle: FileHandle
   readonly size: number
 }
 
-/** The lines that follow the entry of a file: its bytes, then their SHA-256. @throws StorageError when it was cut off */
+/**
+ * The lines after the entry of a file: its bytes, then their SHA-256.
+ *
+ * @throws StorageError when the file was truncated
+ */
 export async function* fileLines({ handle, size }: OpenFile, directory: string): AsyncGenerator<string> {
   const hash = createHash('sha256')
   const bytes = Buffer.allocUnsafeSlow(Math.min(CHUNK_BYTES, Math.max(1, size)))

@@ -4,15 +4,15 @@ import type { Settings } from '../options.js'
 import { MOST_SHARDS } from '../shards/layout.js'
 
 /*
- * The stream of `export`: JSON lines. A header, a line for each entry, behind an entry whose value is a file the lines of
- * its bytes, and a last line that says how many there were. docs/export.md describes it for those who write it.
+ * The stream of `export` in JSON lines: a header, a line for each entry, followed by the lines of its bytes if the
+ * value is a file, and a trailer with totals. docs/export.md specifies it.
  */
 
 export const FORMAT = 'fanout-cache' as const
-/** Grows when a reader of the one before would misunderstand. */
+/** The version of the format. It grows when a reader of the previous one would misunderstand the stream. */
 export const FORMAT_VERSION = 1
 
-/** Bytes of a file in one line: a multiple of 3, so that the base64 of all lines is that of the file. */
+/** Bytes of a file in one line. A multiple of 3, so that the joined base64 of all lines is that of the file. */
 export const CHUNK_BYTES: number = 48 * 1024
 
 /** The first line. */
@@ -20,30 +20,30 @@ export interface Header {
   readonly format: typeof FORMAT
   readonly version: number
   readonly kind: 'Cache' | 'FanoutCache'
-  /** Of a FanoutCache. */
+  /** Number of shards of a FanoutCache. */
   readonly shards?: number
-  /** By which codec values and keys without a tag are stored. */
+  /** Name of the codec for values and keys without a tag. */
   readonly codec: string
   /** Epoch milliseconds. */
   readonly exportedAt?: number
   readonly settings?: Partial<Settings>
 }
 
-/** A line for an entry. Instants are epoch milliseconds. */
+/** The line of an entry. Instants are epoch milliseconds. */
 export interface EntryLine {
   readonly key: unknown
   readonly value?: unknown
   readonly file?: { readonly mode: string | number; readonly size: number }
   readonly meta?: unknown
   readonly expiresAt?: number
-  /** A duration instead, from the import on. */
+  /** Time to live from the import on, instead of an instant. */
   readonly ttl?: number | string | null
   readonly tag?: unknown
   readonly tags?: readonly string[]
   readonly storedAt?: number
   readonly accessedAt?: number
   readonly accessCount?: number
-  /** Of a value that was computed: how long that took, and from when on it is stale. Milliseconds. */
+  /** For a computed value: how long the computation took, and when the value becomes stale. Milliseconds. */
   readonly computed?: { readonly took: number; readonly staleAt?: number }
 }
 
@@ -52,15 +52,15 @@ export const ENTRY_NAMES: ReadonlySet<string> = new Set([
   ...['storedAt', 'accessedAt', 'accessCount', 'computed'],
 ])
 
-/** What the last line says. */
+/** The last line. */
 export interface Trailer {
   readonly entries?: number
   readonly files?: number
-  /** Of all files. */
+  /** Bytes of all files. */
   readonly bytes?: number
 }
 
-/** @throws TypeError, RangeError when it is no header, or of a version that is not known */
+/** Checks a header. @throws TypeError, RangeError when it is none or has an unknown version */
 export function checkHeader(line: unknown): Header {
   const header = objectOf(line, 'the header')
   if (header['format'] !== FORMAT) throw new TypeError(`this is no stream of export: format must be '${FORMAT}'`)
@@ -88,7 +88,7 @@ export function checkHeader(line: unknown): Header {
   }
 }
 
-/** @throws TypeError, RangeError when it is none */
+/** Checks a trailer. @throws TypeError, RangeError when it is none */
 export function checkTrailer(line: unknown): Trailer {
   const trailer = objectOf(line, 'end')
   for (const name of ['entries', 'files', 'bytes']) {

@@ -11,14 +11,14 @@ import { makeDirectory } from '../make-directory.js'
 import { countShards, hasDatabase, shardDirectory } from '../shards/layout.js'
 import { findPlaces } from '../shards/places.js'
 
-/** Behind the name of a directory that is yet to be made: it gets its name when all is in it. */
+/** Suffix of a new directory, which gets its final name when it is complete. */
 const MAKING = '.import-'
 
-/** Where an import works: in the directory itself, or in one that becomes it. */
+/** The directory of an import: the target itself, or a new one that becomes the target. */
 export class Home {
-  /** Where the cache is to be. */
+  /** The final directory of the cache. */
   readonly target: string
-  /** Where it is made. */
+  /** The directory in which the import works. */
   readonly directory: string
   readonly #parents: readonly string[]
 
@@ -28,7 +28,7 @@ export class Home {
     this.#parents = parents
   }
 
-  /** @param target absolute */
+  /** @param target an absolute path */
   static prepare(target: string): Home {
     if (existsSync(target)) return new Home(target, target, [])
     const directory = join(dirname(target), `${basename(target)}${MAKING}${randomBytes(8).toString('hex')}`)
@@ -42,7 +42,7 @@ export class Home {
     return this.directory !== this.target
   }
 
-  /** Gives the directory its name. @throws DirectoryError when somebody else has made one of that name meanwhile */
+  /** Gives the directory its final name. @throws DirectoryError when somebody else has created it meanwhile */
   async arrive(): Promise<void> {
     if (!this.isNew) return
     try {
@@ -54,7 +54,7 @@ export class Home {
     }
   }
 
-  /** Takes back what `prepare` has made, unless it has arrived. */
+  /** Removes the directory that `prepare` has created, unless it has its final name. */
   async leave(): Promise<void> {
     if (!this.isNew) return
     await fsp.rm(this.directory, { recursive: true, force: true })
@@ -62,7 +62,7 @@ export class Home {
       try {
         rmdirSync(parent)
       } catch (error) {
-        // Others have put something there.
+        // Others have put something into it.
         if (systemCode(error) === undefined) throw error
         return
       }
@@ -80,7 +80,7 @@ function makeHome(directory: string, target: string): string | undefined {
   }
 }
 
-/** Removes what killed imports have left in a directory, and beside it. */
+/** Removes the remains of killed imports in a directory and beside it. */
 export async function reclaimImports(target: string): Promise<void> {
   await reclaimStages(target)
   const prefix = basename(target) + MAKING
@@ -94,18 +94,18 @@ export async function reclaimImports(target: string): Promise<void> {
   }
 }
 
-/** Caches, deques and indexes that lie below the directory of a cache, relative to it. */
+/** Finds the caches, deques and indexes below the directory of a cache. Paths are relative to it. */
 export function subCachesOf(directory: string): string[] {
   const below = findPlaces(directory).filter(({ role }) => role === 'below')
   return below.map(({ prefix }) => prefix.slice(0, -1))
 }
 
-/** How many shards there are in a directory; `undefined`: a Cache, or nothing. */
+/** The number of shards in a directory. `undefined`: a Cache, or nothing. */
 export function shardsIn(directory: string): number | undefined {
   return hasDatabase(directory) ? undefined : countShards(directory)
 }
 
-/** Modes for files beside those that are there: whoever may read these shall read the new ones. */
+/** The modes of existing files, for new ones beside them, so that the same users can read both. */
 export function modesOf(directory: string): FileModes {
   const shard = shardsIn(directory) === undefined ? directory : shardDirectory(directory, 0)
   const stat = statSync(join(shard, DATABASE_FILE), { throwIfNoEntry: false })

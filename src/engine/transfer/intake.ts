@@ -12,25 +12,25 @@ import type { Line } from './line-reader.js'
 import type { Stage, StagedEntry } from './stage.js'
 import { StreamError } from './stream-error.js'
 
-/** What was read of a stream. */
+/** Totals of what was read from a stream. */
 export interface Taken {
   readonly entries: number
   readonly files: number
-  /** Of files. */
+  /** Bytes of files. */
   readonly bytes: number
-  /** Entries that have expired and were left out. */
+  /** Entries that had expired and were left out. */
   readonly expired: number
 }
 
 export interface IntakeOptions {
-  /** By which codec values without a tag are stored, when it is not that of the header. */
+  /** The codec for values without a tag, if it is not that of the header. */
   readonly codec: Codec | undefined
   readonly includeExpired: boolean
-  /** Seconds since the epoch. */
+  /** The current time in seconds since the epoch. */
   readonly now: number
 }
 
-/** A file whose lines are being read. */
+/** The file whose lines are being read. */
 interface OpenFile {
   readonly entry: StagedEntry
   readonly handle: FileHandle
@@ -40,7 +40,7 @@ interface OpenFile {
 }
 
 /**
- * Reads a stream line by line into a stage, and believes nothing: what is broken, cut off or not as it was sent is told
+ * Reads a stream line by line into a stage and validates everything. A broken, truncated or altered stream is reported
  * with its line.
  */
 export class Intake {
@@ -63,7 +63,7 @@ export class Intake {
     return this.#taken
   }
 
-  /** @throws StreamError for a line that has no place in the stream */
+  /** Reads a line. @throws StreamError for a line that is not valid at this place */
   async take({ number, text }: Line): Promise<void> {
     this.#line = number
     try {
@@ -73,14 +73,14 @@ export class Intake {
     }
   }
 
-  /** To be called at the end of the stream. @throws StreamError when it was cut off */
+  /** Call this at the end of the stream. @throws StreamError when it was truncated */
   finish(): void {
     if (this.#ended) return
     if (!this.#stage) throw new StreamError(this.#line + 1, 'it is empty')
     throw new StreamError(this.#line + 1, 'it ends here, before its last line: it was cut off')
   }
 
-  /** Lets go of a file that was begun. */
+  /** Closes a file that was begun. */
   async close(): Promise<void> {
     await this.#file?.handle.close()
     this.#file = undefined
@@ -148,7 +148,7 @@ export class Intake {
     this.#stage?.complete()
   }
 
-  /** What the line is to blame for, with its number; what the disk is to blame for, as it is. */
+  /** Adds the number of the line to an error of its content. Errors of the disk are returned unchanged. */
   #tell(error: unknown): unknown {
     if (error instanceof StreamError || isDiskFull(error)) return error
     const isItsFault = error instanceof TypeError || error instanceof RangeError || error instanceof DiskCacheError

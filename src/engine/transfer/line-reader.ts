@@ -1,11 +1,11 @@
 import { isUtf8 } from 'node:buffer'
 import { StreamError } from './stream-error.js'
 
-/** Longer lines are no text that can be parsed. */
+/** Limit of a line. Longer text cannot be parsed. */
 const LONGEST_LINE = 256 * 2 ** 20
 const NEWLINE = 10
 
-/** A line, with its number from 1 on, and how many bytes were read up to its end. */
+/** A line with its number, from 1 on, and the number of bytes up to its end. */
 export interface Line {
   readonly number: number
   readonly text: string
@@ -13,9 +13,9 @@ export interface Line {
 }
 
 /**
- * The lines of a stream of bytes. Empty ones are passed over; the last one needs no newline.
+ * Reads the lines of a stream of bytes. Empty lines are skipped; the last one needs no newline.
  *
- * @throws StreamError for a line that is too long, or no UTF-8
+ * @throws StreamError for a line that is too long or no UTF-8
  */
 export async function* linesOf(source: AsyncIterable<Uint8Array>): AsyncGenerator<Line> {
   let number = 0

@@ -9,11 +9,11 @@ import { type FileModes, ValueFolders } from '../disk/value-folders.js'
 import { STAGE_DATABASE, STAGE_PREFIX, STAGE_UNBORN } from '../maintenance/import-stages.js'
 import { shardDirectory } from '../shards/layout.js'
 
-/** An entry that was read, in the units of rows. */
+/** An entry that was read, in the units of rows. A staged row also has its place. */
 export interface StagedEntry {
   readonly line: number
   readonly key: EncodedKey
-  /** Of a file: its mode, and the metadata beside it. */
+  /** The value. For a file: its mode and metadata. */
   readonly value: EncodedValue
   readonly file: { readonly size: number; readonly number: number } | undefined
   readonly storeTime: number
@@ -25,16 +25,16 @@ export interface StagedEntry {
   readonly computed: { readonly due: number | null; readonly seconds: number } | undefined
 }
 
-/** The same with where it goes. */
+/** A staged entry with its place in the stage. */
 export interface StagedRow extends StagedEntry {
-  /** Its place among the rows. */
+  /** Its number among the rows. */
   readonly at: number
   readonly shard: number
-  /** From the directory of its shard to its file, and from there to where that goes. */
+  /** The present and the final path of its file, relative to the directory of its shard. */
   readonly moving: { readonly temporary: string; readonly filename: string } | undefined
 }
 
-/** What the rows of one shard will take, in bytes. */
+/** The bytes that the rows of one shard will need. */
 export interface ShardWeight {
   bytes: number
   largest: number
@@ -44,13 +44,13 @@ const SCHEMA = `CREATE TABLE Row (
   at INTEGER PRIMARY KEY, line, shard, number, key, raw, mode, value, size, file, filename,
   store_time REAL, expire_time REAL, access_time REAL, access_count, tag, tags, due REAL, seconds REAL)`
 const INSERT = `INSERT INTO Row VALUES (NULL, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`
-/** A crash is no matter: what is unfinished is thrown away. */
+/** Pragmas without durability, since an unfinished stage is discarded. */
 const PRAGMAS = ['journal_mode = OFF', 'synchronous = OFF', 'locking_mode = EXCLUSIVE', 'cache_size = -8192']
 const COMMIT_EVERY = 4096
 
 /**
- * What an import has read: rows in a database of its own, and files, in a directory beside the databases of the cache, so
- * that the files need only be renamed. Its lock says that the import is alive.
+ * The data that an import has read: rows in a database of its own and files. It is a directory beside the databases of
+ * the cache, so that the files need only be renamed. Its lock shows that the import is running.
  */
 export class Stage {
   readonly directory: string
@@ -59,7 +59,7 @@ export class Stage {
   readonly #modes: FileModes
   readonly #db: Connection
   readonly #insert: { run(...values: SqlValue[]): unknown }
-  /** What the rows will take, by shard. */
+  /** The bytes that the rows will need, by shard. */
   readonly weights: Map<number, ShardWeight> = new Map()
   readonly #folders = new Map<number, ValueFolders>()
   #files = 0
@@ -74,7 +74,7 @@ export class Stage {
     this.#insert = db.prepare<SqlValue[]>(INSERT)
   }
 
-  /** @param shards of a FanoutCache; `undefined`: a Cache */
+  /** Creates a stage. @param shards the number of shards of a FanoutCache; `undefined`: a Cache */
   static make(home: string, shards: number | undefined, modes: FileModes): Stage {
     const directory = join(home, STAGE_PREFIX + randomBytes(8).toString('hex'))
     const unborn = directory + STAGE_UNBORN
@@ -84,7 +84,7 @@ export class Stage {
       db = connect(join(unborn, STAGE_DATABASE), { readonly: false, mustExist: false })
       for (const pragma of PRAGMAS) db.pragma(pragma)
       db.exec(`BEGIN EXCLUSIVE; ${SCHEMA}; COMMIT; BEGIN`)
-      // Locked first and named second: whoever looks for what was left behind sees no stage that is not locked.
+      // Renamed after locking, so that others never see a stage without a lock and take it for abandoned.
       renameSync(unborn, directory)
       return new Stage(home, directory, shards, modes, db)
     } catch (error) {
@@ -98,7 +98,7 @@ export class Stage {
     return this.#rows
   }
 
-  /** A file for a value, under a number. */
+  /** Creates a numbered file for a value. */
   async createFile(): Promise<{ readonly number: number; readonly handle: fsp.FileHandle }> {
     const number = ++this.#files
     const path = this.#pathOf(number)
@@ -134,18 +134,18 @@ export class Stage {
     if (++this.#rows % COMMIT_EVERY === 0) this.#db.exec('COMMIT; BEGIN')
   }
 
-  /** What was added is there for whoever clears up after a crash. */
+  /** Commits the rows, so that others can clean up after a crash. */
   complete(): void {
     this.#db.exec('COMMIT')
   }
 
-  /** Rows in the order of the stream, up to a limit. */
+  /** Reads rows in the order of the stream, up to a limit. */
   page(after: number, limit: number): StagedRow[] {
     const statement = this.#db.prepare('SELECT * FROM Row WHERE at > ? ORDER BY at LIMIT ?').raw().safeIntegers()
     return (statement.all(after, limit) as RawRow[]).map(row => this.#rowOf(row))
   }
 
-  /** Ends it, with all that is still in it. @param home where the directory is by now */
+  /** Removes the stage with its content. @param home the present path of the directory */
   async remove(home: string): Promise<void> {
     this.#db.close()
     await fsp.rm(join(home, basename(this.directory)), { recursive: true, force: true })
@@ -201,7 +201,7 @@ export class Stage {
   }
 }
 
-/** Characters of text and bytes of all else: about what a row takes. */
+/** The approximate size of a value in a row: characters of text, bytes of all else. */
 function lengthOf(data: SqlValue): number {
   return typeof data === 'string' || Buffer.isBuffer(data) ? data.length : 8
 }

@@ -1,11 +1,11 @@
 import type { Codec } from '../disk/codec.js'
 import { DiskCacheError } from '../errors.js'
 
-/** A stream of `export` that is broken, or was cut off, at a line. */
+/** A stream of `export` is broken or truncated at a line. */
 export class StreamError extends DiskCacheError {
   override name = 'StreamError' as const
   override readonly code = 'ERR_CACHE_STREAM' as const
-  /** Counted from 1. */
+  /** The number of the line, counted from 1. */
   readonly line: number
 
   constructor(line: number, detail: string, options?: { readonly cause?: unknown }) {
@@ -14,7 +14,7 @@ export class StreamError extends DiskCacheError {
   }
 }
 
-/** A key is there already, and was not to be. */
+/** A key exists already, with `onConflict: 'fail'`. */
 export class ConflictError extends DiskCacheError {
   override name = 'ConflictError' as const
   override readonly code = 'ERR_CACHE_CONFLICT' as const
@@ -26,7 +26,7 @@ export class ConflictError extends DiskCacheError {
   }
 }
 
-/** The directory is one of Python's JSONDisk, whose keys are found only as its codec writes them. */
+/** The directory belongs to Python's JSONDisk, and another codec would not find its keys. */
 export class CodecError extends Error {
   override name = 'CodecError'
 

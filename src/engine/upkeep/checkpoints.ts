@@ -4,27 +4,27 @@ import type { Session } from '../database/session.js'
 import { checkpointPages } from '../database/settings.js'
 import type { Shard } from '../shards/shard.js'
 
-/** Pages that are worth copying, beside a round and in one. */
+/** Number of pages that are worth copying between rounds and in a round. */
 const WORTH = { beside: 500, round: 16 }
-/** A log that has grown so far beyond what commits let stand is cut, in bytes. */
+/** A log that exceeds the length which commits permit by this is truncated. Bytes. */
 const LONGEST_LOG = 64 * 2 ** 20
-/** From this part of what commits let stand, the log is begun anew under the lock of writes. */
+/** From this share of the length which commits permit, the log is restarted under the write lock. */
 const NEAR = 0.75
 
 type LogState = { readonly log: number; readonly checkpointed: number }
 
-/** Copies the logs to the databases before a commit has to. Nobody waits for it: writes and reads go on meanwhile. */
+/** Copies the logs to the databases before a commit has to. Writes and reads go on meanwhile. */
 export class Checkpoints {
   #copied = 0
 
-  /** Pages copied since the last call. */
+  /** Returns the number of pages copied since the last call. */
   take(): number {
     const copied = this.#copied
     this.#copied = 0
     return copied
   }
 
-  /** Looks at the log of a shard, and copies what is worth it. Errors are those of SQLite. */
+  /** Checks the log of a shard and copies it if that is worth it. @throws errors of SQLite */
   look(shard: Shard, when: 'beside' | 'round'): void {
     const session = shard.current
     if (session?.settings.journalMode !== 'wal' || session.db.inTransaction) return
@@ -37,7 +37,7 @@ export class Checkpoints {
   }
 
   #lookAt(shard: Shard, session: Session, when: 'beside' | 'round'): void {
-    // SQLite before 3.51 does not know NOOP and copies: then what is left is what it could not.
+    // SQLite before 3.51 does not know NOOP and copies. The rest is then what it could not copy.
     const before = checkpoint(session, 'NOOP')
     if (before.log < 0) return
     const left = before.log - before.checkpointed
@@ -45,7 +45,7 @@ export class Checkpoints {
     if (left < WORTH[when] && !isLong) return
     const after = checkpoint(session, 'PASSIVE')
     this.#copied += Math.max(0, after.checkpointed - before.checkpointed)
-    // What was written meanwhile is little: under the lock it takes a moment, and the log begins anew.
+    // Little was written meanwhile, so that a restart under the lock takes only a moment.
     if (isLong) this.#copied += Math.max(0, checkpoint(session, 'RESTART').checkpointed - after.checkpointed)
     if (logBytes(shard.directory) > LONGEST_LOG) checkpoint(session, 'TRUNCATE')
   }

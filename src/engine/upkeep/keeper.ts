@@ -15,11 +15,11 @@ import { Checkpoints } from './checkpoints.js'
 import type { FromThread, UpkeepRound, UpkeepTask } from './messages.js'
 import { keepUp, type Leading, LeaseGone, type Tally } from './round.js'
 
-/** How long a page, or an extension of the lease, waits for a lock. Others are tried meanwhile. */
+/** How long a page or an extension of the lease waits for a lock. Other shards are worked on meanwhile. */
 const PATIENCE = 10_000
 const CLOSING_PATIENCE = 500
 
-/** What the thread does: it opens the databases for itself, and works on each of them as long as the lease is its own. */
+/** The work of the thread. It opens the databases itself and works on each as long as it has the lease. */
 export class Keeper implements Leading {
   readonly stopping = { requested: false }
   readonly patience: number
@@ -29,7 +29,7 @@ export class Keeper implements Leading {
   readonly #tell: (message: FromThread) => void
   readonly #shards: readonly Shard[]
   readonly #checkpoints = new Checkpoints()
-  /** What was told of each shard since it was last in order: the same is told once. */
+  /** Errors reported for each shard since it was last in order. The same error is reported once. */
   readonly #troubles = new Map<number, Set<string>>()
   #due: number
 
@@ -49,13 +49,13 @@ export class Keeper implements Leading {
     if (this.#clock.now() >= this.#due) await this.extend()
   }
 
-  /** Extends the lease, and the notes of it in the other shards. @throws LeaseGone when it is another's */
+  /** Extends the lease and its notes in the other shards. @throws LeaseGone when another process has it */
   async beat(): Promise<void> {
     await this.extend()
     await Promise.all(this.#shards.map((shard, at) => this.#guarded(at, () => this.#note(shard))))
   }
 
-  /** Extends the lease. @throws LeaseGone when it is another's */
+  /** Extends the lease. @throws LeaseGone when another process has it */
   async extend(): Promise<void> {
     const { token, lease } = this.#task
     const first = this.#shards[0] as Shard
@@ -68,11 +68,11 @@ export class Keeper implements Leading {
     this.#tell({ kind: 'leads' })
   }
 
-  /** @param sweep whether to look for orphans also when there was a look within the hour. @throws LeaseGone */
-  async round(sweep: boolean): Promise<UpkeepRound> {
+  /** Runs a round. @param sweepNow whether to look for orphans even if that was done within the hour. @throws LeaseGone */
+  async round(sweepNow: boolean): Promise<UpkeepRound> {
     const startedAt = performance.now()
     const tally: Tally = { expired: 0, evicted: 0, orphans: 0, vacuumed: 0 }
-    // On a full disk, there is all the more to do.
+    // On a full disk the lease cannot be extended, but the round is needed all the more.
     await this.extend().catch(error => {
       if (!isPassing(error)) throw error
     })
@@ -80,7 +80,7 @@ export class Keeper implements Leading {
       this.#shards.map((shard, at) =>
         this.#guarded(at, async () => {
           await this.#note(shard)
-          await keepUp(shard, this, tally, sweep)
+          await keepUp(shard, this, { tally, sweepNow })
           this.#checkpoints.look(shard, 'round')
           this.#troubles.delete(at)
         }),
@@ -89,7 +89,7 @@ export class Keeper implements Leading {
     return { ...tally, checkpointed: this.#checkpoints.take(), milliseconds: performance.now() - startedAt }
   }
 
-  /** Between the rounds. */
+  /** Copies the logs between rounds. */
   copyLogs(): void {
     for (const [at, shard] of this.#shards.entries()) {
       try {
@@ -100,7 +100,7 @@ export class Keeper implements Leading {
     }
   }
 
-  /** Ends what is under way, gives the lease back and closes. */
+  /** Ends the work under way, releases the lease and closes. */
   async close(): Promise<void> {
     this.stopping.requested = true
     await Promise.all(this.#shards.map(shard => this.#leave(shard)))
@@ -114,12 +114,12 @@ export class Keeper implements Leading {
         await shard.write(run, { deadline: performance.now() + CLOSING_PATIENCE })
       }
     } catch {
-      // It ends by itself.
+      // The lease ends by itself.
     }
     await shard.close()
   }
 
-  /** So that the writes of this shard know. */
+  /** Notes the lease in a shard, so that its writes know of the upkeep. */
   async #note(shard: Shard): Promise<void> {
     await this.#opened(shard)
     if (shard === this.#shards[0]) return
@@ -128,7 +128,7 @@ export class Keeper implements Leading {
     await shard.write(run, { deadline: performance.now() + this.patience })
   }
 
-  /** @throws DirectoryError when the database is not there: it is the app's to make it again */
+  /** Opens a shard. @throws DirectoryError when the database is missing: the app creates it again, not the upkeep */
   async #opened(shard: Shard): Promise<void> {
     assertThere(shard.directory)
     await shard.open()
@@ -144,7 +144,7 @@ export class Keeper implements Leading {
   }
 
   #report(shard: number, error: unknown): void {
-    // Held locks, full disks and removed directories are no news: the next round sees what there is.
+    // Busy locks, full disks and removed directories are not reported. The next round tries again.
     if (isPassing(error) || error instanceof DirectoryError) return
     const message = error instanceof Error ? error.message : String(error)
     const told = this.#troubles.get(shard) ?? new Set()
@@ -161,12 +161,12 @@ export class Keeper implements Leading {
       codec: structuredCodec,
       clock: this.#clock,
       readonly: false,
-      // What is damaged is moved aside by those who use it.
+      // The app moves damaged databases aside, not the upkeep.
       onCorrupt: 'throw',
       timeout: this.patience,
       maxPending: { count: 1000, bytes: 2 ** 20 },
       shards: directories.length,
-      // Nobody reads them in this thread: rounds say what was done.
+      // Nobody reads the counters in this thread. Rounds report what was done.
       counters: new Counters(directory),
       prepareDirectory: () => assertThere(directory),
       initial: {},
@@ -181,7 +181,7 @@ export class Keeper implements Leading {
   }
 }
 
-/** Trouble that may be over by the next time. */
+/** Whether an error may be over by the next round. */
 export function isPassing(error: unknown): boolean {
   return error instanceof TimeoutError || error instanceof DiskFullError || isBusy(error)
 }

@@ -1,34 +1,34 @@
 import type { FileModes } from '../disk/value-folders.js'
 import type { Victim } from '../operations/culling.js'
 
-/** What one round did. */
+/** The result of one round of upkeep. */
 export interface UpkeepRound {
-  /** Entries that had expired and were removed. */
+  /** Number of expired entries that were removed. */
   readonly expired: number
-  /** Entries that were evicted. */
+  /** Number of entries that were evicted. */
   readonly evicted: number
-  /** Files that crashes had left behind and that were removed; they are looked for hourly, and by `run()`. */
+  /** Number of files left by crashes that were removed. They are searched for hourly, and by `run()`. */
   readonly orphans: number
-  /** Pages copied from the write-ahead log to the database since the round before. */
+  /** Number of pages copied from the write-ahead log to the database since the previous round. */
   readonly checkpointed: number
-  /** Free pages given back to the file system, where `autoVacuum` is 2. */
+  /** Number of free pages returned to the file system, with `autoVacuum` 2. */
   readonly vacuumed: number
-  /** How long it took, in milliseconds. */
+  /** Duration of the round. Milliseconds. */
   readonly milliseconds: number
 }
 
-/** What the thread is started with. Durations are milliseconds. */
+/** The data with which the thread is started. Durations are milliseconds. */
 export interface UpkeepTask {
   readonly directories: readonly string[]
-  /** The directory of a cache of several shards. */
+  /** The directory of a cache with several shards. */
   readonly root: string | undefined
   readonly modes: FileModes
-  /** Of the lease that this process has taken. */
+  /** The token of the lease that this process has taken. */
   readonly token: string
   readonly every: number
   readonly lease: number
   readonly target: number
-  /** Of a clock that is not the system's: it stands still until more is told. */
+  /** The time of a custom clock, which stands still until the next message. `undefined`: the clock of the system. */
   readonly now: number | undefined
 }
 
@@ -38,7 +38,7 @@ export type ToThread =
   | { readonly kind: 'stop' }
 
 export type FromThread =
-  /** `ids`: of the calls that asked for it; `undefined`: the lease was lost. */
+  /** `ids`: the calls that requested the round. `round` is `undefined` when the lease was lost. */
   | { readonly kind: 'round'; readonly ids: readonly number[]; readonly round: UpkeepRound | undefined }
   /** The lease was extended. */
   | { readonly kind: 'leads' }

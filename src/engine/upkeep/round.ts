@@ -1,32 +1,32 @@
 import { setTimeout as pause } from 'node:timers/promises'
 import { isBusy } from '../database/busy.js'
 import type { Session } from '../database/session.js'
-import { sweepIfDue } from '../maintenance/sweep.js'
+import { sweep, sweepIfDue } from '../maintenance/sweep.js'
 import { exceedsLimits, removeExpired } from '../operations/culling.js'
 import { endGrace } from '../operations/grace.js'
 import type { Shard } from '../shards/shard.js'
 
-/** Few rows in each transaction, and a pause after it, so that requests get the lock in between. */
+/** Rows in one transaction: few, with a pause after them, so that requests get the lock in between. */
 const ROWS_PER_PAGE = 50
 const PAGE_MILLISECONDS = 1
 const PAUSE_MILLISECONDS = 2
-/** Smaller shards are kept at their limit: a part less would be most of what they can hold. */
+/** Smaller shards are kept at their limit, since a share less would be most of what they can hold. Bytes. */
 const SMALL_SHARD = 2 ** 20
-/** Free pages that stay for what comes next, as a part of all, and how many go at a time. */
+/** The share of free pages that is kept for further writes, and the number of pages returned at a time. */
 const SPARE_PAGES = 1 / 16
 const PAGES_AT_ONCE = 64
 
-/** Who works, and until when. */
+/** The lease under which a round works. */
 export interface Leading {
   readonly stopping: { readonly requested: boolean }
-  /** Milliseconds that a page waits for the lock. */
+  /** The longest wait of a page for the lock. Milliseconds. */
   readonly patience: number
   readonly target: number
-  /** Resolves when the lease is this process's. @throws LeaseGone when it is not */
+  /** Resolves when this process has the lease. @throws LeaseGone when it does not */
   hold(): Promise<void>
 }
 
-/** The lease is another process's, or this one is to stop. */
+/** Thrown when another process has the lease, or this one should stop. */
 export class LeaseGone extends Error {}
 
 export interface Tally {
@@ -41,23 +41,33 @@ interface PageResult {
   readonly more: boolean
 }
 
-/** One step of a round: is there something to do, and a page of it. */
+/** One step of a round: whether there is something to do, and a page of that work. */
 interface Step {
   readonly isDue: (session: Session) => boolean
   readonly page: (session: Session) => PageResult
 }
 
-/** A round over one shard. What it throws is the shard's. @param sweep whether to look for orphans before an hour is over */
-export async function keepUp(shard: Shard, leading: Leading, tally: Tally, sweep: boolean): Promise<void> {
+/**
+ * Runs a round over one shard.
+ *
+ * @param tally receives the totals
+ * @param sweepNow whether to look for orphans even if that was done within the hour
+ * @throws the errors of the shard
+ */
+export async function keepUp(
+  shard: Shard,
+  leading: Leading,
+  { tally, sweepNow }: { readonly tally: Tally; readonly sweepNow: boolean },
+): Promise<void> {
   unlessBusy(() => shard.refreshSettings())
-  // Shards are worked on side by side: a sum is read when its part is known.
+  // Shards are worked on concurrently, so the total is read after the await.
   const expired = await inPages(shard, leading, EXPIRE)
   tally.expired += expired
   const evicted = await inPages(shard, leading, evicting(shard, leading.target))
   tally.evicted += evicted
   const vacuumed = shard.settings.autoVacuum === 2 ? await inPages(shard, leading, VACUUM) : 0
   tally.vacuumed += vacuumed
-  const orphans = await sweepIfDue(shard, leading.stopping, sweep)
+  const orphans = await (sweepNow ? sweep : sweepIfDue)(shard, leading.stopping)
   tally.orphans += orphans
 }
 
@@ -95,7 +105,7 @@ async function inPages(shard: Shard, leading: Leading, { isDue, page }: Step): P
   for (let total = 0; ; ) {
     await leading.hold()
     const { current } = shard
-    // Without the lock of writes: in most rounds of most caches there is nothing to do.
+    // Checked without the write lock, since most rounds of most caches have nothing to do.
     if (current && unlessBusy(() => !isDue(current))) return total
     const { count, more } = await shard.write({ run: page }, { deadline: performance.now() + leading.patience })
     total += count
@@ -104,7 +114,7 @@ async function inPages(shard: Shard, leading: Leading, { isDue, page }: Step): P
   }
 }
 
-/** With a rollback journal a commit of others is in the way of reads; what writes waits for it. */
+/** Runs a read. `undefined` when a commit of others blocks it, with a rollback journal. Writes wait for that commit. */
 function unlessBusy<T>(read: () => T): T | undefined {
   try {
     return read()

@@ -13,19 +13,19 @@ import type { FromThread, UpkeepRound } from './messages.js'
 import { UpkeepThread } from './thread.js'
 import type { ResolvedUpkeep } from './upkeep-options.js'
 
-/** What those who have started upkeep are told. */
+/** The callbacks of a user of upkeep. */
 export interface RunnerUser {
   worked(round: UpkeepRound): void
   leads(leader: boolean): void
 }
 
-/** How long taking or giving back the lease waits for a lock. */
+/** How long taking or releasing the lease waits for a lock. Milliseconds. */
 const PATIENCE = 1000
 const LEAST_PAUSE = 20
 
 /**
- * The upkeep of one engine, however many have asked for it. It looks for a lease that has ended, and has a thread work
- * while the lease is its own.
+ * The upkeep of one engine, shared by all its users. It takes the lease when it is free, and runs a thread while it has
+ * the lease.
  */
 export class UpkeepRunner {
   readonly options: ResolvedUpkeep
@@ -37,11 +37,11 @@ export class UpkeepRunner {
   #timer: NodeJS.Timeout | undefined
   #taking: Promise<void> | undefined
   #stopped = false
-  /** When the lease ends as far as is known, on the clock of `performance.now()`. */
+  /** The known end of the lease, on the clock of `performance.now()`. */
   #until = Number.NEGATIVE_INFINITY
   #told = false
 
-  /** @param handle an open one */
+  /** @param handle an open handle */
   constructor(handle: CacheHandle, options: ResolvedUpkeep) {
     this.#handle = handle
     this.#shards = handle.shards
@@ -58,7 +58,7 @@ export class UpkeepRunner {
     if (this.#users.size === 1) this.#tick()
   }
 
-  /** With the last one everything is given back. */
+  /** Removes a user. After the last one the thread and the lease end. */
   async leave(user: RunnerUser): Promise<void> {
     if (!this.#users.delete(user) || this.#users.size > 0) return
     this.#stopped = true
@@ -67,7 +67,7 @@ export class UpkeepRunner {
     await this.#taking
     if (!this.#thread) return
     await this.#thread.stop()
-    // A thread that had to be ended has not done it.
+    // A thread that had to be terminated has not released the lease.
     await this.#giveBack().catch(error => this.#report(error))
   }
 
@@ -76,7 +76,7 @@ export class UpkeepRunner {
     return this.#thread?.run(this.#toldTime)
   }
 
-  /** Of a clock that the thread cannot read by itself. */
+  /** The time of a clock that the thread cannot read itself. */
   get #toldTime(): number | undefined {
     const { clock } = (this.#shards[0] as Shard).options
     return clock instanceof SteadyClock && clock.isSystem ? undefined : clock.now()
@@ -98,7 +98,7 @@ export class UpkeepRunner {
     const first = this.#shards[0] as Shard
     const due = this.#dueIn(first)
     if (due === undefined || due <= first.disk.now()) return Number.POSITIVE_INFINITY
-    // Those who wait for it do not come all at once.
+    // With jitter, so that waiting processes do not come all at once.
     return (due - first.disk.now()) * 1000 + 1 + Math.random() * LEAST_PAUSE
   }
 
@@ -106,12 +106,12 @@ export class UpkeepRunner {
     try {
       return first.current && leaseOf(first.current, UPKEEP_LEASE)?.due
     } catch {
-      // What is wrong with the database shows when the lease is to be taken.
+      // Taking the lease will show what is wrong with the database.
       return undefined
     }
   }
 
-  /** Takes the lease and begins to work, unless it is somebody's. */
+  /** Takes the lease, if it is free, and starts to work. */
   #take(): Promise<void> {
     if (this.#thread || this.#stopped) return Promise.resolve()
     this.#taking ??= this.#acquire()
@@ -127,7 +127,7 @@ export class UpkeepRunner {
     const { current } = first
     const held = current && leaseOf(current, UPKEEP_LEASE)
     if (!current || (held && held.due > first.disk.now() && held.token !== this.#token)) return
-    // A directory that was removed is made again by the next write, not by this one.
+    // A removed directory is created again by the next write of the app, not by the upkeep.
     if (fileIdentity(join(first.directory, DATABASE_FILE)) !== first.identity) return
     const seconds = this.options.lease / 1000
     const fence = await first.write(
@@ -135,7 +135,7 @@ export class UpkeepRunner {
       { deadline: performance.now() + PATIENCE },
     )
     if (fence === undefined) return
-    // The thread reads settings from the directory: those that were given go there with the first writes.
+    // The thread reads settings from the directory, where the given ones are stored with the first writes.
     await Promise.all(this.#shards.map(shard => shard.writer.settled()))
     if (this.#stopped) return this.#giveBack()
     this.#begin()
@@ -173,7 +173,7 @@ export class UpkeepRunner {
     this.#giveBack().catch(trouble => this.#report(trouble))
   }
 
-  /** Where the thread has not done it. */
+  /** Releases the lease, if the thread has not done so. */
   async #giveBack(): Promise<void> {
     await Promise.all(
       this.#shards.map(async shard => {
@@ -195,13 +195,13 @@ export class UpkeepRunner {
     this.#report(new StorageError(shard.directory, `upkeep: ${message.message}`))
   }
 
-  /** The other processes see it within a second. */
+  /** Lets all shards read the notice of upkeep now. Other processes see it within a second. */
   #lookAround(): void {
     for (const shard of this.#shards) {
       try {
         shard.culler.upkeep.look()
       } catch {
-        // What is wrong with the database is told by whoever needs it.
+        // Verbs that need the database report what is wrong with it.
       }
     }
   }
@@ -215,17 +215,17 @@ export class UpkeepRunner {
   #report(cause: unknown): void {
     const first = this.#shards[0] as Shard
     const error = first.translate(cause)
-    // The lock was another's, or the disk is full: the next look comes soon.
+    // The lock was busy or the disk is full. The next attempt comes soon.
     if (error instanceof TimeoutError || error instanceof DiskFullError || this.#stopped) return
     first.events.failed(error as Error)
   }
 }
 
-/** By the first shard of an engine, which no other has. */
+/** The runners by the first shard of their engine. */
 const runners = new WeakMap<Shard, UpkeepRunner>()
 
 /**
- * The upkeep of the engine of an open handle, made where there is none.
+ * The upkeep of the engine of an open handle. It is created if there is none.
  *
  * @throws RangeError that names the options in which it differs from what was given
  */
@@ -247,7 +247,7 @@ function releaseOwn(token: string): (session: Parameters<typeof releaseLease>[0]
   return session => releaseLease(session, UPKEEP_LEASE, token)
 }
 
-/** Bytes come out of a thread as another kind of array. */
+/** Restores Buffers, which arrive from a thread as Uint8Arrays. */
 function revived(victim: Victim): Victim {
   const key: unknown = victim.key
   if (!(key instanceof Uint8Array) || Buffer.isBuffer(key)) return victim

@@ -7,39 +7,41 @@ import type { UpkeepRound } from './messages.js'
 import { type RunnerUser, type UpkeepRunner, upkeepOf } from './runner.js'
 import { type ResolvedUpkeep, resolveUpkeep, type UpkeepOptions } from './upkeep-options.js'
 
-/** What an upkeep tells its listeners. */
+/** The events of `Upkeep` and their payloads. */
 export interface UpkeepEvents {
-  /** This process has worked. */
+  /** This process has completed a round. */
   readonly round: UpkeepRound
-  /** This process has become the one that works, or is it no more. */
+  /** This process has become the one that does the upkeep (`true`), or is it no more (`false`). */
   readonly lead: boolean
 }
 
-/** What keeps a directory up beside requests, as long as this process takes part. */
+/** The upkeep of a directory in the background, as started by `startUpkeep`. `await using` stops it. */
 export interface Upkeep extends AsyncDisposable {
-  /** Whether this process is the one that works: one of all that have started upkeep on the directory. */
+  /** Whether this process does the upkeep. Of all processes that have started it on the directory, one does. */
   readonly isLeader: boolean
   /**
-   * A round now, if the lease is this process's or free; it also looks for orphans. Answers what it did; `undefined` when
-   * another process works, upkeep was stopped, or the round failed, which the event `error` of the cache tells.
+   * Runs a round now, including a search for orphans, if this process has the lease or the lease is free. Resolves to
+   * its result, or to `undefined` when another process does the upkeep, when it was stopped, or when the round failed,
+   * which the cache reports by its event `error`.
    */
   run(): Promise<UpkeepRound | undefined>
   on<E extends keyof UpkeepEvents>(event: E, listener: (payload: UpkeepEvents[E]) => void): this
   once<E extends keyof UpkeepEvents>(event: E, listener: (payload: UpkeepEvents[E]) => void): this
   off<E extends keyof UpkeepEvents>(event: E, listener: (payload: UpkeepEvents[E]) => void): this
-  /** Ends it, after what is under way, and lets another process take over. The cache does it when it is closed. */
+  /** Stops after the work under way and lets another process take over. Closing the cache does this too. */
   stop(): Promise<void>
 }
 
 /**
- * Keeps the directory of a cache up in a thread: removes what has expired, evicts to a little below the limits, copies
- * the write-ahead log, reclaims files that crashes left. One process at a time works, whoever has the lease; writes of all
- * processes leave these tasks to it, and do them by themselves again when nobody works. It keeps no process alive.
+ * Does the upkeep of the directory of a cache in a thread: removes expired entries, evicts to a little below the
+ * limits, copies the write-ahead log and removes files left by crashes. One process at a time works: the one with the
+ * lease. Writes of all processes leave these tasks to it, and do them again when no process works. It keeps no process
+ * alive.
  *
- * The cache is opened, and reports trouble by its event `error`.
+ * The cache is opened. It reports errors by its event `error`.
  *
- * @throws TypeError or RangeError that names the option, also when one differs from those of an upkeep of this process
- *   on the directory; ReadonlyError when the cache is read-only
+ * @throws TypeError or RangeError that names the option, also when it differs from that of another upkeep of this
+ *   process on the directory; ReadonlyError when the cache is read-only
  * @example
  * const upkeep = startUpkeep(cache, { every: '5s' })
  * console.log(await upkeep.run())
@@ -52,7 +54,7 @@ export function startUpkeep(cache: CacheLike, options?: UpkeepOptions): Upkeep {
   return new StartedUpkeep(access.handle, resolved)
 }
 
-/** The option `upkeep` of doors. @throws as startUpkeep does */
+/** Starts upkeep by the option `upkeep` of a door. @throws as startUpkeep does */
 export function startUpkeepOf(cache: CacheLike, choice: boolean | UpkeepOptions | undefined): Upkeep | undefined {
   if (choice === undefined || choice === false) return undefined
   return startUpkeep(cache, choice === true ? {} : choice)
@@ -133,7 +135,7 @@ class StartedUpkeep implements Upkeep, RunnerUser {
     } catch (error) {
       if (this.#stopping) return
       this.#handle.failed(error as Error)
-      // Other options than those of another upkeep: that one goes on.
+      // The options differ from those of another upkeep, which goes on.
       if (error instanceof RangeError) return
       this.#retry = setTimeout(
         () => {
@@ -144,7 +146,7 @@ class StartedUpkeep implements Upkeep, RunnerUser {
     }
   }
 
-  /** @throws RangeError for other options than those of another upkeep */
+  /** Joins the upkeep of the engine. @throws RangeError when the options differ from those of another upkeep */
   #join(): void {
     this.#runner = upkeepOf(this.#handle, this.#options)
     this.#runner.join(this)

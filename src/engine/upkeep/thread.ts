@@ -2,17 +2,17 @@ import type { Worker } from 'node:worker_threads'
 import { startThread } from '../maintenance/worker-client.js'
 import type { FromThread, ToThread, UpkeepRound, UpkeepTask } from './messages.js'
 
-/** How long a thread may take to end what it has begun. */
+/** How long a thread may take to finish its work before it is terminated. Milliseconds. */
 const ENDING_MILLISECONDS = 2000
 
 export interface ThreadListener {
   heard(message: Exclude<FromThread, { readonly kind: 'round' }>): void
   worked(round: UpkeepRound): void
-  /** It has ended: because it was told to or the lease was lost, or else with an error. */
+  /** Called when the thread has ended: on request, because the lease was lost, or with an error. */
   ended(error: Error | undefined): void
 }
 
-/** The thread that works, as the process sees it. It keeps no process alive unless somebody waits for it. */
+/** The upkeep thread as seen by its process. It keeps the process alive only while somebody waits for it. */
 export class UpkeepThread {
   readonly #worker: Worker
   readonly #listener: ThreadListener
@@ -41,7 +41,7 @@ export class UpkeepThread {
     })
   }
 
-  /** A round that begins now, or after the one that is under way. `undefined`: it came to nothing. */
+  /** Runs a round, now or after the one under way. Resolves to `undefined` when it did not take place. */
   run(now: number | undefined): Promise<UpkeepRound | undefined> {
     return new Promise(resolve => {
       const id = ++this.#ids
@@ -55,7 +55,7 @@ export class UpkeepThread {
     this.#post({ kind: 'time', now })
   }
 
-  /** Ends it after what it has begun. */
+  /** Ends the thread after its work under way. */
   async stop(): Promise<void> {
     this.#stopping = true
     this.#worker.ref()

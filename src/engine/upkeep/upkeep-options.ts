@@ -1,21 +1,25 @@
 import { checkOptionNames, checkOptionsObject, kindOf } from '../option-names.js'
 import { type Duration, milliseconds } from '../time.js'
 
-/** How a directory is kept up beside requests. */
+/** Options of `startUpkeep`, and of the option `upkeep` of doors. */
 export interface UpkeepOptions {
-  /** Time between two rounds. @default '5s' */
+  /** The time between two rounds: milliseconds or a string. @default '5s' */
   readonly every?: Duration
   /**
-   * How long after its last sign of life the process that works is taken for dead, and another one takes over.
+   * How long the working process may give no sign of life before another one takes over.
    *
    * @default '15s'
    */
   readonly lease?: Duration
-  /** The part of `sizeLimit` and `maxItems` that a round leaves in use, so that writes seldom evict: 0.5 to 1. @default 0.95 */
+  /**
+   * The share of `sizeLimit` and `maxItems`, 0.5 to 1, to which a round evicts, so that writes seldom do.
+   *
+   * @default 0.95
+   */
   readonly target?: number
 }
 
-/** Durations in milliseconds. */
+/** The checked options. Durations are milliseconds. */
 export interface ResolvedUpkeep {
   readonly every: number
   readonly lease: number
@@ -28,10 +32,10 @@ const NAMES = ['every', 'lease', 'target'] as const
 const LEAST_EVERY = 20
 const LEAST_LEASE = 100
 const LEAST_TARGET = 0.5
-/** What setTimeout can count to. */
+/** The longest delay of setTimeout. Milliseconds. */
 const LONGEST = 2 ** 31 - 1
 
-/** @throws TypeError for unknown options and wrong types, RangeError for values out of range; both name the option */
+/** Checks the options. @throws TypeError for unknown options and wrong types; RangeError for values out of range */
 export function resolveUpkeep(options: UpkeepOptions = {}): ResolvedUpkeep {
   checkOptionsObject(options, 'upkeep')
   checkOptionNames(options, new Set(NAMES), 'upkeep')

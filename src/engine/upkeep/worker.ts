@@ -5,10 +5,10 @@ import { isPassing, Keeper } from './keeper.js'
 import type { FromThread, ToThread, UpkeepTask } from './messages.js'
 import { LeaseGone } from './round.js'
 
-/** The log is looked at so often: a busy shard writes some hundred pages meanwhile. */
+/** How often the log is checked. A busy shard writes some hundred pages meanwhile. Milliseconds. */
 const LOG_MILLISECONDS = 100
 
-/** A clock that is not the system's, as it was last told. */
+/** A custom clock, which shows the time of the last message. */
 class ToldClock implements Clock {
   at: number
 
@@ -26,7 +26,7 @@ const told = task.now === undefined ? undefined : new ToldClock(task.now)
 const keeper = new Keeper(task, told ?? new SteadyClock(systemClock), tell)
 const timers: NodeJS.Timeout[] = []
 let working: Promise<void> | undefined
-/** Calls of `run()` for the next round. */
+/** Ids of the calls of `run()` for the next round. */
 let asked: number[] = []
 let ended = false
 
@@ -34,7 +34,7 @@ function tell(message: FromThread): void {
   parentPort?.postMessage(message)
 }
 
-/** One round at a time; what is asked for during one gets the next. */
+/** Runs one round at a time. Calls during a round get the next one. */
 function work(): void {
   if (working || ended) return
   const ids = asked
@@ -62,7 +62,7 @@ async function beat(): Promise<void> {
   }
 }
 
-/** The lease is lost, or there is nothing to work on any more: another thread begins anew when there is. */
+/** Ends the thread, because the lease is lost or the database is gone. A new thread starts when there is work again. */
 async function end(error?: unknown): Promise<void> {
   if (ended) return
   ended = true

@@ -10,18 +10,18 @@ import type { Shard } from '../shards/shard.js'
 import { type IncomingValue, isStream, takeValue } from './value-source.js'
 import { checkIterable, checkVerbOptions, resolveStoring } from './verb-options.js'
 
-/** Entries of one transaction: more of them would hold the loop for longer than a few milliseconds. */
+/** Limit of entries in one transaction. More of them would block the event loop for more than a few milliseconds. */
 const ENTRIES_PER_COMMIT = 1000
 
 interface Incoming {
   readonly key: Key
-  /** Where the answer goes. */
+  /** Index of its result. */
   readonly at: number
   readonly entry: NewEntry
   readonly value: IncomingValue
 }
 
-/** An entry of which key and value were encoded when the verb was called. */
+/** An entry whose key and value were encoded when the verb was called. */
 export interface EncodedEntry {
   readonly key: Key
   readonly encodedKey: EncodedKey
@@ -30,7 +30,7 @@ export interface EncodedEntry {
   readonly options: Storing | undefined
 }
 
-/** Checks and encodes what is given to `setMany`. @throws TypeError */
+/** Checks and encodes the entries of `setMany`. @throws TypeError */
 export function encodeEntries(
   handle: CacheHandle,
   entries: Iterable<Entry>,
@@ -48,7 +48,7 @@ export function encodeEntries(
   })
 }
 
-/** Stores many entries, those of one shard together. */
+/** Stores entries, those of one shard together. */
 export async function storeEntries(
   handle: CacheHandle,
   entries: readonly EncodedEntry[],
@@ -64,7 +64,7 @@ export async function storeEntries(
       if (incoming) push(perShard, shard, incoming)
     }
   } catch (error) {
-    // None of them is stored: their files are not left behind.
+    // None of the entries is stored, so their files are removed.
     for (const { value } of [...perShard.values()].flat()) value.discard?.()
     throw error
   }
@@ -75,7 +75,7 @@ export async function storeEntries(
   return answers
 }
 
-/** Begins to take in one of many entries; `undefined` when it is too large, which does not stop the others where it is an answer. */
+/** Prepares one of several entries. `undefined`: a FanoutCache refuses it as too large, and stores the others. */
 function takeEntry(
   handle: CacheHandle,
   shard: Shard,
@@ -98,7 +98,7 @@ function takeEntry(
   }
 }
 
-/** Removes many keys, those of one shard together. */
+/** Removes keys, those of one shard together. */
 export async function removeKeys(
   handle: CacheHandle,
   keys: Iterable<Key>,
@@ -151,7 +151,7 @@ async function storeChunk(
   for (const { at } of chunk) answers[at] = stored
 }
 
-/** The type promises it; JavaScript does not. @throws TypeError */
+/** Checks the form of an entry, which callers in JavaScript may get wrong. @throws TypeError */
 export function checkEntry(entry: Entry): void {
   if (Array.isArray(entry) && entry.length >= 2 && entry.length <= 3) return
   throw new TypeError(`setMany: entries must be [key, value] or [key, value, options], got ${kindOf(entry)}`)

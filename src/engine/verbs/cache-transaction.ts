@@ -25,7 +25,7 @@ import {
   resolveStoring,
 } from './verb-options.js'
 
-/** Where a transaction finds the shard of a key. */
+/** The shards of a transaction, and how it routes keys to them. */
 export interface TransactionScope {
   readonly shards: readonly Shard[]
   readonly defaultTtl: number | undefined
@@ -46,7 +46,7 @@ interface Found {
   readonly value: unknown
 }
 
-/** The verbs inside `transact`: the operations of the engine, run at once. */
+/** The verbs inside `transact`. They run the operations of the engine synchronously. */
 export class CacheTransaction implements Transaction {
   protected readonly scope: TransactionScope
   readonly #state = { open: true }
@@ -55,7 +55,7 @@ export class CacheTransaction implements Transaction {
     this.scope = scope
   }
 
-  /** No verb works after the body has returned. */
+  /** Disables all verbs, after the body has returned. */
   end(): void {
     this.#state.open = false
   }
@@ -207,7 +207,7 @@ export class CacheTransaction implements Transaction {
     return { session: openSession(shard), shard, encoded }
   }
 
-  /** A verb that fails leaves no part of itself behind. */
+  /** Runs a verb in a savepoint, so that a verb that fails leaves nothing behind. */
   protected savepoint<T>(session: Session, run: () => T): T {
     const { release, rollBack } = openSavepoint(session)
     try {
@@ -220,7 +220,7 @@ export class CacheTransaction implements Transaction {
     }
   }
 
-  /** The item of a row that was taken out; its file is read now and goes after the commit. */
+  /** The item of a removed row. Its file is read now and removed after the commit. */
   protected taken<T>(session: Session, taken: Taken | undefined): Item<T> | undefined {
     if (!taken) return undefined
     const { row, tags } = taken
@@ -255,7 +255,7 @@ export class CacheTransaction implements Transaction {
     })
   }
 
-  /** A read that leaves a mark, as those outside do, once the transaction is committed. */
+  /** Reads a value. The access is noted when the transaction is committed. */
   #lookUp(key: Key): Found | undefined {
     const located = this.locate(key)
     const { session, shard, encoded } = located

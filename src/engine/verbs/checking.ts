@@ -33,7 +33,7 @@ export async function check(
   }
 }
 
-/** Moves databases aside that a check could not repair, where the cache does so whenever it meets such damage. */
+/** Moves databases aside that a check could not repair, in a cache with `onCorrupt: 'quarantine'`. */
 async function setAsideDamaged(
   handle: CacheHandle,
   shards: readonly Shard[],
@@ -47,7 +47,7 @@ async function setAsideDamaged(
     if (!handle.isOpen || options.onCorrupt !== 'quarantine' || !findings.some(isOfShard)) continue
     shard.reopen(new CorruptError(directory, 'it was found damaged by a check'))
     await shard.open()
-    // One that proves sound stays.
+    // A database that proves sound stays in place.
     if (shard.identity !== identity) moved.add(path)
   }
   return findings.map(finding =>
@@ -61,7 +61,7 @@ function isBroken({ kind, fixed }: Finding): boolean {
   return kind === 'integrity' && !fixed
 }
 
-/** Waits for the writes that were called before, and for their files: at most so long, since a lock may hold them up. */
+/** Waits for earlier writes and their files, at most `timeout` milliseconds, since a lock may delay them. */
 async function writesBefore(handle: CacheHandle, timeout: number, signal: AbortSignal | undefined): Promise<void> {
   const writes = handle.shards.filter(({ writer }) => writer.length > 0).map(({ writer }) => writer.settled())
   if (writes.length === 0) return

@@ -4,14 +4,14 @@ import { milliseconds } from '../time.js'
 import { isStream, watchStream } from './value-source.js'
 import { encodeTag } from './verb-options.js'
 
-/** What a computation has chosen for its value. */
+/** The options that a computation has set for its value. */
 export interface Chosen {
   ttl?: Computing['ttl']
   tag?: Tag
   skip: boolean
 }
 
-/** What the function is given. What it chooses is checked there and then, so that its own stack shows the mistake. */
+/** Creates the context of a factory. It checks options at once, so that the stack of the factory shows a mistake. */
 export function contextOf<T>(
   chosen: Chosen,
   signal: AbortSignal,
@@ -35,8 +35,8 @@ export function contextOf<T>(
 }
 
 /**
- * @throws TypeError for a stream: many may wait for the value, and one could read it; and for what `fetch` answers,
- *   which would be stored as an empty object
+ * @throws TypeError for a stream, which only one of several waiters could read, and for a `Response` of `fetch`, which
+ *   would be stored as an empty object
  */
 export function refuseStream(value: unknown): void {
   if (Object.prototype.toString.call(value) === '[object Response]') {

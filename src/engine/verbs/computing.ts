@@ -23,13 +23,13 @@ const PLAIN: Resolved = { options: {}, staleFor: 0, lease: LEASE_MILLISECONDS }
 
 type Looked = Found | undefined | Promise<Found | undefined>
 
-/** A live value, and the version of its entry when it is time for a new one. */
+/** A live value. `due` is the version of its entry, when it should be computed anew. */
 interface Found {
   readonly value: unknown
   readonly due?: string
 }
 
-/** A call whose key and options were checked and taken over when it was made. */
+/** A call whose key and options were checked and copied when it was made. */
 interface Request<T> {
   readonly key: Key
   readonly encoded: EncodedKey
@@ -37,12 +37,12 @@ interface Request<T> {
   readonly resolved: Resolved
 }
 
-/** What is looked up of a call. */
+/** The part of a call that a lookup needs. */
 type Lookup = Pick<Request<unknown>, 'key' | 'encoded' | 'resolved'>
 
 type Resolved = Pick<Order<unknown>, 'options' | 'staleFor' | 'lease'>
 
-/** `getOrSet`: the value of a key, computed by one caller where there is none. */
+/** Runs `getOrSet`: reads the value of a key, or lets one caller compute it. */
 export function getOrSet<T>(
   handle: CacheHandle,
   key: Key,
@@ -55,7 +55,7 @@ export function getOrSet<T>(
   )
 }
 
-/** The same for those who have looked and found nothing, so that their miss is counted once. */
+/** Runs `getOrSet` without the first read, for callers that have read and counted the miss already. */
 export function computeMissing<T>(
   handle: CacheHandle,
   key: Key,
@@ -91,8 +91,8 @@ async function fulfil<T>(handle: CacheHandle, request: Request<T>): Promise<T> {
   const shard = handle.route(encoded)
   const read = (): Looked => readComputed(handle.memory, shard, request)
   for (;;) {
-    // The common case: no write of the key waits, and the value lies in the database. Whoever calls first looks first,
-    // and computes: only what was found gives way to the loop.
+    // The common case: no write of the key is pending, and the value lies in the database. The first caller looks first
+    // and computes; only a value that was found gives way to the loop.
     let found: unknown = isQuiet(shard, encoded) && !signal?.aborted ? tryOnce(read) : FAILED
     if (found === FAILED) {
       found = await handle.read(shard, encoded, waitingOf(resolved.options), read, request.key)
@@ -115,7 +115,7 @@ function isQuiet({ writer, current }: Shard, key: EncodedKey): boolean {
   return current !== undefined && (writer.pending.empty || !writer.pending.has(keyIdentity(key)))
 }
 
-/** Answers the value that is there. When it is an old one, a new one is computed, for which nobody waits. */
+/** Returns the stored value. When it is due, computes a new one in the background. */
 function serve<T>({ value, due }: Found, handle: CacheHandle, shard: Shard, request: Request<T>): T {
   if (due !== undefined && !handle.options.readonly) {
     joinFlight({ ...orderOf(handle, shard, request), replaced: { value: value as T, version: due } })
@@ -145,28 +145,30 @@ function readComputed(memory: MemoryTier | undefined, shard: Shard, request: Loo
   return foundOf(value, due)
 }
 
-/** The version of the entry that is to be replaced; `undefined` when it is fresh, or there is none. */
+/** The version of an entry that is due. `undefined` when it is fresh, or there is none. */
 function dueVersion(session: Session, row: ComputationRow | null, beta: number | undefined): string | undefined {
   if (!row || !isDue(row, session.disk.now(), beta, Math.random)) return undefined
   const [expireTime, , , rowid, storeTime] = row
   return versionOf(rowid, storeTime, expireTime)
 }
 
-/** The same for an entry of memory, which knows after the first look how its version was computed. */
+/** Like `dueVersion`, for an entry in memory, which remembers after the first query how its version was computed. */
 function dueOfEntry(entry: MemoryEntry, asksForIt: boolean, beta: number | undefined): string | undefined {
   const { current } = entry.shard.shard
   if (entry.isMiss || !current) return undefined
   if (entry.computation === undefined) {
     if (!keepsFreshness(current, asksForIt)) return undefined
     const row = computation(current, entry)
-    // That of another version means that the entry will be dropped in the next turn.
+    // A row of another version means that the entry will be dropped in the next turn.
     if (row && (row[3] !== entry.rowid || row[4] !== entry.storeTime)) return undefined
     entry.computation = row
   }
   return dueVersion(current, entry.computation, beta)
 }
 
-/** Whether the directory has the table. Others may just have made it: who asks for freshness looks. */
+/**
+ * Whether the directory has the table `Freshness`. Callers that use it check anew, since others may just have made it.
+ */
 function keepsFreshness(session: Session, asksForIt: boolean): boolean {
   return asksForIt ? session.has('freshness') : session.freshness
 }
@@ -183,7 +185,7 @@ function foundOf(value: unknown, due: string | undefined): Found | undefined {
   return due === undefined ? { value } : { value, due }
 }
 
-/** @throws TypeError or RangeError for options that `getOrSet` would refuse; `place` is what its message begins with */
+/** Checks options of `getOrSet`. @throws TypeError or RangeError whose message begins with `place` */
 export function checkComputing(options: Computing, place: string): void {
   try {
     resolveComputing(options)
@@ -193,7 +195,7 @@ export function checkComputing(options: Computing, place: string): void {
   }
 }
 
-/** Checks the options at every call, also where the value is there. */
+/** Checks the options, at every call, also when the value exists. */
 function resolveComputing(options: Computing | undefined): Resolved {
   if (options === undefined) return PLAIN
   checkVerbOptions(options, 'getOrSet', 'computing')
@@ -208,6 +210,6 @@ function resolveComputing(options: Computing | undefined): Resolved {
   if (leaseTime < LEAST_LEASE || leaseTime === Number.POSITIVE_INFINITY) {
     throw new RangeError(`lease must be at least ${LEAST_LEASE} milliseconds and finite, got ${leaseTime}`)
   }
-  // A computation may begin much later: what the caller does with the object until then does not matter.
+  // A copy, since a computation may begin much later and the caller may change the object until then.
   return { options: { ...options }, staleFor: milliseconds(staleFor, 'staleFor'), lease: leaseTime }
 }

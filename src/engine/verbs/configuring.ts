@@ -11,7 +11,7 @@ import { readPatiently, sessionOf } from './reading.js'
 import { patiently, settings, whole } from './upkeep.js'
 import type { ResolvedWaiting } from './verb-options.js'
 
-/** @param waiting without it a FanoutCache waits as long as it takes, and a Cache for its `timeout` */
+/** @param waiting by default a FanoutCache waits without limit, and a Cache for its `timeout` */
 export function configure(handle: CacheHandle, given: SettingsChange, waiting?: ResolvedWaiting): Promise<Settings> {
   return whole(handle, configureAll(handle, given, waiting))
 }
@@ -31,8 +31,8 @@ async function configureAll(
 }
 
 /**
- * Settings may be given back as they were read: `autoVacuum` stands in copies only. A `mmapSize` that was copied with it
- * does not ask for mapped memory.
+ * Accepts settings as `settings()` returned them: drops an unchanged `autoVacuum`, and an unchanged `mmapSize`, which
+ * was copied with it and must not switch on memory mapping.
  *
  * @throws TypeError for another `sqlite.autoVacuum`
  */
@@ -66,7 +66,7 @@ async function configureShard(
       change.mmapSize ?? shard.options.given.mmapSize ?? 0,
     )
   if (current && change.journalMode !== undefined) {
-    // Others have it open: it is stored, and changes when the database is opened the next time.
+    // While others have the database open, the mode is only stored, and changes at the next opening.
     await readPatiently(shard, handle.options.timeout, () =>
       sessionOf(shard).db.pragma(`journal_mode = ${change.journalMode}`),
     ).catch(error => handle.unread(error))

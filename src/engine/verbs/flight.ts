@@ -18,7 +18,7 @@ import { readValue } from './reading.js'
 import { storeValue } from './storing.js'
 import { resolveWaiting } from './verb-options.js'
 
-/** What one call of `getOrSet` asks for. Durations are milliseconds. */
+/** One call of `getOrSet`. Durations are milliseconds. */
 export interface Order<T> {
   readonly handle: CacheHandle
   readonly shard: Shard
@@ -28,22 +28,24 @@ export interface Order<T> {
   readonly options: Computing
   readonly staleFor: number
   readonly lease: number
-  /** The value that is there and shall be replaced, with its version. */
+  /** The present value, which is to be replaced, and its version. */
   readonly replaced?: { readonly value: T; readonly version: string }
 }
 
-/** Why a flight brings no value: nobody here waits for it, and another process makes it, or it could not be stored. */
+/**
+ * The result of a flight without a value: nobody waits for it here, and another process computes it or storing failed.
+ */
 export const LEFT_TO_OTHERS: unique symbol = Symbol.for('fanout-cache.left-to-others.0')
 
 const FIRST_POLL = 2
 const LONGEST_POLL = 50
-/** A longer time would overflow a timer. */
+/** The longest pause between two heartbeats: a longer one would overflow a timer. Milliseconds. */
 const LONGEST_BEAT = 3_600_000
 const HELD: Clearance = { kind: 'held' }
 
 const flights = oncePerProcess('flights', () => new WeakMap<Shard, Map<KeyIdentity, Flight<unknown>>>())
 
-/** The flight of a key in this process: the one that is under way, or a new one. */
+/** Joins the flight of a key that is under way in this process, or starts one. */
 export function joinFlight<T>(order: Order<T>): Flight<T> {
   const byKey = flights.get(order.shard) ?? new Map<KeyIdentity, Flight<unknown>>()
   flights.set(order.shard, byKey)
@@ -59,7 +61,7 @@ export function joinFlight<T>(order: Order<T>): Flight<T> {
   return flight
 }
 
-/** One computation of one key: one per process at a time, and, as long as its lease holds, one over all processes. */
+/** One computation of one key. A process has at most one at a time, and with the lease it is the only one anywhere. */
 export class Flight<T> {
   readonly landed: Promise<T | typeof LEFT_TO_OTHERS>
   readonly #order: Order<T>
@@ -67,11 +69,11 @@ export class Flight<T> {
   /** The old value, for the function. */
   readonly #replaced: { readonly value: T } | undefined
   readonly #giveUp = new AbortController()
-  /** How many wait for it. Nobody need wait for what replaces an old value. */
+  /** Number of callers that wait for the value. There may be none when an old value is replaced. */
   #passengers = 0
   #phase: Phase = 'asking'
   #isStoring = false
-  /** The database is being closed: nothing can be written any more. */
+  /** Whether the database is closing, so that nothing can be written any more. */
   #isClosed = false
 
   constructor(order: Order<T>) {
@@ -91,8 +93,8 @@ export class Flight<T> {
   }
 
   /**
-   * Whether its value is good for who calls now: not when it was given up, nor when the key may have been removed since
-   * the value was computed. Removal ends the lease, which tells as long as the flight has it.
+   * Whether a new caller may use its value. It may not when the flight was given up, nor when the key may have been
+   * removed since the value was computed. A removal ends the lease, which shows as long as the flight holds it.
    */
   get isCurrent(): boolean {
     if (this.#isClosed || this.#giveUp.signal.aborted || this.#phase === 'over') return false
@@ -105,7 +107,7 @@ export class Flight<T> {
     }
   }
 
-  /** Waits for the value. When all who wait have given up, so does the computation. */
+  /** Waits for the value. The computation is given up when all waiters have given up. */
   async board(signal: AbortSignal | undefined): Promise<T | typeof LEFT_TO_OTHERS> {
     this.#passengers++
     if (!signal) return this.landed
@@ -121,12 +123,12 @@ export class Flight<T> {
 
   async #fly(): Promise<T | typeof LEFT_TO_OTHERS> {
     const forget = this.#order.shard.closing.onBegin(() => {
-      // What is being stored ends the lease with the same write, for which closing waits.
+      // A store under way ends the lease in the same write, for which closing waits.
       if (!this.#isStoring) this.#release()
       this.#isClosed = true
     })
     try {
-      // Whoever begins the flight boards it in this turn: only then it is known whether anybody waits.
+      // The caller that starts the flight boards it in this turn. Only then is it known whether anybody waits.
       await undefined
       return await this.#route()
     } finally {
@@ -151,22 +153,24 @@ export class Flight<T> {
         await this.#waitForOthers()
       }
     }
-    // Without a lease nothing is stored: it is computed for those who wait alone.
+    // Without a lease nothing is stored, so the value is computed for the waiters only.
     return this.#passengers === 0 ? LEFT_TO_OTHERS : this.#compute(undefined)
   }
 
-  /** `undefined` when the lock is not to be had, or the disk is full: the value is then computed without protection. */
+  /**
+   * Asks for the lease. `undefined`: the lock is not available or the disk is full, so the computation is unprotected.
+   */
   async #askForClearance(): Promise<Clearance | undefined> {
     const { handle, shard, key, options, lease } = this.#order
     const { wait } = resolveWaiting(options, lease, false)
     const run = (session: Session): Clearance => {
       const clearance = this.#isClosed || !handle.isOpen ? HELD : takeOff(session, this.#plan)
-      // Known from the commit on, and not only when the promise settles: a removal may be the next write.
+      // Set at the commit and not when the promise settles, since a removal may be the next write.
       this.#phase = PHASES[clearance.kind]
       return clearance
     }
     try {
-      // No reader of the key waits for it: an old value is answered also while the lock is not to be had.
+      // Without identity, so that readers of the key do not wait: they get an old value while the lock is taken.
       return await shard.write({ run }, { deadline: performance.now() + wait, signal: this.#giveUp.signal })
     } catch (error) {
       this.#phase = 'asking'
@@ -186,7 +190,7 @@ export class Flight<T> {
       try {
         if (isGroundFree(session, this.#plan.name)) return
       } catch {
-        // The log is under recovery, or the database was moved: asking for clearance finds out.
+        // The log is under recovery, or the database was moved. Asking for clearance will find out.
         return
       }
     }
@@ -221,15 +225,15 @@ export class Flight<T> {
     const { shard, lease } = this.#order
     const run = (session: Session): boolean => extendLease(session, this.#plan.name, this.#plan.token, lease / 1000)
     const beat = (): void => {
-      // A computation that was given up and does not end must not keep its key from others.
+      // A computation that was given up but does not end must not block its key for others.
       if (this.#phase !== 'leased' || this.#isClosed || this.#giveUp.signal.aborted) return
-      // A beat that fails costs the lease when others take it over; whether they did is seen when the value is stored.
+      // After a failed beat others may take the lease over. Storing the value finds out.
       shard.write({ run, optional: true }, { deadline: performance.now() + lease }).catch(() => undefined)
     }
     return setInterval(beat, Math.min(lease / 3, LONGEST_BEAT)).unref()
   }
 
-  /** Writes the value if it may be, and with it ends the lease. Answers whether it did. */
+  /** Stores the value, if that is still allowed, and ends the lease. Resolves to whether it stored it. */
   async #store(value: T, chosen: Chosen, seconds: number, found: LiveEntry | undefined): Promise<boolean> {
     const { handle, key, options, staleFor, lease } = this.#order
     const ttl = [chosen.ttl, options.ttl, handle.options.defaultTtl].find(one => one !== undefined) ?? null
@@ -250,7 +254,7 @@ export class Flight<T> {
       if (landed) this.#phase = 'over'
       return landed
     } catch (error) {
-      // The cache has told that it refused: whoever asked for the value gets it all the same.
+      // The cache has emitted `refused`. The callers get the value all the same.
       if (!(error instanceof DiskCacheError) || error.refusal === undefined) throw error
       return false
     } finally {
@@ -263,12 +267,12 @@ export class Flight<T> {
     this.#phase = 'over'
     const { shard, lease } = this.#order
     const run = (session: Session): boolean => releaseLease(session, this.#plan.name, this.#plan.token)
-    // Where it cannot be released it ends by itself.
+    // If it cannot be released, the lease ends by itself.
     shard.write({ run, optional: true }, { deadline: performance.now() + lease }).catch(() => undefined)
   }
 }
 
-/** The same value as an object of its own. Frozen ones are not changed by anybody. */
+/** Copies a value. Frozen ones are not copied, because nobody can change them. */
 function copyOf<T>(codec: Codec, value: T): T {
   if (typeof value !== 'object' || value === null || Object.isFrozen(value)) return value
   if (Buffer.isBuffer(value)) return Buffer.from(value) as T & Buffer
@@ -281,7 +285,7 @@ function copyOf<T>(codec: Codec, value: T): T {
   }
 }
 
-/** Asking for the lease, or computing without one; computing with it; or with a value that is there. */
+/** `asking`: asks for the lease or computes without it. `leased`: computes with it. `over`: has a value. */
 type Phase = 'asking' | 'leased' | 'over'
 
 const PHASES: Readonly<Record<Clearance['kind'], Phase>> = { granted: 'leased', held: 'asking', stored: 'over' }

@@ -24,12 +24,12 @@ import {
 } from './reading.js'
 import { checkIterable, checkVerbOptions } from './verb-options.js'
 
-/** A stored access is renewed in memory when it is older, as it is in the database. Seconds. */
+/** An access is noted again when the stored one is older than this, as in the database. Seconds. */
 const ACCESS_SECONDS = 5
-/** Reads of one call between two turns of the loop: more of them would hold it for longer than some milliseconds. */
+/** Limit of reads between two turns of the event loop. More of them would block it for more than some milliseconds. */
 const KEYS_PER_TURN = 1000
 
-/** `get`: from memory where that is switched on and true, else from the database. */
+/** Runs `get`: reads from memory if it is switched on and has a current entry, otherwise from the database. */
 export function getValue<T>(handle: CacheHandle, key: Key, options: Waiting | undefined): Promise<T | undefined> {
   const { memory } = handle
   if (memory === undefined) {
@@ -37,16 +37,16 @@ export function getValue<T>(handle: CacheHandle, key: Key, options: Waiting | un
       ? (readNow(handle, key, readValue, options) as Promise<T | undefined>)
       : handle.ready(() => getValue(handle, key, options))
   }
-  // With options `handle.read` looks at the clock.
+  // With options, `handle.read` checks deadline and fairness.
   if (options !== undefined) return getThrough(handle, memory, key, options, false)
-  // Also what comes from memory gives way to the loop, and ends the turn in which others are not asked again.
+  // Reads from memory also give way to the loop, and end the turn in which SQLite is not asked again.
   const late = turnIsLong()
   const entry = late || typeof key !== 'string' ? undefined : memory.findText(key)
   if (entry !== undefined) return Promise.resolve(answer(memory, entry) as T | undefined)
   return getThrough(handle, memory, key, options, late)
 }
 
-/** `getMany`: what memory has is taken at once. */
+/** Runs `getMany`. Values in memory are read at once. */
 export async function getValues<T>(
   handle: CacheHandle,
   keys: Iterable<Key>,
@@ -64,7 +64,7 @@ export async function getValues<T>(
   return handle.ready(() => getInTurns<T>(handle, wanted, options))
 }
 
-/** The same for so many keys that the loop turns meanwhile. Closing waits for all of them. */
+/** Runs `getMany` for so many keys that the loop turns meanwhile. Closing waits for all of them. */
 function getInTurns<T>(
   handle: CacheHandle,
   keys: readonly Key[],
@@ -88,14 +88,14 @@ async function inTurns<T>(reads: readonly (() => Promise<T>)[]): Promise<T[]> {
   for (const [at, read] of reads.entries()) {
     if (at > 0 && at % KEYS_PER_TURN === 0) await nextTurn()
     const answer = read()
-    // One that fails while others are still to come is told with all of them.
+    // Promise.all reports a failure. Until then it must not count as unhandled.
     answer.catch(() => undefined)
     answers.push(answer)
   }
   return Promise.all(answers)
 }
 
-/** `has`: from memory where that is true. */
+/** Runs `has`, from memory if it has a current entry. */
 export function hasKey(handle: CacheHandle, key: Key): Promise<boolean> {
   return handle.ready(async () => {
     const encoded = handle.encodeKey(key)
@@ -108,10 +108,10 @@ export function hasKey(handle: CacheHandle, key: Key): Promise<boolean> {
 }
 
 /**
- * Reads the entry of a key at once where nothing waits and nothing fails; else after the writes that were called before, and
- * as often as it takes.
+ * Reads the entry of a key at once if no write of it is pending and nothing fails. Otherwise reads it after the earlier
+ * writes, with retries.
  *
- * @param late whether the turn of the loop has lasted long, where that was looked at
+ * @param late whether the turn of the loop has lasted long, if the caller knows
  */
 export async function readNow<A>(
   handle: CacheHandle,
@@ -133,9 +133,9 @@ export async function readNow<A>(
   return handle.read(shard, encoded, options, read, key)
 }
 
-/** A read that has begun; who has to try again begins anew. */
+/** A read that has begun already. The first call returns its promise; a retry reads again. */
 export function begun<A>(found: Promise<A>, again: () => A | Promise<A>): () => A | Promise<A> {
-  // It may fail before anybody waits for it: who reads may give way to the loop first.
+  // It may fail before anybody awaits it, since the reader may give way to the loop first.
   found.catch(() => undefined)
   let first: Promise<A> | undefined = found
   return () => {
@@ -157,19 +157,19 @@ function getThrough<T>(
   return readNow(handle, key, look, options, late) as Promise<T | undefined>
 }
 
-/** What a read through memory answers of an entry. */
+/** How a read through memory builds its result. */
 export interface Answering<A> {
-  /** Times in seconds. */
+  /** The result for a value in memory. Times are seconds. */
   of(value: unknown, expireTime: number | null, storeTime: number, rowid: number): A
-  /** Reads past the memory. */
+  /** Reads from the database without keeping the value in memory. */
   past(shard: Shard, key: EncodedKey): A | undefined | Promise<A | undefined>
-  /** The answer for a value that is read with its whole row. */
+  /** The result for a value that is read with its whole row. */
   stored(shard: Shard, key: EncodedKey): Promise<A | undefined>
-  /** Is told that memory has the value. */
+  /** Called when memory has the value. */
   hit?(): void
 }
 
-/** `get` for those who want more than the value. */
+/** Like `getValue`, for results with more than the value. */
 export function readAs<A>(
   handle: CacheHandle,
   key: Key,
@@ -180,7 +180,7 @@ export function readAs<A>(
   return traced(handle, 'get', key, () => lookAs(handle, key, answering, options))
 }
 
-/** The same without a promise where the answer is there at once. @throws when the key is none */
+/** Like `readAs`, but without a promise when the result is available at once. @throws TypeError for a wrong key */
 export function readAtOnce<A>(
   handle: CacheHandle,
   key: Key,
@@ -228,12 +228,12 @@ function lookOf<A>(memory: MemoryTier | undefined, key: Key, answering: Answerin
 
 export const PLAIN: Answering<unknown> = { of: value => value, past: readValue, stored: readEntryValue }
 
-/** The live value of a key, from memory or the database; what comes from there is kept. */
+/** Reads a live value from memory or from the database, and keeps the latter in memory. */
 export function readThrough(memory: MemoryTier, shard: Shard, key: EncodedKey, text: string | undefined): unknown {
   return answerThrough(memory, shard, key, text, PLAIN)
 }
 
-/** `readThrough` for those who want more than the value. */
+/** Like `readThrough`, for results with more than the value. */
 export function answerThrough<A>(
   memory: MemoryTier,
   shard: Shard,
@@ -245,12 +245,12 @@ export function answerThrough<A>(
   const entry = isAside ? undefined : memory.find(shard, key)
   if (entry) return answerOf(memory, entry, answering)
   memory.misses++
-  // A frozen value comes frozen also where it is not kept.
+  // In the mode 'frozen', values are frozen even when they are not kept.
   if (isAside && memory.options.mode === 'copy') return answering.past(shard, key)
   const session = sessionOf(shard)
   const statement = session.statements.prepare('versionedValue')
   const row = statement.get(key.data, key.raw ? 1 : 0, shard.disk.now()) as VersionedValueRow | undefined
-  // Among writes this is what is not committed, and may never be.
+  // A read among writes sees values that are not committed and may never be.
   const keeps = !isAside && !session.db.inTransaction
   if (!row) {
     if (keeps) memory.keepMiss(shard, key, text)
@@ -264,14 +264,14 @@ export function answerThrough<A>(
   return answering.of(read.value, expireTime, storeTime, rowid)
 }
 
-/** The answer of an entry of memory; `undefined` for one that says that there is none. */
+/** The result for an entry in memory. `undefined` when the entry records a miss. */
 export function answerOf<A>(memory: MemoryTier, entry: MemoryEntry, answering: Answering<A>): A | undefined {
   if (memory.wasHit) answering.hit?.()
   const value = answer(memory, entry)
   return entry.isMiss ? undefined : answering.of(value, entry.expireTime, entry.storeTime, entry.rowid)
 }
 
-/** What an entry of memory says, as a read of the database would have said and noted it. */
+/** The value of an entry in memory. Counts and notes the access as a read of the database would. */
 export function answer(memory: MemoryTier, entry: MemoryEntry): unknown {
   const { shard } = entry.shard
   const { current } = shard

@@ -32,12 +32,12 @@ interface ResolvedListing {
 
 const ROWIDS_PER_PAGE = 100
 
-/** Keys of all shards, one shard after the other, in stored order. */
+/** Lists the keys of all shards, one shard after the other, in stored order. */
 export async function* listKeys(handle: CacheHandle, options: Listing | undefined, verb: string): AsyncGenerator<Key> {
   for await (const { shard, row } of rows(handle, resolveListing(options, verb))) yield decodedKey(shard, row)
 }
 
-/** Keys with their values. An entry whose file has gone meanwhile is left out. */
+/** Lists keys with their values. An entry whose file has disappeared meanwhile is left out. */
 export async function* listEntries<T>(handle: CacheHandle, options: Listing | undefined): AsyncGenerator<[Key, T]> {
   const listing = resolveListing(options, 'entries')
   for await (const { shard, row } of rows(handle, listing)) {
@@ -47,7 +47,7 @@ export async function* listEntries<T>(handle: CacheHandle, options: Listing | un
   }
 }
 
-/** What is known of the entries, without their values. */
+/** Lists the `Info` of the entries, without their values. */
 export async function* listInfos(handle: CacheHandle, options: Listing | undefined): AsyncGenerator<Info> {
   const listing = resolveListing(options, 'infos')
   for await (const { shard, row } of rows(handle, listing)) {
@@ -61,7 +61,7 @@ export async function* listInfos(handle: CacheHandle, options: Listing | undefin
   }
 }
 
-/** Keys in the order of SQLite, of the one shard of a `Cache`. */
+/** Lists keys in SQLite's order, from the only shard of a `Cache`. */
 export async function* listSortedKeys(handle: CacheHandle, options: Listing | undefined): AsyncGenerator<Key> {
   const listing = resolveListing(options, 'sortedKeys')
   await handle.open()
@@ -86,7 +86,7 @@ async function* rows(handle: CacheHandle, listing: ResolvedListing): AsyncGenera
     if (end === undefined) continue
     try {
       for await (const page of pagesOf(handle, shard, listing, end)) {
-        // Python stores a NaN as key NULL: no key finds it.
+        // Python stores the key NaN as NULL, which no key finds.
         for (const row of page) {
           if (row[1] === null || !isListed(row, shard.disk.now(), listing.includeExpired)) continue
           if (hasPrefix(shard, row, listing)) yield { shard, row }
@@ -98,7 +98,7 @@ async function* rows(handle: CacheHandle, listing: ResolvedListing): AsyncGenera
   }
 }
 
-/** The last row that a listing yields; `undefined` when a FanoutCache leaves the shard out. */
+/** The last row that a listing covers. `undefined` when a FanoutCache leaves the shard out. */
 async function endOf(handle: CacheHandle, shard: Shard): Promise<number | undefined> {
   let end: number | undefined
   await unlessLocked(handle, shard, async () => {
@@ -107,7 +107,7 @@ async function endOf(handle: CacheHandle, shard: Shard): Promise<number | undefi
   return end
 }
 
-/** Looks through a shard, behind the writes that were called before. A FanoutCache leaves out one that is locked, and tells. */
+/** Reads a shard after the earlier writes. A FanoutCache leaves out a locked shard and emits `timeout`. */
 export async function unlessLocked(handle: CacheHandle, shard: Shard, look: () => Promise<void>): Promise<void> {
   try {
     await settled(handle, shard)
@@ -137,7 +137,7 @@ async function* pagesOf(
   }
 }
 
-/** Keys of the JSON codec are compressed: their prefix shows only when they are read. */
+/** Compares a prefix after decoding, since keys of the JSON codec are compressed. */
 function hasPrefix(shard: Shard, row: KeyRow, { prefix }: ResolvedListing): boolean {
   if (prefix === undefined || !hidesPrefixes(shard)) return true
   const key = decodedKey(shard, row)
@@ -148,14 +148,14 @@ function decodedKey(shard: Shard, [, data, raw]: KeyRow): Key {
   return shard.disk.decodeKey(data, raw !== 0)
 }
 
-/** Whether the row that is there now is the entry which was listed: its rowid may have been given to another one. */
+/** Whether a row is still the listed entry, since its rowid may have been given to another one. */
 function isStill(shard: Shard, listed: KeyRow, now: EntryRow, listing: ResolvedListing): boolean {
   const [, data, raw] = listed
   if (keyIdentity({ data, raw: raw !== 0 }) !== keyIdentity({ data: now[1], raw: now[2] !== 0 })) return false
   return listing.tag === undefined || isChosen(sessionOf(shard), listed, choiceOf(shard, listing))
 }
 
-/** Whether keys are stored so that what they begin with cannot be searched for. */
+/** Whether keys are stored in a form in which prefixes cannot be searched. */
 export function hidesPrefixes(shard: Shard): boolean {
   return shard.disk.codec.name === 'json'
 }
@@ -164,7 +164,7 @@ function choiceOf(shard: Shard, { prefix, tag }: ResolvedListing): Choice {
   return { prefix: hidesPrefixes(shard) ? undefined : prefix, tag }
 }
 
-/** The rowids that prefix and tag leave; `undefined` when everything is listed. */
+/** The rowids that match prefix and tag. `undefined`: everything is listed. */
 async function choose(handle: CacheHandle, shard: Shard, listing: ResolvedListing): Promise<Set<number> | undefined> {
   const { prefix, tag } = choiceOf(shard, listing)
   const collect = async (begin: () => Iterator<number[]>): Promise<Set<number>> => {
@@ -180,7 +180,7 @@ async function choose(handle: CacheHandle, shard: Shard, listing: ResolvedListin
 
 const GONE: IteratorReturnResult<undefined> = { done: true, value: undefined }
 
-/** Takes a page in each turn of the loop, so that a listing of millions holds nobody up. */
+/** Reads one page in each turn of the loop, so that a listing of millions delays nobody. */
 export async function* steps<Page>(
   handle: CacheHandle,
   shard: Shard,
@@ -192,10 +192,10 @@ export async function* steps<Page>(
   for (;;) {
     const step = await readOpen(handle, shard, () => {
       const current = sessionOf(shard)
-      // The database was removed, moved aside or replaced: what was still to come went with it.
+      // The database was removed, moved aside or replaced, and the rest of the listing with it.
       if (begun && current !== session) return GONE
       session = current
-      // A generator that has thrown is over: before its first page it is begun again, after it the listing fails.
+      // A generator that threw is finished. Before its first page it is started again; after that the listing fails.
       iterator = begun && iterator ? iterator : begin()
       const next = iterator.next()
       begun = true
@@ -208,15 +208,15 @@ export async function* steps<Page>(
 }
 
 /**
- * Reads while the cache is open. A listing may outlive its cache's `close()`: it ends with an error then, and opens no
- * shard that nobody would close again.
+ * Reads while the cache is open. A listing that outlives `close()` ends with an error, instead of opening a shard that
+ * nobody would close.
  */
 function readOpen<T>(handle: CacheHandle, shard: Shard, read: () => T | Promise<T>): Promise<T> {
   handle.assertOpen(shard)
   return readPatiently(shard, patienceOf(handle), read)
 }
 
-/** An entry that a listing has come to; a FanoutCache leaves it out when it cannot be read in time. */
+/** Reads one listed entry. A FanoutCache leaves it out when it cannot be read in time. */
 async function readListed<T>(handle: CacheHandle, shard: Shard, read: () => T | Promise<T>): Promise<T | undefined> {
   try {
     return await readOpen(handle, shard, read)
@@ -226,7 +226,7 @@ async function readListed<T>(handle: CacheHandle, shard: Shard, read: () => T | 
   }
 }
 
-/** Listings see the writes that were called before them, unless these wait for longer than `timeout`. */
+/** Waits for earlier writes, at most `timeout`, so that a listing sees them. */
 async function settled(handle: CacheHandle, shard: Shard): Promise<void> {
   if (!shard.writer.pending.empty) await handle.read(shard, undefined, undefined, () => undefined)
 }

@@ -8,10 +8,10 @@ import type { Info, Item, Key, Waiting } from '../options.js'
 import type { Shard } from '../shards/shard.js'
 import { sessionOf, toInfo } from './reading.js'
 
-/** How often a file that is gone is looked for again under the name that its row has then. */
+/** How often a missing file is looked up again, under the name that its row has by then. */
 const TRIES = 4
 
-/** A live row as it was read, and what is known of its entry. */
+/** A live row as it was read, and the info of its entry. */
 interface Peeked {
   readonly row: EntryRow
   readonly info: Info
@@ -19,7 +19,7 @@ interface Peeked {
 
 type Found = Item<unknown> | undefined
 
-/** The live entry of a key with its value, as if nobody had looked: neither its access nor a hit or miss is noted. */
+/** Reads a live entry with its value, without noting the access or counting a hit or miss. */
 export async function peekItem(
   handle: CacheHandle,
   encoded: EncodedKey,
@@ -31,8 +31,8 @@ export async function peekItem(
 }
 
 /**
- * The same for many keys, in their order. Those of one shard are read at one moment: who stores or removes several in a
- * transaction is seen whole or not at all.
+ * Reads several entries like `peekItem`, in the order of the keys. Those of one shard are read at one moment: of what
+ * somebody stores or removes in a transaction, all is seen or nothing.
  */
 export async function peekItems(
   handle: CacheHandle,
@@ -94,6 +94,6 @@ async function withValue({ disk, db }: Session, { row, info }: Peeked): Promise<
   const [, , , , , , , , size, mode, filename, data] = row
   if (filename === null) return { ...info, value: disk.decode(mode, data) }
   // Among writes the file is opened at once: the next of them may replace it.
-  const bytes = await disk.files.read(filename, size, db.inTransaction)
+  const bytes = await disk.files.read(filename, size, { openNow: db.inTransaction })
   return bytes && { ...info, value: disk.decode(mode, bytes) }
 }

@@ -53,7 +53,7 @@ export class CacheQueueTransaction extends CacheTransaction implements QueueTran
         const value = row && storedValue(session, row)
         if (row && value) return { ...toInfo(session, row), value: value.value as T }
         if (!row) return undefined
-        // Its file is missing: it is no value.
+        // Its file is missing, so it has no value.
         deleteRow(session, row[0], row[10], row[8])
       }
     })

@@ -10,7 +10,7 @@ import { checkQueue, type HeadOf } from './storing.js'
 import { type Looked, lookAt, lookedValue, takeOut, toItem } from './taking.js'
 import { checkVerbOptions } from './verb-options.js'
 
-/** Takes the first value of a queue. One whose file is missing is passed over. */
+/** Takes the first value of a queue, skipping values whose file is missing. */
 export async function pullValue<T>(
   handle: CacheHandle,
   options: Pulling | undefined,
@@ -29,7 +29,7 @@ export async function pullValue<T>(
   }
 }
 
-/** The value that `pull` would take. */
+/** Reads the value that `pull` would take. */
 export async function peekValue<T>(
   handle: CacheHandle,
   options: Pulling | undefined,
@@ -40,7 +40,7 @@ export async function peekValue<T>(
   return look<T>(handle, options, (session, now) => peek(session, head, side, now))
 }
 
-/** Whether the last entry is wanted, and not the first. @throws TypeError for other options */
+/** Checks the options of `peekItem` and returns whether the last entry is wanted. @throws TypeError */
 export function checkPeekItem(options: ({ readonly last?: boolean } & Waiting) | undefined): boolean {
   checkVerbOptions(options, 'peekItem', 'peeking')
   const { last = true } = options ?? {}
@@ -57,8 +57,8 @@ export async function peekLast<T>(
 }
 
 /**
- * Looks at a row, removing expired ones on the way. A row whose file is missing goes as well, so that looking ends;
- * a file may also be missing because somebody has just taken the row.
+ * Reads a row and removes expired ones on the way. A row whose file is missing is removed as well, so that the search
+ * ends. A file may also be missing because somebody has just taken the row.
  */
 async function look<T>(
   handle: CacheHandle,

@@ -17,12 +17,12 @@ import { FAILED, sessionOf, tryOnce } from './reading.js'
 import { removeInPages } from './upkeep.js'
 import { checkVerbOptions, encodeTag, resolveNow } from './verb-options.js'
 
-/** Keys that are looked for in one step. */
+/** Number of keys that one step searches for. */
 const SEEKS_PER_STEP = 100
-/** Pages of a range that are read in one step. */
+/** Number of pages of a range that one step reads. */
 const PAGES_IN_PLACE = 4
 
-/** How many entries there are whose keys are texts that begin with `prefix`, and their bytes where these are asked for. */
+/** Counts the entries whose string keys begin with `prefix` and, with `volume`, adds up their bytes. */
 export async function tally(handle: CacheHandle, prefix: string, volume: boolean): Promise<Tally> {
   let count = 0
   let bytes = 0
@@ -44,7 +44,7 @@ export async function tally(handle: CacheHandle, prefix: string, volume: boolean
   return { count, bytes }
 }
 
-/** The same of few entries of a shard, in its place among the writes; `undefined` for more, and where they cannot be read. */
+/** Does so for a shard with few entries, in order with the writes. `undefined`: there are more, or reading failed. */
 async function tallyInPlace(
   handle: CacheHandle,
   shard: Shard,
@@ -67,7 +67,7 @@ async function tallyInPlace(
   return now === FAILED ? undefined : (now as Tally | undefined)
 }
 
-/** Removes the entries whose keys are texts that begin with `prefix`. */
+/** Removes the entries whose string keys begin with `prefix`. */
 export function clear(handle: CacheHandle, prefix: string, options: Waiting | undefined): Promise<number> {
   checkVerbOptions(options, 'clear', 'waiting')
   return removeInPages(handle, options, (session, cursor: Extent | undefined, shard) =>
@@ -75,7 +75,7 @@ export function clear(handle: CacheHandle, prefix: string, options: Waiting | un
   )
 }
 
-/** The same for those with a tag. */
+/** Removes those of them that have a tag. */
 export function evict(handle: CacheHandle, prefix: string, tag: Tag, options: Waiting | undefined): Promise<number> {
   checkVerbOptions(options, 'evict', 'waiting')
   const encoded = encodeTag(tag)
@@ -84,7 +84,7 @@ export function evict(handle: CacheHandle, prefix: string, tag: Tag, options: Wa
   )
 }
 
-/** The same for what has expired. */
+/** Removes those of them that have expired. */
 export function expire(
   handle: CacheHandle,
   prefix: string,
@@ -97,7 +97,7 @@ export function expire(
   )
 }
 
-/** The numbers below `version` that stand between `prefix` and a colon in keys. */
+/** The versions below `version` that occur in keys of the form `<prefix><version>:…`. */
 export async function versionsBelow(handle: CacheHandle, prefix: string, version: number): Promise<number[]> {
   const found = new Set<number>()
   for (const shard of handle.shards) {
@@ -117,9 +117,9 @@ export async function versionsBelow(handle: CacheHandle, prefix: string, version
   return Array.from(found).filter(one => one < version)
 }
 
-/** One search for each version, however many entries it has. */
+/** Searches for versions, with one query for each, however many entries it has. */
 function* seekVersions(shard: Shard, prefix: string): Generator<number[]> {
-  // Behind the digits comes the colon.
+  // A colon follows the digits.
   const end = `${prefix}:`
   let after = prefix
   for (let page: number[] = [], seeks = 0; ; seeks++) {

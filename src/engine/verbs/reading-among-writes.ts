@@ -6,8 +6,8 @@ import type { Shard } from '../shards/shard.js'
 import type { ResolvedWaiting } from './verb-options.js'
 
 /**
- * Reads in its place among the writes that wait, so that it sees those which were called before it and none that was
- * called later. `undefined` when they take too long: then the committed row is the answer.
+ * Queues a read among the pending writes, so that it sees those called before it and none called later. `undefined`
+ * when they take too long; the caller then reads the committed row.
  */
 export async function readInOrder<T>(
   shard: Shard,
@@ -28,16 +28,16 @@ export async function readInOrder<T>(
   }
 }
 
-/** A read in its place in a batch of writes. */
+/** A read that runs inside a batch of writes. */
 interface ReadAmongWrites<T> {
   run(session: Session): { readonly value: T | Promise<T> }
-  /** Nobody wants what was read. */
+  /** Called when nobody wants the result any more. */
   abandon(): void
 }
 
 /**
- * A batch that is rolled back runs again, and the reads in it, too: of what they had read before, files are closed, and
- * nothing is noted.
+ * Makes a read repeatable, because a batch that is rolled back runs again with the reads in it. Files opened by an
+ * earlier run are closed, and its accesses are not noted.
  */
 function readAmongWrites<T>(read: () => T | Promise<T>): ReadAmongWrites<T> {
   let last: T | Promise<T> | undefined
@@ -68,14 +68,14 @@ function close(read: unknown): unknown {
   return typeof opened === 'object' ? opened?.[Symbol.asyncDispose]?.() : undefined
 }
 
-/** Whether the run of a read was in vain. */
+/** One run of a read. `inVain`: the batch was rolled back. */
 export interface Run {
   readonly inVain: boolean
 }
 
 const LAST: Run = { inVain: false }
 
-/** Tells who reads on when the transaction is over what became of it. */
+/** The present run, for reads that continue after the transaction has ended. */
 export function runOf(session: Session): Run {
   if (!session.amongWrites) return LAST
   const run = { inVain: false }

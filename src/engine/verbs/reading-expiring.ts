@@ -9,7 +9,7 @@ import { toExpiry } from '../time.js'
 import { type Answering, readAs } from './getting.js'
 import { miss, noteFound, readItem, sessionOf } from './reading.js'
 
-/** A value, and the instant at which it expires: epoch milliseconds. */
+/** A value and its expiry in epoch milliseconds. */
 export interface Valued<T> {
   readonly value: T
   readonly expiresAt: number | undefined
@@ -17,7 +17,7 @@ export interface Valued<T> {
 
 type Looked<T> = Valued<T> | undefined
 
-/** `get` for those who must know when the value expires: from memory where that is switched on and true. */
+/** Reads a value with its expiry, from memory if it is switched on and has a current entry. */
 export function readExpiring<T>(handle: CacheHandle, key: Key): Promise<Looked<T>> {
   return readAs(handle, key, EXPIRING as Answering<Valued<T>>)
 }

@@ -8,7 +8,7 @@ import { toExpiry, toMilliseconds } from '../time.js'
 import { type Answering, readAtOnce } from './getting.js'
 import { miss, noteFound, readItem, sessionOf } from './reading.js'
 
-/** A value with what tells it from others of its key. */
+/** A value with the version and the times of its entry. */
 export interface Versioned<T> {
   readonly value: T
   /** Epoch milliseconds. */
@@ -20,8 +20,8 @@ export interface Versioned<T> {
 type Looked<T> = Versioned<T> | undefined
 
 /**
- * `getItem` without tags, sizes and access, cheaper than `get`: without a promise where it is there at once, from memory
- * where that is switched on and true.
+ * Reads a value with its version, from memory if it is switched on and has a current entry. Cheaper than `get`: it
+ * returns no promise when the value is available at once.
  */
 export function readVersioned<T>(handle: CacheHandle, key: Key): Looked<T> | Promise<Looked<T>> {
   return readAtOnce(handle, key, VERSIONED as Answering<Versioned<T>>)
@@ -42,7 +42,7 @@ function versioned(value: unknown, expireTime: number | null, storeTime: number,
   return new RowValue(value, expireTime, storeTime, rowid)
 }
 
-/** The version is a text that few ask for. */
+/** A value read from a row. The version is built on demand, since few callers use it. */
 class RowValue implements Versioned<unknown> {
   readonly value: unknown
   readonly #expireTime: number | null

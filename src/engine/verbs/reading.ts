@@ -13,18 +13,18 @@ import { toExpiry, toMilliseconds } from '../time.js'
 import { runOf } from './reading-among-writes.js'
 import { decodeTag } from './verb-options.js'
 
-/** How often a file that is gone is looked for again under the name that its row has then. */
+/** How often a missing file is looked up again, under the name that its row has by then. */
 const FILE_TRIES = 4
 
-/** Milliseconds for which a FanoutCache waits at least before it leaves a shard out of a listing, a figure or its settings. */
+/** The shortest wait of a FanoutCache before it leaves a shard out of a listing, figures or settings. Milliseconds. */
 const FANOUT_PATIENCE = 1000
 
-/** How long what takes in all shards waits for one that is locked for reading. */
+/** How long a verb over all shards waits for one that is locked for reading. Milliseconds. */
 export function patienceOf({ kind, options }: Pick<CacheHandle, 'kind' | 'options'>): number {
   return kind === 'FanoutCache' ? Math.max(options.timeout, FANOUT_PATIENCE) : options.timeout
 }
 
-/** Runs a read, and again while a log is under recovery or a rollback journal blocks readers. */
+/** Runs a read, and retries it while a log is under recovery or a rollback journal blocks readers. */
 export async function readPatiently<T>(
   shard: Shard,
   wait: number,
@@ -45,13 +45,13 @@ export async function readPatiently<T>(
       }
       if (attemptedAt >= deadline) throw new TimeoutError(shard.directory, 0, { cause: error })
       await new Promise(resolve => setTimeout(resolve, Math.min(backoff(failures), deadline - attemptedAt)))
-      // No wait is longer than a few milliseconds.
+      // Checked here only, since no single wait is longer than a few milliseconds.
       signal?.throwIfAborted()
     }
   }
 }
 
-/** The live value of a key: at once when it is in the database, as a promise when it is a file. */
+/** Reads the live value of a key. Returns a promise when the value is a file. */
 export function readValue(shard: Shard, key: EncodedKey): unknown {
   const session = sessionOf(shard)
   const { statistics, evictionPolicy } = session.settings
@@ -70,13 +70,13 @@ export function isThere(shard: Shard, { data, raw }: EncodedKey): boolean {
   return sessionOf(shard).statements.get('has', data, raw ? 1 : 0, shard.disk.now()) !== undefined
 }
 
-/** The live entry of a key with its value. */
+/** Reads the live entry of a key with its value. */
 export async function readItem<T>(shard: Shard, key: EncodedKey): Promise<Item<T> | undefined> {
   const found = await readEntry(shard, key, toInfo)
   return found && { ...found.known, value: found.value as T }
 }
 
-/** What is known of a live entry. */
+/** Reads the `Info` of a live entry. */
 export function readInfo(shard: Shard, key: EncodedKey): Info | undefined {
   const session = sessionOf(shard)
   const values = [key.data, key.raw ? 1 : 0, shard.disk.now()] as const
@@ -85,7 +85,7 @@ export function readInfo(shard: Shard, key: EncodedKey): Info | undefined {
   return row && toInfo(session, row)
 }
 
-/** What is known of an entry, of its row: as it is on disk, or with the size of an inline value computed by SQL. */
+/** Builds the `Info` of a row, which is complete or has the size of an inline value computed by SQL. */
 export function toInfo(session: Session, row: EntryRow, tags?: readonly string[]): Info {
   const [rowid, key, raw, storeTime, expireTime, accessTime, accessCount, tag, size, , filename, value] = row
   const expiresAt = toExpiry(expireTime)
@@ -105,7 +105,7 @@ export function toInfo(session: Session, row: EntryRow, tags?: readonly string[]
   return info as Info
 }
 
-/** An entry with its decoded value; a missing file is looked for again, since its entry may have been replaced. */
+/** Reads an entry with its decoded value. A missing file is looked up again, since the entry may have been replaced. */
 export async function readEntry<Known>(
   shard: Shard,
   key: EncodedKey,
@@ -123,8 +123,8 @@ export async function readEntry<Known>(
       noteFound(shard, session, key, rowid, accessTime)
       return { known, value: shard.disk.decode(mode, data) }
     }
-    // Among writes the file is opened at once: the next of them may replace it.
-    const bytes = await shard.disk.files.read(filename, size, session.db.inTransaction)
+    // Among writes the file is opened at once, since the next write may replace it.
+    const bytes = await shard.disk.files.read(filename, size, { openNow: session.db.inTransaction })
     if (bytes) {
       if (!run.inVain) noteFound(shard, session, key, rowid, accessTime)
       return { known, value: shard.disk.decode(mode, bytes) }
@@ -136,7 +136,7 @@ export async function readEntry<Known>(
   return run.inVain ? undefined : miss(shard, sessionOf(shard), key)
 }
 
-/** The entry of a row with its value, for listings. */
+/** Reads the entry of a row with its value, for listings. */
 export async function readEntryRow(
   shard: Shard,
   rowid: number,
@@ -152,7 +152,7 @@ export async function readEntryRow(
   return bytes && { row, value: shard.disk.decode(mode, bytes) }
 }
 
-/** A value was looked for in the database, and is not there. Among writes that is noted when they are committed. */
+/** Counts a miss in the database. A read among writes counts it when they are committed. */
 export function miss(shard: Shard, session: Session, key: EncodedKey): undefined {
   if (session.amongWrites) {
     session.afterCommit(() => miss(shard, session, key))
@@ -162,7 +162,7 @@ export function miss(shard: Shard, session: Session, key: EncodedKey): undefined
   return noteMiss(shard, session)
 }
 
-/** A value was looked for in the database, and is there. Without the last two it leaves no mark. Among writes as above. */
+/** Counts a hit in the database and, with the last two arguments, notes the access. Among writes as `miss` does. */
 export function noteFound(
   shard: Shard,
   session: Session,
@@ -189,7 +189,7 @@ export function noteHit(shard: Shard, session: Session, rowid: number, accessTim
   noteUse(shard, session, rowid, accessTime)
 }
 
-/** The mark that the eviction policy goes by. */
+/** Notes an access, in the form that the eviction policy needs. */
 export function noteUse(shard: Shard, session: Session, rowid: number, accessTime: number): void {
   if (shard.options.readonly) return
   const { marks } = EVICTION_POLICIES[session.settings.evictionPolicy]
@@ -197,12 +197,12 @@ export function noteUse(shard: Shard, session: Session, rowid: number, accessTim
   else if (marks === 'access_count') shard.marks.counted(rowid)
 }
 
-/** The value of a row that has to be read with all its columns: a file, or a number beyond 2^53. */
+/** Reads a value that needs all columns of its row: a file, or a number beyond 2^53. */
 export async function readEntryValue(shard: Shard, key: EncodedKey): Promise<unknown> {
   return (await readEntry(shard, key, () => undefined))?.value
 }
 
-/** The open session. Between two turns of a reopening it throws what readPatiently waits for. */
+/** The open session. While the database is being reopened it throws the error that `readPatiently` retries. */
 export function sessionOf(shard: Shard): Session {
   const session = shard.current
   shard.memory?.looked()
@@ -221,16 +221,16 @@ function parseMeta(text: string): PlainData | undefined {
   try {
     return JSON.parse(text) as PlainData
   } catch (error) {
-    // A tampered row: what it says is not metadata.
+    // A tampered row has no valid metadata.
     if (error instanceof SyntaxError) return undefined
     throw error
   }
 }
 
-/** What tryOnce answers instead of throwing. */
+/** The result of `tryOnce` when the read failed. */
 export const FAILED: unique symbol = Symbol('failed')
 
-/** Runs a read; a failure is looked at by the patient read, which tries again. */
+/** Runs a read once. On failure the caller uses the patient read, which retries or reports the error. */
 export function tryOnce(read: () => unknown): unknown {
   try {
     return read()

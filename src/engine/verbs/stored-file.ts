@@ -9,13 +9,13 @@ import { miss, noteFound, sessionOf, toInfo } from './reading.js'
 import { runOf } from './reading-among-writes.js'
 
 const FILE_TRIES = 4
-/** Bytes that are read at a time. */
+/** Bytes per read. */
 const CHUNK = 2 ** 18
 
 /**
- * Opens the value of a key, before anything is said about it: a file that is open can be read to its end.
+ * Opens the value of a key. The file is open before its `Info` is returned, so that it can be read to its end.
  *
- * @param counts false for who has looked at the entry before
+ * @param counts false when the caller has counted the access already
  */
 export async function openStoredFile(shard: Shard, key: EncodedKey, counts = true): Promise<StoredFile | undefined> {
   let previous: string | undefined
@@ -26,7 +26,7 @@ export async function openStoredFile(shard: Shard, key: EncodedKey, counts = tru
     if (!row || !isLive(row[4], shard.disk.now())) return counts ? miss(shard, session, key) : undefined
     const [rowid, , , , , accessTime, , , size, mode, filename, data] = row
     const info = toInfo(session, row)
-    // Of a value that is encoded in its file the bytes are others, and it has no path.
+    // The file of an encoded value does not hold the bytes of the value, so `path` is left out.
     const { path: _path, ...decoded } = info
     if (filename === null) {
       if (counts) noteFound(shard, session, key, rowid, accessTime)
@@ -34,7 +34,7 @@ export async function openStoredFile(shard: Shard, key: EncodedKey, counts = tru
       return storedFile({ ...info, size: bytes.byteLength }, { bytes })
     }
     if (!shard.disk.isVerbatim(mode)) {
-      const stored = await shard.disk.files.read(filename, size, session.db.inTransaction)
+      const stored = await shard.disk.files.read(filename, size, { openNow: session.db.inTransaction })
       if (stored) {
         if (counts && !run.inVain) noteFound(shard, session, key, rowid, accessTime)
         const bytes = shard.disk.readableBytes(mode, stored)
@@ -57,7 +57,7 @@ export async function openStoredFile(shard: Shard, key: EncodedKey, counts = tru
 
 type Source = { readonly bytes: Buffer } | { readonly handle: FileHandle }
 
-/** A stream of Node's closes the file when it is destroyed, whatever it was told. */
+/** Reads a range in chunks. A stream of Node would close the file when it is destroyed, whatever its options. */
 async function* chunksOf(handle: FileHandle, start: number, end: number): AsyncGenerator<Buffer> {
   for (let at = start; at <= end; ) {
     const length = Math.min(CHUNK, end - at + 1)
@@ -78,7 +78,7 @@ async function allOf(handle: FileHandle, size: number): Promise<Buffer> {
   return bytes
 }
 
-/** Gives an entry the verbs of a file. */
+/** Combines an `Info` with the methods of an open file. */
 function storedFile(info: Info, source: Source): StoredFile {
   let used = false
   const begin = (): void => {

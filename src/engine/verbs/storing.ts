@@ -14,9 +14,9 @@ import { checkVerbOptions, encodeMeta, type ResolvedStoring, resolveStoring, res
 type StoreOperation = (session: Session, entry: NewEntry) => boolean
 
 /**
- * `set` and `add`: a value under a key.
+ * Runs `set` and `add`.
  *
- * @param ordered whether reads of the key wait for it
+ * @param ordered whether reads of the key wait for this write
  */
 export function storeValue(
   handle: CacheHandle,
@@ -34,12 +34,12 @@ export function storeValue(
   return handle.start(prepare, encoded => storeEncoded(handle, encoded, options, operation, ordered))
 }
 
-/** A key and a value as they were when the verb was called. */
+/** Encodes key and value when the verb is called. */
 export function encodeCall(handle: CacheHandle, key: Key, value: unknown): EncodedCall {
   return { key, value, encodedKey: handle.encodeKey(key), encodedValue: encodeValue(handle, value) }
 }
 
-/** Stores what was encoded. */
+/** Stores an encoded key and value. */
 export function storeEncoded(
   handle: CacheHandle,
   { key, value, encodedKey, encodedValue }: EncodedCall,
@@ -64,7 +64,7 @@ export function storeEncoded(
   return takeIn(handle, shard, { encoded: encodedValue, value, options, call, store })
 }
 
-/** `push`: a value at the end of a queue. */
+/** Runs `push`. */
 export function pushValue(
   handle: CacheHandle,
   value: unknown,
@@ -97,19 +97,19 @@ export interface EncodedCall {
   readonly encodedValue: EncodedValue | undefined
 }
 
-/** Values are encoded when the verb is called: the caller may change them afterwards. Streams are not. */
+/** Encodes a value when the verb is called, since the caller may change it afterwards. A stream gives `undefined`. */
 export function encodeValue(handle: CacheHandle, value: unknown): EncodedValue | undefined {
   if (!isStream(value)) return handle.options.codec.encodeValue(value)
   watchStream(value)
   return undefined
 }
 
-/** What the keys of a queue are before their digits; `undefined`: numbers. */
+/** Returns the text before the digits in the keys of a queue. `undefined`: the keys are numbers. */
 export type HeadOf = (prefix: string | undefined) => string | undefined
 
 const ownHead: HeadOf = prefix => (prefix === undefined ? undefined : `${prefix}-`)
 
-/** @throws TypeError for a prefix that is no string or a side that there is not */
+/** Checks prefix and side of a queue. @throws TypeError for a prefix that is no string and for an unknown side */
 export function checkQueue<Side extends 'front' | 'back'>(
   options: { readonly prefix?: string; readonly side?: 'front' | 'back' } | undefined,
   side: Side,
@@ -127,7 +127,7 @@ export function checkQueue<Side extends 'front' | 'back'>(
   return { head: headOf(prefix), side: chosen }
 }
 
-/** A value that is to be stored, and how. */
+/** A value to be stored, and how to store it. */
 export interface Incoming<T> {
   /** Absent for a stream. */
   readonly encoded: EncodedValue | undefined
@@ -137,13 +137,13 @@ export interface Incoming<T> {
   readonly store: (incoming: IncomingValue, storing: ResolvedStoring, now: number) => Promise<T>
 }
 
-/** Takes in a value, or copies a stream, and hands it on; what refuses it is answered as the cache does. */
+/** Prepares a value, or copies a stream, and stores it. Refusals become the result that the kind of cache gives. */
 export function takeIn<T>(handle: CacheHandle, shard: Shard, incoming: Incoming<T>): Promise<T> {
   const { encoded, value, options, call, store } = incoming
-  // Not even a file that is removed again.
+  // Checked before a file is written.
   handle.assertWritable()
   const now = shard.disk.now()
-  // Checked now also for a stream, whose time begins when it has ended.
+  // Checked now, although the time to live of a stream begins when the stream has ended.
   const storing = resolveStoring(options, now, handle.options.defaultTtl)
   if (encoded === undefined) return shard.closing.track(takeInStream(handle, shard, incoming))
   try {

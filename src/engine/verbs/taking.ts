@@ -5,23 +5,25 @@ import type { Item } from '../options.js'
 import type { Shard } from '../shards/shard.js'
 import { toInfo } from './reading.js'
 
-/** How the value of a row that was taken out is to be had; `undefined` when its file was missing. */
+/** Reads the value of a removed row. Resolves to `undefined` when its file was missing. */
 export type TakenValue = () => Promise<{ readonly value: unknown } | undefined>
 
-/** A row that was taken out of the database, and how its value is to be had. */
+/** The `Info` of a removed row, and a function that reads its value. */
 export interface TakenItem {
   readonly info: ReturnType<typeof toInfo>
   readonly value: TakenValue
 }
 
-/** Prepares what is known of a row that an operation has taken out, and its value. */
+/** Prepares the item of a row that an operation has removed. */
 export function takeOut(shard: Shard, session: Session, taken: Taken | undefined): TakenItem | undefined {
   if (!taken) return undefined
   const { row, tags } = taken
   return { info: toInfo(session, row, tags), value: takeOutValue(shard, session, row) }
 }
 
-/** Prepares its value. A file is read after the commit, and removed when it was read: nobody else can reach it any more. */
+/**
+ * Prepares the value of a removed row. A file, which nobody else can reach, is read after the commit and then removed.
+ */
 export function takeOutValue(shard: Shard, session: Session, row: EntryRow): TakenValue {
   const [, , , , , , , , size, mode, filename, data] = row
   if (filename === null) return async () => ({ value: shard.disk.decode(mode, data) })
@@ -34,7 +36,7 @@ export function takeOutValue(shard: Shard, session: Session, row: EntryRow): Tak
   }
 }
 
-/** The bytes of a file outside of any retry; what fails is told as an error of the cache. */
+/** Reads the bytes of a file without retries. Failures become errors of the cache. */
 export async function readFile(shard: Shard, filename: string, size: number): Promise<Buffer | undefined> {
   try {
     return await shard.disk.files.read(filename, size)
@@ -43,20 +45,20 @@ export async function readFile(shard: Shard, filename: string, size: number): Pr
   }
 }
 
-/** The item, or `undefined` when its file was missing. */
+/** Resolves to the item, or to `undefined` when its file was missing. */
 export async function toItem<T>(taken: TakenItem | undefined): Promise<Item<T> | undefined> {
   const found = await taken?.value()
   return taken && found && { ...taken.info, value: found.value as T }
 }
 
-/** A row that was looked at in a transaction, and stays. */
+/** A row that was read in a transaction and stays. */
 export interface Looked {
   readonly row: EntryRow
-  /** Of its file, from the commit on. */
+  /** The bytes of its file, set at the commit. */
   readonly file: { bytes?: Promise<Buffer | undefined> }
 }
 
-/** Looks at a row. Its file is about to be read before a write that was called later removes it. */
+/** Reads a row. Its file is opened at the commit, before a later write can remove it. */
 export function lookAt(shard: Shard, session: Session, row: EntryRow): Looked {
   const [, , , , , , , , size, , filename] = row
   const file: Looked['file'] = {}
@@ -69,7 +71,7 @@ export function lookAt(shard: Shard, session: Session, row: EntryRow): Looked {
   return { row, file }
 }
 
-/** The value of a row, or `undefined` when its file is missing: then the row goes with the next write. */
+/** The value of a row. `undefined` when its file is missing; the row is then removed with the next write. */
 export async function lookedValue(
   shard: Shard,
   { row, file }: Looked,

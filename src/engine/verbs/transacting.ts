@@ -13,17 +13,17 @@ import type { TransactionScope } from './cache-transaction.js'
 import { isThenable, openSession, promiseError } from './open-transaction.js'
 import { checkVerbOptions, type ResolvedWaiting, resolveWaiting } from './verb-options.js'
 
-/** How long the further commits of a transaction are tried, at least, when the first is made. */
+/** The shortest time for which the further commits are retried after the first one succeeded. */
 const LATER_COMMITS_MILLISECONDS = 1000
 
 type Transacting = { readonly keys?: readonly Key[] } & Waiting
 
-/** What a body is given: its verbs work until `end()`. */
+/** The transaction object of a body. Its verbs work until `end()`. */
 export interface Endable {
   end(): void
 }
 
-/** Runs a user's body in a transaction over the shards that it concerns. */
+/** Runs the body of a user in a transaction over the shards it concerns. */
 export async function transactOver<T, Tx extends Endable>(
   handle: CacheHandle,
   body: (tx: Tx) => T,
@@ -38,7 +38,7 @@ export async function transactOver<T, Tx extends Endable>(
   const tx = makeTransaction(scopeOf(handle, shards))
   const run = (): T => runBody(shards, tx, body)
   const [only] = shards
-  // A rollback journal is committed when those who read let it be: that may take a while, and the body runs once.
+  // The COMMIT of a rollback journal waits for readers, which may take a while, and the body must run only once.
   if (shards.length === 1 && only && only.settings.journalMode === 'wal') {
     const work = { run, alone: true, barrier: true }
     return handle.write<T>(only, work, { options, refused: undefined as T })
@@ -54,7 +54,7 @@ function runBody<T, Tx extends Endable>(shards: readonly Shard[], tx: Tx, body: 
   try {
     const result = body(tx)
     if (isThenable(result)) throw promiseError(result)
-    // A body that goes on after a full disk commits nothing of it, in no shard.
+    // A body that caught the error of a full disk and went on must not commit in any shard.
     for (const shard of shards) openSession(shard)
     return result
   } finally {
@@ -67,11 +67,11 @@ function shardsOf(handle: CacheHandle, keys: readonly Key[] | undefined): Shard[
   if (!Array.isArray(keys) || keys.length === 0)
     throw new TypeError('transact: keys must be an array of at least one key')
   const wanted = new Set(keys.map(key => handle.route(handle.encodeKey(key))))
-  // In the order of shards, so that two transactions never wait for each other.
+  // In the order of shards, so that two transactions never deadlock.
   return handle.shards.filter(shard => wanted.has(shard))
 }
 
-/** What a body sees. It may run when the cache is closing already, since closing waits for it. */
+/** The scope of a body. It stays valid while the cache is closing, since closing waits for the body. */
 function scopeOf(handle: CacheHandle, shards: readonly Shard[]): TransactionScope {
   const all = handle.shards
   return {
@@ -87,8 +87,8 @@ function scopeOf(handle: CacheHandle, shards: readonly Shard[]): TransactionScop
 }
 
 /**
- * A transaction over several databases. It is isolated; after a crash between the commits it is atomic for each shard
- * alone.
+ * Runs a transaction over several databases. It is isolated, but after a crash between the commits it is atomic only
+ * for each shard.
  */
 function transactAcross<T>(shards: readonly Shard[], run: () => T, waiting: ResolvedWaiting): Promise<T> {
   const deadline = deadlineOf(waiting)
@@ -96,9 +96,9 @@ function transactAcross<T>(shards: readonly Shard[], run: () => T, waiting: Reso
 }
 
 /**
- * Begins on several databases and does some work, which commits or rolls back. BEGIN is tried on all of them in one
- * synchronous step, and when one is busy all are rolled back and waited for, so that none stays locked over a turn of the
- * loop before all are.
+ * Begins on several databases and runs `work`, which commits or rolls back. BEGIN is tried on all of them in one
+ * synchronous step. When one is busy, all are rolled back before waiting, so that none stays locked over a turn of the
+ * loop until all are.
  */
 export async function acrossShards<T>(
   shards: readonly Shard[],
@@ -121,29 +121,29 @@ export async function acrossShards<T>(
       }
       waitsSince ??= attemptedAt
       waited = { milliseconds: performance.now() - waitsSince, acquired: false }
-      // What waits behind this transaction has had its attempt as well.
+      // The attempt also counts for the writes that wait behind this transaction.
       for (const shard of shards) shard.writer.refuseLate(attemptedAt)
       if (attemptedAt >= deadline) throw new TimeoutError(shards[0]?.directory ?? '')
       const wait = Math.min(backoff(failures), Math.max(0, deadline - performance.now()))
       await new Promise(resolve => setTimeout(resolve, wait))
     }
   } catch (error) {
-    // Which of them it is turns out when they are looked at.
+    // Each shard finds out itself whether it is the damaged one.
     if (isCorruption(error) || isLostSchema(error) || isReadonly(error))
       for (const shard of shards) shard.recover(error)
     throw error
   } finally {
     for (const release of releases) release()
-    // The wait for all locks is told once, of the first.
+    // The wait for all locks is reported once, for the first shard.
     if (waited) shards[0]?.watch.lockWaited(waited.milliseconds, waited.acquired)
   }
 }
 
 /**
- * Takes a place on all shards in one step: what is called later comes later on every shard, and two transactions that
- * share shards meet in the same order on each of them.
+ * Takes a place in the queues of all shards in one step. Later calls come later on every shard, and two transactions
+ * that share shards have the same order on each of them.
  *
- * @param releases gets what gives each place back, also when one of them was not granted
+ * @param releases receives the functions that release each place, also when one of them was not granted
  */
 async function holdAll(
   shards: readonly Shard[],
@@ -170,7 +170,7 @@ async function openSessions(shards: readonly Shard[]): Promise<Session[]> {
   const sessions: Session[] = []
   for (const shard of shards) {
     let session = shard.session()
-    // Who opens it again at the moment tells nobody why that fails: the second attempt does.
+    // A reopening that is under way does not report why it fails. The second attempt does.
     for (let attempt = 1; !session && attempt <= 2; attempt++) {
       await shard.reopened()
       session = shard.current
@@ -207,7 +207,7 @@ async function finish<T>(
   try {
     for (const [at, shard] of shards.entries()) {
       const session = sessions[at] as Session
-      // First, before anybody is told of what was evicted.
+      // First, before listeners hear of evictions.
       session.afterCommit(() => shard.memory?.changed())
       shard.prologue(session)
     }
@@ -221,13 +221,13 @@ async function finish<T>(
   return result
 }
 
-/** Commits one after the other. What is committed stays when a later one fails, and with it what its rows name. */
+/** Commits one after the other. Earlier commits stay when a later one fails, and so do the files their rows name. */
 export async function commitAll(sessions: readonly Session[], deadline: number): Promise<void> {
   const tasks: Promise<void>[] = []
   let committed = 0
   try {
     for (const session of sessions) {
-      // Half a transaction is worse than a late one.
+      // Late is better than half: after the first commit the others get more time.
       const until = committed === 0 ? deadline : Math.max(deadline, performance.now() + LATER_COMMITS_MILLISECONDS)
       await commitPatiently(session, until)
       committed++
@@ -242,7 +242,7 @@ export async function commitAll(sessions: readonly Session[], deadline: number):
   }
 }
 
-/** Others who read hold up the COMMIT of a rollback journal. No new ones begin while it is tried. */
+/** Retries the COMMIT of a rollback journal, which waits for readers. No new readers start meanwhile. */
 async function commitPatiently(session: Session, until: number): Promise<void> {
   for (let failures = 0; ; failures++) {
     try {

@@ -12,7 +12,7 @@ import {
 import type { Listing } from '../options.js'
 import { checkVerbOptions, encodeTag } from './verb-options.js'
 
-/** Rows as a transaction lists them: at once, with what it has written, in stored order. */
+/** Lists rows synchronously in stored order, including those that the transaction has written. */
 export function* listRows(sessions: Session[], options: Listing): Generator<[Session, KeyRow]> {
   checkVerbOptions(options, 'keys', 'listing')
   const { reverse = false, includeExpired = false } = options
@@ -43,7 +43,7 @@ function gather(pagesOfRowids: Iterable<number[]>): Set<number> {
   return rowids
 }
 
-/** Keys of the JSON codec are compressed: their prefix shows only when they are read. */
+/** Compares a prefix after decoding, since keys of the JSON codec are compressed. */
 function startsWith(session: Session, [, data, raw]: KeyRow, prefix: string): boolean {
   const key = session.disk.decodeKey(data, raw !== 0)
   return typeof key === 'string' && key.startsWith(prefix)

@@ -14,7 +14,7 @@ import { checkVerbOptions, encodeTag, type ResolvedWaiting, resolveNow, resolveW
 
 type Expiring = { readonly now?: number } & Waiting
 
-/** A verb that goes on over turns of the loop: closing waits for it, and leaves the shards open that it began with. */
+/** Registers a verb that runs over several turns of the loop, so that closing waits for it. */
 export function whole<T>({ shards }: CacheHandle, work: Promise<T>): Promise<T> {
   for (const shard of shards) shard.closing.track(work)
   return work
@@ -104,7 +104,7 @@ export async function settings(handle: CacheHandle, shards: readonly Shard[] = h
         shard.refreshSettings()
         return shard.settings
       }).catch(error => {
-        // What was known last.
+        // A FanoutCache returns the settings known last.
         handle.unread(error)
         return shard.settings
       }),
@@ -125,7 +125,7 @@ async function resetStats(handle: CacheHandle, shard: Shard): Promise<void> {
   await patiently(handle, shard, { run })
 }
 
-/** Changes of settings are not refused: a FanoutCache waits for them, unless told how long. */
+/** Writes settings. Such writes are not refused: by default a FanoutCache waits for the lock without limit. */
 export async function patiently(
   handle: CacheHandle,
   shard: Shard,
@@ -145,8 +145,8 @@ export async function patiently(
 export type PageStep<Cursor> = (session: Session, cursor: Cursor | undefined, shard: Shard) => removal.Page<Cursor>
 
 /**
- * Removes in pages, each a transaction of its own. The first page keeps its place in the order of calls; the later
- * ones concern only rows that were there then, so that what is called meanwhile need not wait for them.
+ * Removes rows in pages, each in a transaction of its own. The first page keeps its place in the order of calls. Later
+ * pages concern only rows that existed then, so that calls made meanwhile need not wait for them.
  *
  * @throws TimeoutError with the number of rows removed so far
  */
@@ -182,7 +182,7 @@ async function removeFrom<Cursor>(
   try {
     do {
       const at = cursor
-      // Each page waits anew: progress is what the caller waits for.
+      // Each page gets the whole wait again, since the caller waits for progress.
       const deadline = waiting.wait === Number.POSITIVE_INFINITY ? waiting.wait : performance.now() + waiting.wait
       const page = await shard.write(
         { run: session => step(session, at, shard), barrier },
@@ -207,7 +207,7 @@ function readSetting(handle: CacheHandle, shard: Shard, name: string): Promise<n
   return readFigure(handle, shard, () => sessionOf(shard).statements.get<number>('setting', name) ?? 0)
 }
 
-/** A figure has its place among the writes; a FanoutCache leaves out the shard where it cannot be read in time. */
+/** Reads a figure in order with the writes. A FanoutCache leaves out a shard that cannot be read in time. */
 async function readFigure(handle: CacheHandle, shard: Shard, read: () => number): Promise<number> {
   return (await handle.read(shard, undefined, { timeout: patienceOf(handle) }, read)) ?? 0
 }
@@ -217,7 +217,7 @@ async function sumOver(shards: readonly Shard[], read: (shard: Shard) => Promise
   return figures.reduce((sum, figure) => sum + figure, 0)
 }
 
-/** One view of the settings of all shards: limits are added up. */
+/** Combines the settings of all shards: limits are added up. */
 function wholeSettings(stored: readonly StoredSettings[]): Settings {
   const first = stored[0] as StoredSettings
   return {

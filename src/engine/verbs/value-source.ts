@@ -8,15 +8,15 @@ import { isDiskFull } from '../file-errors.js'
 import type { Shard } from '../shards/shard.js'
 import type { ResolvedStoring } from './verb-options.js'
 
-/** How often a file is written again after room was made for it on a full disk. */
+/** How often a file is written again after room was made on a full disk. */
 const FULL_TRIES = 3
 
-/** A value on its way into a shard: encoded, and its file, if it has one, being written. */
+/** A value on its way into a shard. It is encoded; its file, if it has one, is being written. */
 export interface IncomingValue {
   readonly prepared: PreparedValue
   /** Settles when the file is written. */
   readonly readiness?: Promise<unknown>
-  /** Removes the file when nobody will name it. */
+  /** Removes the file when no row will name it. */
   readonly discard?: () => void
 }
 
@@ -27,13 +27,13 @@ export function isStream(value: unknown): value is Readable | ReadableStream | B
   return 'pipe' in value && typeof value.pipe === 'function' && Symbol.asyncIterator in value
 }
 
-/** Listens to a stream from the call on: it may fail before the first byte is asked for, which would end the process. */
+/** Listens to errors of a stream from the call on. A failure before the first read would end the process otherwise. */
 export function watchStream(source: Readable | ReadableStream | Blob): void {
   if ('on' in source && typeof source.on === 'function') source.on('error', () => undefined)
 }
 
 /**
- * Takes in an encoded value and begins to write its file.
+ * Prepares an encoded value and starts to write its file.
  *
  * @throws ValueTooLargeError when the shard could never hold it
  */
@@ -54,14 +54,14 @@ export function takeValue(
   const discard = (): void => {
     readiness.then(
       () => prepared.file && shard.disk.files.discard(prepared.file),
-      // It was not written, and left nothing behind.
+      // Nothing was written, so there is nothing to remove.
       () => undefined,
     )
   }
   return { prepared, readiness, discard }
 }
 
-/** The same at once, for a transaction that is open. */
+/** Prepares a value synchronously, for an open transaction. */
 export function takeValueNow(shard: Shard, value: unknown, storing: ResolvedStoring): IncomingValue {
   const { minFileSize, sizeLimit } = shard.settings
   const { file, meta } = storing
@@ -73,7 +73,7 @@ export function takeValueNow(shard: Shard, value: unknown, storing: ResolvedStor
   return { prepared, discard: () => shard.disk.files.discard(written) }
 }
 
-/** Copies a stream to a file. It is read once: a full disk is not tried again. */
+/** Copies a stream to a file. A stream can be read only once, so that a full disk is not retried. */
 export async function takeStream(
   shard: Shard,
   source: Readable | ReadableStream | Blob,

@@ -9,7 +9,7 @@ import { milliseconds, toMilliseconds, toSeconds } from '../time.js'
 const WAITING = ['retry', 'timeout', 'signal']
 const STORING = [...WAITING, 'ttl', 'tag', 'tags', 'file', 'meta']
 
-/** Kinds of verbs by the options they have. */
+/** Sets of options, named after the kind of verb. */
 export type VerbOptions =
   | 'waiting'
   | 'storing'
@@ -56,7 +56,7 @@ export function checkVerbOptions(options: object | undefined, verb: string, kind
   checkOptionNames(options, VERB_OPTIONS[kind], verb)
 }
 
-/** How long a verb waits, after its options were checked. Milliseconds; Infinity: as long as it takes. */
+/** The checked waiting options. `wait` is milliseconds; Infinity: no limit. */
 export interface ResolvedWaiting {
   readonly wait: number
   readonly signal?: AbortSignal
@@ -78,13 +78,13 @@ export function resolveWaiting(
   return signal === undefined ? { wait } : { wait, signal }
 }
 
-/** How a read waits: as long as it is told, else for `timeout`, whatever `retry` says. */
+/** The waiting of a read: the given timeout, otherwise that of the cache, whatever `retry` says. */
 export function resolveReading(options: Waiting | undefined, timeout: number): ResolvedWaiting {
   const waiting = resolveWaiting(options, timeout, false)
   return options?.retry && options.timeout === undefined ? { ...waiting, wait: timeout } : waiting
 }
 
-/** What is stored with a value. Seconds; `null` never expires. */
+/** The checked storing options. `expireTime` is in seconds since the epoch; `null`: never. */
 export interface ResolvedStoring {
   readonly expireTime: number | null
   readonly tag: SqlValue
@@ -115,13 +115,13 @@ export function resolveStoring(
   }
 }
 
-/** Seconds since the epoch at which an entry expires; `null` for never. */
+/** The expiry of an entry in seconds since the epoch. `null`: never. */
 export function resolveTtl(ttl: unknown, now: number): number | null {
   if (ttl === undefined || ttl === null) return null
   return expiry(milliseconds(ttl, 'ttl'), now)
 }
 
-/** The instant up to which `expire` removes, in seconds. Infinity: whatever expires at all. */
+/** The instant up to which `expire` removes, in seconds. Infinity: all entries that expire at all. */
 export function resolveNow(now: unknown): number | undefined {
   if (now === undefined) return undefined
   if (typeof now !== 'number') throw new TypeError(`now must be epoch milliseconds, got ${kindOf(now)}`)
@@ -131,11 +131,11 @@ export function resolveNow(now: unknown): number | undefined {
 
 function expiry(ttl: number, now: number): number | null {
   if (ttl === Number.POSITIVE_INFINITY) return null
-  // Added in milliseconds, as the clock counts: the sum of two rounded fractions may be a hair later than the instant.
+  // Added in milliseconds, as the clock counts. The sum of two rounded fractions of seconds may be slightly too late.
   return toSeconds(toMilliseconds(now) + ttl)
 }
 
-/** @throws TypeError when it is no tag, RangeError when it is a bigint that SQLite cannot hold */
+/** Encodes a tag. @throws TypeError when it is none; RangeError for a bigint beyond 64 bits */
 export function encodeTag(tag: Tag): SqlValue {
   if (typeof tag === 'string') {
     if (!tag.isWellFormed()) throw new TypeError('tag must not hold lone surrogates')
@@ -158,7 +158,7 @@ export function decodeTag(tag: SqlValue): Tag | undefined {
   return tag
 }
 
-/** JSON text of metadata. @throws TypeError when it is not plain data, RangeError above 16 KiB */
+/** Encodes metadata as JSON. @throws TypeError when it is not plain data; RangeError above 16 KiB */
 export function encodeMeta(meta: unknown): string {
   if (!isPlainData(meta)) throw new TypeError('meta must be plain data: what JSON gives back as it was')
   const text = JSON.stringify(meta)
@@ -167,7 +167,7 @@ export function encodeMeta(meta: unknown): string {
   return text
 }
 
-/** @throws TypeError when it is no array of well-formed strings */
+/** Checks tags and removes duplicates. @throws TypeError when they are no array of well-formed strings */
 export function checkTags(tags: unknown): readonly string[] {
   if (!Array.isArray(tags)) throw new TypeError(`tags must be an array of strings, got ${kindOf(tags)}`)
   for (const tag of tags) {
@@ -178,7 +178,7 @@ export function checkTags(tags: unknown): readonly string[] {
   return [...new Set<string>(tags)]
 }
 
-/** What `touch` changes, in the units of rows. */
+/** Checks the options of `touch` and converts them to the units of rows. */
 export function resolveChangeOf(options: Touching, now: number): Change {
   const { ttl, meta, ifVersion } = options
   if (ifVersion !== undefined && typeof ifVersion !== 'string') {
@@ -191,13 +191,13 @@ export function resolveChangeOf(options: Touching, now: number): Change {
   }
 }
 
-/** @throws TypeError when it cannot be iterated; a string, which could, is taken for a mistake */
+/** @throws TypeError when `items` is no iterable object. A string, which is iterable, counts as a mistake */
 export function checkIterable(items: unknown, verb: string): void {
   if (typeof items === 'object' && items !== null && Symbol.iterator in items) return
   throw new TypeError(`${verb} needs an array or another iterable, got ${kindOf(items)}`)
 }
 
-/** @throws TypeError when it is no number */
+/** Checks the delta of a counter. @throws TypeError when it is no number; RangeError when it is not finite */
 export function checkDelta(delta: unknown): number | bigint {
   if (typeof delta === 'bigint') return delta
   if (typeof delta === 'number') {
@@ -207,7 +207,7 @@ export function checkDelta(delta: unknown): number | bigint {
   throw new TypeError(`delta must be a number or bigint, got ${kindOf(delta)}`)
 }
 
-/** What a missing counter starts from. @throws TypeError when it is neither a number nor `null` */
+/** Checks the start of a missing counter. @throws TypeError when it is neither a number nor `null` */
 export function resolveInitial(initial: unknown): number | bigint | null {
   if (initial === undefined) return 0
   if (initial === null || typeof initial === 'bigint') return initial

@@ -6,7 +6,7 @@ import type { HeadOf } from '../verbs/storing.js'
 import type { NamespaceKeys } from './namespace-keys.js'
 import { NamespaceTransaction, renamed, type WithDefaults } from './namespace-transaction.js'
 
-/** The verbs of a transaction of a `Cache`, of the keys and queues of a namespace alone. */
+/** A transaction of a `Cache`, restricted to the keys and queues of a namespace. */
 export class CacheNamespaceTransaction extends NamespaceTransaction implements QueueTransaction {
   readonly #tx: CacheQueueTransaction
   readonly #keys: NamespaceKeys

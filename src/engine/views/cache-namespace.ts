@@ -14,8 +14,8 @@ import { renamed } from './namespace-transaction.js'
 import { inStoredOrder } from './sorted-keys.js'
 
 /**
- * A namespace of a `Cache`: it has queues of its own, and a sorted order. A value that is pushed without a `prefix` has a
- * number for its key, as in a `Cache`.
+ * A namespace of a `Cache`, with queues of its own and a sorted order. A value that is pushed without a `prefix` gets a
+ * number as key, as in a `Cache`.
  */
 export class CacheNamespace extends Namespace implements Queueing {
   readonly #host: Cache
@@ -23,7 +23,7 @@ export class CacheNamespace extends Namespace implements Queueing {
   readonly #keys: NamespaceKeys
   readonly #headOf: HeadOf
 
-  /** Made by `cache.namespace(name, options)`. */
+  /** Use `cache.namespace(name, options)` instead. */
   constructor(parts: object, own: object) {
     super(parts, own)
     this.#host = (parts as NamespaceParts).host as Cache
@@ -54,7 +54,7 @@ export class CacheNamespace extends Namespace implements Queueing {
     return renamed(this.#keys, await handle.ready(() => peekValue<T>(handle, options, this.#headOf)))
   }
 
-  /** The entry of the namespace that was stored last, or first: it takes time in proportion to the namespace. */
+  /** Reads the last entry in stored order, or with `last: false` the first. Scans the keys of the namespace. */
   async peekItem<T = unknown>(options?: { readonly last?: boolean } & Waiting): Promise<Item<T> | undefined> {
     const reverse = checkPeekItem(options)
     const { last: _last, ...waiting } = options ?? {}
@@ -66,7 +66,7 @@ export class CacheNamespace extends Namespace implements Queueing {
     return undefined
   }
 
-  /** Keys in the order of SQLite: numbers, strings, bytes. All of them are collected first. */
+  /** Lists keys in SQLite's order: numbers, strings, bytes. Collects all keys first. */
   async *sortedKeys(options?: Listing): AsyncGenerator<Key> {
     const keys: Key[] = []
     for await (const key of this.keys(options)) keys.push(key)

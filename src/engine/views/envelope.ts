@@ -3,18 +3,18 @@ import type { ValueIssue } from '../errors.js'
 import type { ResolvedModel } from './model.js'
 import { check } from './schema.js'
 
-/** A value as the cache of a model stores it: as it was given, before the schema has changed anything. */
+/** A value in the form in which the cache of a model stores it: as given, before the schema transforms it. */
 export interface Envelope {
   readonly version: string | number
   readonly value: unknown
-  /** The time to live that it was given, where that is not the model's: what slides must know it. Milliseconds. */
+  /** Its own time to live, when it differs from that of the model. Sliding expiry needs it. Milliseconds. */
   readonly ttl?: number | null
 }
 
-/** What becomes of a stored value. */
+/** The result of opening a stored value. */
 export type Opened =
   | { readonly is: 'value'; readonly value: unknown }
-  /** `input` is what shall be stored in its place. */
+  /** `input` is the value to store in its place. */
   | { readonly is: 'migrated'; readonly value: unknown; readonly input: unknown }
   | {
       readonly is: 'misfit'
@@ -27,7 +27,7 @@ export function seal(model: ResolvedModel, value: unknown, ttl?: number | null):
   return { version: model.version, value, ...(ttl !== undefined && ttl !== model.ttl && { ttl }) }
 }
 
-/** The envelope of a stored value; a value that no model has stored is one without a version. */
+/** The envelope of a stored value. A value that no model stored has no version. */
 export function envelopeOf(stored: unknown): Partial<Envelope> & { readonly value: unknown } {
   if (typeof stored === 'object' && stored !== null && isPlainObject(stored) && Object.hasOwn(stored, 'value')) {
     const { version, value, ttl } = stored as Partial<Envelope>
@@ -39,7 +39,7 @@ export function envelopeOf(stored: unknown): Partial<Envelope> & { readonly valu
   return { value: stored }
 }
 
-/** The value in an envelope of this version; at once with a synchronous schema. `undefined` for another version. */
+/** Opens an envelope of the present version, synchronously with a synchronous schema. `undefined`: another version. */
 export function openCurrent(model: ResolvedModel, stored: unknown): Opened | undefined | Promise<Opened> {
   const { version, value } = envelopeOf(stored)
   if (version !== model.version) return undefined
@@ -51,7 +51,7 @@ export function openCurrent(model: ResolvedModel, stored: unknown): Opened | und
   }
 }
 
-/** The value of an envelope of any version, migrated where that is needed and possible. */
+/** Opens an envelope of any version, and migrates its value if needed and possible. */
 export async function open(model: ResolvedModel, stored: unknown): Promise<Opened> {
   const current = openCurrent(model, stored)
   if (current !== undefined) return current
@@ -68,7 +68,7 @@ export async function open(model: ResolvedModel, stored: unknown): Promise<Opene
   }
 }
 
-/** A schema may throw at what it does not know, as its transformations do. */
+/** Treats an exception of the schema as a misfit, since schemas and transformations may throw at unknown values. */
 function unreadable(error: unknown): Opened {
   return { is: 'misfit', reason: 'schema', issues: [], error }
 }

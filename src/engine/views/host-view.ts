@@ -4,13 +4,13 @@ import type { Finding, Settings, SettingsChange, Waiting } from '../options.js'
 import type { NamespaceKeys } from './namespace-keys.js'
 import { ViewEvents } from './view-events.js'
 
-/** What a view leaves to the cache around it: the verbs that concern the directory, and its life. */
+/** The part of a view that it leaves to its host cache: verbs that concern the whole directory, and opening. */
 export abstract class HostView {
   readonly directory: string
   readonly #host: CacheVerbs
   readonly #events: ViewEvents
 
-  /** @param host a CacheVerbs, and `keys` a NamespaceKeys: their types are not told to those who use the package */
+  /** @param host a CacheVerbs and `keys` a NamespaceKeys, typed `object` to keep internals out of the declarations */
   protected constructor(host: object, keys: object) {
     this.#host = host as CacheVerbs
     this.directory = this.#host.directory
@@ -61,7 +61,7 @@ export abstract class HostView {
     return this
   }
 
-  /** Ends its listeners. The cache around it stays open, for those who made it. */
+  /** Removes the listeners of the view. The host cache stays open. */
   async close(): Promise<void> {
     this.#events.close()
   }

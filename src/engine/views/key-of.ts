@@ -3,12 +3,12 @@ import { types } from 'node:util'
 import { formatPath, isPlainObject, notStorable, type Path } from '../disk/describe.js'
 import { checkOptionNames, checkOptionsObject, kindOf } from '../option-names.js'
 
-/** What `keyBuilder` is told. */
+/** Options of `keyBuilder`. */
 export interface KeyBuilderOptions {
   /**
-   * Longer keys end in the SHA-256 of what they would be, in the place of it. Characters, at least 64.
+   * Limit of characters, at least 64. Longer keys are replaced by one that ends in the SHA-256 of the whole key.
    *
-   * @default keys are as long as what they are made of
+   * @default no limit
    */
   readonly maxLength?: number
 }
@@ -16,22 +16,22 @@ export interface KeyBuilderOptions {
 const OPTIONS = new Set(['maxLength'])
 const LEAST_LENGTH = 64
 const MAX_DEPTH = 500
-/** Texts that are written without quotes: none of them looks like anything else. */
+/** Strings that are written without quotes, because they cannot be confused with anything else. */
 const BARE = /^[\p{L}_][\p{L}\p{N}_\-./@]*$/u
 const WORDS = new Set(['null', 'undefined', 'true', 'false', 'NaN', 'Infinity'])
 const KINDS = 'plain data, a Date, Map, Set, bigint, RegExp, URL or bytes'
 
 /**
- * A readable text for a key, made of any structured arguments: equal exactly when the arguments are equal by value,
- * whatever the order of the properties of objects, of the entries of Maps and of the members of Sets.
+ * Builds a readable key from structured arguments. Two keys are equal exactly when the arguments are equal by value,
+ * whatever the order of properties of objects, entries of Maps and members of Sets.
  *
- * Told apart are also 1, 1n, '1' and true; 0 and -0; `{}` and `{ a: undefined }`; an array and a typed array. A Buffer is
- * a Uint8Array.
+ * It distinguishes 1, 1n, '1' and true; 0 and -0; `{}` and `{ a: undefined }`; an array and a typed array. A Buffer
+ * counts as a Uint8Array.
  *
  * @example
  * keyOf('user', 42, { page: 1, tags: ['a'] }) // 'user:42:{page:1,tags:[a]}'
  *
- * @throws TypeError that says where a function, a symbol, an instance of another class, or an object that holds itself is
+ * @throws TypeError that names the place of a function, a symbol, an instance of another class or a circular reference
  */
 export function keyOf(...parts: readonly unknown[]): string {
   // As a call without arguments, which `memoize(cache, fn, { key: keyOf })` meets. No part is written so.
@@ -40,8 +40,9 @@ export function keyOf(...parts: readonly unknown[]): string {
 }
 
 /**
- * A `keyOf` with options.
+ * Creates a `keyOf` with options.
  *
+ * @throws TypeError for unknown options and wrong types; RangeError for a `maxLength` below 64
  * @example
  * const short = keyBuilder({ maxLength: 200 })
  * await cache.set(short('search', query), results)
@@ -58,7 +59,7 @@ export function keyBuilder(options: KeyBuilderOptions = {}): (...parts: readonly
   return (...parts) => shortened(keyOf(...parts), maxLength)
 }
 
-/** No key that is as it was begins so: the two never meet. What follows the hash is for people. */
+/** Shortens a key. No other key begins like the result, so that they never collide. */
 function shortened(key: string, maxLength: number): string {
   if (key.length <= maxLength) return key
   const hash = createHash('sha256').update(key).digest('base64url')
@@ -105,7 +106,7 @@ class PartWriter {
   #array(value: readonly unknown[]): string {
     let own = 0
     const parts = Array.from(value, (part, at) => {
-      // A hole is not the same as undefined.
+      // A hole differs from undefined.
       if (!(at in value)) return '<hole>'
       own++
       return this.#step(at, part)
@@ -124,7 +125,7 @@ class PartWriter {
     return `{${names.map(name => `${quoted(name)}:${this.#step(name, value[name])}`).join(',')}}`
   }
 
-  /** What has a form of its own; `undefined` for anything else. */
+  /** The text of a built-in object such as a Date or a Map. `undefined` for any other. */
   #special(value: object): string | undefined {
     const text = this.#collection(value) ?? bytesText(value) ?? this.#atom(value)
     if (text === undefined) return undefined
@@ -185,7 +186,7 @@ function quoted(text: string): string {
   return BARE.test(text) && !WORDS.has(text) ? text : JSON.stringify(text)
 }
 
-/** Bytes in hex, other numbers one by one. */
+/** The text of a binary object: bytes in hex, other numbers one by one. */
 function bytesText(value: object): string | undefined {
   if (types.isUint8Array(value)) return `Uint8Array(${hex(value)})`
   if (types.isArrayBuffer(value)) return `ArrayBuffer(${hex(new Uint8Array(value))})`

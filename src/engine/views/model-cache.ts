@@ -26,16 +26,16 @@ import { Renewals } from './renewals.js'
 type Found = Exclude<Opened, { readonly is: 'misfit' }>
 type Misfitting = Extract<Opened, { readonly is: 'misfit' }>
 
-/** How often a value that does not fit is removed and computed again, before it is computed without being stored. */
+/** How often a misfit is removed and computed again, before the value is computed without storing it. */
 const TRIES = 3
 const forgotten = new FinalizationRegistry<() => void>(stop => stop())
 
 /**
- * A cache of the values of one model. What is stored is what was put; what is answered is what the schema makes of it:
- * defaults and transformations are applied when a value is read.
+ * The cache of the values of one model. Values are stored as they were put. The schema, with its defaults and
+ * transformations, is applied when a value is read.
  *
- * A value of another version, or one that does not fit the schema, is a miss: it is removed, or migrated and stored in
- * its place. It tells so with the event `invalid`.
+ * A value of another version, or one that violates the schema, is migrated and replaced if possible. Otherwise it is a
+ * miss: it is removed, and the event `invalid` is emitted.
  */
 export class ModelCache<Input, Output> {
   readonly #model: ResolvedModel
@@ -44,7 +44,7 @@ export class ModelCache<Input, Output> {
   readonly #events = new InvalidEvents()
   readonly #counters: ModelCounters = newCounters()
 
-  /** Made by `cache.model(model)`. */
+  /** Use `cache.model(model)` instead. */
   constructor(model: object, cache: DiskCache, access: object) {
     this.#model = model as ResolvedModel
     this.#store = new ModelStore(cache, access as EngineAccess)
@@ -54,11 +54,11 @@ export class ModelCache<Input, Output> {
       counters.evictions++
     }
     cache.on('evict', note)
-    // Nobody closes the cache of a model: one that is no longer used must not be kept by the cache that it is on.
+    // The cache of a model is never closed. When it is no longer used, its listener must not keep it alive.
     forgotten.register(this, () => cache.off('evict', note))
   }
 
-  /** The value of a key; `undefined` when there is none that fits. */
+  /** Reads the value of a key. Resolves to `undefined` when there is none that fits. */
   async get(key: Key, options?: Waiting): Promise<Output | undefined> {
     this.#counters.gets++
     const { stored, fromMemory } = await this.#store.read(key, options)
@@ -66,9 +66,9 @@ export class ModelCache<Input, Output> {
   }
 
   /**
-   * Stores a value. Answers false when a FanoutCache refused it.
+   * Stores a value. Resolves to `false` when a FanoutCache refuses it.
    *
-   * @throws InvalidValueError, which says which field is wrong and what was expected
+   * @throws InvalidValueError that names the wrong field and what was expected there
    */
   async put(key: Key, value: Input, options: Putting = {}): Promise<boolean> {
     checkModelOptions(options, 'put', 'storing')
@@ -80,8 +80,8 @@ export class ModelCache<Input, Output> {
   }
 
   /**
-   * The values that are there and fit, by the keys as they were given: all of a `putMany`, or nothing of it, where they lie
-   * in one database. It leaves no trace: no access is noted, nothing is renewed, removed or stored.
+   * Reads the values that exist and fit. Resolves to a map by the given keys: all of a `putMany` or nothing of it, where
+   * they lie in one database. It changes nothing: no access is noted, nothing is renewed, removed or stored.
    */
   async getMany(keys: Iterable<Key>, options: Waiting = {}): Promise<Map<Key, Output>> {
     checkIterable(keys, 'getMany')
@@ -99,7 +99,7 @@ export class ModelCache<Input, Output> {
   }
 
   /**
-   * Stores all values in one transaction, or none. Answers false when a FanoutCache refused them.
+   * Stores all values in one transaction, or none. Resolves to `false` when a FanoutCache refuses them.
    *
    * @throws InvalidValueError for the first that does not fit
    */
@@ -121,7 +121,7 @@ export class ModelCache<Input, Output> {
     return true
   }
 
-  /** Removes all keys in one transaction, or none. Answers, in the order of the keys, which were there. */
+  /** Removes all keys in one transaction, or none. Resolves to whether each existed, in the order of the keys. */
   async deleteMany(keys: Iterable<Key>, options: Waiting = {}): Promise<boolean[]> {
     checkIterable(keys, 'deleteMany')
     checkModelOptions(options, 'deleteMany', 'waiting')
@@ -132,23 +132,23 @@ export class ModelCache<Input, Output> {
     return removed ?? all.map(() => false)
   }
 
-  /** Removes a value; false when there was none. */
+  /** Removes a value. Resolves to `false` when there was none. */
   async delete(key: Key, options?: Waiting): Promise<boolean> {
     const removed = await this.#store.cache.delete(key, options)
     this.#counters.deletes++
     return removed
   }
 
-  /** Whether `get` would find a value. It leaves no trace. */
+  /** Tells whether `get` would find a value. It changes nothing. */
   async has(key: Key): Promise<boolean> {
     return (await this.#seen(key, await this.#store.peek(key))) !== undefined
   }
 
   /**
-   * The value of a key; when there is none that fits it is computed, checked, stored and answered. Over all processes
-   * one caller computes: see `getOrSet` of a cache.
+   * Reads the value of a key, or computes, checks and stores it when there is none that fits. Over all processes one
+   * caller computes: see `getOrSet` of `DiskCache`.
    *
-   * @throws InvalidValueError when what was computed does not fit
+   * @throws InvalidValueError when the computed value does not fit
    */
   getOrSet(key: Key, factory: ModelFactory<Input, Output>, options?: PuttingComputed): Promise<Output>
   getOrSet(
@@ -179,18 +179,18 @@ export class ModelCache<Input, Output> {
       if (isNew && found) this.#counters.puts++
       if (found) return this.#answer(found, { isNew })
     }
-    // It cannot be removed, or another version of the model stores here again and again.
+    // The misfit cannot be removed, or another version of the model keeps storing it.
     const alone = await computed(this.#model, factory, loneContext(), options.ttl)
     const opened = alone === undefined ? undefined : await open(this.#model, alone)
     return this.#answer(opened?.is === 'value' ? opened : undefined, { isNew: true })
   }
 
-  /** Keys of all its entries, also of those which do not fit. */
+  /** Lists the keys of all entries, including those that do not fit. */
   keys(options?: Listing): AsyncIterable<Key> {
     return this.#store.cache.keys(options)
   }
 
-  /** The entries that fit. It leaves no trace. */
+  /** Lists the entries that fit. It changes nothing. */
   async *entries(options?: Listing): AsyncGenerator<[Key, Output]> {
     for await (const [key, stored] of this.#store.cache.entries(options)) {
       const opened = await open(this.#model, stored)
@@ -198,12 +198,12 @@ export class ModelCache<Input, Output> {
     }
   }
 
-  /** Entries, also those which do not fit, or have expired and were not yet removed. */
+  /** Counts the entries, including those that do not fit and expired ones that were not removed yet. */
   count(): Promise<number> {
     return this.#store.cache.count()
   }
 
-  /** Removes all its entries that there are when it is called. */
+  /** Removes all entries of the model that exist at the time of the call. Resolves to how many. */
   clear(options?: Waiting): Promise<number> {
     return this.#store.cache.clear(options)
   }
@@ -245,7 +245,7 @@ export class ModelCache<Input, Output> {
     return found?.value as Output | undefined
   }
 
-  /** What a stored value says, if it fits or can be migrated. What does neither is removed. */
+  /** Opens a stored value that fits or can be migrated. Any other is removed. */
   async #fitting(key: Key, stored: unknown, slides = true): Promise<Found | undefined> {
     const opening = openCurrent(this.#model, stored)
     const opened = opening instanceof Promise ? await opening : opening
@@ -254,7 +254,7 @@ export class ModelCache<Input, Output> {
     return opened
   }
 
-  /** Looks again at an entry that does not fit, now with its version, so that nothing else is removed or replaced. */
+  /** Reads an entry that does not fit again, with its version, so that only this one is removed or replaced. */
   async #settle(key: Key): Promise<Found | undefined> {
     const item = await this.#store.peek(key)
     if (item === undefined) return undefined
@@ -270,7 +270,7 @@ export class ModelCache<Input, Output> {
     return opened
   }
 
-  /** What an entry says, which stays as it is. */
+  /** Opens the value of an entry and changes nothing. */
   async #seen(key: Key, item: Item<unknown> | undefined): Promise<Output | undefined> {
     if (item === undefined) return undefined
     const opened = await open(this.#model, item.value)
@@ -289,7 +289,7 @@ export class ModelCache<Input, Output> {
     return options.ttl === undefined && ttl !== undefined ? { ...options, ttl } : options
   }
 
-  /** As `set` does, a FanoutCache waits for the locks unless it is told otherwise. `undefined`: it refused. */
+  /** Runs a transaction with the waiting of `set`: a FanoutCache retries by default. `undefined`: it refused. */
   #transact<T>(body: (tx: Transaction) => T, keys: readonly Key[], options: Waiting): Promise<T | undefined> {
     const retry = this.#store.access.handle.kind === 'FanoutCache'
     return this.#store.cache.transact(body, { keys, ...(retry && { retry }), ...waitingOf(options) })

@@ -3,21 +3,27 @@ import type { ValueIssue } from '../errors.js'
 import type { CacheEvents } from '../events.js'
 import type { Key } from '../options.js'
 
-/** An entry that is there and does not fit its model, so that it is a miss. */
+/** An entry that does not fit its model and is therefore a miss. */
 export interface Misfit {
   readonly key: Key
-  /** Its version is another one and nothing migrates it; it fails the schema; or what `migrate` made of it does. */
+  /**
+   * - `'version'`: another version stored it, and it cannot be migrated.
+   * - `'schema'`: it violates the schema.
+   * - `'migration'`: the result of `migrate` violates the schema, or `migrate` threw.
+   */
   readonly reason: 'version' | 'schema' | 'migration'
-  /** The version that stored it; absent where no model did. */
+  /** The version that stored it. Absent when no model did. */
   readonly fromVersion?: string | number
   readonly issues: readonly ValueIssue[]
-  /** What `migrate` or the schema has thrown. */
+  /** The error that `migrate` or the schema threw. */
   readonly error?: unknown
-  /** Whether it was removed: not by reads of many, nor when somebody has replaced it meanwhile. */
+  /**
+   * Whether it was removed. `getMany` and `entries` never remove it, nor does a read after somebody has replaced it.
+   */
   readonly removed: boolean
 }
 
-/** What the cache of a model tells: the events of its entries, and `invalid`. */
+/** The events of the cache of a model: those of its entries, and `invalid`. */
 export interface ModelEvents extends CacheEvents {
   readonly invalid: Misfit
 }
@@ -55,7 +61,7 @@ export class InvalidEvents {
     try {
       this.#emitter.emit('invalid', misfit)
     } catch (error) {
-      // A listener that throws does not turn a miss into an error; it surfaces as any uncaught error does.
+      // A listener that throws must not turn a miss into an error. Its error surfaces as an uncaught one.
       process.nextTick(() => {
         throw error
       })

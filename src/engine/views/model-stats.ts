@@ -1,35 +1,37 @@
-/** Figures of one tier of a model. `hits` and `evictions` are those of this process. */
+/** Figures of one tier of a model. `hits` and `evictions` are counted by this process. */
 export interface TierStats {
-  /** Values that it answered. Those of `getOrSet` and `getMany` count as the disk's. */
+  /** Values read from this tier. Those of `getOrSet` and `getMany` count for the disk. */
   readonly hits: number
-  /** Entries that made room for others. */
+  /** Entries that were evicted. */
   readonly evictions: number
-  /** Entries that it holds now; on disk also those which have expired and were not yet removed. */
+  /** Entries in this tier; on disk including expired ones that were not removed yet. */
   readonly items: number
-  /** Bytes that it holds now. */
+  /** Bytes in this tier. */
   readonly bytes: number
 }
 
-/** Figures of the cache of a model. All but `items` and `bytes` count what this process did through it. */
+/** Figures of the cache of a model. All but `items` and `bytes` are counted by this process. */
 export interface ModelStats {
-  /** Keys that were asked for, by `get`, `getMany` and `getOrSet`. */
+  /** Keys that were read, by `get`, `getMany` and `getOrSet`. */
   readonly gets: number
   readonly hits: number
   readonly misses: number
   /** Values that were stored. */
   readonly puts: number
-  /** Keys that were to be deleted, whether they were there or not. */
+  /** Keys given to `delete` and `deleteMany`, whether they existed or not. */
   readonly deletes: number
-  /** Misses where there was an entry that did not fit. */
+  /** Misses because of an entry that did not fit. */
   readonly invalid: number
-  /** Hits whose value another version had stored. */
+  /** Hits whose value was migrated from another version. */
   readonly migrated: number
   readonly disk: TierStats
-  /** Where values are kept in memory. Without limits of its own a model shares it: then all but `hits` are those of the cache. */
+  /**
+   * The memory tier, if there is one. A model without limits shares it, so that all but `hits` are those of the cache.
+   */
   readonly memory?: TierStats
 }
 
-/** What a cache of a model counts. */
+/** The counters of the cache of a model. */
 export interface ModelCounters {
   gets: number
   hits: number

@@ -5,7 +5,7 @@ import type { Item, Key, Storing, Waiting } from '../options.js'
 import { PLAIN, readAs } from '../verbs/getting.js'
 import { peekItem, peekItems } from '../verbs/peeking.js'
 
-/** Where the entries of a model lie: a cache of its own, or a part of another one. */
+/** The store of the entries of a model: a cache of its own or a part of another one. */
 export class ModelStore {
   readonly cache: DiskCache
   readonly access: EngineAccess
@@ -20,7 +20,7 @@ export class ModelStore {
     return this.access.handle.options.clock.now()
   }
 
-  /** The value of a key as `get` of the cache reads it, and whether it came from memory. */
+  /** Reads a value like `get` of the cache, and tells whether it came from memory. */
   async read(key: Key, options?: Waiting): Promise<{ readonly stored: unknown; readonly fromMemory: boolean }> {
     const { handle, hostKey } = this.access
     let fromMemory = false
@@ -31,7 +31,7 @@ export class ModelStore {
     return { stored, fromMemory }
   }
 
-  /** The entry of a key, as if nobody had looked. */
+  /** Reads an entry without noting the access. */
   peek(key: Key, options?: Waiting): Promise<Item<unknown> | undefined> {
     const { handle, encodeKey, hostKey } = this.access
     return handle.start(
@@ -40,7 +40,7 @@ export class ModelStore {
     )
   }
 
-  /** The entries of keys, in their order: those of one database as they are at one moment. */
+  /** Reads several entries, in the order of the keys; those of one database at one moment. */
   peekAll(keys: readonly Key[], options?: Waiting): Promise<(Item<unknown> | undefined)[]> {
     const { handle, encodeKey } = this.access
     return handle.start(
@@ -49,12 +49,12 @@ export class ModelStore {
     )
   }
 
-  /** Removes an entry, if it is still the one that was seen. What cannot be written now is left. */
+  /** Removes an entry if its version is still the one seen. Does nothing when it cannot be written now. */
   remove(key: Key, seen: Item<unknown>): Promise<boolean> {
     return this.#change(key, seen, tx => tx.delete(key))
   }
 
-  /** Stores another value in the place of an entry, which otherwise stays as it is: if it is still the one that was seen. */
+  /** Replaces the value of an entry, and nothing else, if its version is still the one seen. */
   replace(key: Key, seen: Item<unknown>, value: unknown): Promise<boolean> {
     const { expiresAt, tag, tags } = seen
     const ttl = expiresAt === undefined ? null : Math.max(0, expiresAt - this.now())
@@ -63,8 +63,8 @@ export class ModelStore {
   }
 
   /**
-   * Makes an entry last for `ttl` from now, unless less than `least` of that has gone. No reader waits for it. Answers
-   * until when it will be there; epoch milliseconds.
+   * Makes an entry last for `ttl` from now, unless less than `least` of that has passed. No reader waits for it.
+   * Resolves to its expiry in epoch milliseconds.
    */
   async renew(key: Key, ttl: number, least: number): Promise<number> {
     const info = await this.cache.info(key)

@@ -14,13 +14,13 @@ const OPTIONS: Readonly<Record<'waiting' | 'storing' | 'computing', ReadonlySet<
   computing: new Set([...STORING, 'staleFor', 'beta', 'lease']),
 }
 
-/** @throws TypeError for what is no object, and for unknown options */
+/** Checks the options of a verb of a model. @throws TypeError for a value that is no object, and for unknown options */
 export function checkModelOptions(options: unknown, verb: string, kind: keyof typeof OPTIONS): void {
   checkOptionsObject(options, verb)
   checkOptionNames(options, OPTIONS[kind], verb)
 }
 
-/** The options of a value in a transaction, which waits as a whole. */
+/** Removes the waiting options, which concern the transaction as a whole. */
 export function withoutWaiting<O extends Waiting>(options: O): Omit<O, keyof Waiting> {
   const { retry: _retry, timeout: _timeout, signal: _signal, ...others } = options
   return others
@@ -35,7 +35,7 @@ export function waitingOf({ retry, timeout, signal }: Waiting): Waiting {
 }
 
 /**
- * The envelope of a value that fits; at once with a synchronous schema.
+ * Checks a value and puts it into an envelope, synchronously with a synchronous schema.
  *
  * @throws InvalidValueError when it does not fit
  */
@@ -54,7 +54,7 @@ export function sealed(
   return checked instanceof Promise ? checked.then(finish) : finish(checked)
 }
 
-/** The envelopes of many; at once with a synchronous schema. */
+/** Checks several values and puts them into envelopes, synchronously with a synchronous schema. */
 export function sealedAll(
   model: ResolvedModel,
   pairs: readonly (readonly [Key, unknown])[],
@@ -64,7 +64,7 @@ export function sealedAll(
   try {
     for (const [key, value] of pairs) sealing.push(sealed(model, value, ttl, key))
   } catch (error) {
-    // One error is told: the others have nobody to be told to.
+    // Only the first error is reported. The others must not become unhandled rejections.
     for (const one of sealing) if (one instanceof Promise) one.catch(() => undefined)
     throw error
   }
@@ -76,14 +76,16 @@ export function checkPair<Input>(pair: readonly [key: Key, value: Input]): reado
   throw new TypeError(`putMany: entries must be [key, value], got ${kindOf(pair)}`)
 }
 
-/** How a value is put. */
+/** Options of `put`. */
 export type Putting = Omit<Storing, 'file' | 'meta'>
-/** How a value is computed and put. */
+/** Options of `getOrSet` of a model. */
 export type PuttingComputed = Omit<Computing, 'file' | 'meta'>
 
 export type ModelFactory<Input, Output> = (context: ComputeContext<Output>) => Input | Promise<Input>
 
-/** Runs the function of `getOrSet` for a model: it is given an old value as the model reads it, and its own is checked. */
+/**
+ * Runs the factory of `getOrSet` for a model. It gets the old value in the form of the model; its result is checked.
+ */
 export async function computed<Input, Output>(
   model: ResolvedModel,
   factory: ModelFactory<Input | undefined, Output>,
@@ -106,7 +108,7 @@ export async function computed<Input, Output>(
   return value === undefined ? undefined : sealed(model, value, life)
 }
 
-/** What a function is given whose value nobody stores. */
+/** The context of a factory whose value is not stored. */
 export function loneContext(): ComputeContext<unknown> {
   const ignore = (): void => undefined
   return { ttl: ignore, tag: ignore, skip: ignore, signal: new AbortController().signal }

@@ -7,51 +7,51 @@ import { type Duration, milliseconds } from '../time.js'
 import { checkName } from './namespace-options.js'
 import { checkSchema } from './schema.js'
 
-/** What a model is made of. */
+/** The definition of a model, as `defineModel` takes it. */
 export interface ModelDefinition<Schema extends StandardSchemaV1> {
-  /** Which entries are its own, in every cache that it is used on. */
+  /** Identifies the entries of the model in every cache it is used on. */
   readonly name: string
-  /** Kept with every value. A value of another version is migrated, or is a miss and is removed. */
+  /** Stored with every value. A value of another version is migrated, or is a miss and is removed. */
   readonly version: string | number
-  /** Any Standard Schema, synchronous or not: zod, valibot, arktype and others. */
+  /** Any Standard Schema, synchronous or not, such as those of zod, valibot and arktype. */
   readonly schema: Schema
   /**
-   * Makes of a value that another version has stored one for this; `undefined` where that cannot be: then it is a miss.
-   * `fromVersion` is `undefined` for what no model has stored.
+   * Converts a value that another version stored. Return `undefined` when that is not possible; the value is a miss
+   * then. `fromVersion` is `undefined` for a value that no model stored.
    */
   migrate?(
     value: unknown,
     fromVersion: string | number | undefined,
   ): StandardSchemaV1.InferInput<Schema> | undefined | Promise<StandardSchemaV1.InferInput<Schema> | undefined>
-  /** Time to live of its entries. @default that of the cache */
+  /** Time to live of the entries: milliseconds or a string. `null`: never expires. @default the cache's `defaultTtl` */
   readonly ttl?: Duration | null
-  /** `ttl` counts from the last `get` on. The expiry is renewed when an eighth of `ttl` has gone. @default false */
+  /** Whether `ttl` starts anew with a `get`. Expiry is renewed when an eighth of `ttl` has passed. @default false */
   readonly sliding?: boolean
-  /** Entries on disk. The least recently used go. @default those of the cache */
+  /** Limit of entries on disk. The least recently used are evicted. @default the limit of the cache */
   readonly maxItems?: number
-  /** Bytes on disk, at least 65,536. @default that of the cache */
+  /** Limit of bytes on disk, at least 65,536. @default the limit of the cache */
   readonly sizeLimit?: number
-  /** @default 'least-recently-used' where it has limits of its own */
+  /** Which entries are evicted first. @default 'least-recently-used' for a model with limits of its own */
   readonly evictionPolicy?: EvictionPolicy
-  /** Values of more bytes than this, as stored, are not kept in memory. @default a sixteenth of `memory.maxBytes` */
+  /** Values of more stored bytes than this are not kept in memory. @default a sixteenth of `memory.maxBytes` */
   readonly maxItemSize?: number
-  /** Keep values in memory, too: entries, bytes and time of its own. @default as the cache does */
+  /** A memory tier with limits of its own. @default that of the cache */
   readonly memory?: MemoryOptions
 }
 
-/** What `cache.model` takes: made by `defineModel`. */
+/** A model, created by `defineModel` and passed to `cache.model`. */
 export interface Model<Input, Output> {
   readonly name: string
   readonly version: string | number
   readonly schema: StandardSchemaV1<Input, Output>
 }
 
-/** What may be put into the cache of a model. */
+/** The type of the values that are put into the cache of a model. */
 export type ModelInput<M> = M extends Model<infer Input, unknown> ? Input : never
-/** What comes out of it. */
+/** The type of the values that are read from the cache of a model. */
 export type ModelOutput<M> = M extends Model<unknown, infer Output> ? Output : never
 
-/** A model after it was checked. Times are milliseconds. */
+/** A checked model. Durations are milliseconds. */
 export interface ResolvedModel {
   readonly name: string
   readonly version: string | number
@@ -59,7 +59,7 @@ export interface ResolvedModel {
   readonly migrate: ((value: unknown, fromVersion: string | number | undefined) => unknown) | undefined
   readonly ttl: number | null | undefined
   readonly sliding: boolean
-  /** What the cache of its own is opened with; `undefined`: it shares the cache that it is used on. */
+  /** Options of the cache of its own. `undefined`: it shares the cache it is used on. */
   readonly limits: CacheOptions | undefined
 }
 
@@ -70,18 +70,18 @@ const OPTIONS = new Set([
 const resolved = knownCaches().models as WeakMap<object, ResolvedModel>
 
 /**
- * A kind of values: what they look like, and how they are kept. `cache.model(model)` is a cache of such values.
+ * Defines a kind of values: their schema and how they are cached. `cache.model(model)` is a cache of such values.
  *
- * Without `maxItems`, `sizeLimit`, `evictionPolicy`, `maxItemSize` and `memory` its entries lie among those of the cache,
- * and the cache's limits and policy decide what goes. With one of them it has a database of its own below the directory
- * of the cache, which evicts for itself: neither takes room from the other.
+ * Without `maxItems`, `sizeLimit`, `evictionPolicy`, `maxItemSize` and `memory` its entries are entries of the cache,
+ * under the limits and the policy of the cache. With one of them the model has a database of its own below the
+ * directory of the cache, with limits that are independent of those of the cache.
  *
  * @example
  * const User = defineModel({ name: 'User', version: 2, schema: z.object({ name: z.string() }), ttl: '1h' })
  * const users = cache.model(User)
  * await users.put(1, { name: 'Ann' })
  *
- * @throws TypeError for what is no Standard Schema, wrong types and unknown options; RangeError for what is out of range
+ * @throws TypeError for a wrong schema, wrong types and unknown options; RangeError for values out of range
  */
 export function defineModel<Schema extends StandardSchemaV1>(
   definition: ModelDefinition<Schema>,
@@ -149,14 +149,14 @@ function resolveLimits(definition: ModelDefinition<StandardSchemaV1>): CacheOpti
     ...(maxItems !== undefined && { maxItems }),
     ...(sizeLimit !== undefined && { sizeLimit }),
     ...(memory !== undefined && { memory: slidingToo(memory, definition.sliding) }),
-    // Values in files are never kept in memory.
+    // Larger values become files, which are never kept in memory.
     ...(maxItemSize !== undefined && { disk: { minFileSize: maxItemSize + 1 } }),
   }
   resolveOptions('Cache', limits)
   return limits
 }
 
-/** What slides does so in both tiers, unless the memory is told otherwise. */
+/** Makes the memory tier slide like the model, unless `memory` says otherwise. */
 function slidingToo(memory: MemoryOptions, sliding = false): MemoryOptions {
   if (typeof memory !== 'object' || memory === null) return memory
   const { ttl = Number.POSITIVE_INFINITY } = memory

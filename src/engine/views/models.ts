@@ -7,14 +7,14 @@ import { ModelCache } from './model-cache.js'
 
 const LONGEST_NAME = 200
 
-/** The caches of models that were made on a cache or namespace: one for each model, so that its figures are all in one. */
+/** The caches of models by cache or namespace. There is one for each model, so that its figures are in one place. */
 const made = new WeakMap<DiskCache, WeakMap<object, object>>()
 
-/** Where the entries of a model may lie. */
+/** The places where the entries of a model may lie. */
 export interface ModelPlaces {
-  /** Among the entries of the cache, with keys of their own. */
+  /** A part of the cache, with keys of its own. */
   part(name: string): DiskCache
-  /** In a database of their own. */
+  /** A database of its own. */
   own(name: string, limits: CacheOptions): DiskCache
 }
 
@@ -40,7 +40,7 @@ export function modelCacheOf<Input, Output>(
 export class OwnCaches {
   readonly #caches = new Map<string, { readonly cache: CacheVerbs; readonly limits: string }>()
 
-  /** @throws RangeError when the name has a cache already that has other limits, or makes no name of a directory */
+  /** @throws RangeError when the cache of this name has other limits, or the name cannot be a directory name */
   get(name: string, limits: CacheOptions, make: (directory: string) => CacheVerbs): CacheVerbs {
     const known = this.#caches.get(name)
     const text = JSON.stringify(limits)
@@ -57,7 +57,7 @@ export class OwnCaches {
   }
 }
 
-/** A name that every file system takes for a plain one. */
+/** Encodes a name into one that every file system accepts. */
 function directoryName(name: string): string {
   const encoded = encodeURIComponent(name).replace(/[.*!'()~]/g, character => {
     return `%${character.charCodeAt(0).toString(16).toUpperCase()}`

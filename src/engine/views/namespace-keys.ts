@@ -4,18 +4,18 @@ import { fromBigInt } from '../disk/pickle/integers.js'
 import type { Key } from '../options.js'
 
 /**
- * What a key that is no text begins with behind the prefix: `~n` numbers, `~b` bytes in hex, `~p` the canonical pickle of
- * everything else in base64url. A text that could be taken for one of these has `~t` before it.
+ * Marks keys that are not strings: `~n` is followed by a number, `~b` by bytes in hex, `~p` by the canonical pickle of
+ * any other key in base64url. A string key that looks like one of these is marked with `~t`.
  */
 const MARK = '~'
 const TEXT = '~t'
 const NUMBER = '~n'
-/** Digits at the end of the keys of queues. */
+/** Number of digits at the end of the keys of queues. */
 const DIGITS = 15
 
 /**
- * The keys of a namespace, as texts of the cache around it: `prefix` and the text itself, so that people and Python can
- * read and write them. Every key has one such text, and every text that begins with `prefix` is one key.
+ * Maps the keys of a namespace to string keys of the host cache: `prefix` and the key, so that people and Python can
+ * read and write them. The mapping is a bijection between keys and strings that begin with `prefix`.
  */
 export class NamespaceKeys {
   readonly prefix: string
@@ -46,24 +46,24 @@ export class NamespaceKeys {
     return marked ? marked.key : text
   }
 
-  /** What the keys of a queue are before their digits: a number without a prefix, as in a cache. */
+  /** The text before the digits in the keys of a queue. Without a prefix the keys decode to numbers, as in a cache. */
   queueHead(prefix: string | undefined): string {
     if (prefix === undefined) return this.prefix + NUMBER
     return this.encode(`${prefix}-${'5'.padEnd(DIGITS, '0')}`).slice(0, -DIGITS)
   }
 
-  /** What texts begin with whose keys are texts that begin with `prefix`. Others may begin so as well. */
+  /** The prefix of all encoded keys that are strings beginning with `prefix`. Other encoded keys may share it. */
   encodePrefix(prefix: string): string {
     return this.prefix + (prefix.startsWith(MARK) ? MARK : prefix)
   }
 
-  /** The same where no others begin so; else `undefined`. */
+  /** Like `encodePrefix`, but `undefined` when other encoded keys may share the prefix. */
   exactPrefix(prefix: string): string | undefined {
     return prefix === '' || prefix.startsWith(MARK) ? undefined : this.prefix + prefix
   }
 }
 
-/** The name of a namespace as a part of keys: no name holds what separates the parts, or ends a range of keys. */
+/** Encodes the name of a namespace for keys, without the characters that separate parts or end a range of keys. */
 export function encodeName(name: string): string {
   return name.replace(/[%:=~]/g, encodeCharacter)
 }
@@ -80,7 +80,7 @@ function writeMarked(key: Key): string {
   throw new TypeError('a key that was read from a damaged row cannot be used in a namespace')
 }
 
-/** What SQLite compares as equal is one text: a float that is a 64-bit integer is written as such. */
+/** The text of a float. One that equals a 64-bit integer is written as such, because SQLite compares them as equal. */
 function floatText(value: number): string {
   if (!Number.isInteger(value)) return String(value)
   const whole = BigInt(value)
@@ -89,10 +89,10 @@ function floatText(value: number): string {
   return text.includes('e') ? text : `${text}.0`
 }
 
-/** The key that a marked text stands for; `undefined` for a text that is a key itself. Never throws. */
+/** Decodes a marked text. `undefined` when the text is itself the key. Never throws. */
 function readMarked(text: string): { readonly key: Key } | undefined {
   if (!text.startsWith(MARK)) return undefined
-  // However many times it was marked as text, what counts is whether it had to be.
+  // A text may carry several `~t`. They were needed if the rest is itself marked.
   let at = 0
   while (text.startsWith(TEXT, at)) at += TEXT.length
   if (at === 0) return readOther(text)
@@ -102,7 +102,7 @@ function readMarked(text: string): { readonly key: Key } | undefined {
 function readOther(text: string): { readonly key: Key } | undefined {
   const key = parseOther(text[1], text.slice(2))
   if (key === undefined) return undefined
-  // Only the one way of writing a key stands for it.
+  // Only the canonical form of a key stands for it.
   return writeMarked(key) === text ? { key } : undefined
 }
 

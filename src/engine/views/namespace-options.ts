@@ -3,14 +3,16 @@ import type { Storing } from '../options.js'
 import { type Duration, milliseconds } from '../time.js'
 import { encodeName } from './namespace-keys.js'
 
-/** What a namespace is told when it is made. */
+/** Options of `namespace`. */
 export interface NamespaceOptions {
   /**
-   * A whole number of 0 or more, part of every key: with another one the namespace begins empty, and what the old one
-   * holds is left to those who still use it. Source: DjangoCache's VERSION. @default 1
+   * A whole number of 0 or more that is part of every key. With a new version the namespace starts empty; the entries
+   * of the old one stay for processes that still use it. Source: DjangoCache's VERSION.
+   *
+   * @default 1
    */
   readonly version?: number
-  /** Time to live of entries stored without one; `null`: never expires. @default that of the cache around it */
+  /** Time to live of entries stored without one. `null`: they never expire. @default the cache's `defaultTtl` */
   readonly defaultTtl?: Duration | null
 }
 
@@ -20,13 +22,17 @@ export interface ResolvedNamespace {
   readonly name: string
   readonly version: number
   readonly defaultTtl: Duration | null | undefined
-  /** What its keys begin with, whatever the version. */
+  /** The prefix of its keys in all versions. */
   readonly family: string
-  /** What its keys begin with. */
+  /** The prefix of its keys. */
   readonly prefix: string
 }
 
-/** @throws TypeError for a name that is no text, and for unknown options; RangeError for what is out of range */
+/**
+ * Checks name and options.
+ *
+ * @throws TypeError for wrong types and unknown options; RangeError for values out of range
+ */
 export function resolveNamespace(name: unknown, options: NamespaceOptions): ResolvedNamespace {
   checkName(name, 'the name of a namespace')
   checkOptionsObject(options, 'namespace')
@@ -43,13 +49,13 @@ export function resolveNamespace(name: unknown, options: NamespaceOptions): Reso
   return { name, version, defaultTtl, family, prefix: `${family}${version + 0}:` }
 }
 
-/** The entries of a model among those of a cache. No name of a namespace has `=` in keys. */
+/** The part of a cache that holds the entries of a model. No namespace has `=` in its keys. */
 export function modelPart(name: string): ResolvedNamespace {
   const prefix = `model=${encodeName(name)}:`
   return { name, version: 0, defaultTtl: undefined, family: prefix, prefix }
 }
 
-/** @throws TypeError when it is no well-formed text, RangeError when it is empty */
+/** @throws TypeError when it is no well-formed string; RangeError when it is empty */
 export function checkName(name: unknown, what: string): asserts name is string {
   if (typeof name !== 'string' || !name.isWellFormed()) {
     throw new TypeError(`${what} must be a well-formed string, got ${kindOf(name)}`)
@@ -57,14 +63,14 @@ export function checkName(name: unknown, what: string): asserts name is string {
   if (name === '') throw new RangeError(`${what} must not be empty`)
 }
 
-/** Puts the time to live of a view where an entry is stored without one. */
+/** Adds the time to live of a view to options without one. */
 export function defaultsOf(
   defaultTtl: Duration | null | undefined,
   outer: <O extends Storing | undefined>(options: O) => O,
 ): <O extends Storing | undefined>(options: O) => O {
   if (defaultTtl === undefined) return outer
   return <O extends Storing | undefined>(options: O): O => {
-    // What is no object is refused by the verb.
+    // The verb refuses options that are no object.
     if (options !== undefined && (typeof options !== 'object' || options === null)) return options
     if (options?.ttl !== undefined) return options
     return { ...options, ttl: defaultTtl } as O

@@ -4,10 +4,10 @@ import { checkEntry } from '../verbs/bulk.js'
 import { checkIterable } from '../verbs/verb-options.js'
 import type { NamespaceKeys } from './namespace-keys.js'
 
-/** Gives options the defaults of the namespace. */
+/** Adds the defaults of the namespace to options. */
 export type WithDefaults = <O extends Storing | undefined>(options: O) => O
 
-/** The verbs of a transaction, of the keys of a namespace alone. */
+/** A transaction restricted to the keys of a namespace. */
 export class NamespaceTransaction implements Transaction {
   readonly #tx: Transaction
   readonly #keys: NamespaceKeys
@@ -107,7 +107,7 @@ export class NamespaceTransaction implements Transaction {
 
   expire(options: { readonly now?: number } = {}): number {
     const { now } = options
-    // Checks the options as well: nothing has expired before the beginning of time.
+    // Checks the options and removes nothing, since nothing expires before the beginning of time.
     this.#tx.expire({ ...options, now: Number.NEGATIVE_INFINITY })
     return this.#remove({ includeExpired: true }, key => {
       const expiresAt = this.#tx.info(key)?.expiresAt
@@ -128,7 +128,7 @@ export class NamespaceTransaction implements Transaction {
     return this.#tx.transact(tx => body(this.viewOf(tx)))
   }
 
-  /** The same view of a savepoint in it. */
+  /** The view of a savepoint in this transaction. */
   protected viewOf(tx: Transaction): Transaction {
     return new NamespaceTransaction(tx, this.#keys, this.#storing)
   }
@@ -140,7 +140,7 @@ export class NamespaceTransaction implements Transaction {
   }
 }
 
-/** What is known of an entry, under its own key. */
+/** Replaces the key of the host cache in an `Info` with the key of the namespace. */
 export function renamed<I extends Info>(keys: NamespaceKeys, info: I | undefined): I | undefined {
   return info && { ...info, key: keys.decode(info.key) }
 }
@@ -154,13 +154,13 @@ export function renamedEntries(keys: NamespaceKeys, entries: Iterable<Entry>, st
   })
 }
 
-/** How the cache lists what a namespace shall list, and which of these keys are meant. */
+/** Translates a listing of a namespace into one of the host cache, with a filter for the keys of the namespace. */
 export function hostListing(
   keys: NamespaceKeys,
   options: Listing | undefined,
 ): { readonly listing: Listing; readonly isListed: (key: Key) => boolean } {
   const isObject = typeof options === 'object' && options !== null
-  // What is no listing at all is refused by the cache.
+  // The host cache refuses options that are no object.
   if (options !== undefined && !isObject) return { listing: options, isListed: () => true }
   const { prefix } = options ?? {}
   if (prefix === undefined) return { listing: { ...options, prefix: keys.prefix }, isListed: () => true }

@@ -37,20 +37,20 @@ import {
   type WithDefaults,
 } from './namespace-transaction.js'
 
-/** What a namespace is made of. */
+/** The parts of a namespace. */
 export interface NamespaceParts {
   readonly host: CacheVerbs
-  /** What the keys of the namespace around it begin with. */
+  /** The prefix of the keys of the enclosing namespace. */
   readonly outer: string
   readonly storing: WithDefaults
 }
 
 /**
- * A part of a cache with keys of its own: all verbs of a cache, of these keys alone. What it stores are entries of the
- * cache around it, whose limits and policy they share: a text key `k` is the entry `name:version:k` there.
+ * A view of a cache with its own keys and all verbs of a cache. Its entries are entries of the cache, under the limits
+ * and the policy of the cache: the string key `k` is the entry `name:version:k` there.
  *
  * `cull`, `check`, `settings`, `configure` and the tag index concern the whole directory. So do the hits and misses of
- * `stats`, and the events without a key.
+ * `stats`, and events without a key.
  */
 export class Namespace extends HostView implements DiskCache {
   readonly name: string
@@ -61,7 +61,7 @@ export class Namespace extends HostView implements DiskCache {
   readonly #keys: NamespaceKeys
   readonly #storing: WithDefaults
 
-  /** Made by `cache.namespace(name, options)`. */
+  /** Use `cache.namespace(name, options)` instead. */
   constructor(parts: object, own: object) {
     const { host, outer, storing } = parts as NamespaceParts
     const { name, version, defaultTtl, family, prefix } = own as ResolvedNamespace
@@ -79,15 +79,15 @@ export class Namespace extends HostView implements DiskCache {
     this.#access = registerView(this, { handle, hostKey, hostPrefix, storing: this.#storing })
   }
 
-  /** A namespace in this one: `clear` of this one empties it as well. */
+  /** Returns a namespace inside this one. `clear` of this one empties it as well. @throws as `cache.namespace` does */
   namespace(name: string, options: NamespaceOptions = {}): Namespace {
     return new Namespace(this.#parts, resolveNamespace(name, options))
   }
 
   /**
-   * A cache of the values of one model, in this namespace.
+   * Returns the cache of the values of one model in this namespace.
    *
-   * @throws TypeError when it is no model, and for one with limits of its own, which needs a directory of its own
+   * @throws TypeError when `model` is no model, or has limits, which need a directory of their own
    */
   model<Input, Output>(model: Model<Input, Output>): ModelCache<Input, Output> {
     return modelCacheOf(this, model, {
@@ -192,12 +192,12 @@ export class Namespace extends HostView implements DiskCache {
     }
   }
 
-  /** Its entries, expired ones that were not yet removed included: counted in pages, so that it takes time in proportion. */
+  /** Counts the entries, including expired ones that were not removed yet. Scans the keys of the namespace in pages. */
   async count(): Promise<number> {
     return (await this.#tally(false)).count
   }
 
-  /** Bytes of its keys and values as stored; what the database needs around them is left out. */
+  /** Adds up the bytes of stored keys and values, without the overhead of the database. */
   async volume(): Promise<number> {
     return (await this.#tally(true)).bytes
   }
@@ -212,12 +212,12 @@ export class Namespace extends HostView implements DiskCache {
     return handle.ready(() => ranges.evict(handle, this.#keys.prefix, tag, options))
   }
 
-  /** Removes all entries that there are when it is called: of this version, and of all namespaces in this one. */
+  /** Removes the present entries of this version and of all namespaces inside this one. Resolves to how many. */
   clear(options?: Waiting): Promise<number> {
     return this.#clear(this.#keys.prefix, options)
   }
 
-  /** Removes what lower versions of this namespace hold. Answers how many entries. */
+  /** Removes the entries of lower versions of this namespace. Resolves to how many. */
   async clearOlderVersions(options?: Waiting): Promise<number> {
     const { handle } = this.#access
     const versions = await handle.ready(() => ranges.versionsBelow(handle, this.#family, this.version))
@@ -240,7 +240,7 @@ export class Namespace extends HostView implements DiskCache {
     return this.#host.transact(inside, { ...options, keys: this.#keys.encodeAll(keys) })
   }
 
-  /** A transaction of the cache, of the keys of the namespace alone. */
+  /** A view of a transaction of the cache, restricted to the keys of the namespace. */
   protected viewOf(tx: Transaction): Transaction {
     return new NamespaceTransaction(tx, this.#keys, this.#storing)
   }

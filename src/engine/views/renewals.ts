@@ -3,16 +3,16 @@ import type { Key } from '../options.js'
 import type { ResolvedModel } from './model.js'
 import type { ModelStore } from './model-store.js'
 
-/** An expiry is renewed when this part of the time to live has gone: so many writes has a hot entry at most in that time. */
+/** An expiry is renewed when this part of the time to live has passed, which limits the writes for a hot entry. */
 const PART = 1 / 8
-/** Entries whose next renewal is known. Without it a read costs a look at the entry. */
+/** Limit of entries whose next renewal is remembered. For any other entry a read examines the entry itself. */
 const MOST_KNOWN = 10_000
 
-/** Time to live that counts from the last read: reads renew it, seldom enough that they do not become writes. */
+/** Sliding expiry: reads renew the time to live, but seldom enough that reads do not become writes. */
 export class Renewals {
   readonly #model: ResolvedModel
   readonly #store: ModelStore
-  /** When it is worth looking at an entry again. Epoch milliseconds. */
+  /** When an entry should be examined again. Epoch milliseconds. */
   readonly #due = new Map<KeyIdentity, number>()
 
   constructor(model: ResolvedModel, store: ModelStore) {
@@ -20,7 +20,7 @@ export class Renewals {
     this.#store = store
   }
 
-  /** @param own the time to live of this entry, where it has one of its own */
+  /** @param own the time to live of this entry, if it has its own. Milliseconds */
   async read(key: Key, own: number | null | undefined): Promise<void> {
     const ttl = own === undefined ? this.#model.ttl : own
     if (typeof ttl !== 'number' || ttl === 0 || this.#store.access.handle.options.readonly) return

@@ -3,7 +3,7 @@ import { formatPath } from '../disk/describe.js'
 import type { ValueIssue } from '../errors.js'
 import { kindOf } from '../option-names.js'
 
-/** What a schema makes of a value. */
+/** The result of checking a value with a schema. */
 export type Checked<Output> = { readonly value: Output } | { readonly issues: readonly ValueIssue[] }
 
 /** @throws TypeError when it is no Standard Schema. Source: standardschema.dev, version 1 */
@@ -19,7 +19,7 @@ export function checkSchema(schema: unknown): asserts schema is StandardSchemaV1
   )
 }
 
-/** Asks a schema; at once when it is synchronous, so that calls keep their order. */
+/** Checks a value with a schema, synchronously when the schema is, so that calls keep their order. */
 export function check<Output>(
   schema: StandardSchemaV1<unknown, Output>,
   value: unknown,
@@ -34,7 +34,7 @@ function toChecked<Output>(result: StandardSchemaV1.Result<Output>): Checked<Out
 }
 
 function toIssue({ message, path = [] }: StandardSchemaV1.Issue): ValueIssue {
-  // Not `map`: what a library has made of Array need not be made again like one, as that of arktype.
+  // Not `map`: a subclass of Array, such as that of arktype, may not be constructible like one.
   const steps = Array.from(path, step => {
     const key = typeof step === 'object' ? step.key : step
     return typeof key === 'symbol' ? String(key) : key
@@ -42,7 +42,7 @@ function toIssue({ message, path = [] }: StandardSchemaV1.Issue): ValueIssue {
   return { path: formatPath('value', steps), message }
 }
 
-/** A promise of another realm, or of a library. */
+/** Also recognises promises of another realm or of a library. */
 function isThenable<T>(result: T | Promise<T>): result is Promise<T> {
   return typeof (result as { then?: unknown }).then === 'function'
 }

@@ -4,13 +4,13 @@ import type { Key } from '../options.js'
 
 interface Sortable {
   readonly key: Key
-  /** Numbers, text, bytes: what SQLite puts before the others. */
+  /** The rank of the type in SQLite's order: numbers, text, bytes. */
   readonly kind: number
   readonly data: bigint | number | Buffer
   readonly raw: boolean
 }
 
-/** Sorts keys as SQLite sorts them in a table of their own: numbers by value, text and bytes byte by byte. */
+/** Sorts keys in SQLite's order: numbers by value, then text, then bytes, both byte by byte. */
 export function inStoredOrder(keys: readonly Key[]): Key[] {
   return keys
     .map(toSortable)

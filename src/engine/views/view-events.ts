@@ -13,11 +13,11 @@ interface Emitter {
 interface Passing {
   readonly event: keyof CacheEvents
   readonly listener: unknown
-  /** Ends it. */
+  /** Removes the listener. */
   stop(): void
 }
 
-/** The events of a cache as a namespace tells them: those of its own keys, by their own names, and what has no key. */
+/** The events of a cache as seen by a namespace: those of its keys, under its own names, and those without a key. */
 export class ViewEvents {
   readonly #host: Emitter
   readonly #keys: NamespaceKeys

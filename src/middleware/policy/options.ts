@@ -2,87 +2,89 @@ import { checkOptionNames, checkOptionsObject, kindOf } from '../../engine/optio
 import { type Duration, milliseconds } from '../../engine/time.js'
 import { checkCacheName } from './cache-key.js'
 
-/** Directives of requests that a cache can heed (RFC 9111 §5.2.1). */
+/** Request directives that a cache can obey (RFC 9111 §5.2.1). */
 export type RequestDirective = 'no-store' | 'no-cache' | 'max-age' | 'min-fresh' | 'max-stale' | 'only-if-cached'
 
-/** Options of the rules. All that loosen a rule are off. */
+/** Options of the rules. Options that relax a rule are off by default. Durations are milliseconds or strings. */
 export interface PolicyOptions {
   /**
-   * Names the cache in keys, in `Cache-Status` and, where it is a token, in a targeted field of its own:
+   * The name of the cache in keys, in `Cache-Status` and, if it is a token, in its own targeted field
    * `<name>-Cache-Control`.
    *
    * @default 'fanout-cache'
    */
   readonly name?: string
   /**
-   * Freshness of answers of 200, 203, 204, 300, 301 and 308 which say nothing of their own: neither `Cache-Control` nor
-   * `Expires` nor a targeted field gives or forbids it. Counted from their arrival. Requests with a cookie bypass such
-   * answers, unless `ignoreCookies`.
+   * Freshness of answers with status 200, 203, 204, 300, 301 and 308 when neither `Cache-Control` nor `Expires` nor a
+   * targeted field determines it. It counts from their arrival. Requests with a cookie bypass such answers, unless
+   * `ignoreCookies` is set.
+   *
+   * @default such answers are not fresh
    */
   readonly ttl?: Duration
-  /** The same by status, for others too: `{ 404: '10s' }`. Goes before `ttl`. */
+  /** Like `ttl`, by status, also for other statuses: `{ 404: '10s' }`. Overrides `ttl`. @default none */
   readonly statusTtl?: Readonly<Record<number, Duration>>
-  /** Requests with a cookie get, and fill, what is fresh by `ttl` and `statusTtl`. @default false */
+  /** Lets requests with a cookie use and store answers that are fresh by `ttl` and `statusTtl`. @default false */
   readonly ignoreCookies?: boolean
   /**
-   * How long answers without a `stale-while-revalidate` of their own are served while they are validated in the
+   * How long stale answers without their own `stale-while-revalidate` are served while they are validated in the
    * background (RFC 5861 §3).
    *
    * @default 0
    */
   readonly staleWhileRevalidate?: Duration
   /**
-   * How long answers without a `stale-if-error` of their own are served when the handler fails (RFC 5861 §4).
+   * How long stale answers without their own `stale-if-error` are served when the handler fails (RFC 5861 §4).
    *
    * @default 0
    */
   readonly staleIfError?: Duration
   /**
-   * `s-maxage` does not forbid stale answers that the response itself, or an option, allows (RFC 9111 §5.2.2.10 says it
-   * does).
+   * Serves stale answers that the response or an option allows despite `s-maxage`, which forbids it by RFC 9111
+   * §5.2.2.10.
    *
    * @default false
    */
   readonly staleDespiteSMaxage?: boolean
-  /** Store answers with `Set-Cookie`, which all others then get. @default false */
+  /** Stores answers with `Set-Cookie`, which all clients then get. @default false */
   readonly storeSetCookie?: boolean
   /**
-   * Freshness of answers that have a `Last-Modified` and say nothing else: a part of the time since then (RFC 9111
-   * §4.2.2). `true` is a tenth, and a day at most.
+   * Gives answers with `Last-Modified` and no other freshness a fraction of the time since then (RFC 9111 §4.2.2).
+   * `true`: a tenth, at most a day.
    *
    * @default false
    */
   readonly heuristics?: boolean | { readonly fraction?: number; readonly max?: Duration }
-  /** Store 206 for themselves. @default false */
+  /** Stores partial answers (206) as entries of their own. @default false */
   readonly storePartial?: boolean
   /**
-   * Store answers to POST that have explicit freshness and a `Content-Location` that is their URI, for later GETs (RFC
-   * 9110 §9.3.3).
+   * Stores answers to POST for later GETs if they have explicit freshness and a `Content-Location` equal to their URI
+   * (RFC 9110 §9.3.3).
    *
    * @default false
    */
   readonly cachePost?: boolean
   /**
-   * Store answers that may not be used without validation, such as those with `no-cache` and an `ETag`.
+   * Stores answers that must be validated before each use, such as those with `no-cache` and an `ETag`.
    *
    * @default true
    */
   readonly storeForValidation?: boolean
   /**
-   * Directives of requests that are heeded. Others let a client send each of its requests to the handler.
+   * Request directives that are obeyed. The others would let a client send each of its requests to the handler.
    *
    * @default no-store, max-stale, only-if-cached
    */
   readonly requestDirectives?: readonly RequestDirective[] | 'all'
   /**
-   * Targeted fields that count for this cache, the most specific first (RFC 9213).
+   * Targeted fields that apply to this cache, the most specific first (RFC 9213).
    *
    * @default `<name>-Cache-Control`, `CDN-Cache-Control`
    */
   readonly targets?: readonly string[]
 }
 
-/** The options as the rules take them: complete, checked, in milliseconds. */
+/** The checked and complete options. Durations are milliseconds. */
 export interface Policy {
   readonly name: string
   readonly ttl: number | undefined
@@ -112,7 +114,7 @@ const SAFE_DIRECTIVES: readonly RequestDirective[] = ['no-store', 'max-stale', '
 const TOKEN = /^[!#$%&'*+.^_`|~0-9A-Za-z-]+$/
 const DAY = 86_400_000
 
-/** The names of {@link PolicyOptions}, for those who check them together with options of their own. */
+/** The names of {@link PolicyOptions}, for callers that check them together with other options. */
 export const POLICY_OPTION_NAMES: ReadonlySet<string> = new Set<keyof PolicyOptions>([
   'name',
   'ttl',
@@ -131,7 +133,7 @@ export const POLICY_OPTION_NAMES: ReadonlySet<string> = new Set<keyof PolicyOpti
 ])
 
 /**
- * Checks and completes options. Names that are unknown here are the business of the caller.
+ * Checks and completes the options. The caller checks for unknown names.
  *
  * @throws TypeError or RangeError that names the option
  */
@@ -155,7 +157,7 @@ export function resolvePolicy(options: PolicyOptions = {}): Policy {
   }
 }
 
-/** The rules without any option given. */
+/** The rules with all defaults. */
 export const DEFAULT_POLICY: Policy = /* @__PURE__ */ resolvePolicy()
 
 function flag(options: PolicyOptions, name: keyof PolicyOptions, byDefault: boolean): boolean {

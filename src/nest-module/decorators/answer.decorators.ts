@@ -10,24 +10,24 @@ import {
 import { lifeOf } from '../cache-life.js'
 import { isText, unexpected } from './check-arguments.js'
 
-/** Answers the key of a request; `undefined` or `null`: it is not cached. */
+/** Returns the key of a request. `undefined` or `null`: it is not cached. */
 export type CacheKeyFactory = (
   context: ExecutionContext,
 ) => string | Promise<string | null | undefined> | null | undefined
-/** Answers a time to live; 0: not cached. */
+/** Returns a time to live. 0: not cached. */
 export type CacheTTLFactory = (context: ExecutionContext) => Duration | Promise<Duration>
-/** Answers the tags of what is about to be computed. */
+/** Returns the tags of an answer that is about to be computed. */
 export type CacheTagsFactory = (context: ExecutionContext) => readonly string[] | Promise<readonly string[]>
-/** Answers who an answer is for, such as the id of a user; `undefined`: for whoever sends no credentials. */
+/** Returns for whom an answer is, such as the id of a user. `undefined`: for all requests without credentials. */
 export type CacheAudienceFactory = (
   context: ExecutionContext,
 ) => string | number | undefined | Promise<string | number | undefined>
 
 /**
- * The key under which `CacheInterceptor` keeps what a handler answers, instead of its URL: the same that
- * `cacheManager.del(key)` takes. Needed outside of HTTP.
+ * Sets the key under which `CacheInterceptor` keeps the answer of a handler, instead of its URL.
+ * `cacheManager.del(key)` takes the same key. Required outside of HTTP.
  *
- * @throws TypeError for an empty text, and for what is neither a text nor a function
+ * @throws TypeError for an empty string, and for a value that is neither a string nor a function
  * @example
  * @CacheKey('cats')
  */
@@ -38,9 +38,10 @@ export function CacheKey(key: string | CacheKeyFactory): CustomDecorator<string>
 }
 
 /**
- * How long an answer is kept: milliseconds, or a string such as `'5m'`; 0: it is not cached. On handlers and controllers.
+ * Sets how long an answer is kept: milliseconds or a string such as `'5m'`; 0: not cached. For handlers and
+ * controllers.
  *
- * @throws TypeError or RangeError for what is no time to live
+ * @throws TypeError or RangeError for a wrong time to live
  */
 export function CacheTTL(ttl: Duration | CacheTTLFactory): CustomDecorator<string> {
   if (ttl === undefined || ttl === null)
@@ -50,10 +51,10 @@ export function CacheTTL(ttl: Duration | CacheTTLFactory): CustomDecorator<strin
 }
 
 /**
- * Tags by which answers can be removed together, with `@CacheEvict({ tags })` or the engine's `evict`. On handlers and
- * controllers.
+ * Sets tags by which answers are removed together, with `@CacheEvict({ tags })` or `evict` of the engine. For handlers
+ * and controllers.
  *
- * @throws TypeError for what is neither texts nor one function
+ * @throws TypeError for anything but strings or one function
  */
 export function CacheTags(...tags: readonly string[] | readonly [CacheTagsFactory]): CustomDecorator<string> {
   const isFunction = typeof tags[0] === 'function' && tags.length === 1
@@ -64,11 +65,11 @@ export function CacheTags(...tags: readonly string[] | readonly [CacheTagsFactor
 }
 
 /**
- * Who may share an answer. Without it, requests that carry credentials (`Authorization`, `Cookie`, a `user` that a guard
- * has set) neither get a kept answer nor leave one, unless its own Cache-Control allows it (RFC 9111 §3.5).
+ * Sets who may share an answer. Without it, requests with credentials (`Authorization`, `Cookie`, a `user` set by a
+ * guard) neither get a kept answer nor leave one, unless its Cache-Control allows that (RFC 9111 §3.5).
  *
- * - `'everyone'`: the answer is the same for all, whatever they send.
- * - a function: those for whom it answers the same text share an answer, such as one user.
+ * - `'everyone'`: the answer is the same for all requests, whatever they contain.
+ * - a function: requests for which it returns the same string, such as the id of a user, share an answer.
  *
  * @throws TypeError for anything else
  * @example
@@ -84,7 +85,7 @@ export function CacheAudience(audience: 'everyone' | CacheAudienceFactory): Cust
 /**
  * Keeps the answers of a handler or controller in the cache that was registered with this name.
  *
- * @throws TypeError for an empty text, and for what is none
+ * @throws TypeError for an empty string and for a value that is no string
  */
 export function CacheName(name: string): CustomDecorator<string> {
   if (!isText(name)) throw unexpected('@CacheName', 'a text', name)

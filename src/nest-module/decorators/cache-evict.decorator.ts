@@ -5,13 +5,13 @@ import { resolved } from './cacheable.decorator.js'
 import { checkOption, isFunction, isText, isTexts, unexpected } from './check-arguments.js'
 import { type AnyMethod, type MethodCall, type MethodDecoratorFor, wrapMethod } from './method-wrapper.js'
 
-/** What `@CacheEvict` removes. Functions are given the arguments of the call. */
+/** Options of `@CacheEvict`. Functions get the arguments of the call. */
 export interface CacheEvictOptions {
-  /** Keys of `@CacheKey`, `@Cacheable` or the cache manager, or URLs such as `/cats`. */
+  /** Removes keys: those of `@CacheKey`, `@Cacheable` or the cache manager, or URLs such as `/cats`. */
   readonly key?: string | readonly string[] | ((...args: never[]) => string | readonly string[])
-  /** Everything that has one of these tags. */
+  /** Removes all entries with one of these tags. */
   readonly tags?: readonly string[] | ((...args: never[]) => readonly string[])
-  /** Everything in the cache of the registration. */
+  /** Removes all entries of the registration. @default false */
   readonly all?: boolean
   /** The `name` of the registration. @default the one without a name */
   readonly cache?: string
@@ -20,10 +20,10 @@ export interface CacheEvictOptions {
 const OPTIONS = new Set(['key', 'tags', 'all', 'cache'])
 
 /**
- * Removes entries when a method has succeeded, before its answer goes out. On handlers and on methods of providers; the
- * method then answers a promise.
+ * Removes entries when a method has succeeded, before its answer is sent. Use it on handlers and on methods of
+ * providers; the method then returns a promise.
  *
- * @throws TypeError for unknown options, for what nobody can read, and when nothing is named
+ * @throws TypeError for unknown or wrong options, and when nothing is named
  * @example
  * @CacheEvict({ key: (id: string) => `user:${id}`, tags: ['users'] })
  */
@@ -61,13 +61,13 @@ function evictAfter(call: MethodCall, options: CacheEvictOptions): unknown {
   })
 }
 
-/** @throws TypeError for what a function of the app should not answer */
+/** Checks the result of a function of the app. @throws TypeError when it is no text or list of texts */
 function texts(given: unknown, name: string): readonly string[] {
   if (isTexts(given)) return given
   throw unexpected(name, 'texts', given)
 }
 
-/** An observable that says nothing, and ends when something is done. */
+/** An observable that emits nothing and completes when an action is done. */
 function after(action: () => Promise<void>): Observable<never> {
   return defer(action).pipe(ignoreElements())
 }

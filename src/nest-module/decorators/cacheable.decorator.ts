@@ -7,17 +7,17 @@ import { isStreaming } from '../sendable.js'
 import { checkOption, isFunction, isText, isTexts } from './check-arguments.js'
 import { type MethodCall, type MethodDecoratorFor, wrapMethod } from './method-wrapper.js'
 
-/** A method that answers a promise. */
+/** A method that returns a promise. */
 export type AsyncMethod = (...args: never[]) => Promise<unknown>
 
-/** How `@Cacheable` keeps what a method answers. Functions are given the arguments of the call. */
+/** Options of `@Cacheable`. Functions get the arguments of the call. */
 export interface CacheableOptions extends Pick<Computing, 'staleFor' | 'beta' | 'lease'> {
-  /** The key: the one that `cacheManager.del(key)` takes. @default class, method, and what `keyOf` makes of the arguments */
+  /** The key, as `cacheManager.del(key)` takes it. @default class, method, and `keyOf` of the arguments */
   readonly key?: string | ((...args: never[]) => string)
-  /** 0: not cached. @default the `ttl` of the module */
+  /** Time to live: milliseconds or a string. 0: not cached. @default the `ttl` of the module */
   readonly ttl?: Duration | ((...args: never[]) => Duration)
   readonly tags?: readonly string[] | ((...args: never[]) => readonly string[])
-  /** What is not to be kept, by what the method answered. `undefined` never is. */
+  /** Returns whether a result is not kept. `undefined` never is. @default all others are kept */
   readonly unless?: (value: never) => boolean
   /** The `name` of the registration. @default the one without a name */
   readonly cache?: string
@@ -26,10 +26,11 @@ export interface CacheableOptions extends Pick<Computing, 'staleFor' | 'beta' | 
 const OPTIONS = new Set(['key', 'ttl', 'tags', 'unless', 'cache', 'staleFor', 'beta', 'lease'])
 
 /**
- * Keeps what a method of a provider answers. Where there is nothing it runs once over all processes, as with `getOrSet`
- * of the engine; those who ask meanwhile wait for it. Errors are not kept. When the cache fails, the method runs.
+ * Keeps the results of a method of a provider. A missing result is computed once over all processes, as with `getOrSet`
+ * of the engine, and concurrent callers wait for it. Errors are not kept. When the cache fails, the method runs.
  *
- * @throws TypeError or RangeError for options that are unknown or that nobody can read; the method rejects with one when no key can be made of its arguments
+ * @throws TypeError or RangeError for unknown or wrong options; the method rejects with TypeError when its arguments
+ *   cannot be a key
  * @example
  * @Cacheable({ key: (id: string) => `user:${id}`, ttl: '5m', tags: ['users'] })
  * async find(id: string): Promise<User> {}
@@ -72,7 +73,7 @@ async function answer({ host, args, proceed, place }: MethodCall, options: Cache
   return value
 }
 
-/** Arguments as a text that is equal for equal ones and for no others. */
+/** Encodes arguments as a text that is equal exactly for equal arguments. */
 function textOf(args: readonly unknown[], place: string): string {
   try {
     return args.length === 0 ? '' : keyOf(...args)
@@ -82,7 +83,7 @@ function textOf(args: readonly unknown[], place: string): string {
   }
 }
 
-/** An option that may be a function of the arguments. */
+/** Resolves an option that may be a function of the arguments. */
 export function resolved<T>(
   option: T | ((...args: never[]) => T) | undefined,
   args: readonly unknown[],

@@ -12,7 +12,7 @@ export function isFunction(value: unknown): boolean {
   return typeof value === 'function'
 }
 
-/** @throws TypeError for an option that is there, and of none of these kinds */
+/** Checks an option. @throws TypeError when it is given and of none of these types */
 export function checkOption(
   value: unknown,
   name: string,

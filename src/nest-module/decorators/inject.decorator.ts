@@ -11,7 +11,7 @@ export function InjectDiskCache(name?: string): PropertyDecorator & ParameterDec
   return Inject(getDiskCacheToken(name))
 }
 
-/** Injects the cache manager of a registration: for the one without a name, `@Inject(CACHE_MANAGER)` is the same. */
+/** Injects the cache manager of a registration. Without a name it is the same as `@Inject(CACHE_MANAGER)`. */
 export function InjectCacheManager(name?: string): PropertyDecorator & ParameterDecorator {
   return Inject(getCacheManagerToken(name))
 }

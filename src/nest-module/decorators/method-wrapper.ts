@@ -17,15 +17,15 @@ export type MethodDecoratorFor<M extends AnyMethod> = <T extends M>(
 export interface MethodCall {
   readonly host: CacheHost
   readonly args: readonly unknown[]
-  /** Calls the method itself. */
+  /** Calls the original method. */
   readonly proceed: () => unknown
-  /** Class and method. */
+  /** Class and method, for messages. */
   readonly place: string
 }
 
 /**
- * Replaces a method. Nest gives each instance of its class what the cache is reached by, as a property; where the class
- * was made by somebody else, as in a unit test, the method runs as it was written.
+ * Wraps a method. Nest injects the host of the cache into each instance of the class, as a property. In an instance
+ * that Nest did not create, as in a unit test, the original method runs.
  */
 export function wrapMethod<M extends AnyMethod>(
   decorator: string,
@@ -49,9 +49,9 @@ export function wrapMethod<M extends AnyMethod>(
   }
 }
 
-/** One property for each cache that the methods of a class use. */
+/** Adds an injected property for a cache, one for all methods of a class that use it. */
 function injectHost(target: object, cacheName: string | undefined): symbol {
-  // Where nothing is registered, Nest says this name.
+  // Nest names the symbol in its error when nothing is registered.
   const options = cacheName === undefined ? '' : `{ name: '${cacheName}' }`
   const slot = Symbol.for(`CacheModule.register(${options}) of fanout-cache/nest`)
   const injected: { readonly key: unknown }[] =
@@ -60,7 +60,7 @@ function injectHost(target: object, cacheName: string | undefined): symbol {
   return slot
 }
 
-/** What other decorators have noted on the method, and its name, which Nest finds the parameters of a handler by. */
+/** Copies the metadata of other decorators and the name, by which Nest finds the parameters of a handler. */
 function imitate(wrapped: object, original: (...args: unknown[]) => unknown): void {
   for (const key of Reflect.getOwnMetadataKeys(original)) {
     Reflect.defineMetadata(key, Reflect.getOwnMetadata(key, original), wrapped)

@@ -106,11 +106,14 @@ describe('throttle', () => {
 
   it('is full when its entry was removed', async () => {
     const { cache } = stopped()
-    const call = throttle(cache, () => 1, RATE)
+    const done: number[] = []
+    const call = throttle(cache, (round: number) => void done.push(round), RATE)
     for (let round = 0; round < 3; round++) {
-      await Promise.all([call(), call(), call()])
+      for (let calls = 0; calls < RATE.count; calls++) void call(round)
+      await settled(cache)
       await cache.clear()
     }
+    expect(done).toEqual([0, 0, 0, 1, 1, 1, 2, 2, 2])
   })
 
   it('may have fractions of tokens', async () => {
@@ -139,8 +142,13 @@ describe('throttle', () => {
     const { cache, clock } = stopped()
     const call = throttle(cache, () => 1, RATE)
     for (const ahead of [5, 3_600_000]) {
-      await cache.set('bucket', [(clock.now() + ahead) / 1000, 0])
+      const begun = clock.now()
+      await cache.set('bucket', [(begun + ahead) / 1000, 0])
       await letTimePass(clock, call())
+      // A pause of the bucket takes real time, in which the manual clock goes on by some steps more.
+      expect(clock.now() - begun).toBeLessThan(1000)
+      const [changedAt] = (await cache.get<[number, number]>('bucket')) ?? [Number.NaN]
+      expect(changedAt * 1000).toBeLessThanOrEqual(clock.now())
     }
   })
 

@@ -548,7 +548,7 @@ describe.each([
     expect(ROWS.get(name)).toEqual(Object.keys(rows))
   })
 
-  it.each(Object.entries(rows))('%s', async (_, show) => {
+  it.each(Object.entries(rows))('shows what replaces %s', async (_, show) => {
     await show()
   })
 })

@@ -91,7 +91,7 @@ describe('qualified private and no-cache (RFC 9111 §5.2.2.4, §5.2.2.7)', () =>
     ['private="a', true, []],
     ['private;', true, []],
     ['x-private', false, []],
-  ])('%s', (line, unqualified, names) => {
+  ])('takes %s for unqualified: %s, with the names %j', (line, unqualified, names) => {
     const directives = parseCacheControl([line])
     expect(isUnqualified(directives, 'private')).toBe(unqualified)
     expect(qualifiedNames(directives, 'private')).toEqual(names)

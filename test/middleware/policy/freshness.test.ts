@@ -44,7 +44,7 @@ describe('the lifetime of freshness (RFC 9111 §4.2.1)', () => {
       ['CDN-Cache-Control: max-age="1"', 'Cache-Control: max-age=60'],
       60,
     ],
-  ])('%s', (_title, lines, seconds) => {
+  ])('goes by %s: %j is fresh for %s seconds', (_title, lines, seconds) => {
     expect(freshnessOf(ok(...lines), DEFAULT_POLICY)).toEqual({ lifetime: seconds * SECOND, source: 'explicit' })
   })
 

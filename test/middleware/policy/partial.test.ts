@@ -16,7 +16,7 @@ describe('parseContentRange (RFC 9110 §14.4)', () => {
     ['bytes=0-9/100', undefined],
     ['items 0-9/100', undefined],
     ['', undefined],
-  ])('%s', (value, expected) => {
+  ])('reads %j as %j', (value, expected) => {
     expect(parseContentRange(value)).toEqual(expected)
   })
 })

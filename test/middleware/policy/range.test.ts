@@ -49,7 +49,7 @@ describe('rangesOf (RFC 9110 §14.2)', () => {
     ['bytes=-0,-0', NONE],
     ['bytes=0-9,-0', single(0, 9)],
     ['bytes=99999999999999999999999-', NONE],
-  ])('%s', (range, expected) => {
+  ])('reads %s of 100 bytes as %j', (range, expected) => {
     expect(of(range)).toEqual(expected)
   })
 

@@ -180,7 +180,7 @@ describe('freshenedBy (RFC 9111 §4.3.4)', () => {
     ['the only one without validator', [], [['ETag: "a"']], [0]],
     ['none of several without validator', [], [['ETag: "a"'], ['ETag: "b"']], []],
     ['none of none', [], [], []],
-  ])('%s', (_title, fresh, stored, chosen) => {
+  ])('chooses %s', (_title, fresh, stored, chosen) => {
     const responses = stored.map((lines, at) => ({ ...ok(...lines), receivedAt: NOW + at }))
     expect(freshenedBy(responses, notModified(...fresh))).toEqual(chosen.map(at => responses[at]))
   })

@@ -282,7 +282,8 @@ describe('one flight', () => {
     const second = get('/')
     await called(2)
     gate.open()
-    await Promise.all([first, second])
+    const answers = await Promise.all([first, second])
+    for (const { headers } of answers) expect(headers['cache-status']).toMatch(/fwd=uri-miss(?!.*collapsed)/)
   })
 })
 

@@ -38,7 +38,7 @@ describe('a cache is not poisoned by', () => {
   it.each<[string, Asking['headers']]>([
     ['X-Forwarded-Host', { 'x-forwarded-host': 'evil' }],
     ['Host', { host: 'evil' }],
-  ])('%s', async (name, headers) => {
+  ])('the field %s', async (name, headers) => {
     const made = await echo(FRESH)
     expect(await second(made, with_(headers), {})).toMatch(name === 'Host' ? /^fwd=uri-miss/ : /^hit/)
   })

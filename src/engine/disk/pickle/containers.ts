@@ -19,7 +19,7 @@ export const CONTAINERS: readonly (readonly [number, Instruction])[] = [
   [OP.list, machine => pushContainer(machine, machine.popToMark())],
   [OP.append, machine => extend(machine, [machine.popData()])],
   [OP.appends, machine => extend(machine, machine.popToMark())],
-  // Tuples are arrays as well.
+  // Tuples become arrays as well.
   [OP.emptyTuple, machine => pushContainer(machine, [])],
   [OP.tuple1, machine => pushTuple(machine, 1)],
   [OP.tuple2, machine => pushTuple(machine, 2)],
@@ -39,7 +39,7 @@ function pushContainer(machine: PickleMachine, container: object): void {
   machine.push(container)
 }
 
-/** POP takes a mark off when nothing lies above it. */
+/** The opcode POP, which also removes a mark when nothing lies above it. */
 function pop(machine: PickleMachine): void {
   if (machine.isAtMark()) machine.popToMark()
   else machine.pop()

@@ -38,7 +38,7 @@ export function secondsOf(args: readonly unknown[]): number {
   return days * SECONDS_PER_DAY + seconds + microseconds / 1e6
 }
 
-/** The bytes in which these classes keep all their fields; text of Latin-1 when Python 2 wrote them. */
+/** The bytes in which these classes store their fields. They are Latin-1 text when Python 2 wrote them. */
 function stateOf(args: readonly unknown[], length: number, name: string): Buffer {
   const [state] = args
   if (!Buffer.isBuffer(state) || state.length !== length) throw refused(name)
@@ -46,7 +46,7 @@ function stateOf(args: readonly unknown[], length: number, name: string): Buffer
 }
 
 function dateOf(state: Buffer): string {
-  // The highest bit of the month says which of two equal hours is meant when clocks are put back.
+  // The highest bit of the month is `fold`, which selects one of two equal hours when clocks are set back.
   return `${digits(state.readUInt16BE(0), 4)}-${digits((state[2] as number) & 0x7f, 2)}-${digits(state[3], 2)}`
 }
 

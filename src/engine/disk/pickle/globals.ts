@@ -6,7 +6,7 @@ import { ownBuffer } from './scalars.js'
 
 type Construct = (args: readonly unknown[], machine: PickleMachine) => unknown
 
-/** A class that a pickle names. It can only be called, and only by our own code for it. */
+/** A class that a pickle names. It can only be called, and the call runs our own code. */
 class DataClass extends NotData {
   readonly name: string
   readonly construct: Construct
@@ -19,13 +19,13 @@ class DataClass extends NotData {
 }
 
 /**
- * The classes that pickles of mere data name, and what we make of them. Nothing that is not here is ever looked up;
- * no code of the pickle is run.
+ * The data classes that pickles may name, and the functions that build their values. No other class is ever looked up,
+ * and no code of the pickle is run.
  */
 const ALLOWED: ReadonlyMap<string, DataClass> = new Map(
   (
     [
-      // Up to protocol 3 these have no opcodes of their own. Python writes the names of Python 2 for protocols up to 2.
+      // These have no opcodes up to protocol 3. Python uses the names of Python 2 up to protocol 2.
       ['builtins.set', setOf],
       ['builtins.frozenset', setOf],
       ['builtins.bytearray', bytesOf],
@@ -102,7 +102,7 @@ function bytesOf(args: readonly unknown[], machine: PickleMachine): Buffer {
   return bytes
 }
 
-/** Items follow by SETITEMS; Python 2 gives them as a list of pairs. */
+/** An OrderedDict. Its items follow by SETITEMS; Python 2 passes them as a list of pairs. */
 function orderedDict(args: readonly unknown[], machine: PickleMachine): unknown {
   const [pairs = []] = args
   if (!Array.isArray(pairs)) throw refused('OrderedDict')
@@ -123,7 +123,7 @@ function constant(args: readonly unknown[]): unknown {
   return Object.freeze({ constant: name })
 }
 
-/** All digits, as text. */
+/** A Decimal, as text with all digits. */
 function decimal(args: readonly unknown[]): unknown {
   if (typeof args[0] !== 'string') throw refused('Decimal')
   return args[0]

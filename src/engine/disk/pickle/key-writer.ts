@@ -4,18 +4,18 @@ import { PickleOutput, type ScalarOutput } from './output.js'
 import { writeDictBatches, writeScalar, writeTuple } from './primitives.js'
 
 const MAX_DEPTH = 100
-/** Objects that hold one another twice over grow without bound when they are written by value. */
+/** Limit of the size of a key. Nested objects with shared parts grow exponentially when they are written by value. */
 const MAX_BYTES = 1 << 24
-/** Names that sort by UTF-16 units as they sort by characters. */
+/** Matches names whose order by UTF-16 units is that by characters. */
 const BASIC = /^[^\ud800-\udfff]*$/
 
 const KEY_KINDS =
   'a string, a number other than NaN, a bigint, bytes, null, a boolean, or an array or plain object of these'
 
 /**
- * The canonical pickle of a composite key: what `pickletools.optimize(pickle.dumps(key, 5))` gives for tuples in the
- * place of arrays and for dicts with sorted keys in the place of objects. Equal keys give equal bytes: nothing is ever
- * written as a reference to an equal part.
+ * The canonical pickle of a composite key: the output of `pickletools.optimize(pickle.dumps(key, 5))` with tuples for
+ * arrays and dicts with sorted keys for objects. Equal keys give equal bytes, because no part is written as a reference
+ * to an equal part.
  *
  * @throws {TypeError} that names what cannot be part of a key
  */
@@ -25,7 +25,7 @@ export function writeKeyPickle(key: unknown): Buffer {
   return out.finish()
 }
 
-/** The same to an output of any protocol. @throws {TypeError} as `writeKeyPickle` does */
+/** Writes a key to an output of any protocol. @throws {TypeError} as `writeKeyPickle` does */
 export function writeKey(out: ScalarOutput, key: unknown): void {
   new KeyWriter(out).write(key)
 }
@@ -70,7 +70,7 @@ class KeyWriter {
   }
 }
 
-/** In Python's order of str, which differs from JavaScript's for characters beyond the first 65536. */
+/** Sorts names in Python's order, which differs from JavaScript's for characters beyond the first 65536. */
 function sortedNames(object: object): string[] {
   const names = Object.keys(object)
   if (names.every(name => BASIC.test(name))) return names.sort()

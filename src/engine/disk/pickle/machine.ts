@@ -1,19 +1,19 @@
 import { DecodeError } from '../../errors.js'
 import { decodeUtf8WithSurrogates } from './text.js'
 
-/** What may stand on the stack of a pickle, but not in its result: a class. */
+/** Something that may be on the stack of a pickle but not in its result, such as a class. */
 export abstract class NotData {
   abstract readonly name: string
 }
 
-/** Carries out one opcode whose byte was read already. */
+/** Executes one opcode whose byte was read already. */
 export type Instruction = (machine: PickleMachine) => void
 
 export type PickleDict = Record<string, unknown> | Map<unknown, unknown>
 
 /**
- * Input, stack, marks and memo of a pickle that is being read. Every length that the input declares is held against
- * what is left of it before anything is allocated.
+ * The input, stack, marks and memo of a pickle that is being read. Every declared length is compared with the rest of
+ * the input before anything is allocated.
  */
 export class PickleMachine {
   readonly #input: Buffer
@@ -22,13 +22,13 @@ export class PickleMachine {
   readonly #stack: unknown[] = []
   readonly #marks: number[] = []
   readonly #memo = new Map<number, unknown>()
-  /** Dicts in the order they are made. */
+  /** Dicts in the order of their creation. */
   readonly #dicts = new Map<object, number>()
   readonly #mixed: Set<number>
-  /** Containers made so far; nothing can be nested deeper. */
+  /** Number of containers so far, which bounds the nesting. */
   containers = 0
 
-  /** @param mixed which dicts have keys that are no strings, and so must be Maps; grows as such keys are met */
+  /** @param mixed ordinals of dicts with keys that are no strings, which must be Maps; grows when such keys are met */
   constructor(input: Buffer, mixed: Set<number>) {
     this.#input = input
     this.#mixed = mixed
@@ -55,7 +55,7 @@ export class PickleMachine {
     return this.#input.readDoubleBE(this.#pass(8))
   }
 
-  /** A length of 64 bits. Above 2⁵³ it is not exact, nor is any input so long. */
+  /** A length of 64 bits. Above 2⁵³ it is inexact, but no input is that long. */
   length64(): number {
     return Number(this.#input.readBigUInt64LE(this.#pass(8)))
   }
@@ -66,20 +66,20 @@ export class PickleMachine {
     return this.#input.subarray(from, from + length)
   }
 
-  /** UTF-8 of so many bytes. */
+  /** Reads UTF-8 of a number of bytes. */
   text(length: number): string {
     const from = this.#pass(length)
     const text = this.#input.toString('utf8', from, this.#at)
-    // What is no UTF-8 is replaced; it may be surrogates, or text that has this character itself.
+    // The replacement character shows invalid UTF-8, which may be surrogates, unless the text contains it.
     return text.includes('\ufffd') ? decodeUtf8WithSurrogates(this.#input.subarray(from, this.#at)) : text
   }
 
-  /** Fails unless so many bytes are left. */
+  /** Fails unless this many bytes are left. */
   demand(length: number): void {
     if (length > this.#input.length - this.#at) throw new DecodeError('a pickle is cut short')
   }
 
-  /** Latin-1, without the newline that ends it. */
+  /** Reads a line as Latin-1, without its newline. */
   line(): string {
     const end = this.#input.indexOf(0x0a, this.#at)
     if (end < 0) throw new DecodeError('a pickle is cut short')
@@ -103,7 +103,7 @@ export class PickleMachine {
     return top
   }
 
-  /** Takes off what may stand in a container. */
+  /** Pops a value that may be in a container. */
   popData(): unknown {
     return asData(this.pop())
   }
@@ -112,12 +112,12 @@ export class PickleMachine {
     this.#marks.push(this.#stack.length)
   }
 
-  /** Nothing lies above the last mark. */
+  /** Whether nothing lies above the last mark. */
   isAtMark(): boolean {
     return this.#marks.at(-1) === this.#stack.length
   }
 
-  /** Takes off everything above the last mark, and the mark. */
+  /** Pops all values above the last mark, and the mark. */
   popToMark(): unknown[] {
     const mark = this.#marks.pop()
     if (mark === undefined) throw new DecodeError('a pickle takes a mark it has not put')
@@ -148,20 +148,20 @@ export class PickleMachine {
     if (ordinal === undefined) throw new DecodeError('a pickle sets an item of what is no dict')
     if (dict instanceof Map) dict.set(key, value)
     else if (typeof key === 'string') define(dict as Record<string, unknown>, key, value)
-    // The object was handed out already: the pickle is read once more, with a Map in its place.
+    // Other values refer to the object already, so the pickle is read once more with a Map instead.
     else this.#mixed.add(ordinal)
   }
 
   /**
-   * To be called with the size of a copy that one byte of input asks for. No pickler copies a thing twice, so that all
-   * copies together are never larger than the input.
+   * Accounts for a copy that a single byte of input requests. No pickler copies a value twice, so that all copies
+   * together are never larger than the input.
    */
   charge(size: number): void {
     this.#charged += size
     if (this.#charged > this.#input.length) throw new DecodeError('a pickle copies one thing again and again')
   }
 
-  /** Steps over bytes that are there, and answers where they begin. */
+  /** Skips bytes and returns where they begin. */
   #pass(length: number): number {
     this.demand(length)
     const from = this.#at

@@ -4,10 +4,10 @@ import type { ScalarOutput } from './output.js'
 
 const LATIN1 = 'latin1'
 
-/** The protocol has no plain form of a part: it would call a function. */
+/** Thrown when the protocol has no plain form for a value and would call a function. */
 export class NoPlainForm extends Error {}
 
-/** The bytes of a pickle of protocol 1, 2 or 3, as CPython's pickler and `pickletools.optimize` leave them: without frames. */
+/** Writes a pickle of protocol 1, 2 or 3, without frames, as CPython's pickler and `pickletools.optimize` do. */
 export class OlderOutput implements ScalarOutput {
   readonly protocol: number
   readonly #parts: Uint8Array[] = []

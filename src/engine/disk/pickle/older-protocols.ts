@@ -5,11 +5,11 @@ import { PROTOCOL } from './output.js'
 import { readPickle } from './reader.js'
 
 /**
- * The canonical pickle of a key as `pickletools.optimize(pickle.dumps(key, protocol))` gives it, for directories whose
- * `disk_pickle_protocol` is not 5: those of Python before 3.8 have 4. Protocol 0, and bytes below protocol 3, are left
- * as they are: they would call functions.
+ * Converts the canonical pickle of a key to another protocol, as `pickletools.optimize(pickle.dumps(key, protocol))`
+ * writes it, for directories whose `disk_pickle_protocol` is not 5. Those of Python before 3.8 have 4. Protocol 0, and
+ * keys with bytes below protocol 3, stay unchanged, because they would call functions.
  *
- * @param pickle of protocol 5, from `writeKeyPickle`
+ * @param pickle a pickle of protocol 5, from `writeKeyPickle`
  */
 export function inProtocol(pickle: Buffer, protocol: number): Buffer {
   if (protocol === PROTOCOL || pickle[0] !== OP.proto || pickle[1] !== PROTOCOL) return pickle

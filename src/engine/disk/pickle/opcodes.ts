@@ -1,4 +1,4 @@
-/** The opcodes of pickle protocols 0–5 by which data is written. Their meaning: CPython's `Lib/pickletools.py`. */
+/** The opcodes of pickle protocols 0 to 5 that occur in data. They are documented in CPython's `Lib/pickletools.py`. */
 export const OP = {
   mark: 0x28,
   stop: 0x2e,
@@ -53,7 +53,7 @@ export const OP = {
   memoize: 0x94,
   frame: 0x95,
   bytearray8: 0x96,
-  // What follows names classes or calls them; only data constructors of an allow-list come to pass.
+  // The following ones name or call classes. Only the data classes of an allow-list are accepted.
   global: 0x63,
   stackGlobal: 0x93,
   reduce: 0x52,

@@ -4,14 +4,14 @@ import { encodeUtf8WithSurrogates } from './text.js'
 const FRAME_HEADER = 9
 const SMALLEST_FRAME = 4
 const FRAME_TARGET = 64 * 1024
-/** Of what is written here. */
+/** The protocol of the pickles written here. */
 export const PROTOCOL = 5
 
-/** Memory to write into is kept for the next pickle: making it took longer than filling it. */
+/** Limit of the buffer that is kept for the next pickle, because allocating it took longer than filling it. */
 const LARGEST_SPARE = 64 * 1024
 let spare: Buffer | undefined
 
-/** What scalars, tuples and dicts are written to, of whatever protocol. */
+/** The output for scalars, tuples and dicts, of any protocol. */
 export interface ScalarOutput {
   readonly protocol: number
   op(code: number): void
@@ -22,26 +22,26 @@ export interface ScalarOutput {
   boolean(value: boolean): void
   text(value: string): void
   bytes(value: Uint8Array): void
-  /** Two's complement, little-endian, as long as it must be. */
+  /** Writes an integer given as little-endian two's complement of minimal length. */
   long(digits: Uint8Array): void
 }
 
 /**
- * The bytes of a protocol-5 pickle, cut into frames as CPython's pickler and `pickletools.optimize` cut them: a frame
- * ends at the first opcode after 64 KiB, an opcode above 64 KiB stands outside, less than 4 bytes have no header.
+ * Writes a pickle of protocol 5, with frames as CPython's pickler and `pickletools.optimize` make them: a frame ends at
+ * the first opcode after 64 KiB, an opcode above 64 KiB is outside of frames, and less than 4 bytes have no header.
  */
 export class PickleOutput implements ScalarOutput {
   readonly protocol: number = PROTOCOL
   readonly #limit: number
   #bytes: Buffer
-  /** Where the header of the open frame is kept free. */
+  /** Where space for the header of the open frame is reserved. */
   #frame = 2
   #end = 2 + FRAME_HEADER
 
-  /** @param limit size in bytes above which a TypeError is thrown */
+  /** @param limit the size in bytes above which a TypeError is thrown */
   constructor(limit: number) {
     this.#limit = limit
-    // Taken, so that a pickle which is written from a getter of this one has its own.
+    // Taken, so that a pickle written by a getter during this one allocates its own.
     this.#bytes = spare ?? Buffer.allocUnsafeSlow(1024)
     spare = undefined
     this.#bytes[0] = OP.proto
@@ -121,7 +121,7 @@ export class PickleOutput implements ScalarOutput {
     this.#endLarge(value.length)
   }
 
-  /** Opcode and length of something that follows. */
+  /** Writes the opcode and the length of the bytes that follow. */
   #header(short: number, long: number, huge: number, length: number): void {
     const prefix = length < 256 ? 2 : length <= 0xffff_ffff ? 5 : 9
     this.#begin(prefix + length)
@@ -135,14 +135,14 @@ export class PickleOutput implements ScalarOutput {
   #begin(size: number): void {
     const framed = this.#end - this.#frame - FRAME_HEADER
     if (framed >= FRAME_TARGET || size > FRAME_TARGET) this.#commit()
-    // A byte more for STOP, and room for the header of the next frame.
+    // One byte more for STOP, and room for the header of the next frame.
     const wanted = this.#end + size + 1 + FRAME_HEADER
     if (wanted > this.#limit) throw new TypeError(`a pickle of more than ${this.#limit} bytes cannot be stored`)
     if (wanted > this.#bytes.length) this.#grow(wanted)
     if (size > FRAME_TARGET) this.#end = this.#frame
   }
 
-  /** Behind an opcode that stands outside of all frames a new one is opened. */
+  /** Opens a new frame after an opcode that is outside of all frames. */
   #endLarge(length: number): void {
     const prefix = length < 256 ? 2 : length <= 0xffff_ffff ? 5 : 9
     if (prefix + length <= FRAME_TARGET) return

@@ -3,10 +3,10 @@ import { integerToBytes } from './integers.js'
 import { OP } from './opcodes.js'
 import type { ScalarOutput } from './output.js'
 
-/** CPython's pickler cuts containers into batches. */
+/** The batch size in which CPython's pickler writes containers. */
 export const BATCH = 1000
 
-/** False when it is neither null, boolean, number, bigint, string nor bytes. */
+/** Writes a scalar. Returns `false` when the value is neither null, boolean, number, bigint, string nor bytes. */
 export function writeScalar(out: ScalarOutput, value: unknown): boolean {
   switch (typeof value) {
     case 'string':
@@ -43,7 +43,7 @@ function writeInteger(out: ScalarOutput, value: bigint): void {
   else out.long(integerToBytes(value))
 }
 
-/** MARK, up to a thousand items, the opcode that takes them; a single item goes without MARK. */
+/** Writes items in batches: MARK, up to a thousand items, and the opcode that adds them. A single item has no MARK. */
 export function writeBatches(
   out: ScalarOutput,
   length: number,
@@ -64,7 +64,7 @@ export function writeBatches(
   }
 }
 
-/** As CPython does for dicts: a batch that is full is followed by another, were it an empty one. */
+/** Writes items of a dict in batches. As in CPython, another batch follows a full one even if it is empty. */
 export function writeDictBatches(out: ScalarOutput, length: number, item: (at: number) => void): void {
   writeBatches(out, length, OP.setitem, OP.setitems, item)
   if (length > 0 && length % BATCH === 0) {
@@ -74,7 +74,7 @@ export function writeDictBatches(out: ScalarOutput, length: number, item: (at: n
 }
 
 export function writeTuple(out: ScalarOutput, length: number, item: (at: number) => void): void {
-  // Protocol 1 knows the empty one alone without a mark.
+  // In protocol 1 only the empty tuple has an opcode without a mark.
   const own = out.protocol > 1 || length === 0 ? [OP.emptyTuple, OP.tuple1, OP.tuple2, OP.tuple3][length] : undefined
   if (own === undefined) out.op(OP.mark)
   for (let at = 0; at < length; at++) item(at)

@@ -10,7 +10,7 @@ const MAX_DEPTH = 1000
 
 const FRAMING: readonly (readonly [number, Instruction])[] = [
   [OP.proto, readProtocol],
-  // Frames help those who read from files; here everything is in memory. Still, a frame must be there as a whole.
+  // Frames help readers of files and have no use here. Still, the input must contain the whole frame.
   [OP.frame, machine => machine.demand(machine.length64())],
 ]
 
@@ -21,17 +21,17 @@ const INSTRUCTIONS: readonly (Instruction | undefined)[] = table([...FRAMING, ..
  * is no string, Map; set and frozenset → Set, bytes and bytearray → Buffer, int → number or bigint. Bytes after the
  * end are ignored, as Python does.
  *
- * There is no way from a pickle to code: what names a class is refused unless the class is one of the data classes in
- * `globals.ts`, and these are built by us.
+ * A pickle cannot run code: a class is refused unless it is one of the data classes in `globals.ts`, and these are
+ * built by our own code.
  *
- * @throws {DecodeError} for everything else; time and memory stay in proportion to the length of the input
+ * @throws {DecodeError} for all other input; time and memory are proportional to the length of the input
  */
 export function readPickle(bytes: Buffer): unknown {
   const mixed = new Set<number>()
   try {
     const value = run(bytes, mixed)
-    // Whether a dict has other keys than strings shows only after it was handed out, perhaps into itself. The second
-    // run makes the same dicts in the same order, so it knows.
+    // A dict may get a key that is no string after other values, or even itself, refer to it. The second run creates
+    // the same dicts in the same order and therefore knows which must be Maps.
     return mixed.size === 0 ? value : run(bytes, mixed)
   } catch (error) {
     if (error instanceof DecodeError) throw error
@@ -70,7 +70,7 @@ interface Visit {
   depth: number
 }
 
-/** Whether some way through the value is longer than what recursive programs bear. Cycles do not count. */
+/** Whether the value is nested deeper than recursive programs support. Cycles do not count. */
 function isDeep(root: unknown): boolean {
   // 0 as long as a container is on the path.
   const depths = new Map<object, number>()

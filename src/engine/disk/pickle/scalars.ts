@@ -37,12 +37,12 @@ function pushBytes(machine: PickleMachine, length: number): void {
   machine.push(ownBuffer(machine.bytes(length)))
 }
 
-/** A copy in memory of its own, which Buffer.from() would take out of Node's pool. */
+/** Copies bytes into memory of their own. Buffer.from() would use Node's pool. */
 export function ownBuffer(bytes: Uint8Array): Buffer {
   return Buffer.from(Uint8Array.from(bytes).buffer)
 }
 
-/** Protocol 0 and 1 have their booleans as the integers 00 and 01. */
+/** Parses an integer of protocols 0 and 1, which write booleans as the integers 00 and 01. */
 function parseInt0(line: string): boolean | number | bigint {
   if (line === '00' || line === '01') return line === '01'
   return parseInteger(line)

@@ -3,7 +3,9 @@ import { DecodeError } from '../../errors.js'
 
 const LONE_SURROGATE = /(\p{Surrogate})/u
 
-/** UTF-8 with Python's 'surrogatepass': a lone surrogate has three bytes like any character of its range. */
+/**
+ * Encodes UTF-8 with Python's 'surrogatepass': a lone surrogate becomes three bytes like other characters of its range.
+ */
 export function encodeUtf8WithSurrogates(text: string): Buffer {
   const parts = text.split(LONE_SURROGATE).map((part, at) => {
     if (at % 2 === 0) return Buffer.from(part, 'utf8')
@@ -13,7 +15,7 @@ export function encodeUtf8WithSurrogates(text: string): Buffer {
   return Buffer.concat(parts)
 }
 
-/** @throws {DecodeError} for what Python would not take with 'surrogatepass' either */
+/** Decodes UTF-8 with 'surrogatepass'. @throws {DecodeError} for bytes that Python refuses as well */
 export function decodeUtf8WithSurrogates(bytes: Buffer): string {
   if (isUtf8(bytes)) return bytes.toString('utf8')
   let text = ''
@@ -21,7 +23,7 @@ export function decodeUtf8WithSurrogates(bytes: Buffer): string {
   for (let at = bytes.indexOf(0xed); at >= 0; at = bytes.indexOf(0xed, at + 1)) {
     const second = bytes[at + 1] ?? 0
     const third = bytes[at + 2] ?? 0
-    // 0xED is never a second byte, and before 0xA0 and above it is never anything but a surrogate.
+    // 0xED is never a second byte, and followed by 0xA0 or above it always begins a surrogate.
     if (second < 0xa0 || second > 0xbf || third < 0x80 || third > 0xbf) continue
     text += wellFormed(bytes.subarray(from, at))
     text += String.fromCharCode(0xd000 | ((second & 0x3f) << 6) | (third & 0x3f))
@@ -30,7 +32,7 @@ export function decodeUtf8WithSurrogates(bytes: Buffer): string {
   return text + wellFormed(bytes.subarray(from))
 }
 
-/** Protocol 0: Latin-1 but for `\uXXXX` and `\UXXXXXXXX`. */
+/** Decodes text of protocol 0: Latin-1 with `\uXXXX` and `\UXXXXXXXX`. */
 export function decodeRawUnicodeEscape(text: string): string {
   return text.replace(/\\u([0-9a-fA-F]{4})|\\U([0-9a-fA-F]{8})/g, (_match, short?: string, long?: string) => {
     const code = Number.parseInt(short ?? long ?? '', 16)
@@ -52,7 +54,7 @@ const ESCAPES: Readonly<Record<string, string>> = {
   '"': '"',
 }
 
-/** Python 2's `repr` of a str. Like Python 3, only ASCII is taken for text. */
+/** Decodes Python 2's `repr` of a str. As in Python 3, only ASCII is accepted as text. */
 export function decodeQuoted(literal: string): string {
   const quote = literal[0]
   if (literal.length < 2 || (quote !== "'" && quote !== '"') || !literal.endsWith(quote)) {
@@ -68,7 +70,7 @@ export function decodeQuoted(literal: string): string {
   return asciiText(text)
 }
 
-/** @throws {DecodeError} when a Python 2 str is not ASCII: whether it is text, nobody knows */
+/** Checks a str of Python 2. @throws {DecodeError} when it is not ASCII, since it may then be text or bytes */
 export function asciiText(latin1: string): string {
   for (let at = 0; at < latin1.length; at++) {
     if (latin1.charCodeAt(at) > 127) throw new DecodeError('a pickle of Python 2 holds a str that is not ASCII')

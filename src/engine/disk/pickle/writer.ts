@@ -7,9 +7,9 @@ import { BATCH, writeBatches, writeDictBatches, writeScalar, writeTuple } from '
 const MAX_DEPTH = 1000
 
 /**
- * A protocol-5 pickle that Python loads as: array → list, plain object → dict, Map → dict, Set → set, Uint8Array →
- * bytes, safe integers and bigints → int, other numbers → float. An object that occurs twice stays one, so cycles are
- * fine. Properties that are undefined are left out, as JSON does.
+ * Writes a pickle of protocol 5 that Python loads as: array → list, plain object → dict, Map → dict, Set → set,
+ * Uint8Array → bytes, safe integers and bigints → int, other numbers → float. An object that occurs twice is written
+ * once, so that cycles are possible. Undefined properties are left out, as in JSON.
  *
  * @throws {TypeError} that names what has no counterpart in Python
  */
@@ -49,7 +49,7 @@ class ValueWriter {
     return true
   }
 
-  /** The container must be known before its items are written, for they may refer to it. */
+  /** Starts a container. It is registered before its items are written, since they may refer to it. */
   #start(container: object, empty: number): void {
     this.#out.op(empty)
     if (!this.#shared.has(container)) return
@@ -120,7 +120,7 @@ class ValueWriter {
   }
 }
 
-/** Containers that are met more than once. */
+/** Finds the containers that occur more than once. */
 function findShared(root: unknown): Set<object> {
   const seen = new Set<object>()
   const shared = new Set<object>()

@@ -1,10 +1,10 @@
-import { type CachePlace, type CareOptions, findPlaces } from '../engine/for-care.js'
+import { type CachePlace, findPlaces, type MaintenanceOptions } from '../engine/for-maintenance.js'
 import type { Context } from './command.js'
 import { cachePlace } from './open-cache.js'
 import { progress } from './progress.js'
 
 /** The directory that a command looks after, and the databases in it. */
-export interface Cared {
+export interface Target {
   readonly directory: string
   readonly kind: 'Cache' | 'FanoutCache'
   readonly places: readonly CachePlace[]
@@ -15,7 +15,7 @@ const LOOK_MILLISECONDS = 200
 const HINT_MILLISECONDS = 1000
 
 /** The databases of the directory of a command, those of caches below it too. @throws CliError when it is no cache */
-export function caredFor(context: Context): Cared {
+export function targetOf(context: Context): Target {
   const { directory, kind } = cachePlace(context.directory)
   return { directory, kind: kind === 'Cache' ? 'Cache' : 'FanoutCache', places: findPlaces(directory) }
 }
@@ -30,10 +30,10 @@ export function placesOf(databases: readonly Pick<CachePlace, 'prefix'>[]): stri
 }
 
 /** Runs what takes long beside the loop, with a bar. */
-export async function watched<T>(
+export async function withProgress<T>(
   context: Context,
   what: string,
-  work: (options: CareOptions) => Promise<T>,
+  work: (options: MaintenanceOptions) => Promise<T>,
 ): Promise<T> {
   const { io, signal, patience } = context
   const bar = progress(io, { what })
@@ -47,7 +47,7 @@ export async function watched<T>(
   }
   signal.addEventListener('abort', onAbort, { once: true })
   try {
-    const onProgress: CareOptions['onProgress'] = progressed => {
+    const onProgress: MaintenanceOptions['onProgress'] = progressed => {
       known = progressed
     }
     // Counting the steps takes time: only where somebody sees them.

@@ -20,36 +20,36 @@ export { type CachePlace, findPlaces } from './shards/places.js'
 export { strangersBesideShards }
 
 /*
- * What is done to the databases of a directory without opening the cache in it: nothing of what a cache does by itself
- * happens, and a damaged database does not stand in the way.
+ * Maintenance of the databases of a directory without opening the cache in it. A damaged database is no obstacle, and
+ * nothing happens that a cache does by itself.
  */
 
-export interface CareOptions extends TaskOptions {
-  /** Milliseconds that each lock is waited for. */
+export interface MaintenanceOptions extends TaskOptions {
+  /** The longest wait for each lock. Milliseconds. */
   readonly timeout: number
 }
 
-/** What was written anew, and what that gained. */
+/** Which database was vacuumed, and how many bytes that freed. */
 export interface VacuumReport extends Vacuumed, Pick<Place, 'prefix'> {}
 
 const LOOK_AT_LOG_MILLISECONDS = 200
 
-/** Looks for damage in all databases of a directory, and repairs it with `fix`. */
+/** Looks for damage in all databases of a directory and, with `fix`, repairs it. */
 export async function checkPlaces(
   root: string,
   places: readonly CachePlace[],
-  options: CareOptions & { readonly fix: boolean },
+  options: MaintenanceOptions & { readonly fix: boolean },
 ): Promise<readonly Finding[]> {
   const { fix, timeout } = options
   const findings = await care(root, options, () => runTask({ task: 'check', shards: places, fix, timeout }, options))
   return places.some(({ role }) => role === 'shard') ? [...strangersBesideShards(root), ...findings] : findings
 }
 
-/** Writes all databases of a directory anew, one after the other. */
+/** Vacuums all databases of a directory, one after the other. */
 export async function vacuumPlaces(
   root: string,
   places: readonly CachePlace[],
-  options: CareOptions,
+  options: MaintenanceOptions,
 ): Promise<readonly VacuumReport[]> {
   const { timeout, signal } = options
   const progress = options.onProgress && new VacuumProgress(places, options.onProgress)
@@ -61,17 +61,17 @@ export async function vacuumPlaces(
   }
 }
 
-/** All that can be known of the databases of a directory without changing it. */
+/** Collects all facts about the databases of a directory without changing it. */
 export function examinePlaces(
   root: string,
   places: readonly CachePlace[],
-  options: CareOptions,
+  options: MaintenanceOptions,
 ): Promise<readonly DatabaseFacts[]> {
   const { timeout } = options
   return care(root, options, () => runTask({ task: 'examine', places, now: systemClock.now(), timeout }, options))
 }
 
-async function care<T>(root: string, { signal }: CareOptions, work: () => Promise<T>): Promise<T> {
+async function care<T>(root: string, { signal }: MaintenanceOptions, work: () => Promise<T>): Promise<T> {
   try {
     return await work()
   } catch (error) {
@@ -79,7 +79,7 @@ async function care<T>(root: string, { signal }: CareOptions, work: () => Promis
   }
 }
 
-/** SQLite says nothing while it works; the log of the database shows how much of it was written. */
+/** The progress of a VACUUM. SQLite reports none, so it is estimated from the size of the log of the database. */
 class VacuumProgress {
   readonly #places: readonly { readonly directory: string; readonly bytes: number }[]
   readonly #total: number
@@ -94,7 +94,7 @@ class VacuumProgress {
     this.#timer = setInterval(() => this.#look(), LOOK_AT_LOG_MILLISECONDS)
   }
 
-  /** What the thread says: the bytes of the databases that it has done. */
+  /** Takes a message of the thread: the bytes of the databases that are done. */
   ended({ done }: TaskProgress): void {
     this.#done = done
     this.#look()
@@ -108,7 +108,7 @@ class VacuumProgress {
     this.#tell({ done: Math.min(this.#total, this.#done + this.#written()), total: this.#total })
   }
 
-  /** Bytes in the log of the database that is being written. */
+  /** Bytes in the log of the database that is being vacuumed. */
   #written(): number {
     let before = 0
     for (const { directory, bytes } of this.#places) {
