@@ -151,9 +151,12 @@ export class CacheHandle {
         if (inOrder) return inOrder.value
       }
     }
-    if (turnIsLong()) await shard.closing.track(nextTurn())
+    const late = turnIsLong()
     try {
-      return await readPatiently(shard, wait, read, signal)
+      const found = await readPatiently(shard, wait, read, signal)
+      // Only what was read gives way to the loop: a write that is called after this must not come before it.
+      if (late) await nextTurn()
+      return found
     } catch (error) {
       this.unread(error, key)
       return undefined

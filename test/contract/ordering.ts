@@ -46,6 +46,21 @@ function perKey(subject: Subject): void {
     expect(read).toMatchObject({ value: undefined })
   })
 
+  it('no reading verb sees a write called after it, also in a long turn in which other keys are written', async () => {
+    const cache = subject.make()
+    await cache.set('key', 'value')
+    const other = cache.set('other', 1)
+    const found: Promise<unknown>[] = []
+    for (let call = 0; call < 24; call++) {
+      const until = performance.now() + 0.3
+      while (performance.now() < until);
+      found.push(call % 2 ? cache.get('key') : cache.has('key'), call % 3 ? cache.info('key') : cache.getItem('key'))
+    }
+    const deleted = cache.delete('key')
+    for (const one of await Promise.all(found)) expect(one).toBeTruthy()
+    expect(await Promise.all([other, deleted])).toEqual([true, true])
+  })
+
   it('every reading verb sees the writes called before it', async () => {
     const cache = subject.make()
     void cache.set('key', 'value', { tag: 'red' })

@@ -19,6 +19,8 @@ export type DequeStatement =
   | 'dequeSame'
   | 'dequeFrontRow'
   | 'dequeBackRow'
+  | 'dequeFrontRows'
+  | 'dequeBackRows'
   | 'dequeCleared'
   | 'dequeShift'
   | 'dequeMirror'
@@ -52,6 +54,8 @@ export const DEQUE_SQL: Readonly<Record<DequeStatement, string>> = {
 
   dequeFrontRow: `raw SELECT rowid, filename, size FROM Cache WHERE ${ITEM} ORDER BY key LIMIT 1`,
   dequeBackRow: `raw SELECT rowid, filename, size FROM Cache WHERE ${ITEM} ORDER BY key DESC LIMIT 1`,
+  dequeFrontRows: `raw SELECT rowid, filename, size FROM Cache WHERE ${ITEM} ORDER BY key LIMIT 100`,
+  dequeBackRows: `raw SELECT rowid, filename, size FROM Cache WHERE ${ITEM} ORDER BY key DESC LIMIT 100`,
   dequeCleared: `raw SELECT rowid, filename, size FROM Cache
     WHERE ${ITEM} AND rowid <= ? AND IFNULL(store_time, 0) <= ? ORDER BY key LIMIT 100`,
 

@@ -124,13 +124,18 @@ function itemKey(number: number): EncodedKey {
   return { data: BigInt(number), raw: true }
 }
 
+/** Statements that list one row to trim, or a hundred. */
+const TRIMMED = { front: ['dequeFrontRow', 'dequeFrontRows'], back: ['dequeBackRow', 'dequeBackRows'] } as const
+
 /** Removes a page of items of a side until `most` are left. Returns whether more must be removed. */
 export function trim(session: Session, most: number, side: Side): boolean {
   if (most === Number.POSITIVE_INFINITY) return false
   let excess = lengthOf(session) - most
   if (excess <= 0) return false
+  const [row, page] = TRIMMED[side]
   const { next } = removePages(session, () => {
-    const rows = session.statements.all<RemovalRow>(side === 'front' ? 'dequeFrontRow' : 'dequeBackRow')
+    // A few too many go in one step, however slow the machine is.
+    const rows = session.statements.all<RemovalRow>(excess === 1 ? row : page).slice(0, excess)
     excess -= rows.length
     return { rows, next: true, last: count => count === 0 || excess === 0 }
   })

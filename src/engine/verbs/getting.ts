@@ -100,8 +100,9 @@ export function hasKey(handle: CacheHandle, key: Key): Promise<boolean> {
   return handle.ready(async () => {
     const encoded = handle.encodeKey(key)
     const shard = handle.route(encoded)
-    if (handle.memory && turnIsLong()) await shard.closing.track(nextTurn())
+    const late = handle.memory !== undefined && turnIsLong()
     const entry = shard.memory?.passes() ? undefined : handle.memory?.find(shard, encoded)
+    if (entry && late) await nextTurn()
     if (entry) return !entry.isMiss
     return (await handle.read(shard, encoded, undefined, () => isThere(shard, encoded), key)) ?? false
   })

@@ -266,12 +266,19 @@ describe('a deque', () => {
   it('clear() of a few items is one step among what is called after it, however long the machine stalls', async () => {
     const deque = await dequeOf(['taken', 'left'])
     await deque.take()
-    let elapsed = performance.now()
-    const stalls = vi.spyOn(performance, 'now').mockImplementation(() => (elapsed += 10))
-    onTestFinished(() => stalls.mockRestore())
+    stall()
     const cleared = deque.clear()
     expect(await deque.pop()).toBeUndefined()
     expect(await cleared).toBe(2)
+  })
+
+  it('what is too much goes in one step, too: by setMaxLength(), extend() and extendLeft()', async () => {
+    const deque = await dequeOf(range(90))
+    stall()
+    const trimmed = [deque.setMaxLength(5), deque.length(), deque.extend(range(90)), deque.peekLeft(), deque.length()]
+    expect((await Promise.all(trimmed)).slice(1)).toEqual([5, undefined, 85, 5])
+    const left = [deque.extendLeft(range(90)), deque.peek(), deque.length()]
+    expect(await Promise.all(left)).toEqual([undefined, 85, 5])
   })
 
   // test_peek
@@ -344,3 +351,10 @@ describe('a deque never forgets', () => {
     expect((await deque.cache.settings()).evictionPolicy).toBe('none')
   })
 })
+
+/** From here on every look at the clock takes so long that no page of work holds more than one step. */
+function stall(): void {
+  let elapsed = performance.now()
+  const stalls = vi.spyOn(performance, 'now').mockImplementation(() => (elapsed += 10))
+  onTestFinished(() => stalls.mockRestore())
+}
