@@ -64,12 +64,16 @@ function placeOf(shard: Shard, keys: readonly EncodedKey[]): EncodedKey | undefi
 }
 
 async function peek(shard: Shard, keys: readonly EncodedKey[]): Promise<Found[]> {
+  let gone = ''
   for (let attempt = 1; ; attempt++) {
     const session = sessionOf(shard)
     const rows = lookAtAll(session, keys)
     const items = await Promise.all(rows.map(row => row && withValue(session, row)))
     // A value in the database is there or not; a file may just have been replaced, and others with it.
-    if (attempt === TRIES || rows.every((row, at) => row === undefined || items[at] !== undefined)) return items
+    const missing = rows.filter((row, at) => row !== undefined && items[at] === undefined)
+    const names = missing.map(row => row?.row[10]).join()
+    if (names === gone || attempt === TRIES) return items
+    gone = names
   }
 }
 
