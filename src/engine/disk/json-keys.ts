@@ -42,7 +42,9 @@ export class JsonKeys {
     const recent = this.#recent.get(text)
     if (recent !== undefined) return recent
     // Not node:zlib: its bytes are not those of the zlib that Python is linked with, and keys are compared as bytes.
-    const bytes = Buffer.from(deflate(Buffer.from(text, 'latin1'), { level: this.#level as Level }))
+    const compressed = deflate(Buffer.from(text, 'latin1'), { level: this.#level as Level })
+    // Not copied: a copy would be part of the pool of Buffers, of which each that is remembered would hold 8 KiB.
+    const bytes = Buffer.from(compressed.buffer, compressed.byteOffset, compressed.byteLength)
     if (text.length <= LONGEST_CACHED) {
       if (this.#recent.size >= CACHED_KEYS) this.#recent.clear()
       this.#recent.set(text, bytes)
