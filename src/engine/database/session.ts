@@ -101,6 +101,17 @@ export class Session {
     return this[table]
   }
 
+  /** Runs reads that belong together, so that nobody commits between them. */
+  atOneMoment<T>(read: () => T): T {
+    if (this.db.inTransaction) return read()
+    this.statements.run('beginReading')
+    try {
+      return read()
+    } finally {
+      if (this.db.inTransaction) this.statements.run('rollback')
+    }
+  }
+
   /** Notices tables and indexes that others have created. Costs a microsecond when nothing has changed. */
   refreshSchema(): void {
     const version = this.statements.get('schemaVersion')

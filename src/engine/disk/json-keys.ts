@@ -42,7 +42,9 @@ export class JsonKeys {
     const recent = this.#recent.get(text)
     if (recent !== undefined) return recent
     // Not node:zlib: keys are compared as bytes, and its bytes differ from those of Python's zlib.
-    const bytes = Buffer.from(deflate(Buffer.from(text, 'latin1'), { level: this.#level as Level }))
+    const compressed = deflate(Buffer.from(text, 'latin1'), { level: this.#level as Level })
+    // Not copied: a small copy would come from the pool of Buffers and hold 8 KiB of it while it is remembered.
+    const bytes = Buffer.from(compressed.buffer, compressed.byteOffset, compressed.byteLength)
     if (text.length <= LONGEST_CACHED) {
       if (this.#recent.size >= CACHED_KEYS) this.#recent.clear()
       this.#recent.set(text, bytes)

@@ -20,7 +20,7 @@ import {
 import { kindOf } from '../option-names.js'
 import type { Info, Key, Listing } from '../options.js'
 import type { Shard } from '../shards/shard.js'
-import { patienceOf, readEntryRow, readPatiently, sessionOf, toInfo } from './reading.js'
+import { patienceOf, readEntryRow, readPatiently, sessionOf, toInfo, withItsTags } from './reading.js'
 import { checkVerbOptions, encodeTag } from './verb-options.js'
 
 interface ResolvedListing {
@@ -52,10 +52,12 @@ export async function* listInfos(handle: CacheHandle, options: Listing | undefin
   const listing = resolveListing(options, 'infos')
   for await (const { shard, row } of rows(handle, listing)) {
     const info = await readListed(handle, shard, () => {
-      const { statements } = sessionOf(shard)
-      let found = statements.get<EntryRow>('entryById', row[0])
-      if (found && isInexact(found)) found = toEntryRow(statements.getExact('entryById', row[0]))
-      return found && isStill(shard, row, found, listing) ? toInfo(sessionOf(shard), found) : undefined
+      const session = sessionOf(shard)
+      return withItsTags(session, () => {
+        let found = session.statements.get<EntryRow>('entryById', row[0])
+        if (found && isInexact(found)) found = toEntryRow(session.statements.getExact('entryById', row[0]))
+        return found && isStill(shard, row, found, listing) ? toInfo(session, found) : undefined
+      })
     })
     if (info) yield info
   }

@@ -6,7 +6,7 @@ import { keyIdentity } from '../disk/keys.js'
 import { entryOf, isLive } from '../operations/entries.js'
 import type { Info, Item, Key, Waiting } from '../options.js'
 import type { Shard } from '../shards/shard.js'
-import { sessionOf, toInfo } from './reading.js'
+import { sessionOf, toInfo, withItsTags } from './reading.js'
 
 /** How often a missing file is looked up again, under the name that its row has by then. */
 const TRIES = 4
@@ -64,24 +64,22 @@ function placeOf(shard: Shard, keys: readonly EncodedKey[]): EncodedKey | undefi
 }
 
 async function peek(shard: Shard, keys: readonly EncodedKey[]): Promise<Found[]> {
+  let gone = ''
   for (let attempt = 1; ; attempt++) {
     const session = sessionOf(shard)
-    const rows = atOneMoment(session, keys, key => look(session, key))
+    const rows = lookAtAll(session, keys)
     const items = await Promise.all(rows.map(row => row && withValue(session, row)))
     // A value in the database is there or not; a file may just have been replaced, and others with it.
-    if (attempt === TRIES || rows.every((row, at) => row === undefined || items[at] !== undefined)) return items
+    const missing = rows.filter((row, at) => row !== undefined && items[at] === undefined)
+    const names = missing.map(row => row?.row[10]).join()
+    if (names === gone || attempt === TRIES) return items
+    gone = names
   }
 }
 
-/** Reads several rows as they are between two commits of others. */
-function atOneMoment<T>(session: Session, keys: readonly EncodedKey[], read: (key: EncodedKey) => T): T[] {
-  if (keys.length < 2 || session.db.inTransaction) return keys.map(read)
-  session.statements.run('beginReading')
-  try {
-    return keys.map(read)
-  } finally {
-    if (session.db.inTransaction) session.statements.run('rollback')
-  }
+function lookAtAll(session: Session, keys: readonly EncodedKey[]): (Peeked | undefined)[] {
+  const lookAt = (): (Peeked | undefined)[] => keys.map(key => look(session, key))
+  return keys.length > 1 ? session.atOneMoment(lookAt) : withItsTags(session, lookAt)
 }
 
 /** By its key in one statement: a rowid that was looked up before may be another entry's by now. */

@@ -80,9 +80,16 @@ export async function readItem<T>(shard: Shard, key: EncodedKey): Promise<Item<T
 export function readInfo(shard: Shard, key: EncodedKey): Info | undefined {
   const session = sessionOf(shard)
   const values = [key.data, key.raw ? 1 : 0, shard.disk.now()] as const
-  let row = session.statements.get<EntryRow>('info', ...values)
-  if (row && isInexact(row)) row = toEntryRow(session.statements.getExact('info', ...values))
-  return row && toInfo(session, row)
+  return withItsTags(session, () => {
+    let row = session.statements.get<EntryRow>('info', ...values)
+    if (row && isInexact(row)) row = toEntryRow(session.statements.getExact('info', ...values))
+    return row && toInfo(session, row)
+  })
+}
+
+/** Reads a row and what is known of its entry, of which further tags lie in another table. */
+export function withItsTags<T>(session: Session, read: () => T): T {
+  return session.entryTags ? session.atOneMoment(read) : read()
 }
 
 /** Builds the `Info` of a row, which is complete or has the size of an inline value computed by SQL. */
@@ -115,10 +122,13 @@ export async function readEntry<Known>(
   const run = runOf(sessionOf(shard))
   for (let attempt = 0; attempt < FILE_TRIES; attempt++) {
     const session = sessionOf(shard)
-    const row = entryOf(session, key)
-    if (!row || !isLive(row[4], shard.disk.now())) return miss(shard, session, key)
+    const found = withItsTags(session, () => {
+      const row = entryOf(session, key)
+      return row && isLive(row[4], shard.disk.now()) ? { row, known: describe(session, row) } : undefined
+    })
+    if (!found) return miss(shard, session, key)
+    const { row, known } = found
     const [rowid, , , , , accessTime, , , size, mode, filename, data] = row
-    const known = describe(session, row)
     if (filename === null) {
       noteFound(shard, session, key, rowid, accessTime)
       return { known, value: shard.disk.decode(mode, data) }

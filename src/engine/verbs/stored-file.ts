@@ -5,7 +5,7 @@ import type { EncodedKey } from '../disk/codec.js'
 import { entryOf, isLive } from '../operations/entries.js'
 import type { Info } from '../options.js'
 import type { Shard } from '../shards/shard.js'
-import { miss, noteFound, sessionOf, toInfo } from './reading.js'
+import { miss, noteFound, sessionOf, toInfo, withItsTags } from './reading.js'
 import { runOf } from './reading-among-writes.js'
 
 const FILE_TRIES = 4
@@ -22,10 +22,13 @@ export async function openStoredFile(shard: Shard, key: EncodedKey, counts = tru
   const run = runOf(sessionOf(shard))
   for (let attempt = 0; attempt < FILE_TRIES; attempt++) {
     const session = sessionOf(shard)
-    const row = entryOf(session, key)
-    if (!row || !isLive(row[4], shard.disk.now())) return counts ? miss(shard, session, key) : undefined
+    const found = withItsTags(session, () => {
+      const row = entryOf(session, key)
+      return row && isLive(row[4], shard.disk.now()) ? { row, info: toInfo(session, row) } : undefined
+    })
+    if (!found) return counts ? miss(shard, session, key) : undefined
+    const { row, info } = found
     const [rowid, , , , , accessTime, , , size, mode, filename, data] = row
-    const info = toInfo(session, row)
     // The file of an encoded value does not hold the bytes of the value, so `path` is left out.
     const { path: _path, ...decoded } = info
     if (filename === null) {

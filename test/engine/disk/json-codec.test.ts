@@ -83,6 +83,11 @@ describe('the values of the json codec', () => {
 })
 
 describe('the keys of the json codec', () => {
+  it('hold nothing of the pool of Buffers, since they are remembered', () => {
+    const { data } = jsonCodec.encodeKey('a short key')
+    expect(Buffer.isBuffer(data) && data.buffer.byteLength).toBeLessThan(100)
+  })
+
   it.each([undefined, Number.NaN, '\ud800', ['\ud800'], { a: undefined }, Buffer.from('a'), [new Date()], new Map()])(
     'refuse %o',
     key => {

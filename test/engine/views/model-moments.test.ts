@@ -1,28 +1,15 @@
 import { Cache, defineModel, type ModelCache } from 'fanout-cache'
 import { expect, it, onTestFinished } from 'vitest'
 import { z } from 'zod'
-import { ManualClock } from '../../helpers/manual-clock.js'
+import { BusyClock } from '../../helpers/busy-clock.js'
 import { rawDatabase } from '../../helpers/raw-database.js'
 import { temporaryDirectory } from '../../helpers/temp-directory.js'
 
-/** Something happens in another connection when the cache looks at its clock, which it does between two statements. */
-class BusyClock extends ManualClock {
-  #looks = 0
-  #meanwhile: (() => void) | undefined
-
-  /** @param looks how often the clock is looked at until then */
-  at(looks: number, meanwhile: () => void): void {
-    this.#looks = looks
-    this.#meanwhile = meanwhile
-  }
-
-  override now(): number {
-    if (--this.#looks === 0) this.#meanwhile?.()
-    return super.now()
-  }
-}
-
-async function start(): Promise<{ model: ModelCache<string, string>; change: (sql: string, looks: number) => void }> {
+async function start(): Promise<{
+  model: ModelCache<string, string>
+  clock: BusyClock
+  change: (sql: string, looks: number) => void
+}> {
   const directory = temporaryDirectory()
   const clock = new BusyClock()
   const cache = new Cache(directory, { clock })
@@ -32,13 +19,14 @@ async function start(): Promise<{ model: ModelCache<string, string>; change: (sq
   await model.put('b', 'old b')
   const other = rawDatabase(directory)
   const change = (sql: string, looks: number): void => clock.at(looks, () => other.exec(sql))
-  return { model, change }
+  return { model, clock, change }
 }
 
 it.each([1, 2])('getMany of a model shows all that others change at once, or nothing of it (%i)', async looks => {
-  const { model, change } = await start()
+  const { model, clock, change } = await start()
   change("UPDATE Cache SET value = replace(value, 'old', 'new')", looks)
   const meanwhile = Object.fromEntries(await model.getMany(['a', 'b']))
+  clock.rest()
   const after = { a: 'new a', b: 'new b' }
   expect([{ a: 'old a', b: 'old b' }, after]).toContainEqual(meanwhile)
   expect(Object.fromEntries(await model.getMany(['a', 'b']))).toEqual(after)
