@@ -30,7 +30,7 @@ export class Session {
   readonly disk: Disk
   settings: StoredSettings
   /** Keys stored in this transaction, which eviction passes over. */
-  readonly stored: EncodedKey[] = []
+  stored: EncodedKey[] = []
   /**
    * The latest store time that a removed row may have had. SQLite gives a rowid again when the last row was removed:
    * a new row must not pass for the removed one.
@@ -162,7 +162,7 @@ export class Session {
   }
 
   #reset(): void {
-    this.stored.length = 0
+    if (this.stored.length > 0) this.stored = []
     this.grew = false
     this.bytes = 0
     this.removed = 0

@@ -166,6 +166,7 @@ export class Writer {
       if (job.work.alone) this.#host.recover(error)
       this.#reject(job, this.#host.translate(error))
     }
+    if (outcome.done.length > 0) this.pending.deleteAll(outcome.done)
     for (const { job, result, tasks } of outcome.done) this.#finish(job, result, tasks)
     // A listener that was told of an eviction may have given up what was out of the queue just then.
     for (const job of outcome.notRun) if (job.signal?.aborted) this.#drop(job, job.signal.reason)
@@ -250,7 +251,6 @@ export class Writer {
 
   #finish(job: Job, result: unknown, tasks: readonly Promise<void>[]): void {
     this.#bytes -= job.bytes
-    this.pending.delete(job)
     if (tasks.length === 0) return this.#end(job, result)
     this.#settling.running.add(job)
     void Promise.allSettled(tasks).then(() => this.#end(job, result))
