@@ -46,6 +46,16 @@ export type ExpiringRow = readonly [
   accessTime?: number,
 ]
 
+/** An item of a deque that is taken out. */
+export type ItemRow = readonly [
+  rowid: number,
+  expireTime: number | null,
+  size: number,
+  mode: number,
+  filename: string | null,
+  value: SqlValue,
+]
+
 /** What is known of how a value was computed. */
 export type ComputationRow = readonly [
   expireTime: number | null,
