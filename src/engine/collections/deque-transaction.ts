@@ -7,14 +7,13 @@ import {
   keyAt,
   lengthOf,
   type NewItem,
-  pop,
   pushAll,
   removeSame,
   setAt,
   trim,
 } from '../operations/deque.js'
 import { type Reversal, reverse, rotate } from '../operations/deque-order.js'
-import { deleteRow, removeFile } from '../operations/entries.js'
+import { deleteRow } from '../operations/entries.js'
 import type { Side } from '../operations/queue.js'
 import { type ClearCursor, clearItems, returnDue } from '../operations/taken.js'
 import type { Shard } from '../shards/shard.js'
@@ -172,11 +171,10 @@ export class OpenDeque<T> implements DequeTransaction<T> {
     return this.#savepoint(session => {
       returnDue(session)
       for (;;) {
-        const row = pop(session, side)
+        const row = endRow(session, side)
         if (!row) return undefined
-        const [, , , , , , , , size, , filename] = row
         const found = storedValue(session, row)
-        if (filename !== null) removeFile(session, filename, size)
+        deleteRow(session, row[0], row[10], row[8])
         if (found) return found.value as T
       }
     })

@@ -17,6 +17,8 @@ export type DequeStatement =
   | 'dequeAfter'
   | 'dequeBefore'
   | 'dequeSame'
+  | 'dequeFrontItem'
+  | 'dequeBackItem'
   | 'dequeFrontRow'
   | 'dequeBackRow'
   | 'dequeFrontRows'
@@ -51,6 +53,12 @@ export const DEQUE_SQL: Readonly<Record<DequeStatement, string>> = {
   dequeBefore: `raw SELECT ${COLUMNS} FROM Cache
     WHERE key < ? AND key > 99999999999999 AND raw = 1 ORDER BY key DESC LIMIT 1`,
   dequeSame: `raw SELECT rowid, filename, size FROM Cache WHERE rowid = ? AND store_time = ? AND ${ITEM}`,
+
+  // Each column costs as much as a comparison: who takes an item out needs these.
+  dequeFrontItem: `raw SELECT rowid, expire_time, size, mode, filename, value FROM Cache
+    WHERE ${ITEM} ORDER BY key LIMIT 1`,
+  dequeBackItem: `raw SELECT rowid, expire_time, size, mode, filename, value FROM Cache
+    WHERE ${ITEM} ORDER BY key DESC LIMIT 1`,
 
   dequeFrontRow: `raw SELECT rowid, filename, size FROM Cache WHERE ${ITEM} ORDER BY key LIMIT 1`,
   dequeBackRow: `raw SELECT rowid, filename, size FROM Cache WHERE ${ITEM} ORDER BY key DESC LIMIT 1`,

@@ -1,6 +1,10 @@
 import { turnHasTime } from '../fairness.js'
 
 const ANSWERED = Promise.resolve()
+/** As it is when the package is loaded: fake timers of a test may replace it later. */
+const { nextTick } = process
+/** So many flushes pass at most before it is tried again whether those who are answered write more. */
+const LONGEST_PAUSE = 64
 
 /**
  * When a writer writes.
@@ -16,6 +20,9 @@ export class FlushTimes {
   /** Those who were answered go on. */
   #answering = false
   #asked = false
+  /** Flushes after which nobody is awaited: where nobody wrote more, the tick would be for nothing. */
+  #pause = 0
+  #passed = 0
 
   constructor(flush: () => void) {
     this.#flush = flush
@@ -36,16 +43,18 @@ export class FlushTimes {
     this.#immediate = undefined
     this.#timer = undefined
     this.#flush()
-    if (this.#immediate || this.#timer) return
+    if (this.#immediate || this.#timer || this.#passed++ < this.#pause) return
+    this.#passed = 0
     this.#answering = true
     void ANSWERED.then(this.#afterFirst)
   }
 
   /** The first who were answered have gone on; behind a tick so have those who follow from them. */
-  readonly #afterFirst = (): void => process.nextTick(this.#goOn)
+  readonly #afterFirst = (): void => nextTick(this.#goOn)
 
   readonly #goOn = (): void => {
     this.#answering = false
+    this.#pause = this.#asked ? 0 : Math.min(LONGEST_PAUSE, 2 * this.#pause + 1)
     if (!this.#asked) return
     this.#asked = false
     if (turnHasTime()) this.#run()

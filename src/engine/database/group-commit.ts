@@ -49,6 +49,9 @@ interface Limits {
   readonly bytes: number
 }
 
+/** The clock is read once per this many jobs. */
+const STRIDE = 8
+
 /** How long a COMMIT is retried at once in journal modes where readers block it. */
 const COMMIT_SPIN_MILLISECONDS = 2
 
@@ -121,13 +124,13 @@ function failure(jobs: readonly Job[], error: unknown, rest: Job[]): Outcome {
 }
 
 function runSome(session: Session, batch: readonly Job[], ran: Ran[], limits: Limits): void {
-  const until = performance.now() + limits.milliseconds
+  const until = batch.length < STRIDE ? 0 : performance.now() + limits.milliseconds
   let bytes = 0
   for (const job of batch) {
     const from = session.commitTasks
     ran.push({ job, result: job.work.run(session), from, tasks: NONE })
     bytes += job.bytes
-    if (bytes > limits.bytes || (ran.length % 8 === 0 && performance.now() > until)) return
+    if (bytes > limits.bytes || (ran.length % STRIDE === 0 && performance.now() > until)) return
   }
 }
 
@@ -211,12 +214,13 @@ function runApart(session: Session, jobs: readonly Job[], failed: Failure[]): Ra
 
 /** Commits, and retries at once for a moment while readers block the COMMIT. */
 export function commitSpinning(session: Session): void {
-  const until = performance.now() + COMMIT_SPIN_MILLISECONDS
+  let until: number | undefined
   for (;;) {
     try {
       session.statements.run('commit')
       return
     } catch (error) {
+      until ??= performance.now() + COMMIT_SPIN_MILLISECONDS
       if (!isBusy(error) || performance.now() > until) throw error
     }
   }

@@ -22,24 +22,33 @@ export class PendingJobs {
     }
   }
 
+  /** Removes a job. */
+  delete(job: Job): void {
+    this.deleteAll([{ job }])
+  }
+
   /**
-   * Removes a job. After the last one the Map is replaced, because a Map that is emptied again and again leaves its old
+   * Removes jobs. After the last one the Map is replaced, because a Map that is emptied again and again leaves its old
    * tables to the next full garbage collection.
    */
-  delete({ work: { identity, barrier } }: Job): void {
-    if (identity !== undefined) {
-      if (--this.#count === 0) this.#jobs = new Map()
-      else this.#forget(identity)
-    } else if (barrier) {
-      this.#barriers--
+  deleteAll(jobs: readonly { readonly job: Job }[]): void {
+    let identified = 0
+    for (const { job } of jobs) {
+      if (job.work.identity !== undefined) identified++
+      else if (job.work.barrier) this.#barriers--
     }
+    if (identified === 0) return
+    this.#count -= identified
+    if (this.#count === 0) this.#jobs = new Map()
+    else for (const { job } of jobs) this.#forget(job.work.identity)
   }
 
   has(identity: KeyIdentity): boolean {
     return this.#barriers > 0 || this.#jobs.has(identity)
   }
 
-  #forget(identity: KeyIdentity): void {
+  #forget(identity: KeyIdentity | undefined): void {
+    if (identity === undefined) return
     const left = (this.#jobs.get(identity) ?? 0) - 1
     if (left > 0) this.#jobs.set(identity, left)
     else this.#jobs.delete(identity)

@@ -46,6 +46,16 @@ export type ExpiringRow = readonly [
   accessTime?: number,
 ]
 
+/** The columns of an item that is removed from a deque and returned. */
+export type ItemRow = readonly [
+  rowid: number,
+  expireTime: number | null,
+  size: number,
+  mode: number,
+  filename: string | null,
+  value: SqlValue,
+]
+
 /** The columns about the computation of a value. */
 export type ComputationRow = readonly [
   expireTime: number | null,

@@ -30,7 +30,7 @@ export class Session {
   readonly disk: Disk
   settings: StoredSettings
   /** Keys stored in this transaction, which eviction skips. */
-  readonly stored: EncodedKey[] = []
+  stored: EncodedKey[] = []
   /**
    * The latest store time that a removed row may have had. SQLite reuses the rowid of the last row when it is removed;
    * a new row must then not look like the removed one.
@@ -173,7 +173,7 @@ export class Session {
   }
 
   #reset(): void {
-    this.stored.length = 0
+    if (this.stored.length > 0) this.stored = []
     this.grew = false
     this.bytes = 0
     this.removed = 0

@@ -167,6 +167,7 @@ export class Writer {
       if (job.work.alone) this.#host.recover(error)
       this.#reject(job, this.#host.translate(error))
     }
+    if (outcome.done.length > 0) this.pending.deleteAll(outcome.done)
     for (const { job, result, tasks } of outcome.done) this.#finish(job, result, tasks)
     // A listener of an eviction may have aborted jobs while they were out of the queue.
     for (const job of outcome.notRun) if (job.signal?.aborted) this.#drop(job, job.signal.reason)
@@ -251,7 +252,6 @@ export class Writer {
 
   #finish(job: Job, result: unknown, tasks: readonly Promise<void>[]): void {
     this.#bytes -= job.bytes
-    this.pending.delete(job)
     if (tasks.length === 0) return this.#end(job, result)
     this.#settling.running.add(job)
     void Promise.allSettled(tasks).then(() => this.#end(job, result))

@@ -1,9 +1,10 @@
 import type { Session } from '../database/session.js'
-import type { EntryRow, RemovalRow } from '../database/statements.js'
+import type { EntryRow, ItemRow, RemovalRow } from '../database/statements.js'
 import type { EncodedKey } from '../disk/codec.js'
 import {
   deleteRow,
   isInexact,
+  isLarge,
   isLive,
   type KeylessEntry,
   keyed,
@@ -86,11 +87,30 @@ export function endRow(session: Session, side: Side): EntryRow | undefined {
   }
 }
 
-/** Removes the first item of a side from the database. The caller removes its file. */
-export function pop(session: Session, side: Side): EntryRow | undefined {
-  const row = endRow(session, side)
-  if (row) removeRow(session, row[0])
-  return row
+/**
+ * Removes the first item of a side from the database, and expired ones before it. The caller removes the file of the
+ * item that is returned.
+ */
+export function pop(session: Session, side: Side): ItemRow | undefined {
+  const name = side === 'front' ? 'dequeFrontItem' : 'dequeBackItem'
+  for (;;) {
+    const row = itemRow(session, name)
+    if (!row) return undefined
+    const [rowid, expireTime, size, , filename] = row
+    if (isLive(expireTime, session.disk.now())) {
+      removeRow(session, rowid)
+      return row
+    }
+    deleteRow(session, rowid, filename, size)
+  }
+}
+
+function itemRow({ statements }: Session, name: 'dequeFrontItem' | 'dequeBackItem'): ItemRow | undefined {
+  const row = statements.prepare(name).get() as ItemRow | undefined
+  if (!row || !isLarge(row[5])) return row
+  const [rowid, expireTime, size, mode, filename] = row
+  const exact = statements.getExact<ItemRow>(name)
+  return exact && [rowid, expireTime, size, mode, filename, exact[5]]
 }
 
 /** Adds items at a side, one after the other. @throws RangeError when no number of 15 digits is left */

@@ -1,5 +1,5 @@
 import type { Session } from '../database/session.js'
-import type { EntryRow } from '../database/statements.js'
+import type { EntryRow, ItemRow } from '../database/statements.js'
 import { removeFile, type Taken } from '../operations/entries.js'
 import type { Item } from '../options.js'
 import type { Shard } from '../shards/shard.js'
@@ -18,14 +18,16 @@ export interface TakenItem {
 export function takeOut(shard: Shard, session: Session, taken: Taken | undefined): TakenItem | undefined {
   if (!taken) return undefined
   const { row, tags } = taken
-  return { info: toInfo(session, row, tags), value: takeOutValue(shard, session, row) }
+  const [rowid, , , , expireTime, , , , size, mode, filename, data] = row
+  const value = takeOutValue(shard, session, [rowid, expireTime, size, mode, filename, data])
+  return { info: toInfo(session, row, tags), value }
 }
 
 /**
  * Prepares the value of a removed row. A file, which nobody else can reach, is read after the commit and then removed.
  */
-export function takeOutValue(shard: Shard, session: Session, row: EntryRow): TakenValue {
-  const [, , , , , , , , size, mode, filename, data] = row
+export function takeOutValue(shard: Shard, session: Session, row: ItemRow): TakenValue {
+  const [, , size, mode, filename, data] = row
   if (filename === null) return async () => ({ value: shard.disk.decode(mode, data) })
   const inGrace = session.settings.unlinkGrace > 0
   if (inGrace) removeFile(session, filename, size)
