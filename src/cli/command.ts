@@ -2,12 +2,12 @@ import type { Cache, FanoutCache } from '../engine/index.js'
 import type { Options } from './options.js'
 import type { Output } from './output.js'
 
-/** One option of a command, as data: parsing, help, completions and docs are made of it. */
+/** One option of a command as data, from which parsing, help, completions and docs are generated. */
 export interface CommandOption {
-  /** As commander writes it: `--prefix <text>`, `-l, --long`. */
+  /** In the syntax of commander: `--prefix <text>`, `-l, --long`. */
   readonly flags: string
   readonly summary: string
-  /** Reads the argument. @throws UsageError that says what was expected */
+  /** Parses the argument. @throws UsageError that says what was expected */
   readonly parse?: (text: string) => unknown
   readonly choices?: readonly string[]
   /** May be given more than once; its value is an array. */
@@ -16,29 +16,29 @@ export interface CommandOption {
   readonly completes?: 'file' | 'directory'
 }
 
-/** What a command is about; help lists them so. */
+/** The group of a command in the help. */
 export type CommandGroup = 'Look:' | 'Change:' | 'Care:' | 'Carry:' | 'Shell:'
 
-/** One command: data, and a function. */
+/** One command: its data and its function. */
 export interface Command {
   readonly name: string
   /** One line, without a full stop. */
   readonly summary: string
   readonly group: CommandGroup
-  /** What comes behind the directory, as commander writes it: `<key> [value]`. */
+  /** The arguments after the directory, in the syntax of commander: `<key> [value]`. */
   readonly operands: string
-  /** What stands in the place of the directory; `null`: nothing does. @default '<directory>' */
+  /** The first argument. `null`: there is none. @default '<directory>' */
   readonly place?: string | null
   /** What the operands complete to. */
   readonly completes?: 'file' | 'settings' | readonly string[]
   readonly options: readonly CommandOption[]
-  /** Lines that teach, without `fanout-cache` in front. */
+  /** Example lines, without `fanout-cache` in front. */
   readonly examples: readonly (readonly [line: string, what: string])[]
-  /** More to know, for the help of this command. */
+  /** Further text for the help of this command. */
   readonly details?: string
-  /** Removes or replaces data: gets `--yes` and `--dry-run`. */
+  /** Whether it removes or replaces data. It then has `--yes` and `--dry-run`. */
   readonly destroys?: boolean
-  /** Answers the exit code; nothing means 0. */
+  /** Runs the command. Resolves to the exit code, 0 by default. */
   run(context: Context): Promise<number | void>
 }
 
@@ -62,18 +62,18 @@ export interface Io {
   readonly env: Readonly<Record<string, string | undefined>>
 }
 
-/** How verbs of this run wait: to be spread into their options. */
+/** The waiting options of the verbs of a run. */
 export interface Patience {
   /** Milliseconds. */
   readonly timeout: number
   readonly signal: AbortSignal
 }
 
-/** What a command is run with. */
+/** The context in which a command runs. */
 export interface Context {
-  /** As given; empty where a command has none. */
+  /** The directory as given. Empty when the command has none. */
   readonly directory: string
-  /** What stands behind the directory. */
+  /** The arguments after the directory. */
   readonly operands: readonly string[]
   readonly options: Options
   readonly io: Io

@@ -116,7 +116,7 @@ export function lookAt(path: string): Place {
   }
 }
 
-/** What root makes belongs to root: a service of another user cannot read it then. */
+/** Warns root, whose new files belong to root and cannot be read by a service of another user. */
 function warnOfRoot(place: Place, note: (text: string) => void): void {
   if (process.geteuid?.() !== 0 || (place.kind !== 'Cache' && place.kind !== 'FanoutCache')) return
   const { uid } = statSync(place.directory)
