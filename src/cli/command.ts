@@ -62,7 +62,7 @@ export interface Io {
   readonly env: Readonly<Record<string, string | undefined>>
 }
 
-/** The waiting options of the verbs of a run. */
+/** The waiting options that a command passes to its verbs. */
 export interface Patience {
   /** Milliseconds. */
   readonly timeout: number
@@ -78,27 +78,27 @@ export interface Context {
   readonly options: Options
   readonly io: Io
   readonly out: Output
-  /** Aborted by Ctrl-C, SIGTERM and a closed output; its reason is what the command is to reject with. */
+  /** Aborted by Ctrl-C, SIGTERM and a closed output; the command rejects with its reason. */
   readonly signal: AbortSignal
   readonly patience: Patience
-  /** Whether nothing shall be changed: only what would be is told. */
+  /** Whether to change nothing, and only say what would change. */
   readonly dryRun: boolean
   /**
-   * The cache of the directory, whatever its kind; closed when the command has ended. `'read'` opens it readonly, so
-   * that nothing at all is written.
+   * Opens the cache of the directory, a Cache or a FanoutCache. It is closed when the command has ended. `'read'`
+   * opens it readonly.
    *
-   * @throws CliError when there is none: nothing is made, unless `create` says so
+   * @throws CliError when there is no cache and `create` is not given
    */
   open(access: 'read' | 'write', options?: { readonly create?: 'Cache' | 'FanoutCache' }): Promise<Cache | FanoutCache>
   /**
-   * Awaits a verb of the open cache. What a FanoutCache would refuse with `false` or `undefined` is thrown as its
-   * error, and misuse becomes an error of usage.
+   * Awaits a verb of the open cache. Throws the error where a FanoutCache would return `false` or `undefined`, and a
+   * UsageError for wrong arguments.
    */
   answer<T>(verb: Promise<T>): Promise<T>
-  /** What a listing yields. One from which a locked shard was left out ends with an error. */
+  /** Passes on the items of a listing. Ends with an error if the listing left out a locked shard. */
   listed<T>(items: AsyncIterable<T>): AsyncIterable<T>
-  /** Asks on the terminal; true at once with `--yes`. @throws UsageError where nobody can be asked */
+  /** Asks on the terminal; true at once with `--yes`. @throws UsageError without a terminal */
   confirm(question: string): Promise<boolean>
-  /** A remark on stderr. */
+  /** Writes a remark to stderr. */
   note(text: string): void
 }
