@@ -9,10 +9,14 @@ const STRIPPED: readonly ((typeof CONDITIONS)[number] | 'if-range' | 'range')[] 
 /**
  * Replaces the conditions and ranges of a request by the conditions of the cache.
  *
- * @param keepsRange whether the handler sees the requested range
+ * @param options `keepsRange`: the handler sees the requested range
  * @returns a function that restores the request
  */
-export function replaceConditions(request: HttpRequest, own: Fields, keepsRange = false): () => void {
+export function replaceConditions(
+  request: HttpRequest,
+  own: Fields,
+  { keepsRange }: { readonly keepsRange: boolean },
+): () => void {
   const { headers, rawHeaders } = request
   const stripped = keepsRange ? CONDITIONS : STRIPPED
   const before = stripped.flatMap(name => (headers[name] === undefined ? [] : [[name, headers[name]] as const]))

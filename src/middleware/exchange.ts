@@ -139,7 +139,7 @@ function passing({ req, request, core, key }: Exchange, need: Need): string | un
   if (!need.stale && range !== undefined && range !== 'bytes=0-') return 'range'
   if (demandsOf(request, core.settings.policy).noStore) return 'no-store'
   if (need.stale) return undefined
-  if (core.uncacheable.has(key, hasCredentials(request))) return 'uncacheable'
+  if (core.uncacheable.has(key, { personal: hasCredentials(request) })) return 'uncacheable'
   const { minUses } = core.settings
   return minUses > 1 && core.uses.add(key) < minUses ? 'min-uses' : undefined
 }
@@ -153,7 +153,7 @@ async function leadPart(exchange: Exchange, fwd: ForwardReason): Promise<boolean
   const { core, key } = exchange
   const subject = `${key}\npart`
   if (!core.settings.policy.storePartial || core.flights.find(subject)) return false
-  const flight = core.flights.begin(subject, true)
+  const flight = core.flights.begin(subject, { isForPart: true })
   flight.isLed = true
   const isGranted = (await acquire(exchange, flight)) === 'granted'
   if (isGranted && !isGone(exchange.res)) new Leader(exchange, flight, undefined, fwd).run()
@@ -242,7 +242,7 @@ async function join(exchange: Exchange, flight: Flight, need: Need): Promise<boo
     case 'found': {
       const stored = toStored(outcome.found.head)
       const fit = fitOf(exchange, stored, isLate && !outcome.standsIn)
-      if (fit === 'no-cache' && !outcome.standsIn) return goAlone(exchange, flight, isLate, need)
+      if (fit === 'no-cache' && !outcome.standsIn) return goAlone(exchange, flight, { need, isSoon: isLate })
       // The file is held for the request that led the flight.
       const { file: _held, ...found } = outcome.found
       return fit === 'answered' || serveFound(exchange, found, status)
@@ -263,7 +263,7 @@ async function joinTail(
   if (selectingKey(names, exchange.request) !== selecting) return names
   const fit = fitOf(exchange, stored, isLate)
   if (fit === 'answered') return true
-  if (fit === 'no-cache') return goAlone(exchange, flight, isLate && spool.isOver, need)
+  if (fit === 'no-cache') return goAlone(exchange, flight, { need, isSoon: isLate && spool.isOver })
   const status: Status = { fwd: need.fwd, collapsed: true }
   if (spool.canBeRead && (await serveGrowing(exchange, growing, status))) return true
   if (!spool.isStorable) {
@@ -289,8 +289,12 @@ function fitOf(exchange: Exchange, stored: StoredResponse, isLate: boolean): 'fi
 }
 
 /** Goes on without the answer of another request: validates it when it is stored soon, otherwise asks the handler. */
-async function goAlone(exchange: Exchange, flight: Flight, isSoon: boolean, { fwd }: Need): Promise<boolean> {
+async function goAlone(
+  exchange: Exchange,
+  flight: Flight,
+  { need, isSoon }: { readonly need: Need; readonly isSoon: boolean },
+): Promise<boolean> {
   if (isSoon) await flight.landed
-  else pass(exchange, fwd, 'no-cache')
+  else pass(exchange, need.fwd, 'no-cache')
   return !isSoon
 }

@@ -60,7 +60,7 @@ export class Flight {
   #tell: (news: Outcome) => void = () => undefined
   #land: () => void = () => undefined
 
-  constructor(subject: string, isForPart: boolean) {
+  constructor(subject: string, { isForPart }: Pick<Flight, 'isForPart'>) {
     this.subject = subject
     this.isForPart = isForPart
     this.landed = new Promise(resolve => {
@@ -136,8 +136,8 @@ export class Flights {
     return this.#lateOf(subject).some(({ isSettled }) => !isSettled)
   }
 
-  begin(subject: string, isForPart = false): Flight {
-    const flight = new Flight(subject, isForPart)
+  begin(subject: string, traits: Pick<Flight, 'isForPart'> = { isForPart: false }): Flight {
+    const flight = new Flight(subject, traits)
     this.#flights.set(subject, flight)
     flight.guard = this.#lateOf(subject).find(one => one.lease && this.#isCurrent(one))?.lease
     return flight
@@ -187,8 +187,8 @@ export class Uncacheable {
   static readonly most = 10_000
   static readonly time = 10_000
 
-  /** Notes an uncacheable answer. @param personal whether that holds only for requests with credentials */
-  note(uri: string, personal = false): void {
+  /** Notes an uncacheable answer. `personal`: only for requests with credentials. */
+  note(uri: string, { personal }: { readonly personal: boolean }): void {
     const key = personal ? uri + PERSONAL : uri
     this.#until.delete(key)
     this.#until.set(key, performance.now() + Uncacheable.time)
@@ -203,7 +203,8 @@ export class Uncacheable {
     this.#until.delete(key)
   }
 
-  has(uri: string, personal: boolean): boolean {
+  /** Whether the answer to a request was recently uncacheable. `personal`: the request has credentials. */
+  has(uri: string, { personal }: { readonly personal: boolean }): boolean {
     return this.#holds(uri) || (personal && this.#holds(uri + PERSONAL))
   }
 

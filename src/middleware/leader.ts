@@ -64,7 +64,7 @@ export class Leader {
   #prepare(): void {
     const { core, req, res } = this.#exchange
     const own = this.#stale ? validationFields([toStored(this.#stale.head)]) : []
-    this.#restore = replaceConditions(req, own, this.#flight.isForPart)
+    this.#restore = replaceConditions(req, own, { keepsRange: this.#flight.isForPart })
     this.#requestedAt = core.store.now()
     this.#recorder = new Recorder(
       res,
@@ -107,7 +107,7 @@ export class Leader {
     if (!answer.store || !canHold(core.store, core.settings, this.#exchange.key, stored)) {
       const personal = !answer.store && isPersonal(this.#exchange.request, stored, core.settings.policy)
       // An unstorable part says nothing about the whole.
-      if (!this.#flight.isForPart) core.uncacheable.note(this.#exchange.key, personal)
+      if (!this.#flight.isForPart) core.uncacheable.note(this.#exchange.key, { personal })
       this.#giveUp(personal ? 'personal' : 'alone')
       return this.#toClient(head, NOWHERE, answer.store ? {} : { detail: answer.reason })
     }
