@@ -2,12 +2,12 @@ import type { Cache, FanoutCache } from '../engine/index.js'
 import type { Options } from './options.js'
 import type { Output } from './output.js'
 
-/** One option of a command, as data: parsing, help, completions and docs are made of it. */
+/** One option of a command as data, from which parsing, help, completions and docs are generated. */
 export interface CommandOption {
-  /** As commander writes it: `--prefix <text>`, `-l, --long`. */
+  /** In the syntax of commander: `--prefix <text>`, `-l, --long`. */
   readonly flags: string
   readonly summary: string
-  /** Reads the argument. @throws UsageError that says what was expected */
+  /** Parses the argument. @throws UsageError that says what was expected */
   readonly parse?: (text: string) => unknown
   readonly choices?: readonly string[]
   /** May be given more than once; its value is an array. */
@@ -16,29 +16,29 @@ export interface CommandOption {
   readonly completes?: 'file' | 'directory'
 }
 
-/** What a command is about; help lists them so. */
+/** The group of a command in the help. */
 export type CommandGroup = 'Look:' | 'Change:' | 'Care:' | 'Carry:' | 'Shell:'
 
-/** One command: data, and a function. */
+/** One command: its data and its function. */
 export interface Command {
   readonly name: string
   /** One line, without a full stop. */
   readonly summary: string
   readonly group: CommandGroup
-  /** What comes behind the directory, as commander writes it: `<key> [value]`. */
+  /** The arguments after the directory, in the syntax of commander: `<key> [value]`. */
   readonly operands: string
-  /** What stands in the place of the directory; `null`: nothing does. @default '<directory>' */
+  /** The first argument. `null`: there is none. @default '<directory>' */
   readonly place?: string | null
   /** What the operands complete to. */
   readonly completes?: 'file' | 'settings' | readonly string[]
   readonly options: readonly CommandOption[]
-  /** Lines that teach, without `fanout-cache` in front. */
+  /** Example lines, without `fanout-cache` in front. */
   readonly examples: readonly (readonly [line: string, what: string])[]
-  /** More to know, for the help of this command. */
+  /** Further text for the help of this command. */
   readonly details?: string
-  /** Removes or replaces data: gets `--yes` and `--dry-run`. */
+  /** Whether it removes or replaces data. It then has `--yes` and `--dry-run`. */
   readonly destroys?: boolean
-  /** Answers the exit code; nothing means 0. */
+  /** Runs the command. Resolves to the exit code, 0 by default. */
   run(context: Context): Promise<number | void>
 }
 
@@ -62,43 +62,43 @@ export interface Io {
   readonly env: Readonly<Record<string, string | undefined>>
 }
 
-/** How verbs of this run wait: to be spread into their options. */
+/** The waiting options that a command passes to its verbs. */
 export interface Patience {
   /** Milliseconds. */
   readonly timeout: number
   readonly signal: AbortSignal
 }
 
-/** What a command is run with. */
+/** The context in which a command runs. */
 export interface Context {
-  /** As given; empty where a command has none. */
+  /** The directory as given. Empty when the command has none. */
   readonly directory: string
-  /** What stands behind the directory. */
+  /** The arguments after the directory. */
   readonly operands: readonly string[]
   readonly options: Options
   readonly io: Io
   readonly out: Output
-  /** Aborted by Ctrl-C, SIGTERM and a closed output; its reason is what the command is to reject with. */
+  /** Aborted by Ctrl-C, SIGTERM and a closed output; the command rejects with its reason. */
   readonly signal: AbortSignal
   readonly patience: Patience
-  /** Whether nothing shall be changed: only what would be is told. */
+  /** Whether to change nothing, and only say what would change. */
   readonly dryRun: boolean
   /**
-   * The cache of the directory, whatever its kind; closed when the command has ended. `'read'` opens it readonly, so
-   * that nothing at all is written.
+   * Opens the cache of the directory, a Cache or a FanoutCache. It is closed when the command has ended. `'read'`
+   * opens it readonly.
    *
-   * @throws CliError when there is none: nothing is made, unless `create` says so
+   * @throws CliError when there is no cache and `create` is not given
    */
   open(access: 'read' | 'write', options?: { readonly create?: 'Cache' | 'FanoutCache' }): Promise<Cache | FanoutCache>
   /**
-   * Awaits a verb of the open cache. What a FanoutCache would refuse with `false` or `undefined` is thrown as its
-   * error, and misuse becomes an error of usage.
+   * Awaits a verb of the open cache. Throws the error where a FanoutCache would return `false` or `undefined`, and a
+   * UsageError for wrong arguments.
    */
   answer<T>(verb: Promise<T>): Promise<T>
-  /** What a listing yields. One from which a locked shard was left out ends with an error. */
+  /** Passes on the items of a listing. Ends with an error if the listing left out a locked shard. */
   listed<T>(items: AsyncIterable<T>): AsyncIterable<T>
-  /** Asks on the terminal; true at once with `--yes`. @throws UsageError where nobody can be asked */
+  /** Asks on the terminal; true at once with `--yes`. @throws UsageError without a terminal */
   confirm(question: string): Promise<boolean>
-  /** A remark on stderr. */
+  /** Writes a remark to stderr. */
   note(text: string): void
 }

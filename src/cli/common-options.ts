@@ -1,7 +1,7 @@
 import type { CommandOption } from './command.js'
 import { parseDuration } from './units.js'
 
-/** What every command knows. */
+/** Options of every command. */
 export const COMMON_OPTIONS: readonly CommandOption[] = [
   { flags: '--json', summary: 'print JSON: one document, or a line for each thing of a list' },
   {
@@ -20,7 +20,7 @@ export const COMMON_OPTIONS: readonly CommandOption[] = [
 
 export const DRY_RUN: CommandOption = { flags: '-n, --dry-run', summary: 'change nothing, tell what would be' }
 
-/** What commands know that remove or replace. */
+/** Options of commands that remove or replace data. */
 export const DESTROYING_OPTIONS: readonly CommandOption[] = [DRY_RUN, { flags: '-y, --yes', summary: 'do not ask' }]
 
 export const DEFAULT_TIMEOUT = 10_000

@@ -49,12 +49,12 @@ export class Run implements Context {
     cache.on('refused', ({ error }) => {
       this.#refusal = error
     })
-    // A read that gave up tells this alone.
+    // The event is the only sign of a read that gave up.
     cache.on('timeout', ({ directory }) => {
       this.#unread = new TimeoutError(directory)
       this.#refusal = this.#unread
     })
-    // Trouble beside the verbs, such as a failing sweep; without a listener it would end the process.
+    // Background errors, such as a failing sweep, become notes.
     cache.on('error', error => this.note(error.message))
     return cache
   }
@@ -66,7 +66,7 @@ export class Run implements Context {
       value = await verb
     } catch (error) {
       this.signal.throwIfAborted()
-      // The engine's TypeErrors and RangeErrors are about what it was given, and that came from the command line.
+      // TypeErrors and RangeErrors of the engine concern its arguments, which came from the command line.
       if (error instanceof TypeError || error instanceof RangeError)
         throw new UsageError(error.message, { cause: error })
       throw error
@@ -90,10 +90,10 @@ export class Run implements Context {
     const lines = createInterface({ input: stdin, output: stderr })
     try {
       const text = await new Promise<string>((resolve, reject) => {
-        // At the end of the input nobody has said yes.
+        // The end of the input means no.
         lines.once('close', () => resolve(''))
         this.signal.addEventListener('abort', () => reject(this.signal.reason), { once: true })
-        // In raw mode Ctrl-C comes as a key.
+        // In raw mode Ctrl-C arrives as a key.
         lines.once('SIGINT', () => process.kill(process.pid, 'SIGINT'))
         lines.question(`${question} [y/N] `, resolve)
       })

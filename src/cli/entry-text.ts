@@ -4,13 +4,13 @@ import type { Output } from './output.js'
 import { type Json, toTagged } from './tagged-json.js'
 import { bytesText, untilText } from './units.js'
 
-/** What is known of an entry, as JSON: names and units of the API, epoch milliseconds and bytes. */
+/** The info of an entry as JSON, with the names and units of the API: epoch milliseconds and bytes. */
 export function infoJson(cache: Cache | FanoutCache, info: Info): Record<string, Json> {
   const { key, expiresAt, tag, tags, storedAt, accessedAt, accessCount, size, path, meta, version } = info
   return {
     key: keyJson(cache, key),
     size,
-    // Python's `expire=float('inf')` is never, and JSON has no word for it.
+    // Python's `expire=float('inf')` means never; JSON has no infinity.
     ...(Number.isFinite(expiresAt) && { expiresAt: expiresAt as number }),
     ...(tag === undefined ? undefined : { tag: toTagged(tag) }),
     tags: [...tags],
@@ -23,10 +23,10 @@ export function infoJson(cache: Cache | FanoutCache, info: Info): Record<string,
   }
 }
 
-/** The head of the lines of `infoLine`. */
+/** The heading above the lines of `infoLine`. */
 export const INFO_HEAD: string = ['SIZE'.padStart(10), 'EXPIRES IN'.padEnd(10), 'STORED'.padEnd(20), 'KEY'].join('  ')
 
-/** One line about an entry. Its columns have fixed widths, since more lines come. */
+/** One line about an entry, in columns of fixed widths. */
 export function infoLine(cache: Cache | FanoutCache, info: Info, out: Output): string {
   const tags = tagsOf(info)
   const line = [
@@ -38,7 +38,7 @@ export function infoLine(cache: Cache | FanoutCache, info: Info, out: Output): s
   return tags === '' ? line : `${line}  ${out.paint('cyan', `[${tags}]`)}`
 }
 
-/** Names and values about an entry. */
+/** The info of an entry as pairs of a label and a value. */
 export function infoPairs(cache: Cache | FanoutCache, info: Info): (readonly [string, string])[] {
   const expires = info.expiresAt === undefined ? '' : ` (${instantText(info.expiresAt)})`
   const tags = tagsOf(info)

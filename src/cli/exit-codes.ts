@@ -1,28 +1,28 @@
 import { DiskCacheError } from '../engine/index.js'
 
-/** What the command line answers to the shell. docs/command-line.md has the same list. */
+/** The exit codes. docs/command-line.md has the same list. */
 export const EXIT = {
   done: 0,
-  /** The answer is no: the key is not there, findings are left. */
+  /** The answer is no: the key does not exist, or findings are left. */
   no: 1,
-  /** The command was not written as it must be, or this Node cannot run it. */
+  /** The command line is wrong, or this Node cannot run it. */
   usage: 2,
-  /** There is no such directory, or no cache in it. */
+  /** There is no such directory or no cache in it. */
   noCache: 3,
   /** Permission, a read-only or full disk, a damaged database. */
   storage: 4,
   /** A lock was not free in time. */
   locked: 5,
-  /** What was read is broken or was cut off: a stream to be imported. */
+  /** The stream to be imported is broken or truncated. */
   data: 65,
-  /** A defect of ours. */
+  /** A defect of this program. */
   defect: 70,
   hungUp: 129,
   interrupted: 130,
   terminated: 143,
 } as const
 
-/** An end of a command that is told as one sentence. */
+/** An error of a command that is reported as one sentence. */
 export class CliError extends Error {
   override name = 'CliError'
   readonly exitCode: number
@@ -33,7 +33,7 @@ export class CliError extends Error {
   }
 }
 
-/** The command was asked for something that it cannot be asked for. */
+/** The command line is wrong. */
 export class UsageError extends CliError {
   override name = 'UsageError'
 
@@ -42,11 +42,11 @@ export class UsageError extends CliError {
   }
 }
 
-/** Signals that end a command between two steps. A terminal that is closed hangs up. */
+/** Signals that end a command between two steps. Closing the terminal sends SIGHUP. */
 export const ENDINGS = { SIGHUP: 'hungUp', SIGINT: 'interrupted', SIGTERM: 'terminated' } as const
 export type EndingSignal = keyof typeof ENDINGS
 
-/** A signal asked the command to end. */
+/** A signal has ended the command. */
 export class Interrupted extends CliError {
   override name = 'Interrupted'
 
@@ -55,7 +55,7 @@ export class Interrupted extends CliError {
   }
 }
 
-/** Nobody reads the output any more, as with `| head`: the command ends, and all is well. */
+/** Nobody reads the output any more, as with `| head`. The command ends successfully. */
 export class OutputClosed extends CliError {
   override name = 'OutputClosed'
 
@@ -74,7 +74,7 @@ const CODES: Readonly<Record<string, number>> = {
 /** File system errors of files that were named on the command line. */
 const SYSTEM_CODES = new Set(['EACCES', 'EPERM', 'EROFS', 'ENOSPC', 'EDQUOT', 'EIO', 'EMFILE', 'ENFILE'])
 
-/** The exit code for what a command has thrown. */
+/** The exit code of an error. */
 export function exitCodeOf(error: unknown): number {
   if (error instanceof CliError) return error.exitCode
   if (error instanceof DiskCacheError) return CODES[error.code] ?? EXIT.storage
@@ -82,7 +82,7 @@ export function exitCodeOf(error: unknown): number {
   return SYSTEM_CODES.has(error.code) ? EXIT.storage : EXIT.usage
 }
 
-/** One sentence for people; `undefined`: nothing need be said. */
+/** The sentence that reports an error. `undefined`: nothing is reported. */
 export function sentenceOf(error: unknown): string | undefined {
   if (error instanceof OutputClosed) return undefined
   const message = error instanceof Error ? error.message : String(error)

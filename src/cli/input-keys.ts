@@ -6,7 +6,7 @@ import { UsageError } from './exit-codes.js'
 import { parseJsonKey } from './keys.js'
 
 /**
- * Keys that come on stdin, a line each. With `--key-json` a line is the JSON of a key, or an object with `key` as
+ * Reads keys from stdin, one for each line. With `--key-json` a line is the JSON of a key, or an object with `key` as
  * `ls --json` prints it.
  *
  * @throws UsageError that names the line
@@ -24,8 +24,8 @@ export async function* inputKeys({ io, options, signal }: Context): AsyncGenerat
 }
 
 /**
- * Nobody types a stream, and a bar would be drawn over what somebody types. Of a directory Node reads nothing, and does
- * not say so.
+ * Refuses a stdin that is no stream of data. On a terminal a bar would be drawn over what is typed; from a directory
+ * Node reads nothing without an error.
  *
  * @throws UsageError on a terminal and a directory
  */

@@ -6,28 +6,28 @@ import type { Options } from './options.js'
 import { printable } from './output.js'
 import { type Json, parseTagged, toTagged } from './tagged-json.js'
 
-/** For commands that take keys. */
+/** The option of commands that take keys. */
 export const KEY_JSON: CommandOption = {
   flags: '-k, --key-json',
   summary: 'keys are JSON: 42, ["a",1], {"$bytes":"AAE="}, as ls --json prints them',
 }
 
-/** For commands that take tags. */
+/** The option of commands that take tags. */
 export const TAG_JSON: CommandOption = { flags: '--tag-json', summary: 'tags are JSON: 42, {"$bytes":"AAE="}' }
 
-/** The key that was named on the command line. @throws UsageError */
+/** Parses a key of the command line. @throws UsageError */
 export function parseKey(text: string, options: Options): Key {
   return options.flag('keyJson') ? parseJsonKey(text) : text
 }
 
-/** A key as `keyJson` writes it. @throws UsageError */
+/** Parses a key in the form of `keyJson`. @throws UsageError */
 export function parseJsonKey(text: string): Key {
   const pickle = /^\s*\{\s*"\$pickle"\s*:\s*"([A-Za-z0-9+/=]*)"\s*\}\s*$/.exec(text)?.[1]
-  // What is no key the engine refuses, and says why.
+  // The engine refuses values that are no keys.
   return pickle === undefined ? (parseTagged(text, 'the key') as Key) : decodeStoredKey(Buffer.from(pickle, 'base64'))
 }
 
-/** The tag that was named on the command line. @throws UsageError */
+/** Parses a tag of the command line. @throws UsageError */
 export function parseTag(text: string, options: Options): Tag {
   if (!options.flag('tagJson')) return text
   const tag = parseTagged(text, 'the tag')
@@ -36,7 +36,7 @@ export function parseTag(text: string, options: Options): Tag {
   throw new UsageError(`the tag must be text, a number or bytes, got ${text}`)
 }
 
-/** A key as JSON by which `--key-json` finds it again, those of Python as well. */
+/** Converts a key to JSON by which `--key-json` finds it again, including keys of Python. */
 export function keyJson(cache: Cache | FanoutCache, key: Key): Json {
   if (typeof key === 'string') return key
   const json = toTagged(key)
@@ -55,12 +55,12 @@ function isSafeKey(cache: Cache | FanoutCache, key: Key, json: Json): boolean {
   }
 }
 
-/** A key on a line for people: text as it is, all else as JSON. */
+/** Formats a key for people: text unchanged, all else as JSON. */
 export function keyText(cache: Cache | FanoutCache, key: Key): string {
   return typeof key === 'string' ? printable(key) : printable(JSON.stringify(keyJson(cache, key)))
 }
 
-/** A tag on a line for people. */
+/** Formats a tag for people. */
 export function tagText(tag: Tag): string {
   return printable(typeof tag === 'string' ? tag : JSON.stringify(toTagged(tag)))
 }

@@ -16,10 +16,10 @@ import { type Parsed, parseArguments } from './program.js'
 import { VERSION } from './version.js'
 
 /**
- * Runs one command line and answers its exit code. Nothing is thrown: what goes wrong is one sentence on stderr.
+ * Runs one command line and resolves to its exit code. It throws nothing: an error is one sentence on stderr.
  *
- * @param argv what stands behind the name of the program
- * @param signal aborted to end the command early, with the error that says how it ended
+ * @param argv the arguments after the name of the program
+ * @param signal aborted to end the command early; its reason says how it ended
  */
 export async function run(argv: readonly string[], io: Io, signal: AbortSignal): Promise<number> {
   try {
@@ -62,7 +62,7 @@ export async function main(): Promise<void> {
   const { stdin, stdout, stderr, env } = process
   const controller = new AbortController()
   for (const signal of Object.keys(ENDINGS) as EndingSignal[]) {
-    // Once: the second one ends the process at once.
+    // Once, so that a second signal ends the process at once.
     process.once(signal, () => controller.abort(new Interrupted(signal)))
   }
   stdout.on('error', error => {
@@ -75,17 +75,17 @@ export async function main(): Promise<void> {
   process.exit(code === EXIT.done ? lateCode(controller.signal, process) : code)
 }
 
-/** What was printed last may be lost for want of room: nobody else would tell. */
+/** The exit code when the last output was lost, for example on a full disk, which nothing else reports. */
 function lateCode(signal: AbortSignal, io: Io): number {
   if (!signal.aborted || signal.reason instanceof CliError) return EXIT.done
   tell(signal.reason, io)
   return exitCodeOf(signal.reason)
 }
 
-/** What was written to a pipe is lost at `exit` otherwise. */
+/** Waits until a stream is flushed, since `exit` would discard output to a pipe. */
 function flushed(stream: NodeJS.WriteStream): Promise<void> {
   return new Promise(resolve => {
-    // A turn later, since an error of the last write is told in the next one.
+    // A turn later, because the error of the last write is reported in the next turn.
     if (stream.destroyed || stream.writableLength === 0) setImmediate(resolve)
     else stream.write('', () => setImmediate(resolve))
   })

@@ -3,7 +3,7 @@ import type { Context } from './command.js'
 import { cachePlace } from './open-cache.js'
 import { progress } from './progress.js'
 
-/** The directory that a command looks after, and the databases in it. */
+/** The directory that a command maintains, and its databases. */
 export interface Target {
   readonly directory: string
   readonly kind: 'Cache' | 'FanoutCache'
@@ -11,10 +11,14 @@ export interface Target {
 }
 
 const LOOK_MILLISECONDS = 200
-/** After Ctrl-C: one statement of SQLite cannot be stopped, only waited for. */
+/** How long after Ctrl-C a hint is shown, since a running statement of SQLite cannot be stopped. */
 const HINT_MILLISECONDS = 1000
 
-/** The databases of the directory of a command, those of caches below it too. @throws CliError when it is no cache */
+/**
+ * Finds the databases of the directory of a command, including caches below it.
+ *
+ * @throws CliError when it is no cache
+ */
 export function targetOf(context: Context): Target {
   const { directory, kind } = cachePlace(context.directory)
   return { directory, kind: kind === 'Cache' ? 'Cache' : 'FanoutCache', places: findPlaces(directory) }
@@ -29,7 +33,7 @@ export function placesOf(databases: readonly Pick<CachePlace, 'prefix'>[]): stri
   return databases.map(placeOf)
 }
 
-/** Runs what takes long beside the loop, with a bar. */
+/** Runs a task in a thread with a progress bar. */
 export async function withProgress<T>(
   context: Context,
   what: string,
@@ -38,7 +42,7 @@ export async function withProgress<T>(
   const { io, signal, patience } = context
   const bar = progress(io, { what })
   let known: { readonly done: number; readonly total: number } | undefined
-  // Also while nothing is heard: the bar shows that it lasts.
+  // Updated by a timer, so that the bar shows the passing time between messages.
   const timer = setInterval(() => known && bar.set(known.done, known.total), LOOK_MILLISECONDS)
   let hint: NodeJS.Timeout | undefined
   const onAbort = (): void => {
@@ -50,7 +54,7 @@ export async function withProgress<T>(
     const onProgress: MaintenanceOptions['onProgress'] = progressed => {
       known = progressed
     }
-    // Counting the steps takes time: only where somebody sees them.
+    // Counting the steps takes time, so it is done only if somebody sees them.
     return await work({ timeout: patience.timeout, signal, ...(io.stderr.isTTY === true && { onProgress }) })
   } finally {
     signal.removeEventListener('abort', onAbort)

@@ -14,16 +14,16 @@ export interface OpeningOptions {
   readonly timeout: number
   readonly codec: string | undefined
   readonly signal: AbortSignal
-  /** What to make where nothing is. */
+  /** The class of cache to make if there is none. */
   readonly create?: 'Cache' | 'FanoutCache' | undefined
   readonly note: (text: string) => void
 }
 
 /**
- * Opens what lies in a directory, as what it is, made by Python or by us. Stored settings stay as they are, and nothing
- * is moved aside: an operator who looks must not change what is looked at.
+ * Opens the cache in a directory, Cache or FanoutCache, made by Python or by this package. Opening changes neither
+ * stored settings nor damaged files: an operator who only looks must not change anything.
  *
- * @throws CliError when it is no cache
+ * @throws CliError if the directory holds no cache
  */
 export async function openCache(path: string, options: OpeningOptions): Promise<Cache | FanoutCache> {
   const place = cachePlace(path, { mayBeMissing: options.create !== undefined })
@@ -48,7 +48,7 @@ export async function openCache(path: string, options: OpeningOptions): Promise<
   }
   const named = options.codec === undefined ? undefined : CODECS[options.codec]
   if (!isThere || (named && named.name !== 'json')) return await opened(named)
-  // Keys of a JSONDisk are found by its codec alone, and others would break Python's listing of them.
+  // Only the codec of a JSONDisk finds its keys, and keys of another codec would break Python's listing.
   const cache = await opened()
   const codec = (await jsonDiskCodec(cache)) ?? named
   if (!codec) return cache
@@ -56,7 +56,7 @@ export async function openCache(path: string, options: OpeningOptions): Promise<
   return await opened(codec)
 }
 
-/** A FanoutCache, which cannot refuse to open, would wait a minute for a database that is locked whole. */
+/** Gives up after `timeout`: a FanoutCache alone would wait a minute for a database that is locked completely. */
 async function within(cache: Cache | FanoutCache, { timeout, signal }: OpeningOptions): Promise<Cache | FanoutCache> {
   const end = new AbortController()
   try {
@@ -70,12 +70,12 @@ async function within(cache: Cache | FanoutCache, { timeout, signal }: OpeningOp
 }
 
 async function giveUp(directory: string, timeout: number, signal: AbortSignal): Promise<never> {
-  // The engine itself gives up at `timeout` where it can, with more to say.
+  // Where it can, the engine itself gives up at `timeout`, with a better message.
   await sleep(Math.min(timeout + GRACE_MILLISECONDS, LONGEST_TIMER), undefined, { signal })
   throw new TimeoutError(directory)
 }
 
-/** Finds the cache at a path. @throws CliError that says what is there instead */
+/** Finds the cache at a path. @throws CliError that says what it found instead */
 export function cachePlace(path: string, { mayBeMissing = false }: { readonly mayBeMissing?: boolean } = {}): Place {
   const place = lookAt(path)
   const { directory, kind } = place
@@ -102,7 +102,7 @@ function fileSentence(path: string): string {
   return `${path} is a file, not the directory of a cache; ${hint}`
 }
 
-/** What is there, whether it is a cache or not. @throws CliError where this user may not look */
+/** Finds out what is at a path, a cache or not. @throws CliError if this user may not read it */
 export function lookAt(path: string): Place {
   try {
     return placeAt(path)
@@ -116,7 +116,7 @@ export function lookAt(path: string): Place {
   }
 }
 
-/** What root makes belongs to root: a service of another user cannot read it then. */
+/** Warns root, whose new files belong to root and cannot be read by a service of another user. */
 function warnOfRoot(place: Place, note: (text: string) => void): void {
   if (process.geteuid?.() !== 0 || (place.kind !== 'Cache' && place.kind !== 'FanoutCache')) return
   const { uid } = statSync(place.directory)

@@ -1,4 +1,4 @@
-/** The options of a run, by their names in camel case. */
+/** The options given to a command, by their names in camel case. */
 export class Options {
   readonly #values: Readonly<Record<string, unknown>>
 
@@ -30,7 +30,7 @@ export class Options {
     return Array.isArray(value) ? (value as T[]) : []
   }
 
-  /** What the `parse` of the option has made of it. */
+  /** The result of the option's `parse`. */
   parsed<T>(name: string): T | undefined {
     return this.#values[name] as T | undefined
   }

@@ -4,7 +4,7 @@ import { OutputClosed } from './exit-codes.js'
 
 export type Style = 'bold' | 'dim' | 'red' | 'yellow' | 'green' | 'cyan'
 
-/** What a command prints. Every method waits until the reader keeps up. */
+/** The output of a command. Every method waits until the reader keeps up. */
 export class Output {
   /** Whether `--json` was given. */
   readonly json: boolean
@@ -31,18 +31,18 @@ export class Output {
     await this.write(`${text}\n`)
   }
 
-  /** One document; a list is better told as JSON lines, a call for each. */
+  /** Prints a JSON document. For a list, call it once for each item, which gives JSON lines. */
   async document(value: unknown): Promise<void> {
     await this.line(JSON.stringify(value))
   }
 
-  /** The document with `--json`, else the lines. */
+  /** Prints the document with `--json`, otherwise the lines. */
   async show(document: unknown, lines: readonly string[]): Promise<void> {
     if (this.json) await this.document(document)
     else for (const line of lines) await this.line(line)
   }
 
-  /** A text in colour, where colours are wanted. */
+  /** Colours a text, if colours are wanted. */
   paint(style: Style, text: string): string {
     return this.#coloured ? styleText(style, text) : text
   }
@@ -67,13 +67,13 @@ export class Output {
   }
 }
 
-/** Whether a stream takes colours: a terminal, and nobody has said no. https://no-color.org */
+/** Whether to use colours: the stream is a terminal and they are not switched off. https://no-color.org */
 function isColoured(io: Io, stream: OutputStream): boolean {
   if (io.env['NO_COLOR']) return false
   return stream.isTTY === true && io.env['TERM'] !== 'dumb'
 }
 
-/** Rows in columns. What begins with a digit in every row of a column is set to the right. */
+/** Formats rows in columns. A column whose cells all begin with a digit is right-aligned. */
 export function table(header: readonly string[], rows: readonly (readonly string[])[]): string[] {
   const all = [header, ...rows]
   const widths = header.map((_, at) => Math.max(...all.map(row => row[at]?.length ?? 0)))
@@ -86,15 +86,15 @@ export function table(header: readonly string[], rows: readonly (readonly string
   )
 }
 
-/** Names and values below each other. */
+/** Formats names and values below each other. */
 export function pairs(entries: readonly (readonly [name: string, value: string])[]): string[] {
   const width = Math.max(...entries.map(([name]) => name.length))
   return entries.map(([name, value]) => `${name.padEnd(width)}  ${value}`)
 }
 
-/** Text of others on one line of a terminal: control characters are written as JSON writes them. */
+/** Makes foreign text safe for one line of a terminal: control characters are written as in JSON. */
 export function printable(text: string): string {
-  // The C1 controls and the marks that turn the direction of text act on terminals as well.
+  // C1 controls and marks of text direction affect terminals as well.
   return text.replace(/[\p{Cc}\u2028-\u202e\u2066-\u2069]/gu, escapeCharacter)
 }
 

@@ -4,7 +4,7 @@ import { COMMON_OPTIONS, DESTROYING_OPTIONS } from './common-options.js'
 import { UsageError } from './exit-codes.js'
 import { nearestOf } from './nearest.js'
 
-/** What the command line asked for. */
+/** The parsed command line. */
 export interface Parsed {
   readonly command: Command
   readonly operands: readonly string[]
@@ -15,20 +15,20 @@ export interface ProgramOptions {
   readonly commands: readonly Command[]
   readonly version: string
   readonly print: (text: string) => void
-  /** Columns of the terminal. */
+  /** Width of the terminal in columns. */
   readonly width: number
 }
 
 const NAME = 'fanout-cache'
-/** What is longer would push the explanations of all others aside. */
+/** Limit of an example in a column. A longer one would shift the explanations of all others. */
 const LONGEST_EXAMPLE = 40
-/** Commander takes a parsed `null` for no value. */
+/** Replaces a parsed `null`, which commander treats as no value. */
 const NULL = Symbol('null')
 const ABOUT =
   'Looks after cache directories, of this package and of Python’s DiskCache, beside the services that use them.'
 
 /**
- * Reads the arguments. `undefined`: help or the version was asked for, and printed.
+ * Parses the arguments. `undefined`: help or the version was requested and printed.
  *
  * @throws UsageError with one sentence, which names the nearest known word
  */
@@ -47,12 +47,12 @@ export function parseArguments(argv: readonly string[], options: ProgramOptions)
   }
 }
 
-/** All options of a command, those that every command has last. */
+/** All options of a command, the common ones last. */
 export function optionsOf(command: Command): readonly CommandOption[] {
   return [...command.options, ...(command.destroys ? DESTROYING_OPTIONS : []), ...COMMON_OPTIONS]
 }
 
-/** The arguments of a command as its usage shows them. */
+/** The arguments of a command in its usage. */
 export function argumentsOf(command: Command): string {
   const { place = '<directory>', operands } = command
   return [place, operands].filter(Boolean).join(' ')
@@ -134,13 +134,13 @@ function programExamples(commands: readonly Command[]): string {
   return `\nExamples:\n${lines.join('\n')}\n\nHelp of one command, with more examples: ${NAME} help <command>`
 }
 
-/** What to do about an option that is like none. */
+/** The message for an unknown option that resembles no known one. */
 function unknownOption([first = '']: readonly string[], commands: readonly Command[]): string {
   if (!commands.some(({ name }) => name === first)) return `the command comes first, options behind it`
   return `${NAME} help ${first} lists them; what begins with - and is none goes behind --`
 }
 
-/** Commander's message as one sentence. */
+/** Converts an error of commander to one sentence. */
 function sentence(error: CommanderError, argv: readonly string[], commands: readonly Command[]): string {
   const [first = '', second = ''] = argv
   const known = commands.map(({ name }) => name)

@@ -2,22 +2,22 @@ import { Presets, SingleBar } from 'cli-progress'
 import type { Io } from './command.js'
 import { countText, durationText } from './units.js'
 
-/** A bar on stderr. */
+/** A progress bar on stderr. */
 export interface Progress {
-  /** @param steps what was done since the last call @default 1 */
+  /** Adds progress. @param steps the steps since the last call. Default 1 */
   advance(steps?: number): void
-  /** Sets what is done of all, where both are known from elsewhere. */
+  /** Sets the finished steps and, if known, the total. */
   set(done: number, total?: number): void
   end(): void
 }
 
 const SILENT: Progress = { advance: () => undefined, set: () => undefined, end: () => undefined }
-/** What is over sooner needs no bar. */
+/** Tasks that end sooner show no bar. */
 const PATIENCE_MILLISECONDS = 1000
 
 /**
- * A bar with a rate and the time that is left, for what takes longer than a second; nothing where stderr is no
- * terminal. Without `total` it counts.
+ * Shows a bar with the rate and the remaining time, for tasks longer than a second and only if stderr is a terminal.
+ * Without `total` it shows a count.
  */
 export function progress(io: Io, { what, total }: { readonly what: string; readonly total?: number }): Progress {
   if (io.stderr.isTTY !== true) return SILENT
@@ -36,7 +36,7 @@ export function progress(io: Io, { what, total }: { readonly what: string; reado
     if (all !== undefined && all !== bar.getTotal()) bar.setTotal(all)
     bar.update(done, figures(done, all, seconds))
   }
-  // Also of what waits for a lock before its first step.
+  // Also shown while the task waits for a lock before its first step.
   const timer = setTimeout(() => {
     isLong = true
     show()
@@ -58,7 +58,7 @@ export function progress(io: Io, { what, total }: { readonly what: string; reado
   }
 }
 
-/** How fast it goes, and how long it still takes at that: over all of it, since steps of one kind come together. */
+/** The rate and the remaining time, computed over the whole task, since steps of one kind come in groups. */
 function figures(
   done: number,
   all: number | undefined,
@@ -79,7 +79,7 @@ function newBar(io: Io, what: string, hasTotal: boolean): SingleBar {
       fps: 5,
       hideCursor: false,
       clearOnComplete: false,
-      // Signals are main's.
+      // main handles signals.
       gracefulExit: false,
       barsize: 24,
     },

@@ -11,14 +11,14 @@ export const TTL: CommandOption = {
   parse: parseTtl,
 }
 
-/** For commands that store entries. */
+/** Options of commands that store entries. */
 export const STORING_OPTIONS: readonly CommandOption[] = [
   TTL,
   { flags: '-t, --tag <tag>', summary: 'a tag to evict by; can be given again', repeats: true },
   TAG_JSON,
 ]
 
-/** The options of a verb that stores. @throws UsageError */
+/** The options to pass to a verb that stores. @throws UsageError */
 export function storingOf(options: Options): Pick<Storing, 'ttl' | 'tag' | 'tags'> {
   const ttl = options.parsed<number | null>('ttl')
   const [tag, ...further] = options.all('tag').map(text => parseTag(text, options))

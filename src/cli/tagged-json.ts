@@ -2,11 +2,11 @@ import { types } from 'node:util'
 import { UsageError } from './exit-codes.js'
 
 /*
- * JSON for values that JSON has no form for: an object with one property whose name begins with `$`. A plain object
- * that looks like one is wrapped in `$object`. docs/command-line.md has the list.
+ * Tagged JSON for values beyond JSON: an object with one property whose name begins with `$`. A plain object of that
+ * form is wrapped in `$object`. docs/command-line.md lists the tags.
  */
 
-/** What `JSON.stringify` takes as it is. */
+/** A value that `JSON.stringify` writes unchanged. */
 export type Json = null | boolean | number | string | readonly Json[] | { readonly [name: string]: Json }
 
 const DEEPEST = 1000
@@ -26,9 +26,9 @@ const ARRAYS: Readonly<Record<string, new (buffer: ArrayBuffer) => object>> = {
 }
 
 /**
- * A value as JSON that `fromTagged` turns back into an equal one.
+ * Converts a value to JSON that `fromTagged` converts back to an equal value.
  *
- * @throws UsageError for what holds itself, or is nested more than 1,000 deep
+ * @throws UsageError for circular values and for nesting beyond 1,000 levels
  */
 export function toTagged(value: unknown): Json {
   return tagged(value, [])
@@ -81,7 +81,7 @@ function taggedScalar(value: object): Json | undefined {
   return undefined
 }
 
-/** The value that `toTagged` has made JSON of. @throws UsageError when a tag is not known, or holds something else */
+/** Converts tagged JSON to its value. @throws UsageError for unknown tags and wrong contents */
 function fromTagged(json: Json): unknown {
   if (Array.isArray(json)) return json.map(fromTagged)
   if (typeof json !== 'object' || json === null) return json
@@ -173,7 +173,7 @@ function textOf(content: unknown, tag: string): string {
 function bytesOf(content: unknown, tag: string): Buffer {
   const text = textOf(content, tag)
   const bytes = Buffer.from(text, 'base64')
-  // Buffer passes over what is no base64.
+  // Buffer ignores characters that are no base64.
   if (base64(bytes).replace(/=+$/, '') !== text.replace(/=+$/, '')) throw wrong(tag, 'base64')
   return bytes
 }
@@ -195,7 +195,7 @@ function wrong(tag: string, expected: string): UsageError {
   return new UsageError(`${tag} must hold ${expected}`)
 }
 
-/** JSON text as a value, with tags. @throws UsageError that says what was read */
+/** Parses tagged JSON. @throws UsageError that names `what` was parsed */
 export function parseTagged(text: string, what: string): unknown {
   let json: Json
   try {
@@ -207,7 +207,7 @@ export function parseTagged(text: string, what: string): unknown {
   return fromTagged(json)
 }
 
-/** Whether it is nested deeper than a recursive reader bears; looked at level by level. */
+/** Whether JSON is nested too deeply for a recursive reader. Checked level by level. */
 function isDeeper(json: Json): boolean {
   let level: readonly Json[] = [json]
   for (let depth = 0; level.length > 0; depth++) {

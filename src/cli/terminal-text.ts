@@ -1,14 +1,13 @@
 import { UsageError } from './exit-codes.js'
 import { printable } from './output.js'
 
-/** What lines of text are made of. */
+/** Line ends and tabs, which are kept. */
 const LAYOUT = /((?:\r?\n|\t)+)/
 
 /**
- * Text for a terminal, on which control characters of others must not act: they are written as JSON writes them, but
- * for tabs and line ends.
+ * Makes text safe for a terminal: control characters are written as in JSON, except for tabs and line ends.
  *
- * @throws UsageError where it is no text
+ * @throws UsageError when it is no text
  */
 export async function* forTerminal(source: AsyncIterable<unknown>): AsyncGenerator<string> {
   const decoder = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true })

@@ -1,13 +1,13 @@
 import { milliseconds, systemClock } from '../engine/for-cli.js'
 import { UsageError } from './exit-codes.js'
 
-/** What setTimeout can count to, in milliseconds. */
+/** The longest delay of setTimeout. Milliseconds. */
 export const LONGEST_TIMER: number = 2 ** 31 - 1
 
 const DECIMAL = ['B', 'KB', 'MB', 'GB', 'TB', 'PB']
 const BINARY = ['B', 'KiB', 'MiB', 'GiB', 'TiB', 'PiB']
 
-/** Bytes for people: `1.5 GiB`. */
+/** Formats bytes: `1.5 GiB`. */
 export function bytesText(bytes: number): string {
   let unit = 0
   let size = bytes
@@ -18,17 +18,17 @@ export function bytesText(bytes: number): string {
   return `${unit === 0 ? size : size.toFixed(1)} ${BINARY[unit]}`
 }
 
-/** A number for people: `1,234,567`. */
+/** Formats a number: `1,234,567`. */
 export function countText(count: number): string {
   return count.toLocaleString('en')
 }
 
-/** What part of a whole something is: `12.5 %`. */
+/** Formats a part of a whole: `12.5 %`. */
 export function percentText(part: number, whole: number): string {
   return whole === 0 ? '0 %' : `${((part / whole) * 100).toFixed(1)} %`
 }
 
-/** A duration for people: `2h 5m`, its two largest units. */
+/** Formats a duration by its two largest units: `2h 5m`. */
 export function durationText(duration: number): string {
   if (!Number.isFinite(duration)) return 'never'
   if (duration < 1000) return `${Math.round(duration)}ms`
@@ -44,7 +44,7 @@ export function durationText(duration: number): string {
   return shown.map(([count, unit]) => `${count}${unit}`).join(' ')
 }
 
-/** Bytes of `2GB`, `512MiB` or `1000`. Units of 1000, with an `i` of 1024. @throws UsageError */
+/** Parses a size: `2GB`, `512MiB` or `1000`. Units are powers of 1000, with an `i` of 1024. @throws UsageError */
 export function parseBytes(text: string, name = 'the size'): number {
   const match = /^\s*(\d+(?:\.\d+)?)\s*([kmgtp]?i?b?)\s*$/i.exec(text)
   const letter = (match?.[2] ?? '').toUpperCase().replace(/B$/, '')
@@ -55,7 +55,7 @@ export function parseBytes(text: string, name = 'the size'): number {
   return Math.round(Number(match[1]) * (letter.endsWith('I') ? 1024 : 1000) ** unit)
 }
 
-/** Milliseconds of `5m`, `250ms` or `1500`. @throws UsageError */
+/** Parses a duration to milliseconds: `5m`, `250ms` or `1500`. @throws UsageError */
 export function parseDuration(text: string, name = 'the duration'): number {
   try {
     return milliseconds(/^\s*\d+(\.\d+)?\s*$/.test(text) ? Number(text) : text, name)
@@ -64,19 +64,19 @@ export function parseDuration(text: string, name = 'the duration'): number {
   }
 }
 
-/** A duration, or `never` as `null`. @throws UsageError */
+/** Parses a duration, or `never` to `null`. @throws UsageError */
 export function parseTtl(text: string): number | null {
   return text === 'never' || text === 'none' ? null : parseDuration(text, 'the time to live')
 }
 
-/** A whole number of 0 or more. @throws UsageError */
+/** Parses a whole number of 0 or more. @throws UsageError */
 export function parseCount(text: string): number {
   const count = Number(text)
   if (/^\d+$/.test(text) && Number.isSafeInteger(count)) return count
   throw new UsageError(`it must be a whole number, got '${text}'`)
 }
 
-/** How long it is until an instant: `5m`, or `expired`; absent is `never`. */
+/** Formats the time until an instant: `5m`, `expired`, or `never` without one. */
 export function untilText(expiresAt: number | undefined, now: number = systemClock.now()): string {
   if (expiresAt === undefined) return 'never'
   return expiresAt <= now ? 'expired' : durationText(expiresAt - now)

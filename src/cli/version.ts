@@ -1,6 +1,6 @@
 import { readFileSync } from 'node:fs'
 
-/** The version of this package, which lies above the folder that is built. */
+/** The version of this package, from the package.json above the built folder. */
 export const VERSION: string = readVersion()
 
 function readVersion(): string {

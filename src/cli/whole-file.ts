@@ -5,24 +5,24 @@ import { pipeline } from 'node:stream/promises'
 
 const PERMISSIONS = 0o777
 
-/** What is written to a file. */
+/** The content of a file. */
 export type Content = AsyncIterable<Uint8Array | string>
 
 /**
- * Writes a file that somebody named: beside its place first, so that it is whole or not there.
+ * Writes a file atomically: first beside its place, then renamed, so that it is complete or does not exist.
  *
- * @param mode of a new file; one that is there keeps its own
- * @throws what `signal` was aborted with
+ * @param mode the mode of a new file; an existing one keeps its mode
+ * @throws the reason of `signal`
  */
 export async function writeWholeFile(path: string, content: Content, signal: AbortSignal, mode = 0o666): Promise<void> {
   const there = await lstat(path).catch(() => undefined)
-  // A device, a pipe or a link is written to; a rename would put a file in its place.
+  // A device, a pipe or a link is written directly. A rename would replace it by a file.
   if (there && !there.isFile()) return write(path, content, signal, { mode })
-  // In containers process ids are the same again and again: what a killed one has left must not be in the way.
+  // Random, since containers reuse process ids and the file of a killed process must not be in the way.
   const part = `${path}.${randomBytes(6).toString('hex')}.part`
   try {
     await write(part, content, signal, { flags: 'wx', mode: there ? there.mode & PERMISSIONS : mode })
-    // The umask has cut it.
+    // The umask has masked the mode.
     if (there) await chmod(part, there.mode & PERMISSIONS)
     await rename(part, path)
   } catch (error) {

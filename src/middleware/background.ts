@@ -7,13 +7,13 @@ import type { Flight, Flights } from './flights.js'
 import type { HttpRequest } from './http-message.js'
 import { linesWithout, putLines } from './request-lines.js'
 
-/** Carries the token of a request that the cache makes itself. */
+/** The field with the token of a request that the cache makes itself. */
 const TOKEN_FIELD = 'x-fanout-cache-validation'
-/** Requests of its own that a cache has under way. */
+/** Limit of requests that a cache makes itself at the same time. */
 const MOST_UNDER_WAY = 64
-/** Milliseconds without a byte. There is no client whose patience would end it. */
+/** How long such a request may go without a byte, since no client would end it. Milliseconds. */
 const PATIENCE = 120_000
-/** Not copied: they are about the client's connection, or ask for less than all of the answer. */
+/** Fields that are not copied: they concern the connection of the client or request less than the whole answer. */
 const LEFT_OUT = new Set([
   ...['connection', 'keep-alive', 'proxy-connection', 'te', 'trailer', 'upgrade', 'expect', 'range', 'if-range'],
   ...['if-none-match', 'if-modified-since', 'if-match', 'if-unmodified-since', 'cache-control', 'pragma'],
@@ -24,8 +24,8 @@ type DuplexPair = () => [Duplex, Duplex]
 const { duplexPair }: { readonly duplexPair?: DuplexPair } = streams
 
 /**
- * Makes a request again, for the cache alone, through the whole app: what stands above the cache, such as authorization,
- * sees it as well. It comes in over a connection that leads nowhere, with a token that is good once.
+ * Repeats a request for the cache itself, through the whole app, so that middleware above the cache, such as
+ * authorization, sees it as well. It arrives over an internal connection, with a token that is valid once.
  */
 export class Background {
   readonly #flights: Flights
@@ -35,11 +35,11 @@ export class Background {
     this.#flights = flights
   }
 
-  /** Begins a flight for a subject behind the answer to `request`. False when that cannot be done here. */
+  /** Starts a flight for a subject in the background of `request`. Returns `false` when that is not possible here. */
   begin(request: HttpRequest, subject: string): boolean {
     const server = serverOf(request)
     if (!duplexPair || !server || request.httpVersionMajor > 1) return false
-    // One is on its way already, or there are too many: the stale answer will do.
+    // A flight is under way already, or there are too many. The stale answer is enough.
     const isUnderWay = this.#flights.find(subject) !== undefined || this.#flights.isLate(subject)
     if (isUnderWay || this.#underWay.size >= MOST_UNDER_WAY) return true
     const token = randomBytes(24).toString('base64url')
@@ -47,14 +47,14 @@ export class Background {
     this.#underWay.set(token, flight)
     send(server, request, token, duplexPair).finally(() => {
       this.#underWay.delete(token)
-      // Something above the cache has answered.
+      // Middleware above the cache has answered.
       flight.settle({ kind: 'again' })
       if (!flight.isLed) this.#flights.end(flight)
     })
     return true
   }
 
-  /** The flight that a request was made for, if it was one of ours. Takes the token off the request. */
+  /** Returns the flight of a request that the cache made itself. Removes the token from the request. */
   claim(request: HttpRequest): Flight | undefined {
     if (this.#underWay.size === 0) return undefined
     const token = request.headers[TOKEN_FIELD]
@@ -71,12 +71,12 @@ function serverOf(request: HttpRequest): Server | undefined {
   return typeof server === 'object' && server !== null && 'emit' in server ? (server as Server) : undefined
 }
 
-/** Never rejects: nobody waits for it. */
+/** Sends the request. Never rejects, since nobody waits for it. */
 async function send(server: Server, original: HttpRequest, token: string, makePair: DuplexPair): Promise<void> {
   const [near, far] = makePair()
   const { remoteAddress, remotePort, remoteFamily } = original.socket
   const encrypted = (original.socket as { encrypted?: boolean }).encrypted === true
-  // What the app looks at in a connection is that of the client for whose answer it is.
+  // The app sees the connection of the client for whose answer the request is made.
   // A server of HTTP/2 that speaks HTTP/1 too tells them apart by `alpnProtocol`.
   Object.assign(far, { remoteAddress, remotePort, remoteFamily, encrypted, server, alpnProtocol: 'http/1.1' })
   const timer = setTimeout(() => near.destroy(), PATIENCE).unref()
@@ -100,7 +100,7 @@ async function send(server: Server, original: HttpRequest, token: string, makePa
       request.end()
     })
   } catch {
-    // The answer that is there goes on being stale, and the next request tries again.
+    // The answer stays stale, and the next request tries again.
   } finally {
     clearTimeout(timer)
     near.destroy()

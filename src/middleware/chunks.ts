@@ -1,11 +1,11 @@
-/** A stretch of a body in memory, chunk by chunk. */
+/** A contiguous part of a body in memory, as chunks. */
 export class Chunks {
   readonly #chunks: Buffer[] = []
-  /** Where in the body each of them ends. */
+  /** The position in the body at which each chunk ends. */
   readonly #ends: number[] = []
   #start: number
 
-  /** @param start where in the body the first chunk will lie */
+  /** @param start the position of the first chunk in the body */
   constructor(start = 0) {
     this.#start = start
   }
@@ -24,12 +24,12 @@ export class Chunks {
     this.#chunks.push(chunk)
   }
 
-  /** The first chunks, `most` at most. */
+  /** Returns the first chunks, at most `most` of them. */
   first(most: number = Number.POSITIVE_INFINITY): readonly Buffer[] {
     return this.#chunks.slice(0, most)
   }
 
-  /** What is there from a place on, to the end of its chunk; `undefined` when that is elsewhere, or has not come yet. */
+  /** Returns the bytes from a position to the end of its chunk. `undefined` when the position is outside. */
   at(place: number): Buffer | undefined {
     if (place < this.#start || place >= this.#end) return undefined
     const found = this.#firstAfter(place)
@@ -37,7 +37,7 @@ export class Chunks {
     return chunk?.subarray(chunk.byteLength - ((this.#ends[found] ?? 0) - place))
   }
 
-  /** Forgets the chunks that lie before a place. */
+  /** Drops the chunks before a position. */
   forget(until: number): void {
     const gone = this.#firstAfter(until)
     if (gone === 0) return
@@ -46,13 +46,13 @@ export class Chunks {
     this.#ends.splice(0, gone)
   }
 
-  /** Forgets the oldest chunks until the others have this many bytes at most. */
+  /** Drops the oldest chunks until at most this many bytes are left. */
   shrink(most: number): void {
     const gone = this.#end - most
     if (gone > this.#start) this.forget(this.#ends[this.#firstAfter(gone - 1)] ?? gone)
   }
 
-  /** The first chunk that goes beyond a place; there may be very many, and small ones. */
+  /** Finds the first chunk that extends beyond a position, by binary search, since there may be very many. */
   #firstAfter(place: number): number {
     let [low, high] = [0, this.#ends.length]
     while (low < high) {

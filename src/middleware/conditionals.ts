@@ -2,17 +2,21 @@ import type { HttpRequest } from './http-message.js'
 import type { Fields } from './policy/message.js'
 import { linesWithout, putLines } from './request-lines.js'
 
-/** What a handler must not see of a request whose answer is to be stored: it would not answer in full. */
+/** Fields that are hidden from a handler whose answer is stored, because it would not answer in full. */
 const CONDITIONS = ['if-none-match', 'if-modified-since', 'if-match', 'if-unmodified-since'] as const
 const STRIPPED: readonly ((typeof CONDITIONS)[number] | 'if-range' | 'range')[] = [...CONDITIONS, 'if-range', 'range']
 
 /**
- * Takes conditions and ranges off a request, and puts the cache's own conditions on it.
+ * Replaces the conditions and ranges of a request by the conditions of the cache.
  *
- * @param keepsRange whether the handler shall see what range is asked for
- * @returns puts back what was there
+ * @param options `keepsRange`: the handler sees the requested range
+ * @returns a function that restores the request
  */
-export function replaceConditions(request: HttpRequest, own: Fields, keepsRange = false): () => void {
+export function replaceConditions(
+  request: HttpRequest,
+  own: Fields,
+  { keepsRange }: { readonly keepsRange: boolean },
+): () => void {
   const { headers, rawHeaders } = request
   const stripped = keepsRange ? CONDITIONS : STRIPPED
   const before = stripped.flatMap(name => (headers[name] === undefined ? [] : [[name, headers[name]] as const]))

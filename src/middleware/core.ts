@@ -8,7 +8,7 @@ import type { RequestHead } from './policy/message.js'
 import { ReadyAnswers } from './ready-answers.js'
 import { Uses } from './uses.js'
 
-/** What all requests of one `responseCache` share. */
+/** The state shared by all requests of one `responseCache`. */
 export class Core {
   readonly store: DoorStore
   readonly settings: Settings
@@ -17,7 +17,7 @@ export class Core {
   readonly uses: Uses = new Uses()
   readonly background: Background
   readonly ready: ReadyAnswers = new ReadyAnswers()
-  /** The name as it stands in `Cache-Status`. */
+  /** The name as written in `Cache-Status`. */
   readonly statusName: string
 
   constructor(store: DoorStore, settings: Settings) {
@@ -29,7 +29,7 @@ export class Core {
   }
 }
 
-/** One request and its response on their way through the cache. */
+/** One request and its response in the cache. */
 export interface Exchange {
   readonly core: Core
   readonly req: HttpRequest

@@ -1,25 +1,26 @@
 import { type HttpResponse, isGone, onClose } from './http-message.js'
 
-/** A body that grows, for the one client who must get all of it whatever becomes of its storing. */
+/** A growing body for the client of the handler, which must get all of it whether it is stored or not. */
 export interface Followed {
-  /** What follows on what the client has been given, as it grows. */
+  /** The rest of the body after the part that the client has got. */
   readonly body: AsyncGenerator<Buffer, void, undefined>
-  /** Whether little enough is on its way that more may be written. */
+  /** Whether so little is pending that more may be written. */
   hasRoom(): boolean
 }
 
-/** How to write to a response past whatever has been put on it. */
+/** The methods that write to a response directly, past middleware. */
 export interface Direct {
   write(chunk: Buffer): boolean
   end(): void
 }
 
-/** How long a handler waits for its client, all in all, before others need not wait with it. Milliseconds. */
+/** How long a handler waits for its client in total before the detour is taken. Milliseconds. */
 const PATIENCE = 100
 
 /**
- * Lets a handler go on whose client reads slowly, at the pace of the disk: others may wait for the same answer, and a
- * client that does not read at all must not hold them up. The client gets the rest from what is stored, at its own pace.
+ * Lets a handler with a slow client continue at the pace of the disk, because other requests may wait for the same
+ * answer and must not be held up by a client that does not read. The client gets the rest from the spool at its own
+ * pace.
  */
 export class Detour {
   readonly #response: HttpResponse
@@ -43,7 +44,7 @@ export class Detour {
     })
   }
 
-  /** Whether the client is served from what is stored by now, and nothing is to be written to it. */
+  /** Whether the client is served from the spool by now, so that the handler must not write to it. */
   get isTaken(): boolean {
     return this.#followed !== undefined
   }
@@ -52,7 +53,7 @@ export class Detour {
     return this.#followed?.hasRoom() ?? true
   }
 
-  /** The response has no room for more. Answers whether the handler may go on all the same. */
+  /** Called when the response has no room for more. Returns whether the handler may continue all the same. */
   wait(): boolean {
     this.#waitsSince ??= performance.now()
     if (this.#waited >= PATIENCE) this.#take()
@@ -60,7 +61,7 @@ export class Detour {
     return this.isTaken
   }
 
-  /** The handler has ended. */
+  /** Called when the handler has ended. */
   stop(): void {
     clearTimeout(this.#timer)
   }
@@ -80,7 +81,7 @@ export class Detour {
     if (this.isTaken) this.#tellRoom()
   }
 
-  /** Wakes the handler, and not what waits for the client. */
+  /** Wakes the handler, but not others that wait for the client. */
   #tellRoom(): void {
     this.#isOwnDrain = true
     try {
@@ -108,7 +109,7 @@ export class Detour {
       }
       if (!isGone(this.#response)) this.#direct.end()
     } catch {
-      // Whoever has a part must not take it for the whole.
+      // The client must not take a part for the whole.
       this.#response.destroy()
     }
   }

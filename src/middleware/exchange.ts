@@ -19,17 +19,17 @@ import { receivedAnswer } from './stored-answer.js'
 import { toStored } from './stored-head.js'
 import { waitForOthers } from './waiting.js'
 
-/** How often a request looks again before it does without the cache. */
+/** How often a request looks up the answer again before it goes on without the cache. */
 const TRIES = 8
 
-/** Why a request needs the handler, and what it has to go by. */
+/** Why a request needs the handler. */
 interface Need {
   readonly fwd: ForwardReason
-  /** What is to be validated. */
+  /** The stored answer to be validated. */
   readonly stale?: Found
 }
 
-/** Answers a request that needs more than a glance. */
+/** Answers a request that `glance` cannot answer. */
 export async function answer(exchange: Exchange): Promise<void> {
   const { core, key, request } = exchange
   const deadline = performance.now() + core.settings.collapseTimeout
@@ -44,7 +44,7 @@ export async function answer(exchange: Exchange): Promise<void> {
     const reason = passing(exchange, need)
     if (reason === 'range' && (await leadPart(exchange, need.fwd))) return
     if (reason !== undefined) return pass(exchange, need.fwd, reason)
-    // Others have found out what the answer depends on, and nothing is stored yet.
+    // Others have found out which fields the answer depends on, and nothing is stored yet.
     const isNew = learned !== undefined && lookup.subject === key && !lookup.found
     const subject = isNew ? variantKey(key, selectingKey(learned ?? [], request)) : lookup.subject
     const flight = core.flights.find(subject)
@@ -52,7 +52,8 @@ export async function answer(exchange: Exchange): Promise<void> {
       ? await join(exchange, flight, need)
       : await lead(exchange, core.flights.begin(subject), { lookup, need, deadline })
     if (done === true || isGone(exchange.res)) return
-    // Who waits for a slow handler goes on waiting, for the one of them who asks it again; else all would ask at once.
+    // Requests waiting for a slow handler go on waiting for the one of them that asks it again. All would ask
+    // otherwise.
     if (done !== 'late' || core.settings.collapseTimeout === 0) tries++
     if (typeof done !== 'object') continue
     if ('subject' in done) news = done
@@ -61,7 +62,7 @@ export async function answer(exchange: Exchange): Promise<void> {
   pass(exchange, 'miss', 'busy')
 }
 
-/** Goes on with a flight that the cache has begun behind an answer. */
+/** Continues a flight that the cache has started in the background. */
 export async function revalidate(exchange: Exchange, flight: Flight): Promise<void> {
   const { core, key, request, res } = exchange
   flight.isLed = true
@@ -76,7 +77,7 @@ export async function revalidate(exchange: Exchange, flight: Flight): Promise<vo
   res.end()
 }
 
-/** Sends the request to the handler, and keeps out of its answer but for `Cache-Status`. */
+/** Passes the request to the handler and leaves its answer alone, except for `Cache-Status`. */
 export function pass(exchange: Exchange, fwd: ForwardReason, detail?: string): void {
   const { core, res, next, request, key } = exchange
   const requestedAt = core.store.now()
@@ -94,7 +95,7 @@ export function pass(exchange: Exchange, fwd: ForwardReason, detail?: string): v
   next()
 }
 
-/** Answers from the cache if it may; else says what is needed. */
+/** Answers from the cache if that is allowed. Otherwise resolves to the reason why the handler is needed. */
 async function serveStored(exchange: Exchange, { found, known }: Lookup): Promise<Need | undefined> {
   const { core, request } = exchange
   const { store, settings } = core
@@ -120,7 +121,7 @@ async function serveStored(exchange: Exchange, { found, known }: Lookup): Promis
       pass(exchange, 'bypass', decision.reason)
       return undefined
     case 'validate':
-      // A part is not validated: another one may be asked for by then.
+      // A partial answer is not validated, since another part may be requested by then.
       return { fwd: decision.reason === 'request' ? 'request' : 'stale', ...(found.head.s !== 206 && { stale: found }) }
   }
 }
@@ -129,16 +130,16 @@ async function serveHit(exchange: Exchange, found: Found, { ttl }: Decision): Pr
   return (await serveFound(exchange, found, { hit: true, ttl })) ? undefined : { fwd: 'miss' }
 }
 
-/** Why a request that needs the handler is not one that others could share, nor its answer one to store. */
+/** The reason why the answer to a request can neither be shared nor stored, if there is one. */
 function passing({ req, request, core, key }: Exchange, need: Need): string | undefined {
   if (request.method === 'HEAD' && !need.stale) return 'head'
   if (hasField(request.fields, 'If-Match') || hasField(request.fields, 'If-Unmodified-Since')) return 'precondition'
   const { range } = req.headers
-  // Whoever looks for a place in a large answer does not wait for all of it.
+  // A request for a range of a large answer does not wait for all of it.
   if (!need.stale && range !== undefined && range !== 'bytes=0-') return 'range'
   if (demandsOf(request, core.settings.policy).noStore) return 'no-store'
   if (need.stale) return undefined
-  if (core.uncacheable.has(key, hasCredentials(request))) return 'uncacheable'
+  if (core.uncacheable.has(key, { personal: hasCredentials(request) })) return 'uncacheable'
   const { minUses } = core.settings
   return minUses > 1 && core.uses.add(key) < minUses ? 'min-uses' : undefined
 }
@@ -147,12 +148,12 @@ function hasCredentials({ fields }: RequestHead): boolean {
   return hasField(fields, 'Authorization') || hasField(fields, 'Cookie')
 }
 
-/** Asks the handler for a range, to store what it brings for others who ask for it. False: that cannot be done. */
+/** Asks the handler for a range and stores the result for further requests. `false`: that is not possible. */
 async function leadPart(exchange: Exchange, fwd: ForwardReason): Promise<boolean> {
   const { core, key } = exchange
   const subject = `${key}\npart`
   if (!core.settings.policy.storePartial || core.flights.find(subject)) return false
-  const flight = core.flights.begin(subject, true)
+  const flight = core.flights.begin(subject, { isForPart: true })
   flight.isLed = true
   const isGranted = (await acquire(exchange, flight)) === 'granted'
   if (isGranted && !isGone(exchange.res)) new Leader(exchange, flight, undefined, fwd).run()
@@ -163,11 +164,11 @@ async function leadPart(exchange: Exchange, fwd: ForwardReason): Promise<boolean
 interface Takeoff {
   readonly lookup: Lookup
   readonly need: Need
-  /** On the clock of `performance.now()`. */
+  /** The deadline, on the clock of `performance.now()`. */
   readonly deadline: number
 }
 
-/** Takes the lease and runs the handler. False: look again; a lookup: what others have stored meanwhile. */
+/** Takes the lease and runs the handler. `false`: look up again; a lookup: others have stored it meanwhile. */
 async function lead(
   exchange: Exchange,
   flight: Flight,
@@ -180,7 +181,7 @@ async function lead(
     const clearance = await acquire(exchange, flight)
     if (clearance === 'held' && (await waitForOthers(exchange, flight, deadline))) return cancel(exchange, flight)
     if (clearance === 'granted') {
-      // What was stored while the lease was waited for is good enough, or what is to be validated now.
+      // An answer that was stored during the wait for the lease is used, or is the one to validate now.
       const now = await lookUp(core.store, key, request)
       if (now.found?.version !== lookup.found?.version) return cancel(exchange, flight) || now
     }
@@ -194,7 +195,7 @@ async function lead(
   return true
 }
 
-/** What is to be validated, its body held until the response is closed: the handler is asked once, and may answer 304. */
+/** Holds the body of the answer to be validated until the response is closed, since the handler may answer 304. */
 async function hold({ core, res }: Exchange, { stale }: Need): Promise<Found | undefined> {
   const held = stale && (await holdBody(core.store, stale))
   const close = (): void => void held?.file?.close().catch(error => core.store.tell(error))
@@ -217,7 +218,9 @@ function cancel({ core }: Exchange, flight: Flight): false {
   return false
 }
 
-/** Waits for the flight of another request. False and `late`: look again; names of fields: what the answer depends on. */
+/**
+ * Waits for the flight of another request. `false`, `'late'`: look up again; names: fields that the answer depends on.
+ */
 async function join(exchange: Exchange, flight: Flight, need: Need): Promise<boolean | 'late' | readonly string[]> {
   const isLate = flight.isSettled
   const outcome = await flight.news
@@ -239,8 +242,8 @@ async function join(exchange: Exchange, flight: Flight, need: Need): Promise<boo
     case 'found': {
       const stored = toStored(outcome.found.head)
       const fit = fitOf(exchange, stored, isLate && !outcome.standsIn)
-      if (fit === 'no-cache' && !outcome.standsIn) return goAlone(exchange, flight, isLate, need)
-      // The file that is held is for the one who led.
+      if (fit === 'no-cache' && !outcome.standsIn) return goAlone(exchange, flight, { need, isSoon: isLate })
+      // The file is held for the request that led the flight.
       const { file: _held, ...found } = outcome.found
       return fit === 'answered' || serveFound(exchange, found, status)
     }
@@ -256,11 +259,11 @@ async function joinTail(
   { need, isLate }: { readonly need: Need; readonly isLate: boolean },
 ): Promise<boolean | readonly string[]> {
   const { stored, names, selecting, spool } = growing
-  // The answer turned out to depend on what this request has otherwise.
+  // The answer depends on fields in which this request differs.
   if (selectingKey(names, exchange.request) !== selecting) return names
   const fit = fitOf(exchange, stored, isLate)
   if (fit === 'answered') return true
-  if (fit === 'no-cache') return goAlone(exchange, flight, isLate && spool.isOver, need)
+  if (fit === 'no-cache') return goAlone(exchange, flight, { need, isSoon: isLate && spool.isOver })
   const status: Status = { fwd: need.fwd, collapsed: true }
   if (spool.canBeRead && (await serveGrowing(exchange, growing, status))) return true
   if (!spool.isStorable) {
@@ -272,8 +275,8 @@ async function joinTail(
 }
 
 /**
- * Whether a request may have what another one brought: collapsed requests are held to what holds for those that are
- * answered from the store (RFC 9111 §4). Who asked before the answer was made may have it even if it was stale at once.
+ * Whether a request may use the answer of another one. Collapsed requests obey the same rules as those answered from
+ * the store (RFC 9111 §4). A request that arrived before the answer was created may use it even if it is stale at once.
  */
 function fitOf(exchange: Exchange, stored: StoredResponse, isLate: boolean): 'fits' | 'answered' | 'no-cache' {
   const { core, request } = exchange
@@ -285,9 +288,13 @@ function fitOf(exchange: Exchange, stored: StoredResponse, isLate: boolean): 'fi
   return 'answered'
 }
 
-/** What may not be had from another request is validated, when that one has landed soon; else the handler is asked. */
-async function goAlone(exchange: Exchange, flight: Flight, isSoon: boolean, { fwd }: Need): Promise<boolean> {
+/** Goes on without the answer of another request: validates it when it is stored soon, otherwise asks the handler. */
+async function goAlone(
+  exchange: Exchange,
+  flight: Flight,
+  { need, isSoon }: { readonly need: Need; readonly isSoon: boolean },
+): Promise<boolean> {
   if (isSoon) await flight.landed
-  else pass(exchange, fwd, 'no-cache')
+  else pass(exchange, need.fwd, 'no-cache')
   return !isSoon
 }

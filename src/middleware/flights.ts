@@ -3,30 +3,30 @@ import type { Found } from './lookup.js'
 import type { StoredResponse } from './policy/message.js'
 import type { Spool } from './spool.js'
 
-/** What comes of a flight, for those who wait for it. */
+/** The outcome of a flight for the requests that wait for it. */
 export type Outcome =
-  /** The answer, as it comes from the handler. */
+  /** The answer while it arrives from the handler. */
   | { readonly kind: 'tail'; readonly answer: GrowingAnswer }
   /** An answer of the cache: confirmed by the handler, or stale because it failed. */
   | {
       readonly kind: 'found'
       readonly found: Found
-      /** It is stale, and stands in for an error (RFC 5861 §4). */
+      /** Whether it is a stale answer that replaces an error (RFC 5861 §4). */
       readonly standsIn?: true
     }
-  /** Somebody else has to find out: look again. */
+  /** There is no result: look up again. */
   | { readonly kind: 'again' }
   /** The answer is not for others. */
   | { readonly kind: 'alone' }
-  /** It is not for others because of the request that led; an answer to another one may be. */
+  /** The answer is not for others because of the request that led. The answer to another request may be. */
   | { readonly kind: 'personal' }
-  /** The handler has not answered in time: another request asks it. */
+  /** The handler has not answered in time, so that another request asks it. */
   | { readonly kind: 'late' }
 
-/** An answer whose body is still coming, which others may have too. */
+/** An answer whose body is still arriving, and which others may have too. */
 export interface GrowingAnswer {
   readonly stored: StoredResponse
-  /** Whom it is for: what selects it, by these names of fields. */
+  /** The names of the fields that select the answer. */
   readonly names: readonly string[]
   readonly selecting: string
   readonly spool: Spool
@@ -35,24 +35,24 @@ export interface GrowingAnswer {
 /** The longest time that Node's timers know, in milliseconds. */
 const LONGEST_TIMER = 2 ** 31 - 1
 
-/** One call of the handler that many wait for. */
+/** One call of the handler that several requests wait for. */
 export class Flight {
   readonly subject: string
   readonly outcome: Promise<Outcome>
-  /** Fulfilled when nobody can join it any more: what it brought is stored, or will not be. */
+  /** Resolves when nobody can join it any more, because its answer is stored or will not be. */
   readonly landed: Promise<void>
   lease: DoorLease | undefined
-  /** It fetches what one range asks for: nobody joins it. */
+  /** Whether it fetches a range, so that nobody joins it. */
   readonly isForPart: boolean
-  /** A request has it in hand. */
+  /** Whether a request leads it. */
   isLed = false
-  /** What comes of it is known: whoever joins now asked later than it was made. */
+  /** Whether its outcome is known. A request that joins now arrived after the answer was created. */
   isSettled = false
-  /** Its handler has had its time. */
+  /** Whether its handler has exceeded its time. */
   isLate = false
-  /** The lease of a late one for the same, which had it when this one was begun. */
+  /** The lease of a late flight for the same subject, if that had it when this one started. */
   guard: DoorLease | undefined
-  /** Called with its outcome, in the same turn: what it brought may be gone in the next. */
+  /** Called with its outcome in the same turn, because the answer may be gone in the next. */
   onOutcome: ((outcome: Outcome) => void) | undefined
   readonly #news: Promise<Outcome>
   #timer: NodeJS.Timeout | undefined
@@ -60,7 +60,7 @@ export class Flight {
   #tell: (news: Outcome) => void = () => undefined
   #land: () => void = () => undefined
 
-  constructor(subject: string, isForPart: boolean) {
+  constructor(subject: string, { isForPart }: Pick<Flight, 'isForPart'>) {
     this.subject = subject
     this.isForPart = isForPart
     this.landed = new Promise(resolve => {
@@ -74,12 +74,12 @@ export class Flight {
     })
   }
 
-  /** The outcome, or that it is late. */
+  /** Resolves to the outcome, or to `late`. */
   get news(): Promise<Outcome> {
     return this.isSettled ? this.outcome : this.#news
   }
 
-  /** The handler is asked now. Those who wait for it do so for some milliseconds, and no longer. */
+  /** Called when the handler is asked. The waiting requests wait for `patience` milliseconds. */
   takeOff(patience: number): void {
     if (this.isSettled || patience > LONGEST_TIMER) return
     const giveUp = (): void => {
@@ -89,7 +89,7 @@ export class Flight {
     this.#timer = setTimeout(giveUp, patience).unref()
   }
 
-  /** The first outcome counts. */
+  /** Sets the outcome. Only the first one counts. */
   settle(outcome: Outcome): void {
     const isFirst = !this.isSettled
     this.isSettled = true
@@ -109,16 +109,16 @@ export class Flight {
 export class Flights {
   readonly #store: DoorStore
   readonly #flights = new Map<string, Flight>()
-  /** Those that are late, by subject, and have not ended. */
+  /** Late flights that have not ended, by subject. */
   readonly #late = new Map<string, Set<Flight>>()
 
   constructor(store: DoorStore) {
     this.#store = store
   }
 
-  /** The flight of a subject, unless it is late, or what it brings is older than a removal. */
+  /** Finds the flight of a subject, unless it is late or began before a removal. */
   find(subject: string): Flight | undefined {
-    // One that was late has come all the same.
+    // A late flight has got its answer all the same.
     const come = this.#lateOf(subject).find(({ isSettled }) => isSettled)
     const flight = come ?? this.#flights.get(subject)
     if (flight?.isLate) {
@@ -131,13 +131,13 @@ export class Flights {
     return come && this.find(subject)
   }
 
-  /** Whether one is late, and may still bring something. To be asked after {@link find}. */
+  /** Whether a late flight may still bring an answer. Call it after {@link find}. */
   isLate(subject: string): boolean {
     return this.#lateOf(subject).some(({ isSettled }) => !isSettled)
   }
 
-  begin(subject: string, isForPart = false): Flight {
-    const flight = new Flight(subject, isForPart)
+  begin(subject: string, traits: Pick<Flight, 'isForPart'> = { isForPart: false }): Flight {
+    const flight = new Flight(subject, traits)
     this.#flights.set(subject, flight)
     flight.guard = this.#lateOf(subject).find(one => one.lease && this.#isCurrent(one))?.lease
     return flight
@@ -148,7 +148,7 @@ export class Flights {
     late.onOutcome = outcome => this.#handOn(late, outcome)
   }
 
-  /** What a late one brings in the end is good enough for those who wait for another. */
+  /** Gives the outcome of a late flight to the requests that wait for its successor. */
   #handOn(late: Flight, outcome: Outcome): void {
     const flight = this.#flights.get(late.subject)
     if (!flight || flight.isSettled || (outcome.kind !== 'tail' && outcome.kind !== 'found')) return
@@ -161,13 +161,13 @@ export class Flights {
     return Array.from(this.#late.get(subject) ?? [])
   }
 
-  /** Whether nothing was removed since it began, as far as a lease tells: its own, or that of the late one before it. */
+  /** Whether nothing was removed since a flight began, by its lease or that of the late flight before it. */
   #isCurrent({ lease, guard }: Flight): boolean {
     const told = lease ?? guard
     return !told || this.#store.isCurrent(told)
   }
 
-  /** Nobody joins it any more. */
+  /** Ends a flight, so that nobody joins it any more. */
   end(flight: Flight): void {
     const { subject } = flight
     if (this.#flights.get(subject) === flight) this.#flights.delete(subject)
@@ -178,17 +178,17 @@ export class Flights {
   }
 }
 
-/** Marks keys of which that holds for requests with credentials only. No key ends so. */
+/** Suffix of keys that are uncacheable only for requests with credentials. No key ends with it. */
 const PERSONAL = '\n'
 
-/** Keys whose answers were not to be stored lately: who asks for them waits for nobody (hit-for-miss). */
+/** Keys whose answers were recently uncacheable. Requests for them do not wait for each other (hit-for-miss). */
 export class Uncacheable {
   readonly #until = new Map<string, number>()
   static readonly most = 10_000
   static readonly time = 10_000
 
-  /** @param personal only what is asked with credentials is not to be stored */
-  note(uri: string, personal = false): void {
+  /** Notes an uncacheable answer. `personal`: only for requests with credentials. */
+  note(uri: string, { personal }: { readonly personal: boolean }): void {
     const key = personal ? uri + PERSONAL : uri
     this.#until.delete(key)
     this.#until.set(key, performance.now() + Uncacheable.time)
@@ -203,7 +203,8 @@ export class Uncacheable {
     this.#until.delete(key)
   }
 
-  has(uri: string, personal: boolean): boolean {
+  /** Whether the answer to a request was recently uncacheable. `personal`: the request has credentials. */
+  has(uri: string, { personal }: { readonly personal: boolean }): boolean {
     return this.#holds(uri) || (personal && this.#holds(uri + PERSONAL))
   }
 

@@ -2,26 +2,26 @@ import type { IncomingMessage, ServerResponse } from 'node:http'
 import type { Fields, RequestHead } from './policy/message.js'
 
 /**
- * A request of node:http, with what Express, connect and others add to it. No type of theirs is needed, so that every
- * version of them fits.
+ * A request of node:http with the additions of Express, connect and others. It uses none of their types, so that it
+ * fits all their versions.
  */
 export interface HttpRequest extends IncomingMessage {
-  /** The URL before routers took their part off it. */
+  /** The URL before routers removed their part. */
   readonly originalUrl?: string
-  /** `http` or `https`, also behind a trusted proxy. */
+  /** `http` or `https`, as a trusted proxy reports it. */
   readonly protocol?: string
-  /** What the route matched. */
+  /** The parameters of the route. */
   readonly params?: Readonly<Record<string, string | readonly string[]>>
 }
 
 export type HttpResponse = ServerResponse
 
-/** What a middleware calls when others shall answer; with an error, when they shall tell of it. */
+/** Passes the request to the next handler or, with an error, to error handlers. */
 export type Next = (error?: unknown) => void
 
 /**
- * The request as the rules of HTTP see it. Fields are taken from `headers`, which middleware may have changed, and not
- * from the lines that came in.
+ * The request for the rules of HTTP. Fields are taken from `headers`, which middleware may have changed, and not from
+ * the received lines.
  */
 export function requestHead(request: HttpRequest): RequestHead {
   const { headers, method = 'GET' } = request
@@ -33,8 +33,8 @@ export function requestHead(request: HttpRequest): RequestHead {
 }
 
 /**
- * The host that a request names. In HTTP/2 that is `:authority`; a `Host` beside it that differs is malformed (RFC 9113
- * §8.3.1), and handlers may look at either: that names none.
+ * The host that a request names. In HTTP/2 it is `:authority`. A `Host` that differs from it is malformed (RFC 9113
+ * §8.3.1), and handlers may use either, so that the result is `undefined`.
  */
 export function namedHost({ headers }: HttpRequest): string | undefined {
   const { host, ':authority': authority } = headers
@@ -42,14 +42,14 @@ export function namedHost({ headers }: HttpRequest): string | undefined {
   return host === undefined || host === authority ? authority : undefined
 }
 
-/** The lines of one field; none when it is not there. */
+/** The lines of one field. Empty when it is missing. */
 export function linesOf(name: string, value: string | number | readonly string[] | undefined): Fields {
   if (value === undefined) return []
   if (typeof value === 'object') return value.map(one => [name, one] as const)
   return [[name, String(value)]]
 }
 
-/** Whether nobody is there any more who could read an answer. */
+/** Whether the client has gone. */
 export function isGone(response: HttpResponse): boolean {
   if (response.destroyed || response.closed || response.writableEnded) return true
   // Responses of HTTP/2 have their stream instead.
@@ -57,14 +57,14 @@ export function isGone(response: HttpResponse): boolean {
   return stream?.destroyed === true
 }
 
-/** Forgets the reason phrase. HTTP/2 has none, and Node warns of every use of it there. */
+/** Clears the reason phrase. HTTP/2 has none, and Node warns of its use there. */
 export function clearStatusMessage(response: HttpResponse): void {
   if (!((response.req?.httpVersionMajor ?? 1) > 1)) response.statusMessage = ''
 }
 
 /**
- * Calls a function when a response is closed, by a listener that does not count among those of the app: Node warns of
- * more than ten, and a handler that uses `stream.pipeline` has seven.
+ * Calls a function when a response is closed. Its listener does not count among those of the app: Node warns of more
+ * than ten, and a handler with `stream.pipeline` has seven.
  */
 export function onClose(response: HttpResponse, listener: () => void): void {
   const most = response.getMaxListeners()

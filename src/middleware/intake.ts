@@ -2,37 +2,39 @@ import { createHash } from 'node:crypto'
 import { Readable } from 'node:stream'
 import type { GrowingFile } from '../engine/for-doors.js'
 
-/** Bytes that are read of a file at a time. */
+/** Bytes per read of a file. */
 const CHUNK = 2 ** 18
-/** How far the slowest reader may be behind where there is no file to read from: then the source has to wait. */
+/** How far the slowest reader may be behind without a file, before the source has to wait. Bytes. */
 const WINDOW = 2 ** 20
 
-/** Where a file comes from and goes to. */
+/** Options of an intake. */
 export interface IntakeOptions {
-  /** Absent: nothing is stored, and it is handed through to those who read. */
+  /** The file to write. Absent: nothing is stored, and the source is passed through to the readers. */
   readonly file: GrowingFile | undefined
-  /** Bytes that can be stored. A longer source is handed through. */
+  /** Limit of the stored bytes. A longer source is passed through. */
   readonly limit: number
-  /** Bytes that were promised; another length is an error. */
+  /** The announced size. Another length is an error. */
   readonly size: number | undefined
-  /** The file cannot be written; what comes from here on is handed through. */
+  /** Called when the file cannot be written. The rest is then passed through. */
   readonly onSpill: (error: unknown) => void
 }
 
-/** One who reads an intake. The source waits for it where there is no file. */
+/** A reader of an intake. Without a file the source waits for it. */
 export interface Reader {
   at: number
 }
 
 /**
- * A file on its way into the cache, which many read while it arrives, each at its own pace. As long as it can be written
- * to disk nobody waits for anybody. When it cannot, because the disk is full or it is larger than the cache, those who
- * read get it all the same: then the source waits for the slowest of them, and nothing is stored.
+ * A file on its way into the cache, with readers that each have their own pace. While it can be written to disk, nobody
+ * waits for anybody. When it cannot, because the disk is full or the file is larger than the cache, the readers still
+ * get it, but the source waits for the slowest of them and nothing is stored.
  */
 export class Intake {
-  /** Fulfilled with the hash of all bytes when they are in the file, with `undefined` when they are not kept; rejected when the source fails. */
+  /**
+   * Resolves to the hash of the complete file, or to `undefined` when it is not kept. Rejects when the source fails.
+   */
   readonly ended: Promise<Buffer | undefined>
-  /** Fulfilled when it is handed through from now on; perhaps never. */
+  /** Resolves when the source is passed through from now on, which may never happen. */
   readonly spilled: Promise<void>
   #spill: () => void = () => undefined
   readonly #source: Readable
@@ -40,9 +42,9 @@ export class Intake {
   readonly #readers = new Set<Reader>()
   readonly #wakers = new Set<() => void>()
   readonly #hash = createHash('sha256')
-  /** Bytes that came after those in the file; none while they go there. */
+  /** Bytes after those in the file. Empty while the file is written. */
   #window: Buffer[] = []
-  /** Where the window begins. */
+  /** The position at which the window begins. */
   #kept = 0
   #size = 0
   #isSpilled: boolean
@@ -59,16 +61,16 @@ export class Intake {
     this.#isSpilled = options.file === undefined
     if (this.#isSpilled) this.#spill()
     this.ended = this.#run()
-    // Whoever reads learns of it; nobody need be listening here.
+    // Readers get the error. Without this it would also be an unhandled rejection.
     this.ended.catch(() => undefined)
   }
 
-  /** Whether all of it can be had from its beginning. */
+  /** Whether the file can be read from its beginning. */
   get isWhole(): boolean {
     return !this.#isClosed && this.#end !== 'failed' && this.#kept === (this.#options.file?.size ?? 0)
   }
 
-  /** Takes a place among those who read, so that nothing from `at` on is given up. To be given back with `leave`. */
+  /** Adds a reader, so that the bytes from `at` on are kept. Remove it with `leave`. */
   join(at = 0): Reader {
     const reader = { at }
     this.#readers.add(reader)
@@ -81,7 +83,7 @@ export class Intake {
     this.#free()
   }
 
-  /** From the place of the reader to `last`, as it arrives. Gives the place back. */
+  /** Reads from the position of a reader to `last` while the file arrives, then removes the reader. */
   async *read(reader: Reader, last: number = Number.POSITIVE_INFINITY): AsyncGenerator<Buffer, void, undefined> {
     try {
       while (reader.at <= last) {
@@ -99,14 +101,14 @@ export class Intake {
     }
   }
 
-  /** Frees what it holds, as soon as nobody reads it any more. */
+  /** Frees its resources when nobody reads it any more. */
   close(): void {
     this.#isClosed = true
     this.#free()
   }
 
   async #run(): Promise<Buffer | undefined> {
-    // Whoever begins it joins in this turn: only then it is known whether anybody reads.
+    // The caller that starts it joins in this turn. Only then is it known whether anybody reads.
     await undefined
     try {
       for await (const chunk of this.#source) await this.#take(bytesOf(chunk))
@@ -138,7 +140,7 @@ export class Intake {
     await this.#room()
   }
 
-  /** Answers what did not go into the file. */
+  /** Writes bytes to the file. Resolves to the part that was not written. */
   async #write(bytes: Buffer): Promise<Buffer> {
     const { file, limit, onSpill } = this.#options
     if (this.#isSpilled || !file) return bytes
@@ -160,7 +162,7 @@ export class Intake {
     return bytes.subarray(file.size - before)
   }
 
-  /** Waits until what is kept in memory is little. When nobody reads any more it is not needed. */
+  /** Waits until little is kept in memory, unless nobody reads any more. */
   async #room(): Promise<void> {
     for (;;) {
       if (this.#readers.size === 0) throw new Error('fill: nobody reads it, and it cannot be stored')
@@ -170,7 +172,7 @@ export class Intake {
     }
   }
 
-  /** Gives up what all have read. */
+  /** Drops the bytes that all readers have read. */
   #forget(until: number): void {
     for (let first = this.#window[0]; first && this.#kept + first.byteLength <= until; first = this.#window[0]) {
       this.#window.shift()
@@ -212,7 +214,7 @@ export class Intake {
   }
 }
 
-/** @throws TypeError for chunks that are neither text nor bytes */
+/** The bytes of a chunk. @throws TypeError when it is neither text nor bytes */
 function bytesOf(chunk: unknown): Buffer {
   if (Buffer.isBuffer(chunk)) return chunk
   if (typeof chunk === 'string') return Buffer.from(chunk)
@@ -220,7 +222,7 @@ function bytesOf(chunk: unknown): Buffer {
   throw new TypeError(`fill: a stream must be of bytes or text, got ${typeof chunk}`)
 }
 
-/** What `fill` answered as a stream of Node's, listened to from now on: it may fail before it is read. */
+/** Converts a result of `fill` to a Readable and listens to its errors, since it may fail before it is read. */
 export function toReadable(source: unknown): Readable | undefined {
   if (source instanceof Readable) return watched(source)
   if (source instanceof Blob) return watched(Readable.fromWeb(source.stream() as never))
@@ -229,7 +231,7 @@ export function toReadable(source: unknown): Readable | undefined {
   return isLegacy ? watched(Readable.from(source as AsyncIterable<unknown>)) : undefined
 }
 
-/** @throws TypeError when it was read already: nothing would be sent */
+/** Listens to the errors of a stream. @throws TypeError when it was read already, so that nothing would be sent */
 function watched(source: Readable): Readable {
   source.on('error', () => undefined)
   if (Readable.isDisturbed(source) && !source.errored) {

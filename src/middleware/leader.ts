@@ -24,12 +24,12 @@ import { boundsOf, canHold } from './spool-bounds.js'
 import { headOf, receivedAnswer, renewAnswer, selectingNames, storeAnswer, tagsOf } from './stored-answer.js'
 import { toStored } from './stored-head.js'
 
-/** Milliseconds. */
+/** The lease of a flight. Milliseconds. */
 export const LEASE_TTL: number = 3000
-/** What was removed before that is not remembered any more: later answers may be older than a removal. */
+/** The longest flight whose answer is stored: older removals are forgotten by then. Milliseconds. */
 const LONGEST_FLIGHT = 3_500_000
 
-/** A request that goes to the handler, for itself and for those who wait for the same answer. */
+/** A request that goes to the handler, for itself and for the requests that wait for the same answer. */
 export class Leader {
   readonly #exchange: Exchange
   readonly #flight: Flight
@@ -41,7 +41,7 @@ export class Leader {
   #requestedAt = 0
   #judged = false
 
-  /** @param stale what is stored, and is to be validated */
+  /** @param stale the stored answer to be validated */
   constructor(exchange: Exchange, flight: Flight, stale: Found | undefined, fwd: ForwardReason) {
     this.#exchange = exchange
     this.#flight = flight
@@ -64,7 +64,7 @@ export class Leader {
   #prepare(): void {
     const { core, req, res } = this.#exchange
     const own = this.#stale ? validationFields([toStored(this.#stale.head)]) : []
-    this.#restore = replaceConditions(req, own, this.#flight.isForPart)
+    this.#restore = replaceConditions(req, own, { keepsRange: this.#flight.isForPart })
     this.#requestedAt = core.store.now()
     this.#recorder = new Recorder(
       res,
@@ -106,8 +106,8 @@ export class Leader {
     const answer = storability(this.#exchange.request, stored, core.settings.policy)
     if (!answer.store || !canHold(core.store, core.settings, this.#exchange.key, stored)) {
       const personal = !answer.store && isPersonal(this.#exchange.request, stored, core.settings.policy)
-      // That a part is not to be stored says nothing of the whole.
-      if (!this.#flight.isForPart) core.uncacheable.note(this.#exchange.key, personal)
+      // An unstorable part says nothing about the whole.
+      if (!this.#flight.isForPart) core.uncacheable.note(this.#exchange.key, { personal })
       this.#giveUp(personal ? 'personal' : 'alone')
       return this.#toClient(head, NOWHERE, answer.store ? {} : { detail: answer.reason })
     }
@@ -119,7 +119,7 @@ export class Leader {
     return receivedAnswer(head, this.#requestedAt, this.#exchange.core.store.now())
   }
 
-  /** An answer to HEAD is not stored. It renews what is stored, or shows that it is not right any more (RFC 9111 §4.3.5). */
+  /** Judges an answer to HEAD. It is not stored, but renews or invalidates the stored answer (RFC 9111 §4.3.5). */
   #judgeHead(head: ResponseHead, news: StoredResponse): Verdict {
     const { core, request } = this.#exchange
     const stale = this.#stale
@@ -133,11 +133,11 @@ export class Leader {
     return this.#toClient(head, NOWHERE, {})
   }
 
-  /** What goes to the client: all of it, or 304 where it has the answer already. */
+  /** Decides what the client gets: the whole answer, or 304 if it has the answer already. */
   #toClient(head: ResponseHead, sink: BodySink, more: Partial<Status>): Verdict {
     const { core, request } = this.#exchange
     const { etag, lastModified, date } = validatorsOf(head.fields)
-    // Only of what is stored the date may stand in for a validator (RFC 9111 §4.3.2).
+    // The date may replace a validator only for a stored answer (RFC 9111 §4.3.2).
     const validators = { etag, lastModified, date: sink === NOWHERE ? undefined : date }
     const verdict = evaluate(request, { ...validators, status: head.status, now: core.store.now() })
     const isOther = verdict === 304 && { fwdStatus: head.status }
@@ -145,7 +145,7 @@ export class Leader {
     const line: Fields = [['Cache-Status', status]]
     if (verdict === 304) return { kind: 'replace', head: notModified([...head.fields, ...line]), sink }
     const isStored = sink !== NOWHERE && !hasField(head.fields, 'Date')
-    // The client is told the same time as those who get the stored answer.
+    // The client gets the same Date as clients of the stored answer.
     const add: Fields = isStored ? [...line, ['Date', formatHttpDate(core.store.now())]] : line
     return { kind: 'pass', add, ...(sink !== NOWHERE && { sink }) }
   }
@@ -203,7 +203,7 @@ export class Leader {
     then().catch(error => this.#fail(error))
   }
 
-  /** What answers when the handler destroys the response. */
+  /** The function that answers when the handler destroys the response. */
   #standIn(): (() => void) | undefined {
     const stale = this.#stale
     if (!stale || !this.#mayServe(stale)) return undefined
@@ -212,7 +212,7 @@ export class Leader {
     return () => this.#instead(() => this.#serveStale(stale))
   }
 
-  /** The handler has confirmed what is stored (RFC 9111 §4.3.3). */
+  /** Renews the stored answer that the handler has confirmed (RFC 9111 §4.3.3). */
   async #renew(stale: Found, news: StoredResponse): Promise<void> {
     const { core } = this.#exchange
     const { settings } = core
@@ -239,7 +239,7 @@ export class Leader {
     }
   }
 
-  /** A 304 that forbids to keep the answer takes it away; one that is for this client alone leaves it as it was. */
+  /** Removes the stored answer if the 304 forbids to keep it. A 304 for this client only leaves it unchanged. */
   async #drop(stale: Found | undefined, isGone: boolean): Promise<void> {
     const { store } = this.#exchange.core
     try {
@@ -255,7 +255,7 @@ export class Leader {
     return mayServeStaleOnError(toStored(stale.head), store.now(), settings.policy)
   }
 
-  /** The handler has failed, and the stale answer stands in for its error (RFC 5861 §4). */
+  /** Sends the stale answer instead of an error of the handler (RFC 5861 §4). */
   async #serveStale(stale: Found, fwdStatus?: number): Promise<void> {
     this.#flight.settle({ kind: 'found', found: stale, standsIn: true })
     this.#giveUp('again')
@@ -267,7 +267,7 @@ export class Leader {
     throw new Error('the stored answer is gone')
   }
 
-  /** The handler has run, so that nothing is left but an error. */
+  /** Answers with an error, because the handler has run and cannot be asked again. */
   #fail(error: unknown): void {
     const { core, res } = this.#exchange
     core.store.tell(error)
@@ -286,7 +286,7 @@ export class Leader {
     clearInterval(this.#heartbeat)
   }
 
-  /** Nothing will be stored. */
+  /** Ends the flight without storing. */
   #giveUp(kind: 'again' | 'alone' | 'personal'): void {
     this.#flight.settle({ kind })
     if (this.#flight.lease) this.#exchange.core.store.release(this.#flight.lease)

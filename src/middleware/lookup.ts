@@ -12,32 +12,32 @@ import {
   type VariantList,
 } from './stored-head.js'
 
-/** An answer that is stored for a request. */
+/** A stored answer for a request. */
 export interface Found {
   readonly key: string
   readonly head: StoredHead
-  /** Its body, when it is small; else it is in a file. */
+  /** Its body, if small. Otherwise it is in a file. */
   readonly body?: Buffer
-  /** Its file, where it is held open: it can be read once, whatever becomes of the entry. */
+  /** Its open file, if held. It can be read once, whatever happens to the entry. */
   readonly file?: StoredFile
   readonly version: string
 }
 
-/** What the cache has for a request. */
+/** The result of a lookup for a request. */
 export interface Lookup {
   readonly found?: Found
-  /** Whether something is stored for the URI, be it another variant. */
+  /** Whether something is stored for the URI, even if it is another variant. */
   readonly known: boolean
-  /** What a flight for the request is about: the key, or that of the variant that it will probably be. */
+  /** The subject of a flight for the request: the key, or that of the variant that is expected. */
   readonly subject: string
-  /** The state of the list of variants, or of the entry. */
+  /** The version of the list of variants or of the entry. */
   readonly version?: string
-  /** The entries that were looked at, by key: the list of variants, and the answer. */
+  /** The entries that were read: the list of variants and the answer. */
   readonly list?: Sighting
   readonly answer?: Sighting
 }
 
-/** Looks for the answer that fits a request (RFC 9111 §4.1). It is not counted: that is {@link count}. */
+/** Looks up the answer for a request (RFC 9111 §4.1). {@link count} counts it. */
 export async function lookUp(store: DoorStore, key: string, request: RequestHead): Promise<Lookup> {
   const sighting = await store.look(key)
   const seen = sighting && decode(sighting)
@@ -51,17 +51,17 @@ export async function lookUp(store: DoorStore, key: string, request: RequestHead
   return { known: true, subject, version, list: sighting, ...chosen }
 }
 
-/** Counts a request: as a hit or a miss, and as a use of what it was led by. */
+/** Counts a request as a hit or miss, and notes the use of its list of variants. */
 export function count(store: DoorStore, key: string, { found, list, answer }: Lookup): void {
   if (list) store.note(key, list, 'guide')
   store.note(found?.key ?? key, answer)
 }
 
-/** Opens the file of an answer; `undefined` when it has been replaced meanwhile. */
+/** Opens the file of an answer. `undefined` when it was replaced meanwhile. */
 export async function openBody(store: DoorStore, found: Found): Promise<StoredFile | undefined> {
   const file = await store.openFile(found.key)
   if (!file) return undefined
-  // Every answer that is stored has a name of its own: its fields may have been renewed meanwhile, but not its file.
+  // Each stored answer has a name of its own, so that its fields may have been renewed meanwhile but not its file.
   const { i: name } = (file.meta ?? {}) as { readonly i?: unknown }
   const isSame = file.version === found.version || (!!name && name === found.head.i)
   if (isSame && file.path !== undefined) return file
@@ -69,14 +69,14 @@ export async function openBody(store: DoorStore, found: Found): Promise<StoredFi
   return undefined
 }
 
-/** Holds the body of an answer while the handler is asked about it; `undefined` when it is gone already. */
+/** Holds the body of an answer while the handler validates it. `undefined` when it is gone already. */
 export async function holdBody(store: DoorStore, found: Found): Promise<Found | undefined> {
   if (found.body) return found
   const file = await openBody(store, found)
   return file && { ...found, file }
 }
 
-/** The variant list or answer in the bytes of an entry; `undefined` when it is somebody else's entry. */
+/** Decodes the list of variants or the answer of an entry. `undefined` for an entry of somebody else. */
 export function decode(
   sighting: Sighting,
 ): { readonly head: StoredHead | VariantList; readonly body?: Buffer } | undefined {
@@ -85,14 +85,14 @@ export function decode(
   return head && { head }
 }
 
-/** The variant that a request selects (RFC 9111 §4.1), and the key that it would have. */
+/** The variant that a request selects (RFC 9111 §4.1) and its key. */
 export function chooseVariant(
   key: string,
   { variants }: VariantList,
   request: Pick<RequestHead, 'fields'>,
 ): { readonly subject: string; readonly variant?: Variant } {
   let subject: string | undefined
-  // Most variants depend on the same fields, and there may be hundreds of those.
+  // Remembered, since most variants depend on the same fields, which may be hundreds.
   const keys = new Map<string, string>()
   for (const variant of variants) {
     const names = variant.n.join()

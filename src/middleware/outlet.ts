@@ -3,8 +3,8 @@ import type { HttpResponse } from './http-message.js'
 import { isGone, onClose } from './http-message.js'
 
 /**
- * Writes to a response at the pace of its client. It listens once for all writes: what middleware such as compression
- * puts in front of a response hands on listeners and cannot take them away again.
+ * Writes to a response at the pace of its client. It adds its listeners once for all writes, because wrappers such as
+ * compression forward added listeners but cannot remove them.
  */
 export class Outlet {
   readonly #response: HttpResponse
@@ -16,12 +16,12 @@ export class Outlet {
     response.on('drain', () => this.#wake?.())
     onClose(response, () => {
       this.#wake?.()
-      // It may wait for bytes that come late, or never.
+      // The source may wait for bytes that come late or never.
       this.#source?.destroy()
     })
   }
 
-  /** Resolves when there is room for more; answers false when the client has gone. */
+  /** Writes a chunk. Resolves when there is room for more, to `false` when the client has gone. */
   async write(chunk: Uint8Array | string): Promise<boolean> {
     if (isGone(this.#response)) return false
     if (!this.#response.write(chunk) && !isGone(this.#response)) {
@@ -33,11 +33,11 @@ export class Outlet {
   }
 
   /**
-   * Writes all of a stream, and destroys it when the client goes away. Answers false when that was so.
+   * Writes a whole stream, and destroys it when the client goes away. Resolves to `false` in that case.
    *
-   * @param begun what was read of it already
-   * @param length how many bytes were promised
-   * @throws what the stream fails with, RangeError when it has another length
+   * @param begun the stream with its first chunk
+   * @param length the announced length. Bytes
+   * @throws the error of the stream; RangeError when it has another length
    */
   async pump(
     source: Readable,
@@ -51,7 +51,7 @@ export class Outlet {
         written += step.value.byteLength
         if (length !== undefined && written > length) break
         const there = await this.write(step.value)
-        // Who has all that was promised may leave.
+        // A client that has got everything may leave.
         if (written === length) return true
         if (!there) return false
       }
@@ -67,7 +67,7 @@ export class Outlet {
   }
 }
 
-/** A stream of which the first chunk was read: that it can be read at all is known before anything is said about it. */
+/** A stream whose first chunk was read, so that it is known to be readable before the head is sent. */
 export interface Begun {
   readonly iterator: AsyncIterator<Uint8Array, undefined>
   readonly first: IteratorResult<Uint8Array, undefined>

@@ -1,26 +1,26 @@
 import { Chunks } from './chunks.js'
 
-/** How long those who have joined an answer wait for its handler, which waits for its own client. Milliseconds. */
+/** How long joined requests wait for a handler that waits for its own client. Milliseconds. */
 const PATIENCE = 3000
 
-/** What the owner of a debt is asked and told. */
+/** The callbacks of the spool. */
 export interface Creditor {
-  /** Bytes from which on the handler has to wait. */
+  /** The number of bytes at which the handler has to wait. */
   most(): number
-  /** The handler may go on. */
+  /** Called when the handler may continue. */
   onRoom(): void
-  /** The handler has waited for long. */
+  /** Called when the handler has waited for long. */
   onStall(): void
 }
 
-/** What the client of a handler still has to get of a body, as far as it is in no file. */
+/** The bytes of a body that the client of the handler still has to get and that are in no file. */
 export class Owed {
   readonly #chunks: Chunks
   readonly #creditor: Creditor
   #isFull = false
   #timer: NodeJS.Timeout | undefined
 
-  /** @param start where in the body the first chunk will lie */
+  /** @param start the position of the first chunk in the body */
   constructor(start: number, creditor: Creditor) {
     this.#chunks = new Chunks(start)
     this.#creditor = creditor
@@ -34,7 +34,7 @@ export class Owed {
     return this.#chunks.at(place)
   }
 
-  /** Whether the handler may go on. If not, it is told when it may. */
+  /** Whether the handler may continue. If not, `onRoom` is called when it may. */
   hasRoom(): boolean {
     if (this.#chunks.bytes < this.#creditor.most()) return true
     this.#isFull = true
@@ -42,13 +42,13 @@ export class Owed {
     return false
   }
 
-  /** What is in the file, or was sent, need not be kept. */
+  /** Drops bytes that are in the file or were sent. */
   forget(until: number): void {
     this.#chunks.forget(until)
     this.review()
   }
 
-  /** Looks again whether there is room: how much may be owed has changed. */
+  /** Checks again whether there is room, after the limit has changed. */
   review(): void {
     if (!this.#isFull || this.#chunks.bytes >= this.#creditor.most()) return
     this.close()

@@ -6,7 +6,7 @@ import type { PartSlot } from './send-stored.js'
 import { selectingNames } from './stored-answer.js'
 import { type StoredHead, toStored } from './stored-head.js'
 
-/** What part of a representation of known size an answer of 206 has; `undefined` for several parts, and for nonsense. */
+/** The range of a 206 answer with a known total size. `undefined` for several ranges and for invalid ones. */
 function rangeOf({ fields }: Pick<ResponseHead, 'fields'>): (ContentRange & { readonly size: number }) | undefined {
   const [line, ...others] = fieldLines(fields, 'Content-Range')
   const range = line === undefined || others.length > 0 ? undefined : parseContentRange(line)
@@ -14,8 +14,8 @@ function rangeOf({ fields }: Pick<ResponseHead, 'fields'>): (ContentRange & { re
 }
 
 /**
- * Whether an answer of 206 can be stored (RFC 9111 §3.3): it is one range, and as long as that says. One that varies is not:
- * a part and a whole of different variants would have to share a place.
+ * Whether a 206 answer can be stored (RFC 9111 §3.3): it has one range and the right length. An answer with `Vary` is
+ * not stored, because a part and a whole of different variants would share a key.
  */
 export function isStorablePart(stored: StoredResponse, settings: Settings): boolean {
   const length = lengthOfPart(stored)
@@ -23,13 +23,13 @@ export function isStorablePart(stored: StoredResponse, settings: Settings): bool
   return length !== undefined && said === String(length) && selectingNames(stored, settings).length === 0
 }
 
-/** The bytes that an answer of 206 with one range has to have. */
+/** The length that a 206 answer with one range must have. Bytes. */
 export function lengthOfPart(response: ResponseHead): number | undefined {
   const range = response.status === 206 ? rangeOf(response) : undefined
   return range && range.end - range.start + 1
 }
 
-/** Where what a request asks for lies in a stored part. */
+/** The position of the requested range in a stored part. */
 export function slotOf(request: RequestHead, head: StoredHead): PartSlot | undefined {
   const stored = toStored(head)
   const [range, has] = [partOf(request, stored), rangeOf(stored)]

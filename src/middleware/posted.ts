@@ -59,7 +59,7 @@ class Posting {
     }
   }
 
-  /** Begins to store an answer; gives back what takes its body. */
+  /** Starts to store an answer and returns the spool for its body. */
   #store(head: ResponseHead, stored: StoredResponse): Spool {
     const { store, settings } = this.#core
     const { key = '' } = this.#lease ?? {}
@@ -87,7 +87,7 @@ class Posting {
   ): Promise<void> {
     const { store, settings } = this.#core
     const { key = '' } = this.#lease ?? {}
-    // What began before this answer must not be stored after it.
+    // Answers of earlier flights must not be stored after this one.
     this.#lease = this.#lease && (await store.supersede(this.#lease, LEASE_TTL))
     await removeKeys(store, this.#lease ? keys.filter(one => one !== key) : keys)
     if (this.#lease) await removeKeys(store, [key], { stamps: false })
@@ -107,7 +107,7 @@ class Posting {
   }
 }
 
-/** Lets a POST pass, and stores its answer for later GETs where that is allowed. */
+/** Passes a POST to the handler and stores its answer for later GETs if that is allowed. */
 export async function passPost(
   core: Core,
   req: HttpRequest,

@@ -1,15 +1,15 @@
 import type { Socket } from 'node:net'
 import { type HttpRequest, type HttpResponse, onClose } from './http-message.js'
 
-/** Responses that wait for those before them, by their connections. */
+/** Pipelined responses that wait for earlier ones, by connection. */
 const queues = new WeakMap<Socket, Set<HttpResponse>>()
 
 /**
- * Lets a response hear of the end of its connection while it waits for an earlier one of a pipeline: Node tells only the
- * one that is being sent, and who waits for the others to close would keep their files open for ever.
+ * Closes a response that waits for an earlier one of a pipeline when their connection ends. Node closes only the
+ * response that is being sent, so that the files of the others would stay open for ever.
  */
 export function hearOfEnd({ socket }: HttpRequest, response: HttpResponse): void {
-  // It is being sent, or is none of node:http.
+  // The response is being sent, or is not of node:http.
   if (response.socket !== null || response.destroyed) return
   if (socket.destroyed) return end(response)
   const queue = queues.get(socket) ?? watched(socket)
@@ -17,7 +17,7 @@ export function hearOfEnd({ socket }: HttpRequest, response: HttpResponse): void
   onClose(response, () => queue.delete(response))
 }
 
-/** One listener for all responses of a connection: a client may ask for hundreds at once. */
+/** Adds one listener for all responses of a connection, since a client may send hundreds of requests at once. */
 function watched(socket: Socket): Set<HttpResponse> {
   const queue = new Set<HttpResponse>()
   queues.set(socket, queue)

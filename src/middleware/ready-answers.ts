@@ -14,7 +14,10 @@ export interface ReadyAnswer {
   readonly head: StoredHead
   readonly fields: Fields
   readonly varies: boolean
-  /** The body, each byte a character of Latin 1: as text it goes out in one piece with the head, in half the time of two. */
+  /**
+   * The body, each byte a character of Latin 1: as text it goes out in one piece with the head, in half the time of
+   * two.
+   */
   readonly text: string
 }
 
@@ -29,8 +32,8 @@ const OTHER_STATUSES = new Set([204, 205, 206, 304])
 const OTHER_FIELDS = ['cache-status', 'set-cookie']
 
 /**
- * Remembers what was made of the bytes of entries. It is asked with the bytes that the database has now, and forgets what
- * was made of others: so it can never be wrong, only miss.
+ * Remembers what was made of the bytes of entries. It is asked with the bytes that the database has now, and forgets
+ * what was made of others: so it can never be wrong, only miss.
  */
 export class ReadyAnswers {
   /** In two generations: what was used since the young one began is kept when the old one goes. */

@@ -53,7 +53,9 @@ export class Recorder {
   /** The handler has destroyed the response, and another answer takes its place. */
   #isStoodIn = false
 
-  /** @param standIn what answers in place of a handler that destroys the response before its head; nothing, if it may */
+  /**
+   * @param standIn what answers in place of a handler that destroys the response before its head; nothing, if it may
+   */
   constructor(
     response: HttpResponse,
     judge: (head: ResponseHead) => Verdict,

@@ -7,22 +7,22 @@ export type RequestKey = { readonly key: string } | { readonly none: string }
 
 const LONGEST_KEY = 8192
 
-/** What Express puts on requests, as far as it is used here. */
+/** The additions of Express that are used here. */
 interface WithApp {
   readonly app?: { get?(name: string): unknown }
 }
 
 /**
- * The key of what a request asks for: scheme, host and `originalUrl` as it came. Two URLs that mean the same to a router
- * have two keys, and no two that differ have one.
+ * The key of a request: scheme, host and the unchanged `originalUrl`. Different URLs always have different keys, even
+ * if they mean the same to a router.
  */
 export function keyOf(request: HttpRequest, settings: Settings): RequestKey {
   return keyOfTarget(request, settings, request.originalUrl ?? request.url ?? '/')
 }
 
 /**
- * The key of the URI that an unsafe request is for. It may name that with scheme and host (RFC 9112 §3.2.2), as some
- * proxies do; apps take its path, and such a GET has no key, since handlers may show what they were asked with.
+ * The key of the target of an unsafe request. The target may contain scheme and host (RFC 9112 §3.2.2), as some proxies
+ * send it; apps use its path. A GET of that form has no key, since handlers may show the request target.
  */
 export function keyOfUnsafe(request: HttpRequest, settings: Settings): RequestKey {
   const target = request.originalUrl ?? request.url ?? '/'
@@ -40,7 +40,7 @@ function keyOfTarget(request: HttpRequest, settings: Settings, target: string): 
   return cacheKey({ name: policy.name, scheme, authority: host.authority, target, maxLength: LONGEST_KEY })
 }
 
-/** `name⏎=text`: the text has no line end of its own, and is no URL, whatever it is made of. */
+/** The key of a custom text, `name⏎=text`. The text has no line end and never equals a URL. */
 export function ownKey(text: unknown, name: string): RequestKey {
   if (text === undefined || text === null) return { none: 'no-key' }
   if (typeof text !== 'string' || !text.isWellFormed()) return { none: 'bad-key' }
@@ -49,17 +49,17 @@ export function ownKey(text: unknown, name: string): RequestKey {
 }
 
 /**
- * `http` or `https`, also behind a proxy that Express was told to trust. `undefined` for all else that such a proxy lets
- * through: handlers see it in `req.protocol`, and what they make of it is nobody else's.
+ * The scheme of a request, `http` or `https`, as reported by a proxy that Express trusts. `undefined` for any other
+ * value of such a proxy: handlers see it in `req.protocol`, and their answers must not be shared.
  */
 export function schemeOf(request: HttpRequest): 'http' | 'https' | undefined {
-  // Express's own answer depends on nothing else, and takes longer than the rest of the key.
+  // The getter of Express depends only on this field, and takes longer than the rest of the key.
   const { protocol } = request.headers['x-forwarded-proto'] === undefined ? {} : (request as { protocol?: string })
   if (protocol !== undefined) return protocol === 'http' || protocol === 'https' ? protocol : undefined
   return (request.socket as { encrypted?: boolean } | undefined)?.encrypted === true ? 'https' : 'http'
 }
 
-/** The host that the client asked for; what a proxy says of it counts only where Express was told to trust that proxy. */
+/** The host that the client requested. The value of a proxy counts only if Express trusts that proxy. */
 function hostOf(request: HttpRequest): string | undefined {
   const forwarded = request.headers['x-forwarded-host']
   if (typeof forwarded !== 'string') return namedHost(request)

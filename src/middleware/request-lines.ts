@@ -1,14 +1,14 @@
 import type { HttpRequest } from './http-message.js'
 
-/** Gives a request other lines: names and values in turn. */
+/** Replaces the lines of a request: names and values in turn. */
 export function putLines(request: HttpRequest, lines: string[]): void {
-  // Requests of HTTP/2 have no setter for it.
+  // Requests of HTTP/2 have no setter for `rawHeaders`.
   Object.defineProperty(request, 'rawHeaders', { value: lines, writable: true, configurable: true, enumerable: true })
-  // Node would make it of as many lines as there were at first.
+  // Node would compute it from the original number of lines.
   if ('headersDistinct' in request) Reflect.set(request, 'headersDistinct', distinct(lines))
 }
 
-/** The lines of a request without those of some fields, named in lower case. */
+/** The lines of a request without some fields, which are named in lower case. */
 export function linesWithout({ rawHeaders }: HttpRequest, names: readonly string[]): string[] {
   return rawHeaders.filter((_, at) => !names.includes(rawHeaders[at - (at % 2)]?.toLowerCase() ?? ''))
 }

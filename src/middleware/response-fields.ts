@@ -19,7 +19,7 @@ function rawNames(response: HttpResponse): readonly string[] {
   return getRawHeaderNames ? getRawHeaderNames.call(response) : response.getHeaderNames()
 }
 
-/** Puts the fields that `writeHead` was given on the response, over those that are there. False: they are no fields. */
+/** Sets the fields given to `writeHead` on the response. Returns `false` when they are no fields. */
 export function applyHeaders(response: HttpResponse, headers: unknown): boolean {
   if (headers === undefined || headers === null) return true
   if (typeof headers !== 'object') return false
@@ -38,7 +38,9 @@ function inPairs(list: readonly string[]): [string, string][] {
   return list.flatMap((name, at) => (at % 2 === 0 ? [[name, list[at + 1] as string] as [string, string]] : []))
 }
 
-/** Adds a line to a field. What is there of `Cache-Status` and no list would make the whole of it unreadable: it goes. */
+/**
+ * Adds a line to a field. Removes lines of `Cache-Status` that are no list, since they make the whole field unreadable.
+ */
 export function addField(response: HttpResponse, name: string, value: string): void {
   if (name === 'Cache-Status') {
     const lines = [response.getHeader(name) ?? []].flat().map(String)

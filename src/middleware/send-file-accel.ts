@@ -5,13 +5,17 @@ import { fieldLines, hasField } from './policy/fields.js'
 import type { Fields, RequestHead } from './policy/message.js'
 import type { ResolvedAcceleration } from './send-file-options.js'
 
-/** Set by the web server when it could not open the file: then it is streamed. A client that sends it gains nothing. */
+/**
+ * Set by the web server when it could not open the file, which is then streamed. A client that sends it gains nothing.
+ */
 const FALLBACK_FIELD = 'X-Cache-Sendfile-Fallback'
 
-/** These are evaluated by the web server against its own idea of the file, which differs from what clients were told. */
+/**
+ * Conditions that the web server would evaluate against its own validators, which differ from those sent to clients.
+ */
 const OWN_BUSINESS = ['If-Match', 'If-Unmodified-Since']
 
-/** The field that tells the web server which file to send; `undefined` when it must not or cannot. */
+/** The field that tells the web server which file to send. `undefined` when it must not or cannot. */
 export function redirectField(
   accel: ResolvedAcceleration,
   directory: string,
@@ -22,7 +26,7 @@ export function redirectField(
   return ['X-Sendfile', encodePath(join(accel.root ?? directory, path).replaceAll('\\', '/'))]
 }
 
-/** Whether the web server may answer this request. Nothing in a request can say how it is asked to. */
+/** Whether the web server may answer this request. */
 export function mayRedirect(accel: ResolvedAcceleration, request: RequestHead, fields: Fields): boolean {
   if (hasField(request.fields, FALLBACK_FIELD)) return false
   if (OWN_BUSINESS.some(name => hasField(request.fields, name)) || hasLooseIfRange(request)) return false
@@ -31,27 +35,27 @@ export function mayRedirect(accel: ResolvedAcceleration, request: RequestHead, f
 }
 
 /**
- * Whether a range is asked for by anything else than one strong tag. Web servers go by weak tags too, and by dates that
- * two versions of one second share, and would send a part of the one for a part of the other (RFC 9110 §13.1.5).
+ * Whether `If-Range` is anything but one strong tag. Web servers accept weak tags too, and dates, which two versions
+ * within a second share, and would send a part of one version for a part of the other (RFC 9110 §13.1.5).
  */
 function hasLooseIfRange({ fields }: RequestHead): boolean {
   const lines = fieldLines(fields, 'If-Range')
   return hasField(fields, 'Range') && lines.length > 0 && !(lines.length === 1 && isStrong(lines[0] ?? ''))
 }
 
-/** Whether the web server has tried in vain. */
+/** Whether the web server has tried to send the file and failed. */
 export function hasFallback({ headers }: HttpRequest): boolean {
   return headers[FALLBACK_FIELD.toLowerCase()] !== undefined
 }
 
-/** Whether a request asks for the internal location: its error page brings such requests of strangers here. */
+/** Whether a request is for the internal location, whose error page sends such requests of clients here. */
 export function isInternal(accel: ResolvedAcceleration | undefined, request: HttpRequest): boolean {
   if (accel?.type !== 'nginx') return false
   const [path = ''] = (request.originalUrl ?? request.url ?? '').split(/[?#]/, 1)
   return [path, plainPath(path)].some(one => one.startsWith(accel.prefix) || `${one}/` === accel.prefix)
 }
 
-/** The path as web servers read it: decoded, with one slash where there are several, and without dots. */
+/** Normalises a path like web servers: decoded, without repeated slashes and dots. */
 function plainPath(path: string): string {
   const decoded = path.replace(/%[0-9a-f]{2}/gi, code => String.fromCharCode(Number.parseInt(code.slice(1), 16)))
   const parts: string[] = []
@@ -62,13 +66,13 @@ function plainPath(path: string): string {
   return `/${parts.join('/')}${decoded.endsWith('/') && parts.length > 0 ? '/' : ''}`
 }
 
-/** Names come from the database: one that leads elsewhere is not told to anybody. */
+/** Whether a path from the database stays inside the directory. Others are never sent. */
 function staysBelow(path: string): boolean {
   if (path.includes('\0') || path.includes('\\')) return false
   return path.split('/').every(part => part !== '' && part !== '.' && part !== '..' && !part.includes('cache.db'))
 }
 
-/** Percent-encoded part by part: nginx, mod_xsendfile and lighttpd decode it. */
+/** Percent-encodes the parts of a path. nginx, mod_xsendfile and lighttpd decode it. */
 function encodePath(path: string): string {
   return path
     .split('/')

@@ -3,16 +3,16 @@ import { stat } from 'node:fs/promises'
 import { dirname, join } from 'node:path'
 import type { DiskCache } from '../engine/index.js'
 
-/** Whether others than the owner may pass through a directory. */
+/** The permissions of group and others to enter a directory. */
 const PASS = 0o011
-/** Whether others than the owner may read a file. */
+/** The permissions of group and others to read a file. */
 const READ = 0o044
 
 const warned = new Set<string>()
 
 /**
- * Looks whether a web server that runs as another user could read the files of a cache at all. If it cannot, every answer
- * goes a long way round, or is an error, and nobody would know why.
+ * Checks whether a web server that runs as another user can read the files of a cache, and warns if not. Without the
+ * warning nobody would know why every answer takes a detour or is an error.
  */
 export class ModeWatch {
   readonly #directory: string
@@ -23,14 +23,14 @@ export class ModeWatch {
     if (!this.#isDone) this.#begin()
   }
 
-  /** Looks at a value file and the directories on the way to it, once. */
+  /** Checks a value file and its parent directories, once. */
   look(path: string): void {
     if (this.#isDone) return
     this.#isDone = true
     this.#walk(path).catch(() => undefined)
   }
 
-  /** The directory and those above it, as far as they are there. */
+  /** Checks the directory and its parents, as far as they exist. */
   #begin(): void {
     try {
       for (const directory of ancestors(this.#directory)) {
@@ -38,7 +38,7 @@ export class ModeWatch {
         if (stats && (stats.mode & PASS) === 0) this.#warn(directory, stats)
       }
     } catch {
-      // It cannot even be looked at: the cache tells why when it is opened.
+      // The directory cannot be examined. Opening the cache will report why.
     }
   }
 
@@ -69,19 +69,19 @@ export class ModeWatch {
   }
 }
 
-/** Lets replaced files stay where they are for a while, for answers that are on their way. */
+/** Sets the grace of replaced files, for answers that are on their way to the web server. */
 export async function setGrace(cache: DiskCache, grace: number, isOpen: () => boolean): Promise<void> {
   try {
     const { disk } = await cache.settings()
     if (disk.unlinkGrace < grace) await cache.configure({ disk: { unlinkGrace: grace } })
   } catch (error) {
-    // Closed meanwhile: nobody is served any more.
+    // The cache was closed meanwhile, so nobody is served any more.
     if (!isOpen()) return
     process.emitWarning(`sendFile: the grace of replaced files could not be set in ${cache.directory}: ${error}`)
   }
 }
 
-/** From the root down. */
+/** The parents of a directory, from the root down. */
 function ancestors(directory: string): string[] {
   const above = dirname(directory)
   return above === directory ? [directory] : [...ancestors(above), directory]

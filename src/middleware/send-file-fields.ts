@@ -15,31 +15,30 @@ import {
   type ResolvedSendFile,
 } from './send-file-options.js'
 
-/** What is kept with a file, in its metadata: values of fields. All of it may be missing. */
+/** The fields stored with a file, in its metadata. All are optional. */
 export interface KeptFields {
   readonly type?: string
   readonly etag?: string
-  /** Epoch milliseconds. */
+  /** Last-Modified in epoch milliseconds. */
   readonly lastModified?: number
   readonly disposition?: string
   readonly cacheControl?: string
   readonly encoding?: string
 }
 
-/** What fields are made from: an entry of the cache, or a file that is on its way into it. */
+/** The source of fields: an entry of the cache, or a file on its way into it. */
 export type Described = Pick<Info, 'key' | 'storedAt' | 'version' | 'meta' | 'path'>
 
 const DEFAULT_TYPE = 'application/octet-stream'
 const DEFAULT_CACHE_CONTROL = 'no-cache'
 const ETAG = /^(W\/)?"[\x21\x23-\x7e\x80-\xff]*"$/
-/** Characters of a hash in base64url: 132 bits. */
+/** Characters of a hash in base64url, for 132 bits. */
 const TAG_LENGTH = 22
 
 /**
- * The fields of a file. What the options of the route say counts more than what is kept with the file: they are the
- * newer word.
+ * The fields of a file. The options of the route override the fields stored with the file, because they are newer.
  *
- * @param present the Cache-Control that the response has already
+ * @param present the present Cache-Control of the response
  */
 export function fieldsOf(request: HttpRequest, options: ResolvedSendFile, file: Described, present?: string): Fields {
   const kept = keptFields(file.meta)
@@ -60,7 +59,7 @@ export function fieldsOf(request: HttpRequest, options: ResolvedSendFile, file: 
   return fields
 }
 
-/** What is kept with a file that `fill` has answered, but for its tag, which is known at its end. */
+/** The fields to store with a file of `fill`, except its tag, which is known at the end. */
 export function toKeep(request: HttpRequest, key: Key, body: Omit<FillBody, 'body'>): KeptFields {
   const { type, disposition, cacheControl, encoding, lastModified } = body
   const modified = lastModified instanceof Date ? lastModified.getTime() : lastModified
@@ -78,12 +77,12 @@ export function toKeep(request: HttpRequest, key: Key, body: Omit<FillBody, 'bod
   }
 }
 
-/** A strong tag of content. */
+/** A strong entity tag of content. */
 export function contentTag(hash: Buffer): string {
   return `"${hash.toString('base64url').slice(0, TAG_LENGTH)}"`
 }
 
-/** What the metadata of an entry says, as far as it can be fields: others may have written it. */
+/** Reads fields from the metadata of an entry. Others may have written it, so that invalid parts are ignored. */
 export function keptFields(meta: PlainData | undefined): KeptFields {
   if (typeof meta !== 'object' || meta === null || Array.isArray(meta)) return {}
   const { type, etag, lastModified, disposition, cacheControl, encoding } = meta as Record<string, unknown>
@@ -98,7 +97,7 @@ export function keptFields(meta: PlainData | undefined): KeptFields {
   return Object.fromEntries(Object.entries(kept).filter(([, value]) => value !== undefined))
 }
 
-/** Names of value files are never used again, versions of rows neither. Neither is told to clients as it is. */
+/** A tag from the path or the version, which are never reused. They are hashed, since clients must not learn them. */
 function versionTag({ path, version }: Described): string | undefined {
   const known = path ?? version
   return known === '' ? undefined : contentTag(createHash('sha256').update(known).digest())
@@ -126,7 +125,7 @@ function dispositionOf(request: HttpRequest, { disposition }: ResolvedSendFile, 
 function dispositionText(disposition: Disposition, name: string): string {
   const checked = checkDisposition(disposition)
   const { type = 'attachment', filename = name } = typeof checked === 'string' ? { type: checked } : checked
-  // Clients save under it: it must not lead elsewhere.
+  // Clients save under this name, so it must not contain a path.
   const last = basename(withoutControls(filename).replaceAll('\\', '/')).toWellFormed()
   return create(/^\.*$/.test(last) ? undefined : last, { type })
 }
@@ -135,7 +134,7 @@ function withoutControls(text: string): string {
   return [...text].filter(one => one > '\x1f' && one !== '\x7f').join('')
 }
 
-/** The last part of a key that is a name, else of the path of the request. */
+/** The last part of the key if that is a name, otherwise of the path of the request. */
 function nameOf(request: HttpRequest, key: Key): string {
   const last = Array.isArray(key) ? key.at(-1) : key
   if (typeof last === 'string' && extname(last) !== '') return basename(last)

@@ -8,18 +8,18 @@ import { Intake, toReadable } from './intake.js'
 import { contentTag, type KeptFields, toKeep } from './send-file-fields.js'
 import type { FillBody, ResolvedSendFile } from './send-file-options.js'
 
-/** What a fill brought, known before its bytes have come. */
+/** The result of a fill, known before its bytes have arrived. */
 export interface Filled {
   readonly kept: KeptFields
-  /** When it was fetched: epoch milliseconds. */
+  /** When it was fetched, in epoch milliseconds. */
   readonly at: number
   readonly content: Buffer | Intake
   readonly size: number | undefined
-  /** Whether it is on its way into the cache, and not only to those who ask for it. */
+  /** Whether it is being stored, and not only sent. */
   readonly isStoring: boolean
 }
 
-/** There is no such file; or another process has brought it. */
+/** `'none'`: there is no such file. `'stored'`: another process has stored it. */
 export type FillOutcome = Filled | 'none' | 'stored'
 
 const BODY_OPTIONS = new Set([
@@ -31,20 +31,20 @@ const LONGEST_POLL = 50
 
 const fills = new WeakMap<object, Map<unknown, Fill>>()
 
-/** What a fill is asked for. */
+/** The parameters of a fill. */
 export interface FillOrder {
   readonly store: FileStore
   readonly at: FileKey
   readonly options: ResolvedSendFile
-  /** Of who asked first. */
+  /** The first request for the file. */
   readonly request: HttpRequest
-  /** How long the database may make who asked first wait, in milliseconds. */
+  /** How long the first request may wait for the database. Milliseconds. */
   readonly patience: number
-  /** Without asking others, and without storing it: they have stored it time and again, and it was gone each time. */
+  /** Whether to fetch without lease and without storing, because stored files have disappeared repeatedly. */
   readonly alone: boolean
 }
 
-/** The fill of a key that is under way in this process, or a new one; `true` when it is another's. */
+/** Joins the fill of a key that is under way in this process, or starts one. `joined`: whether it existed. */
 export function joinFill(order: FillOrder): readonly [fill: Fill, joined: boolean] {
   if (order.alone) return [new Fill(order), false]
   const { shard, identity } = order.at
@@ -62,11 +62,11 @@ export function joinFill(order: FillOrder): readonly [fill: Fill, joined: boolea
   return [fill, false]
 }
 
-/** One file that is fetched: once per process at a time, and, as long as its lease holds, once over all processes. */
+/** The fetching of one file, once per process at a time and, with the lease, once over all processes. */
 export class Fill {
-  /** What it brings, as soon as that is known. Rejected with what `fill` throws. */
+  /** Resolves to the result as soon as it is known. Rejects with the error of `fill`. */
   readonly outcome: Promise<FillOutcome>
-  /** Fulfilled when nothing more will happen: with whether the file is in the cache. */
+  /** Resolves at the end to whether the file is in the cache. */
   readonly settled: Promise<boolean>
   readonly #order: FillOrder
   #intake: Intake | undefined
@@ -83,7 +83,7 @@ export class Fill {
     )
   }
 
-  /** Whether who comes now can have the file from its beginning. */
+  /** Whether a new request can get the file from its beginning. */
   get canBeJoined(): boolean {
     return this.#intake?.isWhole ?? true
   }
@@ -106,7 +106,7 @@ export class Fill {
     }
   }
 
-  /** The lease; `undefined` where it is not to be had in time: then the file is fetched without storing it. */
+  /** Asks for the lease. `undefined`: it is not available in time, so that the file is fetched without storing it. */
   async #clearance(): Promise<FileLease | 'stored' | undefined> {
     const { store, at, options, patience, alone } = this.#order
     if (alone) return undefined
@@ -115,7 +115,7 @@ export class Fill {
     for (let wait = FIRST_POLL; ; wait = Math.min(LONGEST_POLL, wait * 1.5)) {
       const clearance = await store.takeOff(at, options.lease, patience)
       if (clearance !== 'held' && clearance !== undefined) return clearance
-      // Whether somebody fills it can be read without the lock: who is waited for has it now and then.
+      // Read without the lock, which the filling process takes now and then.
       if (clearance === undefined && store.isFree(at)) return hasWaited ? 'stored' : undefined
       hasWaited = true
       while (!store.isFree(at)) {
@@ -133,7 +133,7 @@ export class Fill {
     const kept = { lastModified: store.now(), ...toKeep(request, at.key, described) }
     this.#described = described
     const { ttl = this.#order.options.ttl } = described
-    // What is expired at once is not worth a file.
+    // A file that expires at once is not stored.
     if (ttl !== undefined && ttl !== null && milliseconds(ttl, 'ttl') === 0) this.#giveBack()
     const known = { kept, at: store.now() }
     if (typeof body === 'string' || body instanceof Uint8Array) {
@@ -153,7 +153,7 @@ export class Fill {
     }
     const content = new Intake(source, { file, size, onSpill, limit: this.#lease?.sizeLimit ?? 0 })
     this.#intake = content
-    // Those who wait for this outcome take their places in this turn.
+    // The requests that wait for this outcome join in this turn.
     const place = content.join()
     setImmediate(() => content.leave(place))
     return { ...known, content, size, isStoring: file !== undefined }
@@ -177,7 +177,7 @@ export class Fill {
     this.#lease = undefined
   }
 
-  /** Stores what was brought, when all of it is there. */
+  /** Stores the file when it is complete. */
   async #finish(outcome: FillOutcome): Promise<boolean> {
     if (outcome === 'stored') return true
     if (outcome === 'none') return false
@@ -192,7 +192,7 @@ export class Fill {
       else return false
       return await this.#store(kept)
     } catch (error) {
-      // Of a source that fails those learn who read it.
+      // The error of a source reaches its readers.
       if (!(outcome.content instanceof Intake)) this.#order.store.tell(error, this.#order.at.key)
       return false
     } finally {
@@ -218,7 +218,7 @@ function dispose(answer: unknown): void {
   else if (body instanceof globalThis.ReadableStream && !body.locked) void body.cancel().catch(() => undefined)
 }
 
-/** What `fill` answered, with a name for its parts. @throws TypeError when it is nothing that can be sent */
+/** Checks the result of `fill` and gives it the form of a `FillBody`. @throws TypeError when it cannot be sent */
 function checkBody(answer: unknown): FillBody {
   if (answer === null) throw new TypeError('sendFile: fill must answer a file or undefined, got null')
   const isContent =

@@ -6,7 +6,7 @@ import type { RequestHead } from './policy/message.js'
 import type { Fill, Filled } from './send-file-fill.js'
 import type { StoredBody } from './send-stored.js'
 
-/** What asks for more than the beginning of a file shows: its hash, or its length. */
+/** Whether a request needs the hash or the length of a file, which are unknown at its beginning. */
 export function mustWait(request: RequestHead, size: number | undefined): boolean {
   const { fields } = request
   if (hasField(fields, 'If-Match') || hasField(fields, 'If-None-Match')) return true
@@ -16,8 +16,8 @@ export function mustWait(request: RequestHead, size: number | undefined): boolea
 }
 
 /**
- * Waits until the file is in the cache; until it is clear that it never will be, some milliseconds are over, or the client
- * has gone. Answers whether it is.
+ * Waits until the file is in the cache, or it is clear that it never will be, or the time is over, or the client has
+ * gone. Resolves to whether the file is in the cache.
  */
 export async function waitForStored(
   fill: Fill,
@@ -43,15 +43,15 @@ export async function waitForStored(
   }
 }
 
-/** The request without what cannot be answered while a file arrives: several ranges would read it in any order. */
+/** The request without several ranges, which cannot be sent while a file arrives. */
 export function forTail(request: RequestHead): RequestHead {
   const several = fieldValue(request.fields, 'Range')?.includes(',') === true
   return several ? { ...request, fields: deleteField(request.fields, 'Range') } : request
 }
 
-/** A file on its way as a body that can be sent. To be taken in the turn in which the fill has told of it. */
+/** An arriving file as a body to be sent. Call it in the turn in which the outcome of the fill is known. */
 export function tailBody(intake: Intake, size: number | undefined): StoredBody {
-  // Nothing is given up before it is known from where on it is read.
+  // Joins now, so that all bytes are kept until it is known which are read.
   const place = intake.join()
   return {
     size,

@@ -22,12 +22,12 @@ export type SendFileHandler<Request extends HttpRequest = HttpRequest> = (
   next: Next,
 ) => Promise<void>
 
-/** How long one request waits for the database in all: past that there is no cache. Milliseconds. */
+/** The total wait of one request for the database. After it the request is served without the cache. Milliseconds. */
 const PATIENCE = 30
 const LEAST_PATIENCE = 10
-/** How often a file is looked for that others have stored, and which is gone again. */
+/** How often a file is looked up that others have stored and that has disappeared again. */
 const TRIES = 3
-/** How long to wait for a file that may come at once, before it is sent while it arrives. Milliseconds. */
+/** How long to wait for a complete file before it is sent while it arrives. Milliseconds. */
 const BRIEF = 25
 
 /**
@@ -52,13 +52,13 @@ export function sendFile<Request extends HttpRequest = HttpRequest>(
   return (request, response, next) => sender.handle(request, response, next)
 }
 
-/** One request on its way. */
+/** One request. */
 interface Visit {
   readonly request: HttpRequest
   readonly response: HttpResponse
   readonly next: Next
   readonly key: Key
-  /** When the database has made it wait long enough. */
+  /** The end of its wait for the database, on the clock of `performance.now()`. */
   deadline: number
 }
 
@@ -92,14 +92,14 @@ class FileSender {
     }
   }
 
-  /** Others answer, and it is told why. */
+  /** Passes the request to the next handler and sets `Cache-Status` to the reason. */
   #leave(response: HttpResponse, next: Next, status: Status, error?: unknown): void {
     if (!response.headersSent) putHead(response, response.statusCode, this.#withStatus(response, [], status))
     if (error === undefined) next()
     else next(error)
   }
 
-  /** So that the first request need not wait for it. */
+  /** Opens the cache in advance, so that the first request does not wait for it. */
   async #prepare(): Promise<void> {
     if (await this.#store.warm()) this.#ensureGrace()
   }
@@ -110,7 +110,7 @@ class FileSender {
     this.#grace ??= setGrace(this.#cache, grace, () => this.#store.isOpen)
   }
 
-  /** Strangers who ask for the internal location are sent here by its error page. */
+  /** Refuses a client's request for the internal location, whose error page sends it here. */
   #refuse(response: HttpResponse): void {
     putHead(response, 404, this.#withStatus(response, [['Content-Length', '0']], { fwd: 'bypass', detail: 'internal' }))
     response.end()
@@ -127,14 +127,14 @@ class FileSender {
       if (file && (await this.#answer(visit, file, status))) return
       if (!this.#options.fill) break
       if (await this.#fill(visit, at, attempt === TRIES)) return
-      // Others have stored it: waiting for them was not the database's fault.
+      // Others have stored it. The time they took does not count as a wait for the database.
       visit.deadline = performance.now() + PATIENCE
       status = { fwd: 'uri-miss', collapsed: true }
     }
     this.#leave(response, next, { fwd: 'uri-miss' })
   }
 
-  /** Answers with a file that is there. False when it could not be read, and nothing has been said yet. */
+  /** Sends an existing file. Resolves to `false` when it could not be read and nothing was sent. */
   async #answer(visit: Visit, file: StoredFile, status: Status): Promise<boolean> {
     const { request, response } = visit
     try {
@@ -165,7 +165,7 @@ class FileSender {
     }
   }
 
-  /** The field that hands the answer over to the web server, unless it is for this process to give. */
+  /** The field that lets the web server send the file. `undefined`: this process sends it. */
   #redirect({ request }: Visit, file: StoredFile, fields: Fields): readonly [name: string, value: string] | undefined {
     const { accel } = this.#options
     if (!accel) return undefined
@@ -177,7 +177,7 @@ class FileSender {
     return redirect
   }
 
-  /** Answers with what `fill` brings. False when others have brought it: then it is to be looked for. */
+  /** Sends the result of `fill`. Resolves to `false` when others have stored the file, which is then looked up. */
   async #fill(visit: Visit, at: FileKey, alone: boolean): Promise<boolean> {
     const { request, response, next } = visit
     const order = { store: this.#store, at, options: this.#options, request, patience: left(visit), alone }
@@ -194,7 +194,7 @@ class FileSender {
     const told: Status = { ...status, stored: outcome.isStoring, detail: 'fill' }
     const fields = this.#fillFields(visit, outcome, told)
     const head = requestHead(request)
-    // Its place among those who read is taken in this turn, and kept while it waits.
+    // It joins the readers in this turn and stays one while it waits.
     const body = content instanceof Intake ? tailBody(content, outcome.size) : content
     try {
       if (await waitForStored(fill, outcome, response, this.#patienceFor(visit, head, outcome))) {
@@ -213,7 +213,7 @@ class FileSender {
     }
   }
 
-  /** How long to wait until a file is in the cache: its answer has a tag then, and can be the web server's. */
+  /** How long to wait until a file is stored. It then has a tag and can be sent by the web server. */
   #patienceFor({ request }: Visit, head: RequestHead, { content, size, isStoring }: Filled): number {
     if (!isStoring) return 0
     if (content instanceof Intake) return mustWait(head, size) ? this.#options.collapseTimeout : BRIEF
@@ -222,14 +222,14 @@ class FileSender {
 
   #fillFields(visit: Visit, outcome: Filled, status: Status): Fields {
     const { kept, at } = outcome
-    // A tag is known when all bytes are.
+    // The tag is known only when all bytes are.
     const fields = this.#fieldsOf(visit, { key: visit.key, storedAt: at, version: '', meta: { ...kept } })
     return this.#withStatus(visit.response, this.#unbuffered(fields), status)
   }
 
   async #send(visit: Visit, head: RequestHead, answer: StoredAnswer): Promise<void> {
     const { error } = await sendStored(head, visit.response, answer)
-    // The connection was cut: who asked has seen that, and nobody else.
+    // The connection was cut, which only the client has noticed.
     if (error !== undefined) this.#store.tell(error, visit.key)
   }
 
@@ -239,7 +239,7 @@ class FileSender {
     return [...fields, ['Date', new Date(this.#store.now()).toUTCString()]]
   }
 
-  /** nginx would write what is streamed through it to a file of its own. */
+  /** Switches off the buffering of nginx, which would write a streamed answer to a file of its own. */
   #unbuffered(fields: Fields): Fields {
     return this.#options.accel?.type === 'nginx' ? [...fields, ['X-Accel-Buffering', 'no']] : fields
   }
@@ -251,11 +251,11 @@ class FileSender {
 }
 
 function left({ deadline }: Visit): number {
-  // What passed may have been the machine's, and not the database's.
+  // The time may have passed because of the machine and not of the database.
   return Math.max(LEAST_PATIENCE, deadline - performance.now())
 }
 
-/** What the options of the route did wrong, and not the cache. */
+/** Whether an error comes from wrong options of the route and not from the cache. */
 function isMisuse(error: unknown): boolean {
   return error instanceof TypeError || error instanceof RangeError
 }

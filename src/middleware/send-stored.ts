@@ -9,59 +9,59 @@ import type { Fields, RequestHead } from './policy/message.js'
 import { type ByteRange, contentRange, type Ranges, rangesOf, unsatisfiedRange } from './policy/range.js'
 import { isOfFreshness, OF_CONTENT, refusalFields } from './policy/refusal.js'
 
-/** Bytes that can be read, such as an open file of the cache. */
+/** A readable body, such as an open file of the cache. */
 export interface StoredBody {
-  /** Unknown of what has not come to its end yet: then it is sent whole, whatever range is asked for. */
+  /** Its size in bytes. `undefined` while it is still arriving; it is then sent whole, whatever range is requested. */
   readonly size: number | undefined
   stream(range: { readonly start: number; readonly end?: number; readonly keepOpen?: boolean }): Readable
   close(): Promise<void>
 }
 
-/** An answer that is there to be sent, whole or in parts. */
+/** An answer to be sent, whole or in parts. */
 export interface StoredAnswer {
   readonly status: number
-  /** Fields of the whole answer. What depends on how much of it is sent is added or left out here. */
+  /** Fields of the whole answer. Fields that depend on the sent part are added or removed when it is sent. */
   readonly fields: Fields
   /**
-   * Since when it is this version, epoch milliseconds, where the `Date` among the fields is that of this request: two
-   * versions may share a `Last-Modified` of the second in which they were stored (RFC 9110 §8.8.2.2).
+   * Since when this version exists, in epoch milliseconds. Given where `Date` is that of this request: two versions
+   * stored in the same second share a `Last-Modified` (RFC 9110 §8.8.2.2).
    */
   readonly storedAt?: number
-  /** What is asked for of a body that is itself a part. */
+  /** The requested range, when the body is itself a part. */
   readonly part?: PartSlot
-  /** Closed in any case. */
+  /** The body. It is closed in any case. */
   readonly body: StoredBody | Uint8Array
 }
 
-/** A range of a representation of which only a part is stored. */
+/** A requested range of a representation of which only a part is stored. */
 export interface PartSlot {
-  /** What is sent, in positions of the whole. */
+  /** The range to send, in positions of the whole. */
   readonly range: ByteRange
-  /** Where the stored part begins. */
+  /** The position at which the stored part begins. */
   readonly from: number
-  /** Bytes of the whole. */
+  /** Size of the whole. Bytes. */
   readonly size: number
 }
 
-/** What was sent. */
+/** The result of sending. */
 export interface Sent {
   readonly status: number
-  /** False when the client went away, or had to be cut off because the body could not be read to its end. */
+  /** `false` when the client went away, or the connection was cut because the body could not be read to its end. */
   readonly complete: boolean
   /** Why the connection was cut. */
   readonly error?: unknown
 }
 
 const OBS_TEXT = /[\x80-\xff]/
-/** Set by what sends. */
+/** Fields that are set when the answer is sent. */
 const OF_MESSAGE = new Set(['content-length', 'transfer-encoding'])
 
 /**
- * Sends a stored answer, or what a conditional or range request asks of it: 304, 412, 206, 416 (RFC 9110 §13 and §14).
- * Fields that were set before stay unless the answer has them too; those of Vary are united.
+ * Sends a stored answer, or the result of a conditional or range request: 304, 412, 206, 416 (RFC 9110 §13 and §14).
+ * Fields that were set before stay unless the answer has them too; the names in Vary are merged.
  *
- * @returns when all was handed to the response
- * @throws what reading the body throws, as long as the response is untouched: others can answer then. Later errors cut
+ * @returns when everything was written to the response
+ * @throws the error of reading the body while the response is untouched, so that others can answer. Later errors cut
  *   the connection, so that nobody takes a part for the whole.
  */
 export async function sendStored(request: RequestHead, response: HttpResponse, answer: StoredAnswer): Promise<Sent> {
@@ -74,9 +74,9 @@ export async function sendStored(request: RequestHead, response: HttpResponse, a
 }
 
 /**
- * Puts status and fields on a response, over those that are there.
+ * Sets status and fields of a response.
  *
- * @throws TypeError for fields that HTTP does not allow; the response is then as it was
+ * @throws TypeError for fields that HTTP does not allow; the response is then unchanged
  */
 export function putHead(response: HttpResponse, status: number, fields: Fields): void {
   const before = new Map<string, ReturnType<HttpResponse['getHeader']>>()
@@ -134,7 +134,7 @@ async function send(request: RequestHead, response: HttpResponse, answer: Stored
   return sendWhole(request, response, answer, setField(fields, 'Accept-Ranges', 'bytes'))
 }
 
-/** For a status that says by itself that there is no content. */
+/** Sends a head with a status that has no content. */
 function sendHead(response: HttpResponse, status: number, fields: Fields): Sent {
   for (const name of OF_CONTENT) response.removeHeader(name)
   putHead(response, status, fields)
@@ -208,8 +208,8 @@ async function sendBytes(
 }
 
 /**
- * Ends a response whose head is on it. Node damages a Content-Disposition with bytes beyond ASCII when it learns the
- * length of the content from `end`: then they are written before.
+ * Ends a response whose head is set. Node damages a Content-Disposition with bytes beyond ASCII when it gets the
+ * content with `end`. In that case the content is written before.
  */
 function endWith(response: HttpResponse, bytes: Uint8Array): void {
   if (!OBS_TEXT.test(String(response.getHeader('Content-Disposition')))) return void response.end(bytes)
@@ -217,7 +217,7 @@ function endWith(response: HttpResponse, bytes: Uint8Array): void {
   response.end()
 }
 
-/** Several ranges as parts of one body (RFC 9110 §14.6), in the order in which they were asked for. */
+/** Sends several ranges as parts of one body (RFC 9110 §14.6), in the requested order. */
 async function sendRanges(
   response: HttpResponse,
   { body }: StoredAnswer,
@@ -238,7 +238,7 @@ async function sendRanges(
   putHead(response, 206, setField(head, 'Content-Length', String(length)))
   return finish(response, 206, async () => {
     for (const [at, { start, end }] of ranges.entries()) {
-      // As node:http writes fields: the type may have a character beyond ASCII.
+      // Latin-1, as node:http writes fields, since the type may have a character beyond ASCII.
       if (!(await outlet.write(Buffer.from(heads[at] as string, 'latin1')))) return false
       const sent =
         'stream' in body
@@ -250,7 +250,7 @@ async function sendRanges(
   })
 }
 
-/** Ends the response when its body was written; cuts the connection when it could not be. */
+/** Ends the response after its body was written, or cuts the connection when that failed. */
 async function finish(response: HttpResponse, status: number, write: () => Promise<boolean>): Promise<Sent> {
   try {
     const complete = await write()
@@ -262,7 +262,7 @@ async function finish(response: HttpResponse, status: number, write: () => Promi
   }
 }
 
-/** Fields of a part. What compresses answers on their way must not touch it: ranges count the bytes of the whole. */
+/** The fields of a part. It must not be compressed on its way, since ranges count the bytes of the whole. */
 function partial(whole: Fields): Fields {
   const fields = deleteField(whole, 'Content-Range')
   const directives = listMembers(fieldLines(fields, 'Cache-Control'))

@@ -14,7 +14,7 @@ import { toStored } from './stored-head.js'
 
 export type Status = Omit<CacheStatus, 'name'>
 
-/** Sends a stored answer. False when its body is gone meanwhile, and nothing was sent. */
+/** Sends a stored answer. Resolves to `false` when its body has disappeared and nothing was sent. */
 export async function serveFound(exchange: Exchange, found: Found, status: Status): Promise<boolean> {
   const { core, res, request } = exchange
   const { head } = found
@@ -28,8 +28,8 @@ export async function serveFound(exchange: Exchange, found: Found, status: Statu
 }
 
 /**
- * Sends an answer while it comes from the handler. False when it broke off before anything was sent; when it breaks off
- * later, the connection is cut.
+ * Sends an answer while it arrives from the handler. Resolves to `false` when it broke off before anything was sent.
+ * When it breaks off later, the connection is cut.
  */
 export async function serveGrowing(exchange: Exchange, answer: GrowingAnswer, status: Status): Promise<boolean> {
   const { core, res, request } = exchange
@@ -70,17 +70,17 @@ async function pump(
     }
     res.end()
   } catch {
-    // Whoever has a part must not take it for the whole.
+    // The client must not take a part for the whole.
     res.destroy()
   } finally {
     await body.return()
   }
 }
 
-/** Answers that no stored answer can be had (RFC 9111 §5.2.1.7). That is no hit, and nothing went forward (RFC 9211 §2). */
+/** Answers 504 to `only-if-cached` (RFC 9111 §5.2.1.7). It is neither a hit nor forwarded (RFC 9211 §2). */
 export function serveTimeout({ core, res }: Exchange): void {
   const status = { name: core.settings.policy.name, detail: 'only-if-cached' }
-  // The next cache must not take it for what all who ask are to get.
+  // Other caches must not store this answer.
   const fields: Fields = [
     ['Content-Length', '0'],
     ['Cache-Control', 'no-store'],
@@ -89,7 +89,7 @@ export function serveTimeout({ core, res }: Exchange): void {
   res.end()
 }
 
-/** The head of a 304 in the place of that of a full answer. */
+/** The head of a 304, made from that of a full answer. */
 export function notModified(fields: Fields): ResponseHead {
   return { status: 304, fields: withoutContent(fields) }
 }

@@ -4,20 +4,20 @@ import { isStorablePart, lengthOfPart } from './parts.js'
 import { fieldValue, hasField } from './policy/fields.js'
 import type { ResponseHead, StoredResponse } from './policy/message.js'
 
-/** Characters of the fields of an answer that is stored: they lie in one row, and are in memory while it is answered. */
+/** Limit of the fields of a stored answer in characters. They lie in one row and are in memory while it is sent. */
 const MOST_FIELDS = 65_536
 
-/** What bounds a body. */
+/** The limits of a body. Bytes. */
 export interface SpoolBounds {
-  /** Above this the body goes to a file. */
+  /** A larger body goes to a file. */
   readonly inline: number
-  /** Above this it is not stored. */
+  /** A larger body is not stored. */
   readonly most: number
-  /** What the head promised; another length is an error. */
+  /** The length announced by the head. Another length is an error. */
   readonly length: number | undefined
 }
 
-/** The bounds of the body of an answer that will lie at a key. */
+/** The limits of the body of an answer with a key. */
 export function boundsOf(
   store: DoorStore,
   { maxEntrySize }: Settings,
@@ -32,11 +32,11 @@ export function boundsOf(
   }
 }
 
-/** Whether there is room for an answer that the rules let be stored, as far as its head tells. */
+/** Whether a storable answer fits, as far as its head shows. */
 export function canHold(store: DoorStore, settings: Settings, key: string, stored: StoredResponse): boolean {
   const { length = 0, most } = boundsOf(store, settings, key, stored)
   const isShort = length <= most || most === 0
-  // A part has it, and what says that there is no such part. Elsewhere it means nothing (RFC 9110 §14.4).
+  // Content-Range is defined for 206 and 416 only (RFC 9110 §14.4).
   const isOfPart = stored.status === 416 && hasField(stored.fields, 'Content-Range')
   const isWrong = isOfPart || (stored.status === 206 && !isStorablePart(stored, settings))
   const head = stored.fields.reduce((sum, [name, value]) => sum + name.length + value.length, 0)

@@ -5,28 +5,28 @@ import { Owed } from './owed.js'
 import type { BodySink } from './recorder.js'
 import type { SpoolBounds } from './spool-bounds.js'
 
-/** Kept in memory of a body that goes to a file, for those who join it. */
+/** Bytes of a body that stay in memory beside its file, for requests that join it. */
 const MEMORY_BYTES = 2 ** 20
-/** What may wait to be written: a disk that is slower than the handler must not cost memory. */
+/** Limit of bytes that wait to be written, since a disk slower than the handler must not exhaust memory. */
 const MOST_WAITING = 32 * 2 ** 20
-/** What is kept for those who have joined a body that is not stored after all: who falls further behind is cut off. */
+/** Bytes kept for requests that have joined a body that is not stored. A slower reader is cut off. */
 const MOST_KEPT = MOST_WAITING + 16 * 2 ** 20
 
-/** What may be owed to the client of the handler before that has to wait. */
+/** Bytes that the client of the handler may be behind before the handler has to wait. */
 const MOST_OWED = 4 * 2 ** 20
 
-/** Chunks that are written at once. */
+/** Limit of chunks in one write. */
 const MOST_AT_ONCE = 512
 
-/** How the recording of a body ended: complete, incomplete (the handler or client broke off), or not to be stored. */
+/** How the recording of a body ended: complete, broken off by the handler or client, or not storable. */
 export type SpoolEnd = 'complete' | 'broken' | 'unstorable'
 
 /**
- * The body of an answer on its way to the cache. It never holds up who writes it: what the disk does not take in time is
+ * The body of an answer on its way to the cache. It never blocks its writer: when the disk is too slow, storing is
  * given up. Others can read it from its beginning while it grows.
  */
 export class Spool implements BodySink {
-  /** Settles when nothing more comes: then a file, if there is one, is written to its end. */
+  /** Resolves at the end, when a file, if there is one, is completely written. */
   readonly ended: Promise<SpoolEnd>
   readonly #store: DoorStore
   readonly #key: string
@@ -35,9 +35,9 @@ export class Spool implements BodySink {
   #settle: (end: SpoolEnd) => void = () => undefined
   /** The beginning. */
   #memory = new Chunks()
-  /** What is in no file yet. */
+  /** The bytes that are in no file yet. */
   #queue = new Chunks()
-  /** How far those are who read it. */
+  /** The positions of its readers. */
   readonly #places = new Set<{ at: number }>()
   #size = 0
   #writing: Promise<void> | undefined
@@ -64,12 +64,12 @@ export class Spool implements BodySink {
     return this.#size
   }
 
-  /** Nothing more comes. */
+  /** Whether the body has ended. */
   get isOver(): boolean {
     return this.#end !== undefined
   }
 
-  /** The whole body, when it is small. */
+  /** The whole body, if it is small. */
   get bytes(): Buffer | undefined {
     const isSmall = !this.#file && this.#size <= this.#bounds.inline && this.#queue.bytes === this.#size
     return isSmall ? Buffer.concat(this.#queue.first()) : undefined
@@ -85,7 +85,7 @@ export class Spool implements BodySink {
     return this.#isStorable
   }
 
-  /** Whether those who come now can have the body from its beginning. */
+  /** Whether a new request can read the body from its beginning. */
   get canBeRead(): boolean {
     return !this.#closed && this.#isStorable && this.#end !== 'broken'
   }
@@ -94,7 +94,7 @@ export class Spool implements BodySink {
     if (this.#end) return
     this.#size += chunk.byteLength
     const { most, length } = this.#bounds
-    // Whoever writes it may use its memory again when the client has it.
+    // A copy, since the writer may reuse its buffer.
     const own = Buffer.from(chunk)
     this.#owed?.push(own)
     if (this.#isStorable || this.#places.size > 0) {
@@ -117,16 +117,16 @@ export class Spool implements BodySink {
     if (!this.#end) this.#finish('broken')
   }
 
-  /** Frees what it holds, as soon as nobody reads it any more. */
+  /** Frees its resources when nobody reads it any more. */
   close(): void {
     this.#closed = true
     this.#free()
   }
 
   /**
-   * The body from its beginning, as it grows; ends when it is complete, whether it is stored or not.
+   * Reads the body from its beginning while it grows. Ends when it is complete, whether it is stored or not.
    *
-   * @throws when the body breaks off, or is not stored and its reader too slow for what memory has of it
+   * @throws Error when the body breaks off, or when it is not stored and the reader is too slow for the part in memory
    */
   async *read(): AsyncGenerator<Buffer, void, undefined> {
     this.#readers++
@@ -141,7 +141,7 @@ export class Spool implements BodySink {
           yield chunk
         } else if (this.#end === 'complete' && place.at === this.#size) return
         else if (this.#end === 'broken') throw new Error('the answer broke off')
-        // What came while it was looked for has woken nobody.
+        // Changes during the search have woken nobody.
         else if (changes === this.#changes) await this.#news()
       }
     } finally {
@@ -153,9 +153,9 @@ export class Spool implements BodySink {
   }
 
   /**
-   * The rest of the body for the client of the handler, who gets it even when it is not stored after all: what the disk
-   * does not take stays in memory, and the handler waits. Nobody else may follow. `undefined` when it is not stored, and
-   * nobody else waits for it.
+   * Returns the rest of the body for the client of the handler, which gets it even if it is not stored: bytes that the
+   * disk does not take stay in memory, and the handler waits. Only one reader may follow. `undefined` when the body is
+   * not stored and nobody else waits for it.
    */
   follow(onRoom: () => void): Followed | undefined {
     if ((!this.#isStorable && this.#places.size === 0) || this.#owed) return undefined
@@ -186,12 +186,12 @@ export class Spool implements BodySink {
     }
   }
 
-  /** What is not stored comes to those who have joined it by the handler alone: that shall not wait too soon. */
+  /** The limit of owed bytes. It is higher without storing, since joined requests then depend on the handler. */
   get #mostOwed(): number {
     return this.#isStorable || this.#places.size === 0 ? MOST_OWED : MOST_KEPT
   }
 
-  /** The handler waits for its client, which reads nothing: others need not wait with it. */
+  /** Releases joined requests when the handler waits for a client that reads nothing. */
   #stall(): void {
     this.#isStalled = !this.#isStorable
     this.#wake()
@@ -209,7 +209,7 @@ export class Spool implements BodySink {
   async #fromFile(at: number, size: number): Promise<Buffer> {
     const buffer = Buffer.allocUnsafe(Math.min(2 ** 16, size - at))
     const read = await this.#file?.handle.read(buffer, 0, buffer.byteLength, at)
-    // Somebody has cut it off: it would be read for ever.
+    // Somebody has truncated the file. Reading would never end.
     if (!read?.bytesRead) throw new Error('the file of the body has ended too early')
     return buffer.subarray(0, read.bytesRead)
   }
@@ -221,7 +221,7 @@ export class Spool implements BodySink {
     else this.#writing ??= this.#drain()
   }
 
-  /** Of what is not stored, those who have joined it still get what they have not had. */
+  /** Drops bytes that all joined requests of an unstored body have got. */
   #trim(): void {
     let least = this.#size
     for (const { at } of this.#places) least = Math.min(least, at)
@@ -246,7 +246,7 @@ export class Spool implements BodySink {
     }
   }
 
-  /** The body is not stored. Those who read it go on with what is in the file, and what memory has after that. */
+  /** Gives up storing. Readers continue with the bytes in the file and those in memory after it. */
   forgo(): void {
     if (!this.#isStorable) return
     this.#isStorable = false

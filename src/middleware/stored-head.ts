@@ -1,6 +1,6 @@
 import type { Fields, StoredResponse } from './policy/message.js'
 
-/** What is kept of an answer beside its body. Short names: it is read at every hit. Instants are epoch milliseconds. */
+/** The stored head of an answer. Names are short, since it is read at every hit. Instants are epoch milliseconds. */
 export interface StoredHead {
   /** Version of this form. */
   readonly v: 1
@@ -10,40 +10,40 @@ export interface StoredHead {
   readonly r: number
   /** The instant at which its age was 0. */
   readonly b: number
-  /** Until when it is fresh for a request that asks for nothing special; 0: it is to be validated at every use. */
+  /** Until when it is fresh for a request without special directives. 0: it must be validated at every use. */
   readonly u: number
-  /** Marked as stale by a soft purge. */
+  /** When a soft purge marked it as stale. */
   readonly x?: number
-  /** Names this variant: the list of variants names it too. */
+  /** The name of this variant, which the list of variants contains too. */
   readonly i?: string
   readonly g?: readonly string[]
-  /** Fresh only because the route says so: not for requests with cookies or authorization. */
+  /** Whether it is fresh only by options of the route, and therefore not for requests with cookies or authorization. */
   readonly t?: 1
-  /** May be given to requests with Authorization (RFC 9111 §3.5). */
+  /** Whether requests with Authorization may get it (RFC 9111 §3.5). */
   readonly o?: 1
 }
 
-/** The list of the variants of a URI, which lies under its key when its answers vary. */
+/** The list of the variants of a URI. It is the entry of its key when its answers vary. */
 export interface VariantList {
   readonly v: 1
   readonly variants: readonly Variant[]
 }
 
 export interface Variant {
-  /** Names of the fields that select it. */
+  /** Names of the fields that select the variant. */
   readonly n: readonly string[]
   /** Its key. */
   readonly k: string
   /** The name that its entry must have. */
   readonly i: string
-  /** When its entry goes. */
+  /** When its entry expires. */
   readonly e: number
 }
 
 const HEAD_LENGTH = 4
 const LONGEST_HEAD = 15 * 1024
 
-/** One value of head and body, for what is small. */
+/** Encodes head and body of a small answer as one value. */
 export function encodeInline(head: StoredHead | VariantList, body?: Buffer): Buffer {
   const text = Buffer.from(JSON.stringify(head))
   const whole = Buffer.allocUnsafe(HEAD_LENGTH + text.byteLength + (body?.byteLength ?? 0))
@@ -53,7 +53,7 @@ export function encodeInline(head: StoredHead | VariantList, body?: Buffer): Buf
   return whole
 }
 
-/** `undefined` for bytes that somebody else has stored under the key. */
+/** Decodes such a value. `undefined` for bytes that somebody else has stored under the key. */
 export function decodeInline(
   bytes: Buffer,
 ): { readonly head: StoredHead | VariantList; readonly body: Buffer } | undefined {
@@ -73,7 +73,7 @@ export function parseHead(text: string): StoredHead | VariantList | undefined {
   }
 }
 
-/** The head as metadata of a file; `undefined` when it is too long for that. */
+/** Encodes a head as metadata of a file. `undefined` when it is too long for that. */
 export function encodeMeta(head: StoredHead): string | undefined {
   const text = JSON.stringify(head)
   return Buffer.byteLength(text) > LONGEST_HEAD ? undefined : text
@@ -83,7 +83,7 @@ export function isVariantList(head: StoredHead | VariantList): head is VariantLi
   return 'variants' in head
 }
 
-/** The answer as the rules see it. */
+/** The answer in the form of the rules. */
 export function toStored(head: StoredHead): StoredResponse {
   const { s, f, q, r, x } = head
   return { status: s, fields: f, requestedAt: q, receivedAt: r, ...(x !== undefined && { staleSince: x }) }

@@ -10,7 +10,7 @@ import { Recorder } from './recorder.js'
 import { keyOfUnsafe } from './request-key.js'
 import { isVariantList } from './stored-head.js'
 
-/** Lets a request of another method pass, and removes what its answer makes invalid (RFC 9111 §4.4). */
+/** Passes a request with another method to the handler, and removes the answers it invalidates (RFC 9111 §4.4). */
 export function passUnsafe(core: Core, req: HttpRequest, res: HttpResponse, next: Next): void {
   const { name } = core.settings.policy
   const request = requestHead(req)
@@ -21,14 +21,14 @@ export function passUnsafe(core: Core, req: HttpRequest, res: HttpResponse, next
   next()
 }
 
-/** Removes what an answer makes invalid, without waiting for it. */
+/** Removes the answers that an exchange invalidates, without waiting for it. */
 export function invalidate(core: Core, req: HttpRequest, request: RequestHead, head: ResponseHead): void {
-  // Most of what is posted to is never asked for: that need not wait for a lock.
+  // Most targets of POST are never requested, and need no wait for a lock.
   const keys = keysToInvalidate(core, req, request, head).filter(key => core.store.hasTraces(key))
   if (keys.length > 0) removeKeys(core.store, keys).catch(error => core.store.tell(error))
 }
 
-/** The keys whose answers an exchange makes invalid. */
+/** The keys of the answers that an exchange invalidates. */
 export function keysToInvalidate(core: Core, req: HttpRequest, request: RequestHead, head: ResponseHead): string[] {
   const { name } = core.settings.policy
   const own = keyOfUnsafe(req, core.settings)

@@ -5,9 +5,9 @@ import { isGone } from './http-message.js'
 const FIRST_POLL = 2
 const LONGEST_POLL = 50
 
-/** Until another process has the answer, or has given up. False when it takes too long. */
+/** Waits until another process has stored the answer or has given up. Resolves to `false` when it takes too long. */
 export async function waitForOthers({ core, key, res }: Exchange, flight: Flight, deadline: number): Promise<boolean> {
-  // It is this process that has been waited for.
+  // The lease belongs to a late flight of this process.
   if (core.flights.isLate(flight.subject)) return false
   for (let wait = FIRST_POLL; performance.now() < deadline; wait = Math.min(LONGEST_POLL, wait * 1.5)) {
     await new Promise(resolve => setTimeout(resolve, wait * (0.5 + Math.random() / 2)))

@@ -70,14 +70,14 @@ class Answering {
       if (place === undefined) break
       if ('answer' in place) {
         if (!this.#mayHave(place.answer.reach)) return this.#pass('credentials')
-        if (this.#replay(place, round > 0)) return place.answer.body
+        if (this.#replay(place, { collapsed: round > 0 })) return place.answer.body
         break
       }
       if (this.#request.exchange.method !== 'GET') return this.#pass()
       if (!this.#mayJoin(place)) return this.#pass('not-kept')
       const shared = await this.#fly(place)
       if (this.#made) return this.#made.value
-      if (shared && this.#replay(shared, true)) return shared.answer.body
+      if (shared && this.#replay(shared, { collapsed: true })) return shared.answer.body
     }
     return this.#pass()
   }
@@ -214,7 +214,7 @@ class Answering {
   }
 
   /** Sends a kept answer. Returns `false` when it is malformed because somebody else wrote the entry. */
-  #replay({ answer, storedAt, expiresAt }: Hit, collapsed: boolean): boolean {
+  #replay({ answer, storedAt, expiresAt }: Hit, { collapsed }: { readonly collapsed: boolean }): boolean {
     const { exchange, host, onFound } = this.#request
     const now = host.now()
     const { status = exchange.usualStatus, fields } = answer

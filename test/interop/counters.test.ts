@@ -1,20 +1,12 @@
+import type { Cache, FanoutCache } from 'fanout-cache'
 import { expect, it } from 'vitest'
-import { startPython } from '../helpers/python.js'
-import { temporaryDirectory } from '../helpers/temp-directory.js'
-import { expectClean, KINDS, openInPython, withPython } from './support.js'
+import { expectClean, KINDS, openShared, withPython } from './support.js'
 
 const MOST = 2n ** 63n - 1n
 const LEAST = -(2n ** 63n)
 
 withPython.each(KINDS)('counters in a $kind that Node and Python share', ({ open, inPython }) => {
-  async function shared() {
-    const directory = temporaryDirectory()
-    const python = startPython()
-    const cache = open(directory)
-    await cache.open()
-    await openInPython(python, directory, inPython)
-    return { cache, python }
-  }
+  const shared = () => openShared<Cache | FanoutCache>(open, inPython)
 
   it('are counted by both', async () => {
     const { cache, python } = await shared()

@@ -1,9 +1,9 @@
-import { type DiskCache, jsonCodec, type Key, memoize } from 'fanout-cache'
+import { type Cache, type DiskCache, type FanoutCache, jsonCodec, type Key, memoize } from 'fanout-cache'
 import { expect, it } from 'vitest'
 import { type Python, startPython } from '../helpers/python.js'
 import { temporaryDirectory } from '../helpers/temp-directory.js'
 import { tuple } from '../helpers/wire.js'
-import { expectClean, KINDS, openCache, openInPython, withPython } from './support.js'
+import { expectClean, KINDS, openCache, openInPython, openShared, withPython } from './support.js'
 
 /** Arguments by position as JavaScript has them, and as Python does where that is not the same. */
 const CALLS: readonly (readonly [ours: Key[], theirs?: unknown[]])[] = [
@@ -57,14 +57,7 @@ function memoizeHere(
 }
 
 withPython.each(KINDS)('memoized functions of one name in a $kind', ({ open, inPython }) => {
-  async function shared() {
-    const directory = temporaryDirectory()
-    const python = startPython()
-    const cache = open(directory)
-    await cache.open()
-    await openInPython(python, directory, inPython)
-    return { cache, python }
-  }
+  const shared = () => openShared<Cache | FanoutCache>(open, inPython)
 
   it('answer in Node what Python has computed', async () => {
     const { cache, python } = await shared()

@@ -3,19 +3,12 @@ import { ManualClock } from '../helpers/manual-clock.js'
 import { startPython } from '../helpers/python.js'
 import { temporaryDirectory } from '../helpers/temp-directory.js'
 import { float } from '../helpers/wire.js'
-import { expectClean, openCache, openFanout, openInPython, withPython } from './support.js'
+import { expectClean, openCache, openFanout, openInPython, openShared, withPython } from './support.js'
 
 const FIRST = 500_000_000_000_000
 const PREFIXES = [undefined, 'jobs', '', 'a-b', 'a', '\u{1f600}', 'with\0nul', '12'] as const
 
-async function shared() {
-  const directory = temporaryDirectory()
-  const python = startPython()
-  const cache = openCache(directory)
-  await cache.open()
-  await openInPython(python, directory)
-  return { cache, python, directory }
-}
+const shared = () => openShared(openCache)
 
 function queue(prefix: string | undefined): { prefix?: string } {
   return prefix === undefined ? {} : { prefix }

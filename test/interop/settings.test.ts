@@ -6,20 +6,13 @@ import { expect, it, onTestFinished } from 'vitest'
 import { startPython } from '../helpers/python.js'
 import { temporaryDirectory } from '../helpers/temp-directory.js'
 import { valueFiles } from '../helpers/value-files.js'
-import { expectClean, KINDS, openCache, openInPython, rows, withPython } from './support.js'
+import { expectClean, KINDS, openCache, openInPython, openShared, rows, withPython } from './support.js'
 
 const SETTINGS = 'SELECT key, typeof(value), value FROM Settings ORDER BY key'
 const SCHEMA = `SELECT type, name, tbl_name FROM sqlite_master ORDER BY type, name`
 const PRAGMAS = ['user_version', 'application_id', 'encoding', 'page_size', 'auto_vacuum', 'journal_mode']
 
-async function shared() {
-  const directory = temporaryDirectory()
-  const python = startPython()
-  const cache = openCache(directory)
-  await cache.open()
-  await openInPython(python, directory)
-  return { cache, python, directory }
-}
+const shared = () => openShared(openCache)
 
 withPython.each(KINDS)('the settings of a $kind', ({ kind, open, inPython }) => {
   it('lie in rows of the names, types and values that Python writes', async () => {

@@ -1,7 +1,8 @@
 import { Cache, type CacheOptions, FanoutCache } from 'fanout-cache'
 import { describe, expect, onTestFinished } from 'vitest'
 import { peer } from '../helpers/peers.js'
-import type { Python } from '../helpers/python.js'
+import { type Python, startPython } from '../helpers/python.js'
+import { temporaryDirectory } from '../helpers/temp-directory.js'
 
 /** `describe` of what needs Python. */
 export const withPython = describe.skipIf(!peer('python'))
@@ -29,6 +30,19 @@ export const KINDS = [
 /** Opens the directory in Python as `cache`. */
 export async function openInPython(python: Python, directory: string, how = 'Cache(directory)'): Promise<void> {
   await python.call(`keep(cache=${how})`, { directory })
+}
+
+/** A new directory, opened by both languages. */
+export async function openShared<C extends Cache | FanoutCache>(
+  open: (directory: string) => C,
+  inPython?: string,
+): Promise<{ readonly cache: C; readonly python: Python; readonly directory: string }> {
+  const directory = temporaryDirectory()
+  const python = startPython()
+  const cache = open(directory)
+  await cache.open()
+  await openInPython(python, directory, inPython)
+  return { cache, python, directory }
 }
 
 /** Neither side finds anything to complain of. Python's `cache` must be open. */

@@ -1,9 +1,10 @@
+import type { Cache, FanoutCache } from 'fanout-cache'
 import { expect, it } from 'vitest'
 import { collect } from '../helpers/collect.js'
 import { startPython } from '../helpers/python.js'
 import { temporaryDirectory } from '../helpers/temp-directory.js'
 import { float } from '../helpers/wire.js'
-import { expectClean, KINDS, openCache, openInPython, rows, withPython } from './support.js'
+import { expectClean, KINDS, openCache, openInPython, openShared, rows, withPython } from './support.js'
 
 const TAGS = [
   'text',
@@ -20,14 +21,7 @@ const TAGS = [
 ]
 
 withPython.each(KINDS)('tags in a $kind that Node and Python share', ({ open, inPython }) => {
-  async function shared() {
-    const directory = temporaryDirectory()
-    const python = startPython()
-    const cache = open(directory)
-    await cache.open()
-    await openInPython(python, directory, inPython)
-    return { cache, python, directory }
-  }
+  const shared = () => openShared<Cache | FanoutCache>(open, inPython)
 
   it('are read by Python as Node stored them, of every type', async () => {
     const { cache, python } = await shared()

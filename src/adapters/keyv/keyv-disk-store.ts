@@ -86,9 +86,9 @@ export class KeyvDiskStore extends EventEmitter {
 
   async get<Value = unknown>(key: string): Promise<Stored<Value>> {
     try {
-      if (!this.plain) return toAnswer(await this.#current.get(key), false) as Stored<Value>
+      if (!this.plain) return toAnswer(await this.#current.get(key), { plain: false }) as Stored<Value>
       const { space, key: own } = this.#place(key)
-      return toAnswer(await space.get(own), true) as Stored<Value>
+      return toAnswer(await space.get(own), { plain: true }) as Stored<Value>
     } catch (error) {
       // Keyv returns undefined and swallows the error, so it is emitted here.
       if (this.listenerCount('error') > 0) this.emit('error', error)
@@ -100,7 +100,7 @@ export class KeyvDiskStore extends EventEmitter {
     return Promise.all(
       keys.map(async key => {
         const { space, key: own } = this.#place(key)
-        return toAnswer(await space.get(own), this.plain) as Stored<Value>
+        return toAnswer(await space.get(own), { plain: this.plain }) as Stored<Value>
       }),
     )
   }
@@ -173,7 +173,9 @@ export class KeyvDiskStore extends EventEmitter {
   async *#iterate<Value>({ namespace }: Owner): Answers<Value> {
     // A plain Keyv removes everything up to the first colon, even if it has added no prefix.
     const before = !this.plain || this.#unprefixed ? '' : `${namespace ?? ''}:`
-    for await (const [key, answer] of answers<Value>(this.#spaceOf(namespace), this.plain)) yield [before + key, answer]
+    for await (const [key, answer] of answers<Value>(this.#spaceOf(namespace), { plain: this.plain })) {
+      yield [before + key, answer]
+    }
   }
 
   #place(key: string): Place {

@@ -17,12 +17,13 @@ export function toStored(given: unknown, { boxes }: Pick<Namespaced, 'boxes'>): 
   return storeValue(isEnvelope(given) ? given.value : given, boxes)
 }
 
-/**
- * Converts an entry to the result for Keyv.
- *
- * @param plain whether Keyv reads strings of its serializer
- */
-export function toAnswer<Value>(found: Valued<unknown> | undefined, plain: boolean): Answer<Value> {
+/** Whether Keyv reads strings of its serializer. */
+interface Reading {
+  readonly plain: boolean
+}
+
+/** Converts an entry to the result for Keyv. */
+export function toAnswer<Value>(found: Valued<unknown> | undefined, { plain }: Reading): Answer<Value> {
   if (found === undefined) return undefined
   const text = textOf(found.value)
   if (text === undefined) return { value: unmarked(found.value) as Value, expires: expiryOf(found) }
@@ -35,9 +36,9 @@ export function toAnswer<Value>(found: Valued<unknown> | undefined, plain: boole
 export type Answers<Value = unknown> = AsyncGenerator<[key: string, answer: Value | undefined], void>
 
 /** Lists the entries of a namespace in a form that Keyv's iterators read. */
-export async function* answers<Value>(space: Namespaced, plain: boolean): Answers<Value> {
+export async function* answers<Value>(space: Namespaced, { plain }: Reading): Answers<Value> {
   for await (const [key, stored] of space.entries()) {
-    const answer = toAnswer({ value: stored, expiresAt: undefined }, plain)
+    const answer = toAnswer({ value: stored, expiresAt: undefined }, { plain })
     // The iterator of a plain Keyv reads strings only.
     const read = plain && typeof answer === 'object' ? writeEnvelope(answer) : answer
     if (read !== undefined) yield [key, read as Value]

@@ -103,12 +103,12 @@ export class KeyvDiskStore extends EventEmitter {
   }
 
   async get<Value = unknown>(key: string): Promise<Answer<Value>> {
-    return toAnswer(await this.#space.get(key), this.plain)
+    return toAnswer(await this.#space.get(key), { plain: this.plain })
   }
 
   async getMany<Value = unknown>(keys: readonly string[]): Promise<Answer<Value>[]> {
     const found = await this.#space.getMany(keys)
-    return found.map(one => toAnswer<Value>(one, this.plain))
+    return found.map(one => toAnswer<Value>(one, { plain: this.plain }))
   }
 
   async has(key: string): Promise<boolean> {
@@ -151,7 +151,7 @@ export class KeyvDiskStore extends EventEmitter {
 
   /** Lists entries, with keys without their namespace. */
   iterator<Value = unknown>(): Answers<Value> {
-    return answers(this.#space, this.plain)
+    return answers(this.#space, { plain: this.plain })
   }
 
   /** Ends its use of the cache, which the last user on a directory closes. A cache that was passed in stays open. */

@@ -23,7 +23,11 @@ export const SCOPE = 'fanout-cache'
 export const SYSTEM = 'fanout-cache'
 
 /** Reports the metrics of one cache. Returns a function that ends that. */
-export function meterCache(provider: MeterProvider, watched: Watched, durations: boolean): () => void {
+export function meterCache(
+  provider: MeterProvider,
+  watched: Watched,
+  { durations }: { readonly durations: boolean },
+): () => void {
   const meter = provider.getMeter(SCOPE)
   const stops = [observeNumbers(meter, watched), recordHistograms(meter, watched)]
   if (durations) stops.push(recordDurations(meter, watched))

@@ -57,7 +57,7 @@ export function instrument(cache: InDirectory, options: InstrumentOptions = {}):
   const meters = options.meterProvider ?? metrics.getMeterProvider()
   const { directory } = counters
   const about = { directory, traits: traitsOf(name, { ...attributes, durations }) }
-  const stops = [startOnce(meters, 'meter', about, () => meterCache(meters, watched, durations))]
+  const stops = [startOnce(meters, 'meter', about, () => meterCache(meters, watched, { durations }))]
   const stop = (): void => {
     for (const one of stops) one()
   }
@@ -65,7 +65,7 @@ export function instrument(cache: InDirectory, options: InstrumentOptions = {}):
   try {
     const tracers = options.tracerProvider ?? trace.getTracerProvider()
     const traits = traitsOf(name, { ...attributes, keys })
-    stops.push(startOnce(tracers, 'tracer', { directory, traits }, () => traceCache(tracers, watched, keys)))
+    stops.push(startOnce(tracers, 'tracer', { directory, traits }, () => traceCache(tracers, watched, { keys })))
   } catch (error) {
     stop()
     throw error

@@ -17,7 +17,7 @@ const READING = new Set(['get', 'getItem', 'info', 'read', 'pop', 'popItem', 'pu
 export function traceCache(
   provider: TracerProvider,
   { counters, name, attributes }: Watched,
-  keys: boolean,
+  { keys }: { readonly keys: boolean },
 ): () => void {
   const tracer = provider.getTracer(SCOPE)
   const own: Attributes = { ...attributes, 'db.system.name': SYSTEM, 'db.namespace': name }

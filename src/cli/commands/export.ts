@@ -4,7 +4,7 @@ import { EXIT, UsageError } from '../exit-codes.js'
 import { progress } from '../progress.js'
 import { writeWholeFile } from '../whole-file.js'
 
-/** Of a stream in a file: it holds all that the cache holds. */
+/** The mode of an exported file, which contains everything in the cache. */
 const PRIVATE = 0o600
 
 export const exportCommand: Command = {

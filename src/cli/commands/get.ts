@@ -61,7 +61,7 @@ async function showValue(context: Context, cache: Cache | FanoutCache, key: Key)
   return item !== undefined
 }
 
-/** The value as it is printed: exactly the bytes of text and bytes, unless JSON or a terminal is to be pleased. */
+/** The printed form of a value: the exact bytes of text and bytes, unless `--json` or a terminal requires another. */
 function shown({ out, options }: Context, value: unknown): Uint8Array {
   if (!out.json && value instanceof Uint8Array) return value
   if (out.json || typeof value !== 'string') return Buffer.from(`${JSON.stringify(toTagged(value))}\n`)

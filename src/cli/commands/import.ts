@@ -127,7 +127,7 @@ function told(error: unknown): unknown {
   if (error instanceof ConflictError)
     return new CliError(EXIT.no, `${error.message}; nothing was imported`, { cause: error })
   if (error instanceof CodecError) return new UsageError(`${error.message}; nothing was imported`, { cause: error })
-  // The stream is too large for the limits of the directory.
+  // The stream exceeds the limits of the directory.
   if (error instanceof RangeError) return new UsageError(`${error.message}; raise sizeLimit, or import with --evict`)
   return error
 }

@@ -35,7 +35,7 @@ async function increment(context: Context): Promise<void> {
   await out.show({ key: keyJson(cache, key), value: toTagged(value) }, [`${value}`])
 }
 
-/** A number; a bigint where a number would lose digits. @throws UsageError */
+/** Parses a number, as a bigint if a number would lose digits. @throws UsageError */
 function parseNumber(text: string): number | bigint {
   const number = Number(text)
   if (!/^[+-]?(\d+(\.\d*)?|\.\d+)(e[+-]?\d+)?$/i.test(text) || !Number.isFinite(number)) {

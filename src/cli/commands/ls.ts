@@ -54,7 +54,7 @@ async function list(context: Context): Promise<void> {
   }
 }
 
-/** Which entries the options name. */
+/** The listing of the options. */
 function listingOf({ options }: Context): Listing {
   const prefix = options.text('prefix')
   const tag = options.text('tag')

@@ -124,12 +124,12 @@ function excessText({ expired, excessBytes, excessItems }: Excess): string {
   return `${expired} expired, ${bytesText(excessBytes)}${items} beyond the limits`
 }
 
-/** Removals go page by page: each page waits for its lock. */
+/** The waiting options of a bulk removal, each page of which waits for the lock. */
 function bulk({ patience }: Context): object {
   return { retry: true, ...patience }
 }
 
-/** Awaits a removal with a bar, which follows the count of the cache: it goes down page by page. */
+/** Awaits a removal with a bar, which follows the count of entries as it decreases page by page. */
 async function removing(
   context: Context,
   cache: Cache | FanoutCache,
@@ -142,7 +142,7 @@ async function removing(
   const timer = setInterval(() => {
     looking = cache.count().then(
       count => bar.set(Math.max(0, before - count)),
-      // A bar is not worth an error.
+      // A failure of the bar must not fail the command.
       () => undefined,
     )
   }, LOOK_MILLISECONDS)
@@ -156,7 +156,7 @@ async function removing(
 }
 
 async function confirmed(context: Context, question: () => Promise<string>): Promise<boolean> {
-  // The count of a question that is not asked would cost a look at every row.
+  // Without a question the count, which scans all rows, is not needed.
   if (context.options.flag('yes') || (await context.confirm(await question()))) return true
   context.note('nothing was changed')
   return false

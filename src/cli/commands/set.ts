@@ -61,7 +61,7 @@ function metaOf({ options }: Context): { readonly meta?: PlainData } {
   return meta === undefined ? {} : { meta }
 }
 
-/** Before anything is opened or made. @throws UsageError */
+/** Checks the sources of the value, before anything is opened or created. @throws UsageError */
 function checkSources({ operands, options, io }: Context): void {
   const [, value] = operands
   const file = options.text('file')
@@ -71,7 +71,7 @@ function checkSources({ operands, options, io }: Context): void {
   if (options.flag('text') && options.flag('valueJson'))
     throw new UsageError('--text and --value-json exclude each other')
   if (value === '-') checkStdin(io, 'pipe something in')
-  // A directory opens, and fails when it is read.
+  // A directory can be opened and fails only when it is read.
   if (file !== undefined && statSync(file).isDirectory()) throw new UsageError(`${file} is a directory, not a file`)
 }
 
@@ -85,7 +85,7 @@ async function givenValue({ operands, options, io, signal }: Context): Promise<u
   return options.flag('text') ? textOf(await buffer(stream)) : stream
 }
 
-/** All of it: a mark at its beginning is text too. @throws UsageError for bytes that are none, which it would replace */
+/** Decodes UTF-8, with a byte order mark as part of the text. @throws UsageError for bytes that are no UTF-8 */
 function textOf(bytes: Uint8Array): string {
   try {
     return new TextDecoder('utf-8', { fatal: true, ignoreBOM: true }).decode(bytes)
@@ -94,7 +94,7 @@ function textOf(bytes: Uint8Array): string {
   }
 }
 
-/** Stdin as a stream that fails when the command is interrupted: its end must not look like the end of the value. */
+/** Stdin as a stream that fails when the command is interrupted, which must not look like the end of the value. */
 function inputOf(stdin: NodeJS.ReadableStream, signal: AbortSignal): Readable {
   async function* chunks(): AsyncGenerator<Uint8Array> {
     for await (const chunk of stdin) {

@@ -8,7 +8,7 @@ import { bytesText, durationText, parseBytes, parseDuration } from '../units.js'
 
 type Kind = 'flag' | 'bytes' | 'count' | 'duration' | 'text' | 'items' | 'pages'
 
-/** Names as in the API, and how their values are written. */
+/** The settings by their names in the API, with the kind of their values. */
 const KINDS: Readonly<Record<string, Kind>> = {
   sizeLimit: 'bytes',
   maxItems: 'items',
@@ -82,7 +82,7 @@ function parseValue(name: string, kind: Kind, text: string): unknown {
       return text
     default:
       if (kind === 'items' && /^(none|null)$/i.test(text)) return null
-      // What is out of range the engine says.
+      // The engine checks the range.
       if (/^-?\d+$/.test(text)) return Number(text)
       throw new UsageError(`${name} must be a whole number${kind === 'items' ? ' or none' : ''}, got '${text}'`)
   }

@@ -37,7 +37,7 @@ function vacuumed(context: Context, { directory, places }: Target): Promise<read
   return withProgress(context, 'vacuuming, bytes', options => vacuumPlaces(directory, places, options))
 }
 
-/** What free pages alone will give back; half-empty ones give more. */
+/** The bytes of free pages, which is the least that a vacuum frees. Half-empty pages add to it. */
 async function foreseen(context: Context, { directory, places }: Target): Promise<readonly VacuumReport[]> {
   const facts = await withProgress(context, 'looking at files', options => examinePlaces(directory, places, options))
   return facts.filter(({ exists }) => exists).map(each => foreseenOf(directory, each))

@@ -29,13 +29,13 @@ export const watch: Command = {
 
 const LEAST_EVERY = 100
 const MOST_ROWS = 16
-/** Lines around those of the shards, and the one where the cursor stands. */
+/** Number of lines besides those of the shards, including that of the cursor. */
 const OTHER_ROWS = 6
 
-/** All shards together, and what became of them in a second. */
+/** The totals of all shards, with rates. */
 interface Figures extends Omit<ShardFigures, 'shard' | 'stored'> {
   readonly time: string
-  /** For each second since the last look; `null`: not counted, or not known yet. */
+  /** Rates per second since the last update. `null`: not counted or not known yet. */
   readonly perSecond: Rates
   readonly shards: readonly (ShardFigures & { readonly perSecond: Rates })[]
 }
@@ -106,7 +106,7 @@ function figuresOf(look: Look, before: Look | undefined): Figures {
 
 function ratesOf(now: ShardFigures, before: ShardFigures | undefined, seconds: number | undefined): Rates {
   if (!before || seconds === undefined) return { hits: null, misses: null, evictions: null, stored: null }
-  // Somebody may have set them to 0 meanwhile.
+  // Somebody may have reset the counters meanwhile.
   const rate = (name: 'hits' | 'misses' | 'evictions'): number | null =>
     now.statistics ? round(Math.max(0, now[name] - before[name]) / seconds) : null
   const stored = now.stored === undefined ? null : round(now.stored / seconds)
@@ -142,13 +142,13 @@ function lines(title: string, figures: Figures, { out, io }: Context): string[] 
     bytesText(of.wal),
     ...[rates.hits, rates.misses, rates.stored, rates.evictions].map(text),
   ]
-  // What is taller than the terminal cannot be drawn over.
+  // A block taller than the terminal cannot be overwritten.
   const room = Math.min(MOST_ROWS, (io.stdout.rows || 24) - OTHER_ROWS)
   const rows =
     shards.length === 1 || shards.length > room ? [] : shards.map(shard => row(shard.shard, shard, shard.perSecond))
   const [head = '', ...body] = table(header, [...rows, row('all', { count, size, wal }, perSecond)])
   const all = `${countText(count)} entries  ${bytesText(size)} of ${bytesText(sizeLimit)}${share}  log ${bytesText(wal)}${totals}`
-  // A line that goes on in the next one counts as two.
+  // A wrapped line would count as two.
   const width = io.stdout.columns || 80
   const [first = '', second = '', names = '', ...rest] = [title, all, head, ...body].map(line => line.slice(0, width))
   return [out.paint('bold', first), second, '', out.paint('dim', names), ...rest]
@@ -158,7 +158,7 @@ function text(rate: number | null): string {
   return rate === null ? '-' : rate.toLocaleString('en')
 }
 
-/** A block of lines that is drawn over the one before. */
+/** A block of lines that overwrites the previous one. */
 class Screen {
   readonly #out: Context['out']
   #height = 0
@@ -168,7 +168,7 @@ class Screen {
   }
 
   async draw(block: readonly string[]): Promise<void> {
-    // Up to the first line of the last block, and everything below is cleared.
+    // Moves to the first line of the last block and clears everything below.
     const back = this.#height === 0 ? '' : `\u001b[${this.#height}A\u001b[0J`
     this.#height = block.length
     await this.#out.write(`${back}${block.map(line => `${line}\n`).join('')}`)

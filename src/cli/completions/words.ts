@@ -2,11 +2,11 @@ import type { Command, CommandOption } from '../command.js'
 import { SETTING_NAMES } from '../commands/settings.js'
 import { argumentsOf, optionsOf } from '../program.js'
 
-/** An option as shells need it. */
+/** An option in the form that shells need. */
 export interface OptionWords {
   /** `-p` and `--prefix`. */
   readonly names: readonly string[]
-  /** What its argument is called; `undefined`: it has none. */
+  /** The name of its argument. `undefined`: it has none. */
   readonly argument: string | undefined
   readonly option: CommandOption
 }
@@ -21,7 +21,7 @@ export function optionWords(command: Command): readonly OptionWords[] {
   }))
 }
 
-/** What stands at a place of the command line: a kind of path, one of some words, or what nobody can know. */
+/** What can be completed at a place of the command line: a kind of path, one of several words, or nothing. */
 export type Place = 'directory' | 'file' | readonly string[] | undefined
 
 /** The places of a command, one after the other. */

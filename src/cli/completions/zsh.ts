@@ -59,7 +59,7 @@ function action(place: Place): string {
   return place === 'file' ? '_files' : `(${place.join(' ')})`
 }
 
-/** Brackets and colons mean something in a description. */
+/** Escapes brackets and colons, which are special in a description. */
 function escaped(summary: string): string {
   return summary.replace(/[[\]:\\]/g, '\\$&')
 }

@@ -1,17 +1,17 @@
 import type { ExaminedDatabase, Facts } from './facts.js'
 
-/** `trouble` loses data, time or answers, now or soon; `advice` could be better; `ok` was looked at and is good. */
+/** `trouble`: data, time or answers are lost, now or soon. `advice`: could be better. `ok`: checked and good. */
 export type Severity = 'trouble' | 'advice' | 'ok'
 
-/** One thing that the doctor has found. */
+/** One finding of the doctor. */
 export interface Advice {
-  /** For scripts: `file-system`, `free-space`, … */
+  /** Identifies the kind of finding in scripts: `file-system`, `free-space`, … */
   readonly id: string
   readonly severity: Severity
   readonly what: string
   /** What to do. */
   readonly todo?: string
-  /** The databases that it is about, when not all: `.`, `003`, `cache/jobs`. */
+  /** The databases concerned, if not all: `.`, `003`, `cache/jobs`. */
   readonly where?: readonly string[]
 }
 
@@ -30,7 +30,7 @@ export function ok(id: string, what: string): Advice {
   return { id, severity: 'ok', what }
 }
 
-/** Databases whose rows could be read and are of a kind. */
+/** The databases whose rows could be read and pass a test. */
 export function databasesWhere(
   { databases }: Facts,
   test: (rows: NonNullable<ExaminedDatabase['rows']>) => boolean,
@@ -42,7 +42,7 @@ export function sumOf(databases: readonly ExaminedDatabase[], value: (database: 
   return databases.reduce((sum, database) => sum + value(database), 0)
 }
 
-/** A path as a word of the shell. */
+/** Quotes a path for the shell. */
 export function quoted(path: string): string {
   return /^[\w@%+=:,./-]+$/.test(path) ? path : `'${path.replaceAll("'", `'\\''`)}'`
 }

@@ -15,23 +15,23 @@ import { VERSION } from '../version.js'
 import { fileSystemOf, type Mount, mountOf } from './mounts.js'
 import { findUser, type Rights, type User } from './users.js'
 
-/** A directory on the way to the cache, or the cache itself. */
+/** The directory of the cache or one of its parents. */
 export interface Way extends Rights {
   readonly path: string
 }
 
 export interface ExaminedDatabase extends DatabaseFacts {
   readonly role: CachePlace['role']
-  /** Whether this user may write to it; `undefined` where it is not there. */
+  /** Whether this user may write to it. `undefined` when it does not exist. */
   readonly writable: boolean | undefined
 }
 
-/** Everything that is judged. What could not be learned is `undefined`. */
+/** The facts to be judged. Those that could not be determined are `undefined`. */
 export interface Facts {
-  /** Without links. */
+  /** The canonical path. */
   readonly directory: string
   readonly kind: 'Cache' | 'FanoutCache'
-  /** Epoch milliseconds. */
+  /** The current time in epoch milliseconds. */
   readonly now: number
   readonly versions: {
     readonly package: string
@@ -40,22 +40,22 @@ export interface Facts {
     readonly sqlite: string
   }
   readonly mount: Mount | undefined
-  /** Bytes and files of the file system; 0 files: it does not count them. */
+  /** Bytes and inodes of the file system. 0 files: it does not count inodes. */
   readonly space:
     | { readonly bytes: number; readonly freeBytes: number; readonly files: number; readonly freeFiles: number }
     | undefined
   /** From the root down to the cache. */
   readonly ways: readonly Way[]
-  /** Who runs this. `undefined`: users have no numbers here. */
+  /** The present user. `undefined` on systems without user ids. */
   readonly uid: number | undefined
-  /** The user of the web server that was named. */
+  /** The given user of the web server. */
   readonly webUser: User | undefined
-  /** Names beside the shards that are nobody's. */
+  /** Foreign names beside the shards. */
   readonly strangers: readonly string[]
   readonly databases: readonly ExaminedDatabase[]
 }
 
-/** Learns all facts, and changes nothing. */
+/** Collects all facts without changing anything. */
 export async function collectFacts(
   target: Target,
   webUser: string | undefined,
@@ -122,7 +122,7 @@ function textOf(path: string): string | undefined {
   try {
     return readFileSync(path, 'utf8')
   } catch {
-    // Not this system, or not for this user.
+    // Not available on this system or for this user.
     return undefined
   }
 }

@@ -5,9 +5,9 @@ import { type Advice, advice, counted, databasesWhere, type Judge, ok, sumOf, tr
 import type { ExaminedDatabase, Facts } from './facts.js'
 
 const MIB = 2 ** 20
-/** Where the log is copied to the database at every 2,000 pages, it is some 8 MiB long. */
+/** A log that is too long. Normally it is copied to the database every 2,000 pages and has some 8 MiB. */
 const LONG_LOG_BYTES = 64 * MIB
-/** Clocks that are kept by NTP differ by less. */
+/** Tolerated difference of clocks. Clocks synchronised by NTP differ by less. */
 const SKEW_MILLISECONDS = 60_000
 
 const TROUBLES: Readonly<Record<DatabaseTrouble['kind'], readonly [what: string, todo: string]>> = {
@@ -29,7 +29,7 @@ const TROUBLES: Readonly<Record<DatabaseTrouble['kind'], readonly [what: string,
   ],
 }
 
-/** Databases that could not be looked into. */
+/** Judges databases that could not be examined. */
 const judgeOpening: Judge = ({ databases }) => {
   const found = databases.filter(({ exists }) => exists)
   const findings = found.flatMap(database => {
@@ -42,7 +42,7 @@ const judgeOpening: Judge = ({ databases }) => {
   return [ok('database', `${counted(found.length, 'database', 'databases')}, all readable`)]
 }
 
-/** The number of shards is that of the highest directory: none may be missing, and none may be a stranger. */
+/** Judges the numbered directories: up to the highest none may be missing or foreign. */
 const judgeShards: Judge = ({ kind, databases, strangers }) => {
   if (kind !== 'FanoutCache') return []
   const shards = databases.filter(({ role }) => role === 'shard')
@@ -104,7 +104,7 @@ const judgeTriggers: Judge = facts => {
   return [advice('python-triggers', what, 'nothing', placesOf(python))]
 }
 
-/** Entries from the future expire late, and win over what is stored now. */
+/** Judges store times in the future: such entries expire late and count as newer than entries stored now. */
 const judgeClock: Judge = facts => {
   const { now } = facts
   const ahead = databasesWhere(facts, ({ newestEntry = 0 }) => newestEntry > now + SKEW_MILLISECONDS)
@@ -144,7 +144,7 @@ const judgeExpired: Judge = facts => {
   return [advice('entries', what, todo)]
 }
 
-/** Caches below this one, which have limits of their own. */
+/** Judges the caches below this one, which have limits of their own. */
 const judgeBelow: Judge = ({ databases }) => {
   const below = databases.filter(({ role }) => role === 'below')
   if (below.length === 0) return []

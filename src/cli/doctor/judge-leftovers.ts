@@ -7,7 +7,7 @@ const FULL_FOLDER = 1000
 
 type PileName = 'orphans' | 'foreign' | 'temporary'
 
-/** What crashes, strangers and repairs have left. */
+/** Judges files left by crashes, foreign programs and repairs. */
 export const judgeLeftovers: Judge = facts => {
   const findings = [
     ...pile(
@@ -105,7 +105,7 @@ function folders({ databases }: Facts): Advice[] {
   return findings
 }
 
-/** Locks and leases of processes that ended. */
+/** Judges locks and leases of processes that have ended. */
 export const judgeLocks: Judge = facts => {
   const endless = databasesWhere(facts, ({ endlessLocks }) => endlessLocks > 0)
   const ended = sumOf(facts.databases, ({ rows }) => rows?.endedLeases ?? 0)

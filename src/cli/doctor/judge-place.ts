@@ -8,7 +8,9 @@ const NETWORK = 'its locks and shared memory do not reach other machines, and ma
 const SHARED = 'locks and shared memory between the host and the guest do not hold'
 const MOVE = 'move the cache to a disk of this machine (docs/operations.md, "Moving a cache")'
 
-/** Why a file system is no place for SQLite in WAL mode. https://sqlite.org/wal.html: all processes on one host. */
+/**
+ * File systems unsuitable for SQLite in WAL mode, which needs all processes on one host. https://sqlite.org/wal.html
+ */
 const BAD: readonly (readonly [type: RegExp, why: string])[] = [
   [/^(nfs\d?|cifs|smb\d?|smbfs|afs|ncpfs|coda)$/, NETWORK],
   [/^(ceph|lustre|gpfs|beegfs|glusterfs|ocfs2|gfs2?|pvfs2|fuse\.(glusterfs|ceph.*|mfs|juicefs))$/, NETWORK],
@@ -106,7 +108,7 @@ function judgeFree({ id, resource, share, isExhausted, what, todo }: FreePart): 
   return ok(id, what)
 }
 
-/** How a disk is relieved: what takes little of it does not fill it. */
+/** Advice for a full disk, which depends on the share of the cache in it. */
 function roomOf(facts: Facts, bytes: number): string {
   const own = ownOf(facts)
   if (own.length === 0) return 'make room'
@@ -127,7 +129,7 @@ function mebibytes(bytes: number): string {
   return `${Math.max(1, Math.floor(bytes / MIB))}MiB`
 }
 
-/** Whether the limit is met before the disk is full. */
+/** Judges whether the limit takes effect before the disk is full. */
 export const judgeLimit: Judge = facts => {
   const own = ownOf(facts)
   if (own.length === 0 || !facts.space) return []
@@ -157,7 +159,7 @@ function unbounded(what: string, volume: number, limit: number): Advice {
   return advice('size-limit', `${what}: above the limit, and nothing is evicted (evictionPolicy none)`, todo)
 }
 
-/** All of one owner, or some of another, who then cannot be read or removed by the service. */
+/** Judges the owners of files. The service may be unable to read or remove files of another owner. */
 export const judgeOwners: Judge = facts => {
   if (facts.uid === undefined) return []
   const owners = new Map<number, { count: number; example: string }>()

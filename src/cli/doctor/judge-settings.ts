@@ -55,7 +55,7 @@ const RULES: readonly Rule[] = [
   },
 ]
 
-/** Settings that hurt, each with its reason; and shards that do not have the same. */
+/** Judges settings: harmful ones, each with its reason, and those that differ between shards. */
 export const judgeSettings: Judge = facts => {
   const findings: Advice[] = RULES.flatMap(({ id, hurts, what, todo }) => {
     const [first, ...others] = databasesWhere(facts, ({ settings }) => hurts(settings, facts))

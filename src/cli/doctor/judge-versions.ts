@@ -1,12 +1,12 @@
 import { advice, type Judge, ok, trouble } from './advice.js'
 
-/** What package.json asks for. */
+/** The least version in package.json. */
 const LEAST_NODE = [20, 19, 0]
 const DRIVERS: readonly (readonly [major: number, least: readonly number[]])[] = [
   [12, [12, 11, 1]],
   [13, [13, 2, 0]],
 ]
-/** better-sqlite3 13 ends an older Node when a database is opened. */
+/** The least major version of Node for better-sqlite3 13, which ends older ones when a database is opened. */
 const NODE_OF_13 = 22
 
 export const judgeVersions: Judge = ({ versions }) => {

@@ -7,7 +7,7 @@ const ID = 'web-server'
 const OPTIONS =
   'open the cache with { disk: { directoryMode: 0o2750, fileMode: 0o640 } }, or what is made later is closed again'
 
-/** Whether a web server can read value files, as `sendFile` with `accel` needs it. Nothing else does. */
+/** Judges whether a web server can read value files, which only `sendFile` with `accel` needs. */
 export const judgeWebServer: Judge = facts => {
   const { webUser, ways } = facts
   const own = ways.at(-1)
@@ -65,7 +65,7 @@ function judgeUser(facts: Facts, user: User, own: Way): readonly Advice[] {
   ]
 }
 
-/** A directory or value file that the user cannot read, and how many there are. */
+/** Describes the directories and value files that a user cannot read. */
 function closedTo({ databases }: Facts, user: User): string | undefined {
   let count = 0
   let first: string | undefined

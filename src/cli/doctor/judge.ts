@@ -23,7 +23,7 @@ const JUDGES = [
 
 const ORDER: readonly Severity[] = ['trouble', 'advice', 'ok']
 
-/** What all facts say, the worst first. Commands name the directory. */
+/** Judges all facts, and sorts the advice with the worst first. Commands in it name the directory. */
 export function judge(facts: Facts): readonly Advice[] {
   const named = ({ todo, ...advice }: Advice): Advice => ({
     ...advice,

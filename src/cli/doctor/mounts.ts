@@ -1,6 +1,6 @@
-/** Where a file system is mounted, and how. */
+/** A mounted file system. */
 export interface Mount {
-  /** As the system calls it: `ext4`, `nfs4`, `fuse.sshfs`. */
+  /** The name of its type in the system: `ext4`, `nfs4`, `fuse.sshfs`. */
   readonly type: string
   readonly point: string
   readonly source: string
@@ -8,10 +8,10 @@ export interface Mount {
 }
 
 /**
- * The mount on which a path lies.
+ * Finds the mount of a path.
  *
- * Source: proc_pid_mountinfo(5): id, parent, device, root, point, options, any number of fields, `-`, type, source, options
- * of the file system.
+ * Source: proc_pid_mountinfo(5): id, parent, device, root, point, options, any number of fields, `-`, type, source,
+ * options of the file system.
  *
  * @param mountinfo the text of /proc/self/mountinfo
  * @param path absolute, without links
@@ -24,7 +24,7 @@ export function mountOf(mountinfo: string, path: string): Mount | undefined {
     const point = unescaped(fields[4] ?? '')
     const [type = '', source = '', ...options] = after.split(' ')
     if (point === '' || type === '' || !isBelow(path, point)) continue
-    // What is mounted later hides what was mounted there before.
+    // A later mount hides an earlier one at the same place.
     if (found && point.length < found.point.length) continue
     const flags = `${fields[5] ?? ''},${options.join(' ')}`.split(',')
     found = { type, point, source: unescaped(source), readonly: flags.includes('ro') }
@@ -40,7 +40,7 @@ function unescaped(text: string): string {
   return text.replace(/\\([0-7]{3})/g, (_, octal: string) => String.fromCharCode(Number.parseInt(octal, 8)))
 }
 
-/** Names for the `type` of statfs(2), where the table of mounts cannot be read. Source: linux/magic.h, statfs(2). */
+/** Names of the `type` of statfs(2), for use without a table of mounts. Source: linux/magic.h, statfs(2). */
 const MAGIC: Readonly<Record<number, string>> = {
   26985: 'nfs', // 0x6969
   20859: 'smbfs', // 0x517b
@@ -61,7 +61,7 @@ const MAGIC: Readonly<Record<number, string>> = {
   19780: 'vfat', // 0x4d44
 }
 
-/** The kind of a file system by the number that statfs gives on Linux; it may come as a negative one of 32 bits. */
+/** The type of a file system by its statfs number on Linux, which may be a negative 32-bit number. */
 export function fileSystemOf(magic: number): string | undefined {
   return MAGIC[magic >>> 0]
 }

@@ -1,4 +1,4 @@
-/** Somebody who shall be able to read. */
+/** A user with its groups. */
 export interface User {
   readonly name: string
   readonly uid: number
@@ -16,7 +16,7 @@ export const READ = 4
 export const PASS = 1
 
 /**
- * A user by name or number, with all groups.
+ * Finds a user by name or number, with all groups.
  *
  * Source: passwd(5), group(5).
  */
@@ -35,7 +35,7 @@ function rows(text: string): string[][] {
     .map(line => line.split(':'))
 }
 
-/** Whether the mode lets a user do what the bits say. Lists of access rights beyond the mode are not looked at. */
+/** Whether the mode grants a user the permissions in `bits`. Access control lists are not considered. */
 export function may({ uid, gids }: User, rights: Rights, bits: number): boolean {
   if (uid === 0) return true
   if (rights.uid === uid) return ((rights.mode >> 6) & bits) === bits
@@ -43,7 +43,7 @@ export function may({ uid, gids }: User, rights: Rights, bits: number): boolean 
   return (rights.mode & bits) === bits
 }
 
-/** `0750`. */
+/** Formats a mode: `0750`. */
 export function modeText(mode: number): string {
   return mode.toString(8).padStart(4, '0')
 }

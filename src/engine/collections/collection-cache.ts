@@ -8,14 +8,14 @@ import type { CollectionOptions } from './contract.js'
 
 const CACHE_OPTIONS = ['timeout', 'codec', 'readonly', 'onCorrupt', 'clock', 'maxPending', 'disk', 'sqlite']
 
-/** The cache of a collection, and whether the collection made it: then it closes it. */
+/** The cache of a collection, and whether the collection made it and so has to close it. */
 export interface CollectionCache {
   readonly cache: Cache
   readonly own: boolean
 }
 
 /**
- * Makes the cache of a collection, which neither evicts nor expires, or takes the one that is given.
+ * Makes the cache of a collection, which neither evicts nor expires, or checks the given one.
  *
  * @param own options of the collection itself
  * @throws TypeError for unknown options, and for a cache of another class
@@ -40,18 +40,18 @@ export function collectionCache(
   return { cache: new Cache(given as string | URL | undefined, settings), own: true }
 }
 
-/** Also one of the other build of this package, ESM or CommonJS. */
+/** True also for a Cache of the other build of this package, ESM or CommonJS. */
 function isCache(cache: unknown): cache is Cache {
   return cache instanceof Cache || ownHandleOf(cache)?.kind === 'Cache'
 }
 
-/** @throws TypeError when it is no Cache */
+/** @throws TypeError if it is not a Cache */
 export function checkCache(cache: unknown, place: string): Cache {
   if (isCache(cache)) return cache
   throw new TypeError(`${place} needs a Cache, got ${kindOf(cache)}; a FanoutCache has deque(name) and index(name)`)
 }
 
-/** Verbs of a collection wait until the lock is free, as DiskCache's do, unless a `timeout` was given. */
+/** Makes verbs of a collection wait until the lock is free, as DiskCache's do, unless a `timeout` is given. */
 export function patient<Options extends Waiting>(
   handle: CacheHandle,
   options: Options | undefined,

@@ -13,10 +13,10 @@ import { readPatiently, sessionOf } from '../verbs/reading.js'
 import { patient, shardOf } from './collection-cache.js'
 import { asStoredOrItself, isEqual } from './equality.js'
 
-/** As many are read in one go: about a millisecond. */
+/** How many items are read at once: this takes about a millisecond. */
 const ITEMS_PER_PAGE = 100
 
-/** An item with what tells it from a later one. */
+/** An item, and what distinguishes it from a later one with the same key. */
 export interface FoundItem {
   readonly key: number
   readonly rowid: number
@@ -25,8 +25,8 @@ export interface FoundItem {
 }
 
 /**
- * The first item that has a value, from beside `key` on and up to `last`. One whose file is missing is passed over: it
- * was taken by somebody a moment ago, or it is damaged and goes with the next write.
+ * Finds the first item after `key`, up to `last`, that has a value. Skips items whose file is missing: somebody has
+ * just taken them, or they are damaged, and the next write removes them.
  */
 async function findItem(shard: Shard, key: number, side: Side, last: number): Promise<FoundItem | undefined> {
   let at = key
@@ -39,11 +39,11 @@ async function findItem(shard: Shard, key: number, side: Side, last: number): Pr
     const found = { key: Number(row[1]), rowid, storeTime }
     if (isLive(expireTime, shard.disk.now())) {
       if (filename === null) return { ...found, value: shard.disk.decode(mode, data) }
-      // Among writes the file is opened at once: the next of them may remove it.
+      // Inside a transaction the file is opened at once: the next write may remove it.
       const bytes = await shard.disk.files.read(filename, size, { openNow: session.db.inTransaction })
       if (bytes) return { ...found, value: shard.disk.decode(mode, bytes) }
       if (missing !== filename) {
-        // It may have been replaced meanwhile: the row is looked at once more.
+        // The item may have been replaced meanwhile: read its row once more.
         missing = filename
         continue
       }
@@ -53,7 +53,7 @@ async function findItem(shard: Shard, key: number, side: Side, last: number): Pr
   }
 }
 
-/** What `pop` and `popLeft` would take. Items whose lease has ended are put back first. */
+/** Reads the item that `pop` or `popLeft` would take. First puts back items whose lease has ended. */
 export async function peekItem(handle: CacheHandle, side: Side, options: Waiting | undefined): Promise<unknown> {
   const shard = shardOf(handle)
   for (;;) {
@@ -75,7 +75,7 @@ export async function countItems(handle: CacheHandle, options: Waiting | undefin
   return (await handle.read(shard, undefined, options, () => lengthOf(sessionOf(shard)))) ?? 0
 }
 
-/** The value at an index, or the next one that has a value. */
+/** Reads the value at an index, or the next item that has a value. */
 export async function valueAt(handle: CacheHandle, index: number, options: Waiting | undefined): Promise<unknown> {
   const shard = shardOf(handle)
   const read = (): Promise<FoundItem | undefined> | undefined => {
@@ -87,8 +87,8 @@ export async function valueAt(handle: CacheHandle, index: number, options: Waiti
 }
 
 /**
- * All items, one at a time. Those which are added behind the end after the first step are not seen, those which are
- * removed meanwhile are left out.
+ * Yields all items, one at a time. Leaves out items that are appended after the first step, and items that are removed
+ * meanwhile.
  */
 export async function* walk(handle: CacheHandle, reverse: boolean): AsyncGenerator<FoundItem> {
   const side = reverse ? 'back' : 'front'
@@ -99,7 +99,7 @@ export async function* walk(handle: CacheHandle, reverse: boolean): AsyncGenerat
   for await (const items of pages(handle, reverse, step)) yield* items
 }
 
-/** All items in pages, for who looks at all of them: what is removed meanwhile may be in the page. */
+/** Yields all items in pages. A page may contain items that have been removed meanwhile. */
 export function walkPages(handle: CacheHandle): AsyncGenerator<readonly FoundItem[]> {
   return pages(handle, false, async (shard, from, last) => {
     const page: FoundItem[] = []
@@ -128,26 +128,28 @@ async function* pages(handle: CacheHandle, reverse: boolean, step: Step): AsyncG
     if (!end) return
     at = end.key
     yield page
-    // A page takes about as long as others should be made to wait.
+    // Reading a page takes about as long as other work may be made to wait.
     if (page.length > 1 || turnIsLong()) await nextTurn()
   }
 }
 
-/** The next item, when its value is in the database. */
+/** The next item, if its value is stored in the database and not in a file. */
 function findInline(shard: Shard, key: number, last: number): FoundItem | undefined {
   const row = rowBeside(sessionOf(shard), key, 'front')
   if (!row || Number(row[1]) > last || row[10] !== null || !isLive(row[4], shard.disk.now())) return undefined
   return { key: Number(row[1]), rowid: row[0], storeTime: row[3], value: shard.disk.decode(row[9], row[11]) }
 }
 
-/** How many items are equal to a value, which is as it would come back. */
+/** Counts the items that are equal to a value. @param wanted as {@link asStored} returns it */
 export async function countEqual(handle: CacheHandle, wanted: unknown): Promise<number> {
   let count = 0
   for await (const page of walkPages(handle)) for (const { value } of page) if (isEqual(value, wanted)) count++
   return count
 }
 
-/** 0 when other items are equal to these, in number too; else what `order` says of the first pair that differs. */
+/**
+ * Returns 0 if both have equal items and the same number of them, else what `order` returns for the first difference.
+ */
 export async function difference(
   handle: CacheHandle,
   others: Iterator<unknown> | AsyncIterator<unknown>,
@@ -170,12 +172,12 @@ export async function difference(
     }
     return (await next()).done ? 0 : -1
   } finally {
-    // Whoever made the other items may have to close something.
+    // The source of the other items may have something to close.
     if (!ended) await others.return?.()
   }
 }
 
-/** Rows beside a key that have a value, and their values. */
+/** Yields the rows next to a key that have a value, with their values. */
 export function* rowsOf(
   session: Session,
   from: number,

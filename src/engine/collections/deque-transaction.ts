@@ -25,7 +25,7 @@ import type { DequeTransaction, Walking } from './contract.js'
 import { rowsOf } from './deque-reading.js'
 import { asStored, isEqual } from './equality.js'
 
-/** The verbs inside a deque's `transact`: its operations, run at once, each in a savepoint of its own. */
+/** The verbs inside a deque's `transact`. Each runs its operation at once, in its own savepoint. */
 export class OpenDeque<T> implements DequeTransaction<T> {
   readonly #shard: Shard
   readonly #maxLength: number
@@ -36,7 +36,7 @@ export class OpenDeque<T> implements DequeTransaction<T> {
     this.#maxLength = maxLength
   }
 
-  /** No verb works after the body has returned. */
+  /** Called when the body has returned: from now on every verb throws. */
   end(): void {
     this.#open = false
   }
@@ -187,7 +187,7 @@ export class OpenDeque<T> implements DequeTransaction<T> {
         const row = endRow(session, side)
         const found = row && storedValue(session, row)
         if (!row || found) return found?.value as T | undefined
-        // Its file is missing: it is no item.
+        // An item whose file is missing does not count.
         deleteRow(session, row[0], row[10], row[8])
       }
     })
@@ -206,7 +206,7 @@ export class OpenDeque<T> implements DequeTransaction<T> {
     throw new TypeError('this transaction is over: its verbs work only inside the body of transact')
   }
 
-  /** A verb that fails leaves no part of itself behind. */
+  /** Undoes everything that a verb wrote if it fails. */
   #savepoint<R>(run: (session: Session) => R): R {
     const session = this.#session()
     const { release, rollBack } = openSavepoint(session)

@@ -16,20 +16,20 @@ import { patient, shardOf } from './collection-cache.js'
 import { rowsOf, walkPages } from './deque-reading.js'
 import { isEqual } from './equality.js'
 
-/** Items of one commit: more of them would hold the loop for longer than a few milliseconds. */
+/** How many items one commit writes: more would block the event loop for longer than a few milliseconds. */
 const ITEMS_PER_COMMIT = 500
-/** For how long `remove` looks at items in the place of its call. */
+/** How long `remove` searches items within its own write, before it continues outside of it. */
 const NEAR_MILLISECONDS = 2
-/** Items never expire, whatever the cache says of its entries. */
+/** Items never expire, whatever the settings of the cache are. */
 const FOR_EVER = { ttl: null } as const
 
-/** At which side something is put, and how long the deque may get by it. */
+/** The side where an item is put, and the greatest length of the deque afterwards. */
 export interface End {
   readonly side: Side
   readonly maxLength: number
 }
 
-/** Runs one operation in its place among the calls of this process. */
+/** Runs one operation, in the order of the calls of this process. */
 function write<T>(
   handle: CacheHandle,
   run: (session: Session) => T,
@@ -40,7 +40,7 @@ function write<T>(
   return handle.write<T>(shardOf(handle), { run, barrier: true }, call)
 }
 
-/** A value at an end; what is too much goes at the other one. */
+/** Puts a value at one end; removes items at the other end if there are too many. */
 export function putItem(handle: CacheHandle, end: End, value: unknown, options: Waiting | undefined): Promise<void> {
   const run = (session: Session, item: items.NewItem): boolean => {
     items.pushAll(session, [item], end.side)
@@ -49,7 +49,7 @@ export function putItem(handle: CacheHandle, end: End, value: unknown, options: 
   return store(handle, value, options, run, more => trimOn(handle, end, more, options))
 }
 
-/** A value in the place of another. */
+/** Replaces the value at an index. */
 export function replaceItem(
   handle: CacheHandle,
   index: number,
@@ -92,7 +92,10 @@ function store<T>(
   )
 }
 
-/** Values at an end, one after the other, some hundreds in a commit. Those of one call keep together in a process. */
+/**
+ * Puts values at one end, one after the other, some hundreds in a commit. No other call of this process puts items
+ * between those of one call.
+ */
 export function putItems(
   handle: CacheHandle,
   end: End,
@@ -112,7 +115,7 @@ export function putItems(
   )
 }
 
-/** The same from an asynchronous source: it is asked for more when what it gave is stored. */
+/** The same for an asynchronous source, which is asked for more values when the previous ones are stored. */
 export async function putItemsOf(
   handle: CacheHandle,
   end: End,
@@ -166,7 +169,7 @@ async function putSome(
   await trimOn(handle, end, more, options)
 }
 
-/** Takes in values, or none: when one is refused, the files of those before it are removed. */
+/** Writes the files of values, all or none: if one is refused, the files of those before it are removed. */
 function takeValues(handle: CacheHandle, some: readonly EncodedItem[], now: number): IncomingValue[] {
   const storing = resolveStoring(FOR_EVER, now, undefined)
   const incoming: IncomingValue[] = []
@@ -179,7 +182,7 @@ function takeValues(handle: CacheHandle, some: readonly EncodedItem[], now: numb
   }
 }
 
-/** Trims on, a page at a time. */
+/** Continues to trim, one page at a time. */
 async function trimOn(handle: CacheHandle, end: End, more: boolean, options: Waiting | undefined): Promise<void> {
   for (let again = more; again; ) {
     const run = (session: Session): boolean => items.trim(session, end.maxLength, otherSide(end.side))
@@ -187,12 +190,12 @@ async function trimOn(handle: CacheHandle, end: End, more: boolean, options: Wai
   }
 }
 
-/** Removes from the front what is more than `maxLength`. */
+/** Removes items from the front until no more than `maxLength` are left. */
 export function trimItems(handle: CacheHandle, maxLength: number, options: Waiting | undefined): Promise<void> {
   return trimOn(handle, { side: 'back', maxLength }, maxLength !== Number.POSITIVE_INFINITY, options)
 }
 
-/** Takes an item out for good. One whose file is missing is passed over. */
+/** Removes an item and returns its value. Skips items whose file is missing. */
 export async function popItem(handle: CacheHandle, side: Side, options: Waiting | undefined): Promise<unknown> {
   const shard = shardOf(handle)
   for (;;) {
@@ -211,7 +214,7 @@ export async function removeAt(handle: CacheHandle, index: number, options: Wait
   await write(handle, session => items.deleteAt(session, index), options)
 }
 
-/** Removes the first item that is equal to a value; when somebody else gets it first, the next one. */
+/** Removes the first item that is equal to a value, or the next one if somebody else was faster. */
 export async function removeEqual(
   handle: CacheHandle,
   wanted: unknown,
@@ -229,7 +232,7 @@ export async function removeEqual(
   return false
 }
 
-/** Removes it if it is among the first, for which others can be made to wait; `undefined` when there are more items. */
+/** Searches only the first items, while others wait for the lock. @returns `undefined` if there are more items */
 function removeNear(session: Session, wanted: unknown): boolean | undefined {
   const until = performance.now() + NEAR_MILLISECONDS
   for (const { row, value } of rowsOf(session, items.BEFORE_FRONT, 'front')) {

@@ -2,23 +2,23 @@ import { isDeepStrictEqual, types } from 'node:util'
 import type { Codec } from '../disk/codec.js'
 import { kindOf } from '../option-names.js'
 
-/** Whether two values are equal: the same scalar of one type, or alike in all parts. */
+/** Whether two values are equal: the same scalar of one type, or deeply equal. */
 export function isEqual(a: unknown, b: unknown): boolean {
   return a === b || isDeepStrictEqual(a, b)
 }
 
 /**
- * A value as it would come back, so that it can be compared with what did: a class instance as a plain object, a
- * Uint8Array as a Buffer.
+ * Converts a value to what would be read after storing it, for comparing it with stored values: a class instance to a
+ * plain object, a Uint8Array to a Buffer.
  *
- * @throws TypeError when it cannot be stored
+ * @throws TypeError if it cannot be stored
  */
 export function asStored(codec: Codec, value: unknown): unknown {
   const { mode, data } = codec.encodeValue(value)
   return codec.decodeValue(mode, data)
 }
 
-/** The same for a value of another collection: what cannot be stored is equal to nothing that was. */
+/** The same, but returns a value that cannot be stored as it is: it equals no stored value. */
 export function asStoredOrItself(codec: Codec, value: unknown): unknown {
   try {
     return asStored(codec, value)
@@ -28,7 +28,7 @@ export function asStoredOrItself(codec: Codec, value: unknown): unknown {
   }
 }
 
-/** The order of two values that are not equal. @throws TypeError when they have none */
+/** The order of two values that are not equal. @throws TypeError if they cannot be ordered */
 export function orderOf(a: unknown, b: unknown): -1 | 1 {
   if (types.isUint8Array(a) && types.isUint8Array(b)) return Buffer.compare(a, b) < 0 ? -1 : 1
   if (haveOrder(a, b)) {
@@ -44,7 +44,7 @@ function haveOrder(a: unknown, b: unknown): boolean {
   return (typeof a === 'string' || typeof a === 'boolean') && typeof a === typeof b
 }
 
-/** Walks any iterable, asynchronous or not, and ends it when the walk ends early. */
+/** The iterator of any iterable, asynchronous or not; `undefined` if it is not iterable. */
 export function iteratorOf(items: unknown): AsyncIterator<unknown> | Iterator<unknown> | undefined {
   if (typeof items === 'string') return items[Symbol.iterator]()
   if (typeof items !== 'object' || items === null) return undefined

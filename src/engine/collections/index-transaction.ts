@@ -7,12 +7,12 @@ import { checkIterable, checkVerbOptions } from '../verbs/verb-options.js'
 import { checkLast, checkPair, checkReverse } from './collection-options.js'
 import type { IndexTransaction, Walking } from './contract.js'
 
-/** Entries never expire, whatever the cache says of its own. */
+/** Entries never expire, whatever the settings of the cache are. */
 const FOR_EVER = { ttl: null } as const
 
 type Ends = Pick<Pulling, 'prefix' | 'side'>
 
-/** The verbs inside an index's `transact`: those of its cache's transaction. */
+/** The verbs inside an index's `transact`, built on the transaction of its cache. */
 export class OpenIndex<V> implements IndexTransaction<V> {
   readonly #tx: EndTransaction
 
@@ -20,7 +20,7 @@ export class OpenIndex<V> implements IndexTransaction<V> {
     this.#tx = new EndTransaction(scope)
   }
 
-  /** No verb works after the body has returned. */
+  /** Called when the body has returned: from now on every verb throws. */
   end(): void {
     this.#tx.end()
   }
@@ -51,7 +51,7 @@ export class OpenIndex<V> implements IndexTransaction<V> {
     this.#tx.add(key, value, FOR_EVER)
     const known = this.#tx.getItem<V>(key)
     if (known) return known.value
-    // The file of the entry that was there is missing: it is none.
+    // An entry whose file is missing does not count.
     this.#tx.set(key, value, FOR_EVER)
     return this.#tx.get<V>(key) as V
   }
@@ -110,7 +110,7 @@ export class OpenIndex<V> implements IndexTransaction<V> {
 }
 
 class EndTransaction extends CacheQueueTransaction {
-  /** Takes out the entry that was stored last, or first. */
+  /** Removes and returns the entry that was stored last, or first. */
   takeEnd<T>(last: boolean): Item<T> | undefined {
     const [session] = this.sessions()
     if (!session) return undefined

@@ -9,11 +9,11 @@ import { type EncodedCall, storeEncoded } from '../verbs/storing.js'
 import { type Looked, lookAt, lookedValue } from '../verbs/taking.js'
 import { shardOf } from './collection-cache.js'
 
-/** Looks and stores in one write, which has its place among those called before and after it. */
+/** Returns the stored value, or stores the default: in one write, in the order of the calls of this process. */
 export async function storeDefault<V>(handle: CacheHandle, encoded: EncodedCall, options: Storing): Promise<V> {
   const shard = shardOf(handle)
   const { encodedKey } = encoded
-  // What is there, and nobody is about to change, needs no lock.
+  // Reading an entry that nobody is about to change needs no lock.
   if (handle.options.readonly || isQuiet(shard, encodedKey)) {
     const known = await handle.read(shard, encodedKey, options, () => readValue(shard, encodedKey), encoded.key)
     if (known !== undefined) return known as V
@@ -35,7 +35,7 @@ function isQuiet(shard: Shard, key: EncodedKey): boolean {
   try {
     return shard.writer.pending.empty && isThere(shard, key)
   } catch {
-    // Whatever it is, the write meets it and waits or tells.
+    // Whatever the error is, the write meets it too, and waits or throws.
     return false
   }
 }

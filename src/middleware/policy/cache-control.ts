@@ -4,23 +4,23 @@ import { remembered } from './remembered.js'
 /** What follows the `=` of a directive. */
 export interface Argument {
   readonly text: string
-  /** Was given as a quoted string, and is here without quotes and escapes. */
+  /** Whether it was given as a quoted string. The text here is without quotes and escapes. */
   readonly quoted: boolean
 }
 
 /**
- * Directives by their names in lower case, each with an argument for every time that it was given: `undefined` for
- * none.
+ * Directives by their names in lower case, each with one argument for every time that it was given. `undefined` stands
+ * for a directive without argument.
  */
 export type Directives = ReadonlyMap<string, readonly (Argument | undefined)[]>
 
-/** The greatest number of seconds, which all greater ones count as (RFC 9111 §1.2.2). */
+/** The greatest number of seconds: greater numbers count as this one (RFC 9111 §1.2.2). */
 export const MOST_SECONDS = 2_147_483_648
 
 /**
- * The directives of all lines of a `Cache-Control` (RFC 9111 §5.2). Names have no case. Nothing is dropped for being
- * wrong: a directive that begins with its name and goes on with nonsense is there, with that nonsense for an argument,
- * so that `no-store;` forbids and `max-age =60` allows nothing.
+ * Parses the directives of all lines of `Cache-Control` (RFC 9111 §5.2). Names are case-insensitive. Malformed
+ * directives are kept, with whatever follows the name as the argument: so `no-store;` still forbids storing, and
+ * `max-age =60` allows nothing.
  */
 export function parseCacheControl(lines: readonly string[]): Directives {
   const [first] = lines
@@ -54,9 +54,10 @@ function argumentOf(rest: string): Argument | undefined {
 }
 
 /**
- * The seconds that a directive gives, as milliseconds; quoted or not (RFC 9111 §5.2).
+ * The seconds that a directive gives, quoted or not (RFC 9111 §5.2), in milliseconds.
  *
- * @returns `undefined` when it is not there, `invalid` when it has no number of seconds or is given with different ones
+ * @returns `undefined` if it is missing, `invalid` if it is not a number of seconds or is given twice with different
+ *   ones
  */
 export function durationOf(directives: Directives, name: string): number | 'invalid' | undefined {
   const values = directives.get(name)
@@ -68,14 +69,14 @@ export function durationOf(directives: Directives, name: string): number | 'inva
   return first === undefined || seconds.some(other => other !== first) ? 'invalid' : first * 1000
 }
 
-/** Whether a directive is given in a way that allows something: without argument. */
+/** Whether a directive that allows something is valid: it must be given without argument. */
 export function isGranted(directives: Directives, name: string): boolean {
   return directives.get(name)?.some(value => value === undefined) ?? false
 }
 
 /**
- * Whether `private` or `no-cache` concerns all of the response (RFC 9111 §5.2.2.4, §5.2.2.7): it is given without field
- * names. Whatever is no quoted list of field names counts as none, so that `private=true` is private.
+ * Whether `private` or `no-cache` applies to the whole response and not only to some fields (RFC 9111 §5.2.2.4,
+ * §5.2.2.7). An argument that is not a quoted list of field names is ignored: `private=true` means private.
  */
 export function isUnqualified(directives: Directives, name: 'private' | 'no-cache'): boolean {
   return directives.get(name)?.some(value => namesIn(value) === undefined) ?? false

@@ -6,11 +6,11 @@ export interface KeyParts {
   /** The name of the cache: {@link checkCacheName}. */
   readonly name: string
   readonly scheme: string
-  /** Host and, where it is not the scheme's own, port. */
+  /** The host, with the port if it is not the default port of the scheme. */
   readonly authority: string
   /** `originalUrl`, byte for byte: path and query. */
   readonly target: string
-  /** Longer keys are none. @default 8192 */
+  /** A longer key is refused with `long-url`. @default 8192 */
   readonly maxLength?: number
 }
 
@@ -22,9 +22,10 @@ const LONGEST_NAME = 200
 const AUTHORITY = /^(?:\[[0-9A-Fa-f:.]{2,45}\]|[A-Za-z0-9._~%!$&'()*+,;=-]{1,255})(?::\d{0,5})?$/
 
 /**
- * The name of a cache may be any short text of one line that is not empty: it is the first line of every key.
+ * Checks the name of a cache: any short text of one line, since it is the first line of every key.
  *
- * @throws TypeError when it is no string; RangeError when it is empty, longer than 200 characters or has control characters
+ * @throws TypeError if it is not a string
+ * @throws RangeError if it is empty, longer than 200 characters or contains control characters
  */
 export function checkCacheName(name: unknown): string {
   if (typeof name !== 'string')
@@ -38,9 +39,9 @@ export function checkCacheName(name: unknown): string {
 }
 
 /**
- * The key of a URI: `name⏎scheme://host/path?query`, as it can be read, found and purged by prefix. Two different
- * requests never have one key: neither part can hold a line end, the authority cannot hold a slash, and path and query
- * stand there byte for byte, neither decoded nor sorted. Only the authority is normalised (RFC 9110 §4.2.3).
+ * Makes the key of a URI: `name⏎scheme://host/path?query`, which people can read and purge by prefix. Different
+ * requests never get the same key: no part can contain a line end, the authority cannot contain a slash, and path and
+ * query are taken byte for byte, neither decoded nor sorted. Only the authority is normalised (RFC 9110 §4.2.3).
  */
 export function cacheKey(parts: KeyParts): { readonly key: string } | { readonly none: NoKeyReason } {
   const { name, scheme, target } = parts
@@ -51,29 +52,29 @@ export function cacheKey(parts: KeyParts): { readonly key: string } | { readonly
   return key.length > (parts.maxLength ?? 8192) ? { none: 'long-url' } : { key }
 }
 
-/** The key of one variant: the key, and a hash of what selects it. It is not a prefix of another one's. */
+/** Makes the key of one variant: the key, and a hash of the selecting text. No such key is a prefix of another. */
 export function variantKey(key: string, selecting: string): string {
   return `${key}\n${createHash('sha256').update(selecting).digest('hex')}`
 }
 
-/** The parts of what {@link cacheKey} and {@link variantKey} made; `undefined` for other keys. */
+/** The parts of a key made by {@link cacheKey} or {@link variantKey}; `undefined` for other keys. */
 export function parseCacheKey(key: string): { name: string; url: string; variant?: string } | undefined {
   const [name, url, variant, ...more] = key.split('\n')
   if (!name || url === undefined || more.length > 0 || !/^https?:\/\/[^/]+\//.test(url)) return undefined
   return variant === undefined ? { name, url } : { name, url, variant }
 }
 
-/** Which requests a host is accepted for. */
+/** Which hosts a request may name. */
 export interface HostRule {
-  /** Stands in for whatever host the request names. */
+  /** Used in place of the host that the request names. */
   readonly authority?: string | undefined
-  /** Hosts that are cached for, with their ports where those are not the scheme's own; all when left out. */
+  /** The hosts to cache for, with ports other than the default port of the scheme. @default all hosts */
   readonly hosts?: readonly string[] | undefined
 }
 
 /**
- * The authority of a key: the fixed one, or the host that the request names if it is among those allowed. A client can
- * put anything into `Host`, and what it puts there must not choose another one's page.
+ * The authority of a key: the configured one, or the host that the request names if it is allowed. Clients can send any
+ * `Host`, and must not get the page of another host that way.
  */
 export function authorityOf(
   host: string | undefined,
@@ -90,12 +91,11 @@ export function authorityOf(
 }
 
 /**
- * The host that a request is for: what `Host` says, unless the framework trusts a proxy that says another name
- * (Express: `trust proxy`, `req.hostname`). Express leaves the port out of that name, so that `Host` is taken where
- * both name the same.
+ * The host that a request is for: `Host`, unless the framework trusts a proxy that names another host (Express:
+ * `trust proxy`, `req.hostname`). Express leaves out the port there, so `Host` is used if both name the same host.
  *
- * @param host the `Host` field as it came
- * @param trusted what the framework takes for the host, with or without port
+ * @param host the `Host` field as received
+ * @param trusted the host according to the framework, with or without port
  */
 export function hostOf(host: string | undefined, trusted: string | undefined): string | undefined {
   if (trusted === undefined || host === undefined) return trusted ?? host
@@ -103,8 +103,8 @@ export function hostOf(host: string | undefined, trusted: string | undefined): s
 }
 
 /**
- * Lower case, without the scheme's own port; `undefined` when it is no authority, or has a user in it (RFC 9110 §4.2.3,
- * §4.2.4).
+ * An authority in lower case, without the default port of the scheme (RFC 9110 §4.2.3). `undefined` if the text is not
+ * an authority or contains a user (§4.2.4).
  */
 export function normalAuthority(text: string, scheme: string): string | undefined {
   if (scheme === 'http') return normalHttp(text)
@@ -118,28 +118,28 @@ function withoutPort(text: string, own: RegExp): string | undefined {
   return AUTHORITY.test(text) ? text.toLowerCase().replace(own, '') : undefined
 }
 
-/** What a purge looks for. */
+/** Which keys a purge removes. */
 export interface PurgeTarget {
-  /** What all keys that may match begin with. */
+  /** All keys that match begin with this. */
   readonly keyPrefix: string
-  /** Whether a key is meant, its variants included. */
+  /** Whether to purge a key, of a page or of a variant. */
   matches(key: string): boolean
 }
 
 /**
- * The keys of all URIs that begin with a prefix: an absolute URI, or a path, which then means all hosts. The prefix is
- * text: `/news/` does not reach `/newsletter`, `/news` does, for no border is added that was not asked for.
+ * The keys of all URIs that begin with a prefix: an absolute URI, or a path on all hosts. The prefix is compared as
+ * text: `/news` matches `/newsletter`, `/news/` does not.
  *
- * @throws TypeError when the prefix is neither
+ * @throws TypeError if the prefix is neither an absolute URI nor a path
  */
 export function purgePrefix(name: string, prefix: string): PurgeTarget {
   return target(name, prefix, 'prefix', (wanted, text) => text.startsWith(wanted))
 }
 
 /**
- * The key of one URI and of its variants; of a path on all hosts.
+ * The key of one URI and the keys of its variants. A path means this path on all hosts.
  *
- * @throws TypeError when it is neither an absolute URI nor a path
+ * @throws TypeError if it is neither an absolute URI nor a path
  */
 export function purgeUrl(name: string, url: string): PurgeTarget {
   return target(name, url, 'url', (wanted, text) => text === wanted)
@@ -167,7 +167,7 @@ function target(
   }
 }
 
-/** An absolute URI with its authority as in keys, its path and query as they are, without fragment. */
+/** An absolute URI with its authority as in keys, path and query unchanged, and without fragment. */
 export function normalUrl(url: string): string | undefined {
   const match = /^(https?):\/\/([^/?#]*)([^#]*)/i.exec(url)
   if (!match) return undefined

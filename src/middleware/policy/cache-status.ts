@@ -5,36 +5,36 @@ import { remembered } from './remembered.js'
 
 /** Why a request went on to the handler (RFC 9211 §2.2). */
 export type ForwardReason =
-  /** The cache was told to keep out of it. */
+  /** The cache was configured not to handle the request. */
   | 'bypass'
-  /** The method has to be. */
+  /** Requests with this method are always forwarded. */
   | 'method'
   /** Nothing is stored for the URI. */
   | 'uri-miss'
-  /** Something is, but not for the fields that `Vary` names. */
+  /** Something is stored for the URI, but not for the values of the fields that `Vary` names. */
   | 'vary-miss'
-  /** Nothing is, and it is not known whether for the URI or the fields. */
+  /** Nothing suitable is stored; whether because of the URI or of `Vary` is not known. */
   | 'miss'
-  /** Directives of the request demand it. */
+  /** A directive of the request demands it. */
   | 'request'
   /** What is stored is stale. */
   | 'stale'
-  /** A part is stored, but not all that is needed. */
+  /** Only a part of the needed content is stored. */
   | 'partial'
 
-/** What one cache says of one answer (RFC 9211 §2). */
+/** What one cache reports about one answer (RFC 9211 §2). */
 export interface CacheStatus {
   /** Names the cache. */
   readonly name: string
-  /** Answered without the handler. Left out when `fwd` is given: the two exclude each other. */
+  /** Whether it was answered without the handler. Must not be given together with `fwd`. */
   readonly hit?: boolean
   readonly fwd?: ForwardReason
-  /** The status that the handler answered, where it is another than the one that is sent, as 304 is. */
+  /** The status of the handler's answer, if it differs from the status sent: for example 304. */
   readonly fwdStatus?: number
-  /** Milliseconds of freshness that are left; negative when stale. Told in seconds. */
+  /** Remaining freshness in milliseconds; negative when stale. Sent in seconds. */
   readonly ttl?: number
   readonly stored?: boolean
-  /** Joined the flight of another request. */
+  /** Whether the request waited for the answer to another request. */
   readonly collapsed?: boolean
   readonly key?: string
   /** A word or two more, such as why nothing was stored. */
@@ -59,8 +59,8 @@ export function cacheStatus(status: CacheStatus): string {
 }
 
 /**
- * The fields with this member added to `Cache-Status`, after those of caches that are nearer to the origin (RFC 9211
- * §2). Lines there that are no list are left out: they would make the whole field unreadable.
+ * Adds a member to `Cache-Status`, after those of caches nearer to the origin (RFC 9211 §2). Removes existing lines
+ * that are not lists: they would make the whole field unreadable.
  */
 export function appendCacheStatus(fields: Fields, status: CacheStatus): Fields {
   const lines = fieldLines(fields, 'Cache-Status').filter(isCacheStatus)
@@ -68,7 +68,7 @@ export function appendCacheStatus(fields: Fields, status: CacheStatus): Fields {
   return [...others, ['Cache-Status', [...lines, cacheStatus(status)].join(', ')]]
 }
 
-/** Whether a line is one that others can read: a list of structured fields, and not an empty one. */
+/** Whether a line can be parsed: it is a list of structured fields and not empty. */
 export function isCacheStatus(line: string): boolean {
   try {
     return parseList(line).length > 0
@@ -82,12 +82,12 @@ const word: (text: string) => string = /* @__PURE__ */ remembered(text =>
   /^[A-Za-z*][A-Za-z0-9!#$%&'*+.^_`|~:/-]*$/.test(text) ? text : serializeString(printable(text)),
 )
 
-/** What a string of structured fields can hold; line ends as spaces, the rest as question marks. */
+/** Replaces what a string of structured fields cannot contain: line ends by spaces, the rest by question marks. */
 function printable(text: string): string {
   return text.replaceAll('\n', ' ').replaceAll(/[^\x20-\x7e]/g, '?')
 }
 
-/** Within what an integer of structured fields can hold (RFC 9651 §3.3.1). */
+/** Limits a number to the range of integers of structured fields (RFC 9651 §3.3.1). */
 function integer(value: number): number {
   const limit = 999_999_999_999_999
   return Number.isNaN(value) ? 0 : Math.max(-limit, Math.min(limit, Math.trunc(value)))

@@ -2,15 +2,14 @@ import { parseHttpDate } from './dates.js'
 import { fieldLines, fieldValue, singleValue } from './fields.js'
 import type { Fields, RequestHead } from './message.js'
 
-/** What a representation is known by: values of its fields. */
+/** The validators of a representation, as values of its fields. */
 export interface Validators {
   /** The value of `ETag`. */
   readonly etag?: string | undefined
   /** The value of `Last-Modified`. */
   readonly lastModified?: string | undefined
   /**
-   * The value of `Date`: stands in for a missing `Last-Modified` when `If-Modified-Since` is evaluated (RFC 9111
-   * §4.3.2).
+   * The value of `Date`. `If-Modified-Since` is compared with it if `Last-Modified` is missing (RFC 9111 §4.3.2).
    */
   readonly date?: string | undefined
 }
@@ -18,15 +17,16 @@ export interface Validators {
 /** What preconditions are evaluated against. */
 export interface Evaluated extends Validators {
   /**
-   * The status that would be answered without them; others than 2xx and 412 ignore them (RFC 9110 §13.2.1). 200 when
-   * left out.
+   * The status of the answer without preconditions. They are ignored unless it is 2xx or 412 (RFC 9110 §13.2.1).
+   *
+   * @default 200
    */
   readonly status?: number
   /** Epoch milliseconds, for two-digit years: {@link parseHttpDate}. */
   readonly now?: number | undefined
 }
 
-/** The validators among the fields of a response. One that is given with two values is none. */
+/** The validators among the fields of a response. A field that is given with two values is ignored. */
 export function validatorsOf(fields: Fields): Validators {
   return {
     etag: singleValue(fields, 'ETag'),
@@ -37,9 +37,9 @@ export function validatorsOf(fields: Fields): Validators {
 
 /**
  * Evaluates the preconditions of a request in the order of RFC 9110 §13.2.2: `If-Match`, else `If-Unmodified-Since`;
- * then `If-None-Match`, else `If-Modified-Since`. `If-Range` is the business of {@link rangesOf}, afterwards.
+ * then `If-None-Match`, else `If-Modified-Since`. {@link rangesOf} evaluates `If-Range` afterwards.
  *
- * @returns 304 or 412 when that is the answer, `pass` when the request goes on
+ * @returns the status to answer with, or `pass` if the preconditions hold
  */
 export function evaluate(request: RequestHead, against: Evaluated): 'pass' | 304 | 412 {
   const status = against.status ?? 200
@@ -65,7 +65,7 @@ function firstPrecondition(request: RequestHead, against: Evaluated): boolean {
   return since === undefined || modified === undefined || modified <= since
 }
 
-/** RFC 9110 §13.1.3, and RFC 9111 §4.3.2 for what has no `Last-Modified`. */
+/** Evaluates `If-Modified-Since` (RFC 9110 §13.1.3; RFC 9111 §4.3.2 if there is no `Last-Modified`). */
 function notModifiedSince(request: RequestHead, against: Evaluated): boolean {
   const since = dateOf(request, 'If-Modified-Since', against)
   const modified = parsed(against.lastModified ?? against.date, against)
@@ -91,7 +91,7 @@ export function stronglyEqual(a: string, b: string): boolean {
   return a === b && isStrong(a)
 }
 
-/** Whether both are the same but for being weak (RFC 9110 §8.8.3.2). */
+/** Whether both are the same, weak or strong (RFC 9110 §8.8.3.2). */
 export function weaklyEqual(a: string, b: string): boolean {
   return opaque(a) === opaque(b)
 }
@@ -101,7 +101,7 @@ export function isStrong(etag: string): boolean {
   return /^"[\x21\x23-\x7e\x80-\xff]*"$/.test(etag)
 }
 
-/** Whether a response was made a second after the date of its content at least (RFC 9110 §8.8.2.2). */
+/** Whether `Last-Modified` is at least a second before `Date`, and so a strong validator (RFC 9110 §8.8.2.2). */
 export function isStrongDate(lastModified: string, date: string | undefined): boolean {
   const modified = parseHttpDate(lastModified)
   const made = date === undefined ? undefined : parseHttpDate(date)
@@ -112,10 +112,10 @@ function opaque(etag: string): string {
   return etag.startsWith('W/') ? etag.slice(2) : etag
 }
 
-/** Backslashes are no escapes in entity tags, and commas may be in them: this is not a list of quoted strings. */
+/** Not a list of quoted strings: entity tags may contain commas, and a backslash in them escapes nothing. */
 const ETAG_OR_WORD = /[ \t,]*((?:W\/)?"[\x21\x23-\x7e\x80-\xff]*"|[^ \t,][^,]*)/y
 
-/** The members of a list of entity tags. What is none, such as a tag without quotes, comes as it stands. */
+/** The members of a list of entity tags. Malformed members, such as tags without quotes, are returned unchanged. */
 function etagsOf(list: string): string[] {
   const members: string[] = []
   ETAG_OR_WORD.lastIndex = 0

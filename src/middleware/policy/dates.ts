@@ -15,12 +15,11 @@ const RFC_850 = new RegExp(
 const ASCTIME = new RegExp(`^(?:mon|tue|wed|thu|fri|sat|sun) (${MONTH}) (\\d{2}| \\d) ${TIME} (\\d{4})$`, 'i')
 
 /**
- * Epoch milliseconds of an HTTP date in one of its three forms (RFC 9110 §5.6.7), or `undefined`. Nothing else is a
- * date, however well `Date.parse` knows what to make of it. Case does not matter, and no zone but GMT counts (RFC 9111
- * §4.2).
+ * Parses an HTTP date in one of its three forms (RFC 9110 §5.6.7). Accepts no other form, even if `Date.parse` does,
+ * and no time zone but GMT. Case does not matter (RFC 9111 §4.2).
  *
- * @param now epoch milliseconds: two digits of a year mean one that is at most 50 years ahead of it; 1970 to 2069 when
- * left out
+ * @param now epoch milliseconds: a year of two digits is at most 50 years after it. If left out, it is 1970 to 2069
+ * @returns epoch milliseconds, or `undefined` if it is not a date
  */
 export function parseHttpDate(text: string, now: number = Date.UTC(2019, 11, 31)): number | undefined {
   const absolute = fourDigitYear(text)
@@ -38,12 +37,12 @@ const fourDigitYear: (text: string) => number | undefined = /* @__PURE__ */ reme
 
 const FOUR_CENTURIES = 146_097 * 86_400_000
 
-/** An instant as IMF-fixdate, the form that is to be sent. Parts of a second are cut off. */
+/** Formats an instant as IMF-fixdate, the only form that may be sent. Fractions of a second are cut off. */
 export function formatHttpDate(milliseconds: number): string {
   return new Date(milliseconds).toUTCString()
 }
 
-/** The year with these last two digits that is nearest to being 50 years ahead, and not more. */
+/** The latest year with these last two digits that is at most 50 years ahead. */
 function fullYear(match: RegExpExecArray, now: number): number | undefined {
   const limit = new Date(now)
   limit.setUTCFullYear(limit.getUTCFullYear() + 50)
@@ -60,7 +59,7 @@ function instant(year = '', monthName = '', day = '', time: readonly string[]): 
   const month = MONTHS.indexOf(monthName.toLowerCase())
   // 60 is a leap second (RFC 9110 §5.6.7).
   if (hours > 23 || minutes > 59 || seconds > 60) return undefined
-  // Date.UTC takes years below 100 for those of the last century; the calendar repeats after 400.
+  // Date.UTC reads years below 100 as 19xx; the calendar repeats after 400 years.
   const days = Date.UTC(Number(year) + 400, month, Number(day)) - FOUR_CENTURIES
   // 31 November would become 1 December.
   if (new Date(days).getUTCDate() !== Number(day)) return undefined

@@ -19,13 +19,13 @@ export function fieldValue(fields: Fields, name: string): string | undefined {
   return lines.length === 0 ? undefined : lines.join(', ')
 }
 
-/** The value of a field that is no list; `undefined` when it is not there, empty, or given with two values. */
+/** The value of a field that is not a list; `undefined` if it is missing, empty, or given with two values. */
 export function singleValue(fields: Fields, name: string): string | undefined {
   const [first, ...others] = fieldLines(fields, name)
   return first === '' || others.some(other => other !== first) ? undefined : first
 }
 
-/** Whether there is a line of that name, be it empty. */
+/** Whether there is a line of that name, even an empty one. */
 export function hasField(fields: Fields, name: string): boolean {
   for (const line of fields) {
     if (sameName(line[0], name)) return true
@@ -34,15 +34,14 @@ export function hasField(fields: Fields, name: string): boolean {
 }
 
 /**
- * The members of a list (RFC 9110 §5.6.1): split at commas outside of quoted strings, trimmed, empty ones left out.
- * A quote that is never closed hides nothing: what follows it is split all the same, so that no directive can be
- * smuggled past the cache behind it.
+ * The members of a list (RFC 9110 §5.6.1): split at commas outside of quoted strings and trimmed, without empty ones.
+ * The text after a quote that is never closed is split as well, so that nobody can hide a directive there.
  */
 export function listMembers(lines: readonly string[]): string[] {
   return lines.flatMap(splitLine).filter(Boolean)
 }
 
-/** One line split as {@link listMembers} does, empty members included. */
+/** Splits one line as {@link listMembers} does, but keeps empty members. */
 export function splitLine(line: string): string[] {
   if (!line.includes('"')) return line.split(',').map(trimmed)
   const members: string[] = []
@@ -61,7 +60,7 @@ export function splitLine(line: string): string[] {
   return members
 }
 
-/** Where the quoted string that begins at `start` has its closing quote (RFC 9110 §5.6.4). */
+/** The position of the closing quote of the quoted string that begins at `start` (RFC 9110 §5.6.4). */
 function endOfQuoted(text: string, start: number): number | undefined {
   for (let at = start + 1; at < text.length; at++) {
     if (text[at] === '\\') at++
@@ -70,7 +69,7 @@ function endOfQuoted(text: string, start: number): number | undefined {
   return undefined
 }
 
-/** The text without spaces and tabs around it: the only white space that fields know (RFC 9110 §5.6.3). */
+/** The text without spaces and tabs around it, the only white space in fields (RFC 9110 §5.6.3). */
 export function trimmed(text: string): string {
   let start = 0
   let end = text.length
@@ -84,8 +83,8 @@ function isBlank(code: number): boolean {
 }
 
 /**
- * Fields that concern one connection only (RFC 9110 §7.6.1), those between a client and its proxy (RFC 9111 §3.1),
- * and `Trailer`, since trailers are not kept.
+ * Fields for a single connection (RFC 9110 §7.6.1), fields between a client and its proxy (RFC 9111 §3.1), and
+ * `Trailer`, since trailers are not stored.
  */
 const HOP_BY_HOP: ReadonlySet<string> = new Set([
   'connection',
@@ -101,7 +100,7 @@ const HOP_BY_HOP: ReadonlySet<string> = new Set([
 ])
 
 /**
- * What may be stored of the fields of a response: all but hop-by-hop fields and those that `Connection` names (RFC 9111
+ * The fields of a response that may be stored: all but hop-by-hop fields and those that `Connection` names (RFC 9111
  * §3.1).
  */
 export function withoutHopByHop(fields: Fields): Fields {
@@ -112,7 +111,7 @@ export function withoutHopByHop(fields: Fields): Fields {
   })
 }
 
-/** The fields with one line of that name: in the place of the first that there was, else at the end. */
+/** Replaces all lines of a name by a single one, at the place of the first or, if there was none, at the end. */
 export function setField(fields: Fields, name: string, value: string): Fields {
   const wanted = name.toLowerCase()
   const first = fields.findIndex(([given]) => given.toLowerCase() === wanted)

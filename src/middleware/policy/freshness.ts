@@ -6,7 +6,7 @@ import type { Policy } from './options.js'
 import { isHeuristicallyCacheable } from './statuses.js'
 import { type Effective, effectiveDirectives } from './targeted.js'
 
-/** What freshness comes from. */
+/** What determines how long a response is fresh. */
 export type FreshnessSource =
   /** Fields of the response (RFC 9111 §4.2.1). */
   | 'explicit'
@@ -18,25 +18,25 @@ export type FreshnessSource =
   | 'none'
 
 export interface Freshness {
-  /** Milliseconds of age up to which the response is fresh. */
+  /** The response is fresh up to this age, in milliseconds. */
   readonly lifetime: number
   readonly source: FreshnessSource
 }
 
-/** What of the policy freshness depends on. */
+/** The options of the policy that freshness depends on. */
 export type FreshnessPolicy = Pick<Policy, 'ttl' | 'statusTtl' | 'heuristics' | 'targets'>
 
-/** Milliseconds of age up to which a response is fresh: {@link freshnessOf}. */
+/** The age in milliseconds up to which a response is fresh: {@link freshnessOf}. */
 export function lifetime(response: StoredResponse, policy: FreshnessPolicy): number {
   return freshnessOf(response, policy).lifetime
 }
 
 /**
- * How long a response is fresh and why (RFC 9111 §4.2.1): `s-maxage`, else `max-age`, else `Expires`, of which the
- * first that is there counts, be it wrong: then the response is stale. Without them the developer's options, then the
- * heuristic.
+ * How long a response is fresh and why (RFC 9111 §4.2.1): `s-maxage`, else `max-age`, else `Expires`. The first of them
+ * that is present counts, even if it is invalid: then the response is stale. Without any of them, the developer's
+ * options count, then the heuristic.
  *
- * @param effective the directives that count, where they are known already
+ * @param effective the directives that count, if already known
  */
 export function freshnessOf(
   response: StoredResponse,
@@ -56,12 +56,12 @@ export function freshnessOf(
   return heuristic === undefined ? { lifetime: 0, source: 'none' } : { lifetime: heuristic, source: 'heuristic' }
 }
 
-/** Those that `ttl` is for: final, whole, and no error. 302, 303 and 307 are decisions of one moment. */
+/** The statuses that `ttl` applies to: final, complete and no error. 302, 303 and 307 are temporary by definition. */
 const TTL_STATUSES: ReadonlySet<number> = new Set([200, 203, 204, 300, 301, 308])
 
 /**
- * Whether the response asks for care where nobody gave it freshness. `Pragma` has no meaning here (RFC 9111 §5.4), but
- * an intention.
+ * Whether a response without explicit freshness looks as if it should not be cached. `Pragma` in a response has no
+ * defined meaning (RFC 9111 §5.4), but shows this intention.
  */
 function isReserved(response: StoredResponse, directives: Directives): boolean {
   if (directives.has('no-store') || isUnqualified(directives, 'private') || isUnqualified(directives, 'no-cache'))
@@ -69,7 +69,7 @@ function isReserved(response: StoredResponse, directives: Directives): boolean {
   return fieldLines(response.fields, 'Pragma').some(line => /\bno-cache\b/i.test(line))
 }
 
-/** `Expires` less `Date` (RFC 9111 §5.3). What is no date, or given twice, means stale. */
+/** `Expires` minus `Date` (RFC 9111 §5.3). A value that is not a date, or is given twice, means stale. */
 function expires(response: StoredResponse): number | 'invalid' | undefined {
   const lines = fieldLines(response.fields, 'Expires')
   const [line] = lines
@@ -93,8 +93,8 @@ function heuristicLifetime(
 }
 
 /**
- * When the origin made the response: `Date`, or when it arrived where that is missing, wrong or given with two values
- * (RFC 9110 §6.6.1).
+ * When the origin made the response: `Date`, or the time of arrival if `Date` is missing, invalid or given with two
+ * values (RFC 9110 §6.6.1).
  */
 export function dateOf(response: StoredResponse): number {
   const line = singleValue(response.fields, 'Date')
@@ -103,8 +103,8 @@ export function dateOf(response: StoredResponse): number {
 }
 
 /**
- * The age that others say it had when it arrived: the first member of `Age`, or 0 if that is no number of seconds (RFC
- * 9111 §5.1).
+ * The age on arrival, as other caches report it: the first member of `Age`, or 0 if that is not a number of seconds
+ * (RFC 9111 §5.1).
  */
 export function ageValue(response: Pick<StoredResponse, 'fields'>): number {
   const [first = ''] = listMembers(fieldLines(response.fields, 'Age'))
@@ -112,9 +112,8 @@ export function ageValue(response: Pick<StoredResponse, 'fields'>): number {
 }
 
 /**
- * Milliseconds since the origin made or validated the response (RFC 9111 §4.2.3). Never less than the time that it was
- * here, even if the clock was set back. `Date` has whole seconds only, so that the parts of a second after it do not
- * make it older.
+ * Milliseconds since the origin made or validated the response (RFC 9111 §4.2.3). At least the time since it arrived.
+ * `Date` has whole seconds only, so the fraction of a second after it does not add to the age.
  */
 export function currentAge(stored: StoredResponse, now: number): number {
   const apparent = Math.max(0, wholeSeconds(stored.receivedAt) - dateOf(stored))

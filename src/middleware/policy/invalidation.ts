@@ -2,18 +2,18 @@ import { normalUrl, originOf } from './cache-key.js'
 import { fieldLines } from './fields.js'
 import type { RequestHead, ResponseHead } from './message.js'
 
-/** Methods that change nothing (RFC 9110 §9.2.1, RFC 4918, RFC 5323 and RFC 3253). Those unknown count as unsafe. */
+/** Methods that change nothing (RFC 9110 §9.2.1, RFC 4918, RFC 5323 and RFC 3253). Unknown methods count as unsafe. */
 const SAFE: ReadonlySet<string> = new Set(['GET', 'HEAD', 'OPTIONS', 'TRACE', 'PROPFIND', 'REPORT', 'SEARCH', 'QUERY'])
 
-/** Whether a method changes nothing, so that what is stored stays valid. */
+/** Whether a method changes nothing, so that stored responses stay valid. */
 export function isSafe(method: string): boolean {
   return SAFE.has(method)
 }
 
 /**
- * The URIs whose stored responses an exchange makes invalid (RFC 9111 §4.4): after an unsafe method with a 2xx or 3xx
- * the target, and what `Location` and `Content-Location` name if it has the same origin. Absolute, as they stand in
- * keys. Empty for others.
+ * The URIs whose stored responses an exchange makes invalid (RFC 9111 §4.4). After an unsafe method answered with 2xx
+ * or 3xx: the target, and the URIs in `Location` and `Content-Location` that have the same origin. Absolute, as in
+ * keys. Otherwise empty.
  */
 export function urisToInvalidate(request: RequestHead, response: ResponseHead): string[] {
   const target = normalUrl(request.url)
@@ -22,7 +22,7 @@ export function urisToInvalidate(request: RequestHead, response: ResponseHead): 
   return [...new Set([target, ...named.flatMap(reference => sameOrigin(reference, target))])]
 }
 
-/** A reference as absolute URIs of the target's origin: as it is written, and as a browser would write it. */
+/** A reference resolved to absolute URIs of the target's origin: as written, and as a browser would normalise it. */
 function sameOrigin(reference: string, target: string): string[] {
   const origin = originOf(target)
   const written = /^\/(?!\/)/.test(reference) ? normalUrl(origin + reference) : normalUrl(reference)

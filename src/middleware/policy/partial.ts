@@ -3,13 +3,13 @@ import { fieldLines } from './fields.js'
 import type { RequestHead, ResponseHead } from './message.js'
 import { type ByteRange, rangesOf } from './range.js'
 
-/** What part of a representation a response has (RFC 9110 §14.4). */
+/** The part of a representation that a response contains (RFC 9110 §14.4). */
 export interface ContentRange extends ByteRange {
-  /** Bytes of the whole representation; `undefined` when it is not known. */
+  /** The size of the whole representation in bytes; `undefined` if unknown. */
   readonly size: number | undefined
 }
 
-/** Reads `Content-Range`; `undefined` when it is wrong, of another unit, or tells of no range. */
+/** Parses `Content-Range`; `undefined` if it is invalid, has another unit than bytes, or contains no range. */
 export function parseContentRange(value: string): ContentRange | undefined {
   const match = /^bytes (\d{1,15})-(\d{1,15})\/(?:(\d{1,15})|\*)$/i.exec(value)
   if (!match) return undefined
@@ -19,8 +19,8 @@ export function parseContentRange(value: string): ContentRange | undefined {
 }
 
 /**
- * The bytes that a request asks for of a stored 206, when it has them all (RFC 9111 §3.3): one range that lies within
- * what is stored, of a representation whose size is known. Positions are those of the whole representation.
+ * The bytes of a stored 206 that answer a request (RFC 9111 §3.3). `undefined` unless the request asks for one range
+ * that is completely stored, of a representation of known size. Positions are those in the whole representation.
  */
 export function partOf(request: RequestHead, stored: ResponseHead): ByteRange | undefined {
   const lines = fieldLines(stored.fields, 'Content-Range')

@@ -1,6 +1,6 @@
 /**
- * A pure function of a text that remembers its last results: most requests bring the same few values of a field. What
- * strangers send cannot make it grow: it forgets all when it is full, and does not remember long texts.
+ * Makes a pure function of a text remember its results: most requests have the same few values of a field. Clients
+ * cannot make it grow without limit: when full it forgets everything, and it does not remember long texts.
  */
 export function remembered<T>(compute: (text: string) => T): (text: string) => T {
   const results = new Map<string, T>()

@@ -3,23 +3,23 @@ import { fieldLines, hasField, listMembers } from './fields.js'
 import type { RequestHead } from './message.js'
 import type { Policy } from './options.js'
 
-/** What a client asks of the cache, as far as the policy heeds it. Milliseconds. */
+/** What a client demands of the cache, as far as the policy allows it to. Durations are in milliseconds. */
 export interface Demands {
-  /** Nothing of this exchange may be stored (RFC 9111 §5.2.1.5). What is stored already may be the answer. */
+  /** Nothing of this exchange may be stored (RFC 9111 §5.2.1.5). The answer may still be a stored one. */
   readonly noStore: boolean
-  /** Nothing may be the answer without validation (§5.2.1.4, and §5.4 for `Pragma`). */
+  /** A stored answer must be validated first (§5.2.1.4, and §5.4 for `Pragma`). */
   readonly noCache: boolean
-  /** The greatest age that is taken (§5.2.1.1). */
+  /** The greatest acceptable age (§5.2.1.1). */
   readonly maxAge: number | undefined
-  /** The least freshness that must be left (§5.2.1.3). */
+  /** The least acceptable remaining freshness (§5.2.1.3). */
   readonly minFresh: number
-  /** How stale an answer may be (§5.2.1.2): `Infinity` when any is taken. */
+  /** How stale an answer may be (§5.2.1.2); `Infinity` if the client sets no limit. */
   readonly maxStale: number | undefined
   /** Answer from the cache, or 504 (§5.2.1.7). */
   readonly onlyIfCached: boolean
 }
 
-/** The directives of a request that the policy heeds (RFC 9111 §5.2.1). An argument that is wrong makes no demand. */
+/** The directives of a request that the policy follows (RFC 9111 §5.2.1). Those with invalid arguments are ignored. */
 export function demandsOf(request: Pick<RequestHead, 'fields'>, policy: Pick<Policy, 'requestDirectives'>): Demands {
   const lines = fieldLines(request.fields, 'Cache-Control')
   if (lines.length === 0 && !(policy.requestDirectives.has('no-cache') && pragmaNoCache(request))) return NO_DEMANDS
@@ -50,18 +50,18 @@ const NO_DEMANDS: Demands = {
   onlyIfCached: false,
 }
 
-/** `Pragma: no-cache` counts where there is no `Cache-Control` (RFC 9111 §5.4). */
+/** `Pragma: no-cache` counts only without `Cache-Control` (RFC 9111 §5.4). */
 function pragmaNoCache({ fields }: Pick<RequestHead, 'fields'>): boolean {
   if (hasField(fields, 'Cache-Control')) return false
   return listMembers(fieldLines(fields, 'Pragma')).some(member => member.toLowerCase() === 'no-cache')
 }
 
-/** Why a request has nothing to do with the cache, in a word for `Cache-Status`; `undefined` when it may look there. */
+/** Why a request bypasses the cache, as a word for `Cache-Status`. */
 export type RequestBypass = 'method' | 'body' | 'upgrade'
 
 /**
- * Whether a request may be answered from the cache at all: a GET or HEAD (RFC 9110 §9.2.3), without a body that the
- * handler could look at while the key does not, and without `Upgrade`.
+ * Returns `undefined` if a request may be answered from the cache, else the reason why not. It may if it is a GET or
+ * HEAD (RFC 9110 §9.2.3) without `Upgrade` and without a body, which the handler could read but is not in the key.
  */
 export function bypassOf({ method, fields }: Pick<RequestHead, 'method' | 'fields'>): RequestBypass | undefined {
   if (method !== 'GET' && method !== 'HEAD') return 'method'

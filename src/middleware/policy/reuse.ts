@@ -9,43 +9,42 @@ import { type StaleWindows, staleWindows } from './stale-windows.js'
 import { permitsAuthorized } from './storability.js'
 import { type Effective, effectiveDirectives } from './targeted.js'
 
-/** Age, and freshness that is left: milliseconds. `ttl` is 0 or less when stale. */
+/** Age and remaining freshness, in milliseconds. `ttl` is 0 or less when stale. */
 export interface Ageing {
   /** For {@link ageField}. */
   readonly age: number
   readonly ttl: number
 }
 
-/** Why a stored response is not for a request. */
+/** Why a stored response must not answer a request. */
 export type BypassReason =
-  /** The request has `Authorization`, and the response is not for all. */
+  /** The request has `Authorization`, and the response is not for everybody. */
   | 'authorization'
-  /** The request has a cookie, and the response is fresh by an option only. */
+  /** The request has a cookie, and the response is fresh only because of an option. */
   | 'cookie'
-  /** The response is a 206 that has not all that is asked for. */
+  /** The response is a 206 that does not contain everything the request asks for. */
   | 'partial'
 
-/** What is to be done with a stored response that the key and `Vary` have selected. */
+/** What to do with a stored response that the key and `Vary` have selected. */
 export type Decision = Ageing &
   (
     | { readonly kind: 'fresh' }
-    /** Answer with it, and validate it behind the answer (RFC 5861 §3). */
+    /** Answer with it, and validate it in the background (RFC 5861 §3). */
     | { readonly kind: 'stale-while-revalidate' }
-    /** Answer with it: the client takes stale ones (RFC 9111 §5.2.1.2). */
+    /** Answer with it: the client accepts stale answers (RFC 9111 §5.2.1.2). */
     | { readonly kind: 'stale' }
     /**
-     * Ask the handler, with {@link validationFields}: it is stale, may never be used unasked, or the client wants that.
+     * Ask the handler, with {@link validationFields}: it is stale, or it or the client demands validation each time.
      */
     | { readonly kind: 'validate'; readonly reason: 'stale' | 'no-cache' | 'request' }
-    /** As validate, but the client does not want to wait for it: 504 (RFC 9111 §5.2.1.7). */
+    /** It would have to be validated, but the client accepts only stored answers: 504 (RFC 9111 §5.2.1.7). */
     | { readonly kind: 'gateway-timeout' }
-    /** This request gets its answer from the handler, and the stored response stays as it is. */
+    /** Answer this request by the handler, and leave the stored response unchanged. */
     | { readonly kind: 'bypass'; readonly reason: BypassReason }
   )
 
 /**
- * Whether and how a stored response answers a request (RFC 9111 §4). Conditions and ranges are evaluated on the answer,
- * afterwards.
+ * Decides whether and how a stored response answers a request (RFC 9111 §4). Evaluate conditions and ranges afterwards.
  */
 export function decide(request: RequestHead, stored: StoredResponse, now: number, policy: Policy): Decision {
   const effective = effectiveDirectives(stored.fields, policy.targets)
@@ -59,20 +58,20 @@ export function decide(request: RequestHead, stored: StoredResponse, now: number
   return decision.kind === 'validate' && demands.onlyIfCached ? { kind: 'gateway-timeout', ...ageing } : decision
 }
 
-/** How old a stored response is and how long it stays fresh, a soft purge included. */
+/** How old a stored response is and how long it stays fresh, with soft purges taken into account. */
 export function ageingOf(stored: StoredResponse, now: number, policy: Policy): Ageing {
   return ageOf(stored, now, freshnessOf(stored, policy))
 }
 
 function ageOf(stored: StoredResponse, now: number, { lifetime, source }: Freshness): Ageing {
   const age = currentAge(stored, now)
-  // The developer's time counts from the arrival; a handler that took long has not used it up.
+  // Lifetimes from options count from the arrival, so that a slow handler does not use them up.
   const left = lifetime - (source === 'option' ? residentTime(stored, now) : age)
   const ttl = stored.staleSince === undefined ? left : Math.min(left, stored.staleSince - now)
   return { age, ttl }
 }
 
-/** Why a request does not get a response that its key has selected. */
+/** Why a response that the key of a request has selected must not answer it. */
 function notFor(
   request: RequestHead,
   stored: StoredResponse,
@@ -85,7 +84,7 @@ function notFor(
   return source === 'option' && !policy.ignoreCookies && hasField(request.fields, 'Cookie') ? 'cookie' : undefined
 }
 
-/** Validation that is demanded of a response that may be fresh. */
+/** Decides to validate if a directive of the request or of the response demands it, fresh or not. */
 function byDemands({ directives }: Effective, ageing: Ageing, demands: Demands): Decision | undefined {
   if (isUnqualified(directives, 'no-cache')) return { kind: 'validate', reason: 'no-cache', ...ageing }
   return demandsValidation(demands, ageing) ? { kind: 'validate', reason: 'request', ...ageing } : undefined
@@ -101,7 +100,7 @@ function byAge(windows: StaleWindows, ageing: Ageing, demands: Demands): Decisio
 }
 
 /**
- * What the client does not take though it is fresh (RFC 9111 §5.2.1). Freshness that runs out is none of its demands.
+ * Whether the client refuses a response although it is fresh (RFC 9111 §5.2.1). {@link byAge} decides on stale ones.
  */
 function demandsValidation(demands: Demands, { age, ttl }: Ageing): boolean {
   if (demands.noCache || demands.maxAge === 0) return true

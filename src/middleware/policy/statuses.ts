@@ -1,12 +1,11 @@
 /**
- * Statuses that may be fresh by a heuristic, for they are defined so (RFC 9110 §15.1). 206 is not, since parts are not
- * stored.
+ * Statuses that are defined as fresh by a heuristic (RFC 9110 §15.1), except 206: parts need explicit freshness.
  */
 const HEURISTIC: ReadonlySet<number> = new Set([200, 203, 204, 300, 301, 308, 404, 405, 410, 414, 501])
 
 /**
- * Final statuses whose caching this cache knows (RFC 9110 §15, RFC 6585, RFC 7725); it is asked where `must-understand`
- * is given.
+ * Final statuses whose rules for caching this cache knows (RFC 9110 §15, RFC 6585, RFC 7725), as `must-understand`
+ * requires.
  */
 const UNDERSTOOD: ReadonlySet<number> = new Set([
   ...[200, 201, 202, 203, 204, 205, 300, 301, 302, 303, 307, 308],
@@ -17,7 +16,7 @@ const UNDERSTOOD: ReadonlySet<number> = new Set([
   ...[500, 501, 502, 503, 504, 505, 511],
 ])
 
-/** Failures that a stale answer may stand in for (RFC 5861 §4). */
+/** Failures that a stale answer may replace (RFC 5861 §4). */
 const ERRORS: ReadonlySet<number> = new Set([500, 502, 503, 504])
 
 export function isHeuristicallyCacheable(status: number): boolean {

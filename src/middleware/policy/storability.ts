@@ -13,44 +13,44 @@ import { updatedByHead } from './update.js'
 import { variesMore, varyOf } from './vary.js'
 import { isSelectableCoding } from './vary-values.js'
 
-/** Why a response is not stored, in a word for `Cache-Status`. */
+/** Why a response is not stored, as a word for `Cache-Status`. */
 export type NotStoredReason =
-  /** The method is none whose answers are stored. */
+  /** Answers to this method are not stored. */
   | 'method'
-  /** A status that is no final answer of its own: 1xx, 304, or none of HTTP. */
+  /** The status is not that of a final, independent answer: 1xx, 304, or no HTTP status. */
   | 'status'
   /** 206. */
   | 'partial'
-  /** The web server answers from a file instead: `X-Accel-Redirect`, `X-Sendfile`. */
+  /** The web server sends a file instead: `X-Accel-Redirect`, `X-Sendfile`. */
   | 'accelerated'
-  /** `must-understand`, and a status that this cache does not know. */
+  /** `must-understand` is given, and this cache does not know the status. */
   | 'must-understand'
   | 'no-store'
   | 'private'
   | 'request-no-store'
-  /** The request has `Authorization`, and the response does not say that all may have it. */
+  /** The request has `Authorization`, and the response does not say that it is for everybody. */
   | 'authorization'
   | 'set-cookie'
   /** `Vary: *`. */
   | 'vary-star'
   | 'vary-cookie'
   | 'vary-authorization'
-  /** `Vary: Accept-Encoding`, and a coding that variants are not told apart by. */
+  /** `Vary: Accept-Encoding` is given, and variants do not distinguish the coding of the response. */
   | 'coding'
   /** Nothing says how long it is fresh. */
   | 'no-freshness'
-  /** It has to be validated each time, and has nothing to validate it by. */
+  /** It would have to be validated each time, but has no validator. */
   | 'no-cache'
-  /** It is stale already, and nothing allows to use it. */
+  /** It is already stale, and nothing allows to use it. */
   | 'stale'
-  /** Fresh by an option of the developer's, and the request has a cookie. */
+  /** It would be fresh only because of an option, and the request has a cookie. */
   | 'cookie'
 
 export type Storability = { readonly store: true } | { readonly store: false; readonly reason: NotStoredReason }
 
 /**
- * Whether a response may be stored, and serves any purpose there (RFC 9111 §3, with the safe defaults on top of it).
- * What is to be stored of it is {@link fieldsToStore}. Ask again when a 304 has changed the fields.
+ * Whether a response may be stored and can be useful later (RFC 9111 §3, with safer defaults on top). Store only its
+ * {@link fieldsToStore}. Ask again when a 304 has changed the fields.
  */
 export function storability(request: RequestHead, response: StoredResponse, policy: Policy): Storability {
   const effective = effectiveDirectives(response.fields, policy.targets)
@@ -64,10 +64,10 @@ export function storability(request: RequestHead, response: StoredResponse, poli
 }
 
 /**
- * What becomes of a stored response whose fields a 304, or an answer to a HEAD, has updated: the update is stored; the
- * response goes, since it says now that nobody may keep it; it goes and is to be fetched anew, since it depends on more
- * than it was selected by; or it is kept as it was, stale, for it is only this request whose exchange may not be stored.
- * A client can so ask for `no-store`, and takes nothing from others.
+ * Decides what to do with a stored response whose fields a 304, or an answer to a HEAD, has updated: store the update;
+ * remove the response, because it must no longer be stored; remove it and fetch it anew, because it now varies by more
+ * than it was selected by; or keep the old response as stale, because only the exchange of this request may not be
+ * stored. So a client that asks for `no-store` takes nothing away from others.
  */
 export function afterUpdate(
   request: RequestHead,
@@ -80,7 +80,7 @@ export function afterUpdate(
   return storability({ ...request, method: 'GET' }, updated, policy).store ? 'update' : 'keep'
 }
 
-/** What becomes of a stored response to GET after an answer to HEAD (RFC 9111 §4.3.5), and what it is then. */
+/** Decides what to do with a stored response to GET after an answer to HEAD (RFC 9111 §4.3.5), and updates it. */
 export function afterHead(
   request: RequestHead,
   stored: StoredResponse,
@@ -93,15 +93,12 @@ export function afterHead(
   return fate === 'update' ? { fate, updated } : { fate }
 }
 
-/**
- * Whether a response that is not stored would be, had it been the answer to a request without `Authorization`, cookies
- * and directives.
- */
+/** Whether a response is not stored only because of `Authorization`, cookies or directives of its request. */
 export function isPersonal(request: RequestHead, response: StoredResponse, policy: Policy): boolean {
   return storability({ ...request, fields: [] }, response, policy).store
 }
 
-/** Methods and statuses (RFC 9111 §3, first to third condition). */
+/** Checks method and status (RFC 9111 §3, first to third condition). */
 function byMessage(request: RequestHead, response: StoredResponse, policy: Policy): NotStoredReason | undefined {
   if (request.method !== 'GET' && !isStorablePost(request, response, policy)) return 'method'
   const { status } = response
@@ -112,7 +109,7 @@ function byMessage(request: RequestHead, response: StoredResponse, policy: Polic
 
 const ACCELERATED = ['X-Accel-Redirect', 'X-Sendfile', 'X-LIGHTTPD-send-file']
 
-/** RFC 9110 §9.3.3: explicit freshness, and a `Content-Location` that is the target URI. */
+/** Whether it has explicit freshness and a `Content-Location` that is the target URI (RFC 9110 §9.3.3). */
 function isStorablePost(request: RequestHead, response: StoredResponse, policy: Policy): boolean {
   if (request.method !== 'POST' || !policy.cachePost) return false
   const { source } = freshnessOf(response, policy)
@@ -133,13 +130,13 @@ function byDirectives(
 ): NotStoredReason | undefined {
   const mustUnderstand = directives.has('must-understand')
   if (mustUnderstand && !isUnderstood(response.status)) return 'must-understand'
-  // must-understand takes the place of a no-store beside it (RFC 9111 §5.2.2.3).
+  // must-understand overrides a no-store given with it (RFC 9111 §5.2.2.3).
   if (directives.has('no-store') && !mustUnderstand) return 'no-store'
   if (isUnqualified(directives, 'private')) return 'private'
   return demandsOf(request, policy).noStore ? 'request-no-store' : undefined
 }
 
-/** What may belong to one person. */
+/** Checks whether the response may be for one person only. */
 function byOwner(
   request: RequestHead,
   response: StoredResponse,
@@ -155,12 +152,12 @@ function byOwner(
   return names.includes('accept-encoding') && hasOtherCoding(response) ? 'coding' : undefined
 }
 
-/** Who accepts `deflate`, and who does not, are one to the cache: neither may get what is coded so by its means. */
+/** Variants do not distinguish who accepts, for example, `deflate`: so a response with such a coding is not stored. */
 function hasOtherCoding({ fields }: ResponseHead): boolean {
   return listMembers(fieldLines(fields, 'Content-Encoding')).some(coding => !isSelectableCoding(coding))
 }
 
-/** Whether answers to requests with `Authorization` are for all (RFC 9111 §3.5). */
+/** Whether answers to requests with `Authorization` are for everybody (RFC 9111 §3.5). */
 export function permitsAuthorized(directives: Directives): boolean {
   const shared = durationOf(directives, 's-maxage')
   return (

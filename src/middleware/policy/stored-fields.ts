@@ -5,9 +5,8 @@ import type { Policy } from './options.js'
 import { effectiveDirectives } from './targeted.js'
 
 /**
- * What is stored of the fields of a response (RFC 9111 §3.1): no field that concerns one connection, and none that
- * `private="…"` or `no-cache="…"` names (§5.2.2.7, §5.2.2.4): those are for who caused the response, and others get it
- * without them.
+ * The fields of a response to store (RFC 9111 §3.1): all except those for a single connection, and those that
+ * `private="…"` or `no-cache="…"` names (§5.2.2.7, §5.2.2.4), which only the client that caused the response gets.
  */
 export function fieldsToStore(fields: Fields, policy: Pick<Policy, 'targets'>): Fields {
   const { directives } = effectiveDirectives(fields, policy.targets)

@@ -3,25 +3,25 @@ import { type Argument, type Directives, parseCacheControl } from './cache-contr
 import { fieldLines, fieldValue } from './fields.js'
 import type { Fields } from './message.js'
 
-/** The directives that count for this cache. */
+/** The directives that apply to this cache. */
 export interface Effective {
   readonly directives: Directives
-  /** They came from a targeted field, so that `Cache-Control` and `Expires` count for nothing (RFC 9213 §2.2). */
+  /** Whether they come from a targeted field, and `Cache-Control` and `Expires` are ignored (RFC 9213 §2.2). */
   readonly targeted: boolean
 }
 
 /** Directives that give seconds, which must be integers in a targeted field (RFC 9213 §2.1). */
 const OF_SECONDS: ReadonlySet<string> = new Set(['max-age', 's-maxage', 'stale-while-revalidate', 'stale-if-error'])
 
-/** `max-age=60.0` is a decimal, which parsed looks like the integer. */
+/** Finds decimals such as `max-age=60.0`, which look like integers when parsed. */
 const DECIMAL_SECONDS = /(?:^|[\t ,])(?:max-age|s-maxage|stale-while-revalidate|stale-if-error)=-?\d+\./
 const STRINGS = /"(?:[^"\\]|\\.)*"/g
 
 /**
- * The directives of a response for this cache: those of the first field of the target list that is there, valid and not
- * empty, else those of `Cache-Control` (RFC 9213 §2.2).
+ * The directives of a response that apply to this cache: those of the first targeted field that is present, valid and
+ * not empty, else those of `Cache-Control` (RFC 9213 §2.2).
  *
- * @param targets names of fields, the most specific first
+ * @param targets names of the targeted fields, the most specific first
  */
 export function effectiveDirectives(fields: Fields, targets: readonly string[]): Effective {
   for (const target of targets) {
@@ -33,9 +33,9 @@ export function effectiveDirectives(fields: Fields, targets: readonly string[]):
 }
 
 /**
- * The directives of a targeted field, a dictionary of structured fields (RFC 9213 §2.1). `undefined` when the field has
- * to be ignored: it does not parse, is empty, or gives seconds as anything else than an integer. Parameters mean
- * nothing.
+ * Parses the directives of a targeted field, a dictionary of structured fields (RFC 9213 §2.1), without parameters.
+ *
+ * @returns `undefined` if the field must be ignored: it is invalid, empty, or gives seconds that are not an integer
  */
 export function parseTargeted(value: string): Directives | undefined {
   const dictionary = parsed(value)
@@ -53,12 +53,12 @@ function parsed(value: string): Dictionary | undefined {
   try {
     return parseDictionary(value)
   } catch {
-    // Whatever it was that the parser did not like, RFC 9213 §2.1 says to do as if there were no such field.
+    // A field that the parser refuses must be ignored (RFC 9213 §2.1).
     return undefined
   }
 }
 
-/** A list of field names may be a string, as it would be in `Cache-Control`. All else but numbers is no argument. */
+/** Takes strings, such as lists of field names, and numbers as arguments, and ignores everything else. */
 function argumentOf(bare: unknown): Argument | undefined {
   if (typeof bare === 'number') return { text: String(bare), quoted: false }
   if (typeof bare === 'string') return { text: bare, quoted: true }

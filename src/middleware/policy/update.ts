@@ -7,21 +7,21 @@ import { fieldsToStore } from './stored-fields.js'
 import { variesMore } from './vary.js'
 
 /**
- * Fields of a 304 that change nothing of what is stored (RFC 9111 §3.2). The coding says how the stored bytes are to be
- * read: it is taken only from a 304 that is about these very bytes, and not about others that mean the same.
+ * Fields of a 304 that do not replace stored ones (RFC 9111 §3.2). `Content-Encoding` says how to read the stored
+ * bytes, so it is taken only from a 304 that is about exactly these bytes.
  */
 function keptOf(stored: StoredResponse, notModified: StoredResponse): readonly string[] {
   return [
     'Content-Length',
     ...(isOfSameBytes(stored, notModified) ? [] : ['Content-Encoding']),
-    // Middleware that compresses tells what a body depends on, and a 304 has none: what was known stays known.
+    // Compressing middleware adds to Vary only where there is a body, and a 304 has none: keep the stored Vary.
     ...(variesMore(notModified.fields, stored.fields) ? [] : ['Vary']),
   ]
 }
 
 /**
- * Whether the 304 is about the very bytes that are stored: they have the same strong validator, and no weak tag (RFC
- * 9110 §8.8.1). What it leaves out is that which was asked for.
+ * Whether a 304 is about exactly the stored bytes: both have the same strong validator, and no weak tag (RFC 9110
+ * §8.8.1). A validator that the 304 leaves out is the one of the request.
  */
 function isOfSameBytes(stored: StoredResponse, notModified: StoredResponse): boolean {
   const own = validatorsOf(stored.fields)
@@ -32,9 +32,9 @@ function isOfSameBytes(stored: StoredResponse, notModified: StoredResponse): boo
 }
 
 /**
- * A stored response with the fields of the 304 that has confirmed it (RFC 9111 §3.2, §4.3.4): each field that the 304
- * has replaces all lines of that name. Its age begins anew. `Set-Cookie` of the 304 is left out unless the policy
- * stores it. What comes out may be unfit for storing: ask {@link afterUpdate}, and mind that `Vary` may be another.
+ * Updates a stored response with the fields of the 304 that confirmed it (RFC 9111 §3.2, §4.3.4): each field of the 304
+ * replaces all stored lines of that name. The age starts again. `Set-Cookie` of the 304 is left out unless the policy
+ * stores it. The result may be one that must not be stored: see {@link afterUpdate}. Its `Vary` may have changed.
  *
  * @param notModified the 304, with the instants of its own request
  */
@@ -46,15 +46,14 @@ export function updatedBy304(
   const kept = keptOf(stored, notModified)
   const unwanted = policy.storeSetCookie ? kept : [...kept, 'Set-Cookie']
   const news = deleteField(fieldsToStore(notModified.fields, policy), ...unwanted)
-  // An age that others have told is that of the response they sent; without Date the stored one would make it old at
-  // once.
+  // The stored Age belongs to the previous response. Without Date it would make the updated one too old.
   const old = deleteField(stored.fields, 'Age')
   const dated: Fields = hasField(news, 'Date') ? news : [...news, ['Date', formatHttpDate(notModified.receivedAt)]]
   const { requestedAt, receivedAt } = notModified
   return { status: stored.status, fields: fieldsToStore(merged(old, dated), policy), requestedAt, receivedAt }
 }
 
-/** Each name of the new fields takes the place where the old one had its first line. */
+/** Replaces fields: each new one takes the place of the first old line of its name. */
 function merged(old: Fields, news: Fields): Fields {
   const fresh = new Map<string, (readonly [string, string])[]>()
   for (const line of news) {
@@ -76,9 +75,9 @@ function merged(old: Fields, news: Fields): Fields {
 }
 
 /**
- * What an answer to a HEAD means for the stored answer to a GET (RFC 9111 §4.3.5): it is updated when validators and
- * length agree, else it has to be invalidated. An answer that is no 200, such as that of a server that knows no HEAD, and
- * one that has neither, say nothing of what is stored: then that comes back as it is.
+ * Updates the stored answer to a GET by an answer to a HEAD (RFC 9111 §4.3.5), if validators and length agree. If they
+ * do not, the stored answer must be invalidated. It is returned unchanged if the answer to the HEAD is not a 200, as
+ * from a server that does not support HEAD, or has neither validators nor a length.
  */
 export function updatedByHead(
   stored: StoredResponse,
@@ -98,7 +97,7 @@ export function updatedByHead(
   return says ? updatedBy304(stored, head, policy) : stored
 }
 
-/** A field of the HEAD that is there, and another one than the stored. */
+/** Whether a field of the answer to HEAD is present and differs from the stored one. */
 function differs(given: string | undefined, stored: string | undefined): boolean {
   return given !== undefined && given !== stored
 }

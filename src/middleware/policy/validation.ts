@@ -2,8 +2,8 @@ import { isStrong, isStrongDate, validatorsOf, weaklyEqual } from './conditional
 import type { Fields, ResponseHead, StoredResponse } from './message.js'
 
 /**
- * The fields that ask the handler whether stored responses are still right (RFC 9111 §4.3.1): `If-None-Match` with the
- * entity tags of all of them, and `If-Modified-Since` where it is one. Empty when there is nothing to validate by.
+ * The fields that ask the handler whether stored responses are still valid (RFC 9111 §4.3.1): `If-None-Match` with the
+ * entity tags of all of them, and `If-Modified-Since` if there is only one. Empty if they have no validators.
  */
 export function validationFields(stored: readonly ResponseHead[]): Fields {
   const validators = stored.map(response => validatorsOf(response.fields))
@@ -16,9 +16,9 @@ export function validationFields(stored: readonly ResponseHead[]): Fields {
 }
 
 /**
- * Which of the stored responses that were asked for a 304 freshens (RFC 9111 §4.3.4): all with one of its strong
- * validators; else the latest with a weak one; without a validator the only one there is. None: the 304 is about
- * something else, and the request is to be made again without conditions.
+ * The stored responses that a 304 freshens (RFC 9111 §4.3.4): all with one of its strong validators; else the latest
+ * with a weak one; if the 304 has no validator, the only one there is. Empty if the 304 matches none: then repeat the
+ * request without conditions.
  */
 export function freshenedBy<S extends StoredResponse>(stored: readonly S[], notModified: ResponseHead): readonly S[] {
   const { etag, lastModified, date } = validatorsOf(notModified.fields)
@@ -27,7 +27,7 @@ export function freshenedBy<S extends StoredResponse>(stored: readonly S[], notM
   const ofDate = stored.filter(response => lastModified && validatorsOf(response.fields).lastModified === lastModified)
   const strong = [
     ...(etag !== undefined && isStrong(etag) ? ofTag : []),
-    // The same strong date is enough: a handler may name the same content anew.
+    // The same strong date is enough: a handler may give the same content a new entity tag.
     ...(lastModified !== undefined && isStrongDate(lastModified, date) ? ofDate : []),
   ]
   if (strong.length > 0) return stored.filter(response => strong.includes(response))
@@ -37,7 +37,7 @@ export function freshenedBy<S extends StoredResponse>(stored: readonly S[], notM
 function sameEtag(etag: string, response: StoredResponse): boolean {
   const own = validatorsOf(response.fields).etag
   if (own === undefined) return false
-  // A handler may answer with the weak form of a tag that it gave as a strong one, as compressing middleware does.
+  // Compressing middleware may answer with the weak form of a tag that was strong before.
   return isStrong(etag) && isStrong(own) ? own === etag : weaklyEqual(own, etag)
 }
 

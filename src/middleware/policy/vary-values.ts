@@ -1,31 +1,31 @@
 import { listMembers, splitLine, trimmed } from './fields.js'
 import { remembered } from './remembered.js'
 
-/** One form for all values of a request field that mean the same. */
+/** Brings values of a request field that mean the same into the same form. */
 export function normalised(name: string, lines: readonly string[]): string {
   if (name === 'accept-encoding') return acceptedCodings(lines.join(','))
   if (name === 'accept-language' || name === 'accept-charset') return preferences(lines, 'unordered')
   if (name === 'accept') return preferences(lines, 'ordered')
-  // Nobody knows the grammar of this one: empty members may mean something.
+  // The grammar of this field is unknown: empty members may mean something.
   return lines.flatMap(splitLine).join(', ')
 }
 
-/** Codings that handlers and compressing middleware choose among. Others make no difference to them. */
+/** The codings among which handlers and compressing middleware choose. */
 const CODINGS = ['br', 'zstd', 'gzip', 'identity']
 
-/** Whether variants of `Accept-Encoding` tell who accepts a coding. */
+/** Whether variants by `Accept-Encoding` distinguish who accepts a coding. */
 export function isSelectableCoding(coding: string): boolean {
   return CODINGS.includes(canonicalCoding(coding.toLowerCase()))
 }
 
-/** RFC 9110 §8.4.1.3. */
+/** Replaces the old name `x-gzip` (RFC 9110 §8.4.1.3). */
 function canonicalCoding(name: string): string {
   return name === 'x-gzip' ? 'gzip' : name
 }
 
 /**
- * `Accept-Encoding` by what it allows (RFC 9110 §12.5.3): the known codings that are acceptable, those of greater
- * weight first. A browser and curl that both take gzip share a variant if they take the same others.
+ * The known codings that an `Accept-Encoding` accepts, those with greater weights first (RFC 9110 §12.5.3). Clients
+ * that accept the same of these codings share a variant.
  */
 const acceptedCodings: (value: string) => string = /* @__PURE__ */ remembered(value => {
   const weights = new Map<string, number>()
@@ -42,12 +42,12 @@ const acceptedCodings: (value: string) => string = /* @__PURE__ */ remembered(va
     .join(' ')
 })
 
-/** Identity that is not mentioned is acceptable, and what is left when nothing else is. */
+/** The weight of `identity` if it is not mentioned: acceptable, but after everything else. */
 const LEAST = 0.0001
 
 /**
- * A list of preferences by their weights. Members of one weight keep their order where handlers go by it, as those of
- * `Accept` do with `res.format`; else they are sorted: their order means nothing (RFC 9110 §12.5.4).
+ * Orders a list of preferences by their weights. Members of equal weight keep their order if handlers depend on it, as
+ * `res.format` does for `Accept`. Otherwise they are sorted: their order means nothing (RFC 9110 §12.5.4).
  */
 function preferences(lines: readonly string[], order: 'ordered' | 'unordered'): string {
   const members = weighted(lines)
@@ -59,8 +59,8 @@ function preferences(lines: readonly string[], order: 'ordered' | 'unordered'): 
 }
 
 /**
- * The members without white space around `;`, and their weights. What is before the first `;` has no case; parameters
- * may have one, and a member with a quote in it stays as it is.
+ * The members without white space around `;`, and their weights. The part before the first `;` is put into lower case.
+ * Parameters keep their case, and a member that contains a quote stays unchanged.
  */
 function weighted(lines: readonly string[]): { value: string; weight: number }[] {
   return listMembers(lines).map(member => {
@@ -68,13 +68,13 @@ function weighted(lines: readonly string[]): { value: string; weight: number }[]
     const value = member.includes('"') ? member : first.toLowerCase()
     const at = parameters.findIndex(parameter => /^q=/i.test(parameter))
     const weight = at < 0 ? undefined : weightOf(parameters[at] ?? '')
-    // What is no weight stays in the value, so that it makes a variant of its own.
+    // An invalid weight stays in the value, and so makes a variant of its own.
     if (weight !== undefined) parameters.splice(at, 1)
     return { value: [value, ...parameters].join(';'), weight: weight ?? 1 }
   })
 }
 
-/** RFC 9110 §12.4.2: at most three digits. */
+/** Parses a weight, which has at most three decimals (RFC 9110 §12.4.2). */
 function weightOf(parameter: string): number | undefined {
   const match = /^q=(0(?:\.\d{0,3})?|1(?:\.0{0,3})?)$/i.exec(parameter)
   return match ? Number(match[1]) : undefined

@@ -3,9 +3,8 @@ import type { Fields, RequestHead } from './message.js'
 import { normalised } from './vary-values.js'
 
 /**
- * The fields that `Vary` names, in lower case, sorted, each once; `*` when a star is anywhere among them (RFC 9111
- * §4.1). Empty when there is no such field. What is no field name that a request can have counts as a star, since nobody
- * knows what was meant.
+ * The fields that `Vary` names, in lower case, sorted, without duplicates; `*` if one of them is a star (RFC 9111
+ * §4.1). Empty without `Vary`. A member that is not the name of a possible request field counts as a star.
  */
 export function varyOf(fields: Fields): readonly string[] | '*' {
   const names = new Set(listMembers(fieldLines(fields, 'Vary')).map(name => name.toLowerCase()))
@@ -14,19 +13,19 @@ export function varyOf(fields: Fields): readonly string[] | '*' {
   return [...names].sort()
 }
 
-/** Whether a response varies by more than another one did. */
+/** Whether a response varies by fields by which another one did not vary. */
 export function variesMore(fields: Fields, than: Fields): boolean {
   const [names, others] = [varyOf(fields), varyOf(than)]
   return names === '*' ? others !== '*' : others !== '*' && names.some(name => !others.includes(name))
 }
 
 /**
- * What selects a variant: the values that a request has for the fields of `Vary`, in a form that is equal for values of
- * the same meaning (RFC 9111 §4.1). Text of one line per field, which cannot collide.
+ * The text that selects a variant: the values of a request for the fields of `Vary`, one line for each field, in a form
+ * that is the same for values of the same meaning (RFC 9111 §4.1). Different values cannot collide.
  *
- * Lines are joined and white space around commas goes. `Accept-Encoding` becomes the codings that are acceptable, by
- * weight, among br, zstd, gzip and identity. Of `Accept-Language`, `Accept` and `Accept-Charset` the case and the white
- * space go, and members are ordered by their weights. A field that is not there differs from one that is empty.
+ * Lines are joined, and white space around commas is removed. `Accept-Encoding` is reduced to the acceptable codings
+ * among br, zstd, gzip and identity, ordered by weight. `Accept-Language`, `Accept` and `Accept-Charset` are put into
+ * lower case, without white space, their members ordered by weight. A missing field differs from an empty one.
  */
 export function selectingKey(names: readonly string[], request: Pick<RequestHead, 'fields'>): string {
   return [...new Set(names.map(name => name.toLowerCase()))]
@@ -38,7 +37,7 @@ export function selectingKey(names: readonly string[], request: Pick<RequestHead
     .join('')
 }
 
-/** Line ends cannot be in fields that came over HTTP; a field that was made otherwise must not collide either. */
+/** Escapes line ends. Fields received over HTTP have none, but others must not collide either. */
 function escaped(value: string): string {
   return value.replaceAll('\\', '\\\\').replaceAll('\r', '\\r').replaceAll('\n', '\\n')
 }
