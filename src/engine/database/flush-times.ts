@@ -1,26 +1,27 @@
 import { turnHasTime } from '../fairness.js'
 
 const ANSWERED = Promise.resolve()
-/** As it is when the package is loaded: fake timers of a test may replace it later. */
+/** Captured when the package is loaded, because fake timers of a test may replace it later. */
 const { nextTick } = process
-/** So many flushes pass at most before it is tried again whether those who are answered write more. */
+/** The longest pause between two tries to flush again in the same turn, in flushes. */
 const LONGEST_PAUSE = 64
 
 /**
- * When a writer writes.
+ * Decides when a writer flushes its queue.
  *
- * The first time is the check phase of the loop, when the callbacks of this turn have queued what they have; a microtask
- * would commit each alone. Who is answered then and queues more is written in the same turn, when all who were answered
- * have gone on: a turn of the loop costs a tenth of a `set`. That ends with the slice of time that a turn has.
+ * The first flush of a turn runs in the check phase of the loop, after the callbacks of the turn have queued their
+ * writes. A microtask would commit each write alone. Callers whose promises resolve then, and who write again at once,
+ * are flushed in the same turn, because a turn of the loop costs a tenth of a `set`. This lasts for the time slice of a
+ * turn. It pauses where callers do not write again, and where other processes hold the lock: it gains nothing there.
  */
 export class FlushTimes {
   readonly #flush: () => void
   #immediate: NodeJS.Immediate | undefined
   #timer: NodeJS.Timeout | undefined
-  /** Those who were answered go on. */
+  /** Whether the callers of the last flush are running, so that their writes wait for them all. */
   #answering = false
   #asked = false
-  /** Flushes after which nobody is awaited: where nobody wrote more, the tick would be for nothing. */
+  /** How many flushes to pass before callers are waited for again. */
   #pause = 0
   #passed = 0
 
@@ -28,14 +29,16 @@ export class FlushTimes {
     this.#flush = flush
   }
 
-  /** As soon as there is something in common with others. A time that is set already stays. */
+  /** Flushes as soon as writes can share a commit. Keeps a time that is set already. */
   soon(): void {
     if (this.#answering) this.#asked = true
     else if (!this.#timer) this.#immediate ??= setImmediate(this.#run)
   }
 
-  /** Not before some milliseconds are over. */
+  /** Flushes after some milliseconds, because the lock is held by others. */
   after(milliseconds: number): void {
+    this.#pause = LONGEST_PAUSE
+    this.#passed = 0
     this.#timer = setTimeout(this.#run, milliseconds)
   }
 
@@ -49,7 +52,7 @@ export class FlushTimes {
     void ANSWERED.then(this.#afterFirst)
   }
 
-  /** The first who were answered have gone on; behind a tick so have those who follow from them. */
+  /** The direct continuations of the callers have run by now. Those that follow from them run before the next tick. */
   readonly #afterFirst = (): void => nextTick(this.#goOn)
 
   readonly #goOn = (): void => {
