@@ -1,5 +1,6 @@
 import { existsSync, rmSync, unlinkSync } from 'node:fs'
 import { join } from 'node:path'
+import { setTimeout as delay } from 'node:timers/promises'
 import { CorruptError, type DiskCache, type Key } from 'fanout-cache'
 import { describe, expect, it } from 'vitest'
 import { FixtureProcess } from '../helpers/child-process.js'
@@ -71,6 +72,8 @@ describe.each(KINDS)('a %s whose files are deleted while it is open', kind => {
       const directory = join(temporaryDirectory(), 'cache')
       const cache = await filled(kind, directory)
       for (const shard of shardsOf(kind)) removeDatabase(join(directory, shard), suffixes)
+      // Writes look for their files once in a millisecond.
+      await delay(5)
       for (const key of KEYS) expect(await cache.set(`new ${key}`, key, { retry: true })).toBe(true)
       const keys = [...KEYS, ...KEYS.map(key => `new ${key}`)]
       const values = ['old 0', 'old 1', LARGE, LARGE, ...KEYS]

@@ -7,6 +7,6 @@ import { onTestFinished } from 'vitest'
 export function temporaryDirectory(): string {
   const directory = mkdtempSync(join(tmpdir(), 'fanout-cache-test-'))
   // Retries: a worker that is still closing its files may put one back while the tree is being removed.
-  onTestFinished(() => rmSync(directory, { recursive: true, force: true, maxRetries: 3 }))
+  onTestFinished(() => rmSync(directory, { recursive: true, force: true, maxRetries: 5, retryDelay: 100 }))
   return directory
 }

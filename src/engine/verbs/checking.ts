@@ -1,5 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import type { CacheHandle } from '../cache-handle.js'
+import { isLostSchema } from '../database/busy.js'
 import { CorruptError } from '../errors.js'
 import { strangersBesideShards } from '../maintenance/strangers.js'
 import { runTask } from '../maintenance/worker-client.js'
@@ -23,13 +24,27 @@ export async function check(
   try {
     await writesBefore(handle, timeout, signal)
     const places = shards.map(({ directory, disk }) => ({ directory, prefix: disk.pathPrefix }))
-    const findings = await runTask({ task: 'check', shards: places, fix, timeout, goesOn: isFanout }, { signal })
+    const look = (): Promise<readonly Finding[]> =>
+      runTask({ task: 'check', shards: places, fix, timeout, goesOn: isFanout }, { signal })
+    const findings = await look().catch(error => restoreTables(handle, shards, error).then(look))
     if (findings.some(({ kind }) => kind === 'locked')) handle.gaveUp()
     const outcome = fix ? await setAsideDamaged(handle, shards, findings) : findings
     return [...(isFanout ? strangersBesideShards(handle.directory) : []), ...outcome]
   } catch (error) {
     if (signal?.aborted) throw error
     throw (shards[0] as Shard).translate(error)
+  }
+}
+
+/**
+ * Opens the databases again when tables are gone, which creates them anew. Overwrites may go on without `Settings`, so
+ * that a check can be the first to miss it. Throws any other error, and this one in a readonly cache.
+ */
+async function restoreTables(handle: CacheHandle, shards: readonly Shard[], error: unknown): Promise<void> {
+  if (!isLostSchema(error) || handle.options.readonly || !handle.isOpen) throw error
+  for (const shard of shards) {
+    shard.reopen()
+    await shard.open()
   }
 }
 
