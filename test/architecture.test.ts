@@ -28,7 +28,7 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
   'engine/option-names': [],
   'engine/translate-error': ['engine/errors', 'engine/file-errors', 'engine/database/busy'],
 
-  'engine/observe/': ['type engine/'],
+  'engine/observe/': ['type engine/', 'engine/once-per-process'],
 
   'engine/database/': [
     'engine/fairness',
@@ -74,6 +74,7 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
     'engine/operations/',
   ],
   'engine/shards/': [
+    'engine/once-per-process',
     'engine/observe/',
     'engine/errors',
     'engine/file-errors',

@@ -1,5 +1,4 @@
-/** The global symbol under which the ESM and the CommonJS build of the package share their caches. */
-const REGISTRY = Symbol.for('fanout-cache.caches.0')
+import { oncePerProcess } from './once-per-process.js'
 
 /** Handles of caches, engine access of views, and definitions of models. They are opaque except to their owners. */
 export interface KnownCaches {
@@ -9,7 +8,5 @@ export interface KnownCaches {
 }
 
 export function knownCaches(): KnownCaches {
-  const place = globalThis as { [REGISTRY]?: KnownCaches }
-  place[REGISTRY] ??= { handles: new WeakMap(), views: new WeakMap(), models: new WeakMap() }
-  return place[REGISTRY]
+  return oncePerProcess('caches', () => ({ handles: new WeakMap(), views: new WeakMap(), models: new WeakMap() }))
 }

@@ -1,8 +1,9 @@
+/** The callbacks of each signal. */
 const watched = new WeakMap<AbortSignal, Set<() => void>>()
 
 /**
- * Calls back when a signal is aborted; answers how to take that back. Those who watch the same signal have one listener
- * together: one signal may end a hundred calls, and more than ten listeners look to Node like a leak.
+ * Calls back when a signal is aborted. Returns a function that stops this. All callbacks of a signal share one listener:
+ * one signal may end a hundred calls, and Node takes more than ten listeners for a leak.
  */
 export function onAbort(signal: AbortSignal, callback: () => void): () => void {
   const callbacks = watched.get(signal) ?? new Set()

@@ -1,6 +1,6 @@
 /**
- * What a process has one of, also when it has loaded both builds of the package, ESM and CommonJS: whoever asks first
- * makes it.
+ * Returns the one value of a name in this process, which the ESM and the CommonJS build of the package share. The first
+ * caller makes it.
  */
 export function oncePerProcess<T>(name: string, make: () => T): T {
   const key = Symbol.for(`fanout-cache.${name}.0`)

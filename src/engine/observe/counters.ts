@@ -1,4 +1,5 @@
 import type { RefusalReason } from '../errors.js'
+import { oncePerProcess } from '../once-per-process.js'
 import type { ComputeOutcome } from './channels.js'
 
 /**
@@ -32,18 +33,13 @@ export class Counters {
   }
 }
 
-/** The global symbol under which the ESM and the CommonJS build of the package share their counters. */
-const REGISTRY = Symbol.for('fanout-cache.counters.0')
-
 interface Registry {
   readonly known: Map<string, WeakRef<Counters>>
   readonly gone: FinalizationRegistry<string>
 }
 
 function registry(): Registry {
-  const place = globalThis as { [REGISTRY]?: Registry }
-  place[REGISTRY] ??= makeRegistry()
-  return place[REGISTRY]
+  return oncePerProcess('counters', makeRegistry)
 }
 
 function makeRegistry(): Registry {

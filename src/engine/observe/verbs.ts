@@ -1,3 +1,4 @@
+import { oncePerProcess } from '../once-per-process.js'
 import type { Key } from '../options.js'
 import { type VerbTrace, verbChannel } from './channels.js'
 import type { Counters } from './counters.js'
@@ -13,20 +14,11 @@ export interface VerbCall {
 /** Wraps the run of a verb, for example in a span. It must return what `run` returns. */
 export type Around = (call: VerbCall, run: () => Promise<unknown>) => Promise<unknown>
 
-/** The global symbol under which the ESM and the CommonJS build of the package share the wrappers. */
-const REGISTRY = Symbol.for('fanout-cache.verbs.0')
-
 interface Surroundings {
   list: readonly Around[]
 }
 
-function findSurroundings(): Surroundings {
-  const place = globalThis as { [REGISTRY]?: Surroundings }
-  place[REGISTRY] ??= { list: [] }
-  return place[REGISTRY]
-}
-
-const surroundings: Surroundings = findSurroundings()
+const surroundings: Surroundings = oncePerProcess('verbs', () => ({ list: [] }))
 
 /**
  * Wraps all verbs of the process in `around`, which gives them its async context. Returns a function that ends that.

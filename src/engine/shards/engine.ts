@@ -8,6 +8,7 @@ import type { MemoryTier } from '../memory/memory-tier.js'
 import { SharedMemory } from '../memory/shared-memory.js'
 import { channels } from '../observe/channels.js'
 import { type Counters, countersOf } from '../observe/counters.js'
+import { oncePerProcess } from '../once-per-process.js'
 import type { Victim } from '../operations/culling.js'
 import { translateError } from '../translate-error.js'
 import { compressionOf, otherCompression } from './compress-level.js'
@@ -231,17 +232,8 @@ function wrongKind(kind: Kind, directory: string): RangeError {
   return new RangeError(`${directory} holds a ${other}: open it with new ${other}(…)`)
 }
 
-/** The global symbol under which the ESM and the CommonJS build of the package share their engines. */
-const REGISTRY = Symbol.for('fanout-cache.engines.0')
-
-interface Registry {
-  [REGISTRY]?: Map<string, Engine>
-}
-
 function engines(): Map<string, Engine> {
-  const registry = globalThis as Registry
-  registry[REGISTRY] ??= new Map()
-  return registry[REGISTRY]
+  return oncePerProcess('engines', () => new Map())
 }
 
 /** Finds the engine of a directory in this process. */
