@@ -22,6 +22,7 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
 
   'engine/fairness': [],
   'engine/file-errors': [],
+  'engine/kept-shapes': [],
   'engine/make-directory': ['engine/file-errors'],
   'engine/on-abort': [],
   'engine/once-per-process': [],
@@ -35,6 +36,7 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
     'type engine/observe/',
     'engine/errors',
     'engine/file-errors',
+    'engine/kept-shapes',
     'engine/make-directory',
     'engine/on-abort',
     'engine/time',
@@ -45,6 +47,7 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
   'engine/disk/': [
     'engine/errors',
     'engine/file-errors',
+    'engine/kept-shapes',
     'engine/make-directory',
     'engine/time',
     'type engine/options',

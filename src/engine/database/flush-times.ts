@@ -1,10 +1,13 @@
 import { turnHasTime } from '../fairness.js'
+import { keepShape } from '../kept-shapes.js'
 
 const ANSWERED = Promise.resolve()
 /** Captured when the package is loaded, because fake timers of a test may replace it later. */
 const { nextTick } = process
 /** The longest pause between two tries to flush again in the same turn, in flushes. */
 const LONGEST_PAUSE = 64
+
+keepShape(setImmediate(() => undefined))
 
 /**
  * Decides when a writer flushes its queue.

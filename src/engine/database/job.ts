@@ -1,4 +1,5 @@
 import type { KeyIdentity } from '../disk/keys.js'
+import { keepShape } from '../kept-shapes.js'
 import type { Session } from './session.js'
 
 /** One operation for the writer. */
@@ -73,3 +74,12 @@ export class Job {
     this.fail(error)
   }
 }
+
+keepShape(
+  new Job(
+    { run: () => undefined },
+    { deadline: 0.5 },
+    () => undefined,
+    () => undefined,
+  ),
+)

@@ -15,6 +15,8 @@ export interface Attempt {
 const SHORTEST_SPIN = 0.02
 /** The weight of past attempts in the moving average. */
 const MEMORY = 8
+/** Keeps the shape of what `run` of a statement returns, see kept-shapes.ts. */
+const last: { result: unknown } = { result: undefined }
 
 /**
  * Takes write locks without waiting inside SQLite. A busy lock is asked for again at once, for as long as that has
@@ -56,7 +58,7 @@ export function tryBegin(session: Session): unknown {
   const { stackTraceLimit } = Error
   limitStacks(0)
   try {
-    begin.run()
+    last.result = begin.run()
     return undefined
   } catch (error) {
     return error

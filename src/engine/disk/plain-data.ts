@@ -1,3 +1,5 @@
+import { keepShape } from '../kept-shapes.js'
+
 // Deeper trees are left to V8, whose writer checks the stack.
 const MAX_DEPTH = 200
 // Up to this many objects a linear search is faster than a Set.
@@ -62,3 +64,5 @@ class Visited {
     return true
   }
 }
+
+keepShape(new Visited())

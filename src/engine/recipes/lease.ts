@@ -1,4 +1,5 @@
 import { LeaseLostError } from '../errors.js'
+import { keepShape } from '../kept-shapes.js'
 import { type Duration, milliseconds } from '../time.js'
 
 /** A held lock. `await using` releases it at the end of its block. */
@@ -132,6 +133,11 @@ export class KeptLease implements Lease {
     clearTimeout(this.#timer)
   }
 }
+
+const NO_KEEPER: LeaseKeeper = { label: '', ttl: LONGEST_TIMER, extend: async () => false, release: async () => false }
+const exemplar = new KeptLease(NO_KEEPER, '', 0, 0.5)
+void exemplar.release()
+keepShape(exemplar)
 
 /** Extends a lease. Failures show in the lease itself: the next beat tries again, or the lease is lost. */
 function beat(lease: KeptLease): void {

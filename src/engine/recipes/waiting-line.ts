@@ -1,3 +1,5 @@
+import { keepShape } from '../kept-shapes.js'
+
 /**
  * The callers of one process that wait for the same lock, in the order in which they came. Only the first one asks the
  * database, so that a hundred waiters cost as much as one.
@@ -83,3 +85,6 @@ export class Place {
     if (at > 0) this.#line.splice(at, 1)
   }
 }
+
+keepShape(new WaitingLine())
+keepShape(new Place([]))

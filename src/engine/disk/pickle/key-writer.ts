@@ -1,3 +1,4 @@
+import { keepShape } from '../../kept-shapes.js'
 import { formatPath, isPlainObject, notStorable } from '../describe.js'
 import { OP } from './opcodes.js'
 import { PickleOutput, type ScalarOutput } from './output.js'
@@ -69,6 +70,8 @@ class KeyWriter {
     return notStorable(value, { where: formatPath('key', this.#path), expected: KEY_KINDS })
   }
 }
+
+keepShape(new KeyWriter(new PickleOutput(0)))
 
 /** Sorts names in Python's order, which differs from JavaScript's for characters beyond the first 65536. */
 function sortedNames(object: object): string[] {
