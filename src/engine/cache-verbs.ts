@@ -1,5 +1,4 @@
 import type { CacheHandle } from './cache-handle.js'
-import type { Call } from './call.js'
 import type { DiskCache, Entry, StoredFile, Transaction } from './contract.js'
 import type { Session } from './database/session.js'
 import type { EncodedKey } from './disk/codec.js'
@@ -44,6 +43,8 @@ import * as upkeep from './verbs/upkeep.js'
 import { checkDelta, checkVerbOptions, resolveChangeOf, resolveInitial, resolveStoring } from './verbs/verb-options.js'
 
 type Run<T> = (session: Session) => T
+/** A write of one key, for `Call`. */
+type KeyCall<T> = { readonly key: Key; readonly options: Waiting | undefined; readonly refused: T }
 type Factory<T, Old> = (context: ComputeContext<Old>) => T | Promise<T>
 
 let handleOfCache: (cache: CacheVerbs) => object
@@ -276,8 +277,9 @@ export abstract class CacheVerbs implements DiskCache {
     return { shard, encoded, now: shard.disk.now() }
   }
 
-  #write<T>(shard: Shard, encoded: EncodedKey, run: Run<T>, call: Omit<Call<T>, 'retry'>): Promise<T> {
-    return this.#handle.write(shard, { run, identity: keyIdentity(encoded) }, { ...call, retry: true })
+  #write<T>(shard: Shard, encoded: EncodedKey, run: Run<T>, call: KeyCall<T>): Promise<T> {
+    const { key, options, refused } = call
+    return this.#handle.write(shard, { run, identity: keyIdentity(encoded) }, { key, options, refused, retry: true })
   }
 
   #read<T>(

@@ -36,12 +36,13 @@ async function findItem(shard: Shard, key: number, side: Side, last: number): Pr
     const row = rowBeside(session, at, side)
     if (!row || (side === 'front' ? Number(row[1]) > last : Number(row[1]) < last)) return undefined
     const [rowid, , , storeTime, expireTime, , , , size, mode, filename, data] = row
-    const found = { key: Number(row[1]), rowid, storeTime }
+    const position = Number(row[1])
+    const found = (value: unknown): FoundItem => ({ key: position, rowid, storeTime, value })
     if (isLive(expireTime, shard.disk.now())) {
-      if (filename === null) return { ...found, value: shard.disk.decode(mode, data) }
+      if (filename === null) return found(shard.disk.decode(mode, data))
       // Inside a transaction the file is opened at once: the next write may remove it.
       const bytes = await shard.disk.files.read(filename, size, { openNow: session.db.inTransaction })
-      if (bytes) return { ...found, value: shard.disk.decode(mode, bytes) }
+      if (bytes) return found(shard.disk.decode(mode, bytes))
       if (missing !== filename) {
         // The item may have been replaced meanwhile: read its row once more.
         missing = filename
@@ -49,7 +50,7 @@ async function findItem(shard: Shard, key: number, side: Side, last: number): Pr
       }
       shard.noteDamaged(rowid, filename)
     }
-    at = found.key
+    at = position
   }
 }
 

@@ -86,7 +86,7 @@ function store<T>(
         const run = (session: Session): T => operation(session, item)
         return handle.write(shard, { run, barrier: true, bytes: prepared.weight, readiness, discard }, call)
       }
-      const stored = takeIn(handle, shard, { encoded, value, options: { ...options, ...FOR_EVER }, call, store: put })
+      const stored = takeIn(handle, shard, { encoded, value, options: { ...FOR_EVER, ...options }, call, store: put })
       return stored.then(result => afterwards(result as T))
     },
   )

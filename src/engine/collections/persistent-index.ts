@@ -81,7 +81,7 @@ export class Index<V = unknown> implements AsyncIterable<[Key, V]>, AsyncDisposa
 
   /** Stores a value. An existing key keeps its place in the order. */
   set(key: Key, value: V, options?: Waiting): Promise<boolean> {
-    return this.#call('set', options, waiting => this.cache.set(key, value, { ...waiting, ...FOR_EVER }))
+    return this.#call('set', options, waiting => this.cache.set(key, value, { ...FOR_EVER, ...waiting }))
   }
 
   /** Stores several entries, a thousand in one commit. */
@@ -101,7 +101,7 @@ export class Index<V = unknown> implements AsyncIterable<[Key, V]>, AsyncDisposa
       const handle = handleOf(this.cache)
       return handle.start(
         () => encodeCall(handle, key, value),
-        encoded => storeDefault<V>(handle, encoded, { ...waiting, ...FOR_EVER }),
+        encoded => storeDefault<V>(handle, encoded, { ...FOR_EVER, ...waiting }),
       )
     })
   }
@@ -135,7 +135,7 @@ export class Index<V = unknown> implements AsyncIterable<[Key, V]>, AsyncDisposa
 
   /** Puts a value at the end of a queue in the key space and resolves to its key. */
   push(value: V, options?: Pulling): Promise<Key> {
-    return this.#call('push', options, waiting => this.cache.push(value, { ...waiting, ...FOR_EVER }), 'pulling')
+    return this.#call('push', options, waiting => this.cache.push(value, { ...FOR_EVER, ...waiting }), 'pulling')
   }
 
   /** Removes the first value of a queue in the key space and resolves to it. Of all callers one gets it. */

@@ -11,7 +11,7 @@ import type { Counting, Info, Item, Key, Listing, Storing, Tag, Touching } from 
 import type { Shard } from '../shards/shard.js'
 import { checkEntry } from './bulk.js'
 import { isThenable, openSavepoint, openSession, promiseError, storedValue } from './open-transaction.js'
-import { miss, noteFound, toInfo } from './reading.js'
+import { itemOf, miss, noteFound, toInfo } from './reading.js'
 import { listRows } from './transaction-listing.js'
 import { isStream, takeValueNow } from './value-source.js'
 import {
@@ -66,7 +66,7 @@ export class CacheTransaction implements Transaction {
 
   getItem<T = unknown>(key: Key): Item<T> | undefined {
     const found = this.#lookUp(key)
-    return found && { ...toInfo(found.session, found.row), value: found.value as T }
+    return found && itemOf<T>(toInfo(found.session, found.row), found.value)
   }
 
   info(key: Key): Info | undefined {
@@ -226,7 +226,7 @@ export class CacheTransaction implements Transaction {
     const { row, tags } = taken
     const value = storedValue(session, row)
     if (row[10] !== null) removeFile(session, row[10], row[8])
-    return value && { ...toInfo(session, row, tags), value: value.value as T }
+    return value && itemOf<T>(toInfo(session, row, tags), value.value)
   }
 
   protected newEntry(shard: Shard, value: unknown, options: Storing | undefined, verb: string): Omit<NewEntry, 'key'> {
@@ -248,9 +248,9 @@ export class CacheTransaction implements Transaction {
     checkVerbOptions(options, verb, 'storing')
     const { session, shard, encoded } = this.locate(key)
     return this.savepoint(session, () => {
-      const entry = { ...this.newEntry(shard, value, options, verb), key: encoded }
-      const stored = operation(session, entry)
-      if (!stored && entry.value.file) shard.disk.files.discard(entry.value.file)
+      const { value: prepared, now, expireTime, tag, tags } = this.newEntry(shard, value, options, verb)
+      const stored = operation(session, { key: encoded, value: prepared, now, expireTime, tag, tags })
+      if (!stored && prepared.file) shard.disk.files.discard(prepared.file)
       return stored
     })
   }

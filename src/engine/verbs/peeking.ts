@@ -6,7 +6,7 @@ import { keyIdentity } from '../disk/keys.js'
 import { entryOf, isLive } from '../operations/entries.js'
 import type { Info, Item, Key, Waiting } from '../options.js'
 import type { Shard } from '../shards/shard.js'
-import { sessionOf, toInfo, withItsTags } from './reading.js'
+import { itemOf, sessionOf, toInfo, withItsTags } from './reading.js'
 
 /** How often a missing file is looked up again, under the name that its row has by then. */
 const TRIES = 4
@@ -90,8 +90,8 @@ function look(session: Session, key: EncodedKey): Peeked | undefined {
 
 async function withValue({ disk, db }: Session, { row, info }: Peeked): Promise<Found> {
   const [, , , , , , , , size, mode, filename, data] = row
-  if (filename === null) return { ...info, value: disk.decode(mode, data) }
+  if (filename === null) return itemOf(info, disk.decode(mode, data))
   // Among writes the file is opened at once: the next of them may replace it.
   const bytes = await disk.files.read(filename, size, { openNow: db.inTransaction })
-  return bytes && { ...info, value: disk.decode(mode, bytes) }
+  return bytes && itemOf(info, disk.decode(mode, bytes))
 }

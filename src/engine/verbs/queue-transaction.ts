@@ -7,7 +7,7 @@ import type { Item, Key, Pulling, Pushing } from '../options.js'
 import type { Shard } from '../shards/shard.js'
 import { CacheTransaction } from './cache-transaction.js'
 import { storedValue } from './open-transaction.js'
-import { toInfo } from './reading.js'
+import { itemOf, toInfo } from './reading.js'
 import { checkQueue, type HeadOf } from './storing.js'
 import { checkVerbOptions } from './verb-options.js'
 
@@ -51,7 +51,7 @@ export class CacheQueueTransaction extends CacheTransaction implements QueueTran
       for (;;) {
         const row = find(session, shard.disk.now())
         const value = row && storedValue(session, row)
-        if (row && value) return { ...toInfo(session, row), value: value.value as T }
+        if (row && value) return itemOf<T>(toInfo(session, row), value.value)
         if (!row) return undefined
         // Its file is missing, so it has no value.
         deleteRow(session, row[0], row[10], row[8])

@@ -5,7 +5,7 @@ import { peek, peekItem, pull } from '../operations/queue.js'
 import { kindOf } from '../option-names.js'
 import type { Item, Pulling, Waiting } from '../options.js'
 import type { Shard } from '../shards/shard.js'
-import { toInfo } from './reading.js'
+import { itemOf, toInfo } from './reading.js'
 import { checkQueue, type HeadOf } from './storing.js'
 import { type Looked, lookAt, lookedValue, takeOut, toItem } from './taking.js'
 import { checkVerbOptions } from './verb-options.js'
@@ -70,11 +70,13 @@ async function look<T>(
     const now = shard.disk.now()
     const run = (session: Session): (Looked & { readonly info: ReturnType<typeof toInfo> }) | undefined => {
       const row = find(session, now)
-      return row && { ...lookAt(shard, session, row), info: toInfo(session, row) }
+      if (!row) return undefined
+      const { file } = lookAt(shard, session, row)
+      return { row, file, info: toInfo(session, row) }
     }
     const found = await handle.write(shard, { run, barrier: true }, { options, refused: undefined })
     if (!found) return undefined
     const known = await lookedValue(shard, found)
-    if (known) return { ...found.info, value: known.value as T }
+    if (known) return itemOf<T>(found.info, known.value)
   }
 }

@@ -73,7 +73,7 @@ export function isThere(shard: Shard, { data, raw }: EncodedKey): boolean {
 /** Reads the live entry of a key with its value. */
 export async function readItem<T>(shard: Shard, key: EncodedKey): Promise<Item<T> | undefined> {
   const found = await readEntry(shard, key, toInfo)
-  return found && { ...found.known, value: found.value as T }
+  return found && itemOf<T>(found.known, found.value)
 }
 
 /** Reads the `Info` of a live entry. */
@@ -96,20 +96,26 @@ export function withItsTags<T>(session: Session, read: () => T): T {
 export function toInfo(session: Session, row: EntryRow, tags?: readonly string[]): Info {
   const [rowid, key, raw, storeTime, expireTime, accessTime, accessCount, tag, size, , filename, value] = row
   const expiresAt = toExpiry(expireTime)
-  const info: Record<keyof Info, unknown> | object = {
-    key: session.disk.decodeKey(key, raw !== 0),
-    ...(expiresAt === undefined ? undefined : { expiresAt }),
-    ...(tag === null ? undefined : { tag: decodeTag(tag) }),
-    tags: tags ?? tagsOf(session, rowid),
-    storedAt: toMilliseconds(storeTime),
-    accessedAt: toMilliseconds(accessTime),
-    accessCount,
-    size: filename === null ? inlineSize(row, size) : size,
-    ...(filename === null ? undefined : { path: session.disk.pathPrefix + slashed(filename) }),
-    ...(filename === null || typeof value !== 'string' ? undefined : { meta: parseMeta(value) }),
-    version: versionOf(rowid, storeTime, expireTime),
-  }
-  return info as Info
+  // One property after the other: V8 makes a shape of its own for every object that goes on after a spread.
+  const info = { key: session.disk.decodeKey(key, raw !== 0) } as { -readonly [Name in keyof Info]: Info[Name] }
+  if (expiresAt !== undefined) info.expiresAt = expiresAt
+  if (tag !== null) info.tag = decodeTag(tag)
+  info.tags = tags ?? tagsOf(session, rowid)
+  info.storedAt = toMilliseconds(storeTime)
+  info.accessedAt = toMilliseconds(accessTime)
+  info.accessCount = accessCount
+  info.size = filename === null ? inlineSize(row, size) : size
+  if (filename !== null) info.path = session.disk.pathPrefix + slashed(filename)
+  if (filename !== null && typeof value === 'string') info.meta = parseMeta(value)
+  info.version = versionOf(rowid, storeTime, expireTime)
+  return info
+}
+
+/** Makes an item of the `Info` of an entry, of which nobody else may have hold. */
+export function itemOf<T>(info: Info, value: unknown): Item<T> {
+  const item = info as { value?: T }
+  item.value = value as T
+  return item as Item<T>
 }
 
 /** Reads an entry with its decoded value. A missing file is looked up again, since the entry may have been replaced. */

@@ -3,7 +3,7 @@ import type { EntryRow, ItemRow } from '../database/statements.js'
 import { removeFile, type Taken } from '../operations/entries.js'
 import type { Item } from '../options.js'
 import type { Shard } from '../shards/shard.js'
-import { toInfo } from './reading.js'
+import { itemOf, toInfo } from './reading.js'
 
 /** Reads the value of a removed row. Resolves to `undefined` when its file was missing. */
 export type TakenValue = () => Promise<{ readonly value: unknown } | undefined>
@@ -50,7 +50,7 @@ export async function readFile(shard: Shard, filename: string, size: number): Pr
 /** Resolves to the item, or to `undefined` when its file was missing. */
 export async function toItem<T>(taken: TakenItem | undefined): Promise<Item<T> | undefined> {
   const found = await taken?.value()
-  return taken && found && { ...taken.info, value: found.value as T }
+  return taken && found && itemOf<T>(taken.info, found.value)
 }
 
 /** A row that was read in a transaction and stays. */
