@@ -27,7 +27,8 @@ export class ModelStore {
     const hit = (): void => {
       fromMemory = true
     }
-    const stored = await readAs(handle, hostKey(key), { ...PLAIN, hit }, options)
+    const { of, past, stored: read } = PLAIN
+    const stored = await readAs(handle, hostKey(key), { of, past, stored: read, hit }, options)
     return { stored, fromMemory }
   }
 
