@@ -275,7 +275,10 @@ export class CacheHandle {
     // Verbs called from now on open the cache again after this release.
     this.#engine = undefined
     this.memory = undefined
-    if (this.#parts.size > 0) await Promise.all([...this.#parts].map(end => end()))
-    if (engine) await releaseEngine(engine, this.events, this.#temporary)
+    try {
+      if (this.#parts.size > 0) await Promise.all([...this.#parts].map(end => end()))
+    } finally {
+      if (engine) await releaseEngine(engine, this.events, this.#temporary)
+    }
   }
 }
