@@ -166,7 +166,7 @@ export class Shard implements WriterHost {
       })
     }
     this.#damaged.remove(session)
-    if (this.marks.dirty) this.marks.write(session, this.disk.now(), MARKS_PER_WRITE, false)
+    if (this.marks.dirty) this.marks.write(session, this.disk.now(), MARKS_PER_WRITE)
   }
 
   epilogue(session: Session): void {
