@@ -8,7 +8,7 @@ import type { CacheEvents } from './events.js'
 import { knownCaches } from './known-caches.js'
 import { isTraced, traced } from './observe/verbs.js'
 import { incr } from './operations/counters.js'
-import { add, remove, set, take, touch } from './operations/items.js'
+import { remove, take, touch } from './operations/items.js'
 import { kindOf } from './option-names.js'
 import type {
   CacheStats,
@@ -37,7 +37,7 @@ import { getValue, getValues, hasKey } from './verbs/getting.js'
 import { listEntries, listKeys } from './verbs/listing.js'
 import { readInfo, readItem } from './verbs/reading.js'
 import { openStoredFile } from './verbs/stored-file.js'
-import { storeValue } from './verbs/storing.js'
+import { ADD, SET, storeValue } from './verbs/storing.js'
 import { takeOut, toItem } from './verbs/taking.js'
 import { transactOver } from './verbs/transacting.js'
 import * as upkeep from './verbs/upkeep.js'
@@ -101,11 +101,11 @@ export abstract class CacheVerbs implements DiskCache {
   }
 
   set(key: Key, value: unknown, options?: Storing): Promise<boolean> {
-    return traced(this.#handle, 'set', key, () => storeValue(this.#handle, 'set', key, value, options, set))
+    return traced(this.#handle, 'set', key, () => storeValue(this.#handle, key, value, options, SET))
   }
 
   add(key: Key, value: unknown, options?: Storing): Promise<boolean> {
-    return traced(this.#handle, 'add', key, () => storeValue(this.#handle, 'add', key, value, options, add))
+    return traced(this.#handle, 'add', key, () => storeValue(this.#handle, key, value, options, ADD))
   }
 
   // `Old` keeps TypeScript from inferring `T` from the parameter of the factory instead of from its result.

@@ -33,7 +33,7 @@ export async function transactOver<T, Tx extends Endable>(
   checkVerbOptions(options, 'transact', 'transacting')
   if (typeof body !== 'function') throw new TypeError('transact: the body must be a function')
   handle.assertWritable()
-  const waiting = resolveWaiting(options, handle.options.timeout, false)
+  const waiting = resolveWaiting(options, handle.options.timeout)
   const shards = shardsOf(handle, options?.keys)
   const tx = makeTransaction(scopeOf(handle, shards))
   const run = (): T => runBody(shards, tx, body)
@@ -108,7 +108,7 @@ export async function acrossShards<T>(
   const deadline = deadlineOf(waiting)
   const releases: (() => void)[] = []
   let waitsSince: number | undefined
-  let waited: { readonly milliseconds: number; readonly acquired: boolean } | undefined
+  let waited: { readonly milliseconds: number; readonly outcome: 'acquired' | 'missed' } | undefined
   try {
     await holdAll(shards, deadline, waiting.signal, releases)
     for (let failures = 0; ; failures++) {
@@ -116,11 +116,11 @@ export async function acrossShards<T>(
       const attemptedAt = performance.now()
       const sessions = await openSessions(shards)
       if (beginAll(sessions)) {
-        waited = waitsSince === undefined ? undefined : { milliseconds: attemptedAt - waitsSince, acquired: true }
+        waited = waitsSince === undefined ? undefined : { milliseconds: attemptedAt - waitsSince, outcome: 'acquired' }
         return await work(sessions)
       }
       waitsSince ??= attemptedAt
-      waited = { milliseconds: performance.now() - waitsSince, acquired: false }
+      waited = { milliseconds: performance.now() - waitsSince, outcome: 'missed' }
       // The attempt also counts for the writes that wait behind this transaction.
       for (const shard of shards) shard.writer.refuseLate(attemptedAt)
       if (attemptedAt >= deadline) throw new TimeoutError(shards[0]?.directory ?? '')
@@ -135,7 +135,7 @@ export async function acrossShards<T>(
   } finally {
     for (const release of releases) release()
     // The wait for all locks is reported once, for the first shard.
-    if (waited) shards[0]?.watch.lockWaited(waited.milliseconds, waited.acquired)
+    if (waited) shards[0]?.watch.lockWaited(waited.milliseconds, waited.outcome)
   }
 }
 
