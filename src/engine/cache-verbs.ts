@@ -29,7 +29,7 @@ import type {
 } from './options.js'
 import type { Shard } from './shards/shard.js'
 import { encodeEntries, removeKeys, storeEntries } from './verbs/bulk.js'
-import { newTransaction } from './verbs/cache-transaction.js'
+import { CacheTransaction } from './verbs/cache-transaction.js'
 import { check } from './verbs/checking.js'
 import { getOrSet } from './verbs/computing.js'
 import { configure } from './verbs/configuring.js'
@@ -223,7 +223,9 @@ export abstract class CacheVerbs implements DiskCache {
   }
 
   transact<T>(body: (tx: Transaction) => T, options?: { readonly keys?: readonly Key[] } & Waiting): Promise<T> {
-    return this.#verb('transact', undefined, () => transactOver(this.#handle, body, options, newTransaction))
+    return this.#verb('transact', undefined, () =>
+      transactOver<T, CacheTransaction>(this.#handle, body, options, scope => new CacheTransaction(scope)),
+    )
   }
 
   on<E extends keyof CacheEvents>(event: E, listener: (payload: CacheEvents[E]) => void): this {
