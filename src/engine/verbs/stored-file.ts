@@ -2,6 +2,7 @@ import type { FileHandle } from 'node:fs/promises'
 import { Readable } from 'node:stream'
 import type { StoredFile } from '../contract.js'
 import type { EncodedKey } from '../disk/codec.js'
+import { readHandle } from '../disk/plain-files.js'
 import { entryOf, isLive } from '../operations/entries.js'
 import type { Info } from '../options.js'
 import type { Shard } from '../shards/shard.js'
@@ -86,13 +87,9 @@ async function* chunksOf(handle: FileHandle, start: number, end: number): AsyncG
 }
 
 async function allOf(handle: FileHandle, size: number): Promise<Buffer> {
-  const bytes = Buffer.allocUnsafeSlow(size)
-  for (let at = 0; at < size; ) {
-    const { bytesRead } = await handle.read(bytes, at, size - at, at)
-    if (bytesRead === 0) throw new RangeError(`the file ended at ${at} of ${size} bytes`)
-    at += bytesRead
-  }
-  return bytes
+  const bytes = await readHandle(handle, size)
+  if (bytes) return bytes
+  throw new RangeError(`the file ended before ${size} bytes`)
 }
 
 /** Combines an `Info` with the methods of an open file. */
