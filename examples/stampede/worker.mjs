@@ -14,7 +14,7 @@ const cache = new Cache(directory)
 await cache.open()
 process.send('ready')
 const [{ begin }] = await once(process, 'message')
-await delay(begin - Date.now())
+await delay(Math.max(0, begin - Date.now()))
 
 const computedAt = []
 let slowest = 0

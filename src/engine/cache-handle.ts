@@ -184,7 +184,7 @@ export class CacheHandle {
       work.discard?.()
       return rejectInTurn(new ReadonlyError(this.directory))
     }
-    const { wait, signal } = resolveWaiting(call.options, this.options.timeout, this.#retries(call))
+    const { wait, signal } = resolveWaiting(call.options, this.options.timeout, this.#defaultWait(call))
     return new Promise<T>((resolve, reject) => {
       const refuse = (error: unknown): void => answerInTurn(() => this.#refuse(error, call, resolve, reject))
       const deadline = wait === Number.POSITIVE_INFINITY ? wait : performance.now() + wait
@@ -237,8 +237,8 @@ export class CacheHandle {
     }
   }
 
-  #retries(call: Call<unknown>): boolean {
-    return this.kind === 'FanoutCache' && call.retry === true
+  #defaultWait({ retry }: Call<unknown>): number {
+    return this.kind === 'FanoutCache' && retry === true ? Number.POSITIVE_INFINITY : this.options.timeout
   }
 
   /** Joins the engine of another handle of this process, if it is open, so that calls over both keep their order. */
@@ -275,7 +275,10 @@ export class CacheHandle {
     // Verbs called from now on open the cache again after this release.
     this.#engine = undefined
     this.memory = undefined
-    if (this.#parts.size > 0) await Promise.all([...this.#parts].map(end => end()))
-    if (engine) await releaseEngine(engine, this.events, this.#temporary)
+    try {
+      if (this.#parts.size > 0) await Promise.all([...this.#parts].map(end => end()))
+    } finally {
+      if (engine) await releaseEngine(engine, this.events, this.#temporary)
+    }
   }
 }

@@ -7,7 +7,7 @@ import type { CacheEvents } from './events.js'
 import { knownCaches } from './known-caches.js'
 import { isTraced, traced } from './observe/verbs.js'
 import { incr } from './operations/counters.js'
-import { add, remove, set, take, touch } from './operations/items.js'
+import { remove, take, touch } from './operations/items.js'
 import { kindOf } from './option-names.js'
 import type {
   CacheStats,
@@ -28,7 +28,7 @@ import type {
 } from './options.js'
 import type { Shard } from './shards/shard.js'
 import { encodeEntries, removeKeys, storeEntries } from './verbs/bulk.js'
-import { newTransaction } from './verbs/cache-transaction.js'
+import { CacheTransaction } from './verbs/cache-transaction.js'
 import { check } from './verbs/checking.js'
 import { getOrSet } from './verbs/computing.js'
 import { configure } from './verbs/configuring.js'
@@ -36,7 +36,7 @@ import { getValue, getValues, hasKey } from './verbs/getting.js'
 import { listEntries, listKeys } from './verbs/listing.js'
 import { readInfo, readItem } from './verbs/reading.js'
 import { openStoredFile } from './verbs/stored-file.js'
-import { storeValue } from './verbs/storing.js'
+import { ADD, SET, storeValue } from './verbs/storing.js'
 import { takeOut, toItem } from './verbs/taking.js'
 import { transactOver } from './verbs/transacting.js'
 import * as upkeep from './verbs/upkeep.js'
@@ -102,11 +102,11 @@ export abstract class CacheVerbs implements DiskCache {
   }
 
   set(key: Key, value: unknown, options?: Storing): Promise<boolean> {
-    return traced(this.#handle, 'set', key, () => storeValue(this.#handle, 'set', key, value, options, set))
+    return traced(this.#handle, 'set', key, () => storeValue(this.#handle, key, value, options, SET))
   }
 
   add(key: Key, value: unknown, options?: Storing): Promise<boolean> {
-    return traced(this.#handle, 'add', key, () => storeValue(this.#handle, 'add', key, value, options, add))
+    return traced(this.#handle, 'add', key, () => storeValue(this.#handle, key, value, options, ADD))
   }
 
   // `Old` keeps TypeScript from inferring `T` from the parameter of the factory instead of from its result.
@@ -224,7 +224,9 @@ export abstract class CacheVerbs implements DiskCache {
   }
 
   transact<T>(body: (tx: Transaction) => T, options?: { readonly keys?: readonly Key[] } & Waiting): Promise<T> {
-    return this.#verb('transact', undefined, () => transactOver(this.#handle, body, options, newTransaction))
+    return this.#verb('transact', undefined, () =>
+      transactOver<T, CacheTransaction>(this.#handle, body, options, scope => new CacheTransaction(scope)),
+    )
   }
 
   on<E extends keyof CacheEvents>(event: E, listener: (payload: CacheEvents[E]) => void): this {

@@ -61,13 +61,17 @@ export class Events {
       this.#warned = true
       return
     }
-    try {
-      this.#emitter.emit(event, payload)
-    } catch (error) {
-      // A listener that throws must not disturb the writer. Its error surfaces as an uncaught one.
-      process.nextTick(() => {
-        throw error
-      })
-    }
+    emitSafely(this.#emitter, event, payload)
+  }
+}
+
+/** Emits an event. A listener that throws does not disturb what the event tells of: its error surfaces as an uncaught one. */
+export function emitSafely(emitter: EventEmitter, event: string, payload: unknown): void {
+  try {
+    emitter.emit(event, payload)
+  } catch (error) {
+    process.nextTick(() => {
+      throw error
+    })
   }
 }

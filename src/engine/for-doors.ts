@@ -26,7 +26,7 @@ import type { RemovalScope } from './operations/stamps.js'
 import type { Key } from './options.js'
 import type { Shard } from './shards/shard.js'
 import { sessionOf } from './verbs/reading.js'
-import { openStoredFile } from './verbs/stored-file.js'
+import { openUncounted } from './verbs/stored-file.js'
 import { removeInPages } from './verbs/upkeep.js'
 
 export type { DoorEntry, Edit, Role, Sighting } from './doors/door-entries.js'
@@ -119,13 +119,7 @@ export class DoorStore {
   async openFile(key: string): Promise<StoredFile | undefined> {
     try {
       const { shard, encoded } = this.#locate(key)
-      return await this.#handle.read(
-        shard,
-        encoded,
-        { timeout: PATIENCE },
-        () => openStoredFile(shard, encoded, false),
-        key,
-      )
+      return await this.#handle.read(shard, encoded, { timeout: PATIENCE }, () => openUncounted(shard, encoded), key)
     } catch (error) {
       this.tell(error)
       return undefined
@@ -252,9 +246,9 @@ export class DoorStore {
   edit(
     keys: readonly string[],
     edit: (key: string, current: Sighting) => Edit,
-    options?: { readonly stamps: boolean },
+    options: { readonly stamps: boolean } = { stamps: false },
   ): Promise<Map<string, Edit>> {
-    return editEntries(this.#handle, keys, edit, options?.stamps ?? false)
+    return editEntries(this.#handle, keys, edit, options)
   }
 
   /** Removes the entries with a tag, of all doors and users. */

@@ -5,8 +5,8 @@ import { type HttpRequest, type HttpResponse, onClose } from './http-message.js'
 const queues = new WeakMap<Socket, Set<HttpResponse>>()
 
 /**
- * Closes a response that waits for an earlier one of a pipeline when their connection ends. Node closes only the
- * response that is being sent, so that the files of the others would stay open for ever.
+ * Closes a response that waits for an earlier one of a pipeline when their connection ends. Node before 24 closes only
+ * the response that is being sent, so that the files of the others would stay open for ever.
  */
 export function hearOfEnd({ socket }: HttpRequest, response: HttpResponse): void {
   // The response is being sent, or is not of node:http.
@@ -29,7 +29,15 @@ function watched(socket: Socket): Set<HttpResponse> {
   return queue
 }
 
+/** Destroys a response, and emits the `close` that Node before 24 leaves out. */
 function end(response: HttpResponse): void {
+  let isClosed = false
+  onClose(response, () => {
+    isClosed = true
+  })
   response.destroy()
-  response.emit('close')
+  // Node 24 emits it in the next tick, whoever has destroyed the response.
+  process.nextTick(() => {
+    if (!isClosed) response.emit('close')
+  })
 }

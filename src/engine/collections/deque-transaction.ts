@@ -1,4 +1,5 @@
 import type { Session } from '../database/session.js'
+import { isThenable } from '../disk/describe.js'
 import {
   AFTER_BACK,
   BEFORE_FRONT,
@@ -17,7 +18,7 @@ import { deleteRow } from '../operations/entries.js'
 import type { Side } from '../operations/queue.js'
 import { type ClearCursor, clearItems, returnDue } from '../operations/taken.js'
 import type { Shard } from '../shards/shard.js'
-import { isThenable, openSavepoint, openSession, promiseError, storedValue } from '../verbs/open-transaction.js'
+import { inSavepoint, openSession, promiseError, storedValue } from '../verbs/open-transaction.js'
 import { isStream, takeValueNow } from '../verbs/value-source.js'
 import { checkVerbOptions, resolveStoring } from '../verbs/verb-options.js'
 import { checkIndex, checkItems, checkReverse, checkSteps } from './collection-options.js'
@@ -209,14 +210,6 @@ export class OpenDeque<T> implements DequeTransaction<T> {
   /** Undoes everything that a verb wrote if it fails. */
   #savepoint<R>(run: (session: Session) => R): R {
     const session = this.#session()
-    const { release, rollBack } = openSavepoint(session)
-    try {
-      const result = run(session)
-      release()
-      return result
-    } catch (error) {
-      rollBack(error)
-      throw error
-    }
+    return inSavepoint(session, () => run(session))
   }
 }

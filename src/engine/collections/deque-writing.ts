@@ -29,14 +29,9 @@ export interface End {
   readonly maxLength: number
 }
 
-/** Runs one operation, in the order of the calls of this process. */
-function write<T>(
-  handle: CacheHandle,
-  run: (session: Session) => T,
-  options: Waiting | undefined,
-  refused?: T,
-): Promise<T> {
-  const call = { options: patient(handle, options), refused } as Call<T>
+/** Runs one operation, in the order of the calls of this process. A `Cache` rejects and refuses nothing. */
+function write<T>(handle: CacheHandle, run: (session: Session) => T, options: Waiting | undefined): Promise<T> {
+  const call = { options: patient(handle, options), refused: undefined } as Call<T>
   return handle.write<T>(shardOf(handle), { run, barrier: true }, call)
 }
 
@@ -46,7 +41,9 @@ export function putItem(handle: CacheHandle, end: End, value: unknown, options: 
     items.pushAll(session, [item], end.side)
     return items.trim(session, end.maxLength, otherSide(end.side))
   }
-  return store(handle, value, options, run, more => trimOn(handle, end, more, options))
+  return store(handle, value, options, run, async more => {
+    if (more) await trimOn(handle, end, options)
+  })
 }
 
 /** Replaces the value at an index. */
@@ -166,7 +163,7 @@ async function putSome(
     },
   }
   const more = await handle.write(shard, work, { options: patient(handle, options), refused: false })
-  await trimOn(handle, end, more, options)
+  if (more) await trimOn(handle, end, options)
 }
 
 /** Writes the files of values, all or none: if one is refused, the files of those before it are removed. */
@@ -182,17 +179,15 @@ function takeValues(handle: CacheHandle, some: readonly EncodedItem[], now: numb
   }
 }
 
-/** Continues to trim, one page at a time. */
-async function trimOn(handle: CacheHandle, end: End, more: boolean, options: Waiting | undefined): Promise<void> {
-  for (let again = more; again; ) {
-    const run = (session: Session): boolean => items.trim(session, end.maxLength, otherSide(end.side))
-    again = await write(handle, run, options, false)
-  }
+/** Trims one page at a time, until no more than `maxLength` items are left. */
+async function trimOn(handle: CacheHandle, end: End, options: Waiting | undefined): Promise<void> {
+  const run = (session: Session): boolean => items.trim(session, end.maxLength, otherSide(end.side))
+  while (await write(handle, run, options));
 }
 
 /** Removes items from the front until no more than `maxLength` are left. */
-export function trimItems(handle: CacheHandle, maxLength: number, options: Waiting | undefined): Promise<void> {
-  return trimOn(handle, { side: 'back', maxLength }, maxLength !== Number.POSITIVE_INFINITY, options)
+export async function trimItems(handle: CacheHandle, maxLength: number, options: Waiting | undefined): Promise<void> {
+  if (maxLength !== Number.POSITIVE_INFINITY) await trimOn(handle, { side: 'back', maxLength }, options)
 }
 
 /** Removes an item and returns its value. Skips items whose file is missing. */
@@ -221,12 +216,12 @@ export async function removeEqual(
   options: Waiting | undefined,
 ): Promise<boolean> {
   handle.assertWritable()
-  const removed = await write(handle, session => removeNear(session, wanted), options, false)
+  const removed = await write(handle, session => removeNear(session, wanted), options)
   if (removed !== undefined) return removed
   for await (const page of walkPages(handle)) {
     for (const { rowid, storeTime, value } of page) {
       if (!isEqual(value, wanted)) continue
-      if (await write(handle, session => items.removeSame(session, rowid, storeTime), options, false)) return true
+      if (await write(handle, session => items.removeSame(session, rowid, storeTime), options)) return true
     }
   }
   return false
@@ -245,7 +240,7 @@ function removeNear(session: Session, wanted: unknown): boolean | undefined {
 export async function rotateItems(handle: CacheHandle, steps: number, options: Waiting | undefined): Promise<void> {
   for (let left = steps; left !== 0; ) {
     const wanted = left
-    left = await write(handle, session => rotate(session, wanted), options, 0)
+    left = await write(handle, session => rotate(session, wanted), options)
   }
 }
 

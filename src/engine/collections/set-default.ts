@@ -1,6 +1,7 @@
 import type { CacheHandle } from '../cache-handle.js'
+import type { Session } from '../database/session.js'
 import type { EncodedKey } from '../disk/codec.js'
-import { entryOf } from '../operations/entries.js'
+import { entryOf, type NewEntry } from '../operations/entries.js'
 import { add } from '../operations/items.js'
 import type { Storing } from '../options.js'
 import type { Shard } from '../shards/shard.js'
@@ -20,12 +21,13 @@ export async function storeDefault<V>(handle: CacheHandle, encoded: EncodedCall,
   }
   for (;;) {
     let looked: Looked | undefined
-    await storeEncoded(handle, encoded, options, (session, entry) => {
+    const operation = (session: Session, entry: NewEntry): boolean => {
       const stored = add(session, entry)
       const row = entryOf(session, entry.key)
       looked = row && lookAt(shard, session, row)
       return stored
-    })
+    }
+    await storeEncoded(handle, encoded, options, { operation, ordered: true })
     const known = looked && (await lookedValue(shard, looked))
     if (known) return known.value as V
   }

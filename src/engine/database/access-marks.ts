@@ -40,17 +40,32 @@ export class AccessMarks {
   }
 
   /**
-   * Writes marks of at most `limit` rows inside a transaction, and forgets them unless it is rolled back.
-   *
-   * @param all also writes marks of rows whose stored access is recent, for the exact order of eviction
+   * Writes marks of at most `limit` rows inside a transaction, and forgets them unless it is rolled back. Leaves those of
+   * rows whose stored access is recent.
    */
-  write(session: Session, now: number, limit: number, all: boolean): void {
+  write(session: Session, now: number, limit: number): void {
+    this.#write(session, now, limit, FRESH_SECONDS)
+  }
+
+  /** Like `write`, and leaves no row out, for the exact order of eviction. */
+  writeAll(session: Session, now: number, limit: number): void {
+    this.#write(session, now, limit, Number.NEGATIVE_INFINITY)
+  }
+
+  /** Drops all marks, because the cache is readonly or the disk is full. */
+  drop(): void {
+    this.#times.clear()
+    this.#counts.clear()
+    this.hits = 0
+    this.misses = 0
+  }
+
+  #write(session: Session, now: number, limit: number, age: number): void {
     this.#writeStatistics(session)
     let left = limit
     for (const [rowid, mark] of this.#times) {
       if (left <= 0) return
-      const worthwhile = all || mark.time - mark.stored >= FRESH_SECONDS || now - mark.time >= FRESH_SECONDS
-      if (!worthwhile) continue
+      if (mark.time - mark.stored < age && now - mark.time < age) continue
       const { time } = mark
       session.statements.prepare('markAccessTime').run(time, rowid, time)
       this.#times.delete(rowid)
@@ -63,14 +78,6 @@ export class AccessMarks {
       this.#counts.delete(rowid)
       session.afterRollback(() => this.#counts.set(rowid, count))
     }
-  }
-
-  /** Drops all marks, because the cache is readonly or the disk is full. */
-  drop(): void {
-    this.#times.clear()
-    this.#counts.clear()
-    this.hits = 0
-    this.misses = 0
   }
 
   #writeStatistics(session: Session): void {

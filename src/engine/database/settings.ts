@@ -122,9 +122,14 @@ const CHECKPOINT_PAGES = 2000
 const CHECKPOINT_MIN_SIZE_LIMIT = 64 * 2 ** 20
 const SQLITE_CHECKPOINT_PAGES = 1000
 
-/** The length of the log, in pages, at which commits copy it. It is longer with upkeep, which copies it elsewhere. */
-export function checkpointPages({ sizeLimit }: StoredSettings, upkept: boolean): number {
-  return (sizeLimit >= CHECKPOINT_MIN_SIZE_LIMIT ? CHECKPOINT_PAGES : SQLITE_CHECKPOINT_PAGES) * (upkept ? 2 : 1)
+/** The length of the log, in pages, at which commits copy it. */
+export function checkpointPages({ sizeLimit }: StoredSettings): number {
+  return sizeLimit >= CHECKPOINT_MIN_SIZE_LIMIT ? CHECKPOINT_PAGES : SQLITE_CHECKPOINT_PAGES
+}
+
+/** The same while a directory is kept up: upkeep copies the log, so that commits seldom have to. */
+export function upkeptCheckpointPages(settings: StoredSettings): number {
+  return 2 * checkpointPages(settings)
 }
 
 /** Sets the pragmas of one connection from checked settings, never from text of the database. */
@@ -133,7 +138,7 @@ export function applyPragmas(db: Connection, settings: StoredSettings, shards: n
   db.pragma(`cache_size = ${Math.trunc(pages / shards) || pages}`)
   db.pragma(`mmap_size = ${mmapSize}`)
   db.pragma(`synchronous = ${settings.synchronous}`)
-  db.pragma(`wal_autocheckpoint = ${checkpointPages(settings, false)}`)
+  db.pragma(`wal_autocheckpoint = ${checkpointPages(settings)}`)
 }
 
 // Whole numbers are bound as bigint: better-sqlite3 binds numbers as REAL, and a REAL protocol breaks Python's

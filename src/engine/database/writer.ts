@@ -155,7 +155,7 @@ export class Writer {
     this.#waitsSince = undefined
     const outcome = commitTogether(this.#host, session, batch, BATCH_LIMITS)
     // Published only now, since listeners must not run while others wait for this transaction.
-    if (waited !== undefined) this.#host.watch.lockWaited(waited, true)
+    if (waited !== undefined) this.#host.watch.lockWaited(waited, 'acquired')
     this.#putBack(outcome.notRun)
     if (outcome.error !== undefined) {
       // A rollback journal takes its locks at COMMIT, where readers of other processes may block it.
@@ -178,7 +178,7 @@ export class Writer {
     if (this.#waitsSince === undefined) return
     const milliseconds = performance.now() - this.#waitsSince
     this.#waitsSince = undefined
-    this.#host.watch.lockWaited(milliseconds, false)
+    this.#host.watch.lockWaited(milliseconds, 'missed')
   }
 
   /** Handles an error that is not the fault of the first `count` jobs: they fail, or wait for another database. */

@@ -39,8 +39,8 @@ export function isPlainObject(value: object): value is Record<string, unknown> {
 }
 
 /** Whether a value is a promise or has a method `then`. */
-export function isThenable(value: unknown): boolean {
-  return typeof value === 'object' && value !== null && typeof (value as { then?: unknown }).then === 'function'
+export function isThenable(value: unknown): value is PromiseLike<unknown> {
+  return typeof value === 'object' && value !== null && 'then' in value && typeof value.then === 'function'
 }
 
 /** The error of all codecs for a value that cannot be stored. */

@@ -35,10 +35,29 @@ export function openPlainNow(path: string, size: number): number | undefined {
     if (isNoFile(error)) return undefined
     throw error
   }
-  const stat = fs.fstatSync(descriptor)
-  if (stat.isFile() && stat.size === size) return descriptor
+  try {
+    const stat = fs.fstatSync(descriptor)
+    if (stat.isFile() && stat.size === size) return descriptor
+  } catch (error) {
+    fs.closeSync(descriptor)
+    throw error
+  }
   fs.closeSync(descriptor)
   return undefined
+}
+
+/** Bytes of one call at most. Above 2^31 - 1 Node refuses to write, and ends the process when it reads. */
+const MOST_PER_CALL = 2 ** 30
+
+/** Reads all bytes of an open file. `undefined` when it has become shorter. */
+export async function readHandle(handle: fsp.FileHandle, size: number): Promise<Buffer | undefined> {
+  const bytes = Buffer.allocUnsafeSlow(size)
+  for (let at = 0; at < size; ) {
+    const { bytesRead } = await handle.read(bytes, at, Math.min(size - at, MOST_PER_CALL), at)
+    if (bytesRead === 0) return undefined
+    at += bytesRead
+  }
+  return bytes
 }
 
 /** Reads all bytes of an open file and closes it. `undefined` when it has become shorter. */
@@ -46,11 +65,44 @@ export async function readDescriptor(descriptor: number, size: number): Promise<
   try {
     const bytes = Buffer.allocUnsafeSlow(size)
     for (let at = 0; at < size; ) {
-      const { bytesRead } = await readAsync(descriptor, bytes, at, size - at, at)
+      const { bytesRead } = await readAsync(descriptor, bytes, at, Math.min(size - at, MOST_PER_CALL), at)
       if (bytesRead === 0) return undefined
       at += bytesRead
     }
     return bytes
+  } finally {
+    fs.closeSync(descriptor)
+  }
+}
+
+/** Reads all bytes of an open file synchronously and closes it. `undefined` when it has become shorter. */
+export function readDescriptorNow(descriptor: number, size: number): Buffer | undefined {
+  try {
+    const bytes = Buffer.allocUnsafeSlow(size)
+    for (let at = 0; at < size; ) {
+      const read = fs.readSync(descriptor, bytes, at, Math.min(size - at, MOST_PER_CALL), at)
+      if (read === 0) return undefined
+      at += read
+    }
+    return bytes
+  } finally {
+    fs.closeSync(descriptor)
+  }
+}
+
+/** Writes all bytes to a new file, at its present end. */
+export async function writeHandle(handle: fsp.FileHandle, bytes: Uint8Array): Promise<void> {
+  for (let at = 0; at < bytes.byteLength; ) {
+    at += (await handle.write(bytes, at, Math.min(bytes.byteLength - at, MOST_PER_CALL))).bytesWritten
+  }
+}
+
+/** Writes all bytes to a new file synchronously and closes it. */
+export function writeDescriptorNow(descriptor: number, bytes: Uint8Array): void {
+  try {
+    for (let at = 0; at < bytes.byteLength; ) {
+      at += fs.writeSync(descriptor, bytes, at, Math.min(bytes.byteLength - at, MOST_PER_CALL))
+    }
   } finally {
     fs.closeSync(descriptor)
   }

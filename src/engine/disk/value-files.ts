@@ -8,7 +8,16 @@ import { isMissing, systemCode } from '../file-errors.js'
 import { ByteMeter } from './byte-meter.js'
 import { inTurn, outOfTurn } from './file-turns.js'
 import { OpeningFiles } from './opening-files.js'
-import { openPlain, openPlainNow, readDescriptor, retryMissing } from './plain-files.js'
+import {
+  openPlain,
+  openPlainNow,
+  readDescriptor,
+  readDescriptorNow,
+  readHandle,
+  retryMissing,
+  writeDescriptorNow,
+  writeHandle,
+} from './plain-files.js'
 import { isSafeFilename, parentsArePlain, slashed } from './safe-filename.js'
 import { type FileModes, ValueFolders } from './value-folders.js'
 
@@ -66,16 +75,15 @@ export class ValueFiles {
   async #write(bytes: Uint8Array | string): Promise<PendingFile> {
     const temporary = temporaryName()
     const handle = await this.#createTemporary(temporary)
-    let size = 0
+    const data = typeof bytes === 'string' ? Buffer.from(bytes) : bytes
     try {
-      const data = typeof bytes === 'string' ? Buffer.from(bytes) : bytes
-      while (size < data.byteLength) size += (await handle.write(data, size, data.byteLength - size)).bytesWritten
+      await writeHandle(handle, data)
     } catch (error) {
       await this.#abandon(handle, temporary)
       throw error
     }
     await handle.close()
-    return { temporary, size }
+    return { temporary, size: data.byteLength }
   }
 
   writeSync(bytes: Uint8Array | string): PendingFile {
@@ -85,7 +93,7 @@ export class ValueFiles {
     try {
       retryMissing(attempt => {
         if (attempt > 1) this.#folders.makeDirectory('.')
-        fs.writeFileSync(path, data, { flag: 'wx', mode: this.modes.file })
+        writeDescriptorNow(fs.openSync(path, 'wx', this.modes.file), data)
       })
       if (this.modes.exact) fs.chmodSync(path, this.modes.file)
     } catch (error) {
@@ -222,14 +230,7 @@ export class ValueFiles {
     const handle = await this.open(filename, size).finally(opened)
     if (!handle) return undefined
     try {
-      const bytes = Buffer.allocUnsafeSlow(size)
-      let length = 0
-      while (length < size) {
-        const { bytesRead } = await handle.read(bytes, length, size - length, length)
-        if (bytesRead === 0) return undefined
-        length += bytesRead
-      }
-      return bytes
+      return await readHandle(handle, size)
     } finally {
       await handle.close()
     }
@@ -237,13 +238,7 @@ export class ValueFiles {
 
   readSync(filename: string, size: number): Buffer | undefined {
     const descriptor = this.#openNow(filename, size)
-    if (descriptor === undefined) return undefined
-    try {
-      const bytes = Buffer.allocUnsafeSlow(size)
-      return fs.readSync(descriptor, bytes, 0, size, 0) === size ? bytes : undefined
-    } finally {
-      fs.closeSync(descriptor)
-    }
+    return descriptor === undefined ? undefined : readDescriptorNow(descriptor, size)
   }
 
   /** Opens a value file of a known size. `undefined` when it is missing, no plain file, or has another size. */

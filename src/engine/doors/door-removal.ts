@@ -41,16 +41,16 @@ export function hasTraces(handle: CacheHandle, key: string): boolean {
 const AFTER_LINE_END = '\u000b'
 
 /**
- * Changes entries, those of one shard in one transaction.
+ * Changes entries, those of one shard in one transaction. With `stamps`, computations for these keys that are under way
+ * are not stored.
  *
- * @param stamps whether to prevent storing of computations for these keys that are under way
  * @returns the edits by key
  */
 export async function editEntries(
   handle: CacheHandle,
   keys: readonly string[],
   edit: (key: string, current: Sighting) => Edit,
-  stamps: boolean,
+  { stamps }: { readonly stamps: boolean },
 ): Promise<Map<string, Edit>> {
   const done = new Map<string, Edit>()
   const byShard = new Map<Shard, string[]>()

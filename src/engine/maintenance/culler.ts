@@ -86,7 +86,7 @@ export class Culler {
   #sharpenOrder(session: Session): void {
     const { marks, disk } = this.#shard
     const { marks: kind } = EVICTION_POLICIES[session.settings.evictionPolicy]
-    if (kind && marks.dirty) marks.write(session, disk.now(), MARKS_BEFORE_EVICTION, true)
+    if (kind && marks.dirty) marks.writeAll(session, disk.now(), MARKS_BEFORE_EVICTION)
   }
 
   #follow(): void {

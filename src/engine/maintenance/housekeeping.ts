@@ -95,7 +95,7 @@ export class Housekeeping {
     const graces = shard.current?.unlinkLater && !shard.culler.upkeep.inForce
     if (!shard.marks.dirty && !graces) return
     const run = (session: Session): boolean => {
-      shard.marks.write(session, shard.disk.now(), MARKS_PER_TICK, false)
+      shard.marks.write(session, shard.disk.now(), MARKS_PER_TICK)
       return graces ? endGrace(session, shard.disk.now()) : false
     }
     for (let more = true; more && !this.#stopping.requested; ) {

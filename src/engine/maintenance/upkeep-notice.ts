@@ -1,5 +1,5 @@
 import { isBusy } from '../database/busy.js'
-import { checkpointPages } from '../database/settings.js'
+import { checkpointPages, upkeptCheckpointPages } from '../database/settings.js'
 import { leaseOf } from '../operations/leases.js'
 import type { Shard } from '../shards/shard.js'
 
@@ -39,7 +39,10 @@ export class UpkeepNotice {
     }
     const raise = this.inForce
     // A reopened connection has the default again.
-    if (raise || this.#raised) current.db.pragma(`wal_autocheckpoint = ${checkpointPages(current.settings, raise)}`)
+    if (raise || this.#raised) {
+      const pages = (raise ? upkeptCheckpointPages : checkpointPages)(current.settings)
+      current.db.pragma(`wal_autocheckpoint = ${pages}`)
+    }
     this.#raised = raise
   }
 }

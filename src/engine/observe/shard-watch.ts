@@ -59,12 +59,13 @@ export class ShardWatch {
     }
   }
 
-  /** Records a wait for the lock, which was acquired or given up. */
-  lockWaited(milliseconds: number, acquired: boolean): void {
+  /** Records a wait for the lock, which was acquired in the end or missed. */
+  lockWaited(milliseconds: number, outcome: 'acquired' | 'missed'): void {
     const { directory, lockWaits } = this.counters
-    lockWaits[acquired ? 'acquired' : 'missed']++
+    lockWaits[outcome]++
     const channel = channels['lock-wait']
-    if (channel.hasSubscribers) channel.publish({ directory, shard: this.#shard, milliseconds, acquired })
+    if (!channel.hasSubscribers) return
+    channel.publish({ directory, shard: this.#shard, milliseconds, acquired: outcome === 'acquired' })
   }
 
   /** Records the end of a computation. */

@@ -31,6 +31,9 @@ const VICTIMS = 16
 /** Limit of entries of the same instant that are sorted by key. Examining more would delay every write. */
 const TIES = 64
 
+/** What makes room on a full disk and is no live entry, so that no listener hears of its eviction. */
+const NO_ENTRY = { key: null, raw: true } as const
+
 /** Bytes of used pages and of value files, including those in grace. */
 export function volume(session: Session): number {
   const { statements } = session
@@ -106,21 +109,23 @@ export function makeRoomByRows(
   const { statements } = session
   const files: string[] = []
   const victims: Victim[] = []
-  const remove = ([rowid, filename, size]: RemovalRow, key: VictimRow[3], raw: boolean): void => {
+  const remove = ([rowid, filename, size]: RemovalRow, key: Pick<Victim, 'key' | 'raw'>): void => {
     statements.run('delete', rowid)
     if (filename !== null) files.push(filename)
-    victims.push({ key, raw, size, reason: 'full' })
+    victims.push({ ...key, size, reason: 'full' })
   }
   if (session.unlinkLater) {
     for (const [filename, size] of statements.all<readonly [string, number]>('laterOldest')) {
       statements.run('laterDone', filename)
       files.push(filename)
-      victims.push({ key: null, raw: true, size, reason: 'full' })
+      victims.push({ ...NO_ENTRY, size, reason: 'full' })
     }
   }
-  for (const row of statements.all<RemovalRow>('expired', session.disk.now()).slice(0, count)) remove(row, null, true)
-  if (victims.length > 0) return { files, victims: victims }
-  for (const row of nextVictims(session, count)) remove([row[0], row[1], row[2]], row[3], row[4] !== 0)
+  for (const row of statements.all<RemovalRow>('expired', session.disk.now()).slice(0, count)) remove(row, NO_ENTRY)
+  if (victims.length > 0) return { files, victims }
+  for (const [rowid, filename, size, key, raw] of nextVictims(session, count)) {
+    remove([rowid, filename, size], { key, raw: raw !== 0 })
+  }
   return { files, victims }
 }
 

@@ -84,10 +84,14 @@ export function expireRange(
   return page
 }
 
+/** What is added up: the number of entries alone, or their bytes as well, which takes longer. */
+export type Figure = 'count' | 'volume'
+
 /** Adds up a range in pages. */
-export function* tallyRange(session: Session, range: KeyRange, volume: boolean): Generator<Tally> {
+export function* tallyRange(session: Session, range: KeyRange, figure: Figure): Generator<Tally> {
+  const volume = figure === 'volume'
   if (range.hidden) {
-    yield* tallyHidden(session, range, volume)
+    yield* tallyHidden(session, range, figure)
     return
   }
   const { statements } = session
@@ -106,11 +110,12 @@ export function* tallyRange(session: Session, range: KeyRange, volume: boolean):
   }
 }
 
-function* tallyHidden(session: Session, range: KeyRange, volume: boolean): Generator<Tally> {
+function* tallyHidden(session: Session, range: KeyRange, figure: Figure): Generator<Tally> {
   const last = Number(session.statements.get('lastRowid') ?? 0)
   for (const page of pages(session, false, last)) {
     const own = page.filter(([rowid]) => isInRange(session, range, rowid))
-    const sizes = volume ? own.map(([rowid]) => Number(session.statements.get('bytesById', rowid) ?? 0)) : []
+    const measured = figure === 'volume' ? own : []
+    const sizes = measured.map(([rowid]) => Number(session.statements.get('bytesById', rowid) ?? 0))
     yield { count: own.length, bytes: sizes.reduce((sum, size) => sum + size, 0) }
   }
 }

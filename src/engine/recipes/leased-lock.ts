@@ -278,5 +278,5 @@ function lineOf(shard: Shard, name: string): WaitingLine {
 
 function armTimer(timeout: number, fire: () => void): NodeJS.Timeout | undefined {
   // Beyond the range of setTimeout no timer is needed: nobody waits 24 days.
-  return timeout > LONGEST_TIMER ? undefined : setTimeout(fire, timeout)
+  return timeout > LONGEST_TIMER ? undefined : setTimeout(fire, Math.max(0, timeout))
 }

@@ -13,7 +13,7 @@ export async function lastWrite(shard: Shard, session: Session): Promise<void> {
   const work: Work<void> = {
     optional: true,
     run: current => {
-      marks.write(current, disk.now(), Number.POSITIVE_INFINITY, true)
+      marks.writeAll(current, disk.now(), Number.POSITIVE_INFINITY)
       endOwnGrace(current, disk.now())
     },
   }

@@ -166,7 +166,7 @@ export class Shard implements WriterHost {
       })
     }
     this.#damaged.remove(session)
-    if (this.marks.dirty) this.marks.write(session, this.disk.now(), MARKS_PER_WRITE, false)
+    if (this.marks.dirty) this.marks.write(session, this.disk.now(), MARKS_PER_WRITE)
   }
 
   epilogue(session: Session): void {
@@ -257,7 +257,8 @@ export class Shard implements WriterHost {
         const late = performance.now() > deadline
         // TimeoutError: others move the database aside, or did so during the opening.
         if ((isBusy(error) || error instanceof TimeoutError) && !late) {
-          await new Promise(resolve => setTimeout(resolve, Math.min(backoff(failures), deadline - performance.now())))
+          const wait = Math.min(backoff(failures), Math.max(0, deadline - performance.now()))
+          await new Promise(resolve => setTimeout(resolve, wait))
         } else if (sqliteCode(error) === 'SQLITE_IOERR_SHMSIZE' && this.reserve.giveUp()) {
           // The disk is full: the room of the reserve is used for the shared memory of the log.
         } else if (

@@ -1,5 +1,6 @@
 import { EventEmitter } from 'node:events'
 import type { CacheHandle } from '../cache-handle.js'
+import { emitSafely } from '../events.js'
 import { accessOf } from '../handle-of.js'
 import { checkEventName, kindOf } from '../option-names.js'
 import type { CacheLike } from '../recipes/cache-like.js'
@@ -119,13 +120,13 @@ class StartedUpkeep implements Upkeep, RunnerUser {
   }
 
   worked(round: UpkeepRound): void {
-    this.#emitter.emit('round', round)
+    emitSafely(this.#emitter, 'round', round)
   }
 
   leads(leader: boolean): void {
     if (leader === this.#leads) return
     this.#leads = leader
-    this.#emitter.emit('lead', leader)
+    emitSafely(this.#emitter, 'lead', leader)
   }
 
   async #start(): Promise<void> {

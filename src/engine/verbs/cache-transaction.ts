@@ -2,6 +2,7 @@ import type { Entry, Transaction } from '../contract.js'
 import type { Session } from '../database/session.js'
 import type { EntryRow } from '../database/statements.js'
 import type { EncodedKey } from '../disk/codec.js'
+import { isThenable } from '../disk/describe.js'
 import { incr } from '../operations/counters.js'
 import { entryOf, isLive, type NewEntry, removeFile, type Taken } from '../operations/entries.js'
 import { add, remove, set, take, touch } from '../operations/items.js'
@@ -10,7 +11,8 @@ import { kindOf } from '../option-names.js'
 import type { Counting, Info, Item, Key, Listing, Storing, Tag, Touching } from '../options.js'
 import type { Shard } from '../shards/shard.js'
 import { checkEntry } from './bulk.js'
-import { isThenable, openSavepoint, openSession, promiseError, storedValue } from './open-transaction.js'
+import { type ResolvedListing, resolveListing } from './listing-options.js'
+import { inSavepoint, openSavepoint, openSession, promiseError, storedValue } from './open-transaction.js'
 import { itemOf, miss, noteFound, toInfo } from './reading.js'
 import { listRows } from './transaction-listing.js'
 import { isStream, takeValueNow } from './value-source.js'
@@ -148,13 +150,14 @@ export class CacheTransaction implements Transaction {
     return this.incr(key, -checkDelta(delta) as number, options)
   }
 
-  *keys(options: Listing = {}): Generator<Key> {
-    for (const [session, row] of listRows(this.sessions(), options)) yield session.disk.decodeKey(row[1], row[2] !== 0)
+  *keys(options?: Listing): Generator<Key> {
+    yield* this.#list(resolveListing(options, 'keys'))
   }
 
-  *entries<T = unknown>(options: Listing = {}): Generator<[Key, T]> {
-    for (const key of this.keys(options)) {
-      const value = this.#read(this.locate(key), options.includeExpired)
+  *entries<T = unknown>(options?: Listing): Generator<[Key, T]> {
+    const listing = resolveListing(options, 'entries')
+    for (const key of this.#list(listing)) {
+      const value = this.#read(this.locate(key), listing)
       if (value) yield [key, value.value as T]
     }
   }
@@ -209,15 +212,7 @@ export class CacheTransaction implements Transaction {
 
   /** Runs a verb in a savepoint, so that a verb that fails leaves nothing behind. */
   protected savepoint<T>(session: Session, run: () => T): T {
-    const { release, rollBack } = openSavepoint(session)
-    try {
-      const result = run()
-      release()
-      return result
-    } catch (error) {
-      rollBack(error)
-      throw error
-    }
+    return inSavepoint(session, run)
   }
 
   /** The item of a removed row. Its file is read now and removed after the commit. */
@@ -267,9 +262,13 @@ export class CacheTransaction implements Transaction {
     return found
   }
 
-  #read({ session, shard, encoded }: Located, includeExpired = false): Found | undefined {
+  *#list(listing: ResolvedListing): Generator<Key> {
+    for (const [session, row] of listRows(this.sessions(), listing)) yield session.disk.decodeKey(row[1], row[2] !== 0)
+  }
+
+  #read({ session, shard, encoded }: Located, listing?: ResolvedListing): Found | undefined {
     const row = entryOf(session, encoded)
-    if (!row || !(includeExpired || isLive(row[4], shard.disk.now()))) return undefined
+    if (!row || !(listing?.includeExpired || isLive(row[4], shard.disk.now()))) return undefined
     const value = storedValue(session, row)
     return value && { session, row, value: value.value }
   }
@@ -292,8 +291,4 @@ export class CacheTransaction implements Transaction {
     if (!this.#state.open)
       throw new TypeError('this transaction is over: its verbs work only inside the body of transact')
   }
-}
-
-export function newTransaction(scope: TransactionScope): CacheTransaction {
-  return new CacheTransaction(scope)
 }

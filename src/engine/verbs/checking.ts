@@ -17,7 +17,7 @@ export async function check(
   const { fix = false } = options ?? {}
   if (typeof fix !== 'boolean') throw new TypeError(`check: fix must be true or false, got ${kindOf(fix)}`)
   if (fix) handle.assertWritable()
-  const { wait, signal } = resolveWaiting(options, Math.max(handle.options.timeout, 60_000), false)
+  const { wait, signal } = resolveWaiting(options, Math.max(handle.options.timeout, 60_000))
   const timeout = Math.min(wait, 2 ** 31 - 1)
   const isFanout = handle.kind === 'FanoutCache'
   const { shards } = handle

@@ -200,7 +200,7 @@ function resolveComputing(options: Computing | undefined): Resolved {
   if (options === undefined) return PLAIN
   checkVerbOptions(options, 'getOrSet', 'computing')
   resolveStoring(options, 0, undefined)
-  resolveWaiting(options, 0, false)
+  resolveWaiting(options, 0)
   const { staleFor = 0, lease = LEASE_MILLISECONDS, beta } = options
   if (beta !== undefined && (typeof beta !== 'number' || !(beta >= 0 && beta < Number.POSITIVE_INFINITY))) {
     const message = `beta must be a finite number of 0 or more, got ${typeof beta === 'number' ? beta : kindOf(beta)}`

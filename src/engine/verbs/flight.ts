@@ -162,7 +162,7 @@ export class Flight<T> {
    */
   async #askForClearance(): Promise<Clearance | undefined> {
     const { handle, shard, key, options, lease } = this.#order
-    const { wait } = resolveWaiting(options, lease, false)
+    const { wait } = resolveWaiting(options, lease)
     const run = (session: Session): Clearance => {
       const clearance = this.#isClosed || !handle.isOpen ? HELD : takeOff(session, this.#plan)
       // Set at the commit and not when the promise settles, since a removal may be the next write.
@@ -250,7 +250,7 @@ export class Flight<T> {
     }
     this.#isStoring = true
     try {
-      const landed = await storeValue(handle, 'set', key, value, given, operation, false)
+      const landed = await storeValue(handle, key, value, given, { name: 'set', operation, ordered: false })
       if (landed) this.#phase = 'over'
       return landed
     } catch (error) {

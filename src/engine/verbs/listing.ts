@@ -1,7 +1,6 @@
 import type { CacheHandle } from '../cache-handle.js'
 import type { Session } from '../database/session.js'
 import type { EntryRow } from '../database/statements.js'
-import type { SqlValue } from '../disk/codec.js'
 import { keyIdentity } from '../disk/keys.js'
 import { nextTurn } from '../fairness.js'
 import { isInexact, toEntryRow } from '../operations/entries.js'
@@ -17,18 +16,10 @@ import {
   rowidsByTag,
   sortedPages,
 } from '../operations/listing.js'
-import { kindOf } from '../option-names.js'
 import type { Info, Key, Listing } from '../options.js'
 import type { Shard } from '../shards/shard.js'
+import { hidesPrefixes, type ResolvedListing, resolveListing, startsWith } from './listing-options.js'
 import { patienceOf, readEntryRow, readPatiently, sessionOf, toInfo, withItsTags } from './reading.js'
-import { checkVerbOptions, encodeTag } from './verb-options.js'
-
-interface ResolvedListing {
-  readonly prefix: string | undefined
-  readonly tag: SqlValue | undefined
-  readonly reverse: boolean
-  readonly includeExpired: boolean
-}
 
 const ROWIDS_PER_PAGE = 100
 
@@ -139,11 +130,9 @@ async function* pagesOf(
   }
 }
 
-/** Compares a prefix after decoding, since keys of the JSON codec are compressed. */
+/** Whether a row has the prefix of the listing, where SQL could not compare it. */
 function hasPrefix(shard: Shard, row: KeyRow, { prefix }: ResolvedListing): boolean {
-  if (prefix === undefined || !hidesPrefixes(shard)) return true
-  const key = decodedKey(shard, row)
-  return typeof key === 'string' && key.startsWith(prefix)
+  return prefix === undefined || !hidesPrefixes(shard) || startsWith(shard, row, prefix)
 }
 
 function decodedKey(shard: Shard, [, data, raw]: KeyRow): Key {
@@ -155,11 +144,6 @@ function isStill(shard: Shard, listed: KeyRow, now: EntryRow, listing: ResolvedL
   const [, data, raw] = listed
   if (keyIdentity({ data, raw: raw !== 0 }) !== keyIdentity({ data: now[1], raw: now[2] !== 0 })) return false
   return listing.tag === undefined || isChosen(sessionOf(shard), listed, choiceOf(shard, listing))
-}
-
-/** Whether keys are stored in a form in which prefixes cannot be searched. */
-export function hidesPrefixes(shard: Shard): boolean {
-  return shard.disk.codec.name === 'json'
 }
 
 function choiceOf(shard: Shard, { prefix, tag }: ResolvedListing): Choice {
@@ -231,16 +215,4 @@ async function readListed<T>(handle: CacheHandle, shard: Shard, read: () => T | 
 /** Waits for earlier writes, at most `timeout`, so that a listing sees them. */
 async function settled(handle: CacheHandle, shard: Shard): Promise<void> {
   if (!shard.writer.pending.empty) await handle.read(shard, undefined, undefined, () => undefined)
-}
-
-function resolveListing(options: Listing | undefined, verb: string): ResolvedListing {
-  checkVerbOptions(options, verb, 'listing')
-  const { prefix, tag, reverse = false, includeExpired = false } = options ?? {}
-  if (prefix !== undefined && typeof prefix !== 'string') {
-    throw new TypeError(`${verb}: prefix must be a string, got ${kindOf(prefix)}`)
-  }
-  for (const [name, flag] of Object.entries({ reverse, includeExpired })) {
-    if (typeof flag !== 'boolean') throw new TypeError(`${verb}: ${name} must be true or false, got ${kindOf(flag)}`)
-  }
-  return { prefix, tag: tag === undefined ? undefined : encodeTag(tag), reverse, includeExpired }
 }

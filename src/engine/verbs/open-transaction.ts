@@ -36,8 +36,17 @@ export function openSavepoint(session: Session): { release(): void; rollBack(err
   }
 }
 
-export function isThenable(value: unknown): value is PromiseLike<unknown> {
-  return typeof value === 'object' && value !== null && 'then' in value && typeof value.then === 'function'
+/** Runs a part of a transaction in a savepoint, so that it leaves nothing behind when it fails. */
+export function inSavepoint<T>(session: Session, run: () => T): T {
+  const { release, rollBack } = openSavepoint(session)
+  try {
+    const result = run()
+    release()
+    return result
+  } catch (error) {
+    rollBack(error)
+    throw error
+  }
 }
 
 /** The error of an asynchronous body: after its first await it would run outside of the transaction. */

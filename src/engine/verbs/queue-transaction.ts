@@ -7,6 +7,7 @@ import type { Item, Key, Pulling, Pushing } from '../options.js'
 import type { Shard } from '../shards/shard.js'
 import { CacheTransaction } from './cache-transaction.js'
 import { storedValue } from './open-transaction.js'
+import { checkPeekItem } from './queue.js'
 import { itemOf, toInfo } from './reading.js'
 import { checkQueue, type HeadOf } from './storing.js'
 import { checkVerbOptions } from './verb-options.js'
@@ -39,9 +40,8 @@ export class CacheQueueTransaction extends CacheTransaction implements QueueTran
     return this.#look<T>((session, now) => peek(session, head, side, now))
   }
 
-  peekItem<T = unknown>(options: { readonly last?: boolean } = {}): Item<T> | undefined {
-    checkVerbOptions(options, 'peekItem', 'peeking')
-    const { last = true } = options
+  peekItem<T = unknown>(options?: { readonly last?: boolean }): Item<T> | undefined {
+    const last = checkPeekItem(options)
     return this.#look<T>((session, now) => peekItem(session, last, now))
   }
 

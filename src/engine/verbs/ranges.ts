@@ -4,6 +4,7 @@ import {
   type ExpiryCursor,
   evictRange,
   expireRange,
+  type Figure,
   firstKeyBetween,
   type KeyRange,
   type Tally,
@@ -12,7 +13,8 @@ import {
 import type { Extent, TagCursor } from '../operations/removal.js'
 import type { Tag, Waiting } from '../options.js'
 import type { Shard } from '../shards/shard.js'
-import { hidesPrefixes, listKeys, steps, unlessLocked } from './listing.js'
+import { listKeys, steps, unlessLocked } from './listing.js'
+import { hidesPrefixes } from './listing-options.js'
 import { FAILED, sessionOf, tryOnce } from './reading.js'
 import { removeInPages } from './upkeep.js'
 import { checkVerbOptions, encodeTag, resolveNow } from './verb-options.js'
@@ -22,19 +24,19 @@ const SEEKS_PER_STEP = 100
 /** Number of pages of a range that one step reads. */
 const PAGES_IN_PLACE = 4
 
-/** Counts the entries whose string keys begin with `prefix` and, with `volume`, adds up their bytes. */
-export async function tally(handle: CacheHandle, prefix: string, volume: boolean): Promise<Tally> {
+/** Counts the entries whose string keys begin with `prefix` and, for `'volume'`, adds up their bytes. */
+export async function tally(handle: CacheHandle, prefix: string, figure: Figure): Promise<Tally> {
   let count = 0
   let bytes = 0
   const { shards } = handle
-  const inPlace = await Promise.all(shards.map(shard => tallyInPlace(handle, shard, prefix, volume)))
+  const inPlace = await Promise.all(shards.map(shard => tallyInPlace(handle, shard, prefix, figure)))
   for (const [at, shard] of shards.entries()) {
     const few = inPlace[at]
     count += few?.count ?? 0
     bytes += few?.bytes ?? 0
     if (few) continue
     await unlessLocked(handle, shard, async () => {
-      const pages = steps(handle, shard, () => tallyRange(sessionOf(shard), rangeOf(shard, prefix), volume))
+      const pages = steps(handle, shard, () => tallyRange(sessionOf(shard), rangeOf(shard, prefix), figure))
       for await (const page of pages) {
         count += page.count
         bytes += page.bytes
@@ -49,11 +51,11 @@ async function tallyInPlace(
   handle: CacheHandle,
   shard: Shard,
   prefix: string,
-  volume: boolean,
+  figure: Figure,
 ): Promise<Tally | undefined> {
   const read = (): Tally | undefined => {
     const whole = { count: 0, bytes: 0 }
-    const pages = tallyRange(sessionOf(shard), rangeOf(shard, prefix), volume)
+    const pages = tallyRange(sessionOf(shard), rangeOf(shard, prefix), figure)
     for (let page = 0; page < PAGES_IN_PLACE; page++) {
       const { done, value } = pages.next()
       if (done) return whole

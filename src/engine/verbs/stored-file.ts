@@ -2,6 +2,7 @@ import type { FileHandle } from 'node:fs/promises'
 import { Readable } from 'node:stream'
 import type { StoredFile } from '../contract.js'
 import type { EncodedKey } from '../disk/codec.js'
+import { readHandle } from '../disk/plain-files.js'
 import { entryOf, isLive } from '../operations/entries.js'
 import type { Info } from '../options.js'
 import type { Shard } from '../shards/shard.js'
@@ -12,41 +13,55 @@ const FILE_TRIES = 4
 /** Bytes per read. */
 const CHUNK = 2 ** 18
 
-/**
- * Opens the value of a key. The file is open before its `Info` is returned, so that it can be read to its end.
- *
- * @param counts false when the caller has counted the access already
- */
-export async function openStoredFile(shard: Shard, key: EncodedKey, counts = true): Promise<StoredFile | undefined> {
+/** How the access of a read is counted and noted. */
+interface Accounting {
+  readonly found: typeof noteFound
+  readonly missed: typeof miss
+}
+
+const COUNTED: Accounting = { found: noteFound, missed: miss }
+const UNCOUNTED: Accounting = { found: () => undefined, missed: () => undefined }
+
+/** Opens the value of a key. The file is open before its `Info` is returned, so that it can be read to its end. */
+export function openStoredFile(shard: Shard, key: EncodedKey): Promise<StoredFile | undefined> {
+  return open(shard, key, COUNTED)
+}
+
+/** Like `openStoredFile`, for a caller who has counted the access already. */
+export function openUncounted(shard: Shard, key: EncodedKey): Promise<StoredFile | undefined> {
+  return open(shard, key, UNCOUNTED)
+}
+
+async function open(shard: Shard, key: EncodedKey, { found, missed }: Accounting): Promise<StoredFile | undefined> {
   let previous: string | undefined
   const run = runOf(sessionOf(shard))
   for (let attempt = 0; attempt < FILE_TRIES; attempt++) {
     const session = sessionOf(shard)
-    const found = withItsTags(session, () => {
+    const entry = withItsTags(session, () => {
       const row = entryOf(session, key)
       return row && isLive(row[4], shard.disk.now()) ? { row, info: toInfo(session, row) } : undefined
     })
-    if (!found) return counts ? miss(shard, session, key) : undefined
-    const { row, info } = found
+    if (!entry) return missed(shard, session, key)
+    const { row, info } = entry
     const [rowid, , , , , accessTime, , , size, mode, filename, data] = row
     // The file of an encoded value does not hold the bytes of the value, so `path` is left out.
     const { path: _path, ...decoded } = info
     if (filename === null) {
-      if (counts) noteFound(shard, session, key, rowid, accessTime)
+      found(shard, session, key, rowid, accessTime)
       const bytes = shard.disk.readableBytes(mode, data)
       return storedFile({ ...info, size: bytes.byteLength }, { bytes })
     }
     if (!shard.disk.isVerbatim(mode)) {
       const stored = await shard.disk.files.read(filename, size, { openNow: session.db.inTransaction })
       if (stored) {
-        if (counts && !run.inVain) noteFound(shard, session, key, rowid, accessTime)
+        if (!run.inVain) found(shard, session, key, rowid, accessTime)
         const bytes = shard.disk.readableBytes(mode, stored)
         return storedFile({ ...decoded, size: bytes.byteLength }, { bytes })
       }
     }
     const handle = await shard.disk.files.open(filename, size)
     if (handle) {
-      if (counts && !run.inVain) noteFound(shard, session, key, rowid, accessTime)
+      if (!run.inVain) found(shard, session, key, rowid, accessTime)
       return storedFile(info, { handle })
     }
     if (previous === filename) {
@@ -55,7 +70,7 @@ export async function openStoredFile(shard: Shard, key: EncodedKey, counts = tru
     }
     previous = filename
   }
-  return shard.current && counts && !run.inVain ? miss(shard, shard.current, key) : undefined
+  return shard.current && !run.inVain ? missed(shard, shard.current, key) : undefined
 }
 
 type Source = { readonly bytes: Buffer } | { readonly handle: FileHandle }
@@ -72,13 +87,9 @@ async function* chunksOf(handle: FileHandle, start: number, end: number): AsyncG
 }
 
 async function allOf(handle: FileHandle, size: number): Promise<Buffer> {
-  const bytes = Buffer.allocUnsafeSlow(size)
-  for (let at = 0; at < size; ) {
-    const { bytesRead } = await handle.read(bytes, at, size - at, at)
-    if (bytesRead === 0) throw new RangeError(`the file ended at ${at} of ${size} bytes`)
-    at += bytesRead
-  }
-  return bytes
+  const bytes = await readHandle(handle, size)
+  if (bytes) return bytes
+  throw new RangeError(`the file ended before ${size} bytes`)
 }
 
 /** Combines an `Info` with the methods of an open file. */

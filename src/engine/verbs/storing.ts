@@ -4,6 +4,7 @@ import type { Session } from '../database/session.js'
 import type { EncodedKey, EncodedValue } from '../disk/codec.js'
 import { keyIdentity } from '../disk/keys.js'
 import type { NewEntry } from '../operations/entries.js'
+import { add, set } from '../operations/items.js'
 import { push } from '../operations/queue.js'
 import { kindOf } from '../option-names.js'
 import type { Key, Pushing, Storing } from '../options.js'
@@ -11,27 +12,30 @@ import type { Shard } from '../shards/shard.js'
 import { type IncomingValue, isStream, takeStream, takeValue, watchStream } from './value-source.js'
 import { checkVerbOptions, encodeMeta, type ResolvedStoring, resolveStoring, resolveWaiting } from './verb-options.js'
 
-type StoreOperation = (session: Session, entry: NewEntry) => boolean
+/** A verb that stores a value under a key. */
+export interface StoringVerb {
+  readonly name: 'set' | 'add'
+  readonly operation: (session: Session, entry: NewEntry) => boolean
+  /** Whether reads of the key wait for this write. */
+  readonly ordered: boolean
+}
 
-/**
- * Runs `set` and `add`.
- *
- * @param ordered whether reads of the key wait for this write
- */
+export const SET: StoringVerb = { name: 'set', operation: set, ordered: true }
+export const ADD: StoringVerb = { name: 'add', operation: add, ordered: true }
+
+/** Runs `set` and `add`. */
 export function storeValue(
   handle: CacheHandle,
-  verb: 'set' | 'add',
   key: Key,
   value: unknown,
   options: Storing | undefined,
-  operation: StoreOperation,
-  ordered = true,
+  verb: StoringVerb,
 ): Promise<boolean> {
   const prepare = (): EncodedCall => {
-    checkVerbOptions(options, verb, 'storing')
+    checkVerbOptions(options, verb.name, 'storing')
     return encodeCall(handle, key, value)
   }
-  return handle.start(prepare, encoded => storeEncoded(handle, encoded, options, operation, ordered))
+  return handle.start(prepare, encoded => storeEncoded(handle, encoded, options, verb))
 }
 
 /** Encodes key and value when the verb is called. */
@@ -44,8 +48,7 @@ export function storeEncoded(
   handle: CacheHandle,
   { key, value, encodedKey, encodedValue }: EncodedCall,
   options: Storing | undefined,
-  operation: StoreOperation,
-  ordered = true,
+  { operation, ordered }: Omit<StoringVerb, 'name'>,
 ): Promise<boolean> {
   const shard = handle.route(encodedKey)
   const call: Call<boolean> = { key, options, refused: false, retry: true }
@@ -156,7 +159,7 @@ export function takeIn<T>(handle: CacheHandle, shard: Shard, incoming: Incoming<
 async function takeInStream<T>(handle: CacheHandle, shard: Shard, incoming: Incoming<T>): Promise<T> {
   const { value, options, call, store } = incoming
   const meta = options?.meta === undefined ? undefined : encodeMeta(options.meta)
-  const { signal } = resolveWaiting(options, 0, false)
+  const { signal } = resolveWaiting(options, 0)
   let taken: IncomingValue
   try {
     taken = await takeStream(shard, value as Parameters<typeof takeStream>[1], meta, signal)

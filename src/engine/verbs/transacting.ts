@@ -4,13 +4,14 @@ import { commitSpinning, rollBack, start } from '../database/group-commit.js'
 import { tryBegin } from '../database/lock-attempts.js'
 import type { Session } from '../database/session.js'
 import { isReadonly } from '../database/writability.js'
+import { isThenable } from '../disk/describe.js'
 import { placeOf } from '../disk/key-hash.js'
 import { StorageError, TimeoutError } from '../errors.js'
 import type { Key, Waiting } from '../options.js'
 import type { Shard } from '../shards/shard.js'
 import { isCorruption, translateError } from '../translate-error.js'
 import type { TransactionScope } from './cache-transaction.js'
-import { isThenable, openSession, promiseError } from './open-transaction.js'
+import { openSession, promiseError } from './open-transaction.js'
 import { checkVerbOptions, type ResolvedWaiting, resolveWaiting } from './verb-options.js'
 
 /** The shortest time for which the further commits are retried after the first one succeeded. */
@@ -33,7 +34,7 @@ export async function transactOver<T, Tx extends Endable>(
   checkVerbOptions(options, 'transact', 'transacting')
   if (typeof body !== 'function') throw new TypeError('transact: the body must be a function')
   handle.assertWritable()
-  const waiting = resolveWaiting(options, handle.options.timeout, false)
+  const waiting = resolveWaiting(options, handle.options.timeout)
   const shards = shardsOf(handle, options?.keys)
   const tx = makeTransaction(scopeOf(handle, shards))
   const run = (): T => runBody(shards, tx, body)
@@ -108,7 +109,7 @@ export async function acrossShards<T>(
   const deadline = deadlineOf(waiting)
   const releases: (() => void)[] = []
   let waitsSince: number | undefined
-  let waited: { readonly milliseconds: number; readonly acquired: boolean } | undefined
+  let waited: { readonly milliseconds: number; readonly outcome: 'acquired' | 'missed' } | undefined
   try {
     await holdAll(shards, deadline, waiting.signal, releases)
     for (let failures = 0; ; failures++) {
@@ -116,11 +117,11 @@ export async function acrossShards<T>(
       const attemptedAt = performance.now()
       const sessions = await openSessions(shards)
       if (beginAll(sessions)) {
-        waited = waitsSince === undefined ? undefined : { milliseconds: attemptedAt - waitsSince, acquired: true }
+        waited = waitsSince === undefined ? undefined : { milliseconds: attemptedAt - waitsSince, outcome: 'acquired' }
         return await work(sessions)
       }
       waitsSince ??= attemptedAt
-      waited = { milliseconds: performance.now() - waitsSince, acquired: false }
+      waited = { milliseconds: performance.now() - waitsSince, outcome: 'missed' }
       // The attempt also counts for the writes that wait behind this transaction.
       for (const shard of shards) shard.writer.refuseLate(attemptedAt)
       if (attemptedAt >= deadline) throw new TimeoutError(shards[0]?.directory ?? '')
@@ -135,7 +136,7 @@ export async function acrossShards<T>(
   } finally {
     for (const release of releases) release()
     // The wait for all locks is reported once, for the first shard.
-    if (waited) shards[0]?.watch.lockWaited(waited.milliseconds, waited.acquired)
+    if (waited) shards[0]?.watch.lockWaited(waited.milliseconds, waited.outcome)
   }
 }
 

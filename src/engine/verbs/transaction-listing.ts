@@ -9,25 +9,22 @@ import {
   rowidsByPrefix,
   rowidsByTag,
 } from '../operations/listing.js'
-import type { Listing } from '../options.js'
-import { checkVerbOptions, encodeTag } from './verb-options.js'
+import { hidesPrefixes, type ResolvedListing, startsWith } from './listing-options.js'
 
 /** Lists rows synchronously in stored order, including those that the transaction has written. */
-export function* listRows(sessions: Session[], options: Listing): Generator<[Session, KeyRow]> {
-  checkVerbOptions(options, 'keys', 'listing')
-  const { reverse = false, includeExpired = false } = options
-  const tag = options.tag === undefined ? undefined : encodeTag(options.tag)
-  for (const session of reverse ? sessions.reverse() : sessions) {
+export function* listRows(sessions: readonly Session[], listing: ResolvedListing): Generator<[Session, KeyRow]> {
+  const { tag, reverse, includeExpired } = listing
+  for (const session of reverse ? [...sessions].reverse() : sessions) {
     const tagged = tag === undefined ? undefined : gather(rowidsByTag(session, tag))
-    for (const row of rowsOf(session, options)) {
+    for (const row of rowsOf(session, listing)) {
       if (tagged && !(tagged.has(row[0]) && isChosen(session, row, { prefix: undefined, tag }))) continue
       if (row[1] !== null && isListed(row, session.disk.now(), includeExpired)) yield [session, row]
     }
   }
 }
 
-function* rowsOf(session: Session, { prefix, reverse = false }: Listing): Generator<KeyRow> {
-  if (prefix === undefined || session.disk.codec.name === 'json') {
+function* rowsOf(session: Session, { prefix, reverse }: ResolvedListing): Generator<KeyRow> {
+  if (prefix === undefined || hidesPrefixes(session)) {
     for (const page of pages(session, reverse, lastRow(session))) {
       for (const row of page) if (prefix === undefined || startsWith(session, row, prefix)) yield row
     }
@@ -41,10 +38,4 @@ function gather(pagesOfRowids: Iterable<number[]>): Set<number> {
   const rowids = new Set<number>()
   for (const page of pagesOfRowids) for (const rowid of page) rowids.add(rowid)
   return rowids
-}
-
-/** Compares a prefix after decoding, since keys of the JSON codec are compressed. */
-function startsWith(session: Session, [, data, raw]: KeyRow, prefix: string): boolean {
-  const key = session.disk.decodeKey(data, raw !== 0)
-  return typeof key === 'string' && key.startsWith(prefix)
 }

@@ -157,7 +157,7 @@ export async function removeInPages<Cursor>(
   shards: readonly Shard[] = handle.shards,
 ): Promise<number> {
   handle.assertWritable()
-  const waiting = resolveWaiting(options, handle.options.timeout, false)
+  const waiting = resolveWaiting(options, handle.options.timeout)
   const outcomes = await Promise.allSettled(shards.map(shard => removeFrom(handle, shard, waiting, step)))
   const removed = outcomes.reduce(
     (sum, outcome) => sum + (outcome.status === 'fulfilled' ? outcome.value : partOf(outcome.reason)),

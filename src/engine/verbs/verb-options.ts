@@ -62,25 +62,28 @@ export interface ResolvedWaiting {
   readonly signal?: AbortSignal
 }
 
+/** @param byDefault the wait of a call without `timeout` and `retry` */
 export function resolveWaiting(
   options: Waiting | undefined,
   timeout: number,
-  retryByDefault: boolean,
+  byDefault: number = timeout,
 ): ResolvedWaiting {
-  if (options === undefined) return { wait: retryByDefault ? Number.POSITIVE_INFINITY : timeout }
-  const { retry = retryByDefault, signal } = options
-  if (typeof retry !== 'boolean') throw new TypeError(`retry must be true or false, got ${kindOf(retry)}`)
+  if (options === undefined) return { wait: byDefault }
+  const { retry, signal } = options
+  if (retry !== undefined && typeof retry !== 'boolean') {
+    throw new TypeError(`retry must be true or false, got ${kindOf(retry)}`)
+  }
   if (signal !== undefined && !(signal instanceof AbortSignal)) {
     throw new TypeError(`signal must be an AbortSignal, got ${kindOf(signal)}`)
   }
   const limit = options.timeout === undefined ? undefined : milliseconds(options.timeout, 'timeout')
-  const wait = limit ?? (retry ? Number.POSITIVE_INFINITY : timeout)
+  const wait = limit ?? (retry === undefined ? byDefault : retry ? Number.POSITIVE_INFINITY : timeout)
   return signal === undefined ? { wait } : { wait, signal }
 }
 
 /** The waiting of a read: the given timeout, otherwise that of the cache, whatever `retry` says. */
 export function resolveReading(options: Waiting | undefined, timeout: number): ResolvedWaiting {
-  const waiting = resolveWaiting(options, timeout, false)
+  const waiting = resolveWaiting(options, timeout)
   return options?.retry && options.timeout === undefined ? { ...waiting, wait: timeout } : waiting
 }
 

@@ -52,7 +52,7 @@ export abstract class HostView {
   }
 
   once<E extends keyof CacheEvents>(event: E, listener: (payload: CacheEvents[E]) => void): this {
-    this.#events.on(event, listener, true)
+    this.#events.on(event, listener, { once: true })
     return this
   }
 

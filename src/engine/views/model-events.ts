@@ -1,6 +1,6 @@
 import { EventEmitter } from 'node:events'
 import type { ValueIssue } from '../errors.js'
-import type { CacheEvents } from '../events.js'
+import { type CacheEvents, emitSafely } from '../events.js'
 import type { Key } from '../options.js'
 
 /** An entry that does not fit its model and is therefore a miss. */
@@ -58,13 +58,6 @@ export class InvalidEvents {
   }
 
   emit(misfit: Misfit): void {
-    try {
-      this.#emitter.emit('invalid', misfit)
-    } catch (error) {
-      // A listener that throws must not turn a miss into an error. Its error surfaces as an uncaught one.
-      process.nextTick(() => {
-        throw error
-      })
-    }
+    emitSafely(this.#emitter, 'invalid', misfit)
   }
 }

@@ -194,12 +194,12 @@ export class Namespace extends HostView implements DiskCache {
 
   /** Counts the entries, including expired ones that were not removed yet. Scans the keys of the namespace in pages. */
   async count(): Promise<number> {
-    return (await this.#tally(false)).count
+    return (await this.#tally('count')).count
   }
 
   /** Adds up the bytes of stored keys and values, without the overhead of the database. */
   async volume(): Promise<number> {
-    return (await this.#tally(true)).bytes
+    return (await this.#tally('volume')).bytes
   }
 
   expire(options?: { readonly now?: number } & Waiting): Promise<number> {
@@ -228,7 +228,7 @@ export class Namespace extends HostView implements DiskCache {
 
   async stats(options?: { readonly reset?: boolean }): Promise<CacheStats> {
     const figures = await this.#host.stats(options)
-    const { count, bytes } = await this.#tally(true)
+    const { count, bytes } = await this.#tally('volume')
     return { ...figures, count, volume: bytes }
   }
 
@@ -254,8 +254,8 @@ export class Namespace extends HostView implements DiskCache {
     return handle.ready(() => ranges.clear(handle, prefix, options))
   }
 
-  #tally(volume: boolean): Promise<{ readonly count: number; readonly bytes: number }> {
+  #tally(figure: 'count' | 'volume'): Promise<{ readonly count: number; readonly bytes: number }> {
     const { handle } = this.#access
-    return handle.ready(() => ranges.tally(handle, this.#keys.prefix, volume))
+    return handle.ready(() => ranges.tally(handle, this.#keys.prefix, figure))
   }
 }

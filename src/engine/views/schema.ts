@@ -1,5 +1,5 @@
 import type { StandardSchemaV1 } from '@standard-schema/spec'
-import { formatPath } from '../disk/describe.js'
+import { formatPath, isThenable } from '../disk/describe.js'
 import type { ValueIssue } from '../errors.js'
 import { kindOf } from '../option-names.js'
 
@@ -25,7 +25,7 @@ export function check<Output>(
   value: unknown,
 ): Checked<Output> | Promise<Checked<Output>> {
   const result = schema['~standard'].validate(value)
-  return result instanceof Promise || isThenable(result) ? Promise.resolve(result).then(toChecked) : toChecked(result)
+  return isThenable(result) ? Promise.resolve(result).then(toChecked) : toChecked(result)
 }
 
 function toChecked<Output>(result: StandardSchemaV1.Result<Output>): Checked<Output> {
@@ -40,9 +40,4 @@ function toIssue({ message, path = [] }: StandardSchemaV1.Issue): ValueIssue {
     return typeof key === 'symbol' ? String(key) : key
   })
   return { path: formatPath('value', steps), message }
-}
-
-/** Also recognises promises of another realm or of a library. */
-function isThenable<T>(result: T | Promise<T>): result is Promise<T> {
-  return typeof (result as { then?: unknown }).then === 'function'
 }

@@ -28,7 +28,11 @@ export class ViewEvents {
     this.#keys = keys
   }
 
-  on<E extends keyof CacheEvents>(event: E, listener: Listener<E>, once = false): void {
+  on<E extends keyof CacheEvents>(
+    event: E,
+    listener: Listener<E>,
+    { once = false }: { readonly once?: boolean } = {},
+  ): void {
     if (typeof listener !== 'function') throw new TypeError(`${event}: the listener must be a function`)
     const pass: Listener<E> = payload => {
       const own = this.#own(payload)

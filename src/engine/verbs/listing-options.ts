@@ -1,0 +1,38 @@
+import type { SqlValue } from '../disk/codec.js'
+import type { Disk } from '../disk/disk.js'
+import type { KeyRow } from '../operations/listing.js'
+import { kindOf } from '../option-names.js'
+import type { Listing } from '../options.js'
+import { checkVerbOptions, encodeTag } from './verb-options.js'
+
+/** The checked options of a listing. */
+export interface ResolvedListing {
+  readonly prefix: string | undefined
+  readonly tag: SqlValue | undefined
+  readonly reverse: boolean
+  readonly includeExpired: boolean
+}
+
+/** Checks the options of a listing. @throws TypeError that names the verb and the option */
+export function resolveListing(options: Listing | undefined, verb: string): ResolvedListing {
+  checkVerbOptions(options, verb, 'listing')
+  const { prefix, tag, reverse = false, includeExpired = false } = options ?? {}
+  if (prefix !== undefined && typeof prefix !== 'string') {
+    throw new TypeError(`${verb}: prefix must be a string, got ${kindOf(prefix)}`)
+  }
+  for (const [name, flag] of Object.entries({ reverse, includeExpired })) {
+    if (typeof flag !== 'boolean') throw new TypeError(`${verb}: ${name} must be true or false, got ${kindOf(flag)}`)
+  }
+  return { prefix, tag: tag === undefined ? undefined : encodeTag(tag), reverse, includeExpired }
+}
+
+/** Whether keys are stored in a form in which prefixes cannot be searched. */
+export function hidesPrefixes({ disk }: { readonly disk: Disk }): boolean {
+  return disk.codec.name === 'json'
+}
+
+/** Compares a prefix after decoding, since keys of the JSON codec are compressed. */
+export function startsWith({ disk }: { readonly disk: Disk }, [, data, raw]: KeyRow, prefix: string): boolean {
+  const key = disk.decodeKey(data, raw !== 0)
+  return typeof key === 'string' && key.startsWith(prefix)
+}

@@ -1,0 +1,38 @@
+import { execFile } from 'node:child_process'
+import { truncateSync } from 'node:fs'
+import { freemem } from 'node:os'
+import { join } from 'node:path'
+import { promisify } from 'node:util'
+import { Cache } from 'fanout-cache'
+import { describe, expect, it } from 'vitest'
+import { rawDatabase } from '../../helpers/raw-database.js'
+import { temporaryDirectory } from '../../helpers/temp-directory.js'
+
+/** One byte more than Node reads in one call. */
+const SIZE = 2 ** 31
+
+// In a process of its own, since Node ends the process that reads more in one call.
+describe.runIf(freemem() > 6 * 2 ** 30)('a value of 2 GiB', () => {
+  it('is read whole by get(), read(), pop() and a transaction', async () => {
+    const directory = temporaryDirectory()
+    const cache = new Cache(directory)
+    await cache.set('film', Buffer.alloc(100_000))
+    const path = (await cache.info('film'))?.path ?? ''
+    await cache.close()
+    // A file with a hole takes no room.
+    truncateSync(join(directory, path), SIZE)
+    const db = rawDatabase(directory)
+    db.prepare('UPDATE Cache SET size = ?').run(BigInt(SIZE))
+    db.close()
+    const program = `
+      import { Cache } from 'fanout-cache'
+      const cache = new Cache(${JSON.stringify(directory)}, { sizeLimit: ${4 * SIZE} })
+      console.log((await cache.get('film')).length)
+      console.log(await cache.transact(tx => tx.get('film').length))
+      console.log((await (await cache.read('film')).bytes()).length)
+      console.log((await cache.pop('film')).length)
+      await cache.close()`
+    const { stdout } = await promisify(execFile)(process.execPath, ['--input-type=module', '-e', program])
+    expect(stdout.split('\n')).toEqual([...Array.from({ length: 4 }, () => String(SIZE)), ''])
+  })
+})
