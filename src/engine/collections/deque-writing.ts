@@ -7,7 +7,7 @@ import { type Reversal, reverse, rotate } from '../operations/deque-order.js'
 import type { Side } from '../operations/queue.js'
 import { clearItems, returnDue } from '../operations/taken.js'
 import type { Waiting } from '../options.js'
-import { encodeValue, takeIn } from '../verbs/storing.js'
+import { encodeValue, type Incoming, takeIn } from '../verbs/storing.js'
 import { type TakenValue, takeOutValue } from '../verbs/taking.js'
 import { removeInPages } from '../verbs/upkeep.js'
 import { type IncomingValue, isStream, takeValue } from '../verbs/value-source.js'
@@ -22,6 +22,8 @@ const ITEMS_PER_COMMIT = 500
 const NEAR_MILLISECONDS = 2
 /** Items never expire, whatever the settings of the cache are. */
 const FOR_EVER = { ttl: null } as const
+
+type Operation<T> = (session: Session, item: items.NewItem) => T
 
 /** The side where an item is put, and the greatest length of the deque afterwards. */
 export interface End {
@@ -66,27 +68,37 @@ function store<T>(
   handle: CacheHandle,
   value: unknown,
   options: Waiting | undefined,
-  operation: (session: Session, item: items.NewItem) => T,
+  operation: Operation<T>,
   afterwards: (result: T) => Promise<void>,
 ): Promise<void> {
   return handle.start(
     () => encodeValue(handle, value),
-    encoded => {
-      const shard = shardOf(handle)
-      const call = { options: patient(handle, options), refused: undefined } as Call<T | undefined>
-      const put = (
-        { prepared, readiness, discard }: IncomingValue,
-        _: unknown,
-        now: number,
-      ): Promise<T | undefined> => {
-        const item = { value: prepared, now, expireTime: null, tag: null, tags: [] }
-        const run = (session: Session): T => operation(session, item)
-        return handle.write(shard, { run, barrier: true, bytes: prepared.weight, readiness, discard }, call)
-      }
-      const stored = takeIn(handle, shard, { encoded, value, options: { ...FOR_EVER, ...options }, call, store: put })
-      return stored.then(result => afterwards(result as T))
-    },
+    encoded => storeEncoded(handle, { encoded, value, options }, operation).then(afterwards),
   )
+}
+
+function storeEncoded<T>(
+  handle: CacheHandle,
+  { encoded, value, options }: Pick<Incoming<T>, 'encoded' | 'value' | 'options'>,
+  operation: Operation<T>,
+): Promise<T> {
+  const shard = shardOf(handle)
+  const call = { options: patient(handle, options), refused: undefined } as Call<T>
+  const put = (incoming: IncomingValue, _: unknown, now: number): Promise<T> =>
+    queueItem(handle, incoming, now, operation, call)
+  return takeIn(handle, shard, { encoded, value, options: { ...FOR_EVER, ...options }, call, store: put })
+}
+
+function queueItem<T>(
+  handle: CacheHandle,
+  { prepared, readiness, discard }: IncomingValue,
+  now: number,
+  operation: Operation<T>,
+  call: Call<T>,
+): Promise<T> {
+  const item = { value: prepared, now, expireTime: null, tag: null, tags: [] }
+  const run = (session: Session): T => operation(session, item)
+  return handle.write(shardOf(handle), { run, barrier: true, bytes: prepared.weight, readiness, discard }, call)
 }
 
 /**

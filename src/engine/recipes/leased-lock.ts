@@ -203,23 +203,25 @@ export class LeasedLock {
   }
 
   #release(token: string, lasts: number): Promise<boolean> {
-    return this.handle.ready(async () => {
-      const shard = this.handle.route(this.encoded)
-      const now = performance.now()
-      this.#releases = now - this.#releasedAt < BUSY_MILLISECONDS ? this.#releases + 1 : 1
-      this.#releasedAt = now
-      const keep = this.#releases > BUSY_RELEASES
-      if (keep) this.#tidying ??= this.#tidyIn(BUSY_MILLISECONDS)
-      const run = (session: Session): boolean => this.#rules.release(session, token, keep)
-      const deadline = now + this.#keeper.ttl
-      const released = await shard.write({ run, identity: this.#identity }, { deadline }).catch(error => {
-        // The lease has ended by itself by then.
-        if (error instanceof TimeoutError && lasts <= this.#keeper.ttl) return false
-        throw error
-      })
-      lines.get(shard)?.get(this.lineName)?.nudge()
-      return released
+    return this.handle.ready(() => this.#releaseNow(token, lasts))
+  }
+
+  async #releaseNow(token: string, lasts: number): Promise<boolean> {
+    const shard = this.handle.route(this.encoded)
+    const now = performance.now()
+    this.#releases = now - this.#releasedAt < BUSY_MILLISECONDS ? this.#releases + 1 : 1
+    this.#releasedAt = now
+    const keep = this.#releases > BUSY_RELEASES
+    if (keep) this.#tidying ??= this.#tidyIn(BUSY_MILLISECONDS)
+    const run = (session: Session): boolean => this.#rules.release(session, token, keep)
+    const deadline = now + this.#keeper.ttl
+    const released = await shard.write({ run, identity: this.#identity }, { deadline }).catch(error => {
+      // The lease has ended by itself by then.
+      if (error instanceof TimeoutError && lasts <= this.#keeper.ttl) return false
+      throw error
     })
+    lines.get(shard)?.get(this.lineName)?.nudge()
+    return released
   }
 
   /** Removes the row of a busy lock when the lock was not released for a while. */

@@ -2,7 +2,7 @@ import type { CacheHandle } from '../cache-handle.js'
 import type { Call } from '../call.js'
 import type { Session } from '../database/session.js'
 import type { EncodedKey, EncodedValue } from '../disk/codec.js'
-import { keyIdentity } from '../disk/keys.js'
+import { type KeyIdentity, keyIdentity } from '../disk/keys.js'
 import type { NewEntry } from '../operations/entries.js'
 import { add, set } from '../operations/items.js'
 import { push } from '../operations/queue.js'
@@ -53,18 +53,33 @@ export function storeEncoded(
   const shard = handle.route(encodedKey)
   const call: Call<boolean> = { key, options, refused: false, retry: true }
   const identity = ordered ? keyIdentity(encodedKey) : undefined
-  const store = (incoming: IncomingValue, storing: ResolvedStoring, now: number): Promise<boolean> => {
-    const { prepared, readiness, discard } = incoming
-    const { expireTime, tag, tags } = storing
-    const entry = { key: encodedKey, value: prepared, now, expireTime, tag, tags }
-    const run = (session: Session): boolean => {
-      const stored = operation(session, entry)
-      if (!stored && discard) session.afterCommit(discard)
-      return stored
-    }
-    return handle.write(shard, { run, identity, bytes: prepared.weight, readiness, discard }, call)
-  }
+  const target = { shard, key: encodedKey, identity, operation, call }
+  const store = (incoming: IncomingValue, storing: ResolvedStoring, now: number): Promise<boolean> =>
+    queueEntry(handle, target, incoming, storing, now)
   return takeIn(handle, shard, { encoded: encodedValue, value, options, call, store })
+}
+
+interface Target extends Pick<StoringVerb, 'operation'> {
+  readonly shard: Shard
+  readonly key: EncodedKey
+  readonly identity: KeyIdentity | undefined
+  readonly call: Call<boolean>
+}
+
+function queueEntry(
+  handle: CacheHandle,
+  { shard, key, identity, operation, call }: Target,
+  { prepared, readiness, discard }: IncomingValue,
+  { expireTime, tag, tags }: ResolvedStoring,
+  now: number,
+): Promise<boolean> {
+  const entry = { key, value: prepared, now, expireTime, tag, tags }
+  const run = (session: Session): boolean => {
+    const stored = operation(session, entry)
+    if (!stored && discard) session.afterCommit(discard)
+    return stored
+  }
+  return handle.write(shard, { run, identity, bytes: prepared.weight, readiness, discard }, call)
 }
 
 /** Runs `push`. */
