@@ -1,6 +1,7 @@
 import { randomOrder, values } from '../harness/data.mjs'
 import { timeEach } from '../harness/loops.mjs'
 import { missingPython, Python } from '../harness/python.mjs'
+import { QueueFloor } from '../harness/queue-floor.mjs'
 import { interleave } from '../harness/rounds.mjs'
 import { absoluteAtMost, atMost, fasterThan } from '../harness/verdicts.mjs'
 
@@ -9,15 +10,17 @@ const HOLED_LIMIT = 5
 const HOLES = 100
 
 /**
- * `append` and `popLeft` of a Deque, each awaited before the next, against Python's on a directory of its own: text of
- * 100 characters, a deque that is empty before. And `at` of 100,000 items: the middle one against the first, while
+ * `append` and `popLeft` of a Deque, each awaited before the next, against Python's on a directory of its own, and
+ * against the same statements by hand: text of 100 characters, a deque that is empty before. And `at` of 100,000 items: the middle one against the first, while
  * the keys are dense and when items were taken out of their midst.
  */
 export async function measure(bench) {
   const deque = new bench.package.Deque(bench.directories.fresh('deque'))
   const python = missingPython() ? undefined : await openPython(bench)
-  const ends = await measureEnds(bench, deque, python)
+  const floor = await openFloor(bench)
+  const ends = await measureEnds(bench, { deque, floor, python })
   await deque.close()
+  floor.close()
   await python?.close()
   const inside = await measureInside(bench)
   const notes = python ? [] : [`left out: ${missingPython()}`]
@@ -29,13 +32,23 @@ export async function measure(bench) {
   }
 }
 
+/** On a directory as a Deque makes it. */
+async function openFloor(bench) {
+  const directory = bench.directories.fresh('deque-floor')
+  const deque = new bench.package.Deque(directory)
+  await deque.append('')
+  await deque.clear()
+  await deque.close()
+  return new QueueFloor(directory)
+}
+
 async function openPython(bench) {
   const python = new Python()
   await python.ask('open_deque', { directory: bench.directories.fresh('deque-python') })
   return python
 }
 
-async function measureEnds(bench, deque, python) {
+async function measureEnds(bench, { deque, floor, python }) {
   const operations = bench.scale(5_000)
   const content = values(operations)
   const append = value => deque.append(value)
@@ -54,6 +67,20 @@ async function measureEnds(bench, deque, python) {
     run: () => takeAll(popLeft, operations),
     latencies: () => timeEach(popLeft, content.slice(0, operations / 5)),
   }
+  const byHand = [
+    {
+      name: 'append by hand',
+      operations,
+      run: () => content.forEach(value => floor.append(value)),
+      tidy: () => floor.clear(),
+    },
+    {
+      name: 'popLeft by hand',
+      operations,
+      prepare: () => floor.extend(content),
+      run: () => content.forEach(() => floor.popLeft()),
+    },
+  ]
   const theirs = what => ({
     name: `Python's ${what}`,
     elsewhere: true,
@@ -61,14 +88,15 @@ async function measureEnds(bench, deque, python) {
     prepare: () => python.ask('prepare_deque', { count: what === 'popleft' ? operations : 0 }),
     run: () => python.time(what, { count: operations }),
   })
-  const appends = await interleave([appending, ...(python ? [theirs('append')] : [])], bench.rounds)
-  const pops = await interleave([popping, ...(python ? [theirs('popleft')] : [])], bench.rounds)
+  const appends = await interleave([appending, byHand[0], ...(python ? [theirs('append')] : [])], bench.rounds)
+  const pops = await interleave([popping, byHand[1], ...(python ? [theirs('popleft')] : [])], bench.rounds)
   const verdicts = []
   for (const [what, series] of [
     ['append', appends],
     ['popLeft', pops],
   ]) {
-    const [ours, peer] = series.values()
+    const [ours, hand, peer] = series.values()
+    verdicts.push(atMost(`${what}, to the same statements by hand`, ours, hand, 1.35))
     if (peer) verdicts.push(fasterThan(`${what}, as fast as Python`, ours, peer, 1.8))
   }
   return { series: [...appends.values(), ...pops.values()], verdicts }
