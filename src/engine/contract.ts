@@ -166,7 +166,10 @@ export interface DiskCache extends AsyncDisposable {
    */
   clear(options?: Waiting): Promise<number>
 
-  /** Looks for damage in a worker thread; with `fix` (default false) repairs it. Resolves to what it found. */
+  /**
+   * Looks for damage in a worker thread; with `fix` (default false) repairs it. Resolves to what it found. Without
+   * `timeout` it waits for a lock for a minute, or longer where the cache's `timeout` is.
+   */
   check(options?: { readonly fix?: boolean } & Waiting): Promise<Finding[]>
   /** Collects the figures of the cache; with `reset` (default false) its counters then start from 0. */
   stats(options?: { readonly reset?: boolean }): Promise<CacheStats>

@@ -158,6 +158,19 @@ function reading(subject: Subject): void {
     expect(await part({ start: 199_990 })).toEqual(LARGE.subarray(199_990))
     expect(await part({ end: 9 })).toEqual(LARGE.subarray(0, 10))
   })
+
+  it('read() streams nothing of a range beyond the end, of files as of values in the database', async () => {
+    const cache = subject.make()
+    await cache.set('inline', '0123456789')
+    await cache.set('file', Readable.from(['0123456789']))
+    await cache.set('empty', Readable.from([]))
+    const ranges = { inline: { start: 10, end: 20 }, file: { start: 10, end: 20 }, empty: { start: 0, end: 5 } }
+    for (const [key, range] of Object.entries(ranges)) {
+      const file = await opened(cache.read(key))
+      expect(await text(file.stream(range)), key).toBe('')
+      await file.close()
+    }
+  })
 }
 
 function readingInline(subject: Subject): void {

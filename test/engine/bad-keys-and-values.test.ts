@@ -155,6 +155,10 @@ describe('bad values', () => {
       expect(() => file?.stream(range)).toThrow(RangeError)
       await file?.close()
     }
+    const file = await cache.read('key')
+    expect(() => file?.stream({ ends: 5 } as never)).toThrow('stream: unknown option ends; did you mean end?')
+    expect(() => file?.stream('0-5' as never)).toThrow("stream: options must be an object, got '0-5'")
+    await file?.close()
   })
 
   it('bulk verbs reject what is not iterable', async () => {

@@ -87,6 +87,34 @@ describe('the loop turns', () => {
     }
   })
 
+  it('between the shards of a FanoutCache that are long at work, which take turns', async () => {
+    const cache = new FanoutCache(temporaryDirectory(), { shards: 4 })
+    onTestFinished(() => cache.close())
+    await cache.open()
+    const order: number[] = []
+    const turns = new Set<number>()
+    let turn = 0
+    let pending = setImmediate(function next() {
+      turn += 1
+      pending = setImmediate(next)
+    })
+    // An integer key lies in the shard of its remainder.
+    const work = (key: number): Promise<void> =>
+      cache.transact(
+        () => {
+          order.push(key)
+          turns.add(turn)
+          const begun = performance.now()
+          while (performance.now() < begun + 3);
+        },
+        { keys: [key] },
+      )
+    await Promise.all([work(0), work(0), work(1), work(2), work(3)])
+    clearImmediate(pending)
+    expect(order).toEqual([0, 1, 2, 3, 0])
+    expect(turns.size).toBeGreaterThan(2)
+  })
+
   it('for who tries again at once what was refused, so that it comes about', async () => {
     const cache = new FanoutCache(temporaryDirectory(), { shards: 1, maxPending: { count: 1 } })
     onTestFinished(() => cache.close())

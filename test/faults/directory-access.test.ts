@@ -1,4 +1,4 @@
-import { spawnSync } from 'node:child_process'
+import { execFileSync, spawnSync } from 'node:child_process'
 import { chmodSync, chownSync, mkdirSync, readdirSync, rmSync, symlinkSync, writeFileSync } from 'node:fs'
 import { dirname, join } from 'node:path'
 import { setFlagsFromString } from 'node:v8'
@@ -241,4 +241,26 @@ it.each(KINDS)('keeps nothing of the keys for which a %s could not be opened', a
   }
   // The engine may keep the last of them for a while.
   expect(heldBytes() - before).toBeLessThan(2 ** 23)
+})
+
+describe.each(KINDS)('a %s whose database cannot be one', kind => {
+  it.each([
+    ['a pipe', (path: string) => execFileSync('mkfifo', [path])],
+    ['a directory', (path: string) => mkdirSync(path)],
+    ['a link to a device', (path: string) => symlinkSync('/dev/zero', path)],
+  ])('because it is %s, says so at once', async (_name, make) => {
+    const directory = temporaryDirectory()
+    for (const shard of shardsOf(kind)) {
+      mkdirSync(join(directory, shard), { recursive: true })
+      make(join(directory, shard, 'cache.db'))
+    }
+    const cache = cacheOf(kind, directory)
+    await expect(cache.set('key', 1)).rejects.toThrow(DirectoryError)
+    await expect(cache.get('key')).rejects.toThrow('it is no plain file')
+  })
+
+  it('because its path is too long for SQLite, says so', async () => {
+    const cache = cacheOf(kind, join(temporaryDirectory(), 'd'.repeat(250), 'e'.repeat(250)))
+    await expect(cache.set('key', 1)).rejects.toThrow('SQLite takes paths of up to 512 bytes')
+  })
 })

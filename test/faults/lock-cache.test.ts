@@ -165,4 +165,17 @@ describe('a Cache whose lock another process holds', () => {
     })
     expect(await cache.count()).toBe(rows - removed)
   })
+
+  it('answers peek and peekItem at once', async () => {
+    const { cache, directory } = await opened()
+    await cache.push(LARGE)
+    await cache.push('second', { prefix: 'jobs' })
+    const holder = await LockHolder.holding('Cache', directory)
+    expect((await cache.peek())?.value).toBe(LARGE)
+    expect((await cache.peek({ prefix: 'jobs', side: 'back' }))?.value).toBe('second')
+    expect((await cache.peekItem())?.value).toBe('second')
+    expect((await cache.peekItem({ last: false }))?.key).toBe('k')
+    expect((await cache.stats()).timeouts).toBe(0)
+    await holder.free()
+  })
 })

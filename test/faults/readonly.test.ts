@@ -1,9 +1,10 @@
 import { existsSync, readdirSync } from 'node:fs'
 import { join } from 'node:path'
 import Database from 'better-sqlite3'
-import { type DiskCache, DiskCacheError, ReadonlyError } from 'fanout-cache'
-import { describe, expect, it } from 'vitest'
+import { Cache, type DiskCache, DiskCacheError, ReadonlyError } from 'fanout-cache'
+import { describe, expect, it, onTestFinished } from 'vitest'
 import { FixtureProcess } from '../helpers/child-process.js'
+import { ManualClock } from '../helpers/manual-clock.js'
 import { temporaryDirectory } from '../helpers/temp-directory.js'
 import { cacheOf, KINDS, type Kind, kindsOf, optionsOf, shardsOf } from './support/caches.js'
 import { mountTmpfs, remount, tmpfsAvailable } from './support/tmpfs.js'
@@ -195,5 +196,31 @@ describe.skipIf(!tmpfsAvailable).each(KINDS)('a %s on a read-only file system', 
     remount(root, 'ro')
     const cache = cacheOf(kind, join(root, 'cache'))
     await expect(cache.set(0, 'v')).rejects.toMatchObject({ code: 'ERR_CACHE_DIRECTORY' })
+  })
+})
+
+describe('the ends of a readonly Cache', () => {
+  it.each(['', 'x'.repeat(40_000)])('are seen behind expired entries, which stay (%#)', async padding => {
+    const directory = temporaryDirectory()
+    const clock = new ManualClock()
+    const writer = new Cache(directory, { clock, disk: { minFileSize: 1000 } })
+    for (const value of ['gone', 'a', 'b', 'gone']) {
+      const ttl = value === 'gone' ? 10 : null
+      for (const prefix of [undefined, 'jobs']) {
+        await writer.push(value + padding, { ttl, ...(prefix !== undefined && { prefix }) })
+      }
+    }
+    await writer.close()
+    clock.advance(20)
+    const cache = new Cache(directory, { clock, readonly: true })
+    onTestFinished(() => cache.close())
+    for (const queue of [{}, { prefix: 'jobs' }]) {
+      expect((await cache.peek(queue))?.value).toBe(`a${padding}`)
+      expect((await cache.peek({ ...queue, side: 'back' }))?.value).toBe(`b${padding}`)
+    }
+    expect((await cache.peekItem())?.value).toBe(`b${padding}`)
+    expect((await cache.peekItem({ last: false }))?.value).toBe(`a${padding}`)
+    expect(await cache.peek({ prefix: 'other' })).toBeUndefined()
+    expect(await cache.count()).toBe(8)
   })
 })

@@ -1,3 +1,4 @@
+import { subscribe, unsubscribe } from 'node:diagnostics_channel'
 import {
   appendFileSync,
   existsSync,
@@ -10,7 +11,7 @@ import {
   writeFileSync,
 } from 'node:fs'
 import { dirname, join } from 'node:path'
-import { Cache, type DiskCache, type Key } from 'fanout-cache'
+import { Cache, Deque, type DiskCache, Index, type Key } from 'fanout-cache'
 import { describe, expect, it, onTestFinished } from 'vitest'
 import { temporaryDirectory } from '../helpers/temp-directory.js'
 import { valueFiles } from '../helpers/value-files.js'
@@ -139,5 +140,34 @@ describe.each(KINDS)('a %s with a foreign file in its directory', kind => {
     expect(readdirSync(directory)).not.toContain('ab')
     expect(await cache.get(0)).toBe(LARGE)
     expect(kindsOf(await cache.check())).toEqual([])
+  })
+})
+
+/** Removes the files of a directory as soon as a transaction is over, as a check that repairs does elsewhere. */
+function removeUnknownFilesAtCommits(directory: string): void {
+  const remove = (): void => {
+    for (const path of valueFiles(directory)) unlinkSync(path)
+  }
+  subscribe('fanout-cache:commit', remove)
+  onTestFinished(() => {
+    unsubscribe('fanout-cache:commit', remove)
+  })
+}
+
+describe('a value file that a check removes while its value is taken', () => {
+  const TAKERS: readonly (readonly [string, Key | undefined, (cache: Cache) => Promise<unknown>])[] = [
+    ['pop', 'key', cache => cache.pop('key')],
+    ['popItem', 'key', async cache => (await cache.popItem('key'))?.value],
+    ['pull', undefined, async cache => (await cache.pull())?.value],
+    ['pop of an Index', 'key', cache => Index.from(cache).pop('key')],
+    ['popLeft of a Deque', undefined, cache => Deque.from(cache).popLeft()],
+  ]
+
+  it.each(TAKERS)('reaches the caller of %s', async (_name, key, take) => {
+    const cache = new Cache(temporaryDirectory(), { evictionPolicy: 'none' })
+    onTestFinished(() => cache.close())
+    await (key === undefined ? cache.push(LARGE) : cache.set(key, LARGE))
+    removeUnknownFilesAtCommits(cache.directory)
+    expect(await take(cache)).toBe(LARGE)
   })
 })

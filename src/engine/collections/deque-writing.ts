@@ -20,6 +20,8 @@ import { isEqual } from './equality.js'
 const ITEMS_PER_COMMIT = 500
 /** How long `remove` searches items within its own write, before it continues outside of it. */
 const NEAR_MILLISECONDS = 2
+/** How many items it searches there even if the processor was given to others meanwhile. */
+const NEAR_ITEMS = 16
 /** Items never expire, whatever the settings of the cache are. */
 const FOR_EVER = { ttl: null } as const
 
@@ -242,9 +244,10 @@ export async function removeEqual(
 /** Searches only the first items, while others wait for the lock. @returns `undefined` if there are more items */
 function removeNear(session: Session, wanted: unknown): boolean | undefined {
   const until = performance.now() + NEAR_MILLISECONDS
+  let searched = 0
   for (const { row, value } of rowsOf(session, items.BEFORE_FRONT, 'front')) {
     if (isEqual(value, wanted)) return items.removeSame(session, row[0], row[3])
-    if (performance.now() > until) return undefined
+    if (++searched >= NEAR_ITEMS && performance.now() > until) return undefined
   }
   return false
 }

@@ -1,10 +1,14 @@
+import { statSync } from 'node:fs'
 import { createRequire } from 'node:module'
+import { dirname } from 'node:path'
 import Database from 'better-sqlite3'
-import { DriverError } from '../errors.js'
+import { DirectoryError, DriverError } from '../errors.js'
 import { fieldOf } from '../file-errors.js'
 
 export type Connection = Database.Database
 
+/** Bytes of the longest path that SQLite takes. */
+const LONGEST_PATH = 512
 /** The N-API version that better-sqlite3 13 needs. With an older one `new Database` ends the process. */
 const NAPI_OF_VERSION_13 = 10
 
@@ -20,6 +24,7 @@ let checked = false
 /** Opens a database with SQLite's own waiting switched off, so that waiting for locks happens outside of SQLite. */
 export function connect(path: string, options: ConnectOptions): Connection {
   checkDriver()
+  checkPath(path)
   let db: Connection
   try {
     db = new Database(path, {
@@ -76,6 +81,21 @@ function lookInto(db: Connection): void {
 function directoryMissing(error: unknown): Error | undefined {
   if (!(error instanceof TypeError && error.message.includes('directory does not exist'))) return undefined
   return Object.assign(new Error(error.message, { cause: error }), { code: 'SQLITE_CANTOPEN' })
+}
+
+/** SQLite would wait in a pipe for its other end and hold the loop, and says nothing of the length of a path. */
+function checkPath(path: string): void {
+  const refuse = (why: string): never => {
+    throw new DirectoryError(dirname(path), `its database cannot be opened: ${why}`)
+  }
+  if (Buffer.byteLength(path) > LONGEST_PATH) refuse(`SQLite takes paths of up to ${LONGEST_PATH} bytes`)
+  let isFile: boolean | undefined
+  try {
+    isFile = statSync(path, { throwIfNoEntry: false })?.isFile()
+  } catch {
+    // SQLite tells why the path leads nowhere.
+  }
+  if (isFile === false) refuse('it is no plain file')
 }
 
 function checkDriver(): void {

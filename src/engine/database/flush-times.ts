@@ -1,13 +1,11 @@
 import { turnHasTime } from '../fairness.js'
-import { keepShape } from '../kept-shapes.js'
+import { nextInLine } from './flush-line.js'
 
 const ANSWERED = Promise.resolve()
 /** Captured when the package is loaded, because fake timers of a test may replace it later. */
 const { nextTick } = process
 /** The longest pause between two tries to flush again in the same turn, in flushes. */
 const LONGEST_PAUSE = 64
-
-keepShape(setImmediate(() => undefined))
 
 /**
  * Decides when a writer flushes its queue.
@@ -19,7 +17,7 @@ keepShape(setImmediate(() => undefined))
  */
 export class FlushTimes {
   readonly #flush: () => void
-  #immediate: NodeJS.Immediate | undefined
+  #inLine = false
   #timer: NodeJS.Timeout | undefined
   /** Whether the callers of the last flush are running, so that their writes wait for them all. */
   #answering = false
@@ -35,7 +33,10 @@ export class FlushTimes {
   /** Flushes as soon as writes can share a commit. Keeps a time that is set already. */
   soon(): void {
     if (this.#answering) this.#asked = true
-    else if (!this.#timer) this.#immediate ??= setImmediate(this.#run)
+    else if (!this.#timer && !this.#inLine) {
+      this.#inLine = true
+      nextInLine(this.#run)
+    }
   }
 
   /** Flushes after some milliseconds, because the lock is held by others. */
@@ -46,10 +47,10 @@ export class FlushTimes {
   }
 
   readonly #run = (): void => {
-    this.#immediate = undefined
+    this.#inLine = false
     this.#timer = undefined
     this.#flush()
-    if (this.#immediate || this.#timer || this.#passed++ < this.#pause) return
+    if (this.#inLine || this.#timer || this.#passed++ < this.#pause) return
     this.#passed = 0
     this.#answering = true
     void ANSWERED.then(this.#afterFirst)

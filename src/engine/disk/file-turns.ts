@@ -19,6 +19,11 @@ export function outOfTurn<T>(work: () => Promise<T>): Promise<T> {
   return leaving(work)
 }
 
+/** Whether a file that is opened now keeps to the limit. */
+export function turnIsFree(): boolean {
+  return open < MOST_AT_ONCE
+}
+
 async function leaving<T>(work: () => Promise<T>): Promise<T> {
   try {
     return await work()

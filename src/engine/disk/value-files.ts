@@ -212,18 +212,17 @@ export class ValueFiles {
     this.#folders.pruneNow(name)
   }
 
-  /**
-   * Reads all bytes of a value file. `undefined` when it is missing, no plain file, or has another size.
-   *
-   * @param options `openNow`: opens the file before this call returns, so that it may be unlinked afterwards
-   */
+  /** Reads a value file, with `openNow` as `openAndRead`. `undefined` when it is missing, no file, or of another size. */
   async read(filename: string, size: number, options?: { readonly openNow: boolean }): Promise<Buffer | undefined> {
-    if (options?.openNow) {
-      const descriptor = this.#openNow(filename, size)
-      return descriptor === undefined ? undefined : outOfTurn(() => readDescriptor(descriptor, size))
-    }
+    if (options?.openNow) return this.openAndRead(filename, size)
     const opened = this.#opening.begin(slashed(filename))
     return inTurn(() => this.#read(filename, size, opened))
+  }
+
+  /** Opens a value file before it returns, so that it may be unlinked afterwards. */
+  openAndRead(filename: string, size: number): Promise<Buffer | undefined> {
+    const opened = this.#openNow(filename, size)
+    return opened === undefined ? Promise.resolve(undefined) : outOfTurn(() => readDescriptor(opened, size))
   }
 
   async #read(filename: string, size: number, opened: () => void): Promise<Buffer | undefined> {

@@ -3,6 +3,7 @@ import type { EntryRow } from '../database/statements.js'
 import type { EncodedKey } from '../disk/codec.js'
 import {
   deleteRow,
+  entryOf,
   isInexact,
   isLive,
   type KeylessEntry,
@@ -12,6 +13,7 @@ import {
   takeRow,
   toEntryRow,
 } from './entries.js'
+import { lastRow, pages } from './listing.js'
 
 /** DiskCache's first key of a queue. Keys count up at the back and down at the front. */
 export const FIRST = 500_000_000_000_000
@@ -59,21 +61,51 @@ export function peek(session: Session, head: string | undefined, side: Side, now
 
 /** Reads the last or first live row in stored order and removes expired rows on the way. */
 export function peekItem(session: Session, last: boolean, now: number): EntryRow | undefined {
-  const name = last ? 'lastByRowid' : 'firstByRowid'
   for (;;) {
-    let row = session.statements.get<EntryRow>(name)
-    if (row && isInexact(row)) row = toEntryRow(session.statements.getExact(name))
+    const row = outermost(session, last)
     if (!row || isLive(row[4], now)) return row
     deleteRow(session, row[0], row[10], row[8])
   }
 }
 
-function endOf(session: Session, head: string | undefined, side: Side): EntryRow | undefined {
+/** The rows of a queue from one of its ends on, expired ones too. */
+export function* queueRows(session: Session, head: string | undefined, side: Side): Generator<EntryRow, undefined> {
+  let row = endOf(session, head, side)
+  while (row) {
+    yield row
+    row = endOf(session, head, side, row[1])
+  }
+  return undefined
+}
+
+/** All rows in stored order from the last or the first on, expired ones too. */
+export function* storedRows(session: Session, last: boolean): Generator<EntryRow, undefined> {
+  const end = outermost(session, last)
+  if (!end) return undefined
+  yield end
+  for (const page of pages(session, last, lastRow(session))) {
+    for (const [rowid, data, raw] of page) {
+      const row = rowid === end[0] ? undefined : entryOf(session, { data, raw: raw !== 0 })
+      if (row) yield row
+    }
+  }
+  return undefined
+}
+
+function outermost(session: Session, last: boolean): EntryRow | undefined {
+  const name = last ? 'lastByRowid' : 'firstByRowid'
+  const row = session.statements.get<EntryRow>(name)
+  return row && isInexact(row) ? toEntryRow(session.statements.getExact(name)) : row
+}
+
+/** @param beyond the key behind which the row must lie. Default: none */
+function endOf(session: Session, head: string | undefined, side: Side, beyond?: EntryRow[1]): EntryRow | undefined {
   const { statements } = session
   const name =
     head === undefined ? (side === 'back' ? 'queueBack' : 'queueFront') : side === 'back' ? 'prefixBack' : 'prefixFront'
   const range: unknown[] =
     head === undefined ? [LEAST, MOST] : [`${head}0${LEAST}`, `${head}${MOST}`, Buffer.byteLength(head) + DIGITS]
+  if (beyond !== undefined) range[side === 'front' ? 0 : 1] = beyond
   const row = statements.get<EntryRow>(name, ...range)
   return row && isInexact(row) ? toEntryRow(statements.getExact(name, ...range)) : row
 }

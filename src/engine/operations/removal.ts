@@ -14,7 +14,7 @@ export interface Page<Cursor> {
  * Pages are limited by time and by the bytes of removed files, so that neither the loop nor other processes are
  * blocked.
  */
-const PAGE_MILLISECONDS = 3
+const PAGE_MILLISECONDS = 1.5
 const PAGE_BYTES = 64 * 2 ** 20
 
 /** The rows that `clear` and `evict` concern: those that exist when they begin. Rows stored later have a later time. */

@@ -88,7 +88,8 @@ function look(session: Session, key: EncodedKey): Peeked | undefined {
   return row && isLive(row[4], session.disk.now()) ? { row, info: toInfo(session, row) } : undefined
 }
 
-async function withValue({ disk, db }: Session, { row, info }: Peeked): Promise<Found> {
+/** An entry with its value. `undefined` when its file is missing. */
+export async function withValue({ disk, db }: Session, { row, info }: Peeked): Promise<Found> {
   const [, , , , , , , , size, mode, filename, data] = row
   if (filename === null) return itemOf(info, disk.decode(mode, data))
   // Among writes the file is opened at once: the next of them may replace it.

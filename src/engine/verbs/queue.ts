@@ -1,11 +1,13 @@
 import type { CacheHandle } from '../cache-handle.js'
 import type { Session } from '../database/session.js'
 import type { EntryRow } from '../database/statements.js'
-import { peek, peekItem, pull } from '../operations/queue.js'
+import { isLive } from '../operations/entries.js'
+import { peek, peekItem, pull, queueRows, storedRows } from '../operations/queue.js'
 import { kindOf } from '../option-names.js'
 import type { Item, Pulling, Waiting } from '../options.js'
 import type { Shard } from '../shards/shard.js'
-import { itemOf, toInfo } from './reading.js'
+import { withValue } from './peeking.js'
+import { itemOf, sessionOf, toInfo, withItsTags } from './reading.js'
 import { checkQueue, type HeadOf } from './storing.js'
 import { type Looked, lookAt, lookedValue, takeOut, toItem } from './taking.js'
 import { checkVerbOptions } from './verb-options.js'
@@ -37,7 +39,10 @@ export async function peekValue<T>(
 ): Promise<Item<T> | undefined> {
   checkVerbOptions(options, 'peek', 'pulling')
   const { head, side } = checkQueue(options, 'front', headOf)
-  return look<T>(handle, options, (session, now) => peek(session, head, side, now))
+  return look<T>(handle, options, {
+    rows: session => queueRows(session, head, side),
+    find: (session, now) => peek(session, head, side, now),
+  })
 }
 
 /** Checks the options of `peekItem` and returns whether the last entry is wanted. @throws TypeError */
@@ -53,23 +58,35 @@ export async function peekLast<T>(
   options: ({ readonly last?: boolean } & Waiting) | undefined,
 ): Promise<Item<T> | undefined> {
   const last = checkPeekItem(options)
-  return look<T>(handle, options, (session, now) => peekItem(session, last, now))
+  return look<T>(handle, options, {
+    rows: session => storedRows(session, last),
+    find: (session, now) => peekItem(session, last, now),
+  })
 }
 
+/** How an end is looked at. */
+interface End {
+  /** The rows from the end on. */
+  rows(session: Session): Iterator<EntryRow, undefined>
+  /** Removes the expired rows at the end and returns the first live one. */
+  find(session: Session, now: number): EntryRow | undefined
+}
+
+const UNSETTLED = Symbol('rows at the end must be removed')
+
 /**
- * Reads a row and removes expired ones on the way. A row whose file is missing is removed as well, so that the search
- * ends. A file may also be missing because somebody has just taken the row.
+ * Reads the row at an end without a lock. Where it has expired, or its file is missing, it is removed, so that it is
+ * not met again. A file may also be missing because somebody has just taken the row.
  */
-async function look<T>(
-  handle: CacheHandle,
-  options: Waiting | undefined,
-  find: (session: Session, now: number) => EntryRow | undefined,
-): Promise<Item<T> | undefined> {
+async function look<T>(handle: CacheHandle, options: Waiting | undefined, end: End): Promise<Item<T> | undefined> {
   const shard = handle.shards[0] as Shard
+  const mayWrite = !handle.options.readonly
+  const seen = await handle.read(shard, undefined, options, () => see<T>(shard, end, mayWrite))
+  if (seen !== UNSETTLED) return seen
   for (;;) {
     const now = shard.disk.now()
     const run = (session: Session): (Looked & { readonly info: ReturnType<typeof toInfo> }) | undefined => {
-      const row = find(session, now)
+      const row = end.find(session, now)
       if (!row) return undefined
       const { file } = lookAt(shard, session, row)
       return { row, file, info: toInfo(session, row) }
@@ -78,5 +95,21 @@ async function look<T>(
     if (!found) return undefined
     const known = await lookedValue(shard, found)
     if (known) return itemOf<T>(found.info, known.value)
+  }
+}
+
+/** The first row that has a value. `UNSETTLED` when one before it should be removed and may be. */
+async function see<T>(shard: Shard, end: End, mayWrite: boolean): Promise<Item<T> | typeof UNSETTLED | undefined> {
+  const session = sessionOf(shard)
+  const rows = end.rows(session)
+  for (;;) {
+    const next = withItsTags(session, () => {
+      const row = rows.next().value
+      return row && { row, info: toInfo(session, row) }
+    })
+    if (!next) return undefined
+    const item = isLive(next.row[4], shard.disk.now()) ? await withValue(session, next) : undefined
+    if (item) return item as Item<T>
+    if (mayWrite) return UNSETTLED
   }
 }

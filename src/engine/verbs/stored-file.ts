@@ -4,6 +4,7 @@ import type { StoredFile } from '../contract.js'
 import type { EncodedKey } from '../disk/codec.js'
 import { readHandle } from '../disk/plain-files.js'
 import { entryOf, isLive } from '../operations/entries.js'
+import { checkOptionNames, checkOptionsObject, kindOf } from '../option-names.js'
 import type { Info } from '../options.js'
 import type { Shard } from '../shards/shard.js'
 import { miss, noteFound, sessionOf, toInfo, withItsTags } from './reading.js'
@@ -106,15 +107,15 @@ function storedFile(info: Info, source: Source): StoredFile {
   return {
     ...info,
     stream(range = {}) {
-      const { start = 0, end = info.size - 1, keepOpen = false } = checkRange(range)
+      const { start = 0, end, keepOpen = false } = checkRange(range)
+      const last = Math.min(end ?? info.size, info.size - 1)
       begin()
       if (keepOpen) used = false
-      if ('bytes' in source) return Readable.from([source.bytes.subarray(start, end + 1)], { objectMode: false })
-      if (end < start) {
+      if ('bytes' in source) return Readable.from([source.bytes.subarray(start, last + 1)], { objectMode: false })
+      if (last < start) {
         if (!keepOpen) void source.handle.close()
         return Readable.from([], { objectMode: false })
       }
-      const last = Math.min(end, info.size - 1)
       if (keepOpen) return Readable.from(chunksOf(source.handle, start, last), { objectMode: false })
       return source.handle.createReadStream({ start, end: last, highWaterMark: CHUNK })
     },
@@ -134,12 +135,16 @@ function storedFile(info: Info, source: Source): StoredFile {
 
 type Range = NonNullable<Parameters<StoredFile['stream']>[0]>
 
+const RANGE_NAMES: ReadonlySet<string> = new Set(['start', 'end', 'keepOpen'])
+
 function checkRange(range: Range): Range {
+  checkOptionsObject(range, 'stream')
+  checkOptionNames(range, RANGE_NAMES, 'stream')
   for (const name of ['start', 'end'] as const) {
     const value = range[name]
     if (value === undefined) continue
     if (!Number.isSafeInteger(value) || value < 0) {
-      throw new RangeError(`${name} of a range must be a whole number of 0 or more, got ${value}`)
+      throw new RangeError(`${name} of a range must be a whole number of 0 or more, got ${kindOf(value)}`)
     }
   }
   const { start = 0, end } = range

@@ -1,5 +1,6 @@
 import type { Session } from '../database/session.js'
 import type { EntryRow, ItemRow } from '../database/statements.js'
+import { turnIsFree } from '../disk/file-turns.js'
 import { removeFile, type Taken } from '../operations/entries.js'
 import type { Item } from '../options.js'
 import type { Shard } from '../shards/shard.js'
@@ -24,24 +25,33 @@ export function takeOut(shard: Shard, session: Session, taken: Taken | undefined
 }
 
 /**
- * Prepares the value of a removed row. A file, which nobody else can reach, is read after the commit and then removed.
+ * Prepares the value of a removed row. Its file is opened before the commit, since afterwards a check that repairs may
+ * take it for one that belongs to nobody, and is removed when it was read. Where too many files are open, it is opened
+ * in its turn.
  */
 export function takeOutValue(shard: Shard, session: Session, row: ItemRow): TakenValue {
   const [, , size, mode, filename, data] = row
   if (filename === null) return async () => ({ value: shard.disk.decode(mode, data) })
   const inGrace = session.settings.unlinkGrace > 0
+  const ahead = turnIsFree() ? shard.disk.files.openAndRead(filename, size) : undefined
+  ahead?.catch(() => undefined)
   if (inGrace) removeFile(session, filename, size)
   return async () => {
-    const bytes = await readFile(shard, filename, size)
+    const bytes = await readFile(shard, filename, size, ahead)
     if (!inGrace) await shard.disk.files.remove(filename)
     return bytes && { value: shard.disk.decode(mode, bytes) }
   }
 }
 
-/** Reads the bytes of a file without retries. Failures become errors of the cache. */
-export async function readFile(shard: Shard, filename: string, size: number): Promise<Buffer | undefined> {
+/** Reads the bytes of a file without retries, unless they are being read. Failures become errors of the cache. */
+export async function readFile(
+  shard: Shard,
+  filename: string,
+  size: number,
+  ahead?: Promise<Buffer | undefined>,
+): Promise<Buffer | undefined> {
   try {
-    return await shard.disk.files.read(filename, size)
+    return await (ahead ?? shard.disk.files.read(filename, size))
   } catch (error) {
     throw shard.translate(error)
   }
