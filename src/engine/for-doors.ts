@@ -180,11 +180,11 @@ export class DoorStore {
     this.#background(key, { run: session => releaseLease(session, name, token), optional: true })
   }
 
-  /** Whether the result of a lease may still be stored: nobody has taken it over or removed the key. */
-  isCurrent(lease: DoorLease): boolean {
+  /** Whether the result of a lease may still be stored: nobody has taken it over, or removed the key or a tag. */
+  isCurrent(lease: DoorLease, tags: readonly string[]): boolean {
     try {
       const session = this.#handle.isOpen ? this.#locate(lease.key).shard.current : undefined
-      return !session || isCurrent(session, lease, [])
+      return !session || isCurrent(session, lease, tags)
     } catch {
       return true
     }

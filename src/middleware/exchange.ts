@@ -223,7 +223,7 @@ function cancel({ core }: Exchange, flight: Flight): false {
  */
 async function join(exchange: Exchange, flight: Flight, need: Need): Promise<boolean | 'late' | readonly string[]> {
   const isLate = flight.isSettled
-  const outcome = await flight.news
+  const outcome = exchange.core.flights.outcomeFor(flight, await flight.news)
   if (isGone(exchange.res)) return true
   const status = { fwd: need.fwd, collapsed: true }
   switch (outcome.kind) {

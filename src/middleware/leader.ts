@@ -160,9 +160,9 @@ export class Leader {
     const tags = tagsOf(given, whole)
     const stored = { ...whole, fields: fieldsToStore(this.#withoutAbove(whole).fields, settings.policy) }
     const spool = new Spool(store, at, boundsOf(store, settings, at, whole))
-    const answer: GrowingAnswer = { stored, names, selecting, spool }
+    const answer: GrowingAnswer = { stored, names, selecting, tags, spool }
     this.#flight.settle({ kind: 'tail', answer })
-    void this.#storeWhenEnded(answer, at, tags)
+    void this.#storeWhenEnded(answer, at)
     return this.#toClient(head, spool, this.#flight.lease ? { stored: true } : {})
   }
 
@@ -170,10 +170,10 @@ export class Leader {
     return { ...response, fields: response.fields.filter(([name]) => !this.#recorder?.isFromAbove(name)) }
   }
 
-  async #storeWhenEnded(answer: GrowingAnswer, at: string, tags: readonly string[]): Promise<void> {
+  async #storeWhenEnded(answer: GrowingAnswer, at: string): Promise<void> {
     const { core } = this.#exchange
     const { lease } = this.#flight
-    const { spool, names, stored } = answer
+    const { spool, names, stored, tags } = answer
     let undo = (): unknown => undefined
     try {
       undo = core.store.onClosing(at, () => spool.isOver || spool.forgo())
