@@ -1,4 +1,4 @@
-import type { DoorLease, DoorStore } from '../engine/for-doors.js'
+import { type DoorLease, type DoorStore, within } from '../engine/for-doors.js'
 import type { Found } from './lookup.js'
 import type { StoredResponse } from './policy/message.js'
 import type { Spool } from './spool.js'
@@ -33,6 +33,8 @@ export interface GrowingAnswer {
   readonly spool: Spool
 }
 
+/** How long a request waits for the landing of a flight that has its answer. Milliseconds. */
+const LANDING = 20
 /** The longest time that Node's timers know, in milliseconds. */
 const LONGEST_TIMER = 2 ** 31 - 1
 
@@ -106,6 +108,12 @@ export class Flight {
 
   land(): void {
     this.#land()
+  }
+
+  /** Whether it lands soon. While the database is locked, storing its answer may take seconds. */
+  landsSoon(): Promise<boolean> {
+    const landing = this.landed.then(() => true)
+    return within(landing, LANDING, false)
   }
 }
 
