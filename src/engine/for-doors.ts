@@ -33,6 +33,7 @@ export type { DoorEntry, Edit, Role, Sighting } from './doors/door-entries.js'
 export type { DoorLease } from './doors/door-lease.js'
 export type { Glimpse } from './doors/glances.js'
 export { GrowingFile } from './doors/growing-file.js'
+export { within } from './doors/within.js'
 export { checkOptionNames, checkOptionsObject, kindOf } from './option-names.js'
 export { type Duration, milliseconds } from './time.js'
 export { startUpkeepOf } from './upkeep/start-upkeep.js'
@@ -174,11 +175,11 @@ export class DoorStore {
     this.#background(key, { run: session => releaseLease(session, name, token), optional: true })
   }
 
-  /** Whether the result of a lease may still be stored: nobody has taken it over or removed the key. */
-  isCurrent(lease: DoorLease): boolean {
+  /** Whether the result of a lease may still be stored: nobody has taken it over, or removed the key or a tag. */
+  isCurrent(lease: DoorLease, tags: readonly string[]): boolean {
     try {
       const session = this.#handle.isOpen ? this.#locate(lease.key).shard.current : undefined
-      return !session || isCurrent(session, lease, [])
+      return !session || isCurrent(session, lease, tags)
     } catch {
       return true
     }

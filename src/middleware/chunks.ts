@@ -63,3 +63,14 @@ export class Chunks {
     return low
   }
 }
+
+/** Whether something can be written to a response. */
+export function isChunk(chunk: unknown): chunk is string | Uint8Array {
+  return typeof chunk === 'string' || chunk instanceof Uint8Array
+}
+
+/** The bytes of what is written to a response. */
+export function toBuffer(chunk: string | Uint8Array, encoding: unknown): Buffer {
+  if (typeof chunk === 'string') return Buffer.from(chunk, typeof encoding === 'string' ? (encoding as 'utf8') : 'utf8')
+  return Buffer.isBuffer(chunk) ? chunk : Buffer.from(chunk.buffer, chunk.byteOffset, chunk.byteLength)
+}

@@ -223,15 +223,14 @@ function cancel({ core }: Exchange, flight: Flight): false {
  */
 async function join(exchange: Exchange, flight: Flight, need: Need): Promise<boolean | 'late' | readonly string[]> {
   const isLate = flight.isSettled
-  const outcome = await flight.news
+  const outcome = exchange.core.flights.outcomeFor(flight, await flight.news)
   if (isGone(exchange.res)) return true
   const status = { fwd: need.fwd, collapsed: true }
   switch (outcome.kind) {
     case 'late':
       return 'late'
     case 'again':
-      await flight.landed
-      return false
+      return goAlone(exchange, flight, { need, isSoon: true })
     case 'personal':
       if (!hasCredentials(exchange.request)) return false
       pass(exchange, need.fwd, 'uncacheable')
@@ -288,13 +287,13 @@ function fitOf(exchange: Exchange, stored: StoredResponse, isLate: boolean): 'fi
   return 'answered'
 }
 
-/** Goes on without the answer of another request: validates it when it is stored soon, otherwise asks the handler. */
+/** Goes on without the answer of another request: looks up again if that is stored soon, otherwise asks the handler. */
 async function goAlone(
   exchange: Exchange,
   flight: Flight,
   { need, isSoon }: { readonly need: Need; readonly isSoon: boolean },
 ): Promise<boolean> {
-  if (isSoon) await flight.landed
-  else pass(exchange, need.fwd, 'no-cache')
-  return !isSoon
+  if (isSoon && (await flight.landsSoon())) return false
+  pass(exchange, need.fwd, isSoon ? 'busy' : 'no-cache')
+  return true
 }

@@ -1,4 +1,4 @@
-import type { DoorLease, DoorStore } from '../engine/for-doors.js'
+import { type DoorLease, type DoorStore, within } from '../engine/for-doors.js'
 import type { Found } from './lookup.js'
 import type { StoredResponse } from './policy/message.js'
 import type { Spool } from './spool.js'
@@ -29,9 +29,12 @@ export interface GrowingAnswer {
   /** The names of the fields that select the answer. */
   readonly names: readonly string[]
   readonly selecting: string
+  readonly tags: readonly string[]
   readonly spool: Spool
 }
 
+/** How long a request waits for the landing of a flight that has its answer. Milliseconds. */
+const LANDING = 20
 /** The longest time that Node's timers know, in milliseconds. */
 const LONGEST_TIMER = 2 ** 31 - 1
 
@@ -50,6 +53,8 @@ export class Flight {
   isSettled = false
   /** Whether its handler has exceeded its time. */
   isLate = false
+  /** The tags of its answer, once that is known. */
+  tags: readonly string[] = []
   /** The lease of a late flight for the same subject, if that had it when this one started. */
   guard: DoorLease | undefined
   /** Called with its outcome in the same turn, because the answer may be gone in the next. */
@@ -92,6 +97,7 @@ export class Flight {
   /** Sets the outcome. Only the first one counts. */
   settle(outcome: Outcome): void {
     const isFirst = !this.isSettled
+    if (isFirst) this.tags = tagsOf(outcome)
     this.isSettled = true
     this.isLate = false
     clearTimeout(this.#timer)
@@ -102,6 +108,12 @@ export class Flight {
 
   land(): void {
     this.#land()
+  }
+
+  /** Whether it lands soon. While the database is locked, storing its answer may take seconds. */
+  landsSoon(): Promise<boolean> {
+    const landing = this.landed.then(() => true)
+    return within(landing, LANDING, false)
   }
 }
 
@@ -127,8 +139,15 @@ export class Flights {
       return undefined
     }
     if (!flight || this.#isCurrent(flight)) return flight
-    this.end(flight)
+    this.#giveUp(flight)
     return come && this.find(subject)
+  }
+
+  /** What a flight has for those who join it: nothing, if one of the tags of its answer was purged since it began. */
+  outcomeFor(flight: Flight, outcome: Outcome): Outcome {
+    if (flight.tags.length === 0 || this.#isCurrent(flight)) return outcome
+    this.#giveUp(flight)
+    return { kind: 'again' }
   }
 
   /** Whether a late flight may still bring an answer. Call it after {@link find}. */
@@ -162,9 +181,15 @@ export class Flights {
   }
 
   /** Whether nothing was removed since a flight began, by its lease or that of the late flight before it. */
-  #isCurrent({ lease, guard }: Flight): boolean {
+  #isCurrent({ lease, guard, tags }: Flight): boolean {
     const told = lease ?? guard
-    return !told || this.#store.isCurrent(told)
+    return !told || this.#store.isCurrent(told, tags)
+  }
+
+  /** Ends a flight whose answer will not be stored, so that another one can get its lease. */
+  #giveUp(flight: Flight): void {
+    if (flight.lease) this.#store.release(flight.lease)
+    this.end(flight)
   }
 
   /** Ends a flight, so that nobody joins it any more. */
@@ -176,6 +201,11 @@ export class Flights {
     if (late?.size === 0) this.#late.delete(subject)
     flight.land()
   }
+}
+
+function tagsOf(outcome: Outcome): readonly string[] {
+  if (outcome.kind === 'tail') return outcome.answer.tags
+  return (outcome.kind === 'found' && outcome.found.head.g) || []
 }
 
 /** Suffix of keys that are uncacheable only for requests with credentials. No key ends with it. */

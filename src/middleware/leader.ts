@@ -12,7 +12,7 @@ import { hasField } from './policy/fields.js'
 import type { Fields, ResponseHead, StoredResponse } from './policy/message.js'
 import { mayServeStaleOnError } from './policy/reuse.js'
 import { isServerError } from './policy/statuses.js'
-import { afterHead, afterUpdate, isPersonal, storability } from './policy/storability.js'
+import { afterHead, afterUpdate, type Fate, isPersonal, storability } from './policy/storability.js'
 import { fieldsToStore } from './policy/stored-fields.js'
 import { updatedBy304 } from './policy/update.js'
 import { freshenedBy, validationFields } from './policy/validation.js'
@@ -126,9 +126,7 @@ export class Leader {
     const after = stale && afterHead(request, toStored(stale.head), news, core.settings.policy)
     this.#flight.settle({ kind: 'again' })
     const isRenewed = stale && after?.fate === 'update'
-    const storing = isRenewed
-      ? this.#renewStored(stale, after.updated)
-      : this.#drop(stale, after !== undefined && after.fate !== 'keep')
+    const storing = isRenewed ? this.#renewStored(stale, after.updated) : this.#drop(stale, after?.fate)
     storing.catch(error => core.store.tell(error))
     return this.#toClient(head, NOWHERE, {})
   }
@@ -160,9 +158,9 @@ export class Leader {
     const tags = tagsOf(given, whole)
     const stored = { ...whole, fields: fieldsToStore(this.#withoutAbove(whole).fields, settings.policy) }
     const spool = new Spool(store, at, boundsOf(store, settings, at, whole))
-    const answer: GrowingAnswer = { stored, names, selecting, spool }
+    const answer: GrowingAnswer = { stored, names, selecting, tags, spool }
     this.#flight.settle({ kind: 'tail', answer })
-    void this.#storeWhenEnded(answer, at, tags)
+    void this.#storeWhenEnded(answer, at)
     return this.#toClient(head, spool, this.#flight.lease ? { stored: true } : {})
   }
 
@@ -170,10 +168,10 @@ export class Leader {
     return { ...response, fields: response.fields.filter(([name]) => !this.#recorder?.isFromAbove(name)) }
   }
 
-  async #storeWhenEnded(answer: GrowingAnswer, at: string, tags: readonly string[]): Promise<void> {
+  async #storeWhenEnded(answer: GrowingAnswer, at: string): Promise<void> {
     const { core } = this.#exchange
     const { lease } = this.#flight
-    const { spool, names, stored } = answer
+    const { spool, names, stored, tags } = answer
     let undo = (): unknown => undefined
     try {
       undo = core.store.onClosing(at, () => spool.isOver || spool.forgo())
@@ -224,7 +222,7 @@ export class Leader {
     const found: Found = isAbout ? { ...stale, head: headOf(updated, settings, { id, tags }) } : stale
     this.#flight.settle(fate === 'update' ? { kind: 'found', found } : { kind: fate === 'remove' ? 'alone' : 'again' })
     const isStored = fate === 'update' && this.#flight.lease !== undefined
-    const storing = isStored ? this.#renewStored(stale, updated) : this.#drop(stale, fate !== 'keep')
+    const storing = isStored ? this.#renewStored(stale, updated) : this.#drop(stale, fate)
     await this.#serve(found, { fwd: this.#fwd, fwdStatus: 304, ...(isStored && { stored: true }) })
     await storing
   }
@@ -240,8 +238,9 @@ export class Leader {
   }
 
   /** Removes the stored answer if the 304 forbids to keep it. A 304 for this client only leaves it unchanged. */
-  async #drop(stale: Found | undefined, isGone: boolean): Promise<void> {
+  async #drop(stale: Found | undefined, fate: Fate | undefined): Promise<void> {
     const { store } = this.#exchange.core
+    const isGone = fate === 'remove' || fate === 'refetch'
     try {
       if (this.#flight.lease) store.release(this.#flight.lease)
       if (stale && isGone && store.isWritable) await store.edit([stale.key], () => 'remove')

@@ -1,4 +1,5 @@
 import type { OutgoingHttpHeader } from 'node:http'
+import { isChunk, toBuffer } from './chunks.js'
 import { Detour, type Followed } from './detour.js'
 import { clearStatusMessage, type HttpResponse, isGone, onClose } from './http-message.js'
 import type { Fields, ResponseHead } from './policy/message.js'
@@ -29,6 +30,9 @@ export type Verdict =
 
 const OF_ANSWER =
   /^(?:[\w-]*cache-control|expires|pragma|date|age|vary|etag|last-modified|content-(?:type|length|encoding|language|location|range))$/i
+
+/** How long a client whose connection ends with its answer waits for a handler that is not needed for it. Ms. */
+const CLOSING = 1000
 
 type Chunk = string | Uint8Array | null | undefined
 type Done = ((error?: Error | null) => void) | undefined
@@ -178,8 +182,10 @@ export class Recorder {
     for (const [name, value] of fields) addField(response, name, value)
     clearStatusMessage(response)
     this.#callWriteHead([status])
-    // The client has all of it now. The response ends with the handler: a pipe into one that has ended would stop.
-    this.#original.flushHeaders.call(response)
+    // The client has all of it now. The response ends with the handler: a pipe into one that has ended would stop. A
+    // client that then closes its connection would stop the handler as well, so it waits for a moment.
+    const flush = (): void => void (this.#over || this.#original.flushHeaders.call(response))
+    setTimeout(flush, response.shouldKeepAlive === false ? CLOSING : 0)
     return response
   }
 
@@ -286,13 +292,4 @@ export class Recorder {
 function finishSink(sink: BodySink, bytes: Buffer | undefined): void {
   if (bytes && bytes.byteLength > 0) sink.write(bytes)
   sink.end()
-}
-
-function isChunk(chunk: unknown): chunk is string | Uint8Array {
-  return typeof chunk === 'string' || chunk instanceof Uint8Array
-}
-
-function toBuffer(chunk: string | Uint8Array, encoding: unknown): Buffer {
-  if (typeof chunk === 'string') return Buffer.from(chunk, typeof encoding === 'string' ? (encoding as 'utf8') : 'utf8')
-  return Buffer.isBuffer(chunk) ? chunk : Buffer.from(chunk.buffer, chunk.byteOffset, chunk.byteLength)
 }

@@ -1,10 +1,14 @@
 import { Readable } from 'node:stream'
+import { within } from '../engine/for-doors.js'
 import type { HttpResponse } from './http-message.js'
 import { Intake } from './intake.js'
 import { deleteField, fieldValue, hasField } from './policy/fields.js'
 import type { RequestHead } from './policy/message.js'
 import type { Fill, Filled } from './send-file-fill.js'
 import type { StoredBody } from './send-stored.js'
+
+/** How long a request waits for a file to be stored that has arrived. A lock may hold that up. Milliseconds. */
+const LANDING = 50
 
 /** Whether a request needs the hash or the length of a file, which are unknown at its beginning. */
 export function mustWait(request: RequestHead, size: number | undefined): boolean {
@@ -35,12 +39,22 @@ export async function waitForStored(
       response.once('close', leave)
     })
     const ways = [fill.settled, over]
-    if (content instanceof Intake) ways.push(content.spilled.then(() => false))
+    if (content instanceof Intake)
+      ways.push(
+        content.spilled.then(() => false),
+        storedSoon(fill, content),
+      )
     return await Promise.race(ways)
   } finally {
     clearTimeout(timer)
     response.off('close', leave)
   }
+}
+
+/** Whether a file is stored soon after it has arrived. */
+async function storedSoon(fill: Fill, intake: Intake): Promise<boolean> {
+  await intake.ended.catch(() => undefined)
+  return within(fill.settled, LANDING, false)
 }
 
 /** The request without several ranges, which cannot be sent while a file arrives. */

@@ -6,7 +6,7 @@ import { describe, expect, it } from 'vitest'
 import { FixtureProcess } from '../helpers/child-process.js'
 import { Gate } from '../helpers/gate.js'
 import { temporaryDirectory } from '../helpers/temp-directory.js'
-import { ask, listen, type Reply } from '../middleware/support/http.js'
+import { type Asking, ask, listen, type Reply } from '../middleware/support/http.js'
 import { cacheOf, KINDS, type Kind, shardsOf } from './support/caches.js'
 import { overwriteAll } from './support/damage.js'
 import { LockHolder } from './support/lock-holder.js'
@@ -45,12 +45,18 @@ async function app(kind: Kind, directory: string) {
     await state.rest.opened
     Readable.from(chunksOf(LONG, CHUNK), { objectMode: false }).pipe(res)
   })
+  site.get('/validated', (_req, res) => void res.set('Cache-Control', 'max-age=0').send(BODY))
+  site.get('/changing', async (_req, res) => {
+    state.calls++
+    if (state.calls === 2) await state.rest.opened
+    res.set({ 'Cache-Control': 'max-age=0', ETag: `"${state.calls}"` }).end(BODY)
+  })
   site.use((req, res) => {
     state.calls++
     res.set('Cache-Control', 'max-age=60').send(req.path === '/large' ? BODY.repeat(200) : BODY)
   })
   const { port } = await listen(site)
-  const get = (path: string, onBytes?: () => void): Promise<Reply> => ask(port, path, onBytes && { onBytes })
+  const get = (path: string, asking?: Asking): Promise<Reply> => ask(port, path, asking)
   return { cache, state, get }
 }
 
@@ -110,6 +116,34 @@ describe.each(KINDS)('a response cache on a %s', kind => {
     await expect.poll(async () => (await get('/later')).headers['cache-status']).toMatch(/; hit/)
   })
 
+  it('keeps what is validated while others hold the lock', async () => {
+    const directory = temporaryDirectory()
+    const { cache, get } = await app(kind, directory)
+    await get('/validated')
+    await cache.count()
+    const holder = await LockHolder.holding(kind, directory)
+    const replies = [await get('/validated'), await get('/validated', { method: 'HEAD' }), await get('/validated')]
+    await holder.free()
+    await cache.count()
+    for (const { headers } of [...replies, await get('/validated')]) {
+      expect(headers['cache-status']).toMatch(/fwd=stale; fwd-status=304/)
+    }
+  })
+
+  it.each(['GET', 'HEAD'])('waits for nothing that cannot be stored now: the new answer to a %s', async method => {
+    const directory = temporaryDirectory()
+    const { cache, state, get } = await app(kind, directory)
+    await get('/changing')
+    await cache.count()
+    const first = get('/changing', { method })
+    await expect.poll(() => state.calls).toBe(2)
+    const holder = await LockHolder.holding(kind, directory)
+    state.rest.open()
+    expect((await first).status).toBe(200)
+    expect((await get('/changing')).headers['cache-status']).toContain('detail=busy')
+    await holder.free()
+  })
+
   it('answers when the database is damaged', async () => {
     const directory = temporaryDirectory()
     const { get } = await app(kind, directory)
@@ -140,11 +174,11 @@ describe.skipIf(!tmpfsAvailable).each(KINDS)('a response cache on a %s on a full
     const root = mountTmpfs('size=16m')
     const { get, state } = await app(kind, join(root, 'cache'))
     const begun = new Gate()
-    const first = get('/long', () => begun.open())
+    const first = get('/long', { onBytes: () => begun.open() })
     await begun.opened
     const joined = Array.from({ length: 3 }, () => {
       const gate = new Gate()
-      return { gate, reply: get('/long', () => gate.open()) }
+      return { gate, reply: get('/long', { onBytes: () => gate.open() }) }
     })
     await Promise.all(joined.map(({ gate }) => gate.opened))
     state.rest.open()

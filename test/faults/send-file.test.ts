@@ -2,6 +2,7 @@ import { join } from 'node:path'
 import { Readable } from 'node:stream'
 import { sendFile } from 'fanout-cache/express'
 import { describe, expect, it, onTestFinished } from 'vitest'
+import { Gate } from '../helpers/gate.js'
 import { temporaryDirectory } from '../helpers/temp-directory.js'
 import { plain } from '../middleware/support/apps.js'
 import { ask, listen } from '../middleware/support/http.js'
@@ -43,6 +44,36 @@ describe.each(KINDS)('sendFile() over a %s', kind => {
     await holder.free()
     await get('/b')
     await expect.poll(() => cache.has('/b')).toBe(true)
+  })
+
+  it('does not wait for the end of a file that has come, and that a lock keeps from being stored', async () => {
+    const directory = temporaryDirectory()
+    const cache = cacheOf(kind, directory)
+    onTestFinished(() => cache.close())
+    let refused = 0
+    cache.on('refused', () => refused++)
+    const [begun, rest] = [new Gate(), new Gate()]
+    async function* body(): AsyncGenerator<Buffer> {
+      yield CONTENT.subarray(0, 1000)
+      begun.open()
+      await rest.opened
+      yield CONTENT.subarray(1000)
+    }
+    const fill = (): Readable => Readable.from(body())
+    const { port } = await listen(plain(sendFile(cache, { key: request => request.url, fill, collapseTimeout: '1h' })))
+    const whole = ask(port, '/a')
+    await begun.opened
+    const holder = await LockHolder.holding(kind, directory)
+    const parts = ['bytes=-8', 'bytes=0-7'].map(Range => ask(port, '/a', { headers: { Range } }))
+    rest.open()
+    const replies = await Promise.all([whole, ...parts])
+    expect(replies.map(({ status, body, cut }) => [status, body.equals(CONTENT), cut])).toEqual(
+      Array(3).fill([200, true, false]),
+    )
+    // Nobody has waited until the cache gave up storing it.
+    expect(refused).toBe(0)
+    await holder.free()
+    await expect.poll(() => cache.has('/a')).toBe(true)
   })
 
   it('goes on when its databases are damaged', async () => {

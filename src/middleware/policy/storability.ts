@@ -63,6 +63,9 @@ export function storability(request: RequestHead, response: StoredResponse, poli
   return reason === undefined ? { store: true } : { store: false, reason }
 }
 
+/** What becomes of a stored response that was validated. */
+export type Fate = 'update' | 'keep' | 'remove' | 'refetch'
+
 /**
  * Decides what to do with a stored response whose fields a 304, or an answer to a HEAD, has updated: store the update;
  * remove the response, because it must no longer be stored; remove it and fetch it anew, because it now varies by more
@@ -74,7 +77,7 @@ export function afterUpdate(
   stored: StoredResponse,
   updated: StoredResponse,
   policy: Policy,
-): 'update' | 'keep' | 'remove' | 'refetch' {
+): Fate {
   if (!storability({ method: 'GET', url: request.url, fields: [] }, updated, policy).store) return 'remove'
   if (variesMore(updated.fields, stored.fields)) return 'refetch'
   return storability({ ...request, method: 'GET' }, updated, policy).store ? 'update' : 'keep'
@@ -86,7 +89,7 @@ export function afterHead(
   stored: StoredResponse,
   head: StoredResponse,
   policy: Policy,
-): { readonly fate: 'keep' | 'remove' | 'refetch' } | { readonly fate: 'update'; readonly updated: StoredResponse } {
+): { readonly fate: Exclude<Fate, 'update'> } | { readonly fate: 'update'; readonly updated: StoredResponse } {
   const updated = updatedByHead(stored, head, policy)
   if (updated === 'invalidate') return { fate: 'remove' }
   const fate = updated === stored ? 'keep' : afterUpdate(request, stored, updated, policy)

@@ -285,6 +285,86 @@ describe('one flight', () => {
     const answers = await Promise.all([first, second])
     for (const { headers } of answers) expect(headers['cache-status']).toMatch(/fwd=uri-miss(?!.*collapsed)/)
   })
+
+  it('is not joined by those who come after a purge of one of its tags, which its head tells', async () => {
+    const { get, gate, called, waiting, cache, status } = await slow({ ...FRESH, 'Cache-Tag': 'news' })
+    const first = get('/')
+    await called(1)
+    await purge(cache, { tag: 'sport' })
+    await purge(cache, { tag: 'news' })
+    const later = [get('/'), get('/')]
+    await waiting(3)
+    gate.open()
+    const answers = await Promise.all([first, ...later])
+    expect(answers.map(({ text }) => text)).toEqual(['answer 1 ', 'answer 2 ', 'answer 2 '])
+    await settled(cache)
+    expect(await status('/')).toMatch(/^hit/)
+  })
+
+  it('is joined by those who come after a purge of other tags', async () => {
+    const { get, gate, called, waiting, cache, calls } = await slow({ ...FRESH, 'Cache-Tag': 'news' })
+    const first = get('/')
+    await called(1)
+    await purge(cache, { tag: 'sport' })
+    const later = get('/')
+    await waiting(2)
+    gate.open()
+    await Promise.all([first, later])
+    expect(calls).toHaveLength(1)
+  })
+
+  it('is not joined after a purge of one of its tags while its body comes', async () => {
+    const rest = new Gate()
+    let calls = 0
+    const { get, cache } = await site(
+      app =>
+        void app.get('/', async (_req, res) => {
+          const call = ++calls
+          res.set({ ...FRESH, 'Cache-Tag': 'news' }).write(`answer ${call} `)
+          if (call === 1) await rest.opened
+          res.end('end')
+        }),
+    )
+    const begun = new Gate()
+    const first = get('/', { onBytes: () => begun.open() })
+    await begun.opened
+    await purge(cache, { tag: 'news' })
+    const second = get('/')
+    await settled(cache)
+    rest.open()
+    expect((await Promise.all([first, second])).map(({ text }) => text)).toEqual(['answer 1 end', 'answer 2 end'])
+    await settled(cache)
+    expect((await get('/')).text).toBe('answer 2 end')
+  })
+
+  it('renews nothing for those who come after a purge of a tag of what is stored', async () => {
+    const gate = new Gate()
+    const waits = new Gate()
+    let calls = 0
+    const { get, cache } = await site(
+      app =>
+        void app.get('/', async (req, res) => {
+          const call = ++calls
+          if (call === 2) {
+            waits.open()
+            await gate.opened
+          }
+          res.set({ 'Cache-Control': 'max-age=0', 'Cache-Tag': 'news', ETag: '"one"' })
+          if (call === 2 && req.headers['if-none-match']) res.status(304).end()
+          else res.send(`answer ${call}`)
+        }),
+    )
+    await get('/')
+    await settled(cache)
+    const first = get('/')
+    await waits.opened
+    await purge(cache, { tag: 'news' })
+    const second = get('/')
+    await settled(cache)
+    gate.open()
+    expect((await first).text).toBe('answer 1')
+    expect((await second).text).toBe('answer 3')
+  })
 })
 
 describe('a stale answer', () => {
@@ -320,7 +400,7 @@ describe('a stale answer', () => {
       app.use(((_error, _req, res, _next) => void res.status(500).send('')) as import('express').ErrorRequestHandler)
     })
     await made.get('/')
-    await settled(made.cache)
+    await expect.poll(() => made.cache.count()).toBe(1)
     made.clock.advance(5000)
     const reply = await made.get('/')
     expect([reply.status, reply.text.length]).toEqual([200, size])

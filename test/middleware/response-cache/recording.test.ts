@@ -4,6 +4,7 @@ import { request as httpRequest } from 'node:http'
 import { connect } from 'node:net'
 import { pipeline, Readable } from 'node:stream'
 import { text } from 'node:stream/consumers'
+import { setTimeout } from 'node:timers/promises'
 import { gunzipSync } from 'node:zlib'
 import compression from 'compression'
 import { describe, expect, it, onTestFinished } from 'vitest'
@@ -370,6 +371,39 @@ describe('middleware that is mounted twice', () => {
     })
     const reply = await get('/')
     expect([reply.status, reply.text]).toEqual([200, 'x'])
+  })
+})
+
+describe('a client that has the answer, and closes its connection with the 304', () => {
+  it('does not end a handler that streams: the answer is stored', async () => {
+    const { get, cache, status } = await site(
+      app =>
+        void app.get('/', async (_req, res) => {
+          res.set({ 'Cache-Control': 'max-age=60', ETag: '"1"' }).write('begun, ')
+          await Promise.race([once(res, 'close'), setTimeout(100)])
+          res.end('ended')
+        }),
+    )
+    const headers = { 'If-None-Match': '"1"', Connection: 'close' }
+    const first = await get('/', { headers })
+    expect([first.status, first.text]).toEqual([304, ''])
+    await settled(cache)
+    expect(await status('/')).toMatch(/^hit/)
+    expect((await get('/')).text).toBe('begun, ended')
+  })
+
+  it('has the 304 before a handler that takes long has ended', async () => {
+    const gate = new Gate()
+    const { get } = await site(
+      app =>
+        void app.get('/', async (_req, res) => {
+          res.set({ 'Cache-Control': 'max-age=60', ETag: '"1"' }).write('begun, ')
+          await gate.opened
+          res.end('ended')
+        }),
+    )
+    expect((await get('/', { headers: { 'If-None-Match': '"1"', Connection: 'close' } })).status).toBe(304)
+    gate.open()
   })
 })
 
