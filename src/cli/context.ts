@@ -88,6 +88,7 @@ export class Run implements Context {
       throw new UsageError(`this needs --yes where nobody can be asked; --dry-run tells what it would do`)
     }
     const lines = createInterface({ input: stdin, output: stderr })
+    let answered = false
     try {
       const text = await new Promise<string>((resolve, reject) => {
         // The end of the input means no.
@@ -95,11 +96,16 @@ export class Run implements Context {
         this.signal.addEventListener('abort', () => reject(this.signal.reason), { once: true })
         // In raw mode Ctrl-C arrives as a key.
         lines.once('SIGINT', () => process.kill(process.pid, 'SIGINT'))
-        lines.question(`${question} [y/N] `, resolve)
+        lines.question(`${question} [y/N] `, line => {
+          answered = true
+          resolve(line)
+        })
       })
       return /^y(es)?$/i.test(text.trim())
     } finally {
       lines.close()
+      // Nobody has pressed Enter: what follows would stand behind the question.
+      if (!answered) stderr.write('\n')
     }
   }
 

@@ -109,8 +109,17 @@ function optionProviders(options: CacheModuleAsyncOptions): Provider[] {
     ...(useClass ? [useClass] : []),
     {
       provide: CACHE_MODULE_OPTIONS,
-      useFactory: (factory: CacheOptionsFactory) => factory.createCacheOptions(),
+      useFactory: (made: unknown) => optionsFrom(made, useClass ? 'useClass' : 'useExisting'),
       inject: [token],
     },
   ]
+}
+
+/** @throws TypeError for something that makes no options */
+function optionsFrom(made: unknown, option: string): unknown {
+  const factory = made as Partial<CacheOptionsFactory> | null | undefined
+  if (typeof factory?.createCacheOptions === 'function') return factory.createCacheOptions()
+  throw new TypeError(
+    `CacheModule.registerAsync: ${option} must name a class with the method createCacheOptions(), got ${kindOf(made)}`,
+  )
 }

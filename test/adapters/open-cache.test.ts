@@ -9,12 +9,12 @@ import { describe, expect, it, onTestFinished } from 'vitest'
 import { temporaryDirectory } from '../helpers/temp-directory.js'
 
 const DOORS = {
-  KeyvDiskStore: (source: any) => new KeyvDiskStore(source),
-  'KeyvDiskStore of keyv6': (source: any) => new KeyvDiskStore6(source),
-  createKeyv: (source: any) => createKeyv(source).store as KeyvDiskStore,
-  diskStore: (source: any) => diskStore(source),
-  'diskStore.create': (source: any) => diskStore.create(source),
-  'diskStore.keyv': (source: any) => diskStore.keyv(source).store as KeyvDiskStore,
+  KeyvDiskStore: (source: any, options?: any) => new KeyvDiskStore(source, options),
+  'KeyvDiskStore of keyv6': (source: any, options?: any) => new KeyvDiskStore6(source, options),
+  createKeyv: (source: any, options?: any) => createKeyv(source, options).store as KeyvDiskStore,
+  diskStore: (source: any, options?: any) => diskStore(source, options),
+  'diskStore.create': (source: any, options?: any) => diskStore.create(source, options),
+  'diskStore.keyv': (source: any, options?: any) => diskStore.keyv(source, options).store as KeyvDiskStore,
 }
 
 describe.each(Object.entries(DOORS))('%s', (_name, make) => {
@@ -39,6 +39,21 @@ describe.each(Object.entries(DOORS))('%s', (_name, make) => {
       expect(await store.cache.count()).toBeGreaterThan(0)
     }
     expect(existsSync(join(directory, 'options', '001', 'cache.db'))).toBe(true)
+  })
+
+  it('takes options behind a directory or a cache, like those beside a directory', async () => {
+    const directory = join(temporaryDirectory(), 'path')
+    const store = make(directory, { shards: 2, ttl: '1h', namespace: 'n' })
+    onTestFinished(() => store.disconnect())
+    expect(store.keyOf('a')).toBe('n:a')
+    await store.set('a', 'b')
+    expect(await store.cache.count()).toBe(1)
+    expect(existsSync(join(directory, '001', 'cache.db'))).toBe(true)
+    expect(existsSync(join(directory, '002'))).toBe(false)
+    expect(() => make(directory, { shard: 2 })).toThrow('unknown option shard; did you mean shards?')
+    await using cache = new Cache(temporaryDirectory())
+    expect(make(cache, { namespace: 'n' }).keyOf('a')).toBe('n:a')
+    expect(() => make(cache, { sizeLimit: 2 ** 24 })).toThrow('sizeLimit has no effect on a cache that is given')
   })
 
   it('never closes a cache that it was given', async () => {

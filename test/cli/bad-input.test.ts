@@ -59,6 +59,7 @@ const WRONG: readonly (readonly [line: string, words: string])[] = [
   ['set DIR key DEEP --value-json', 'the value is nested more than 1000 deep'],
   ['set DIR key value --ttl soon', "got 'soon'"],
   ['set DIR key value --meta {', 'it must be JSON'],
+  ['set DIR key value --kind Cache', '--kind goes with --create'],
   ['delete DIR', 'say what to delete'],
   ['delete DIR --prefix a', 'this needs --yes'],
   ['touch DIR text', 'say what to change'],

@@ -164,6 +164,24 @@ return [cache.get('from node'), len(cache), [str(w.message) for w in cache.check
   })
 })
 
+it('incr counts on where a number has too few digits, and adds to fractions', async () => {
+  const directory = temporaryDirectory()
+  const incr = async (...args: string[]): Promise<string> => {
+    const { stdout, stderr } = await cliHere(['incr', directory, ...args])
+    return stdout || stderr
+  }
+  await cliHere(['set', directory, 'n', '9007199254740991', '--value-json', '--create'])
+  expect(await incr('n')).toBe('9007199254740992\n')
+  expect(await incr('n', '5')).toBe('9007199254740997\n')
+  expect(await incr('n', '--json')).toBe('{"key":"n","value":{"$bigint":"9007199254740998"}}\n')
+  expect(await incr('n', '-9007199254740997')).toBe('1\n')
+  expect(await incr('n', '0.5')).toBe('1.5\n')
+  expect(await incr('n', '1')).toBe('2.5\n')
+  expect(await incr('new', '1', '--default', '9007199254740993')).toBe('9007199254740994\n')
+  await incr('top', '9223372036854775807')
+  expect(await incr('top')).toMatch(/'top' would leave the range of 64-bit integers/)
+})
+
 describe('set and get', () => {
   it('carry bytes through files and pipes as they are', async () => {
     const directory = join(temporaryDirectory(), 'new')

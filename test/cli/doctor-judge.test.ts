@@ -85,6 +85,7 @@ const HEALTHY: Facts = {
   uid: 1000,
   webUser: undefined,
   strangers: [],
+  imports: [],
   databases: [DATABASE],
 }
 
@@ -286,6 +287,13 @@ describe('the doctor', () => {
   const LEFT: readonly (readonly [what: string, facts: Facts, id: string, severity: string, words: RegExp])[] = [
     ['orphans', withTree({ orphans: PILE }), 'orphans', 'advice', /3 value files \(2\.9 KiB\).*aa\/bb\/x/],
     ['strangers', withTree({ foreign: PILE }), 'foreign', 'advice', /3 files/],
+    [
+      'a killed import',
+      { ...HEALTHY, imports: [{ path: 'cache.db-import-0123', bytes: 3 * MIB }] },
+      'imports',
+      'advice',
+      /1 import ended in the middle and left 3\.0 MiB, such as cache\.db-import-0123/,
+    ],
     ['temporary files', withTree({ temporary: PILE }), 'temporary', 'advice', /3 values/],
     [
       'a quarantine',

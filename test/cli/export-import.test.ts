@@ -2,10 +2,11 @@ import { writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { Cache, FanoutCache, jsonCodec, pickleCodec } from 'fanout-cache'
 import fc from 'fast-check'
-import { describe, expect, it } from 'vitest'
+import { describe, expect, it, onTestFinished, vi } from 'vitest'
 import { peer } from '../helpers/peers.js'
 import { runPython } from '../helpers/python.js'
 import { temporaryDirectory } from '../helpers/temp-directory.js'
+import { cliHere } from './support/command-line.js'
 import { exported, fileEntry, filesOf, importNew, rowsOf, run, streamOf } from './transfer-support.js'
 
 const scalar = fc.oneof(
@@ -96,6 +97,21 @@ describe('export and import', () => {
       value: 'computed',
       computed: { took: expect.any(Number), staleAt: expect.any(Number) },
     })
+  })
+
+  it('keep the millisecond of a store time, whatever microseconds are drawn', async () => {
+    const root = temporaryDirectory()
+    const line = { key: 'a', value: 1, storedAt: 1_795_354_913_623, accessedAt: 1_795_354_913_623 }
+    const input = streamOf([line, { ...line, key: 'b' }])
+    const drawn = vi.spyOn(Math, 'random')
+    onTestFinished(() => drawn.mockRestore())
+    for (const [name, number] of [0, 0.9999999].entries()) {
+      drawn.mockReturnValue(number)
+      const copy = join(root, String(name))
+      expect((await cliHere(['import', copy, '--create'], { input })).code).toBe(0)
+      const { stdout } = await cliHere(['export', copy])
+      expect(stdout.match(/"storedAt":\d+/g)).toEqual(['"storedAt":1795354913623', '"storedAt":1795354913623'])
+    }
   })
 
   it('carry an index and a deque, whose taken items wait again in the copy', async () => {

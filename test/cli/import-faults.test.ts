@@ -236,6 +236,27 @@ describe('an import that is ended', () => {
     expect([stages(directory), existsSync(placed)]).toEqual([[], true])
   })
 
+  it('by SIGKILL leaves what the doctor names, which is silent while it runs', async () => {
+    const directory = join(temporaryDirectory(), 'a')
+    await someCache(directory)
+    const left = async (): Promise<unknown> => {
+      const { findings } = JSON.parse((await run(['doctor', directory, '--json'])).stdout)
+      return findings.find(({ id }: { id: string }) => id === 'imports')
+    }
+    const running = start('import', directory, '--yes')
+    running.child.stdin.write(stream.slice(0, stream.length / 2))
+    await until('a stage', () => stages(directory).some(stage => /-[0-9a-f]+$/.test(stage)))
+    expect(await left()).toBeUndefined()
+    running.child.kill('SIGKILL')
+    await running.ended
+    const what = expect.stringMatching(
+      /^1 import ended in the middle and left .*B, such as cache\.db-import-[0-9a-f]+$/,
+    )
+    expect(await left()).toMatchObject({ severity: 'advice', what, todo: expect.stringContaining('the next import') })
+    expect((await run(['import', directory, '--yes'], streamOf([]))).code).toBe(0)
+    expect(await left()).toBeUndefined()
+  })
+
   it('in batches keeps those that it told of', async () => {
     const directory = join(temporaryDirectory(), 'a')
     await someCache(directory)

@@ -105,6 +105,7 @@ describe.runIf(peer('python'))('a question on a terminal', () => {
     const ended = atTerminal(answer, 'clear', directory)
     expect(ended).toEqual({ code, shown: expect.stringContaining(words) })
     expect(ended.shown).toContain(`Remove all 1 entries from ${directory}? [y/N]`)
+    expect(ended.shown).toMatch(/[^\r\n]\r+\n(fanout-cache: )?[a-z0-9 ]+\r\n$/)
     const cache = new Cache(directory)
     expect(await cache.count()).toBe(left)
     await cache.close()

@@ -367,6 +367,21 @@ describe('A wrong configuration', () => {
   })
 })
 
+describe('A class that makes no options', () => {
+  class Idle {}
+  class IdleModule {}
+  Module({ providers: [Idle], exports: [Idle] })(IdleModule)
+
+  it.each([
+    ['useClass', { useClass: Idle }],
+    ['useExisting', { imports: [IdleModule], useExisting: Idle }],
+  ])('keeps the app from starting with a sentence: %s', async (name, options) => {
+    await expect(createApp({ imports: [CacheModule.registerAsync(options as never)] })).rejects.toThrow(
+      `${name} must name a class with the method createCacheOptions(), got an object`,
+    )
+  })
+})
+
 describe('Options that a function makes', () => {
   it.each<[string, () => unknown, RegExp]>([
     ['nothing', () => undefined, /options must be an object, got undefined/],

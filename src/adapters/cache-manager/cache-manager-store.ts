@@ -2,7 +2,7 @@ import { kindOf } from '../../engine/for-adapters.js'
 import type { DiskCache } from '../../engine/index.js'
 import { readEnvelope, storeValue, textOf, unmarked } from '../keyv/stored-values.js'
 import { Door, Namespaced, type NewEntry } from '../namespaced.js'
-import { type CacheSource, type DoorOptions, isDiskCache, openCache } from '../open-cache.js'
+import { type CacheSource, type DoorOptions, openCache, optionsOf } from '../open-cache.js'
 import { hostTtl, timeLeft } from '../ttl.js'
 import { Glob } from './glob.js'
 
@@ -36,12 +36,12 @@ export class DiskStore {
   readonly #ttl: number | null | undefined
 
   /** @throws TypeError when no directory is given and for misspelt options; RangeError for values out of range */
-  constructor(source: CacheSource | DiskStoreOptions) {
-    const options = (isDiskCache(source) || typeof source === 'string' ? {} : source) as DiskStoreOptions
-    this.isCacheable = options?.isCacheable ?? (value => value !== undefined)
-    this.#door = new Door(openCache(source, 'diskStore'))
-    this.#space = new Namespaced(this.#door, options.namespace)
-    this.#ttl = hostTtl(options.ttl)
+  constructor(source: CacheSource | DiskStoreOptions, options: DiskStoreOptions = {}) {
+    const all = optionsOf(source, options, 'diskStore')
+    this.isCacheable = all.isCacheable ?? (value => value !== undefined)
+    this.#door = new Door(openCache(all, 'diskStore'))
+    this.#space = new Namespaced(this.#door, all.namespace)
+    this.#ttl = hostTtl(all.ttl)
   }
 
   /** The cache that holds the entries. */

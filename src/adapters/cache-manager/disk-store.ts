@@ -10,21 +10,18 @@ export interface DiskStoreFactory {
    *
    * @throws TypeError when no directory is given and for misspelt options; RangeError for values out of range
    */
-  (source: CacheSource | DiskStoreOptions): DiskStore
+  (source: CacheSource | DiskStoreOptions, options?: DiskStoreOptions): DiskStore
   /** Does the same, for hosts that need an object with `create`. */
-  readonly create: (source: CacheSource | DiskStoreOptions) => DiskStore
+  readonly create: (source: CacheSource | DiskStoreOptions, options?: DiskStoreOptions) => DiskStore
   /**
    * Creates a Keyv for `stores` of cache-manager 6 and 7. Needs Keyv 5. The time to live of a value is that of
    * cache-manager, otherwise the option `ttl`.
    */
-  readonly keyv: (source: CacheSource | CreateKeyvOptions) => Keyv
+  readonly keyv: (source: CacheSource | CreateKeyvOptions, options?: CreateKeyvOptions) => Keyv
 }
 
-function make(source: CacheSource | DiskStoreOptions): DiskStore {
-  return new DiskStore(source)
-}
+const make: DiskStoreFactory['create'] = (source, options) => new DiskStore(source, options)
 
-export const diskStore: DiskStoreFactory = Object.assign((source: CacheSource | DiskStoreOptions) => make(source), {
-  create: make,
-  keyv: (source: CacheSource | CreateKeyvOptions): Keyv => createKeyvOf(installedKeyv(), source),
-})
+const makeKeyv: DiskStoreFactory['keyv'] = (source, options) => createKeyvOf(installedKeyv(), source, options)
+
+export const diskStore: DiskStoreFactory = Object.assign(make.bind(undefined), { create: make, keyv: makeKeyv })

@@ -70,23 +70,23 @@ interface Made {
   readonly value: unknown
 }
 
+/** What a computation can say of its value. */
+interface Computing {
+  ttl(ttl: number | null): void
+  skip(): void
+}
+
 /** Computes a value once. Called by cache-manager when it has found no value or wants a fresh one. */
-async function once({ tier, key, compute, ttl, began, options }: Call): Promise<unknown> {
+async function once(call: Call): Promise<unknown> {
+  const { tier, key, compute, began, options } = call
   const { cache } = tier
   let computed = false
   let made: Made | undefined
-  const factory = async (context: { ttl(ttl: number | null): void; skip(): void }): Promise<unknown> => {
+  const factory = async (context: Computing): Promise<unknown> => {
     computed = true
     const value = await compute()
     made = { value }
-    const given = hostTtl(typeof ttl === 'function' ? ttl(value) : ttl)
-    const stored = storeValue(value, keepsObjects(cache))
-    if (value === undefined || given === 0 || tier.isCacheable?.(value) === false) context.skip()
-    else {
-      context.ttl(given === undefined ? UNTIL_STORED : given)
-      if (given !== undefined) expectWrite(cache, key, stored)
-    }
-    return value === undefined ? undefined : stored
+    return storedAs(value, call, context)
   }
   try {
     const found = await cache.info(key)
@@ -97,7 +97,12 @@ async function once({ tier, key, compute, ttl, began, options }: Call): Promise<
     }
     const stored = await cache.getOrSet(key, factory, options)
     // The caller that computed gets the same object, as from any cache of cache-manager.
-    return made ? (made as Made).value : valueFrom(stored)
+    if (made) return (made as Made).value
+    const value = valueFrom(stored)
+    if (value !== undefined || found === undefined) return value
+    // cache-manager 6 and 7 store an undefined too, and take it for a miss.
+    computed = true
+    return await compute()
   } catch (error) {
     if (made) {
       // cache-manager will try to store it, and its store will report the error.
@@ -108,6 +113,18 @@ async function once({ tier, key, compute, ttl, began, options }: Call): Promise<
     if (computed || !(error instanceof DiskCacheError)) throw error
     return compute()
   }
+}
+
+/** Answers the form in which a value is stored, and says for how long: not at all, where cache-manager would not. */
+function storedAs(value: unknown, { tier, key, ttl }: Call, context: Computing): unknown {
+  const given = hostTtl(typeof ttl === 'function' ? ttl(value) : ttl)
+  const stored = storeValue(value, keepsObjects(tier.cache))
+  if (value === undefined || given === 0 || tier.isCacheable?.(value) === false) context.skip()
+  else {
+    context.ttl(given === undefined ? UNTIL_STORED : given)
+    if (given !== undefined) expectWrite(tier.cache, key, stored)
+  }
+  return value === undefined ? undefined : stored
 }
 
 function ttlOf(option: unknown): unknown {

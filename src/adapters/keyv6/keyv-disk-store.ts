@@ -2,7 +2,7 @@ import { EventEmitter } from 'node:events'
 import type { DiskCache } from '../../engine/index.js'
 import { type Answer, type Answers, answers, toAnswer, toStored } from '../keyv/value-space.js'
 import { Door, Namespaced } from '../namespaced.js'
-import { type CacheSource, isDiskCache, openCache } from '../open-cache.js'
+import { type CacheSource, type DoorOptions, openCache, optionsOf } from '../open-cache.js'
 import { hostTtl, ttlUntil } from '../ttl.js'
 
 /** One entry of `setMany`. `expires` is in epoch milliseconds. */
@@ -32,14 +32,16 @@ export class KeyvDiskStore extends EventEmitter {
 
   /**
    * @param source a directory, options with `directory` and those of a FanoutCache, or a cache, which stays open
+   * @param options the same options, behind a directory
    * @throws TypeError for misspelt options; RangeError for values out of range, and for options that differ from those
    *   of an open cache of this process on the directory
    */
-  constructor(source: CacheSource) {
+  constructor(source: CacheSource, options: DoorOptions = {}) {
     super()
     this.setMaxListeners(0)
-    this.#door = new Door(openCache(source, this.door))
-    const { namespace, ttl } = (isDiskCache(source) || typeof source === 'string' ? {} : source) as Named
+    const all: DoorOptions & Named = optionsOf(source, options, this.door)
+    this.#door = new Door(openCache(all, this.door))
+    const { namespace, ttl } = all
     this.#ttl = hostTtl(ttl)
     this.#namespace = namespace
     this.#space = new Namespaced(this.#door, namespace)

@@ -1,3 +1,4 @@
+import type { Counting, DiskCache, Key } from '../../engine/index.js'
 import type { Command, Context } from '../command.js'
 import { UsageError } from '../exit-codes.js'
 import { KEY_JSON, keyJson, parseKey } from '../keys.js'
@@ -30,9 +31,19 @@ async function increment(context: Context): Promise<void> {
   const counting = { ...storingOf(options), ...patience, ...(initial === undefined ? undefined : { default: initial }) }
   const cache = await context.open('write')
   const key = parseKey(operands[0] ?? '', options)
-  const verb = typeof delta === 'bigint' ? cache.incr(key, delta, counting) : cache.incr(key, delta, counting)
-  const value = await context.answer<number | bigint>(verb)
+  const value = await context.answer(add(cache, key, delta, counting))
   await out.show({ key: keyJson(cache, key), value: toTagged(value) }, [`${value}`])
+}
+
+/** Adds a number, since a counter may be a fraction, or a bigint where the sum has more digits than a number. */
+async function add(cache: DiskCache, key: Key, delta: number | bigint, options: Counting): Promise<number | bigint> {
+  if (typeof delta === 'bigint') return cache.incr(key, delta, options)
+  try {
+    return await cache.incr(key, delta, options)
+  } catch (error) {
+    if (!(error instanceof RangeError) || !Number.isInteger(delta)) throw error
+    return cache.incr(key, BigInt(delta), options)
+  }
 }
 
 /** Parses a number, as a bigint if a number would lose digits. @throws UsageError */

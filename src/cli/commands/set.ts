@@ -47,6 +47,7 @@ async function setValue(context: Context): Promise<number> {
   const kind = options.text('kind') === 'Cache' ? 'Cache' : 'FanoutCache'
   const storing = { ...storingOf(options), ...metaOf(context), ...patience }
   checkSources(context)
+  if (options.has('kind') && !options.flag('create')) throw new UsageError('--kind goes with --create')
   const cache = await context.open('write', options.flag('create') ? { create: kind } : {})
   const value = await givenValue(context)
   const verb = options.flag('add') ? cache.add(key, value, storing) : cache.set(key, value, storing)

@@ -1,7 +1,9 @@
 import { readFileSync, realpathSync, statfsSync, statSync } from 'node:fs'
-import { dirname } from 'node:path'
+import { dirname, relative } from 'node:path'
 import { systemClock } from '../../engine/for-cli.js'
 import {
+  type AbandonedStage,
+  abandonedStages,
   type CachePlace,
   type DatabaseFacts,
   driverVersions,
@@ -52,6 +54,8 @@ export interface Facts {
   readonly webUser: User | undefined
   /** Foreign names beside the shards. */
   readonly strangers: readonly string[]
+  /** What killed imports have left, with paths relative to the directory. */
+  readonly imports: readonly AbandonedStage[]
   readonly databases: readonly ExaminedDatabase[]
 }
 
@@ -73,6 +77,7 @@ export async function collectFacts(
     uid: process.geteuid?.(),
     webUser: webUser === undefined ? undefined : userOf(webUser),
     strangers: target.kind === 'FanoutCache' ? strangersOf(directory) : [],
+    imports: importsIn(target),
     databases: databases.map((facts, at) => examined(facts, target.places[at])),
   }
 }
@@ -81,6 +86,13 @@ function examined(facts: DatabaseFacts, place: CachePlace | undefined): Examined
   const writable =
     facts.exists && place ? isWritable(place.directory) && isWritable(`${place.directory}/cache.db`) : undefined
   return { ...facts, role: place?.role ?? 'cache', writable }
+}
+
+function importsIn({ directory, places }: Target): AbandonedStage[] {
+  const homes = new Set([directory, ...places.filter(({ role }) => role === 'below').map(place => place.directory)])
+  return [...homes]
+    .flatMap(home => abandonedStages(home))
+    .map(({ path, bytes }) => ({ path: relative(directory, path), bytes }))
 }
 
 function strangersOf(directory: string): string[] {

@@ -31,6 +31,7 @@ export const judgeLeftovers: Judge = facts => {
       'whose writer ended before they were complete, older than an hour',
       'every Node process that keeps the cache open removes them within the hour; with none, remove cache.db-tmp-* by hand',
     ),
+    ...imports(facts),
     ...movedAside(facts),
     ...folders(facts),
   ]
@@ -51,6 +52,19 @@ function pile(
   const example = first.prefix + first.tree[name].example
   const bytes = bytesText(sumOf(found, ({ tree }) => tree[name].bytes))
   return [advice(name, `${counted(count, one, many)} (${bytes}) ${what}, such as ${example}`, todo, placesOf(found))]
+}
+
+function imports({ imports: left }: Facts): Advice[] {
+  const [first] = left
+  if (!first) return []
+  const bytes = bytesText(left.reduce((sum, stage) => sum + stage.bytes, 0))
+  return [
+    advice(
+      'imports',
+      `${counted(left.length, 'import', 'imports')} ended in the middle and left ${bytes}, such as ${first.path}`,
+      'the next import removes it, and so does every Node process that keeps the cache open, within the hour; with none, remove it by hand, then fanout-cache check <directory> --fix',
+    ),
+  ]
 }
 
 function movedAside({ databases }: Facts): Advice[] {

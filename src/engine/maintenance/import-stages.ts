@@ -41,6 +41,56 @@ export async function reclaimStages(home: string): Promise<void> {
   }
 }
 
+/** What an import that was killed has left. */
+export interface AbandonedStage {
+  readonly path: string
+  readonly bytes: number
+}
+
+/**
+ * Finds the stages of killed imports, without changing anything. Those that this user may not read are left out.
+ *
+ * @param home the directory of a cache
+ */
+export function abandonedStages(home: string): AbandonedStage[] {
+  const stages = namesIn(home)
+    .filter(name => name.startsWith(STAGE_PREFIX))
+    .map(name => join(home, name))
+  return stages.flatMap(path => {
+    try {
+      if (!lstatSync(path).isDirectory() || !(path.endsWith(STAGE_UNBORN) ? isAbandoned(path) : isUnlocked(path)))
+        return []
+      return [{ path, bytes: bytesIn(path) }]
+    } catch {
+      // It is gone by now, or belongs to another user.
+      return []
+    }
+  })
+}
+
+/** Whether no import holds the lock of the database in its stage. */
+function isUnlocked(stage: string): boolean {
+  if (!readdirSync(stage).includes(STAGE_DATABASE)) return true
+  let db: Connection | undefined
+  try {
+    db = connect(join(stage, STAGE_DATABASE), { readonly: true, mustExist: true })
+    db.prepare(STRANGE).pluck().get()
+  } catch (error) {
+    return !isBusy(error)
+  } finally {
+    db?.close()
+  }
+  return true
+}
+
+function bytesIn(directory: string): number {
+  let bytes = 0
+  for (const name of readdirSync(directory, { recursive: true, encoding: 'utf8' })) {
+    bytes += lstatSync(join(directory, name), { throwIfNoEntry: false })?.size ?? 0
+  }
+  return bytes
+}
+
 /** Removes the placed files of an import. Returns `false` while the import is running. */
 function removePlaced(home: string, stage: string): boolean {
   const path = join(stage, STAGE_DATABASE)

@@ -168,10 +168,10 @@ function preparedOf({ value, file, moving }: StagedRow): PreparedValue {
 
 /**
  * The store time of an entry, with random microseconds. Together with the rowid it is the version of the row, which
- * must differ from versions that others remember.
+ * must differ from versions that others remember. Those next to another millisecond would be rounded to it.
  */
 function ownInstant(seconds: number): number {
-  return (Math.floor(seconds * 1000) + Math.random()) / 1000
+  return (Math.floor(seconds * 1000) + 0.0005 + Math.random() * 0.998) / 1000
 }
 
 /** Evicts in pages until the limits hold, even after an interruption. Resolves to how many entries were evicted. */

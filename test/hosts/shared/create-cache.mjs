@@ -190,6 +190,17 @@ export function createCacheScenarios({ createCache, Keyv, miss, diskStore, singl
       )
       await Promise.all(caches.map(cache => cache.disconnect()))
     },
+    'singleFlight computes again what was undefined, in the same millisecond too': async () => {
+      const now = Date.now()
+      const where = { directory: directory(), shards: 1, clock: { now: () => now } }
+      const cache = singleFlight(createCache({ stores: [diskStore.keyv(where)] }))
+      let calls = 0
+      for (const ttl of [undefined, 60_000]) {
+        for (let times = 0; times < 2; times++) assert.equal(await cache.wrap('a', () => void ++calls, ttl), undefined)
+      }
+      assert.equal(calls, 4)
+      await cache.disconnect()
+    },
     'singleFlight stores by the default ttl of its cache': async () => {
       const cache = singleFlight(
         createCache({ stores: [diskStore.keyv({ directory: directory(), shards: 1 })], ttl: 60_000 }),
