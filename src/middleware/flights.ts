@@ -1,4 +1,4 @@
-import type { DoorLease, DoorStore } from '../engine/for-doors.js'
+import { type DoorLease, type DoorStore, LONGEST_TIMER } from '../engine/for-doors.js'
 import type { Found } from './lookup.js'
 import type { StoredResponse } from './policy/message.js'
 import type { Spool } from './spool.js'
@@ -31,9 +31,6 @@ export interface GrowingAnswer {
   readonly selecting: string
   readonly spool: Spool
 }
-
-/** The longest time that Node's timers know, in milliseconds. */
-const LONGEST_TIMER = 2 ** 31 - 1
 
 /** One call of the handler that several requests wait for. */
 export class Flight {
