@@ -1,10 +1,9 @@
 import { statSync } from 'node:fs'
 import { basename, dirname } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
-import { CODECS, jsonDiskCodec, type Place, placeAt } from '../engine/for-cli.js'
+import { CODECS, jsonDiskCodec, LONGEST_TIMER, type Place, placeAt } from '../engine/for-cli.js'
 import { Cache, type Codec, FanoutCache, TimeoutError } from '../engine/index.js'
 import { CliError, EXIT } from './exit-codes.js'
-import { LONGEST_TIMER } from './units.js'
 
 const GRACE_MILLISECONDS = 500
 

@@ -1,9 +1,6 @@
 import { milliseconds, systemClock } from '../engine/for-cli.js'
 import { UsageError } from './exit-codes.js'
 
-/** The longest delay of setTimeout. Milliseconds. */
-export const LONGEST_TIMER: number = 2 ** 31 - 1
-
 const DECIMAL = ['B', 'KB', 'MB', 'GB', 'TB', 'PB']
 const BINARY = ['B', 'KiB', 'MiB', 'GiB', 'TiB', 'PiB']
 

@@ -148,23 +148,23 @@ export abstract class CacheVerbs implements DiskCache {
   }
 
   pop<T = unknown>(key: Key, options?: Waiting): Promise<T | undefined> {
-    return this.#verb('pop', key, async () => (await this.#take<T>(key, options))?.value)
+    return this.#verb('pop', key, async () => (await this.#take<T>('pop', key, options))?.value)
   }
 
   popItem<T = unknown>(key: Key, options?: Waiting): Promise<Item<T> | undefined> {
-    return this.#verb('popItem', key, () => this.#take<T>(key, options))
+    return this.#verb('popItem', key, () => this.#take<T>('popItem', key, options))
   }
 
   incr(key: Key, delta?: number, options?: Counting): Promise<number>
   incr(key: Key, delta: bigint, options?: Counting): Promise<bigint>
   incr(key: Key, delta: number | bigint = 1, options: Counting = {}): Promise<number> | Promise<bigint> {
-    return this.#verb('incr', key, () => this.#count(key, checkDelta(delta), options)) as Promise<number>
+    return this.#verb('incr', key, () => this.#count('incr', key, checkDelta(delta), options)) as Promise<number>
   }
 
   decr(key: Key, delta?: number, options?: Counting): Promise<number>
   decr(key: Key, delta: bigint, options?: Counting): Promise<bigint>
   decr(key: Key, delta: number | bigint = 1, options: Counting = {}): Promise<number> | Promise<bigint> {
-    return this.#verb('decr', key, () => this.#count(key, -checkDelta(delta), options)) as Promise<number>
+    return this.#verb('decr', key, () => this.#count('decr', key, -checkDelta(delta), options)) as Promise<number>
   }
 
   keys(options?: Listing): AsyncIterable<Key> {
@@ -256,15 +256,15 @@ export abstract class CacheVerbs implements DiskCache {
     return traced(this.#handle, verb, key, () => this.#handle.ready(run))
   }
 
-  async #take<T>(key: Key, options: Waiting | undefined): Promise<Item<T> | undefined> {
-    checkVerbOptions(options, 'pop', 'waiting')
+  async #take<T>(verb: string, key: Key, options: Waiting | undefined): Promise<Item<T> | undefined> {
+    checkVerbOptions(options, verb, 'waiting')
     const { shard, encoded, now } = this.#locate(key)
     const run: Run<ReturnType<typeof takeOut>> = session => takeOut(shard, session, take(session, encoded, now))
     return toItem<T>(await this.#write(shard, encoded, run, { key, options, refused: undefined }))
   }
 
-  #count(key: Key, delta: number | bigint, options: Counting): Promise<number | bigint | undefined> {
-    checkVerbOptions(options, 'incr', 'counting')
+  #count(verb: string, key: Key, delta: number | bigint, options: Counting): Promise<number | bigint | undefined> {
+    checkVerbOptions(options, verb, 'counting')
     const { shard, encoded, now } = this.#locate(key)
     const { expireTime, tag, tags } = resolveStoring(options, now, this.#handle.options.defaultTtl)
     const initial = resolveInitial(options.default)

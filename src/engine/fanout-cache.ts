@@ -121,7 +121,7 @@ type Resolved = ReturnType<typeof resolveOptions>
 
 function partsOf(name: string, kind: 'cache' | 'deque' | 'index'): string[] {
   if (typeof name !== 'string' || name === '')
-    throw new TypeError(`the name of a ${kind} must be a string, got ${kindOf(name)}`)
+    throw new TypeError(`the name of a ${kind} must be a string that is not empty, got ${kindOf(name)}`)
   const parts = name.split('/').filter(part => part !== '')
   const bad = parts.find(part => part === '.' || part === '..' || part.includes('\\') || part.includes('\0'))
   if (bad !== undefined || parts.length === 0)

@@ -22,7 +22,7 @@ import { readPatiently, sessionOf } from './verbs/reading.js'
 
 export { CODECS } from './disk/codecs.js'
 export { editDistance, kindOf } from './option-names.js'
-export { milliseconds, systemClock } from './time.js'
+export { LONGEST_TIMER, milliseconds, systemClock } from './time.js'
 
 /** The kind of cache at a path. */
 export interface Place {

@@ -35,7 +35,7 @@ export type { Glimpse } from './doors/glances.js'
 export { GrowingFile } from './doors/growing-file.js'
 export { within } from './doors/within.js'
 export { checkOptionNames, checkOptionsObject, kindOf } from './option-names.js'
-export { type Duration, milliseconds } from './time.js'
+export { type Duration, LONGEST_TIMER, milliseconds } from './time.js'
 export { startUpkeepOf } from './upkeep/start-upkeep.js'
 
 /** The longest wait of each of the two steps of a request for the database. It is then served without the cache. Ms. */

@@ -1,3 +1,5 @@
+import { kindOf } from './option-names.js'
+
 /** A wall clock. Tests replace it. */
 export interface Clock {
   /** The current time in epoch milliseconds. */
@@ -11,6 +13,9 @@ export interface Clock {
 export type Duration = number | string
 
 export const systemClock: Clock = { now: () => Date.now() }
+
+/** The longest delay of setTimeout: a longer one would fire at once. Milliseconds. */
+export const LONGEST_TIMER: number = 2 ** 31 - 1
 
 const UNITS: Readonly<Record<string, number>> = {
   ms: 1,
@@ -32,13 +37,13 @@ export function milliseconds(duration: unknown, name: string): number {
     throw new RangeError(`${name} must be a duration of 0 or more milliseconds, got ${duration}`)
   }
   if (typeof duration !== 'string') {
-    throw new TypeError(`${name} must be milliseconds or a string such as '5m', got ${describe(duration)}`)
+    throw new TypeError(`${name} must be milliseconds or a string such as '5m', got ${kindOf(duration)}`)
   }
   const match = /^\s*(\d+(?:\.\d+)?)\s*(ms|s|m|h|d|w)\s*$/.exec(duration)
   const unit = UNITS[match?.[2] ?? '']
   if (!match || unit === undefined) {
     throw new RangeError(
-      `${name} must be milliseconds or a string such as '250ms', '5s', '10m', '1h', '7d', got '${duration}'`,
+      `${name} must be milliseconds or a string such as '250ms', '5s', '10m', '1h', '7d', got ${kindOf(duration)}`,
     )
   }
   return Number(match[1]) * unit
@@ -98,10 +103,6 @@ export function stopwatch(clock: Clock): () => number {
   if (clock instanceof SteadyClock && clock.isSystem) return elapsed
   const began = clock.now()
   return () => Math.max(elapsed(), clock.now() - began)
-}
-
-function describe(value: unknown): string {
-  return value === null ? 'null' : typeof value
 }
 
 /** The current time of the system in ISO form, for names of files. */

@@ -1,4 +1,4 @@
-import { type DoorLease, type DoorStore, within } from '../engine/for-doors.js'
+import { type DoorLease, type DoorStore, LONGEST_TIMER, within } from '../engine/for-doors.js'
 import type { Found } from './lookup.js'
 import type { StoredResponse } from './policy/message.js'
 import type { Spool } from './spool.js'
@@ -35,8 +35,6 @@ export interface GrowingAnswer {
 
 /** How long a request waits for the landing of a flight that has its answer. Milliseconds. */
 const LANDING = 20
-/** The longest time that Node's timers know, in milliseconds. */
-const LONGEST_TIMER = 2 ** 31 - 1
 
 /** One call of the handler that several requests wait for. */
 export class Flight {

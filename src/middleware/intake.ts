@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto'
 import { Readable } from 'node:stream'
-import type { GrowingFile } from '../engine/for-doors.js'
+import { type GrowingFile, kindOf } from '../engine/for-doors.js'
 
 /** Bytes per read of a file. */
 const CHUNK = 2 ** 18
@@ -219,7 +219,7 @@ function bytesOf(chunk: unknown): Buffer {
   if (Buffer.isBuffer(chunk)) return chunk
   if (typeof chunk === 'string') return Buffer.from(chunk)
   if (chunk instanceof Uint8Array) return Buffer.from(chunk.buffer, chunk.byteOffset, chunk.byteLength)
-  throw new TypeError(`fill: a stream must be of bytes or text, got ${typeof chunk}`)
+  throw new TypeError(`fill: a stream must be of bytes or text, got ${kindOf(chunk)}`)
 }
 
 /** Converts a result of `fill` to a Readable and listens to its errors, since it may fail before it is read. */

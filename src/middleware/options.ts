@@ -102,7 +102,7 @@ function texts(value: unknown, name: string): readonly string[] {
   if (value === undefined) return []
   const isList = Array.isArray(value) && value.every(one => typeof one === 'string' && one !== '')
   if (isList) return value as readonly string[]
-  throw new TypeError(`${PLACE}: ${name} must be an array of strings that are not empty`)
+  throw new TypeError(`${PLACE}: ${name} must be an array of strings that are not empty, got ${kindOf(value)}`)
 }
 
 function fieldNames(value: unknown): readonly string[] {

@@ -148,5 +148,5 @@ function withMeta(meta: string | undefined): { readonly meta: string } | undefin
 function textKey(text: string, name: string): string {
   const key = ownKey(text, name)
   if ('key' in key) return key.key
-  throw new RangeError(`purge: key must be a text that the option key could give, got ${kindOf(text)}`)
+  throw new RangeError(`purge: key must be a string that the option key could give, got ${kindOf(text)}`)
 }

@@ -118,8 +118,8 @@ function chosen(
 }
 
 function dispositionOf(request: HttpRequest, { disposition }: ResolvedSendFile, file: Described): string | undefined {
-  const chosen = typeof disposition === 'function' ? disposition(request, file as Info) : disposition
-  return chosen === undefined ? undefined : dispositionText(chosen, nameOf(request, file.key))
+  const given = typeof disposition === 'function' ? disposition(request, file as Info) : disposition
+  return given === undefined ? undefined : dispositionText(given, nameOf(request, file.key))
 }
 
 function dispositionText(disposition: Disposition, name: string): string {

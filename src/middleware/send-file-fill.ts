@@ -237,7 +237,7 @@ function checkBody(answer: unknown): FillBody {
     tags !== undefined &&
     !(Array.isArray(tags) && tags.every(tag => typeof tag === 'string' && tag.isWellFormed()))
   ) {
-    throw new TypeError('sendFile: tags of what fill answers must be an array of strings')
+    throw new TypeError(`sendFile: tags of what fill answers must be an array of strings, got ${kindOf(tags)}`)
   }
   return answer as FillBody
 }

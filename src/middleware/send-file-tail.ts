@@ -1,5 +1,5 @@
 import { Readable } from 'node:stream'
-import { within } from '../engine/for-doors.js'
+import { LONGEST_TIMER, within } from '../engine/for-doors.js'
 import type { HttpResponse } from './http-message.js'
 import { Intake } from './intake.js'
 import { deleteField, fieldValue, hasField } from './policy/fields.js'
@@ -35,7 +35,7 @@ export async function waitForStored(
   try {
     const over = new Promise<boolean>(resolve => {
       leave = () => resolve(false)
-      timer = setTimeout(leave, time)
+      if (time <= LONGEST_TIMER) timer = setTimeout(leave, time)
       response.once('close', leave)
     })
     const ways = [fill.settled, over]

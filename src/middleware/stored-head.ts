@@ -89,8 +89,33 @@ export function toStored(head: StoredHead): StoredResponse {
   return { status: s, fields: f, requestedAt: q, receivedAt: r, ...(x !== undefined && { staleSince: x }) }
 }
 
+/** Whether data has the form of a head. What lies in a database may have been changed there. */
 function isHead(head: unknown): head is StoredHead | VariantList {
-  if (typeof head !== 'object' || head === null || (head as { v?: unknown }).v !== 1) return false
-  const { variants, s, f } = head as { variants?: unknown; s?: unknown; f?: unknown }
-  return Array.isArray(variants) || (typeof s === 'number' && Array.isArray(f))
+  if (!isRecord(head) || head['v'] !== 1) return false
+  const { variants } = head
+  return variants === undefined ? isAnswer(head) : Array.isArray(variants) && variants.every(isVariant)
+}
+
+function isAnswer({ s, f, q, r, b, u, x = 0, i = '', g = [] }: Record<string, unknown>): boolean {
+  const hasStatus = typeof s === 'number' && Number.isInteger(s) && s >= 200 && s <= 599
+  const hasInstants = [q, r, b, u, x].every(instant => typeof instant === 'number')
+  return hasStatus && hasInstants && Array.isArray(f) && f.every(isField) && typeof i === 'string' && areStrings(g)
+}
+
+function isField(field: unknown): boolean {
+  return Array.isArray(field) && field.length === 2 && typeof field[0] === 'string' && typeof field[1] === 'string'
+}
+
+function isVariant(variant: unknown): boolean {
+  if (!isRecord(variant)) return false
+  const { n, k, i, e } = variant
+  return areStrings(n) && typeof k === 'string' && typeof i === 'string' && typeof e === 'number'
+}
+
+function areStrings(list: unknown): boolean {
+  return Array.isArray(list) && list.every(one => typeof one === 'string')
+}
+
+function isRecord(value: unknown): value is Record<string, unknown> {
+  return typeof value === 'object' && value !== null
 }

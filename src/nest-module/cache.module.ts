@@ -57,7 +57,7 @@ interface Registration {
 
 function moduleOf({ isGlobal = false, name }: Registration, providers: readonly Provider[]): DynamicModule {
   if (name !== undefined && (typeof name !== 'string' || name === '')) {
-    throw new TypeError(`CacheModule: name must be a text of at least one character, got ${kindOf(name)}`)
+    throw new TypeError(`CacheModule: name must be a string that is not empty, got ${kindOf(name)}`)
   }
   checkFlag(isGlobal, 'isGlobal')
   const host = getCacheHostToken(name)

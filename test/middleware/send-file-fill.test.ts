@@ -4,7 +4,7 @@ import { connect } from 'node:net'
 import { Readable } from 'node:stream'
 import { Cache, type DiskCache, FanoutCache } from 'fanout-cache'
 import { type SendFileOptions, sendFile } from 'fanout-cache/express'
-import { describe, expect, it, onTestFinished } from 'vitest'
+import { describe, expect, it, onTestFinished, vi } from 'vitest'
 import { FixtureProcess } from '../helpers/child-process.js'
 import { Gate, nextTurn } from '../helpers/gate.js'
 import { ManualClock } from '../helpers/manual-clock.js'
@@ -260,6 +260,23 @@ describe('fill', () => {
     await begun
     expect(await range).toMatchObject({ status: 200, text: TEXT })
   })
+
+  it.each([Number.POSITIVE_INFINITY, '100d'])(
+    'waits for the end as long as it takes with %s',
+    async collapseTimeout => {
+      const timers = vi.spyOn(globalThis, 'setTimeout')
+      onTestFinished(() => timers.mockRestore())
+      const { make, begun, release } = halves(TEXT.slice(0, 3), TEXT.slice(3))
+      const { port } = await serve(newCache(), make, { collapseTimeout })
+      const range = ask(port, '/a', { headers: { Range: 'bytes=1-2' }, onBytes: release })
+      await begun
+      await ask(port, '/a', { method: 'HEAD' })
+      release()
+      expect(await range).toMatchObject({ status: 206, text: 'bc' })
+      // A longer timer fires at once.
+      expect(timers.mock.calls.filter(([, time = 0]) => time >= 2 ** 31)).toEqual([])
+    },
+  )
 
   it('answers at once who has what was not changed', async () => {
     const { make, begun, release } = halves('ab', 'cd')

@@ -360,7 +360,7 @@ describe('A wrong configuration', () => {
       /useFactory must be a function, got an object/,
     ],
     ['a flag that is none', () => CacheModule.register({ isGlobal: 'yes' as never }), /isGlobal must be true or false/],
-    ['an empty name', () => CacheModule.register({ name: '' }), /name must be a text/],
+    ['an empty name', () => CacheModule.register({ name: '' }), /name must be a string/],
     ['a text', () => CacheModule.register('/var/cache' as never), /options must be an object/],
   ])('is told where it is written: %s', (_, register, message) => {
     expect(register).toThrow(message)

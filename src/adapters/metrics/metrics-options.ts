@@ -21,7 +21,7 @@ export function checkOptions(
 export function nameOf(place: string, name: unknown, directory: string): string {
   if (name === undefined) return basename(directory) || directory
   if (typeof name === 'string' && name !== '') return name
-  throw new TypeError(`${place}: name must be a text that is not empty, got ${kindOf(name)}`)
+  throw new TypeError(`${place}: name must be a string that is not empty, got ${kindOf(name)}`)
 }
 
 /** Checks a provider. @throws TypeError when it is no object with this method */

@@ -53,7 +53,7 @@ export function collectMetrics(cache: InDirectory, options: CollectOptions = {})
   checkOptions(PLACE, options, KNOWN, ['durations'])
   const { register = defaultRegister, prefix = 'fanout_cache_', durations = false } = options
   checkProvider(PLACE, 'register', register, 'registerMetric')
-  if (typeof prefix !== 'string') throw new TypeError(`${PLACE}: prefix must be a text, got ${kindOf(prefix)}`)
+  if (typeof prefix !== 'string') throw new TypeError(`${PLACE}: prefix must be a string, got ${kindOf(prefix)}`)
   if (!PREFIX.test(prefix))
     throw new RangeError(`${PLACE}: prefix must be what names of metrics may begin with, got '${prefix}'`)
   const name = nameOf(PLACE, options.name, counters.directory)
@@ -69,14 +69,14 @@ export function collectMetrics(cache: InDirectory, options: CollectOptions = {})
 
 function checkLabels(labels: unknown = {}): Record<string, string> {
   if (typeof labels !== 'object' || labels === null) {
-    throw new TypeError(`${PLACE}: labels must be an object of texts, got ${kindOf(labels)}`)
+    throw new TypeError(`${PLACE}: labels must be an object of strings, got ${kindOf(labels)}`)
   }
   for (const [label, value] of Object.entries(labels)) {
     if (!LABEL.test(label) || OWN_LABELS.has(label)) {
       throw new RangeError(`${PLACE}: '${label}' cannot be a label: it is no name, or has a meaning of its own`)
     }
     if (typeof value !== 'string')
-      throw new TypeError(`${PLACE}: the label ${label} must be a text, got ${kindOf(value)}`)
+      throw new TypeError(`${PLACE}: the label ${label} must be a string, got ${kindOf(value)}`)
   }
   return labels as Record<string, string>
 }

@@ -1,11 +1,11 @@
 import { setTimeout as sleep } from 'node:timers/promises'
-import { systemClock } from '../../engine/for-cli.js'
+import { LONGEST_TIMER, systemClock } from '../../engine/for-cli.js'
 import { type ShardFigures, Watcher } from '../../engine/for-watch.js'
 import { FanoutCache } from '../../engine/index.js'
 import type { Command, Context } from '../command.js'
 import { UsageError } from '../exit-codes.js'
 import { table } from '../output.js'
-import { bytesText, countText, LONGEST_TIMER, parseCount, parseDuration, percentText } from '../units.js'
+import { bytesText, countText, parseCount, parseDuration, percentText } from '../units.js'
 
 export const watch: Command = {
   name: 'watch',

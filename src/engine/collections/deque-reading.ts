@@ -88,21 +88,20 @@ export async function valueAt(handle: CacheHandle, index: number, options: Waiti
 }
 
 /**
- * Yields all items, one at a time. Leaves out items that are appended after the first step, and items that are removed
+ * Yields all items from one end on, one at a time. Leaves out items that are appended after the first step, and items that are removed
  * meanwhile.
  */
-export async function* walk(handle: CacheHandle, reverse: boolean): AsyncGenerator<FoundItem> {
-  const side = reverse ? 'back' : 'front'
+export async function* walk(handle: CacheHandle, side: 'front' | 'back'): AsyncGenerator<FoundItem> {
   const step = async (shard: Shard, from: number, last: number): Promise<FoundItem[]> => {
     const found = await findItem(shard, from, side, last)
     return found ? [found] : []
   }
-  for await (const items of pages(handle, reverse, step)) yield* items
+  for await (const items of pages(handle, side, step)) yield* items
 }
 
 /** Yields all items in pages. A page may contain items that have been removed meanwhile. */
 export function walkPages(handle: CacheHandle): AsyncGenerator<readonly FoundItem[]> {
-  return pages(handle, false, async (shard, from, last) => {
+  return pages(handle, 'front', async (shard, from, last) => {
     const page: FoundItem[] = []
     for (let at = from; page.length < ITEMS_PER_PAGE; ) {
       const found = findInline(shard, at, last) ?? (await findItem(shard, at, 'front', last))
@@ -116,12 +115,12 @@ export function walkPages(handle: CacheHandle): AsyncGenerator<readonly FoundIte
 
 type Step = (shard: Shard, from: number, last: number) => Promise<FoundItem[]>
 
-async function* pages(handle: CacheHandle, reverse: boolean, step: Step): AsyncGenerator<readonly FoundItem[]> {
+async function* pages(handle: CacheHandle, side: 'front' | 'back', step: Step): AsyncGenerator<readonly FoundItem[]> {
   await handle.open()
   const shard = shardOf(handle)
-  const last = await handle.read(shard, undefined, undefined, () => keyAt(sessionOf(shard), reverse ? 0 : -1))
+  const last = await handle.read(shard, undefined, undefined, () => keyAt(sessionOf(shard), side === 'back' ? 0 : -1))
   if (last === undefined) return
-  for (let at = reverse ? AFTER_BACK : BEFORE_FRONT; ; ) {
+  for (let at = side === 'back' ? AFTER_BACK : BEFORE_FRONT; ; ) {
     const from = at
     handle.assertOpen(shard)
     const page = await readPatiently(shard, handle.options.timeout, () => step(shard, from, last))

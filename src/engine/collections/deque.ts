@@ -202,7 +202,7 @@ export class Deque<T = unknown> implements AsyncIterable<T>, AsyncDisposable {
   async *values(options?: Walking): AsyncGenerator<T, void, void> {
     checkVerbOptions(options, 'values', 'walking')
     const reverse = checkReverse(options, 'values')
-    for await (const { value } of walk(handleOf(this.cache), reverse)) yield value as T
+    for await (const { value } of walk(handleOf(this.cache), reverse ? 'back' : 'front')) yield value as T
   }
 
   [Symbol.asyncIterator](): AsyncGenerator<T, void, void> {

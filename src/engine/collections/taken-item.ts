@@ -8,7 +8,7 @@ import { extendItem, finishItem, releaseItem, type Taking as Taken, takeItem } f
 import { kindOf } from '../option-names.js'
 import type { Waiting } from '../options.js'
 import type { Shard } from '../shards/shard.js'
-import { milliseconds } from '../time.js'
+import { LONGEST_TIMER, milliseconds } from '../time.js'
 import { checkQueue } from '../verbs/storing.js'
 import { readFile } from '../verbs/taking.js'
 import { checkVerbOptions } from '../verbs/verb-options.js'
@@ -18,8 +18,6 @@ import type { TakenItem, Taking } from './contract.js'
 const DEFAULT_LEASE = 30_000
 /** The part of a lease after which it is extended. */
 const BEAT = 1 / 3
-/** The longest time of a timer. */
-const LONGEST = 2 ** 31 - 1
 
 interface ResolvedTaking {
   readonly lease: number
@@ -93,7 +91,7 @@ class LeasedItem<T> {
     this.#taken = taken
     this.#side = side
     this.#lease = lease
-    this.#timer = setInterval(() => void this.#beat(), Math.min(lease * BEAT, LONGEST))
+    this.#timer = setInterval(() => void this.#beat(), Math.min(lease * BEAT, LONGEST_TIMER))
     // A taken item does not keep the process alive.
     this.#timer.unref()
   }

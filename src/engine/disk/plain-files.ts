@@ -1,6 +1,8 @@
+import { constants } from 'node:buffer'
 import * as fs from 'node:fs'
 import * as fsp from 'node:fs/promises'
 import { promisify } from 'node:util'
+import { DecodeError } from '../errors.js'
 import { isMissing, systemCode } from '../file-errors.js'
 
 /** Flags with which links are not followed, and a FIFO in the place of a file does not block. */
@@ -51,7 +53,7 @@ const MOST_PER_CALL = 2 ** 30
 
 /** Reads all bytes of an open file. `undefined` when it has become shorter. */
 export async function readHandle(handle: fsp.FileHandle, size: number): Promise<Buffer | undefined> {
-  const bytes = Buffer.allocUnsafeSlow(size)
+  const bytes = bufferOf(size)
   for (let at = 0; at < size; ) {
     const { bytesRead } = await handle.read(bytes, at, Math.min(size - at, MOST_PER_CALL), at)
     if (bytesRead === 0) return undefined
@@ -63,7 +65,7 @@ export async function readHandle(handle: fsp.FileHandle, size: number): Promise<
 /** Reads all bytes of an open file and closes it. `undefined` when it has become shorter. */
 export async function readDescriptor(descriptor: number, size: number): Promise<Buffer | undefined> {
   try {
-    const bytes = Buffer.allocUnsafeSlow(size)
+    const bytes = bufferOf(size)
     for (let at = 0; at < size; ) {
       const { bytesRead } = await readAsync(descriptor, bytes, at, Math.min(size - at, MOST_PER_CALL), at)
       if (bytesRead === 0) return undefined
@@ -78,7 +80,7 @@ export async function readDescriptor(descriptor: number, size: number): Promise<
 /** Reads all bytes of an open file synchronously and closes it. `undefined` when it has become shorter. */
 export function readDescriptorNow(descriptor: number, size: number): Buffer | undefined {
   try {
-    const bytes = Buffer.allocUnsafeSlow(size)
+    const bytes = bufferOf(size)
     for (let at = 0; at < size; ) {
       const read = fs.readSync(descriptor, bytes, at, Math.min(size - at, MOST_PER_CALL), at)
       if (read === 0) return undefined
@@ -109,6 +111,12 @@ export function writeDescriptorNow(descriptor: number, bytes: Uint8Array): void 
 }
 
 const readAsync = promisify(fs.read)
+
+/** @throws DecodeError when a value is longer than Buffers can be: 4 GiB in Node 20 */
+function bufferOf(size: number): Buffer {
+  if (size <= constants.MAX_LENGTH) return Buffer.allocUnsafeSlow(size)
+  throw new DecodeError(`a value of ${size} bytes is longer than a Buffer can be: read() gives it as a stream`)
+}
 
 function isNoFile(error: unknown): boolean {
   const code = systemCode(error)

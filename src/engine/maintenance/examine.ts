@@ -111,16 +111,16 @@ function connectQuietly(directory: string, wait: number): Connection {
   const hasLog = sizeOf(`${path}-wal`) !== undefined || sizeOf(`${path}-shm`) !== undefined
   if (!hasLog) {
     try {
-      return openFor(path, false, timeout)
+      return openFor(path, { readonly: false, timeout })
     } catch (error) {
       if (isBusy(error) || isCorruption(error)) throw error
     }
   }
-  return openFor(path, true, timeout)
+  return openFor(path, { readonly: true, timeout })
 }
 
-function openFor(path: string, readonly: boolean, timeout: number): Connection {
-  const db = connect(path, { readonly, mustExist: true, timeout })
+function openFor(path: string, access: { readonly readonly: boolean; readonly timeout: number }): Connection {
+  const db = connect(path, { ...access, mustExist: true })
   try {
     db.pragma('query_only = ON')
     // Opens the file and its log.

@@ -112,7 +112,7 @@ export function* tallyRange(session: Session, range: KeyRange, figure: Figure): 
 
 function* tallyHidden(session: Session, range: KeyRange, figure: Figure): Generator<Tally> {
   const last = Number(session.statements.get('lastRowid') ?? 0)
-  for (const page of pages(session, false, last)) {
+  for (const page of pages(session, last, { reverse: false })) {
     const own = page.filter(([rowid]) => isInRange(session, range, rowid))
     const measured = figure === 'volume' ? own : []
     const sizes = measured.map(([rowid]) => Number(session.statements.get('bytesById', rowid) ?? 0))

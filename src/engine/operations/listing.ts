@@ -9,13 +9,18 @@ export type KeyRow = readonly [rowid: number, key: SqlValue, raw: number, expire
 /** The part of a session that listings need. They need no transaction. */
 export type ReadSession = Pick<Session, 'statements' | 'tagIndex' | 'has'>
 
+/** The direction of a listing. */
+export interface Direction {
+  readonly reverse: boolean
+}
+
 /** The last row. A listing ends there, so that it does not see rows added later. */
 export function lastRow(session: ReadSession): number {
   return Number(session.statements.get('lastRowid') ?? 0)
 }
 
 /** Reads pages of rows in stored order, up to `last`. */
-export function* pages(session: ReadSession, reverse: boolean, last: number): Generator<KeyRow[]> {
+export function* pages(session: ReadSession, last: number, { reverse }: Direction): Generator<KeyRow[]> {
   let at = reverse ? last + 1 : 0
   for (;;) {
     const rows = reverse ? exact(session, 'pageBackward', at) : exact(session, 'pageForward', at, last)
@@ -104,7 +109,7 @@ export function isChosen(session: ReadSession, [rowid, key, raw]: KeyRow, { pref
 }
 
 /** Reads pages of rows in SQLite's order of keys: null, numbers, strings, bytes. It sees later changes. */
-export function* sortedPages(session: ReadSession, reverse: boolean): Generator<KeyRow[]> {
+export function* sortedPages(session: ReadSession, { reverse }: Direction): Generator<KeyRow[]> {
   const first = exact(session, reverse ? 'sortedLast' : 'sortedFirst')
   let row = first[0]
   if (!row) return

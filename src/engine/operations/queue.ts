@@ -83,7 +83,7 @@ export function* storedRows(session: Session, last: boolean): Generator<EntryRow
   const end = outermost(session, last)
   if (!end) return undefined
   yield end
-  for (const page of pages(session, last, lastRow(session))) {
+  for (const page of pages(session, lastRow(session), { reverse: last })) {
     for (const [rowid, data, raw] of page) {
       const row = rowid === end[0] ? undefined : entryOf(session, { data, raw: raw !== 0 })
       if (row) yield row

@@ -1,6 +1,6 @@
 import { LeaseLostError } from '../errors.js'
 import { keepShape } from '../kept-shapes.js'
-import { type Duration, milliseconds } from '../time.js'
+import { type Duration, LONGEST_TIMER, milliseconds } from '../time.js'
 
 /** A held lock. `await using` releases it at the end of its block. */
 export interface Lease extends AsyncDisposable {
@@ -40,8 +40,6 @@ export interface LeaseKeeper {
   release(token: string, lasts: number): Promise<boolean>
 }
 
-/** The longest delay of setTimeout. Milliseconds. */
-export const LONGEST_TIMER: number = 2 ** 31 - 1
 const LEAST_TTL = 20
 const LEAST_PAUSE = 5
 

@@ -1,5 +1,5 @@
 import { checkOptionNames, checkOptionsObject, kindOf } from '../option-names.js'
-import { type Duration, milliseconds } from '../time.js'
+import { type Duration, LONGEST_TIMER, milliseconds } from '../time.js'
 
 /** Options of `startUpkeep`, and of the option `upkeep` of doors. */
 export interface UpkeepOptions {
@@ -32,8 +32,6 @@ const NAMES = ['every', 'lease', 'target'] as const
 const LEAST_EVERY = 20
 const LEAST_LEASE = 100
 const LEAST_TARGET = 0.5
-/** The longest delay of setTimeout. Milliseconds. */
-const LONGEST = 2 ** 31 - 1
 
 /** Checks the options. @throws TypeError for unknown options and wrong types; RangeError for values out of range */
 export function resolveUpkeep(options: UpkeepOptions = {}): ResolvedUpkeep {
@@ -49,7 +47,7 @@ export function resolveUpkeep(options: UpkeepOptions = {}): ResolvedUpkeep {
 
 function span(value: unknown, name: string, least: number): number {
   const time = milliseconds(value, `upkeep.${name}`)
-  if (time >= least && time <= LONGEST) return time
+  if (time >= least && time <= LONGEST_TIMER) return time
   throw new RangeError(`upkeep.${name} must be from ${least} milliseconds to 24 days, got ${String(value)}`)
 }
 

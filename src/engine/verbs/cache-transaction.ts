@@ -135,19 +135,13 @@ export class CacheTransaction implements Transaction {
   incr(key: Key, delta?: number, options?: Counting): number
   incr(key: Key, delta: bigint, options?: Counting): bigint
   incr(key: Key, delta: number | bigint = 1, options: Counting = {}): number | bigint {
-    checkVerbOptions(options, 'incr', 'counting')
-    const { session, shard, encoded } = this.locate(key)
-    const now = shard.disk.now()
-    const { expireTime, tag, tags } = resolveStoring(options, now, this.scope.defaultTtl)
-    const initial = resolveInitial(options.default)
-    const count = { key: encoded, delta: checkDelta(delta), initial, now, expireTime, tag, tags, name: kindOf(key) }
-    return this.savepoint(session, () => incr(session, count)) as number | bigint
+    return this.#count('incr', key, checkDelta(delta), options)
   }
 
   decr(key: Key, delta?: number, options?: Counting): number
   decr(key: Key, delta: bigint, options?: Counting): bigint
-  decr(key: Key, delta: number | bigint = 1, options?: Counting): number | bigint {
-    return this.incr(key, -checkDelta(delta) as number, options)
+  decr(key: Key, delta: number | bigint = 1, options: Counting = {}): number | bigint {
+    return this.#count('decr', key, -checkDelta(delta), options)
   }
 
   *keys(options?: Listing): Generator<Key> {
@@ -251,6 +245,16 @@ export class CacheTransaction implements Transaction {
   }
 
   /** Reads a value. The access is noted when the transaction is committed. */
+  #count(verb: string, key: Key, delta: number | bigint, options: Counting): number | bigint {
+    checkVerbOptions(options, verb, 'counting')
+    const { session, shard, encoded } = this.locate(key)
+    const now = shard.disk.now()
+    const { expireTime, tag, tags } = resolveStoring(options, now, this.scope.defaultTtl)
+    const initial = resolveInitial(options.default)
+    const count = { key: encoded, delta, initial, now, expireTime, tag, tags, name: kindOf(key) }
+    return this.savepoint(session, () => incr(session, count)) as number | bigint
+  }
+
   #lookUp(key: Key): Found | undefined {
     const located = this.locate(key)
     const { session, shard, encoded } = located

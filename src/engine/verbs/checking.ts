@@ -7,6 +7,7 @@ import { runTask } from '../maintenance/worker-client.js'
 import { kindOf } from '../option-names.js'
 import type { Finding, Waiting } from '../options.js'
 import type { Shard } from '../shards/shard.js'
+import { LONGEST_TIMER } from '../time.js'
 import { checkVerbOptions, resolveWaiting } from './verb-options.js'
 
 export async function check(
@@ -18,7 +19,7 @@ export async function check(
   if (typeof fix !== 'boolean') throw new TypeError(`check: fix must be true or false, got ${kindOf(fix)}`)
   if (fix) handle.assertWritable()
   const { wait, signal } = resolveWaiting(options, Math.max(handle.options.timeout, 60_000))
-  const timeout = Math.min(wait, 2 ** 31 - 1)
+  const timeout = Math.min(wait, LONGEST_TIMER)
   const isFanout = handle.kind === 'FanoutCache'
   const { shards } = handle
   try {

@@ -61,7 +61,7 @@ export async function* listSortedKeys(handle: CacheHandle, options: Listing | un
   const shard = handle.shards[0] as Shard
   await settled(handle, shard)
   const chosen = await choose(handle, shard, listing)
-  for await (const page of steps(handle, shard, () => sortedPages(sessionOf(shard), listing.reverse))) {
+  for await (const page of steps(handle, shard, () => sortedPages(sessionOf(shard), listing))) {
     for (const row of page) {
       if (chosen && !(chosen.has(row[0]) && isChosen(sessionOf(shard), row, choiceOf(shard, listing)))) continue
       if (isListed(row, shard.disk.now(), listing.includeExpired) && hasPrefix(shard, row, listing))
@@ -118,7 +118,7 @@ async function* pagesOf(
 ): AsyncGenerator<KeyRow[]> {
   const chosen = await choose(handle, shard, listing)
   if (!chosen) {
-    yield* steps(handle, shard, () => pages(sessionOf(shard), listing.reverse, last))
+    yield* steps(handle, shard, () => pages(sessionOf(shard), last, listing))
     return
   }
   const ordered = Array.from(chosen).filter(rowid => rowid <= last)

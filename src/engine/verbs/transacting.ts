@@ -7,6 +7,7 @@ import { isReadonly } from '../database/writability.js'
 import { isThenable } from '../disk/describe.js'
 import { placeOf } from '../disk/key-hash.js'
 import { StorageError, TimeoutError } from '../errors.js'
+import { kindOf } from '../option-names.js'
 import type { Key, Waiting } from '../options.js'
 import type { Shard } from '../shards/shard.js'
 import { isCorruption, translateError } from '../translate-error.js'
@@ -32,7 +33,9 @@ export async function transactOver<T, Tx extends Endable>(
   makeTransaction: (scope: TransactionScope) => Tx,
 ): Promise<T> {
   checkVerbOptions(options, 'transact', 'transacting')
-  if (typeof body !== 'function') throw new TypeError('transact: the body must be a function')
+  if (typeof body !== 'function') {
+    throw new TypeError(`transact: the body must be a function, got ${kindOf(body)}`)
+  }
   handle.assertWritable()
   const waiting = resolveWaiting(options, handle.options.timeout)
   const shards = shardsOf(handle, options?.keys)
@@ -66,7 +69,7 @@ function runBody<T, Tx extends Endable>(shards: readonly Shard[], tx: Tx, body: 
 function shardsOf(handle: CacheHandle, keys: readonly Key[] | undefined): Shard[] {
   if (keys === undefined) return [...handle.shards]
   if (!Array.isArray(keys) || keys.length === 0)
-    throw new TypeError('transact: keys must be an array of at least one key')
+    throw new TypeError(`transact: keys must be an array of at least one key, got ${kindOf(keys)}`)
   const wanted = new Set(keys.map(key => handle.route(handle.encodeKey(key))))
   // In the order of shards, so that two transactions never deadlock.
   return handle.shards.filter(shard => wanted.has(shard))

@@ -25,7 +25,7 @@ export function* listRows(sessions: readonly Session[], listing: ResolvedListing
 
 function* rowsOf(session: Session, { prefix, reverse }: ResolvedListing): Generator<KeyRow> {
   if (prefix === undefined || hidesPrefixes(session)) {
-    for (const page of pages(session, reverse, lastRow(session))) {
+    for (const page of pages(session, lastRow(session), { reverse })) {
       for (const row of page) if (prefix === undefined || startsWith(session, row, prefix)) yield row
     }
     return

@@ -175,7 +175,7 @@ export class ModelCache<Input, Output> {
       }
       const stored = await this.#store.cache.getOrSet(key, compute, this.#storing(options))
       if (stored === undefined) return this.#answer(undefined)
-      const found = await this.#fitting(key, stored, slides && !isNew)
+      const found = await this.#fitting(key, stored, { slides: slides && !isNew })
       if (isNew && found) this.#counters.puts++
       if (found) return this.#answer(found, { isNew })
     }
@@ -246,7 +246,7 @@ export class ModelCache<Input, Output> {
   }
 
   /** Opens a stored value that fits or can be migrated. Any other is removed. */
-  async #fitting(key: Key, stored: unknown, slides = true): Promise<Found | undefined> {
+  async #fitting(key: Key, stored: unknown, { slides } = { slides: true }): Promise<Found | undefined> {
     const opening = openCurrent(this.#model, stored)
     const opened = opening instanceof Promise ? await opening : opening
     if (opened?.is !== 'value') return this.#settle(key)
@@ -260,7 +260,7 @@ export class ModelCache<Input, Output> {
     if (item === undefined) return undefined
     const opened = await open(this.#model, item.value)
     if (opened.is === 'misfit') {
-      this.#tell(key, item, opened, await this.#store.remove(key, item))
+      this.#tell(key, item, opened, { removed: await this.#store.remove(key, item) })
       return undefined
     }
     if (opened.is === 'migrated') {
@@ -275,13 +275,13 @@ export class ModelCache<Input, Output> {
     if (item === undefined) return undefined
     const opened = await open(this.#model, item.value)
     if (opened.is !== 'misfit') return opened.value as Output
-    this.#tell(key, item, opened, false)
+    this.#tell(key, item, opened, { removed: false })
     return undefined
   }
 
-  #tell(key: Key, { value }: Item<unknown>, misfit: Misfitting, removed: boolean): void {
+  #tell(key: Key, { value }: Item<unknown>, misfit: Misfitting, { removed }: { removed: boolean }): void {
     this.#counters.invalid++
-    this.#events.emit(describeMisfit(key, envelopeOf(value).version, misfit, removed))
+    this.#events.emit(describeMisfit({ key, fromVersion: envelopeOf(value).version, removed }, misfit))
   }
 
   #storing<O extends Putting>(options: O): O {

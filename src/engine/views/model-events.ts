@@ -30,10 +30,8 @@ export interface ModelEvents extends CacheEvents {
 
 /** The payload of `invalid`. */
 export function describeMisfit(
-  key: Key,
-  fromVersion: string | number | undefined,
+  { key, fromVersion, removed }: Pick<Misfit, 'key' | 'removed'> & { fromVersion: string | number | undefined },
   { reason, issues, error }: Pick<Misfit, 'reason' | 'issues' | 'error'>,
-  removed: boolean,
 ): Misfit {
   const told = { ...(fromVersion !== undefined && { fromVersion }), ...(error !== undefined && { error }) }
   return { key, reason, issues, removed, ...told }

@@ -1,5 +1,5 @@
 import { CACHE_EVENTS, type CacheEvents } from '../events.js'
-import { checkEventName } from '../option-names.js'
+import { checkEventName, kindOf } from '../option-names.js'
 import type { Key } from '../options.js'
 import type { NamespaceKeys } from './namespace-keys.js'
 
@@ -33,7 +33,8 @@ export class ViewEvents {
     listener: Listener<E>,
     { once = false }: { readonly once?: boolean } = {},
   ): void {
-    if (typeof listener !== 'function') throw new TypeError(`${event}: the listener must be a function`)
+    if (typeof listener !== 'function')
+      throw new TypeError(`${event}: the listener must be a function, got ${kindOf(listener)}`)
     const pass: Listener<E> = payload => {
       const own = this.#own(payload)
       if (own === undefined) return

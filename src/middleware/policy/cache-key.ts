@@ -1,4 +1,5 @@
 import { createHash } from 'node:crypto'
+import { kindOf } from '../../engine/option-names.js'
 import { remembered } from './remembered.js'
 
 /** What a key is made of. */
@@ -28,8 +29,7 @@ const AUTHORITY = /^(?:\[[0-9A-Fa-f:.]{2,45}\]|[A-Za-z0-9._~%!$&'()*+,;=-]{1,255
  * @throws RangeError if it is empty, longer than 200 characters or contains control characters
  */
 export function checkCacheName(name: unknown): string {
-  if (typeof name !== 'string')
-    throw new TypeError(`name must be a string, got ${name === null ? 'null' : typeof name}`)
+  if (typeof name !== 'string') throw new TypeError(`name must be a string, got ${kindOf(name)}`)
   if (name === '' || name.length > LONGEST_NAME || hasControl(name)) {
     throw new RangeError(
       `name must be 1 to ${LONGEST_NAME} characters of one line, got ${JSON.stringify(name.slice(0, 40))}`,

@@ -143,15 +143,15 @@ export function resolvePolicy(options: PolicyOptions = {}): Policy {
     name,
     ttl: options.ttl === undefined ? undefined : milliseconds(options.ttl, 'ttl'),
     statusTtl: statusTtlOf(options.statusTtl),
-    ignoreCookies: flag(options, 'ignoreCookies', false),
+    ignoreCookies: flag(options, 'ignoreCookies') ?? false,
     staleWhileRevalidate: milliseconds(options.staleWhileRevalidate ?? 0, 'staleWhileRevalidate'),
     staleIfError: milliseconds(options.staleIfError ?? 0, 'staleIfError'),
-    staleDespiteSMaxage: flag(options, 'staleDespiteSMaxage', false),
-    storeSetCookie: flag(options, 'storeSetCookie', false),
+    staleDespiteSMaxage: flag(options, 'staleDespiteSMaxage') ?? false,
+    storeSetCookie: flag(options, 'storeSetCookie') ?? false,
     heuristics: heuristicsOf(options.heuristics),
-    storePartial: flag(options, 'storePartial', false),
-    cachePost: flag(options, 'cachePost', false),
-    storeForValidation: flag(options, 'storeForValidation', true),
+    storePartial: flag(options, 'storePartial') ?? false,
+    cachePost: flag(options, 'cachePost') ?? false,
+    storeForValidation: flag(options, 'storeForValidation') ?? true,
     requestDirectives: directivesOf(options.requestDirectives),
     targets: targetsOf(options.targets, name),
   }
@@ -160,11 +160,10 @@ export function resolvePolicy(options: PolicyOptions = {}): Policy {
 /** The rules with all defaults. */
 export const DEFAULT_POLICY: Policy = /* @__PURE__ */ resolvePolicy()
 
-function flag(options: PolicyOptions, name: keyof PolicyOptions, byDefault: boolean): boolean {
+function flag(options: PolicyOptions, name: keyof PolicyOptions): boolean | undefined {
   const given: unknown = options[name]
-  if (given === undefined) return byDefault
-  if (typeof given !== 'boolean') throw new TypeError(`${name} must be true or false, got ${kindOf(given)}`)
-  return given
+  if (given === undefined || typeof given === 'boolean') return given
+  throw new TypeError(`${name} must be true or false, got ${kindOf(given)}`)
 }
 
 function statusTtlOf(given: PolicyOptions['statusTtl']): ReadonlyMap<number, number> {

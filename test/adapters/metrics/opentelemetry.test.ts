@@ -236,7 +236,7 @@ describe('what is asked for wrongly', () => {
     [{ meterProvider: {} }, /meterProvider must be an object with getMeter/],
     [{ tracerProvider: 1 }, /tracerProvider must be an object with getTracer, got 1/],
     [{ attributes: 1 }, /attributes must be an object, got 1/],
-    [{ name: '' }, /name must be a text/],
+    [{ name: '' }, /name must be a string/],
   ]
 
   it.each(wrong)('is refused: %o', (options, message) => {

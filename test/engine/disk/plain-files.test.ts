@@ -1,3 +1,4 @@
+import { constants } from 'node:buffer'
 import { execFile } from 'node:child_process'
 import { truncateSync } from 'node:fs'
 import { freemem } from 'node:os'
@@ -14,16 +15,7 @@ const SIZE = 2 ** 31
 // In a process of its own, since Node ends the process that reads more in one call.
 describe.runIf(freemem() > 6 * 2 ** 30)('a value of 2 GiB', () => {
   it('is read whole by get(), read(), pop() and a transaction', async () => {
-    const directory = temporaryDirectory()
-    const cache = new Cache(directory)
-    await cache.set('film', Buffer.alloc(100_000))
-    const path = (await cache.info('film'))?.path ?? ''
-    await cache.close()
-    // A file with a hole takes no room.
-    truncateSync(join(directory, path), SIZE)
-    const db = rawDatabase(directory)
-    db.prepare('UPDATE Cache SET size = ?').run(BigInt(SIZE))
-    db.close()
+    const directory = await cacheOfHole(SIZE)
     const program = `
       import { Cache } from 'fanout-cache'
       const cache = new Cache(${JSON.stringify(directory)}, { sizeLimit: ${4 * SIZE} })
@@ -36,3 +28,31 @@ describe.runIf(freemem() > 6 * 2 ** 30)('a value of 2 GiB', () => {
     expect(stdout.split('\n')).toEqual([...Array.from({ length: 4 }, () => String(SIZE)), ''])
   })
 })
+
+describe.runIf(constants.MAX_LENGTH < 2 ** 40)('a value longer than Buffers can be', () => {
+  it('is a typed error for get() and transactions, and a stream for read()', async () => {
+    const size = constants.MAX_LENGTH + 1
+    const cache = new Cache(await cacheOfHole(size), { sizeLimit: 2 * size })
+    const error = { name: 'DecodeError', message: expect.stringContaining(`${size} bytes`) }
+    await expect(cache.get('film')).rejects.toMatchObject(error)
+    await expect(cache.transact(tx => tx.get('film'))).rejects.toMatchObject(error)
+    const file = await cache.read('film')
+    const end = await file?.stream({ start: size - 3 }).toArray()
+    expect(Buffer.concat(end ?? [])).toEqual(Buffer.alloc(3))
+    await cache.close()
+  })
+})
+
+/** A directory with a value of zeros, whose file has a hole that takes no room. */
+async function cacheOfHole(size: number): Promise<string> {
+  const directory = temporaryDirectory()
+  const cache = new Cache(directory)
+  await cache.set('film', Buffer.alloc(100_000))
+  const path = (await cache.info('film'))?.path ?? ''
+  await cache.close()
+  truncateSync(join(directory, path), size)
+  const db = rawDatabase(directory)
+  db.prepare('UPDATE Cache SET size = ?').run(BigInt(size))
+  db.close()
+  return directory
+}

@@ -240,4 +240,37 @@ describe('an entry that is none of ours', () => {
     await settled(made.cache)
     expect(await made.status('/')).toMatch(/^hit/)
   })
+
+  it.each<[string, object]>([
+    ['of no status', { s: 0 }],
+    ['of a status that begins no answer', { s: 101 }],
+    ['of a status that HTTP has not', { s: 99_999 }],
+    ['with a field that is no pair', { f: [1] }],
+    ['with a field whose value is a number', { f: [['ETag', 5]] }],
+    ['with an instant that is text', { u: 'x' }],
+    ['with tags that are no list', { g: 5, u: 0 }],
+    ['with variants that are none', { variants: [null] }],
+    ['with variants of numbers', { variants: [{ n: [5], k: 7, i: 0, e: 'x' }] }],
+  ])('is a miss, and no error: a head %s', async (_what, change) => {
+    const made = await echo(FRESH)
+    const errors: Error[] = []
+    made.cache.on('error', error => errors.push(error))
+    await made.get('/')
+    await settled(made.cache)
+    const key = `fanout-cache\nhttp://127.0.0.1:${made.port}/`
+    await made.cache.set(key, withHead((await made.cache.get(key)) as Buffer, change))
+    expect(await made.status('/')).toMatch(/^fwd=uri-miss/)
+    await settled(made.cache)
+    expect(await made.status('/')).toMatch(/^hit/)
+    expect(errors).toEqual([])
+  })
 })
+
+/** A stored answer whose head says something else. */
+function withHead(stored: Buffer, change: object): Buffer {
+  const end = 4 + stored.readUInt32LE(0)
+  const head = Buffer.from(JSON.stringify({ ...JSON.parse(stored.toString('utf8', 4, end)), ...change }))
+  const length = Buffer.alloc(4)
+  length.writeUInt32LE(head.byteLength)
+  return Buffer.concat([length, head, stored.subarray(end)])
+}

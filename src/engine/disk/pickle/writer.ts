@@ -77,7 +77,7 @@ class ValueWriter {
     const entries = [...map]
     writeDictBatches(this.#out, entries.length, at => {
       const [key, part] = entries[at] as [unknown, unknown]
-      this.#writePart(at, key, true)
+      this.#writeHashedPart(at, key)
       this.#writePart(at, part)
     })
   }
@@ -89,28 +89,37 @@ class ValueWriter {
     for (let batch = 0; batch < batches; batch++) {
       this.#out.op(OP.mark)
       const end = Math.min((batch + 1) * BATCH, items.length)
-      for (let at = batch * BATCH; at < end; at++) this.#writePart(at, items[at], true)
+      for (let at = batch * BATCH; at < end; at++) this.#writeHashedPart(at, items[at])
       this.#out.op(OP.additems)
     }
   }
 
-  #writePart(step: string | number, part: unknown, hashed = false): void {
+  #writePart(step: string | number, part: unknown): void {
+    this.#enter(step)
+    this.write(part)
+    this.#path.pop()
+  }
+
+  #writeHashedPart(step: string | number, part: unknown): void {
+    this.#enter(step)
+    this.#writeHashed(part)
+    this.#path.pop()
+  }
+
+  #enter(step: string | number): void {
     this.#path.push(step)
     if (this.#path.length > MAX_DEPTH) throw new TypeError('value is nested too deeply to be stored')
-    if (hashed) this.#writeHashed(part)
-    else this.write(part)
-    this.#path.pop()
   }
 
   /** Keys of dicts and items of sets must be immutable in Python: arrays become tuples, Sets frozensets. */
   #writeHashed(value: unknown): void {
     if (writeScalar(this.#out, value)) return
     if (Array.isArray(value)) {
-      writeTuple(this.#out, value.length, at => this.#writePart(at, value[at], true))
+      writeTuple(this.#out, value.length, at => this.#writeHashedPart(at, value[at]))
     } else if (types.isSet(value)) {
       this.#out.op(OP.mark)
       let at = 0
-      for (const item of value) this.#writePart(at++, item, true)
+      for (const item of value) this.#writeHashedPart(at++, item)
       this.#out.op(OP.frozenset)
     } else throw this.#refuse(value)
   }
