@@ -1,4 +1,5 @@
 import { types } from 'node:util'
+import { VIEWS } from '../engine/for-cli.js'
 import { UsageError } from './exit-codes.js'
 
 /*
@@ -11,19 +12,10 @@ export type Json = null | boolean | number | string | readonly Json[] | { readon
 
 const DEEPEST = 1000
 
-const ARRAYS: Readonly<Record<string, new (buffer: ArrayBuffer) => object>> = {
-  Int8Array,
-  Uint8ClampedArray,
-  Int16Array,
-  Uint16Array,
-  Int32Array,
-  Uint32Array,
-  Float32Array,
-  Float64Array,
-  BigInt64Array,
-  BigUint64Array,
-  DataView,
-}
+/** The kinds of views by name. Of this Node: Float16Array came with version 24. */
+const ARRAYS: ReadonlyMap<string, new (buffer: ArrayBuffer) => object> = new Map(
+  VIEWS.flatMap(View => (View === undefined || View === Uint8Array ? [] : [[View.name, View]])),
+)
 
 /**
  * Converts a value to JSON that `fromTagged` converts back to an equal value.
@@ -155,8 +147,8 @@ function arrayOf(content: Json): unknown {
   const bytes = new Uint8Array(bytesOf(data, '$array'))
   if (type === 'ArrayBuffer') return bytes.buffer
   const name = textOf(type, '$array')
-  const View = Object.hasOwn(ARRAYS, name) ? ARRAYS[name] : undefined
-  if (!View) throw wrong('$array', `[type, base64] with a type of ${Object.keys(ARRAYS).join(', ')}`)
+  const View = ARRAYS.get(name)
+  if (!View) throw wrong('$array', `[type, base64] with a type of ${[...ARRAYS.keys()].join(', ')}`)
   return attempt('$array', 'bytes of whole elements', () => new View(bytes.buffer))
 }
 

@@ -290,6 +290,8 @@ describe('set and get', () => {
       '{"a":{"$bytes":"AAEC"},"b":{"$date":"2026-01-02T03:04:05.006Z"}}',
       '[{"$map":[[1,{"$set":["a"]}]]},{"$regexp":["a+","gi"]}]',
       '{"$array":["Float32Array","AACAPw=="]}',
+      // Node 24 has it.
+      ...('Float16Array' in globalThis ? ['{"$array":["Float16Array","ADw="]}'] : []),
       '{"$object":{"$bytes":{"$object":{"$x":1}}}}',
       '{"e":{"$error":{"name":"TypeError","message":"no"}},"u":{"$undefined":true}}',
       '{"__proto__":{"a":1},"constructor":2}',

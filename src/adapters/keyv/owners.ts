@@ -11,6 +11,7 @@ export interface Owner {
 export class Owners {
   readonly #owners: Owner[]
   #announced = false
+  #adopted = false
 
   constructor(namespace: string | undefined) {
     this.#owners = [{ namespace }]
@@ -47,6 +48,4 @@ export class Owners {
     }
     this.#adopted = true
   }
-
-  #adopted = false
 }

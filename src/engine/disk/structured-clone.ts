@@ -6,8 +6,8 @@ import { assertHarmless } from './v8-format.js'
 
 type ViewConstructor = new (buffer: ArrayBuffer) => ArrayBufferView
 
-// The numbers `v8.serialize` gives to the kinds of views.
-const VIEWS: readonly (ViewConstructor | undefined)[] = [
+/** The kinds of views, at the numbers that `v8.serialize` gives them. */
+export const VIEWS: readonly (ViewConstructor | undefined)[] = [
   Int8Array,
   Uint8Array,
   Uint8ClampedArray,
