@@ -107,7 +107,7 @@ export function makeRoomByRows(
   const files: string[] = []
   const victims: Victim[] = []
   const remove = ([rowid, filename, size]: RemovalRow, key: VictimRow[3], raw: boolean): void => {
-    statements.run('delete', rowid)
+    statements.get('delete', rowid)
     if (filename !== null) files.push(filename)
     victims.push({ key, raw, size, reason: 'full' })
   }
