@@ -143,6 +143,19 @@ function versions(subject: Subject): void {
     expect(new Set(seen).size).toBe(6)
   })
 
+  it('version does not come back when a key that was overwritten is deleted and stored again', async () => {
+    const cache = subject.make()
+    const seen: (string | undefined)[] = []
+    for (let round = 0; round < 3; round += 1) {
+      for (let write = 0; write < 5; write += 1) {
+        await cache.set('key', write)
+        seen.push((await cache.info('key'))?.version)
+      }
+      await cache.delete('key')
+    }
+    expect(new Set(seen).size).toBe(15)
+  })
+
   it('version changes when a key is deleted and stored again', async () => {
     const [before, after] = await versionsAfter(async cache => {
       await cache.delete('key')

@@ -177,7 +177,7 @@ describe.each(KINDS)('getOrSet() on a %s', kind => {
     const directory = temporaryDirectory()
     const cache = cacheOf(kind, directory)
     const factory = async (): Promise<string> => {
-      rmSync(directory, { recursive: true, maxRetries: 10, retryDelay: 1 })
+      rmSync(directory, { recursive: true, maxRetries: 50, retryDelay: 2 })
       // A write looks at most once a millisecond at whether the database is still there.
       const removed = performance.now()
       while (performance.now() - removed < 2) await new Promise(resolve => setImmediate(resolve))

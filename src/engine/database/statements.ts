@@ -69,14 +69,15 @@ const SQL = {
     mode = ?, value = ? WHERE rowid = ?`,
   touch: 'run UPDATE Cache SET store_time = store_time + 0.000001, expire_time = ? WHERE rowid = ?',
   touchMeta: 'run UPDATE Cache SET store_time = store_time + 0.000001, value = ? WHERE rowid = ?',
-  delete: 'run DELETE FROM Cache WHERE rowid = ?',
+  delete: 'pluck DELETE FROM Cache WHERE rowid = ? RETURNING store_time',
   // Needs the value, which only the owner of a lock knows.
   touchOwn: `run UPDATE Cache SET store_time = store_time + 0.000001, expire_time = ?
     WHERE key = ? AND raw = ? AND mode = ? AND value = ? AND filename IS NULL`,
   takeReleased: `run UPDATE Cache SET store_time = MAX(?, store_time + 0.000001), expire_time = ?, access_time = ?,
     access_count = 0, mode = ?, value = ? WHERE key = ? AND raw = ? AND expire_time = ? AND filename IS NULL`,
   deleteReleased: 'run DELETE FROM Cache WHERE key = ? AND raw = ? AND expire_time = ? AND filename IS NULL',
-  deleteOwn: 'run DELETE FROM Cache WHERE key = ? AND raw = ? AND mode = ? AND value = ? AND filename IS NULL',
+  deleteOwn:
+    'pluck DELETE FROM Cache WHERE key = ? AND raw = ? AND mode = ? AND value = ? AND filename IS NULL RETURNING store_time',
   deleteFile: 'raw SELECT rowid, filename, size FROM Cache WHERE rowid = ? AND filename = ?',
 
   tags: 'pluck SELECT tag FROM EntryTag WHERE rowid = ? ORDER BY _rowid_',

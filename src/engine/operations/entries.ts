@@ -7,6 +7,8 @@ import { beginGrace } from './grace.js'
 import { ensureSideTable } from './side-tables.js'
 
 const MICROSECOND = 1e-6
+/** How far the store time of a removed row may be ahead so that new rows get later ones. Seconds. */
+const MOST_AHEAD = 1
 
 /** An entry to be stored. Times are seconds; `now` is the instant at which the verb was called. */
 export interface NewEntry {
@@ -45,8 +47,14 @@ export function takeRow(session: Session, row: EntryRow): Taken {
 export function removeRow(session: Session, rowid: number): void {
   session.removals++
   session.removed++
-  session.removedUntil = Math.max(session.removedUntil, session.disk.now())
-  session.statements.prepare('delete').run(rowid)
+  noteRemoved(session, session.statements.get<number>('delete', rowid))
+}
+
+/** @param storeTime that of the removed row. Updates within a microsecond, or by another clock, have put it ahead */
+function noteRemoved(session: Session, storeTime: number | undefined): void {
+  const now = session.disk.now()
+  const ahead = storeTime !== undefined && storeTime < now + MOST_AHEAD ? storeTime : 0
+  session.removedUntil = Math.max(session.removedUntil, now, ahead)
 }
 
 /** Whether an entry with this expiry is live. At the instant of its expiry it is not. */
@@ -182,8 +190,9 @@ export function takeReleased(session: Session, { value, now, key, expireTime }: 
 
 /** Removes the row of a key if it has exactly this value, in the database. */
 export function deleteOwn(session: Session, key: EncodedKey, mode: number, value: SqlValue): boolean {
-  session.removedUntil = Math.max(session.removedUntil, session.disk.now())
-  return session.statements.run('deleteOwn', key.data, key.raw ? 1 : 0, mode, value) > 0
+  const storeTime = session.statements.get<number>('deleteOwn', key.data, key.raw ? 1 : 0, mode, value)
+  if (storeTime !== undefined) noteRemoved(session, storeTime)
+  return storeTime !== undefined
 }
 
 /** Removes a value file after the commit, or after the grace that is set for the directory. */
