@@ -5,11 +5,11 @@ import type { CacheHandle } from './cache-handle.js'
 import type { DiskCache, StoredFile } from './contract.js'
 import type { Session } from './database/session.js'
 import { keyIdentity } from './disk/keys.js'
-import { type FileKey, FileLease } from './doors/file-lease.js'
+import { type FileKey, FileLease, isGivenUp } from './doors/file-lease.js'
 import { within } from './doors/within.js'
 import { DiskCacheError, TimeoutError } from './errors.js'
 import type { EngineAccess } from './handle-of.js'
-import { type Clearance, type FlightPlan, isGroundFree, takeOff } from './operations/flights.js'
+import { type Clearance, type FlightPlan, takeOff } from './operations/flights.js'
 import { leaseName, leaseOf } from './operations/leases.js'
 import type { Key } from './options.js'
 import { accessEngine } from './recipes/engine-access.js'
@@ -139,7 +139,8 @@ export class FileStore {
   /** Whether no process fills the key. */
   isFree({ shard, encoded }: FileKey): boolean {
     try {
-      return !shard || !this.#handle.isOpen || isGroundFree(sessionOf(shard), leaseName('flight', encoded))
+      const lease = shard && this.#handle.isOpen && leaseOf(sessionOf(shard), leaseName('flight', encoded))
+      return !lease || lease.due <= shard.disk.now() || isGivenUp(lease.token)
     } catch {
       // The log is under recovery, or the database was moved. Asking for the lease will find out.
       return true

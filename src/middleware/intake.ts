@@ -87,7 +87,7 @@ export class Intake {
   async *read(reader: Reader, last: number = Number.POSITIVE_INFINITY): AsyncGenerator<Buffer, void, undefined> {
     try {
       while (reader.at <= last) {
-        const chunk = await this.#chunkAt(reader.at, last)
+        const chunk = await this.#chunkAt(reader.at, Math.min(last, this.#sure))
         if (chunk) {
           reader.at += chunk.byteLength
           this.#wake()
@@ -99,6 +99,15 @@ export class Intake {
     } finally {
       this.leave(reader)
     }
+  }
+
+  /**
+   * The last position that readers may have by now. The last byte of what was promised waits for the end of the source:
+   * if more came after it, readers would take a part for the whole.
+   */
+  get #sure(): number {
+    const { size } = this.#options
+    return size === undefined || this.#end === 'complete' ? Number.POSITIVE_INFINITY : size - 2
   }
 
   /** Frees its resources when nobody reads it any more. */
@@ -162,9 +171,9 @@ export class Intake {
     return bytes.subarray(file.size - before)
   }
 
-  /** Waits until little is kept in memory, unless nobody reads any more. */
+  /** Waits until little is kept in memory, unless nobody reads any more. Readers wait for the end themselves. */
   async #room(): Promise<void> {
-    for (;;) {
+    while (this.#size !== this.#options.size) {
       if (this.#readers.size === 0) throw new Error('fill: nobody reads it, and it cannot be stored')
       this.#forget(Math.min(...[...this.#readers].map(({ at }) => at)))
       if (this.#window.reduce((sum, { byteLength }) => sum + byteLength, 0) < WINDOW) return
@@ -182,6 +191,7 @@ export class Intake {
 
   async #chunkAt(at: number, last: number): Promise<Buffer | undefined> {
     const { file } = this.#options
+    if (at > last) return undefined
     if (file && at < file.size) {
       const length = Math.min(CHUNK, file.size - at, last - at + 1)
       const { buffer, bytesRead } = await file.handle.read(Buffer.allocUnsafeSlow(length), 0, length, at)

@@ -87,7 +87,7 @@ export class Leader {
     } catch (error) {
       this.#giveUp('alone')
       this.#exchange.core.store.tell(error)
-      throw error
+      return this.#toClient(head, NOWHERE, { detail: 'error' })
     }
   }
 

@@ -13,7 +13,7 @@ export interface ResponseCacheOptions<Request extends HttpRequest = HttpRequest>
   readonly key?: (request: Request) => string | undefined
   /** Tags of an answer, in addition to those of its fields `Cache-Tag` and `Surrogate-Key`. @default none */
   readonly tags?: readonly string[] | ((request: Request, response: ResponseHead) => readonly string[])
-  /** Returns whether a request bypasses the cache. @default none does */
+  /** Returns whether a request bypasses the cache. What is truthy counts, a promise too. @default none does */
   readonly bypass?: (request: Request) => boolean
   /** Request fields that select an answer, in addition to those of its `Vary`. @default none */
   readonly vary?: readonly string[]

@@ -42,7 +42,7 @@ export function responseCache<Request extends HttpRequest = HttpRequest>(
     if (req.method !== 'GET' && req.method !== 'HEAD') return passOther(core, req, res, next)
     if (res.headersSent) return next()
     const key = keyOf(req, core.settings)
-    const isBypassed = bypass?.(req) === true
+    const isBypassed = Boolean(bypass?.(req))
     if (!isBypassed && 'key' in key && glances(core, req, res, key.key)) return
     hearOfEnd(req, res)
     if (isGone(res)) return next()
@@ -64,7 +64,7 @@ function glances(core: Core, req: HttpRequest, res: HttpResponse, key: string): 
 function passOther(core: Core, req: HttpRequest, res: HttpResponse, next: Next): void {
   const { policy, bypass, key: own } = core.settings
   // A key of the developer's own says nothing of the URI that the answer would have to be that of.
-  if (req.method !== 'POST' || !policy.cachePost || own || res.headersSent || bypass?.(req) === true) {
+  if (req.method !== 'POST' || !policy.cachePost || own || res.headersSent || bypass?.(req)) {
     return passUnsafe(core, req, res, next)
   }
   hearOfEnd(req, res)

@@ -137,8 +137,9 @@ class FileSender {
   /** Sends an existing file. Resolves to `false` when it could not be read and nothing was sent. */
   async #answer(visit: Visit, file: StoredFile, status: Status): Promise<boolean> {
     const { request, response } = visit
+    let fields: Fields | undefined
     try {
-      const fields = this.#fieldsOf(visit, file)
+      fields = this.#fieldsOf(visit, file)
       const ttl = file.expiresAt === undefined ? {} : { ttl: file.expiresAt - this.#store.now() }
       const redirect = this.#redirect(visit, file, fields)
       if (redirect) {
@@ -157,7 +158,8 @@ class FileSender {
       })
       return true
     } catch (error) {
-      if (response.headersSent || isMisuse(error)) throw error
+      // Functions of the route have failed, or the answer is under way.
+      if (!fields || response.headersSent || isMisuse(error)) throw error
       this.#store.tell(error, visit.key)
       return false
     } finally {

@@ -1,4 +1,4 @@
-import type { DoorEntry, DoorLease, DoorStore, Sighting } from '../engine/for-doors.js'
+import { type DoorEntry, type DoorLease, type DoorStore, kindOf, type Sighting } from '../engine/for-doors.js'
 import type { Found } from './lookup.js'
 import { decode } from './lookup.js'
 import type { Settings } from './options.js'
@@ -65,6 +65,9 @@ export function keepingTime(stored: StoredResponse, { policy, keepStale }: Setti
 
 /** The tags of an answer: those of the option, and those in `Cache-Tag` (by commas) and `Surrogate-Key` (by spaces). */
 export function tagsOf(given: readonly string[], response: ResponseHead): readonly string[] {
+  if (!Array.isArray(given) || !given.every(tag => typeof tag === 'string')) {
+    throw new TypeError(`responseCache: tags must answer an array of strings, got ${kindOf(given)}`)
+  }
   const named = listMembers(fieldLines(response.fields, 'Cache-Tag'))
   const keys = fieldLines(response.fields, 'Surrogate-Key').flatMap(line => line.split(/\s+/))
   const all = [...given, ...named, ...keys].filter(tag => tag !== '' && tag.isWellFormed())

@@ -76,6 +76,38 @@ describe.each(KINDS)('sendFile() over a %s', kind => {
     await expect.poll(() => cache.has('/a')).toBe(true)
   })
 
+  it('does not wait for a fill of its own that has failed, and that a lock keeps from saying so', async () => {
+    const directory = temporaryDirectory()
+    const cache = cacheOf(kind, directory)
+    onTestFinished(() => cache.close())
+    cache.on('error', () => undefined)
+    const [begun, failing] = [new Gate(), new Gate()]
+    let fills = 0
+    const fill = async (): Promise<string> => {
+      if (++fills > 1) return 'content'
+      begun.open()
+      await failing.opened
+      throw new Error('no content')
+    }
+    const options = { key: () => 'a', fill, collapseTimeout: '1h', lease: '1h' } as const
+    const { port } = await listen(plain(sendFile(cache, options)))
+    const first = ask(port, '/a')
+    await begun.opened
+    const holder = await LockHolder.holding(kind, directory)
+    failing.open()
+    expect((await first).status).toBe(500)
+    const second = ask(port, '/a')
+    let freed: Promise<void> | undefined
+    const timer = setTimeout(() => {
+      freed = holder.free()
+    }, 5000)
+    const { status, text, headers } = await second
+    clearTimeout(timer)
+    await (freed ?? holder.free())
+    // Not stored: the lock was still held.
+    expect([status, text, headers['cache-status']]).toEqual([200, 'content', 'fanout-cache; fwd=uri-miss; detail=fill'])
+  })
+
   it('goes on when its databases are damaged', async () => {
     const directory = temporaryDirectory()
     const { get } = await serve(kind, directory)

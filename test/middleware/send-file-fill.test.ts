@@ -212,6 +212,24 @@ describe('fill', () => {
     expect(await cache.has('a')).toBe(false)
   })
 
+  it.each([
+    ['stored', 2 ** 30],
+    ['too large to be stored', 2 ** 20],
+  ])('cuts off who has read all that was promised when more comes after it: %s', async (_what, sizeLimit) => {
+    const first = Buffer.alloc(3_000_000, 'first')
+    const { make, begun, release } = halves(first, 'more')
+    const cache = new Cache(temporaryDirectory(), { sizeLimit })
+    cache.on('error', () => undefined)
+    const { port } = await serve(cache, () => ({ body: make(), size: first.byteLength }))
+    const replies = [ask(port, '/a'), ask(port, '/a', { headers: { Range: 'bytes=0-9' } })]
+    await begun
+    expect((await replies[1])?.text).toBe('firstfirst')
+    release()
+    expect((await replies[0])?.cut).toBe(true)
+    await expect.poll(() => leftovers(cache)).toEqual([])
+    expect(await cache.has('a')).toBe(false)
+  })
+
   it('sends ranges of a file that is arriving, where its size is known', async () => {
     const { make, begun, release } = halves('abcd', 'efgh')
     const { port } = await serve(newCache(), () => ({ body: make(), size: 8 }))

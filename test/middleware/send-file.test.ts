@@ -97,6 +97,20 @@ describe.each(APPS)('sendFile() under %s', (_name, app) => {
     expect((await ask(port, '/a')).status).toBe(200)
   })
 
+  it.each(['type', 'disposition', 'cacheControl'])('hands on what the function of %s throws', async name => {
+    const cache = newCache()
+    await cache.set('a', Buffer.from('a'), { file: true })
+    const thrower = (): never => {
+      throw new Error('no rules')
+    }
+    const port = await serve(cache, { [name]: thrower }, app)
+    expect(await ask(port, '/a')).toMatchObject({
+      status: 500,
+      text: 'error: no rules',
+      headers: { 'cache-status': 'fanout-cache; fwd=miss; detail=error' },
+    })
+  })
+
   it('hands on what the function of the key throws', async () => {
     const key = (): Key => {
       throw new Error('no such route')

@@ -16,6 +16,14 @@ import { GrowingFile } from './growing-file.js'
 const STORING_PATIENCE = 5000
 const LONGEST_BEAT = 3_600_000
 
+/** The tokens of leases that this process has given up, until that is written. A lock may hold it up. */
+const givenUp = new Set<string>()
+
+/** Whether this process has given up a lease that other processes still see. */
+export function isGivenUp(token: string): boolean {
+  return givenUp.has(token)
+}
+
 /** How a file is stored. */
 export interface FileStoring {
   readonly meta: PlainData
@@ -123,7 +131,9 @@ export class FileLease {
     this.#end()
     const { at, plan, lease } = this.#granted
     const run = (session: Session): boolean => releaseLease(session, plan.name, plan.token)
-    at.shard.write({ run, optional: true }, { deadline: performance.now() + lease }).catch(() => undefined)
+    givenUp.add(plan.token)
+    const written = at.shard.write({ run, optional: true }, { deadline: performance.now() + lease })
+    written.catch(() => undefined).finally(() => givenUp.delete(plan.token))
   }
 
   #end(): void {

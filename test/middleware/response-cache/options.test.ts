@@ -2,7 +2,7 @@ import { Cache, FanoutCache } from 'fanout-cache'
 import { type PurgeOptions, purge, type ResponseCacheOptions, responseCache } from 'fanout-cache/express'
 import { describe, expect, it } from 'vitest'
 import { temporaryDirectory } from '../../helpers/temp-directory.js'
-import { settled, site } from './support/app.js'
+import { settled, site, statusOf } from './support/app.js'
 
 describe('options', () => {
   it.each<[object, RegExp]>([
@@ -68,6 +68,42 @@ describe('options', () => {
     expect(await status('/a', { headers: { 'x-bypass': '1' } })).toBe('fwd=bypass; detail=option')
     expect(await status('/none')).toBe('fwd=bypass; detail=no-key')
     expect(await purge(cache, { key: '/a' })).toBe(2)
+  })
+
+  it.each<[string, unknown]>([
+    ['a user', { name: 'ada' }],
+    ['a text', 'yes'],
+    ['a promise, be it of false', Promise.resolve(false)],
+  ])('bypass keeps the cache out of what it answers %s for', async (_what, answered) => {
+    const { status, cache } = await site(app => void app.use((_req, res) => void res.send('x')), {
+      options: { ttl: '10s', bypass: () => answered as boolean },
+    })
+    for (let time = 0; time < 2; time++) expect(await status('/')).toBe('fwd=bypass; detail=option')
+    expect(await cache.count()).toBe(0)
+  })
+
+  it.each<[string, () => unknown, RegExp]>([
+    [
+      'throws',
+      () => {
+        throw new Error('no tags')
+      },
+      /^no tags$/,
+    ],
+    ['answers a text', () => 'news', /tags must answer an array of strings, got 'news'/],
+    ['answers a promise', async () => ['news'], /tags must answer an array of strings, got an object/],
+    ['answers numbers', () => [5], /tags must answer an array of strings/],
+  ])('tags that %s leave the answer to the client alone', async (_what, tags, message) => {
+    const { get, cache } = await site(app => void app.use((_req, res) => void res.send('x')), {
+      options: { ttl: '10s', tags: tags as never },
+    })
+    const errors: string[] = []
+    cache.on('error', error => errors.push(error.message))
+    const reply = await get('/')
+    expect([reply.status, reply.text, statusOf(reply)]).toEqual([200, 'x', 'fwd=uri-miss; detail=error'])
+    expect(errors).toEqual([expect.stringMatching(message)])
+    await settled(cache)
+    expect(await cache.count()).toBe(0)
   })
 
   it('minUses stores what is asked for more than once', async () => {
