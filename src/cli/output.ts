@@ -67,10 +67,15 @@ export class Output {
   }
 }
 
+/** Whether a stream is a terminal that moves its cursor where it is told to. */
+export function isDrawnOn({ env }: Io, stream: { readonly isTTY?: boolean }): boolean {
+  return stream.isTTY === true && env['TERM'] !== 'dumb'
+}
+
 /** Whether to use colours: the stream is a terminal and they are not switched off. https://no-color.org */
 function isColoured(io: Io, stream: OutputStream): boolean {
   if (io.env['NO_COLOR']) return false
-  return stream.isTTY === true && io.env['TERM'] !== 'dumb'
+  return isDrawnOn(io, stream)
 }
 
 /** Formats rows in columns. A column whose cells all begin with a digit is right-aligned. */

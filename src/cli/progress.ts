@@ -1,5 +1,6 @@
 import { Presets, SingleBar } from 'cli-progress'
 import type { Io } from './command.js'
+import { isDrawnOn } from './output.js'
 import { countText, durationText } from './units.js'
 
 /** A progress bar on stderr. */
@@ -16,11 +17,11 @@ const SILENT: Progress = { advance: () => undefined, set: () => undefined, end: 
 const PATIENCE_MILLISECONDS = 1000
 
 /**
- * Shows a bar with the rate and the remaining time, for tasks longer than a second and only if stderr is a terminal.
+ * Shows a bar with the rate and the remaining time, for tasks longer than a second and only if stderr is a terminal, and no dumb one.
  * Without `total` it shows a count.
  */
 export function progress(io: Io, { what, total }: { readonly what: string; readonly total?: number }): Progress {
-  if (io.stderr.isTTY !== true) return SILENT
+  if (!isDrawnOn(io, io.stderr)) return SILENT
   const started = performance.now()
   let done = 0
   let all = total

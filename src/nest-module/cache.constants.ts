@@ -9,6 +9,8 @@ export const CACHE_TTL_METADATA = 'cache_module:cache_ttl'
 export const CACHE_TAGS_METADATA = 'fanout-cache:cache_tags'
 export const CACHE_AUDIENCE_METADATA = 'fanout-cache:cache_audience'
 export const CACHE_NAME_METADATA = 'fanout-cache:cache_name'
+/** The cache of a method whose results are kept under the names of its class and its own. Empty: without a name. */
+export const CACHEABLE_BY_NAME_METADATA = 'fanout-cache:cacheable_by_name'
 
 /** The token of the options of a registration, inside its module. */
 export const CACHE_MODULE_OPTIONS = 'CACHE_MODULE_OPTIONS'

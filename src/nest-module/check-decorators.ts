@@ -1,7 +1,7 @@
 import 'reflect-metadata'
 import type { ModulesContainer } from '@nestjs/core'
 import { hintFor } from '../engine/option-names.js'
-import { CACHE_NAME_METADATA, CACHE_TTL_METADATA } from './cache.constants.js'
+import { CACHE_NAME_METADATA, CACHE_TTL_METADATA, CACHEABLE_BY_NAME_METADATA } from './cache.constants.js'
 import { getCacheHostToken } from './cache.tokens.js'
 import { lifeOf } from './cache-life.js'
 
@@ -14,7 +14,8 @@ const known = new WeakMap<ModulesContainer, { readonly fault: unknown }>()
  * Checks the metadata of decorators on the classes of an app and on their methods, without creating instances. It
  * includes the decorators of `@nestjs/cache-manager`, which check nothing.
  *
- * @throws TypeError for the name of an unregistered cache; TypeError or RangeError for a wrong time to live
+ * @throws TypeError for the name of an unregistered cache, and for classes of one name whose results would be mixed up;
+ *   TypeError or RangeError for a wrong time to live
  */
 export function checkDecorators(modules: ModulesContainer): void {
   const found = known.get(modules) ?? { fault: faultIn(modules) }
@@ -32,10 +33,14 @@ export function namesIn(modules: ModulesContainer): Set<string> {
 
 function faultIn(modules: ModulesContainer): unknown {
   const names = namesIn(modules)
+  const owners = new Map<string, Class>()
   try {
     for (const type of classesIn(modules)) {
       checkNotes(type, type.name, names)
-      for (const [method, name] of methodsOf(type)) checkNotes(method, `${type.name}.${name}`, names)
+      for (const [method, name] of methodsOf(type)) {
+        checkNotes(method, `${type.name}.${name}`, names)
+        checkOwner(method, `${type.name}.${name}`, { type, owners })
+      }
     }
   } catch (fault) {
     return fault
@@ -75,4 +80,22 @@ function checkNotes(target: object, place: string, names: ReadonlySet<string>): 
     `@CacheName('${name}') of ${place}: no cache has this name${hint}. Names are given to caches by ` +
       `CacheModule.register({ name: '${name}', directory: '/var/cache/${name}' })`,
   )
+}
+
+/** Refuses two classes of one name whose `@Cacheable` methods without a key would answer for each other. */
+function checkOwner(
+  method: object,
+  place: string,
+  { type, owners }: { readonly type: Class; readonly owners: Map<string, Class> },
+): void {
+  const cache: unknown = Reflect.getMetadata(CACHEABLE_BY_NAME_METADATA, method)
+  if (cache === undefined) return
+  const key = `${place}\n${cache}`
+  if ((owners.get(key) ?? type) !== type) {
+    throw new TypeError(
+      `@Cacheable of ${place}: two classes have this name, and each would get the answers of the other: ` +
+        `tell them apart with a key, as in key: (...args) => \`users:\${keyOf(...args)}\``,
+    )
+  }
+  owners.set(key, type)
 }

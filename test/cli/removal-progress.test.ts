@@ -1,7 +1,9 @@
 import { join } from 'node:path'
+import { PassThrough } from 'node:stream'
 import Database from 'better-sqlite3'
 import { FanoutCache } from 'fanout-cache'
 import { describe, expect, it, onTestFinished } from 'vitest'
+import { run } from '../../dist/cli.mjs'
 import { peer } from '../helpers/peers.js'
 import { temporaryDirectory } from '../helpers/temp-directory.js'
 import { start, startInTerminal } from './care-support.js'
@@ -47,4 +49,19 @@ describe.runIf(peer('python'))('removals that take longer than a second', { time
     await using cache = new FanoutCache(directory)
     expect(await cache.count()).toBe(left)
   })
+})
+
+it('a dumb terminal is shown no bar, which it could only write down', async () => {
+  const shown = async (TERM: string): Promise<string> => {
+    const directory = await expiredCache()
+    const unlock = lockShard(directory)
+    const stderr = Object.assign(new PassThrough(), { isTTY: true, columns: 80, rows: 24 })
+    if (TERM === 'dumb') setTimeout(unlock, 1500)
+    else stderr.once('readable', unlock)
+    const io = { stdin: new PassThrough(), stdout: new PassThrough(), stderr, env: { TERM } }
+    expect(await run(['expire', directory, '--timeout', '60s'], io, new AbortController().signal)).toBe(0)
+    return String(stderr.read() ?? '')
+  }
+  expect(await shown('dumb')).toBe('')
+  expect(await shown('xterm')).toMatch(/removing/)
 })

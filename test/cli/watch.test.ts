@@ -51,6 +51,15 @@ describe('watch', () => {
     expect(await shownAt(9)).toEqual(['all'])
   })
 
+  it('writes lines where nothing can be drawn anew, as into a pipe', async () => {
+    const directory = temporaryDirectory()
+    await new Cache(directory).open().then(cache => cache.close())
+    const stdout = Object.assign(new PassThrough(), { isTTY: true, columns: 80, rows: 24 })
+    const io = { stdin: new PassThrough(), stdout, stderr: new PassThrough(), env: { TERM: 'dumb' } }
+    await runHere(['watch', directory, '--count', '2', '--every', '100ms'], io, new AbortController().signal)
+    expect(String(stdout.read())).toMatch(/^([\dT:.-]+Z entries 0 [ -~]*\n){2}$/)
+  })
+
   it('tells what the services have counted, also while others hold the lock, and writes nothing', async () => {
     const directory = temporaryDirectory()
     const cache = new FanoutCache(directory, { shards: 2, statistics: true, sizeLimit: 2 ** 20 })

@@ -13,7 +13,7 @@ import {
   type Type,
   UseInterceptors,
 } from '@nestjs/common'
-import { CacheInterceptor, CacheModule, CacheName } from 'fanout-cache/nest'
+import { Cacheable, type CacheableOptions, CacheInterceptor, CacheModule, CacheName } from 'fanout-cache/nest'
 import { describe, expect, it } from 'vitest'
 import { temporaryDirectory } from '../helpers/temp-directory.js'
 import { createApp } from './nest-app.js'
@@ -68,7 +68,7 @@ describe('A wrong decorator', () => {
     }
   }
 
-  const reports = (): DynamicModule => CacheModule.register({ name: 'reports' })
+  const reports = (): DynamicModule => CacheModule.register({ name: 'reports', isGlobal: true })
   const app = (...parts: ModuleMetadata[]): Promise<unknown> => {
     const features = parts.map(part => {
       class Feature {}
@@ -104,6 +104,38 @@ describe('A wrong decorator', () => {
       { provide: 'a factory', useFactory: () => new OnProvider() },
     ]
     await expect(app({ controllers: [Overrides], providers: values })).resolves.toBeDefined()
+  })
+
+  describe('that keeps results by the names of class and method', () => {
+    const service = (options?: CacheableOptions): Type => {
+      class Service {
+        @Cacheable(options)
+        async find(id: number): Promise<number> {
+          return id
+        }
+      }
+      Injectable()(Service)
+      return Service
+    }
+    const both = (first: Type, second: Type): Promise<unknown> =>
+      app({ providers: [first] }, { providers: [first, { provide: 'other', useClass: second }] })
+
+    it('keeps an app from starting with two classes of one name', async () => {
+      const options = { cache: 'reports' }
+      await expect(both(service(options), service(options))).rejects.toThrow(
+        /@Cacheable of Service.find: two classes have this name, .*tell them apart with a key/,
+      )
+    })
+
+    it('is right on one class in two modules, with a key, in another cache, and below subclasses', async () => {
+      const one = service({ cache: 'reports' })
+      await expect(both(one, one)).resolves.toBeDefined()
+      await expect(both(one, service({ cache: 'reports', key: 'a' }))).resolves.toBeDefined()
+      await expect(both(one, class Other extends one {})).resolves.toBeDefined()
+      await expect(
+        app({ imports: [CacheModule.register({ isGlobal: true })] }, { providers: [one] }, { providers: [service()] }),
+      ).resolves.toBeDefined()
+    })
   })
 
   it('opens nothing', async () => {

@@ -4,7 +4,7 @@ import { type ShardFigures, Watcher } from '../../engine/for-watch.js'
 import { FanoutCache } from '../../engine/index.js'
 import type { Command, Context } from '../command.js'
 import { UsageError } from '../exit-codes.js'
-import { table } from '../output.js'
+import { isDrawnOn, table } from '../output.js'
 import { bytesText, countText, parseCount, parseDuration, percentText } from '../units.js'
 
 export const watch: Command = {
@@ -65,7 +65,7 @@ async function watchCache(context: Context): Promise<void> {
     const figures = figuresOf(look, before)
     if (shown === 0 && !figures.statistics && !out.json) context.note(NOT_COUNTED)
     if (out.json) await out.document(figures)
-    else if (out.isTerminal) await screen.draw(lines(title, figures, context))
+    else if (isDrawnOn(context.io, context.io.stdout)) await screen.draw(lines(title, figures, context))
     else await out.line(oneLine(figures))
     before = look
   }

@@ -1,6 +1,8 @@
+import 'reflect-metadata'
 import { checkComputing } from '../../engine/for-adapters.js'
 import { type Computing, type Duration, keyOf } from '../../engine/index.js'
 import { checkOptionNames, checkOptionsObject, kindOf } from '../../engine/option-names.js'
+import { CACHEABLE_BY_NAME_METADATA } from '../cache.constants.js'
 import { lifeOf } from '../cache-life.js'
 import { computeOnce } from '../compute-once.js'
 import { isStreaming } from '../sendable.js'
@@ -39,7 +41,12 @@ export function Cacheable(options: CacheableOptions = {}): MethodDecoratorFor<As
   checkOptionsObject(options, '@Cacheable')
   checkOptionNames(options, OPTIONS, '@Cacheable')
   checkOptions(options)
-  return wrapMethod<AsyncMethod>('Cacheable', options.cache, call => answer(call, options))
+  const wrap = wrapMethod<AsyncMethod>('Cacheable', options.cache, call => answer(call, options))
+  if (options.key !== undefined) return wrap
+  return (target, property, descriptor) => {
+    wrap(target, property, descriptor)
+    Reflect.defineMetadata(CACHEABLE_BY_NAME_METADATA, options.cache ?? '', descriptor.value as object)
+  }
 }
 
 function checkOptions({ key, ttl, tags, unless, cache, staleFor, beta, lease }: CacheableOptions): void {
