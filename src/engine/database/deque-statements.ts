@@ -55,9 +55,9 @@ export const DEQUE_SQL: Readonly<Record<DequeStatement, string>> = {
   dequeSame: `raw SELECT rowid, filename, size FROM Cache WHERE rowid = ? AND store_time = ? AND ${ITEM}`,
 
   // Each column costs as much as a comparison: who takes an item out needs these.
-  dequeFrontItem: `raw SELECT rowid, expire_time, size, mode, filename, value FROM Cache
+  dequeFrontItem: `raw SELECT rowid, expire_time, size, mode, filename, value, store_time FROM Cache
     WHERE ${ITEM} ORDER BY key LIMIT 1`,
-  dequeBackItem: `raw SELECT rowid, expire_time, size, mode, filename, value FROM Cache
+  dequeBackItem: `raw SELECT rowid, expire_time, size, mode, filename, value, store_time FROM Cache
     WHERE ${ITEM} ORDER BY key DESC LIMIT 1`,
 
   dequeFrontRow: `raw SELECT rowid, filename, size FROM Cache WHERE ${ITEM} ORDER BY key LIMIT 1`,

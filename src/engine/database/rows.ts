@@ -54,6 +54,7 @@ export type ItemRow = readonly [
   mode: number,
   filename: string | null,
   value: SqlValue,
+  storeTime: number,
 ]
 
 /** The columns about the computation of a value. */

@@ -110,7 +110,7 @@ export function makeRoomByRows(
   const files: string[] = []
   const victims: Victim[] = []
   const remove = ([rowid, filename, size]: RemovalRow, key: Pick<Victim, 'key' | 'raw'>): void => {
-    statements.get('delete', rowid)
+    statements.run('delete', rowid)
     if (filename !== null) files.push(filename)
     victims.push({ ...key, size, reason: 'full' })
   }

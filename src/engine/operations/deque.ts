@@ -96,21 +96,21 @@ export function pop(session: Session, side: Side): ItemRow | undefined {
   for (;;) {
     const row = itemRow(session, name)
     if (!row) return undefined
-    const [rowid, expireTime, size, , filename] = row
+    const [rowid, expireTime, size, , filename, , storeTime] = row
     if (isLive(expireTime, session.disk.now())) {
-      removeRow(session, rowid)
+      removeRow(session, rowid, storeTime)
       return row
     }
-    deleteRow(session, rowid, filename, size)
+    deleteRow(session, rowid, filename, size, storeTime)
   }
 }
 
 function itemRow({ statements }: Session, name: 'dequeFrontItem' | 'dequeBackItem'): ItemRow | undefined {
   const row = statements.prepare(name).get() as ItemRow | undefined
   if (!row || !isLarge(row[5])) return row
-  const [rowid, expireTime, size, mode, filename] = row
+  const [rowid, expireTime, size, mode, filename, , storeTime] = row
   const exact = statements.getExact<ItemRow>(name)
-  return exact && [rowid, expireTime, size, mode, filename, exact[5]]
+  return exact && [rowid, expireTime, size, mode, filename, exact[5], storeTime]
 }
 
 /** Adds items at a side, one after the other. @throws RangeError when no number of 15 digits is left */

@@ -39,15 +39,18 @@ export interface Taken {
 /** Removes a row from the database, keeps its file, and returns the row with its further tags. */
 export function takeRow(session: Session, row: EntryRow): Taken {
   const tags = tagsOf(session, row[0])
-  removeRow(session, row[0])
+  removeRow(session, row[0], row[3])
   return { row, tags }
 }
 
-/** Removes a row and keeps its file. */
-export function removeRow(session: Session, rowid: number): void {
+/** Removes a row and keeps its file. @param storeTime that of the row, from whoever has read it */
+export function removeRow(session: Session, rowid: number, storeTime?: number): void {
+  const { statements } = session
   session.removals++
   session.removed++
-  noteRemoved(session, session.statements.get<number>('delete', rowid))
+  if (storeTime === undefined) return noteRemoved(session, statements.get<number>('deleteUnseen', rowid))
+  statements.prepare('delete').run(rowid)
+  noteRemoved(session, storeTime)
 }
 
 /** @param storeTime that of the removed row. Updates within a microsecond, or by another clock, have put it ahead */
@@ -176,8 +179,14 @@ function insertTime(session: Session, now: number): number {
   return Math.max(now, session.removedUntil)
 }
 
-export function deleteRow(session: Session, rowid: number, filename: string | null, size: number): void {
-  removeRow(session, rowid)
+export function deleteRow(
+  session: Session,
+  rowid: number,
+  filename: string | null,
+  size: number,
+  storeTime?: number,
+): void {
+  removeRow(session, rowid, storeTime)
   if (filename !== null) removeFile(session, filename, size)
 }
 

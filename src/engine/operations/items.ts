@@ -63,7 +63,7 @@ export function remove(session: Session, key: EncodedKey, now: number): boolean 
   revokeFlight(session, key)
   const state = stateOf(session, key)
   if (!state) return false
-  deleteRow(session, state[0], state[1], state[2])
+  deleteRow(session, state[0], state[1], state[2], state[4])
   return isLive(state[3], now)
 }
 

@@ -19,8 +19,8 @@ export interface TakenItem {
 export function takeOut(shard: Shard, session: Session, taken: Taken | undefined): TakenItem | undefined {
   if (!taken) return undefined
   const { row, tags } = taken
-  const [rowid, , , , expireTime, , , , size, mode, filename, data] = row
-  const value = takeOutValue(shard, session, [rowid, expireTime, size, mode, filename, data])
+  const [rowid, , , storeTime, expireTime, , , , size, mode, filename, data] = row
+  const value = takeOutValue(shard, session, [rowid, expireTime, size, mode, filename, data, storeTime])
   return { info: toInfo(session, row, tags), value }
 }
 
