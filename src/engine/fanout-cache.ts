@@ -98,8 +98,11 @@ export class FanoutCache extends CacheViews {
   override async close(): Promise<void> {
     const parts = [...this.#subcaches.values(), ...this.#deques.values(), ...this.#indexes.values()]
     for (const names of [this.#subcaches, this.#deques, this.#indexes]) names.clear()
-    await Promise.all(parts.map(part => part.close()))
-    await super.close()
+    try {
+      await Promise.all(parts.map(part => part.close()))
+    } finally {
+      await super.close()
+    }
   }
 }
 

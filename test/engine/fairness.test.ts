@@ -58,6 +58,17 @@ describe('the loop turns', () => {
     expect(await turnsDuring(() => loop(cache))).toBeGreaterThan(3)
   })
 
+  it('among the entries of one setMany and one deleteMany', async () => {
+    const cache = new Cache(temporaryDirectory(), { evictionPolicy: 'none' })
+    onTestFinished(() => cache.close())
+    await cache.open()
+    const tags = ['a', 'b', 'c', 'd', 'e', 'f']
+    const entries = Array.from({ length: ENTRIES }, (_, key) => [key, key, { tags }] as const)
+    expect(await turnsDuring(() => cache.setMany(entries))).toBeGreaterThan(4)
+    expect(await turnsDuring(() => cache.deleteMany(entries.map(([key]) => key)))).toBeGreaterThan(4)
+    expect(await cache.count()).toBe(0)
+  })
+
   it('among the reads of one getMany', async () => {
     const cache = await filled()
     const keys = Array.from({ length: ENTRIES }, (_, key) => `key ${key}`)

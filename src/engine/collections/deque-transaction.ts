@@ -149,7 +149,11 @@ export class OpenDeque<T> implements DequeTransaction<T> {
     checkVerbOptions(options, 'values', 'walking')
     const back = checkReverse(options, 'values')
     const session = this.#session()
-    for (const { value } of rowsOf(session, back ? AFTER_BACK : BEFORE_FRONT, back ? 'back' : 'front')) yield value as T
+    for (const { value } of rowsOf(session, back ? AFTER_BACK : BEFORE_FRONT, back ? 'back' : 'front')) {
+      yield value as T
+      // Fails when the body has returned meanwhile.
+      this.#session()
+    }
   }
 
   transact<R>(body: (tx: DequeTransaction<T>) => R): R {

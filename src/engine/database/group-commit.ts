@@ -49,7 +49,7 @@ interface Limits {
   readonly bytes: number
 }
 
-/** The clock is read once per this many jobs. */
+/** The clock is read once per this many jobs of single keys. */
 const STRIDE = 8
 
 /** How long a COMMIT is retried at once in journal modes where readers block it. */
@@ -124,13 +124,15 @@ function failure(jobs: readonly Job[], error: unknown, rest: Job[]): Outcome {
 }
 
 function runSome(session: Session, batch: readonly Job[], ran: Ran[], limits: Limits): void {
-  const until = batch.length < STRIDE ? 0 : performance.now() + limits.milliseconds
+  const until = batch.length === 1 ? 0 : performance.now() + limits.milliseconds
   let bytes = 0
   for (const job of batch) {
     const from = session.commitTasks
     ran.push({ job, result: job.work.run(session), from, tasks: NONE })
     bytes += job.bytes
-    if (bytes > limits.bytes || (ran.length % STRIDE === 0 && performance.now() > until)) return
+    // A job that concerns more than one key may be a thousand entries or a page of a removal.
+    const looks = job.work.barrier === true || ran.length % STRIDE === 0
+    if (bytes > limits.bytes || (looks && performance.now() > until)) return
   }
 }
 

@@ -267,7 +267,10 @@ export class CacheTransaction implements Transaction {
   }
 
   *#list(listing: ResolvedListing): Generator<Key> {
-    for (const [session, row] of listRows(this.sessions(), listing)) yield session.disk.decodeKey(row[1], row[2] !== 0)
+    for (const [session, row] of listRows(this.sessions(), listing)) {
+      yield session.disk.decodeKey(row[1], row[2] !== 0)
+      this.#check()
+    }
   }
 
   #read({ session, shard, encoded }: Located, listing?: ResolvedListing): Found | undefined {
@@ -292,7 +295,7 @@ export class CacheTransaction implements Transaction {
   }
 
   #check(): void {
-    if (!this.#state.open)
-      throw new TypeError('this transaction is over: its verbs work only inside the body of transact')
+    if (this.#state.open) return
+    throw new TypeError('this transaction is over: its verbs work only inside the body of transact')
   }
 }
