@@ -28,7 +28,8 @@ export function hintFor(name: string, known: ReadonlySet<string>): string {
 
 /** @throws TypeError when `options` is no object */
 export function checkOptionsObject(options: unknown, place: string): asserts options is object {
-  if (typeof options === 'object' && options !== null && !Array.isArray(options)) return
+  if (typeof options === 'object' && options !== null && !Array.isArray(options) && !(options instanceof Promise))
+    return
   throw new TypeError(`${place}: options must be an object, got ${kindOf(options)}`)
 }
 
@@ -39,6 +40,7 @@ export function kindOf(value: unknown): string {
   if (typeof value === 'number') return Number.isNaN(value) ? 'NaN' : String(value)
   if (typeof value === 'string') return `'${value.length > 40 ? `${value.slice(0, 40)}…` : value}'`
   if (typeof value === 'bigint') return `${value}n`
+  if (value instanceof Promise) return 'a promise'
   return typeof value === 'object' ? 'an object' : typeof value
 }
 

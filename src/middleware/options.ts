@@ -17,7 +17,7 @@ export interface ResponseCacheOptions<Request extends HttpRequest = HttpRequest>
   readonly bypass?: (request: Request) => boolean
   /** Request fields that select an answer, in addition to those of its `Vary`. @default none */
   readonly vary?: readonly string[]
-  /** Limit of a stored body. Bytes. @default the limit of a shard */
+  /** Limit of a stored body. Bytes. @default half the limit of a shard */
   readonly maxEntrySize?: number
   /** How long a stale answer with a validator is kept for validation. @default '1d' */
   readonly keepStale?: Duration

@@ -261,6 +261,20 @@ function place(subject: Subject): void {
     await Promise.all(calls)
   })
 
+  it('lists nothing more when the body has returned', async () => {
+    const cache = subject.make()
+    await cache.setMany([
+      ['a', 1],
+      ['b', 2],
+    ])
+    const { keys } = await cache.transact(tx => {
+      const listed = tx.keys()[Symbol.iterator]()
+      expect(listed.next().done).toBe(false)
+      return { keys: listed }
+    })
+    expect(() => keys.next()).toThrow(/^this transaction is over/)
+  })
+
   it('transact() bodies do not interleave', async () => {
     const cache = subject.make()
     await Promise.all(

@@ -1,4 +1,4 @@
-import { existsSync } from 'node:fs'
+import { existsSync, readdirSync } from 'node:fs'
 import { join } from 'node:path'
 import { pickleCodec } from 'fanout-cache'
 import { describe, expect, it } from 'vitest'
@@ -41,6 +41,17 @@ describe('caches below a FanoutCache', () => {
     }
     // A name is not a path: it begins below the directory, whatever it looks like.
     expect(fanout.cache('/etc').directory).toBe(join(fanout.directory, 'cache', 'etc'))
+  })
+
+  it('close() closes the rest when one of those below cannot be closed', async () => {
+    const fanout = structured.make()
+    await fanout.set('key', 1)
+    fanout.cache('test').close = () => Promise.reject(new Error('not now'))
+    await expect(fanout.close()).rejects.toThrow('not now')
+    // The last one who closes a database removes its log.
+    expect(
+      readdirSync(fanout.directory).filter(shard => existsSync(join(fanout.directory, shard, 'cache.db-wal'))),
+    ).toEqual([])
   })
 
   it('close() closes what was made below, and all of it opens again', async () => {

@@ -31,6 +31,7 @@ const BUFFER = 10
  * @throws {TypeError} that names the part that `structuredClone` does not support
  */
 export function cloneToBytes(value: unknown): Buffer {
+  if (isOpaque(value)) throw notStorable(value, { where: 'value' })
   try {
     const bytes = serialize(value)
     // Values that could not be read back are refused, above all sparse arrays with millions of places.
@@ -70,6 +71,17 @@ class CopyingDeserializer extends Deserializer {
     if (View === undefined) throw new DecodeError(`a structured clone holds a view of the unknown kind ${kind}`)
     return new View(copy.buffer)
   }
+}
+
+/**
+ * Whether a value, such as a `Response`, a `URL` or `Headers`, keeps all that it has inside: V8 would write it as an empty
+ * object.
+ */
+function isOpaque(value: unknown): boolean {
+  if (typeof value !== 'object' || value === null || !(Symbol.toStringTag in value)) return false
+  if (types.isMap(value) || types.isSet(value) || types.isAnyArrayBuffer(value) || ArrayBuffer.isView(value))
+    return false
+  return !types.isBoxedPrimitive(value) && Object.keys(value).length === 0
 }
 
 function explain(value: unknown, error: unknown): unknown {

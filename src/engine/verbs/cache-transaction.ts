@@ -162,10 +162,9 @@ export class CacheTransaction implements Transaction {
 
   expire(options: { readonly now?: number } = {}): number {
     checkVerbOptions(options, 'expire', 'expiring')
-    const now = resolveNow(options.now)
-    return this.#removeAll(session => {
-      const instant = now ?? session.disk.now()
-      return () => expire(session, instant)
+    const given = resolveNow(options.now)
+    return this.#removeAll((session, now = given ?? session.disk.now()) => {
+      return () => expire(session, now)
     })
   }
 
@@ -244,7 +243,6 @@ export class CacheTransaction implements Transaction {
     })
   }
 
-  /** Reads a value. The access is noted when the transaction is committed. */
   #count(verb: string, key: Key, delta: number | bigint, options: Counting): number | bigint {
     checkVerbOptions(options, verb, 'counting')
     const { session, shard, encoded } = this.locate(key)
@@ -255,6 +253,7 @@ export class CacheTransaction implements Transaction {
     return this.savepoint(session, () => incr(session, count)) as number | bigint
   }
 
+  /** Reads a value. The access is noted when the transaction is committed. */
   #lookUp(key: Key): Found | undefined {
     const located = this.locate(key)
     const { session, shard, encoded } = located

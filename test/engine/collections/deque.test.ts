@@ -334,6 +334,16 @@ describe('transact()', () => {
     expect(await itemsOf(deque)).toEqual([3, 1, 0, -1, -2])
   })
 
+  it('lists nothing more when its body has returned', async () => {
+    const deque = await dequeOf([1, 2])
+    const values = await deque.transact(tx => {
+      const listed = tx.values()[Symbol.iterator]()
+      expect(listed.next().value).toBe(1)
+      return { listed }
+    })
+    expect(() => values.listed.next()).toThrow(/^this transaction is over/)
+  })
+
   it('undoes everything when its body throws, and files with it', async () => {
     const deque = await dequeOf([`a${LARGE}`, 'b'])
     const body = deque.transact(tx => {

@@ -121,6 +121,21 @@ describe('encodeValue() of objects', () => {
     expect(error).toBeInstanceOf(TypeError)
   })
 
+  it.each<[string, unknown]>([
+    ['a Response', new Response('text')],
+    ['a URL', new URL('http://localhost')],
+    ['Headers', new Headers({ a: '1' })],
+    ['URLSearchParams', new URLSearchParams('a=1')],
+  ])('refuses %s, of which V8 would write an empty object', (_, value) => {
+    expect(() => structuredCodec.encodeValue(value)).toThrow(/^expected value to be data that can be stored, got a/)
+  })
+
+  it('keeps the properties of an object that has a tag', () => {
+    const value = { a: 1, [Symbol.toStringTag]: 'Own' }
+    expect(roundTrip(Object.assign(Object.create({ [Symbol.toStringTag]: 'Inherited' }), { a: 1 }))).toEqual({ a: 1 })
+    expect(roundTrip(value)).toEqual({ a: 1 })
+  })
+
   it('makes plain objects of instances of classes and of objects without prototype, as structuredClone does', () => {
     class User {
       name = 'Ada'
