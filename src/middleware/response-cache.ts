@@ -5,12 +5,14 @@ import { answer, pass, revalidate } from './exchange.js'
 import { glance } from './glance.js'
 import { type HttpRequest, type HttpResponse, isGone, type Next, requestHead } from './http-message.js'
 import { type ResponseCacheOptions, resolveSettings } from './options.js'
+import { cacheStatus } from './policy/cache-status.js'
 import { hasField } from './policy/fields.js'
 import type { RequestHead } from './policy/message.js'
 import { bypassOf } from './policy/request-directives.js'
 import { passPost } from './posted.js'
 import { hearOfEnd } from './queued.js'
 import { keyOf, type RequestKey } from './request-key.js'
+import { addField } from './response-fields.js'
 import { passUnsafe } from './unsafe.js'
 
 /** A middleware for Express, connect, and anything that calls middleware in the same way. */
@@ -41,13 +43,26 @@ export function responseCache<Request extends HttpRequest = HttpRequest>(
   return function responseCache(req, res, next) {
     if (req.method !== 'GET' && req.method !== 'HEAD') return passOther(core, req, res, next)
     if (res.headersSent) return next()
-    const key = keyOf(req, core.settings)
-    const isBypassed = Boolean(bypass?.(req))
+    let key: RequestKey
+    let isBypassed: boolean
+    try {
+      key = keyOf(req, core.settings)
+      isBypassed = Boolean(bypass?.(req))
+    } catch (error) {
+      return leave(core, res, next, error)
+    }
     if (!isBypassed && 'key' in key && glances(core, req, res, key.key)) return
     hearOfEnd(req, res)
     if (isGone(res)) return next()
     take(core, { req, res, next, key, isBypassed })
   }
+}
+
+/** Hands on what a function of the options has thrown. */
+function leave(core: Core, res: HttpResponse, next: Next, error: unknown): void {
+  const { name } = core.settings.policy
+  addField(res, 'Cache-Status', cacheStatus({ name, fwd: 'miss', detail: 'error' }))
+  next(error)
 }
 
 /** Whether a glance was enough. What goes wrong with it is left to those who look closer. */
@@ -64,9 +79,13 @@ function glances(core: Core, req: HttpRequest, res: HttpResponse, key: string): 
 function passOther(core: Core, req: HttpRequest, res: HttpResponse, next: Next): void {
   const { policy, bypass, key: own } = core.settings
   // A key of the developer's own says nothing of the URI that the answer would have to be that of.
-  if (req.method !== 'POST' || !policy.cachePost || own || res.headersSent || bypass?.(req)) {
-    return passUnsafe(core, req, res, next)
+  let isLeft = req.method !== 'POST' || !policy.cachePost || own !== undefined || res.headersSent
+  try {
+    isLeft ||= Boolean(bypass?.(req))
+  } catch (error) {
+    return leave(core, res, next, error)
   }
+  if (isLeft) return passUnsafe(core, req, res, next)
   hearOfEnd(req, res)
   const key = keyOf(req, core.settings)
   if ('none' in key || hasField(requestHead(req).fields, 'Upgrade')) return passUnsafe(core, req, res, next)

@@ -8,7 +8,7 @@ import type { Fill, Filled } from './send-file-fill.js'
 import type { StoredBody } from './send-stored.js'
 
 /** How long a request waits for a file to be stored that has arrived. A lock may hold that up. Milliseconds. */
-const LANDING = 50
+const LANDING = 30
 
 /** Whether a request needs the hash or the length of a file, which are unknown at its beginning. */
 export function mustWait(request: RequestHead, size: number | undefined): boolean {

@@ -1,7 +1,8 @@
 import { Cache, FanoutCache } from 'fanout-cache'
 import { type PurgeOptions, purge, type ResponseCacheOptions, responseCache } from 'fanout-cache/express'
-import { describe, expect, it } from 'vitest'
+import { describe, expect, it, onTestFinished } from 'vitest'
 import { temporaryDirectory } from '../../helpers/temp-directory.js'
+import { ask, listen } from '../support/http.js'
 import { settled, site, statusOf } from './support/app.js'
 
 describe('options', () => {
@@ -104,6 +105,21 @@ describe('options', () => {
     expect(errors).toEqual([expect.stringMatching(message)])
     await settled(cache)
     expect(await cache.count()).toBe(0)
+  })
+
+  it.each(['key', 'bypass'])('hand on what the function %s throws', async name => {
+    const cache = new Cache(temporaryDirectory())
+    onTestFinished(() => cache.close())
+    const failing = (): never => {
+      throw new Error('no rules')
+    }
+    const cached = responseCache(cache, { [name]: failing })
+    // Nobody catches what is thrown here.
+    const { port } = await listen((req, res) =>
+      cached(req, res, error => res.writeHead(500).end((error as Error | undefined)?.message)),
+    )
+    const reply = await ask(port, '/')
+    expect([reply.status, reply.text, statusOf(reply)]).toEqual([500, 'no rules', 'fwd=miss; detail=error'])
   })
 
   it('minUses stores what is asked for more than once', async () => {
