@@ -6,6 +6,15 @@ import { temporaryDirectory } from '../helpers/temp-directory.js'
 import { expectAllMisuse, expectMisuse, type Misuse, VERBS } from './misuse.js'
 
 describe('values of options', () => {
+  it('a promise in place of options, which was not awaited, is a TypeError that says so', async () => {
+    for (const cache of [cacheSubject('structured').make(), fanoutSubject('structured').make()]) {
+      const options = Promise.resolve({ ttl: 1 }) as never
+      await expect(cache.set('key', 1, options)).rejects.toThrow('set: options must be an object, got a promise')
+      await expect(cache.get('key', options)).rejects.toThrow('get: options must be an object, got a promise')
+      expect(await cache.has('key')).toBe(false)
+    }
+  })
+
   const wrong: Readonly<Record<string, readonly [TypeErrors: readonly unknown[], RangeErrors: readonly unknown[]]>> = {
     timeout: [
       [null, {}, true],
