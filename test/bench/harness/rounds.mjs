@@ -11,6 +11,7 @@ const collectGarbage = runInNewContext('gc')
  * @typedef {object} Contestant
  * @property {string} name
  * @property {number} operations operations of one round
+ * @property {boolean} [heavy] its garbage is so much that compiling again costs less than collecting it later
  * @property {boolean} [elsewhere] the work is done in other processes
  * @property {(round: number) => unknown} [prepare] not timed
  * @property {(round: number) => unknown} run timed; one that measures itself, such as another process, answers
@@ -55,6 +56,7 @@ export class Series {
  */
 export async function interleave(contestants, rounds) {
   const series = new Map(contestants.map(({ name, operations }) => [name, new Series(name, operations)]))
+  collectGarbage()
   for (let round = 0; round <= rounds; round++) {
     for (const contestant of orderOf(contestants, round)) {
       await runOnce(contestant, round, round === 0 ? undefined : series.get(contestant.name))
@@ -73,7 +75,8 @@ async function runOnce(contestant, round, series) {
   await contestant.prepare?.(round)
   // The garbage of one contestant shall not be collected on the time of the next. A full collection would throw away
   // compiled code as well, and the contestants in JavaScript would be measured while V8 compiles it again.
-  collectGarbage({ type: 'minor' })
+  if (contestant.heavy) collectGarbage()
+  else collectGarbage({ type: 'minor' })
   const measured = await measure(contestant, round)
   const latencies = await contestant.latencies?.(round)
   await contestant.tidy?.(round)

@@ -60,6 +60,7 @@ export async function measure(bench) {
 function writing(name, set, known, operations, blobs) {
   return {
     name,
+    heavy: true,
     operations,
     run: round => setAwaited(set, randomKeys(operations, known, round + 1), blobs),
     latencies: round => timeEach(set, randomKeys(operations / 4, known, round + 100), blobs),
@@ -73,6 +74,7 @@ function reading(name, get, known, operations) {
   }
   return {
     name,
+    heavy: true,
     operations,
     run: round => getAwaited(whole, randomKeys(operations, known, round + 1)),
     latencies: round => timeEach(whole, randomKeys(operations / 4, known, round + 100)),
