@@ -53,7 +53,7 @@ export async function measure(bench) {
 async function memoryOf(app) {
   const answer = once(app, 'message')
   app.send('memory')
-  return (await answer)[0].rss
+  return (await answer)[0].kept
 }
 
 async function startNginx(work, directory, appPort) {
