@@ -234,3 +234,9 @@ const KINDS = {
   DriverError,
 }
 for (const [kind, { prototype }] of Object.entries(KINDS)) Object.defineProperty(prototype, KIND, { value: kind })
+
+/** Rebuilds an error of another thread from its name, message and code, as an instance of its class. */
+export function rebuildError(name: string, message: string, code: string | undefined): DiskCacheError {
+  const error = Object.assign(new DiskCacheError(message), { name, code })
+  return Object.defineProperty(error, KIND, { value: name })
+}

@@ -1,5 +1,5 @@
 import { execFileSync, spawnSync } from 'node:child_process'
-import { chmodSync, chownSync, mkdirSync, readdirSync, rmSync, symlinkSync, writeFileSync } from 'node:fs'
+import { chmodSync, chownSync, mkdirSync, readdirSync, renameSync, rmSync, symlinkSync, writeFileSync } from 'node:fs'
 import { dirname, join } from 'node:path'
 import { setFlagsFromString } from 'node:v8'
 import { runInNewContext } from 'node:vm'
@@ -257,6 +257,19 @@ describe.each(KINDS)('a %s whose database cannot be one', kind => {
     const cache = cacheOf(kind, directory)
     await expect(cache.set('key', 1)).rejects.toThrow(DirectoryError)
     await expect(cache.get('key')).rejects.toThrow('it is no plain file')
+  })
+
+  it('because it was replaced while it was open, says so in check() as in any verb', async () => {
+    const directory = temporaryDirectory()
+    const cache = cacheOf(kind, directory)
+    await cache.set('key', 1)
+    for (const shard of shardsOf(kind)) {
+      const path = join(directory, shard, 'cache.db')
+      renameSync(path, `${path}-elsewhere`)
+      mkdirSync(path)
+    }
+    // What the thread that checks throws has the class that it has there.
+    await expect(cache.check()).rejects.toThrow(DirectoryError)
   })
 
   it('because its path is too long for SQLite, says so', async () => {

@@ -1,5 +1,5 @@
 import { Worker, type WorkerOptions } from 'node:worker_threads'
-import { DiskCacheError, StorageError } from '../errors.js'
+import { rebuildError, StorageError } from '../errors.js'
 import type { Finding } from '../options.js'
 import type { Shard } from '../shards/shard.js'
 import type { DatabaseFacts } from './examine.js'
@@ -131,7 +131,7 @@ function threadError(message: string, cause?: Error): Error {
 
 /** Rebuilds an error of the thread. */
 function errorOf({ message, own, code, syscall, path }: Failure): Error {
-  if (own !== undefined) return Object.assign(new DiskCacheError(message), { name: own, code })
+  if (own !== undefined) return rebuildError(own, message, code)
   return Object.assign(new Error(message), { code, ...(syscall !== undefined && { syscall }), ...(path && { path }) })
 }
 
