@@ -77,9 +77,22 @@ export function decodeStored(mode: number, data: SqlValue): unknown {
 
 function encodeBytes(value: object): EncodedValue | undefined {
   // A copy, since the caller may reuse its buffer while the write waits for its commit.
-  if (types.isUint8Array(value)) return { mode: MODE_RAW, data: Buffer.from(value) }
+  if (types.isUint8Array(value)) return { mode: MODE_RAW, data: Buffer.from(attached(value)) }
   if (isThenable(value)) throw notStorable(value)
   return undefined
+}
+
+/** @throws TypeError for bytes whose memory was given away, as by `postMessage`: they would be stored as empty ones */
+function attached(bytes: Uint8Array): Uint8Array {
+  if (bytes.byteLength > 0) return bytes
+  try {
+    bytes.buffer.slice(0, 0)
+    return bytes
+  } catch (cause) {
+    throw new TypeError('expected value to be data that can be stored, got bytes whose memory was transferred', {
+      cause,
+    })
+  }
 }
 
 function pickled(value: unknown): EncodedValue {

@@ -130,6 +130,13 @@ describe('encodeValue() of objects', () => {
     expect(() => structuredCodec.encodeValue(value)).toThrow(/^expected value to be data that can be stored, got a/)
   })
 
+  it('refuses bytes whose memory was transferred, and takes empty ones', () => {
+    const bytes = new Uint8Array(8)
+    structuredClone(bytes, { transfer: [bytes.buffer] })
+    expect(() => structuredCodec.encodeValue(bytes)).toThrow(/^expected value .* whose memory was transferred$/)
+    expect(roundTrip(new Uint8Array())).toEqual(Buffer.alloc(0))
+  })
+
   it('keeps the properties of an object that has a tag', () => {
     const value = { a: 1, [Symbol.toStringTag]: 'Own' }
     expect(roundTrip(Object.assign(Object.create({ [Symbol.toStringTag]: 'Inherited' }), { a: 1 }))).toEqual({ a: 1 })
