@@ -38,7 +38,7 @@ export function responseCache<Request extends HttpRequest = HttpRequest>(
 ): Middleware<Request> {
   const settings = resolveSettings(options as ResponseCacheOptions | undefined)
   const core = new Core(new DoorStore(cache, 'responseCache'), settings)
-  const { bypass, upkeep } = core.settings
+  const { upkeep } = core.settings
   startUpkeepOf(cache, upkeep)
   return function responseCache(req, res, next) {
     if (req.method !== 'GET' && req.method !== 'HEAD') return passOther(core, req, res, next)
@@ -47,7 +47,7 @@ export function responseCache<Request extends HttpRequest = HttpRequest>(
     let isBypassed: boolean
     try {
       key = keyOf(req, core.settings)
-      isBypassed = Boolean(bypass?.(req))
+      isBypassed = isLeftOut(core, req)
     } catch (error) {
       return leave(core, res, next, error)
     }
@@ -56,6 +56,13 @@ export function responseCache<Request extends HttpRequest = HttpRequest>(
     if (isGone(res)) return next()
     take(core, { req, res, next, key, isBypassed })
   }
+}
+
+/** Whether the option `bypass` keeps a request from the cache. A promise does, whatever becomes of it. */
+function isLeftOut({ settings }: Core, req: HttpRequest): boolean {
+  const answered: unknown = settings.bypass?.(req)
+  if (answered instanceof Promise) answered.catch(() => undefined)
+  return Boolean(answered)
 }
 
 /** Hands on what a function of the options has thrown. */
@@ -77,11 +84,11 @@ function glances(core: Core, req: HttpRequest, res: HttpResponse, key: string): 
 
 /** Lets other methods than GET and HEAD pass. */
 function passOther(core: Core, req: HttpRequest, res: HttpResponse, next: Next): void {
-  const { policy, bypass, key: own } = core.settings
+  const { policy, key: own } = core.settings
   // A key of the developer's own says nothing of the URI that the answer would have to be that of.
   let isLeft = req.method !== 'POST' || !policy.cachePost || own !== undefined || res.headersSent
   try {
-    isLeft ||= Boolean(bypass?.(req))
+    isLeft ||= isLeftOut(core, req)
   } catch (error) {
     return leave(core, res, next, error)
   }

@@ -71,13 +71,14 @@ describe('options', () => {
     expect(await purge(cache, { key: '/a' })).toBe(2)
   })
 
-  it.each<[string, unknown]>([
-    ['a user', { name: 'ada' }],
-    ['a text', 'yes'],
-    ['a promise, be it of false', Promise.resolve(false)],
+  it.each<[string, () => unknown]>([
+    ['a user', () => ({ name: 'ada' })],
+    ['a text', () => 'yes'],
+    ['a promise, be it of false', async () => false],
+    ['a promise that is rejected', () => Promise.reject(new Error('no session'))],
   ])('bypass keeps the cache out of what it answers %s for', async (_what, answered) => {
     const { status, cache } = await site(app => void app.use((_req, res) => void res.send('x')), {
-      options: { ttl: '10s', bypass: () => answered as boolean },
+      options: { ttl: '10s', bypass: answered as () => boolean },
     })
     for (let time = 0; time < 2; time++) expect(await status('/')).toBe('fwd=bypass; detail=option')
     expect(await cache.count()).toBe(0)
