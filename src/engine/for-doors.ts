@@ -137,6 +137,11 @@ export class DoorStore {
     return this.#handle.isOpen ? this.#locate(key).shard.settings.sizeLimit : 0
   }
 
+  /** Whether writes for a key wait for something that may take seconds, such as a lock of others. */
+  isBlocked(key: string): boolean {
+    return this.#handle.isOpen && this.#locate(key).shard.writer.isBlocked
+  }
+
   async createFile(key: string): Promise<GrowingFile> {
     const { shard } = this.#locate(key)
     const { temporary, handle } = await shard.disk.files.create()

@@ -293,7 +293,8 @@ async function goAlone(
   flight: Flight,
   { need, isSoon }: { readonly need: Need; readonly isSoon: boolean },
 ): Promise<boolean> {
-  if (isSoon && (await flight.landsSoon())) return false
+  const { store, settings } = exchange.core
+  if (isSoon && (await flight.landsSoon(settings.collapseTimeout, () => store.isBlocked(exchange.key)))) return false
   pass(exchange, need.fwd, isSoon ? 'busy' : 'no-cache')
   return true
 }

@@ -33,7 +33,7 @@ export interface GrowingAnswer {
   readonly spool: Spool
 }
 
-/** How long a request waits for the landing of a flight that has its answer. Milliseconds. */
+/** How long a request waits for the landing of a flight that has its answer, if the database is locked. Milliseconds. */
 const LANDING = 20
 
 /** One call of the handler that several requests wait for. */
@@ -108,10 +108,11 @@ export class Flight {
     this.#land()
   }
 
-  /** Whether it lands soon. While the database is locked, storing its answer may take seconds. */
-  landsSoon(): Promise<boolean> {
+  /** Waits until it has landed: for the disk up to `patience` milliseconds, for a blocked database only a moment. */
+  landsSoon(patience: number, isBlocked: () => boolean): Promise<boolean> {
+    const until = performance.now() + patience
     const landing = this.landed.then(() => true)
-    return within(landing, LANDING, false)
+    return within(landing, LANDING, false, () => isBlocked() || performance.now() > until)
   }
 }
 

@@ -74,6 +74,11 @@ export class Writer {
     return this.#queue.length + this.#settling.running.size
   }
 
+  /** Whether writes wait for a lock, for a transaction or for a database that is reopened. That may take seconds. */
+  get isBlocked(): boolean {
+    return this.#waitsSince !== undefined || this.#held || this.#paused
+  }
+
   /** Bytes that waiting writes hold in memory. */
   get bytes(): number {
     return this.#bytes

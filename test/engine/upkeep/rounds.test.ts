@@ -213,10 +213,13 @@ describe('while a directory is kept up, writes', () => {
   it('find a log that stays short, however many they are', async () => {
     const { cache } = open()
     await leading(cache)
-    for (let at = 0; at < 250; at += 1) {
+    let longest = 0
+    for (let at = 0; at < 500; at += 1) {
       await cache.setMany(Array.from({ length: 10 }, (_, each) => [at * 10 + each, Buffer.alloc(20_000)]))
+      longest = Math.max(longest, statSync(join(cache.directory, 'cache.db-wal')).size)
     }
-    expect(statSync(join(cache.directory, 'cache.db-wal')).size).toBeLessThan(32 * 2 ** 20)
+    // Of 100 MB. How much it grows while it is copied is up to the disk.
+    expect(longest).toBeLessThan(64 * 2 ** 20)
   })
 
   it('do it by themselves again as soon as a lease that nobody extends has ended', async () => {

@@ -1,3 +1,4 @@
+import { pbkdf2 } from 'node:crypto'
 import { once } from 'node:events'
 import { createReadStream } from 'node:fs'
 import { request as httpRequest } from 'node:http'
@@ -35,6 +36,14 @@ async function slow(fields: Record<string, string>, options = {}) {
   }
   const called = (count: number) => expect.poll(() => calls.length).toBe(count)
   return { ...made, gate, calls, called, waiting }
+}
+
+/** Keeps the threads that read and write files busy for a while. Resolves to the milliseconds that they were. */
+async function occupyThreads(): Promise<number> {
+  const from = performance.now()
+  const work = () => new Promise(resolve => pbkdf2('a', 'b', 300_000, 64, 'sha512', resolve))
+  await Promise.all(Array.from({ length: 4 }, work))
+  return performance.now() - from
 }
 
 const FRESH = { 'Cache-Control': 'max-age=60' }
@@ -311,6 +320,24 @@ describe('one flight', () => {
     gate.open()
     await Promise.all([first, later])
     expect(calls).toHaveLength(1)
+  })
+
+  it('is validated by those who come while a slow disk stores an answer that is stale at once', async () => {
+    let calls = 0
+    const { get, cache } = await site(
+      app =>
+        void app.get('/', (_req, res) => {
+          calls++
+          res.set('Cache-Control', 'max-age=0').send('x'.repeat(100_000))
+        }),
+    )
+    await cache.open()
+    const free = occupyThreads()
+    await get('/')
+    const replies = await Promise.all([get('/'), get('/'), get('/')])
+    expect(await free).toBeGreaterThan(100)
+    for (const reply of replies) expect(statusOf(reply)).toMatch(/fwd=stale(; fwd-status=304|; collapsed)/)
+    expect(calls).toBeLessThanOrEqual(4)
   })
 
   it('is not joined after a purge of one of its tags while its body comes', async () => {
