@@ -36,11 +36,12 @@ export class Namespaced {
     return this.#door.boxes
   }
 
-  get<T = unknown>(key: string): Promise<Valued<T> | undefined> {
+  /** Reads a value with its expiry. Returns no promise when it can be read at once. @throws what verbs reject with */
+  get<T = unknown>(key: string): Valued<T> | undefined | Promise<Valued<T> | undefined> {
     return getExpiring<T>(this.cache, this.keyOf(key))
   }
 
-  getMany<T = unknown>(keys: readonly string[]): Promise<(Valued<T> | undefined)[]> {
+  async getMany<T = unknown>(keys: readonly string[]): Promise<(Valued<T> | undefined)[]> {
     return Promise.all(keys.map(key => this.get<T>(key)))
   }
 

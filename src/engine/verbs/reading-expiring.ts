@@ -6,7 +6,7 @@ import { isLarge } from '../operations/entries.js'
 import type { Key } from '../options.js'
 import type { Shard } from '../shards/shard.js'
 import { toExpiry } from '../time.js'
-import { type Answering, readAs } from './getting.js'
+import { type Answering, readAtOnce } from './getting.js'
 import { miss, noteFound, readItem, sessionOf } from './reading.js'
 
 /** A value and its expiry in epoch milliseconds. */
@@ -17,9 +17,12 @@ export interface Valued<T> {
 
 type Looked<T> = Valued<T> | undefined
 
-/** Reads a value with its expiry, from memory if it is switched on and has a current entry. */
-export function readExpiring<T>(handle: CacheHandle, key: Key): Promise<Looked<T>> {
-  return readAs(handle, key, EXPIRING as Answering<Valued<T>>)
+/**
+ * Reads a value with its expiry, from memory if it is switched on and has a current entry. Returns no promise when the
+ * value is available at once.
+ */
+export function readExpiring<T>(handle: CacheHandle, key: Key): Looked<T> | Promise<Looked<T>> {
+  return readAtOnce(handle, key, EXPIRING as Answering<Valued<T>>)
 }
 
 function readRow(shard: Shard, key: EncodedKey): Looked<unknown> | Promise<Looked<unknown>> {
