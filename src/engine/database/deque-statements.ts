@@ -65,7 +65,7 @@ export const DEQUE_SQL: Readonly<Record<DequeStatement, string>> = {
   dequeFrontRows: `raw SELECT rowid, filename, size FROM Cache WHERE ${ITEM} ORDER BY key LIMIT 100`,
   dequeBackRows: `raw SELECT rowid, filename, size FROM Cache WHERE ${ITEM} ORDER BY key DESC LIMIT 100`,
   dequeCleared: `raw SELECT rowid, filename, size FROM Cache
-    WHERE ${ITEM} AND rowid <= ? AND IFNULL(store_time, 0) <= ? ORDER BY key LIMIT 100`,
+    WHERE ${ITEM} AND rowid <= ? AND (IFNULL(store_time, 0) <= ? OR store_time > ?) ORDER BY key LIMIT 100`,
 
   dequeShift: 'run UPDATE Cache SET key = key + ? WHERE key >= ? AND key <= ? AND raw = 1',
   dequeMirror: 'run UPDATE Cache SET key = ? - key WHERE key >= ? AND key <= ? AND raw = 1',

@@ -6,7 +6,7 @@ export const RANGE_SQL = {
     CASE WHEN filename IS NULL THEN COALESCE(octet_length(value), 0) ELSE size END AS bytes
     FROM Cache WHERE key > ? AND key < ? AND raw = 1 ORDER BY key LIMIT 2000)`,
   rangeCleared: `raw SELECT rowid, filename, size FROM Cache
-    WHERE key > ? AND key < ? AND raw = 1 AND rowid <= ? AND IFNULL(store_time, 0) <= ? ORDER BY key LIMIT 100`,
+    WHERE key > ? AND key < ? AND raw = 1 AND rowid <= ? AND (IFNULL(store_time, 0) <= ? OR store_time > ?) ORDER BY key LIMIT 100`,
   rangeFirst: 'pluck SELECT key FROM Cache WHERE key > ? AND key < ? AND raw = 1 ORDER BY key LIMIT 1',
   keyById: 'raw SELECT key, raw FROM Cache WHERE rowid = ?',
   bytesById: `pluck SELECT octet_length(key) +

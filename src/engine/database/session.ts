@@ -36,6 +36,8 @@ export class Session {
    * a new row must then not look like the removed one.
    */
   removedUntil = 0
+  /** What is stored from now on gets a later time, so that the removal in pages that is under way leaves it. Seconds. */
+  pagedUntil = 0
   /** Number of removed rows, for comparison by loops that count. */
   removals = 0
   /** Number of committed transactions, for comparison by readers. */

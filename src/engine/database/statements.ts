@@ -88,21 +88,22 @@ const SQL = {
   expired: `raw SELECT rowid, filename, size FROM Cache
     WHERE expire_time IS NOT NULL AND expire_time <= ? ORDER BY expire_time LIMIT 100`,
   cleared: `raw SELECT rowid, filename, size FROM Cache
-    WHERE rowid > ? AND rowid <= ? AND IFNULL(store_time, 0) <= ? ORDER BY rowid LIMIT 100`,
+    WHERE rowid > ? AND rowid <= ? AND (IFNULL(store_time, 0) <= ? OR store_time > ?) ORDER BY rowid LIMIT 100`,
   clearedByPrefix: `raw SELECT rowid, filename, size, key FROM Cache
-    WHERE key >= ? AND key < ? AND raw = 1 AND rowid <= ? AND IFNULL(store_time, 0) <= ? ORDER BY key LIMIT 100`,
+    WHERE key >= ? AND key < ? AND raw = 1 AND rowid <= ? AND (IFNULL(store_time, 0) <= ? OR store_time > ?) ORDER BY key LIMIT 100`,
   taggedByIndex: `raw SELECT rowid, filename, size FROM Cache
-    WHERE tag = ? AND rowid > ? AND IFNULL(store_time, 0) <= ? ORDER BY rowid LIMIT 100`,
+    WHERE tag = ? AND rowid > ? AND (IFNULL(store_time, 0) <= ? OR store_time > ?) ORDER BY rowid LIMIT 100`,
   // The plus makes the planner use the rowids, which bound the page.
   taggedByScan: `raw SELECT rowid, filename, size FROM Cache
-    WHERE +tag = ? AND rowid > ? AND rowid <= ? AND IFNULL(store_time, 0) <= ? ORDER BY rowid`,
+    WHERE +tag = ? AND rowid > ? AND rowid <= ? AND (IFNULL(store_time, 0) <= ? OR store_time > ?)
+    ORDER BY rowid LIMIT 100`,
   taggedFurther: `raw SELECT Cache.rowid, Cache.filename, Cache.size
     FROM EntryTag CROSS JOIN Cache ON Cache.rowid = EntryTag.rowid
-    WHERE EntryTag.tag = ? AND EntryTag.rowid > ? AND IFNULL(Cache.store_time, 0) <= ? ORDER BY EntryTag.rowid LIMIT 100`,
+    WHERE EntryTag.tag = ? AND EntryTag.rowid > ? AND (IFNULL(Cache.store_time, 0) <= ? OR Cache.store_time > ?)
+    ORDER BY EntryTag.rowid LIMIT 100`,
   victimsByStoreTime: `raw SELECT rowid, filename, size, key, raw FROM Cache ORDER BY store_time LIMIT ?`,
   victimsByAccessTime: `raw SELECT rowid, filename, size, key, raw, access_time FROM Cache ORDER BY access_time LIMIT ?`,
   victimsByAccessCount: `raw SELECT rowid, filename, size, key, raw FROM Cache ORDER BY access_count LIMIT ?`,
-  newest: 'raw SELECT MAX(rowid), MAX(store_time) FROM Cache',
   lastRowid: 'pluck SELECT MAX(rowid) FROM Cache',
   nextRowid: 'pluck SELECT rowid FROM Cache WHERE rowid > ? ORDER BY rowid LIMIT 1',
 

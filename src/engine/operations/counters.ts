@@ -1,7 +1,7 @@
 import { EVICTION_POLICIES } from '../database/eviction-policies.js'
 import type { Session } from '../database/session.js'
 import type { EncodedKey, SqlValue } from '../disk/codec.js'
-import { entryOf, isLive, storeRow } from './entries.js'
+import { entryOf, isLive, storeRow, updateTime } from './entries.js'
 
 const INT64_MAX = 2n ** 63n - 1n
 const INT64_MIN = -(2n ** 63n)
@@ -46,7 +46,7 @@ export function incr(session: Session, count: Count): number | bigint | undefine
   const { marks } = EVICTION_POLICIES[session.settings.evictionPolicy]
   const accessed = marks === 'access_time' ? count.now : null
   const accesses = marks === 'access_count' ? 1n : 0n
-  statements.run('count', count.now, accessed, accesses, value.mode, value.value, rowid)
+  statements.run('count', updateTime(session, count.now), accessed, accesses, value.mode, value.value, rowid)
   session.stored.push(count.key)
   return sum
 }

@@ -36,10 +36,19 @@ const NO_ENTRY = { key: null, raw: true } as const
 
 /** Bytes of used pages and of value files, including those in grace. */
 export function volume(session: Session): number {
-  const { statements } = session
-  const pages = Number(statements.get('pageCount')) - Number(statements.get('freePages'))
-  const files = Number(statements.get('setting', 'size') ?? 0)
-  return pages * Number(statements.get('pageSize')) + files + graceBytes(session)
+  return pageBytes(session, pagesOf(session)) + fileBytes(session)
+}
+
+function pagesOf({ statements }: Session): { readonly count: number; readonly size: number } {
+  return { count: Number(statements.get('pageCount')), size: Number(statements.get('pageSize')) }
+}
+
+function pageBytes({ statements }: Session, { count, size }: ReturnType<typeof pagesOf>): number {
+  return (count - Number(statements.get('freePages'))) * size
+}
+
+function fileBytes(session: Session): number {
+  return Number(session.statements.get('setting', 'size') ?? 0) + graceBytes(session)
 }
 
 /** A share of the limits. */
@@ -82,6 +91,9 @@ export function keepLimits(session: Session, milliseconds: number, sharpen: () =
   }
   let surplus = maxItems === null ? 0 : Number(session.statements.get('setting', 'count')) - maxItems
   if (bytes > sizeLimit || surplus > 0) sharpen()
+  // Looked up seldom, because each takes a statement: the one changes with no removal, the other with that of a file.
+  const pages = pagesOf(session)
+  let files = fileBytes(session)
   while (bytes > sizeLimit || surplus > 0) {
     const page = nextVictims(session)
     if (page.length === 0) return { victims, more: false, slack: sizeLimit - bytes }
@@ -91,7 +103,8 @@ export function keepLimits(session: Session, milliseconds: number, sharpen: () =
       session.evicted++
       victims.push({ key, raw: raw !== 0, size, reason: bytes > sizeLimit ? 'size' : 'items' })
       surplus--
-      bytes = volume(session)
+      if (filename !== null) files = fileBytes(session)
+      bytes = pageBytes(session, pages) + files
     }
     if (performance.now() > until) return { victims, more: bytes > sizeLimit || surplus > 0, slack: 0 }
   }

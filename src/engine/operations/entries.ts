@@ -105,7 +105,7 @@ export function storeRow(session: Session, entry: NewEntry, state: StateRow | un
   let rowid: number
   if (state) {
     rowid = state[0]
-    statements.prepare('update').run(now, entry.expireTime, now, ...columns, rowid)
+    statements.prepare('update').run(updateTime(session, now), entry.expireTime, now, ...columns, rowid)
     if (state[1] !== null) removeFile(session, state[1], state[2])
   } else {
     rowid = statements.insert(
@@ -158,7 +158,8 @@ export function addInline(session: Session, entry: NewEntry): boolean {
 function updateInline(session: Session, { value, now, key, expireTime, tag }: NewEntry): boolean {
   const statement = session.statements.prepare('updateInline')
   const raw = key.raw ? 1 : 0
-  return statement.run(now, expireTime, now, tag, value.mode, value.value, key.data, raw).changes > 0
+  const storeTime = updateTime(session, now)
+  return statement.run(storeTime, expireTime, now, tag, value.mode, value.value, key.data, raw).changes > 0
 }
 
 function insertInline(session: Session, { value, now, key, expireTime, tag }: NewEntry): boolean {
@@ -171,6 +172,11 @@ function noteStored(session: Session, { key, value }: NewEntry): void {
   session.stored.push(key)
   session.bytes += value.weight + value.size
   session.grew = true
+}
+
+/** The least store time of a row that is overwritten: see Session.pagedUntil. */
+export function updateTime(session: Session, now: number): number {
+  return now > session.pagedUntil ? now : session.pagedUntil + MICROSECOND
 }
 
 /** The store time of a new row: see Session.removedUntil. */
@@ -194,7 +200,10 @@ export function deleteRow(
 export function takeReleased(session: Session, { value, now, key, expireTime }: NewEntry, released: number): boolean {
   const { statements } = session
   const raw = key.raw ? 1 : 0
-  return statements.run('takeReleased', now, expireTime, now, value.mode, value.value, key.data, raw, released) > 0
+  const storeTime = updateTime(session, now)
+  return (
+    statements.run('takeReleased', storeTime, expireTime, now, value.mode, value.value, key.data, raw, released) > 0
+  )
 }
 
 /** Removes the row of a key if it has exactly this value, in the database. */

@@ -1,8 +1,9 @@
 import type { Session } from '../database/session.js'
 import { PAGE_ROWS, type RemovalRow, type StateRow, WINDOW_ROWS } from '../database/statements.js'
 import type { SqlValue } from '../disk/codec.js'
+import { boundsOf, type Extent, existed, wholeExtent } from './extent.js'
 import { pages, prefixEnd, type ReadSession } from './listing.js'
-import { type Extent, evict, type Page, removePages, type TagCursor, wholeExtent } from './removal.js'
+import { evict, type Page, removePages, type TagCursor } from './removal.js'
 
 /** The string keys that begin with a prefix, which is not empty. */
 export interface KeyRange {
@@ -29,27 +30,28 @@ export function clearRange(session: Session, range: KeyRange, cursor: Extent | u
   let extent = cursor ?? wholeExtent(session)
   if (range.hidden) {
     return removePages(session, () => {
-      const { after, last, storeTime } = extent
-      const rows = session.statements.all<RemovalRow>('cleared', after, last, storeTime)
+      const { after, last } = extent
+      const rows = session.statements.all<RemovalRow>('cleared', after, last, ...boundsOf(session, extent))
       extent = { ...extent, after: rows.at(-1)?.[0] ?? last }
       const own = rows.filter(([rowid]) => isInRange(session, range, rowid))
-      return { rows: own, next: extent, last: () => rows.length < PAGE_ROWS }
+      return { rows: own, next: extent, extent, last: () => rows.length < PAGE_ROWS }
     })
   }
   const end = prefixEnd(range.prefix)
   return removePages(session, () => {
     // The rows found are removed, so that the next page starts at the same place.
-    const rows = session.statements.all<RemovalRow>('rangeCleared', range.prefix, end, extent.last, extent.storeTime)
+    const bounds = boundsOf(session, extent)
+    const rows = session.statements.all<RemovalRow>('rangeCleared', range.prefix, end, extent.last, ...bounds)
     const isLast = rows.length < PAGE_ROWS
     const own = isLast ? ownRow(session, range.prefix, extent) : undefined
-    return { rows: own ? [...rows, own] : rows, next: extent, last: () => isLast }
+    return { rows: own ? [...rows, own] : rows, next: extent, extent, last: () => isLast }
   })
 }
 
 /** The row whose key is the prefix itself, if it existed when the removal began. */
-function ownRow(session: Session, prefix: string, { last, storeTime }: Extent): RemovalRow | undefined {
+function ownRow(session: Session, prefix: string, extent: Extent): RemovalRow | undefined {
   const state = session.statements.get<StateRow>('state', prefix, 1)
-  return state && state[0] <= last && state[4] <= storeTime ? [state[0], state[1], state[2]] : undefined
+  return state && existed(session, extent, state[0], state[4]) ? [state[0], state[1], state[2]] : undefined
 }
 
 /** Removes the entries of a range with a tag. */

@@ -2,6 +2,7 @@ import type { Session } from '../database/session.js'
 import { PAGE_ROWS, type RemovalRow } from '../database/statements.js'
 import type { SqlValue } from '../disk/codec.js'
 import { deleteRow } from './entries.js'
+import { boundsOf, continueAfter, type Extent, wholeExtent } from './extent.js'
 import { nextWindow, prefixEnd } from './listing.js'
 
 /** The result of one page of a bulk removal. `next`: where the following page continues. */
@@ -17,13 +18,6 @@ export interface Page<Cursor> {
 const PAGE_MILLISECONDS = 1.5
 const PAGE_BYTES = 64 * 2 ** 20
 
-/** The rows that `clear` and `evict` concern: those that exist when they begin. Rows stored later have a later time. */
-export interface Extent {
-  readonly after: number
-  readonly last: number
-  readonly storeTime: number
-}
-
 /** Removes the rows that have expired by `now`. */
 export function expire(session: Session, now: number): Page<true> {
   const page = removePages(session, () => ({
@@ -38,10 +32,10 @@ export function expire(session: Session, now: number): Page<true> {
 export function clear(session: Session, cursor: Extent | undefined): Page<Extent> {
   let extent = cursor ?? wholeExtent(session)
   return removePages(session, () => {
-    const { after, last, storeTime } = extent
-    const rows = session.statements.all<RemovalRow>('cleared', after, last, storeTime)
+    const { after, last } = extent
+    const rows = session.statements.all<RemovalRow>('cleared', after, last, ...boundsOf(session, extent))
     extent = { ...extent, after: rows.at(-1)?.[0] ?? last }
-    return { rows, next: extent, last: count => count < PAGE_ROWS }
+    return { rows, next: extent, extent, last: count => count < PAGE_ROWS }
   })
 }
 
@@ -54,9 +48,10 @@ export function clearPrefix(session: Session, prefix: string, cursor: PrefixCurs
   let at = cursor ?? { ...wholeExtent(session), from: prefix }
   const end = prefixEnd(prefix)
   return removePages(session, () => {
-    const rows = session.statements.all<PrefixRow>('clearedByPrefix', at.from, end, at.last, at.storeTime)
+    const bounds = boundsOf(session, at)
+    const rows = session.statements.all<PrefixRow>('clearedByPrefix', at.from, end, at.last, ...bounds)
     at = { ...at, from: rows.at(-1)?.[3] ?? at.from }
-    return { rows, next: at, last: count => count < PAGE_ROWS }
+    return { rows, next: at, extent: at, last: count => count < PAGE_ROWS }
   })
 }
 
@@ -83,7 +78,7 @@ export function evict(
     const firstStageEnds = page.ended && !at.further && session.has('entryTags') && typeof tag === 'string'
     at = firstStageEnds ? { ...at, after: 0, further: true } : { ...at, after: page.after }
     const rows = concerns ? page.rows.filter(([rowid]) => concerns(rowid)) : page.rows
-    return { rows, next: at, last: () => page.ended && !firstStageEnds }
+    return { rows, next: at, extent: at, last: () => page.ended && !firstStageEnds }
   })
 }
 
@@ -95,30 +90,29 @@ interface TagPage {
 
 function tagPage(session: Session, tag: SqlValue, at: Extent): TagPage {
   const { statements } = session
+  const bounds = boundsOf(session, at)
   if (session.tagIndex) {
-    const rows = statements.all<RemovalRow>('taggedByIndex', tag, at.after, at.storeTime)
+    const rows = statements.all<RemovalRow>('taggedByIndex', tag, at.after, ...bounds)
     return { rows, after: rows.at(-1)?.[0] ?? at.last, ended: rows.length < PAGE_ROWS }
   }
   const window = nextWindow(session, at.after, at.last)
   if (!window) return { rows: [], after: at.last, ended: true }
   const { after, until } = window
-  const rows = statements.all<RemovalRow>('taggedByScan', tag, after, until, at.storeTime)
-  return { rows, after: until, ended: until >= at.last }
+  const rows = statements.all<RemovalRow>('taggedByScan', tag, after, until, ...bounds)
+  const isWhole = rows.length < PAGE_ROWS
+  return { rows, after: isWhole ? until : (rows.at(-1)?.[0] ?? until), ended: isWhole && until >= at.last }
 }
 
 function furtherPage(session: Session, tag: SqlValue, at: Extent): TagPage {
-  const rows = session.statements.all<RemovalRow>('taggedFurther', tag, at.after, at.storeTime)
+  const rows = session.statements.all<RemovalRow>('taggedFurther', tag, at.after, ...boundsOf(session, at))
   return { rows, after: rows.at(-1)?.[0] ?? at.last, ended: rows.length < PAGE_ROWS }
-}
-
-export function wholeExtent(session: Session): Extent {
-  const newest = session.statements.get<readonly [number | null, number | null]>('newest')
-  return { after: 0, last: newest?.[0] ?? 0, storeTime: newest?.[1] ?? 0 }
 }
 
 export interface Step<Cursor> {
   readonly rows: readonly (RemovalRow | PrefixRow)[]
   readonly next: Cursor
+  /** The extent of a removal that leaves what is stored between its pages. */
+  readonly extent?: Pick<Extent, 'until'>
   /** Whether these rows were the last ones. */
   readonly last: (rows: number) => boolean
 }
@@ -129,13 +123,16 @@ export function removePages<Cursor>(session: Session, step: () => Step<Cursor>):
   let removed = 0
   let bytes = 0
   for (;;) {
-    const { rows, next, last } = step()
+    const { rows, next, extent, last } = step()
     for (const [rowid, filename, size] of rows) {
       deleteRow(session, rowid, filename, size)
       bytes += size
     }
     removed += rows.length
     if (last(rows.length)) return { removed, next: undefined }
-    if (bytes > PAGE_BYTES || performance.now() > until) return { removed, next }
+    if (bytes > PAGE_BYTES || performance.now() > until) {
+      if (extent) continueAfter(session, extent)
+      return { removed, next }
+    }
   }
 }

@@ -3,9 +3,10 @@ import { type EntryRow, PAGE_ROWS, type RemovalRow } from '../database/statement
 import type { EncodedKey } from '../disk/codec.js'
 import { checkNumber, endRow, nextNumber } from './deque.js'
 import { deleteRow, stateOf } from './entries.js'
+import { boundsOf, type Extent, wholeExtent } from './extent.js'
 import { acquireLease, extendLease, holdsLease, nextFence, releaseLease, revokeLease } from './leases.js'
 import type { Side } from './queue.js'
-import { type Extent, type Page, removePages, wholeExtent } from './removal.js'
+import { type Page, removePages } from './removal.js'
 
 /**
  * Taken items keep their row and file under this prefix and their number, so that no pop meets them, including that of
@@ -99,16 +100,16 @@ export function clearItems(session: Session, cursor?: ClearCursor): Page<ClearCu
   let at = cursor ?? { ...wholeExtent(session), taken: true }
   return removePages(session, () => {
     const taken = at.taken ? session.statements.all<RemovalRow>('takenCleared') : []
-    if (taken.length === PAGE_ROWS) return { rows: taken, next: at, last: () => false }
+    if (taken.length === PAGE_ROWS) return { rows: taken, next: at, extent: at, last: () => false }
     at = { ...at, taken: false }
     // In the same step as the last taken ones, so that a short deque is cleared at once on the slowest machine. From
     // the front each time, since others may have moved items there since the last page.
-    const rows = session.statements.all<RemovalRow>('dequeCleared', at.last, at.storeTime)
-    return { rows: [...taken, ...rows], next: at, last: () => rows.length < PAGE_ROWS }
+    const rows = session.statements.all<RemovalRow>('dequeCleared', at.last, ...boundsOf(session, at))
+    return { rows: [...taken, ...rows], next: at, extent: at, last: () => rows.length < PAGE_ROWS }
   })
 }
 
-export interface ClearCursor extends Pick<Extent, 'last' | 'storeTime'> {
+export interface ClearCursor extends Pick<Extent, 'last' | 'until'> {
   readonly taken: boolean
 }
 

@@ -1,4 +1,5 @@
 import type { CacheHandle } from '../cache-handle.js'
+import type { Extent } from '../operations/extent.js'
 import {
   clearRange,
   type ExpiryCursor,
@@ -10,7 +11,7 @@ import {
   type Tally,
   tallyRange,
 } from '../operations/key-range.js'
-import type { Extent, TagCursor } from '../operations/removal.js'
+import type { TagCursor } from '../operations/removal.js'
 import type { Tag, Waiting } from '../options.js'
 import type { Shard } from '../shards/shard.js'
 import { listKeys, steps, unlessLocked } from './listing.js'
