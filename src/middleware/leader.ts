@@ -223,8 +223,9 @@ export class Leader {
     this.#flight.settle(fate === 'update' ? { kind: 'found', found } : { kind: fate === 'remove' ? 'alone' : 'again' })
     const isStored = fate === 'update' && this.#flight.lease !== undefined
     const storing = isStored ? this.#renewStored(stale, updated) : this.#drop(stale, fate)
+    // It may fail while the answer is being sent, which is no reason to cut that.
+    storing.catch(error => core.store.tell(error))
     await this.#serve(found, { fwd: this.#fwd, fwdStatus: 304, ...(isStored && { stored: true }) })
-    await storing
   }
 
   async #renewStored(stale: Found, updated: StoredResponse): Promise<void> {

@@ -1,6 +1,8 @@
 import { statSync } from 'node:fs'
 import { join } from 'node:path'
-import { describe, expect, it } from 'vitest'
+import Database from 'better-sqlite3'
+import type { FanoutCache } from 'fanout-cache'
+import { describe, expect, it, onTestFinished } from 'vitest'
 import { Gate } from '../../helpers/gate.js'
 import { type Site, site, statusOf } from './support/app.js'
 
@@ -14,6 +16,14 @@ async function fileOf({ cache }: Site): Promise<{ path: string; ino: number; mti
     return { path, ino, mtimeMs }
   }
   throw new Error('nothing is stored')
+}
+
+function forbidRemoval({ directory }: FanoutCache): void {
+  for (const shard of ['000', '001']) {
+    const database = new Database(join(directory, shard, 'cache.db'))
+    database.exec("CREATE TRIGGER keep BEFORE DELETE ON Cache BEGIN SELECT RAISE(ABORT, 'no removal'); END")
+    database.close()
+  }
 }
 
 describe('a 304 for a long answer', () => {
@@ -75,6 +85,30 @@ describe('a 304 for a long answer', () => {
 })
 
 describe('what a 304 or a HEAD says of a stored answer', () => {
+  it('ends no process when the answer that it forbids to keep cannot be removed', async () => {
+    const lost: unknown[] = []
+    const onLost = (error: unknown): void => void lost.push(error)
+    process.prependListener('unhandledRejection', onLost)
+    onTestFinished(() => void process.off('unhandledRejection', onLost))
+    const made = await site((app, own) => {
+      app.get('/', (req, res) => {
+        res.set({ 'Cache-Control': 'max-age=10', ETag: '"1"' })
+        if (req.headers['if-none-match'] !== '"1"') return void res.end(BODY)
+        forbidRemoval(own().cache)
+        res.set('Cache-Control', 'no-store').status(304).end()
+      })
+    })
+    await made.get('/')
+    await expect.poll(() => made.status('/')).toMatch(/^hit/)
+    const errors: string[] = []
+    made.cache.on('error', error => void errors.push(error.message))
+    made.clock.advance(11_000)
+    const reply = await made.get('/')
+    expect([reply.status, reply.cut, reply.body.equals(BODY)]).toEqual([200, false, true])
+    await expect.poll(() => errors).toEqual([expect.stringContaining('no removal')])
+    expect(lost).toEqual([])
+  })
+
   it.each(['GET', 'HEAD'])('parts those whom a new Vary tells apart (%s)', async method => {
     const made = await site(app => {
       app.get('/', (req, res) => {
