@@ -69,9 +69,9 @@ export function resolveSettings(options: ResponseCacheOptions = {}): Settings {
   callable(bypass, 'bypass')
   if (typeof tags !== 'function') texts(tags, 'tags')
   return {
-    ...(key && { key }),
-    ...(tags && { tags: typeof tags === 'function' ? tags : [...tags] }),
-    ...(bypass && { bypass }),
+    ...(key && { key: heard(key) }),
+    ...(tags && { tags: typeof tags === 'function' ? heard(tags) : [...tags] }),
+    ...(bypass && { bypass: heard(bypass) }),
     ...(options.upkeep !== undefined && { upkeep: options.upkeep }),
     ...(options.hosts && { hosts: hostList(options.hosts) }),
     policy: resolvePolicy(options),
@@ -88,6 +88,15 @@ export function resolveSettings(options: ResponseCacheOptions = {}): Settings {
 function callable(value: unknown, name: string): void {
   if (value !== undefined && typeof value !== 'function') {
     throw new TypeError(`${PLACE}: ${name} must be a function, got ${kindOf(value)}`)
+  }
+}
+
+/** A function that must not be asynchronous: if it is, its rejected promise is nobody's, and would end the process. */
+function heard<A extends unknown[], R>(given: (...given: A) => R): (...given: A) => R {
+  return (...args) => {
+    const answered = given(...args)
+    if (answered instanceof Promise) answered.catch(() => undefined)
+    return answered
   }
 }
 

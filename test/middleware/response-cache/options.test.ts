@@ -94,6 +94,11 @@ describe('options', () => {
     ],
     ['answers a text', () => 'news', /tags must answer an array of strings, got 'news'/],
     ['answers a promise', async () => ['news'], /tags must answer an array of strings, got a promise/],
+    [
+      'answers a promise that is rejected',
+      () => Promise.reject(new Error('no news')),
+      /tags must answer an array of strings, got a promise/,
+    ],
     ['answers numbers', () => [5], /tags must answer an array of strings/],
   ])('tags that %s leave the answer to the client alone', async (_what, tags, message) => {
     const { get, cache } = await site(app => void app.use((_req, res) => void res.send('x')), {
@@ -105,6 +110,14 @@ describe('options', () => {
     expect([reply.status, reply.text, statusOf(reply)]).toEqual([200, 'x', 'fwd=uri-miss; detail=error'])
     expect(errors).toEqual([expect.stringMatching(message)])
     await settled(cache)
+    expect(await cache.count()).toBe(0)
+  })
+
+  it('a key that is a rejected promise leaves the answer to the client alone', async () => {
+    const { status, cache } = await site(app => void app.use((_req, res) => void res.send('x')), {
+      options: { ttl: '10s', key: (() => Promise.reject(new Error('no key'))) as never },
+    })
+    expect(await status('/')).toBe('fwd=bypass; detail=bad-key')
     expect(await cache.count()).toBe(0)
   })
 
