@@ -1,5 +1,6 @@
 import { checkOptionNames, checkOptionsObject, type Duration, kindOf, milliseconds } from '../engine/for-doors.js'
 import type { UpkeepOptions } from '../engine/index.js'
+import { heard } from './heard.js'
 import type { HttpRequest } from './http-message.js'
 import { normalAuthority } from './policy/cache-key.js'
 import type { ResponseHead } from './policy/message.js'
@@ -88,15 +89,6 @@ export function resolveSettings(options: ResponseCacheOptions = {}): Settings {
 function callable(value: unknown, name: string): void {
   if (value !== undefined && typeof value !== 'function') {
     throw new TypeError(`${PLACE}: ${name} must be a function, got ${kindOf(value)}`)
-  }
-}
-
-/** A function that must not be asynchronous: if it is, its rejected promise is nobody's, and would end the process. */
-function heard<A extends unknown[], R>(given: (...given: A) => R): (...given: A) => R {
-  return (...args) => {
-    const answered = given(...args)
-    if (answered instanceof Promise) answered.catch(() => undefined)
-    return answered
   }
 }
 
