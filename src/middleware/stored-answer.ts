@@ -63,7 +63,12 @@ export function keepingTime(stored: StoredResponse, { policy, keepStale }: Setti
   return Math.max(0, ttl) + Math.max(whileRevalidate, ifError, validation, STALE_MILLISECONDS)
 }
 
-/** The tags of an answer: those of the option, and those in `Cache-Tag` (by commas) and `Surrogate-Key` (by spaces). */
+/**
+ * The tags of an answer: those of the option, and those in `Cache-Tag` (by commas) and `Surrogate-Key` (by spaces).
+ *
+ * @throws TypeError when the option answered no tags; RangeError for too many: without the rest of them no purge of
+ *   these would reach the answer
+ */
 export function tagsOf(given: readonly string[], response: ResponseHead): readonly string[] {
   if (!Array.isArray(given) || !given.every(tag => typeof tag === 'string')) {
     throw new TypeError(`responseCache: tags must answer an array of strings, got ${kindOf(given)}`)
@@ -71,7 +76,9 @@ export function tagsOf(given: readonly string[], response: ResponseHead): readon
   const named = listMembers(fieldLines(response.fields, 'Cache-Tag'))
   const keys = fieldLines(response.fields, 'Surrogate-Key').flatMap(line => line.split(/\s+/))
   const all = [...given, ...named, ...keys].filter(tag => tag !== '' && tag.isWellFormed())
-  return [...new Set(all)].slice(0, MOST_TAGS)
+  const tags = [...new Set(all)]
+  if (tags.length <= MOST_TAGS) return tags
+  throw new RangeError(`responseCache: an answer can have ${MOST_TAGS} tags, got ${tags.length}`)
 }
 
 /** The request fields that select an answer, sorted. */

@@ -113,6 +113,24 @@ describe('options', () => {
     expect(await cache.count()).toBe(0)
   })
 
+  it('tags are kept all, or the answer is not', async () => {
+    const tagged = (count: number) => Array.from({ length: count }, (_, at) => `tag-${at}`)
+    const { status, cache } = await site(
+      app =>
+        void app.get('/:count', (req, res) => {
+          res.set({ 'Cache-Control': 'max-age=60', 'Cache-Tag': tagged(Number(req.params.count)).join() }).send('x')
+        }),
+      { options: { tags: ['tag-0'] } },
+    )
+    const errors: string[] = []
+    cache.on('error', error => errors.push(error.message))
+    expect(await status('/256')).toBe('fwd=uri-miss; stored')
+    expect(await status('/257')).toBe('fwd=uri-miss; detail=error')
+    await settled(cache)
+    expect(errors).toEqual(['responseCache: an answer can have 256 tags, got 257'])
+    expect([await cache.count(), await purge(cache, { tag: 'tag-255' }), await cache.count()]).toEqual([1, 1, 0])
+  })
+
   it('a key that is a rejected promise leaves the answer to the client alone', async () => {
     const { status, cache } = await site(app => void app.use((_req, res) => void res.send('x')), {
       options: { ttl: '10s', key: (() => Promise.reject(new Error('no key'))) as never },
