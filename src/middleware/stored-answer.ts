@@ -73,12 +73,25 @@ export function tagsOf(given: readonly string[], response: ResponseHead): readon
   if (!Array.isArray(given) || !given.every(tag => typeof tag === 'string')) {
     throw new TypeError(`responseCache: tags must answer an array of strings, got ${kindOf(given)}`)
   }
-  const named = listMembers(fieldLines(response.fields, 'Cache-Tag'))
-  const keys = fieldLines(response.fields, 'Surrogate-Key').flatMap(line => line.split(/\s+/))
-  const all = [...given, ...named, ...keys].filter(tag => tag !== '' && tag.isWellFormed())
-  const tags = [...new Set(all)]
+  const tags = united(given, response)
   if (tags.length <= MOST_TAGS) return tags
   throw new RangeError(`responseCache: an answer can have ${MOST_TAGS} tags, got ${tags.length}`)
+}
+
+/** The given tags and those that the fields name, each once. */
+function united(given: readonly string[], { fields }: ResponseHead): string[] {
+  const named = listMembers(fieldLines(fields, 'Cache-Tag'))
+  const keys = fieldLines(fields, 'Surrogate-Key').flatMap(line => line.split(/\s+/))
+  return [...new Set([...given, ...named, ...keys].filter(tag => tag !== '' && tag.isWellFormed()))]
+}
+
+/** The head of an answer that was renewed. It keeps its tags, and gets those that its fields name by now. */
+export function renewedHead(
+  { i: id = '', g: tags = [] }: StoredHead,
+  renewed: StoredResponse,
+  settings: Settings,
+): StoredHead {
+  return headOf(renewed, settings, { id, tags: united(tags, renewed) })
 }
 
 /** The request fields that select an answer, sorted. */
@@ -132,11 +145,11 @@ export async function renewAnswer(
   found: Found,
   stored: StoredResponse,
 ): Promise<boolean> {
-  const tags = found.head.g ?? []
-  const head = headOf(stored, settings, { id: found.head.i ?? '', tags })
+  const head = renewedHead(found.head, stored, settings)
+  const { g: tags = [] } = head
   const ttl = keepingTime(stored, settings, store.now())
   const meta = found.body ? '' : encodeMeta(head)
-  if (meta === undefined) {
+  if (meta === undefined || tags.length > MOST_TAGS) {
     store.release(lease)
     return false
   }

@@ -2,6 +2,7 @@ import { statSync } from 'node:fs'
 import { join } from 'node:path'
 import Database from 'better-sqlite3'
 import type { FanoutCache } from 'fanout-cache'
+import { purge } from 'fanout-cache/express'
 import { describe, expect, it, onTestFinished } from 'vitest'
 import { Gate } from '../../helpers/gate.js'
 import { type Site, site, statusOf } from './support/app.js'
@@ -46,6 +47,28 @@ describe('a 304 for a long answer', () => {
     expect([hit.headers['x-renewed'], hit.body.equals(BODY)]).toEqual(['yes', true])
     expect(await fileOf(made)).toEqual(before)
     expect(await made.cache.evict('long')).toBe(1)
+  })
+
+  it.each([
+    ['long', BODY],
+    ['short', Buffer.from('short')],
+  ])('adds the tags that it names to those of a %s answer', async (_what, body) => {
+    const made = await site(app => {
+      app.get('/', (req, res) => {
+        const isAsked = req.headers['if-none-match'] === '"1"'
+        res.set({ 'Cache-Control': 'max-age=10', ETag: '"1"', 'Cache-Tag': isAsked ? 'new, both' : 'old, both' })
+        if (isAsked) return void res.status(304).end()
+        res.end(body)
+      })
+    })
+    for (const tag of ['new', 'both', 'old']) {
+      await made.get('/')
+      await expect.poll(() => made.status('/')).toMatch(/^hit/)
+      made.clock.advance(11_000)
+      expect(statusOf(await made.get('/'))).toBe('fwd=stale; fwd-status=304; stored')
+      await expect.poll(() => made.status('/')).toMatch(/^hit/)
+      expect([await purge(made.cache, { tag }), await made.cache.count()]).toEqual([1, 0])
+    }
   })
 
   it('comes to those who wait for it, of whom each reads the same file', async () => {
