@@ -1,3 +1,4 @@
+import { createHash } from 'node:crypto'
 import { type DoorLease, type DoorStore, LONGEST_TIMER, within } from '../engine/for-doors.js'
 import type { Found } from './lookup.js'
 import type { StoredResponse } from './policy/message.js'
@@ -209,6 +210,8 @@ function tagsOf(outcome: Outcome): readonly string[] {
 
 /** Suffix of keys that are uncacheable only for requests with credentials. No key ends with it. */
 const PERSONAL = '\n'
+/** Longer keys are remembered by their hash, since clients choose them. Characters. */
+const LONGEST_NAME = 256
 
 /** Keys whose answers were recently uncacheable. Requests for them do not wait for each other (hit-for-miss). */
 export class Uncacheable {
@@ -218,9 +221,9 @@ export class Uncacheable {
 
   /** Notes an uncacheable answer. `personal`: only for requests with credentials. */
   note(uri: string, { personal }: { readonly personal: boolean }): void {
-    const key = personal ? uri + PERSONAL : uri
-    this.#until.delete(key)
-    this.#until.set(key, performance.now() + Uncacheable.time)
+    const name = personal ? nameOf(uri) + PERSONAL : nameOf(uri)
+    this.#until.delete(name)
+    this.#until.set(name, performance.now() + Uncacheable.time)
     if (this.#until.size <= Uncacheable.most) return
     for (const oldest of this.#until.keys()) {
       this.#until.delete(oldest)
@@ -228,20 +231,26 @@ export class Uncacheable {
     }
   }
 
-  forget(key: string): void {
-    this.#until.delete(key)
+  forget(uri: string): void {
+    if (this.#until.size > 0) this.#until.delete(nameOf(uri))
   }
 
   /** Whether the answer to a request was recently uncacheable. `personal`: the request has credentials. */
   has(uri: string, { personal }: { readonly personal: boolean }): boolean {
-    return this.#holds(uri) || (personal && this.#holds(uri + PERSONAL))
+    if (this.#until.size === 0) return false
+    const name = nameOf(uri)
+    return this.#holds(name) || (personal && this.#holds(name + PERSONAL))
   }
 
-  #holds(key: string): boolean {
-    const until = this.#until.get(key)
+  #holds(name: string): boolean {
+    const until = this.#until.get(name)
     if (until === undefined) return false
     if (until > performance.now()) return true
-    this.#until.delete(key)
+    this.#until.delete(name)
     return false
   }
+}
+
+function nameOf(uri: string): string {
+  return uri.length > LONGEST_NAME ? createHash('sha256').update(uri).digest('base64') : uri
 }

@@ -21,7 +21,7 @@ import { type BodySink, NOWHERE, Recorder, type Verdict } from './recorder.js'
 import { notModified, type Status, serveFound } from './serve.js'
 import { Spool } from './spool.js'
 import { boundsOf, canHold } from './spool-bounds.js'
-import { headOf, receivedAnswer, renewAnswer, selectingNames, storeAnswer, tagsOf } from './stored-answer.js'
+import { receivedAnswer, renewAnswer, renewedHead, selectingNames, storeAnswer, tagsOf } from './stored-answer.js'
 import { toStored } from './stored-head.js'
 
 /** The lease of a flight. Milliseconds. */
@@ -218,13 +218,13 @@ export class Leader {
     const isAbout = freshenedBy([before], news).length > 0
     const updated = isAbout ? updatedBy304(before, news, settings.policy) : before
     const fate = isAbout ? afterUpdate(this.#exchange.request, before, updated, settings.policy) : 'keep'
-    const { i: id = '', g: tags = [] } = stale.head
-    const found: Found = isAbout ? { ...stale, head: headOf(updated, settings, { id, tags }) } : stale
+    const found: Found = isAbout ? { ...stale, head: renewedHead(stale.head, updated, settings) } : stale
     this.#flight.settle(fate === 'update' ? { kind: 'found', found } : { kind: fate === 'remove' ? 'alone' : 'again' })
     const isStored = fate === 'update' && this.#flight.lease !== undefined
     const storing = isStored ? this.#renewStored(stale, updated) : this.#drop(stale, fate)
+    // It may fail while the answer is being sent, which is no reason to cut that.
+    storing.catch(error => core.store.tell(error))
     await this.#serve(found, { fwd: this.#fwd, fwdStatus: 304, ...(isStored && { stored: true }) })
-    await storing
   }
 
   async #renewStored(stale: Found, updated: StoredResponse): Promise<void> {

@@ -1,5 +1,6 @@
 import { checkOptionNames, checkOptionsObject, type Duration, kindOf, milliseconds } from '../engine/for-doors.js'
 import type { UpkeepOptions } from '../engine/index.js'
+import { heard } from './heard.js'
 import type { HttpRequest } from './http-message.js'
 import { normalAuthority } from './policy/cache-key.js'
 import type { ResponseHead } from './policy/message.js'
@@ -69,9 +70,9 @@ export function resolveSettings(options: ResponseCacheOptions = {}): Settings {
   callable(bypass, 'bypass')
   if (typeof tags !== 'function') texts(tags, 'tags')
   return {
-    ...(key && { key }),
-    ...(tags && { tags: typeof tags === 'function' ? tags : [...tags] }),
-    ...(bypass && { bypass }),
+    ...(key && { key: heard(key) }),
+    ...(tags && { tags: typeof tags === 'function' ? heard(tags) : [...tags] }),
+    ...(bypass && { bypass: heard(bypass) }),
     ...(options.upkeep !== undefined && { upkeep: options.upkeep }),
     ...(options.hosts && { hosts: hostList(options.hosts) }),
     policy: resolvePolicy(options),

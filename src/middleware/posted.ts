@@ -38,6 +38,15 @@ class Posting {
   }
 
   #judge(head: ResponseHead): Verdict {
+    try {
+      return this.#verdictOn(head)
+    } catch (error) {
+      this.#core.store.tell(error)
+      return this.#letPass(head, { detail: 'error' })
+    }
+  }
+
+  #verdictOn(head: ResponseHead): Verdict {
     const { store, settings } = this.#core
     const { policy } = settings
     const whole = receivedAnswer(head, this.#requestedAt, store.now())
@@ -46,11 +55,7 @@ class Posting {
     const { key = '' } = this.#lease ?? {}
     const { length = 0, most } = boundsOf(store, settings, key, whole)
     const isStorable = head.status !== 206 && storability(this.#request, whole, policy).store && length <= most
-    if (!isStorable) {
-      invalidate(this.#core, this.#req, this.#request, head)
-      this.#release()
-      return { kind: 'pass', add: [['Cache-Status', cacheStatus({ name: policy.name, fwd: 'method' })]] }
-    }
+    if (!isStorable) return this.#letPass(head)
     const sink = this.#store(head, stored)
     return {
       kind: 'pass',
@@ -59,15 +64,23 @@ class Posting {
     }
   }
 
+  /** Stores nothing of an answer, but removes what it makes invalid. */
+  #letPass(head: ResponseHead, more: { readonly detail?: string } = {}): Verdict {
+    const { name } = this.#core.settings.policy
+    invalidate(this.#core, this.#req, this.#request, head)
+    this.#release()
+    return { kind: 'pass', add: [['Cache-Status', cacheStatus({ name, fwd: 'method', ...more })]] }
+  }
+
   /** Starts to store an answer and returns the spool for its body. */
   #store(head: ResponseHead, stored: StoredResponse): Spool {
     const { store, settings } = this.#core
     const { key = '' } = this.#lease ?? {}
     const names = selectingNames(stored, settings)
     const at = names.length === 0 ? key : variantKey(key, selectingKey(names, this.#request))
-    const spool = new Spool(store, at, boundsOf(store, settings, at, stored))
     const given = typeof settings.tags === 'function' ? settings.tags(this.#req, head) : (settings.tags ?? [])
     const tags = tagsOf(given, stored)
+    const spool = new Spool(store, at, boundsOf(store, settings, at, stored))
     const keys = keysToInvalidate(this.#core, this.#req, this.#request, head)
     this.#isStoring = true
     this.#land(spool, keys, { at, names, stored, tags })

@@ -60,9 +60,7 @@ export function responseCache<Request extends HttpRequest = HttpRequest>(
 
 /** Whether the option `bypass` keeps a request from the cache. A promise does, whatever becomes of it. */
 function isLeftOut({ settings }: Core, req: HttpRequest): boolean {
-  const answered: unknown = settings.bypass?.(req)
-  if (answered instanceof Promise) answered.catch(() => undefined)
-  return Boolean(answered)
+  return Boolean(settings.bypass?.(req))
 }
 
 /** Hands on what a function of the options has thrown. */

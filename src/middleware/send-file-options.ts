@@ -3,6 +3,7 @@ import type { Readable } from 'node:stream'
 import type { ReadableStream } from 'node:stream/web'
 import { checkOptionNames, checkOptionsObject, type Duration, kindOf, milliseconds } from '../engine/for-doors.js'
 import type { Info, Key, UpkeepOptions } from '../engine/index.js'
+import { heard } from './heard.js'
 import type { HttpRequest } from './http-message.js'
 
 /** The Content-Disposition of a file: whether it is shown or saved, and its name. */
@@ -152,7 +153,12 @@ export function resolveSendFile(options: unknown): ResolvedSendFile {
     throw new RangeError(`sendFile: lease must be at least ${LEAST_LEASE} milliseconds and finite, got ${lease}`)
   }
   const collapseTimeout = milliseconds(given.collapseTimeout ?? DEFAULT_COLLAPSE, 'sendFile: collapseTimeout')
-  return { ...given, name, lease, collapseTimeout, accel: resolveAcceleration(given.accel) }
+  const functions = {
+    ...(typeof type === 'function' && { type: heard(type) }),
+    ...(typeof cacheControl === 'function' && { cacheControl: heard(cacheControl) }),
+    ...(typeof disposition === 'function' && { disposition: heard(disposition) }),
+  }
+  return { ...given, ...functions, name, lease, collapseTimeout, accel: resolveAcceleration(given.accel) }
 }
 
 function resolveAcceleration(accel: unknown): ResolvedAcceleration | undefined {
@@ -190,7 +196,7 @@ function checkPrefix(prefix: unknown): string {
 /** @throws TypeError when it is none; what `fill` and functions among the options answer is checked by it too */
 export function checkDisposition(disposition: unknown): Disposition {
   if (disposition === 'inline' || disposition === 'attachment') return disposition
-  if (typeof disposition === 'object' && disposition !== null) {
+  if (typeof disposition === 'object' && disposition !== null && !(disposition instanceof Promise)) {
     checkOptionNames(disposition, new Set(['type', 'filename']), 'sendFile: disposition')
     const { type, filename } = disposition as Record<string, unknown>
     const isType = type === undefined || type === 'inline' || type === 'attachment'

@@ -68,6 +68,10 @@ export async function sendStored(request: RequestHead, response: HttpResponse, a
   try {
     if (isGone(response)) return { status: answer.status, complete: false }
     return await send(request, response, answer)
+  } catch (error) {
+    // The body may have been closed because the client has gone.
+    if (isGone(response)) return { status: answer.status, complete: false }
+    throw error
   } finally {
     if ('close' in answer.body) await answer.body.close()
   }

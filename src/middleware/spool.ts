@@ -94,6 +94,7 @@ export class Spool implements BodySink {
     if (this.#end) return
     this.#size += chunk.byteLength
     const { most, length } = this.#bounds
+    if (!this.#isStorable && this.#places.size === 0 && !this.#owed) return
     // A copy, since the writer may reuse its buffer.
     const own = Buffer.from(chunk)
     this.#owed?.push(own)

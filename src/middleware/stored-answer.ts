@@ -63,15 +63,35 @@ export function keepingTime(stored: StoredResponse, { policy, keepStale }: Setti
   return Math.max(0, ttl) + Math.max(whileRevalidate, ifError, validation, STALE_MILLISECONDS)
 }
 
-/** The tags of an answer: those of the option, and those in `Cache-Tag` (by commas) and `Surrogate-Key` (by spaces). */
+/**
+ * The tags of an answer: those of the option, and those in `Cache-Tag` (by commas) and `Surrogate-Key` (by spaces).
+ *
+ * @throws TypeError when the option answered no tags; RangeError for too many: without the rest of them no purge of
+ *   these would reach the answer
+ */
 export function tagsOf(given: readonly string[], response: ResponseHead): readonly string[] {
   if (!Array.isArray(given) || !given.every(tag => typeof tag === 'string')) {
     throw new TypeError(`responseCache: tags must answer an array of strings, got ${kindOf(given)}`)
   }
-  const named = listMembers(fieldLines(response.fields, 'Cache-Tag'))
-  const keys = fieldLines(response.fields, 'Surrogate-Key').flatMap(line => line.split(/\s+/))
-  const all = [...given, ...named, ...keys].filter(tag => tag !== '' && tag.isWellFormed())
-  return [...new Set(all)].slice(0, MOST_TAGS)
+  const tags = united(given, response)
+  if (tags.length <= MOST_TAGS) return tags
+  throw new RangeError(`responseCache: an answer can have ${MOST_TAGS} tags, got ${tags.length}`)
+}
+
+/** The given tags and those that the fields name, each once. */
+function united(given: readonly string[], { fields }: ResponseHead): string[] {
+  const named = listMembers(fieldLines(fields, 'Cache-Tag'))
+  const keys = fieldLines(fields, 'Surrogate-Key').flatMap(line => line.split(/\s+/))
+  return [...new Set([...given, ...named, ...keys].filter(tag => tag !== '' && tag.isWellFormed()))]
+}
+
+/** The head of an answer that was renewed. It keeps its tags, and gets those that its fields name by now. */
+export function renewedHead(
+  { i: id = '', g: tags = [] }: StoredHead,
+  renewed: StoredResponse,
+  settings: Settings,
+): StoredHead {
+  return headOf(renewed, settings, { id, tags: united(tags, renewed) })
 }
 
 /** The request fields that select an answer, sorted. */
@@ -125,11 +145,11 @@ export async function renewAnswer(
   found: Found,
   stored: StoredResponse,
 ): Promise<boolean> {
-  const tags = found.head.g ?? []
-  const head = headOf(stored, settings, { id: found.head.i ?? '', tags })
+  const head = renewedHead(found.head, stored, settings)
+  const { g: tags = [] } = head
   const ttl = keepingTime(stored, settings, store.now())
   const meta = found.body ? '' : encodeMeta(head)
-  if (meta === undefined) {
+  if (meta === undefined || tags.length > MOST_TAGS) {
     store.release(lease)
     return false
   }

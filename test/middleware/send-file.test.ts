@@ -111,6 +111,18 @@ describe.each(APPS)('sendFile() under %s', (_name, app) => {
     })
   })
 
+  it.each([
+    ['type', async () => 'text/html'],
+    ['disposition', async () => 'inline'],
+    ['cacheControl', () => Promise.reject(new Error('no rules'))],
+  ])('refuses a promise of the function of %s, whatever becomes of it', async (name, promise) => {
+    const cache = newCache()
+    await cache.set('a', Buffer.from('a'), { file: true })
+    const port = await serve(cache, { [name]: promise }, app)
+    const reply = await ask(port, '/a')
+    expect([reply.status, reply.text]).toEqual([500, expect.stringMatching(`${name} must be .+, got a promise`)])
+  })
+
   it('hands on what the function of the key throws', async () => {
     const key = (): Key => {
       throw new Error('no such route')

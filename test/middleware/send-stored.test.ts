@@ -227,6 +227,24 @@ describe('a stored answer', () => {
     expect(broken.closed()).toBe(true)
   })
 
+  it('tells of no error when the body is closed because the client has gone', async () => {
+    const opened = new Gate()
+    const body = new Readable({ read: () => opened.open() })
+    const { port, sent, errors, done } = await serve(
+      async () => ({
+        status: 200,
+        fields: FIELDS,
+        body: { size: 10, stream: () => body, close: async () => undefined },
+      }),
+      response => void response.on('close', () => body.destroy()),
+    )
+    const socket = connect(port, '127.0.0.1', () => socket.write('GET / HTTP/1.1\r\nHost: a\r\n\r\n'))
+    await opened.opened
+    socket.destroy()
+    await done
+    expect([sent, errors]).toEqual([[{ status: 200, complete: false }], []])
+  })
+
   it('cuts the connection when the body cannot be read to its end', async () => {
     const received = new Gate()
     const broken = { ...brokenFile(3, received.opened), size: 10 }

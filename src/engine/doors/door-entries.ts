@@ -3,7 +3,7 @@ import type { EncodedKey, SqlValue } from '../disk/codec.js'
 import type { PreparedValue } from '../disk/disk.js'
 import { MODE_BINARY, MODE_RAW } from '../disk/modes.js'
 import type { PendingFile } from '../disk/value-files.js'
-import { entryOf, isLive, versionOf } from '../operations/entries.js'
+import { addMissingTags, entryOf, isLive, versionOf } from '../operations/entries.js'
 import { remove, set, touch } from '../operations/items.js'
 import type { Shard } from '../shards/shard.js'
 import { toMilliseconds, toSeconds } from '../time.js'
@@ -91,7 +91,9 @@ export function write(session: Session, key: EncodedKey, entry: DoorEntry, file:
   const expireTime = entry.ttl === Number.POSITIVE_INFINITY ? null : toSeconds(toMilliseconds(now) + entry.ttl)
   const { value, tags } = entry
   if ('version' in value) {
-    return touch(session, key, { meta: value.meta, expireTime, ifVersion: value.version }, now)
+    const isThere = touch(session, key, { meta: value.meta, expireTime, ifVersion: value.version }, now)
+    if (isThere) addMissingTags(session, key, tags)
+    return isThere
   }
   return set(session, { key, value: prepared(value, file), now, expireTime, tag: null, tags })
 }

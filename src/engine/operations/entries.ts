@@ -233,6 +233,15 @@ export function versionOf(rowid: number, storeTime: number, expireTime: number |
   return `${rowid}.${storeTime}.${expireTime ?? ''}`
 }
 
+/** Gives an entry further tags, where it does not have them. */
+export function addMissingTags(session: Session, key: EncodedKey, tags: readonly string[]): void {
+  const state = tags.length > 0 ? stateOf(session, key) : undefined
+  if (!state) return
+  const known = new Set(tagsOf(session, state[0]))
+  const missing = tags.filter(tag => !known.has(tag))
+  if (missing.length > 0) addTags(session, state[0], missing)
+}
+
 function addTags(session: Session, rowid: number, tags: readonly string[]): void {
   ensureSideTable(session, 'entryTags')
   for (const tag of tags) session.statements.run('insertTag', rowid, tag)

@@ -167,14 +167,17 @@ describe('one flight', () => {
     expect(statusOf(await second)).toBe('fwd=uri-miss; collapsed')
   })
 
-  it('lets each go alone when the answer is not for others', async () => {
+  it.each([
+    ['', '/'],
+    [', be its URL long', `/?${'q'.repeat(1000)}`],
+  ])('lets each go alone when the answer is not for others%s', async (_what, url) => {
     const { get, gate, calls, waiting } = await slow({ 'Cache-Control': 'private' })
-    const asked = Array.from({ length: 5 }, () => get('/'))
+    const asked = Array.from({ length: 5 }, () => get(url))
     await waiting(5)
     gate.open()
     expect((await Promise.all(asked)).every(({ status }) => status === 200)).toBe(true)
     expect(calls).toHaveLength(5)
-    expect(statusOf(await get('/'))).toBe('fwd=uri-miss; detail=uncacheable')
+    expect(statusOf(await get(url))).toBe('fwd=uri-miss; detail=uncacheable')
   })
 
   it('lets each go alone when the answer is longer than what may be stored', async () => {

@@ -94,6 +94,11 @@ describe('options', () => {
     ],
     ['answers a text', () => 'news', /tags must answer an array of strings, got 'news'/],
     ['answers a promise', async () => ['news'], /tags must answer an array of strings, got a promise/],
+    [
+      'answers a promise that is rejected',
+      () => Promise.reject(new Error('no news')),
+      /tags must answer an array of strings, got a promise/,
+    ],
     ['answers numbers', () => [5], /tags must answer an array of strings/],
   ])('tags that %s leave the answer to the client alone', async (_what, tags, message) => {
     const { get, cache } = await site(app => void app.use((_req, res) => void res.send('x')), {
@@ -105,6 +110,32 @@ describe('options', () => {
     expect([reply.status, reply.text, statusOf(reply)]).toEqual([200, 'x', 'fwd=uri-miss; detail=error'])
     expect(errors).toEqual([expect.stringMatching(message)])
     await settled(cache)
+    expect(await cache.count()).toBe(0)
+  })
+
+  it('tags are kept all, or the answer is not', async () => {
+    const tagged = (count: number) => Array.from({ length: count }, (_, at) => `tag-${at}`)
+    const { status, cache } = await site(
+      app =>
+        void app.get('/:count', (req, res) => {
+          res.set({ 'Cache-Control': 'max-age=60', 'Cache-Tag': tagged(Number(req.params.count)).join() }).send('x')
+        }),
+      { options: { tags: ['tag-0'] } },
+    )
+    const errors: string[] = []
+    cache.on('error', error => errors.push(error.message))
+    expect(await status('/256')).toBe('fwd=uri-miss; stored')
+    expect(await status('/257')).toBe('fwd=uri-miss; detail=error')
+    await settled(cache)
+    expect(errors).toEqual(['responseCache: an answer can have 256 tags, got 257'])
+    expect([await cache.count(), await purge(cache, { tag: 'tag-255' }), await cache.count()]).toEqual([1, 1, 0])
+  })
+
+  it('a key that is a rejected promise leaves the answer to the client alone', async () => {
+    const { status, cache } = await site(app => void app.use((_req, res) => void res.send('x')), {
+      options: { ttl: '10s', key: (() => Promise.reject(new Error('no key'))) as never },
+    })
+    expect(await status('/')).toBe('fwd=bypass; detail=bad-key')
     expect(await cache.count()).toBe(0)
   })
 

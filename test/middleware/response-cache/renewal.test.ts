@@ -1,6 +1,9 @@
 import { statSync } from 'node:fs'
 import { join } from 'node:path'
-import { describe, expect, it } from 'vitest'
+import Database from 'better-sqlite3'
+import type { FanoutCache } from 'fanout-cache'
+import { purge } from 'fanout-cache/express'
+import { describe, expect, it, onTestFinished } from 'vitest'
 import { Gate } from '../../helpers/gate.js'
 import { type Site, site, statusOf } from './support/app.js'
 
@@ -14,6 +17,14 @@ async function fileOf({ cache }: Site): Promise<{ path: string; ino: number; mti
     return { path, ino, mtimeMs }
   }
   throw new Error('nothing is stored')
+}
+
+function forbidRemoval({ directory }: FanoutCache): void {
+  for (const shard of ['000', '001']) {
+    const database = new Database(join(directory, shard, 'cache.db'))
+    database.exec("CREATE TRIGGER keep BEFORE DELETE ON Cache BEGIN SELECT RAISE(ABORT, 'no removal'); END")
+    database.close()
+  }
 }
 
 describe('a 304 for a long answer', () => {
@@ -36,6 +47,28 @@ describe('a 304 for a long answer', () => {
     expect([hit.headers['x-renewed'], hit.body.equals(BODY)]).toEqual(['yes', true])
     expect(await fileOf(made)).toEqual(before)
     expect(await made.cache.evict('long')).toBe(1)
+  })
+
+  it.each([
+    ['long', BODY],
+    ['short', Buffer.from('short')],
+  ])('adds the tags that it names to those of a %s answer', async (_what, body) => {
+    const made = await site(app => {
+      app.get('/', (req, res) => {
+        const isAsked = req.headers['if-none-match'] === '"1"'
+        res.set({ 'Cache-Control': 'max-age=10', ETag: '"1"', 'Cache-Tag': isAsked ? 'new, both' : 'old, both' })
+        if (isAsked) return void res.status(304).end()
+        res.end(body)
+      })
+    })
+    for (const tag of ['new', 'both', 'old']) {
+      await made.get('/')
+      await expect.poll(() => made.status('/')).toMatch(/^hit/)
+      made.clock.advance(11_000)
+      expect(statusOf(await made.get('/'))).toBe('fwd=stale; fwd-status=304; stored')
+      await expect.poll(() => made.status('/')).toMatch(/^hit/)
+      expect([await purge(made.cache, { tag }), await made.cache.count()]).toEqual([1, 0])
+    }
   })
 
   it('comes to those who wait for it, of whom each reads the same file', async () => {
@@ -75,6 +108,30 @@ describe('a 304 for a long answer', () => {
 })
 
 describe('what a 304 or a HEAD says of a stored answer', () => {
+  it('ends no process when the answer that it forbids to keep cannot be removed', async () => {
+    const lost: unknown[] = []
+    const onLost = (error: unknown): void => void lost.push(error)
+    process.prependListener('unhandledRejection', onLost)
+    onTestFinished(() => void process.off('unhandledRejection', onLost))
+    const made = await site((app, own) => {
+      app.get('/', (req, res) => {
+        res.set({ 'Cache-Control': 'max-age=10', ETag: '"1"' })
+        if (req.headers['if-none-match'] !== '"1"') return void res.end(BODY)
+        forbidRemoval(own().cache)
+        res.set('Cache-Control', 'no-store').status(304).end()
+      })
+    })
+    await made.get('/')
+    await expect.poll(() => made.status('/')).toMatch(/^hit/)
+    const errors: string[] = []
+    made.cache.on('error', error => void errors.push(error.message))
+    made.clock.advance(11_000)
+    const reply = await made.get('/')
+    expect([reply.status, reply.cut, reply.body.equals(BODY)]).toEqual([200, false, true])
+    await expect.poll(() => errors).toEqual([expect.stringContaining('no removal')])
+    expect(lost).toEqual([])
+  })
+
   it.each(['GET', 'HEAD'])('parts those whom a new Vary tells apart (%s)', async method => {
     const made = await site(app => {
       app.get('/', (req, res) => {

@@ -120,6 +120,10 @@ describe('storePartial', () => {
 
 describe('cachePost', () => {
   const post = (headers: object = {}) => ({ method: 'POST', headers: { ...headers } })
+  const noTagsOfPost = ({ method }: { method: string }): string[] => {
+    if (method === 'POST') throw new Error('no tags')
+    return []
+  }
 
   /** A document that POST changes, and answers with. */
   function document(answer: (req: Request, res: Response) => void) {
@@ -164,6 +168,7 @@ describe('cachePost', () => {
     ['a cookie', { cachePost: true }, res => res.set('Set-Cookie', 'a=b').send('x')],
     ['an error half-way', { cachePost: true }, res => res.set('Content-Length', '10').write('x', () => res.destroy())],
     ['the option off', {}, res => res.send('x')],
+    ['tags that fail', { cachePost: true, tags: noTagsOfPost }, res => res.send('x')],
     ['a developer’s key', { cachePost: true, key: () => 'same' }, res => res.send('x')],
   ])('stores nothing with %s, and still forgets what was there', async (_what, options, answer) => {
     const { state, mount } = document((_req, res) => void answer(res))
