@@ -104,7 +104,8 @@ export function keepLimits(session: Session, { milliseconds, share, spared, shar
       session.evicted++
       victims.push({ key, raw: raw !== 0, size, reason: bytes > sizeLimit ? 'size' : 'items' })
       surplus--
-      bytes = volume(session)
+      // Evicting adds no bytes: where only the entries are too many, the volume need not be known exactly.
+      if (bytes > sizeLimit) bytes = volume(session)
     }
     if (performance.now() > until) return { victims, more: bytes > sizeLimit || surplus > 0, slack: 0 }
   }
