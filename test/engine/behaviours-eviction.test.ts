@@ -227,6 +227,38 @@ describe('size limits', () => {
   })
 })
 
+describe('a limit', () => {
+  type Stores = (cache: Cache, keys: readonly string[], value: unknown) => Promise<unknown>
+  const ways: Record<string, Stores> = {
+    'by calls that are not awaited': (cache, keys, value) => Promise.all(keys.map(key => cache.set(key, value))),
+    'by setMany()': (cache, keys, value) => cache.setMany(keys.map(key => [key, value] as const)),
+    'in one transaction': (cache, keys, value) => cache.transact(tx => keys.map(key => tx.set(key, value))),
+  }
+  const policies: EvictionPolicy[] = ['least-recently-stored', 'least-recently-used', 'least-frequently-used']
+  const keys = Array.from({ length: 200 }, (_, at) => `key ${at}`)
+
+  for (const [way, store] of Object.entries(ways)) {
+    for (const evictionPolicy of policies) {
+      it(`of entries holds for those stored together ${way}, and spares the last: ${evictionPolicy}`, async () => {
+        const cache = structured.make({ maxItems: 5, evictionPolicy })
+        await cache.set('old', 0)
+        await store(cache, keys, 1)
+        await expect.poll(() => cache.count()).toBe(5)
+        expect(await cache.has('key 199')).toBe(true)
+      })
+
+      it(`of bytes holds for those stored together ${way}, and spares the last: ${evictionPolicy}`, async () => {
+        const cache = structured.make({ sizeLimit: 1_000_000, evictionPolicy })
+        await store(cache, keys, Buffer.alloc(40_000))
+        await expect.poll(() => cache.volume()).toBeLessThanOrEqual(1_000_000)
+        expect(await cache.count()).toBeGreaterThan(10)
+        expect(await cache.has('key 199')).toBe(true)
+        await expect.poll(() => cache.check()).toEqual([])
+      })
+    }
+  }
+})
+
 describe('values larger than the limit', () => {
   for (const large of [Buffer.alloc(1_000_001), 'x'.repeat(1_000_001), () => new Blob([Buffer.alloc(1_000_001)])]) {
     const made = (): unknown => (typeof large === 'function' ? large() : large)

@@ -148,6 +148,17 @@ describe.each(KINDS)('processes that share a lock of a %s', kind => {
     },
   )
 
+  it.each([undefined, 1])('get it although another takes it again and again (places: %s)', async value => {
+    const directory = temporaryDirectory()
+    const args = { act: 'hog', kind, directory, options: optionsOf(kind, OPTIONS), callers: 8, value }
+    const [hog] = (await started(1, args)) as [FixtureProcess]
+    const cache = cacheOf(kind, directory, OPTIONS)
+    const lock = value === undefined ? new Lock(cache, 'report') : new BoundedSemaphore(cache, 'report', { value })
+    for (let time = 0; time < 5; time += 1) await (await lock.acquire({ timeout: '15s' })).release()
+    hog.send('stop')
+    expect(await hog.done()).toContain('stopped')
+  })
+
   it('go on with it when they were stopped beyond their lease and nobody came', async () => {
     const directory = temporaryDirectory()
     const args = { act: 'hold', kind, directory, options: optionsOf(kind, OPTIONS), ttl: 300 }

@@ -174,6 +174,7 @@ const SQL = {
   releaseLease: 'run DELETE FROM Lease WHERE name = ? AND token = ?',
   revokeLease: 'run DELETE FROM Lease WHERE name = ?',
   leasesOf: 'pluck SELECT COUNT(*) FROM Lease WHERE name > ? AND name < ? AND due > ?',
+  otherLease: 'pluck SELECT 1 FROM Lease WHERE name > ? AND name < ? AND due > ? AND token <> ? LIMIT 1',
   dropEnded: 'run DELETE FROM Lease WHERE name > ? AND name < ? AND due <= ?',
   laterLeases: 'raw SELECT name, fence FROM Lease WHERE name > ? AND name < ? AND fence > ?',
   // Leases that a killed process left behind. Taken items of a queue are returned instead.

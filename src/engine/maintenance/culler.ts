@@ -1,7 +1,8 @@
 import { EVICTION_POLICIES } from '../database/eviction-policies.js'
 import { giveWay } from '../database/giving-way.js'
 import type { Session } from '../database/session.js'
-import { exceedsLimits, keepLimits, removeExpired, type Victim } from '../operations/culling.js'
+import { type KeyIdentity, keyIdentity } from '../disk/keys.js'
+import { exceedsLimits, type Keeping, keepLimits, removeExpired, type Victim } from '../operations/culling.js'
 import type { Shard } from '../shards/shard.js'
 import { UpkeepNotice } from './upkeep-notice.js'
 
@@ -13,6 +14,9 @@ const LOOK_MILLISECONDS = 20
 const ROW_BYTES = 1024
 const MARKS_BEFORE_EVICTION = 2000
 
+/** How `enforce` evicts. */
+type Enforcing = Partial<Pick<Keeping, 'milliseconds' | 'share' | 'spared'>>
+
 /** Keeps one shard under its limits: after the writes of each batch and, if that is not enough, in pages. */
 export class Culler {
   /** Whether upkeep takes place. Writes then leave expired entries to it. */
@@ -21,6 +25,8 @@ export class Culler {
   #slack = 0
   #lookedAt = Number.NEGATIVE_INFINITY
   #following = false
+  /** The row stored last when evictions began that take several transactions. */
+  #spared: KeyIdentity | undefined
   evictions = 0
 
   constructor(shard: Shard) {
@@ -41,19 +47,20 @@ export class Culler {
     this.#lookedAt = now
     // Expired entries are removed before live ones are evicted.
     if (upkept && exceedsLimits(session)) this.#removeExpired(session)
-    if (this.enforce(session).more) this.#follow()
+    const last = session.stored.at(-1)
+    const spared = last && keyIdentity(last)
+    if (this.enforce(session, { spared }).more) this.#follow(spared)
   }
 
   /**
    * Evicts for a while. Returns how many rows were evicted and whether more must be.
    *
-   * @param how for how long, and which share of the limits may be in use afterwards
+   * @param how for how long, which share of the limits may be in use afterwards, and which row stays in any case
    */
-  enforce(
-    session: Session,
-    { milliseconds = CULL_MILLISECONDS, share = 1 }: { readonly milliseconds?: number; readonly share?: number } = {},
-  ): { readonly removed: number; readonly more: boolean } {
-    const { victims, more, slack } = keepLimits(session, milliseconds, () => this.#sharpenOrder(session), share)
+  enforce(session: Session, how: Enforcing = {}): { readonly removed: number; readonly more: boolean } {
+    const { milliseconds = CULL_MILLISECONDS, share = 1, spared } = how
+    const sharpen = (): void => this.#sharpenOrder(session)
+    const { victims, more, slack } = keepLimits(session, { milliseconds, share, spared, sharpen })
     this.#slack = slack
     this.report(session, victims)
     return { removed: victims.length, more }
@@ -89,11 +96,13 @@ export class Culler {
     if (kind && marks.dirty) marks.writeAll(session, disk.now(), MARKS_BEFORE_EVICTION)
   }
 
-  #follow(): void {
+  #follow(spared: KeyIdentity | undefined): void {
+    this.#spared = spared
     if (this.#following) return
     this.#following = true
     const page = (): void => {
-      this.#shard.write({ run: session => this.enforce(session) }, { deadline: Number.POSITIVE_INFINITY }).then(
+      const run = (session: Session): { readonly more: boolean } => this.enforce(session, { spared: this.#spared })
+      this.#shard.write({ run }, { deadline: Number.POSITIVE_INFINITY }).then(
         ({ more }) => {
           this.#following = more
           if (more) page()

@@ -123,6 +123,11 @@ export class ShardMemory {
     this.epoch++
   }
 
+  /** Gives up all entries, those of other shards too: called when the whole cache was cleared. */
+  forgetAll(): void {
+    this.#tier.clear()
+  }
+
   /** Called when the database was closed. The next one may have equal versions by chance. */
   reset(): void {
     this.changed()

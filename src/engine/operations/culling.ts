@@ -2,7 +2,7 @@ import { EVICTION_POLICIES } from '../database/eviction-policies.js'
 import type { Session } from '../database/session.js'
 import type { RemovalRow, StatementName, VictimRow } from '../database/statements.js'
 import type { SqlValue } from '../disk/codec.js'
-import { keyIdentity } from '../disk/keys.js'
+import { type KeyIdentity, keyIdentity } from '../disk/keys.js'
 import { deleteRow } from './entries.js'
 import { graceBytes, unlinkOldest } from './grace.js'
 
@@ -73,14 +73,23 @@ export function removeExpired(session: Session, now: number, limit: number): num
   return rows.length
 }
 
+/** How `keepLimits` evicts. */
+export interface Keeping {
+  /** How long at most. */
+  readonly milliseconds: number
+  /** The share of the limits that may be in use afterwards. */
+  readonly share: number
+  /** The key of the row that was stored last. It stays, so that no write evicts itself. */
+  readonly spared: KeyIdentity | undefined
+  /** Brings the order up to date; called once when something is to be evicted. */
+  sharpen(): void
+}
+
 /**
- * Evicts in the order of the policy until the limits hold, for at most `milliseconds`. Rows stored in this transaction
- * stay, so that a write never evicts itself.
- *
- * @param sharpen brings the order up to date; called once when something is to be evicted
- * @param share the share of the limits that may be in use afterwards
+ * Evicts in the order of the policy until the limits hold. Rows stored in this transaction stay as long as there are
+ * others. If they exceed the limits by themselves, only the last of them is spared.
  */
-export function keepLimits(session: Session, milliseconds: number, sharpen: () => void, share = 1): Culled {
+export function keepLimits(session: Session, { milliseconds, share, spared, sharpen }: Keeping): Culled {
   const { sizeLimit, maxItems } = partOfLimits(session, share)
   const victims: Victim[] = []
   const until = performance.now() + milliseconds
@@ -94,9 +103,13 @@ export function keepLimits(session: Session, milliseconds: number, sharpen: () =
   // Looked up seldom, because each takes a statement: the one changes with no removal, the other with that of a file.
   const pages = pagesOf(session)
   let files = fileBytes(session)
+  const last = spared === undefined ? [] : [spared]
+  let kept: readonly KeyIdentity[] | undefined
   while (bytes > sizeLimit || surplus > 0) {
-    const page = nextVictims(session)
-    if (page.length === 0) return { victims, more: false, slack: sizeLimit - bytes }
+    kept ??= [...last, ...session.stored.map(keyIdentity)]
+    const page = nextVictims(session, VICTIMS, kept)
+    if (page.length === 0 && kept === last) return { victims, more: false, slack: sizeLimit - bytes }
+    if (page.length === 0) kept = last
     for (const [rowid, filename, size, key, raw] of page) {
       if (bytes <= sizeLimit && surplus <= 0) break
       deleteRow(session, rowid, filename, size)
@@ -104,7 +117,8 @@ export function keepLimits(session: Session, milliseconds: number, sharpen: () =
       victims.push({ key, raw: raw !== 0, size, reason: bytes > sizeLimit ? 'size' : 'items' })
       surplus--
       if (filename !== null) files = fileBytes(session)
-      bytes = pageBytes(session, pages) + files
+      // Evicting adds no bytes: where only the entries are too many, the volume need not be known exactly.
+      if (bytes > sizeLimit) bytes = pageBytes(session, pages) + files
     }
     if (performance.now() > until) return { victims, more: bytes > sizeLimit || surplus > 0, slack: 0 }
   }
@@ -136,18 +150,18 @@ export function makeRoomByRows(
   }
   for (const row of statements.all<RemovalRow>('expired', session.disk.now()).slice(0, count)) remove(row, NO_ENTRY)
   if (victims.length > 0) return { files, victims }
-  for (const [rowid, filename, size, key, raw] of nextVictims(session, count)) {
+  for (const [rowid, filename, size, key, raw] of nextVictims(session, count, session.stored.map(keyIdentity))) {
     remove([rowid, filename, size], { key, raw: raw !== 0 })
   }
   return { files, victims }
 }
 
-function nextVictims(session: Session, count = VICTIMS): VictimRow[] {
+/** The next entries in the order of the policy, without those of the given keys, which may come first. */
+function nextVictims(session: Session, count: number, spared: readonly KeyIdentity[]): VictimRow[] {
   const order = EVICTION_POLICIES[session.settings.evictionPolicy].order
   const statement = order === undefined ? undefined : ORDER[order]
   if (!statement) return []
-  // Rows of this transaction may come first, as new rows do under least-frequently-used.
-  const own = new Set(session.stored.map(keyIdentity))
+  const own = new Set(spared)
   const limit = count + own.size
   const rows = inOrder(session.statements.all<VictimRow>(statement, limit), limit, () =>
     session.statements.all<VictimRow>(statement, Math.max(limit, TIES)),

@@ -89,6 +89,13 @@ export function countLeases(session: Session, group: string): number {
   return session.statements.get<number>('leasesOf', group, afterGroup(group), session.disk.now()) ?? 0
 }
 
+/** Whether a lease of a group that has not ended has another token. */
+export function othersHold(session: Session, group: string, token: string): boolean {
+  if (!session.has('leases')) return false
+  const range = [group, afterGroup(group)] as const
+  return session.statements.get('otherLease', ...range, session.disk.now(), token) !== undefined
+}
+
 /** Removes the leases of a group that have ended. Their holders notice at the next use. */
 export function dropEndedLeases(session: Session, group: string): void {
   if (session.has('leases')) session.statements.run('dropEnded', group, afterGroup(group), session.disk.now())

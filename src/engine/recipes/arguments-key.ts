@@ -4,7 +4,7 @@ import { encodeKey } from '../disk/keys.js'
 import { kindOf } from '../option-names.js'
 import type { Key } from '../options.js'
 
-/** The depth to which nested objects are copied. A circular object is refused later, when the key is encoded. */
+/** The depth to which nested objects are copied, which no key reaches. */
 const MAX_DEPTH = 100
 const NOTHING: readonly never[] = []
 
@@ -33,6 +33,16 @@ export function argumentsKey({ name, typed, ignore }: KeyRules, args: readonly u
   while (kept.length > 0 && kept[kept.length - 1] === undefined) kept.pop()
   const tail = typed ? kept.map(typeName) : kept.includes(undefined) ? [gapsIn(kept)] : NOTHING
   return [name, ...kept.map(toNull), null, ...tail] as Key
+}
+
+/**
+ * The arguments as they are now, for a function that is called later: those which count are copied, so that its result
+ * is that of the key. @throws TypeError for an object that holds itself
+ */
+export function keptArguments({ ignore }: KeyRules, args: readonly unknown[]): readonly unknown[] {
+  const isCopied = (arg: unknown, at: number): boolean => typeof arg === 'object' && !ignore.has(at)
+  if (!args.some(isCopied)) return args
+  return args.map((arg, at) => (isCopied(arg, at) ? copyOf(arg, ignore, 0) : arg))
 }
 
 /** Checks arguments. @throws TypeError that names the argument which cannot be part of a key, and says what to do */
@@ -68,13 +78,34 @@ export function resolveIgnore(ignore: unknown): ReadonlySet<number | string> {
 
 /** Copies an argument without undefined properties, at any depth, and without ignored ones at the first level. */
 function withoutUndefined(value: unknown, ignore: ReadonlySet<number | string>, depth: number): unknown {
-  if (typeof value !== 'object' || value === null || depth > MAX_DEPTH) return value
+  if (typeof value !== 'object' || value === null) return value
+  checkDepth(depth)
   if (Array.isArray(value)) return value.map(part => withoutUndefined(part, ignore, depth + 1))
   if (!isPlainObject(value)) return value
   const entries = Object.entries(value).filter(([name, part]) => {
     return part !== undefined && !(depth === 0 && ignore.has(name))
   })
   return Object.fromEntries(entries.map(([name, part]) => [name, withoutUndefined(part, ignore, depth + 1)]))
+}
+
+/** Copies the parts of an argument that can be part of a key. */
+function copyOf(value: unknown, ignore: ReadonlySet<number | string>, depth: number): unknown {
+  if (typeof value !== 'object' || value === null) return value
+  checkDepth(depth)
+  if (Array.isArray(value)) return value.map(part => copyOf(part, ignore, depth + 1))
+  // Not the method of a Buffer, which shares its bytes.
+  if (types.isUint8Array(value)) return Uint8Array.prototype.slice.call(value)
+  if (!isPlainObject(value)) return value
+  const copy: Record<string, unknown> = { ...value }
+  for (const name of Object.keys(copy)) {
+    if (depth > 0 || !ignore.has(name)) copy[name] = copyOf(copy[name], ignore, depth + 1)
+  }
+  return Object.getPrototypeOf(value) === null ? Object.setPrototypeOf(copy, null) : copy
+}
+
+/** Stops at once in an object that holds itself: it may do so in several places, each of which has as many. */
+function checkDepth(depth: number): void {
+  if (depth > MAX_DEPTH) throw new TypeError('key[0] is nested too deeply, or holds itself')
 }
 
 /** The positions of undefined arguments. */

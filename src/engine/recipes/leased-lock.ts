@@ -5,7 +5,6 @@ import type { EncodedKey } from '../disk/codec.js'
 import { type KeyIdentity, keyIdentity } from '../disk/keys.js'
 import { DiskCacheError, LockTimeoutError, TimeoutError } from '../errors.js'
 import { onAbort } from '../on-abort.js'
-import { oncePerProcess } from '../once-per-process.js'
 import type { LockRules } from '../operations/locks.js'
 import { checkOptionNames, checkOptionsObject, kindOf } from '../option-names.js'
 import type { Key } from '../options.js'
@@ -16,7 +15,8 @@ import type { CacheLike } from './cache-like.js'
 import { accessEngine, refuseEviction } from './engine-access.js'
 import { checkTtl, KeptLease, type Lease, type LeaseKeeper } from './lease.js'
 import type { Acquiring, LockOptions } from './lock-options.js'
-import { type Place, WaitingLine } from './waiting-line.js'
+import { TurnTaking, type Waiter } from './turn-taking.js'
+import { lineOf, lines, type Place } from './waiting-line.js'
 
 /** Milliseconds; `deadline` on the clock of `performance.now()`. */
 interface Patience {
@@ -40,9 +40,6 @@ const BUSY_MILLISECONDS = 1000
 const FIRST_PAUSE = 1
 const LONGEST_PAUSE = 25
 
-/** Waiting lines of this process, by shard and by the name of the lock. */
-const lines = oncePerProcess('lines', () => new WeakMap<Shard, Map<string, WaitingLine>>())
-
 /** How a kind of lock is stored. */
 export interface Kept {
   readonly rules: LockRules
@@ -63,6 +60,7 @@ export class LeasedLock {
   readonly #identity: KeyIdentity
   readonly #allowEviction: boolean
   readonly #keeper: LeaseKeeper
+  readonly #turns: TurnTaking
   #releasedAt = Number.NEGATIVE_INFINITY
   #releases = 0
   #tidying: NodeJS.Timeout | undefined
@@ -78,6 +76,7 @@ export class LeasedLock {
     const { rules, lineName } = keep(this.encoded)
     this.#rules = rules
     this.lineName = lineName
+    this.#turns = new TurnTaking(lineName)
     this.#identity = keyIdentity(this.encoded)
     this.#allowEviction = allowEviction
     this.#keeper = {
@@ -131,7 +130,8 @@ export class LeasedLock {
     const place = line.enter()
     const { timeout, signal, deadline } = patience
     try {
-      const lease = place.isFirst ? await this.#attempt(shard, deadline, signal) : undefined
+      const isTurn = place.isFirst && !this.#turns.isOthers(shard)
+      const lease = isTurn ? await this.#attempt(shard, deadline, signal) : undefined
       return lease ?? (await this.#wait(shard, place, patience))
     } catch (error) {
       // The database itself was locked by others.
@@ -151,19 +151,24 @@ export class LeasedLock {
     const unwatch = signal && onAbort(signal, abort)
     const late = (): void => giveUp.abort(new LockTimeoutError(this.#keeper.label, timeout))
     const timer = armTimer(deadline - performance.now(), late)
+    let waiter: Waiter | undefined
     try {
       for (let pause = FIRST_PAUSE; ; pause = Math.min(LONGEST_PAUSE, pause * 1.5)) {
         await place.turn()
         giveUp.signal.throwIfAborted()
         this.#assertOpen(shard)
         place.look()
-        const lease = this.#mayBeFree(shard) ? await this.#attempt(shard, deadline, giveUp.signal) : undefined
+        const isTurn = this.#mayBeFree(shard) && !this.#turns.isOthers(shard)
+        const lease = isTurn ? await this.#attempt(shard, deadline, giveUp.signal) : undefined
         if (lease) return lease
+        waiter ??= this.#turns.wait(shard)
+        waiter.looked()
         await place.pause(pause * (0.5 + Math.random() / 2))
       }
     } finally {
       clearTimeout(timer)
       unwatch?.()
+      waiter?.end()
     }
   }
 
@@ -175,6 +180,7 @@ export class LeasedLock {
     const run = (session: Session): number | undefined => this.#rules.take(session, token, ttl / 1000)
     const fence = await shard.write({ run, identity: this.#identity }, { deadline, signal })
     if (fence === undefined) return undefined
+    this.#turns.taken(shard)
     const lease = new KeptLease(this.#keeper, token, fence, askedAt + ttl)
     if (!signal?.aborted) return lease
     // The caller has given up: release the lease, whatever comes of it.
@@ -220,6 +226,7 @@ export class LeasedLock {
       if (error instanceof TimeoutError && lasts <= this.#keeper.ttl) return false
       throw error
     })
+    this.#turns.released(shard)
     lines.get(shard)?.get(this.lineName)?.nudge()
     return released
   }
@@ -268,14 +275,6 @@ export function checkAcquiring(options: Acquiring | undefined): Patience {
   const timeout = options.timeout === undefined ? Number.POSITIVE_INFINITY : milliseconds(options.timeout, 'timeout')
   signal?.throwIfAborted()
   return { timeout, signal, deadline: performance.now() + timeout }
-}
-
-function lineOf(shard: Shard, name: string): WaitingLine {
-  const byName = lines.get(shard) ?? new Map<string, WaitingLine>()
-  const line = byName.get(name) ?? new WaitingLine()
-  lines.set(shard, byName)
-  byName.set(name, line)
-  return line
 }
 
 function armTimer(timeout: number, fire: () => void): NodeJS.Timeout | undefined {

@@ -56,9 +56,10 @@ export function memoizeStampede<
   checkTtl(options.ttl)
   const keys = callKeys(target, fn, options as MemoizeOptions<This, Args>, RECIPE)
   const memoized = async function (this: This, ...args: Args): Promise<Awaited<Result>> {
-    const compute = (): Result => Reflect.apply(fn, this, args)
     try {
-      return await target.getOrSet(keys.of(this, args), compute as () => Awaited<Result>, computing)
+      const kept = keys.kept(args)
+      const compute = (): Result => Reflect.apply(fn, this, kept)
+      return await target.getOrSet(keys.of(this, kept), compute as () => Awaited<Result>, computing)
     } catch (error) {
       if (error instanceof TypeError) keys.check(args)
       throw error

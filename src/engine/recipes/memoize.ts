@@ -54,9 +54,12 @@ export function memoize<
   const stores = ttl === undefined || ttl === null || milliseconds(ttl, 'ttl') > 0
   const keys = callKeys(target, fn, options as MemoizeOptions<This, Args>, RECIPE)
   const memoized = async function (this: This, ...args: Args): Promise<Awaited<Result>> {
-    const key = keys.of(this, args)
+    let key: Key
+    let kept: Args
     let found: Awaited<Result> | undefined
     try {
+      kept = keys.kept(args)
+      key = keys.of(this, kept)
       // A plain read costs less than getOrSet, which only a miss needs.
       found = await target.get(key)
     } catch (error) {
@@ -64,7 +67,7 @@ export function memoize<
       throw error
     }
     if (found !== undefined) return found
-    const compute = (): Result => Reflect.apply(fn, this, args)
+    const compute = (): Result => Reflect.apply(fn, this, kept)
     if (!stores) return await compute()
     return computeIn(target, key, compute as () => Awaited<Result>, computing)
   }

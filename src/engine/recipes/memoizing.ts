@@ -3,7 +3,7 @@ import { checkOptionNames, checkOptionsObject, kindOf } from '../option-names.js
 import type { Computing, Key, Tag } from '../options.js'
 import { type Duration, milliseconds } from '../time.js'
 import { encodeTag } from '../verbs/verb-options.js'
-import { argumentsKey, checkArguments, type KeyRules, resolveIgnore } from './arguments-key.js'
+import { argumentsKey, checkArguments, type KeyRules, keptArguments, resolveIgnore } from './arguments-key.js'
 import { type AsyncCall, dressAs, nameOf } from './wrapping.js'
 
 /**
@@ -47,6 +47,8 @@ export interface Memoized<This, Args extends readonly unknown[], Result> extends
 /** The keys of the calls of one function. */
 export interface CallKeys<This, Args> {
   of(self: This, args: Args): Key
+  /** The arguments as they are now, for a call that may take place later. */
+  kept(args: Args): Args
   /** @throws TypeError that names the argument which cannot be part of a key */
   check(args: Args): void
 }
@@ -78,13 +80,17 @@ export function callKeys<This, Args extends readonly unknown[], Result>(
     const isTyped: unknown = typed === undefined ? false : typed
     if (typeof isTyped !== 'boolean') throw new TypeError(`typed must be true or false, got ${kindOf(typed)}`)
     const rules: KeyRules = { name: nameOf(cache, fn, name, { recipe }), typed: isTyped, ignore: resolveIgnore(ignore) }
-    return { of: (_self, args) => argumentsKey(rules, args), check: args => checkArguments(rules, args) }
+    return {
+      of: (_self, args) => argumentsKey(rules, args),
+      kept: args => keptArguments(rules, args) as Args,
+      check: args => checkArguments(rules, args),
+    }
   }
   if (typeof key !== 'function') throw new TypeError(`key must be a function that makes a key, got ${kindOf(key)}`)
   if (typed !== undefined || ignore !== undefined) {
     throw new TypeError(`${recipe}: key makes the whole key, typed and ignore mean nothing beside it`)
   }
-  return { of: (self, args) => Reflect.apply(key, self, args), check: () => undefined }
+  return { of: (self, args) => Reflect.apply(key, self, args), kept: args => args, check: () => undefined }
 }
 
 /** Gives the wrapper the members of a memoized function. */

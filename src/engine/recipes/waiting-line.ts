@@ -1,4 +1,9 @@
 import { keepShape } from '../kept-shapes.js'
+import { oncePerProcess } from '../once-per-process.js'
+import type { Shard } from '../shards/shard.js'
+
+/** Waiting lines of this process, by shard and by the name of the lock. */
+export const lines: WeakMap<Shard, Map<string, WaitingLine>> = oncePerProcess('lines', () => new WeakMap())
 
 /**
  * The callers of one process that wait for the same lock, in the order in which they came. Only the first one asks the
@@ -84,6 +89,15 @@ export class Place {
     const at = this.#line.indexOf(this)
     if (at > 0) this.#line.splice(at, 1)
   }
+}
+
+/** The line of a lock, which is made when there is none. */
+export function lineOf(shard: Shard, name: string): WaitingLine {
+  const byName = lines.get(shard) ?? new Map<string, WaitingLine>()
+  const line = byName.get(name) ?? new WaitingLine()
+  lines.set(shard, byName)
+  byName.set(name, line)
+  return line
 }
 
 keepShape(new WaitingLine())

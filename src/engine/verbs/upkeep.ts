@@ -45,7 +45,11 @@ export async function evict(handle: CacheHandle, tag: Tag, options: Waiting | un
 
 export async function clear(handle: CacheHandle, options: Waiting | undefined): Promise<number> {
   checkVerbOptions(options, 'clear', 'waiting')
-  return removeInPages(handle, options, removal.clear)
+  const { shards } = handle
+  const removed = await removeInPages(handle, options, removal.clear)
+  // What was stored meanwhile is read again. All else would take room until somebody asks for its key.
+  for (const { memory } of shards) memory?.forgetAll()
+  return removed
 }
 
 export function cull(handle: CacheHandle, options: Waiting | undefined): Promise<number> {

@@ -72,7 +72,7 @@ export class ModelCache<Input, Output> {
    */
   async put(key: Key, value: Input, options: Putting = {}): Promise<boolean> {
     checkModelOptions(options, 'put', 'storing')
-    const sealing = sealed(this.#model, value, options.ttl)
+    const sealing = sealed(this.#model, value, { ttl: options.ttl, keep: this.#store.copyOf })
     const envelope = sealing instanceof Promise ? await sealing : sealing
     const isStored = await this.#store.cache.set(key, envelope, this.#storing(options))
     if (isStored) this.#counters.puts++
@@ -107,7 +107,7 @@ export class ModelCache<Input, Output> {
     checkModelOptions(options, 'putMany', 'storing')
     checkIterable(entries, 'putMany')
     const pairs = Array.from(entries, checkPair)
-    const sealing = sealedAll(this.#model, pairs, options.ttl)
+    const sealing = sealedAll(this.#model, pairs, { ttl: options.ttl, keep: this.#store.copyOf })
     const envelopes = sealing instanceof Promise ? await sealing : sealing
     if (pairs.length === 0) return true
     const storing = this.#storing(withoutWaiting(options))

@@ -15,6 +15,18 @@ export class ModelStore {
     this.access = access
   }
 
+  /** A copy of a value as it would be stored. One that cannot be stored is returned as it is: storing it tells why. */
+  readonly copyOf = <T>(value: T): T => {
+    const { codec } = this.access.handle.options
+    try {
+      const { mode, data } = codec.encodeValue(value)
+      return codec.decodeValue(mode, data) as T
+    } catch (error) {
+      if (error instanceof TypeError) return value
+      throw error
+    }
+  }
+
   /** Epoch milliseconds. */
   now(): number {
     return this.access.handle.options.clock.now()

@@ -4,7 +4,7 @@ import type { ComputeContext, Computing, Key, Storing, Waiting } from '../option
 import { milliseconds } from '../time.js'
 import { type Envelope, open, seal } from './envelope.js'
 import type { ResolvedModel } from './model.js'
-import { check } from './schema.js'
+import { type Checked, check } from './schema.js'
 
 const WAITING = ['retry', 'timeout', 'signal']
 const STORING = [...WAITING, 'ttl', 'tag', 'tags']
@@ -34,41 +34,63 @@ export function waitingOf({ retry, timeout, signal }: Waiting): Waiting {
   }
 }
 
+/** How a value is put into an envelope. */
+export interface Sealing {
+  /** The time to live that the caller gave. */
+  readonly ttl: Storing['ttl']
+  /** Copies an envelope that is stored later, so that changes which the caller makes until then do not matter. */
+  readonly keep?: (envelope: Envelope) => Envelope
+  /** The key, for the message of an error. */
+  readonly key?: Key
+}
+
 /**
  * Checks a value and puts it into an envelope, synchronously with a synchronous schema.
  *
  * @throws InvalidValueError when it does not fit
  */
-export function sealed(
-  model: ResolvedModel,
-  value: unknown,
-  ttl: Storing['ttl'],
-  key?: Key,
-): Envelope | Promise<Envelope> {
+export function sealed(model: ResolvedModel, value: unknown, sealing: Sealing): Envelope | Promise<Envelope> {
+  const { ttl, key, keep = same } = sealing
   const life = ttl === undefined || ttl === null ? ttl : endless(milliseconds(ttl, 'ttl'))
-  const finish = (checked: Awaited<ReturnType<typeof check>>): Envelope => {
-    if (!('issues' in checked)) return seal(model, value, life)
-    throw new InvalidValueError(model.name, key === undefined ? '' : ` ${kindOf(key)}`, checked.issues)
-  }
   const checked = check(model.schema, value)
-  return checked instanceof Promise ? checked.then(finish) : finish(checked)
+  const envelope = seal(model, value, life)
+  if (!(checked instanceof Promise)) return ifFitting(model, checked, envelope, key)
+  const kept = keep(envelope)
+  return checked.then(one => ifFitting(model, one, kept, key))
 }
 
-/** Checks several values and puts them into envelopes, synchronously with a synchronous schema. */
+function ifFitting(
+  model: ResolvedModel,
+  checked: Checked<unknown>,
+  envelope: Envelope,
+  key: Key | undefined,
+): Envelope {
+  if (!('issues' in checked)) return envelope
+  throw new InvalidValueError(model.name, key === undefined ? '' : ` ${kindOf(key)}`, checked.issues)
+}
+
+/** Checks several values and puts copies of them into envelopes, synchronously with a synchronous schema. */
 export function sealedAll(
   model: ResolvedModel,
   pairs: readonly (readonly [Key, unknown])[],
-  ttl: Storing['ttl'],
+  sealing: Pick<Required<Sealing>, 'ttl' | 'keep'>,
 ): readonly Envelope[] | Promise<readonly Envelope[]> {
-  const sealing: (Envelope | Promise<Envelope>)[] = []
+  const envelopes: (Envelope | Promise<Envelope>)[] = []
   try {
-    for (const [key, value] of pairs) sealing.push(sealed(model, value, ttl, key))
+    for (const [key, value] of pairs) {
+      const envelope = sealed(model, value, { ...sealing, key })
+      envelopes.push(envelope instanceof Promise ? envelope : sealing.keep(envelope))
+    }
   } catch (error) {
     // Only the first error is reported. The others must not become unhandled rejections.
-    for (const one of sealing) if (one instanceof Promise) one.catch(() => undefined)
+    for (const one of envelopes) if (one instanceof Promise) one.catch(() => undefined)
     throw error
   }
-  return sealing.some(one => one instanceof Promise) ? Promise.all(sealing) : (sealing as Envelope[])
+  return envelopes.some(one => one instanceof Promise) ? Promise.all(envelopes) : (envelopes as Envelope[])
+}
+
+function same(envelope: Envelope): Envelope {
+  return envelope
 }
 
 export function checkPair<Input>(pair: readonly [key: Key, value: Input]): readonly [Key, Input] {
@@ -105,7 +127,7 @@ export async function computed<Input, Output>(
     ...(old && old.is !== 'misfit' && { previous: old.value as Output }),
   }
   const value = await factory(own)
-  return value === undefined ? undefined : sealed(model, value, life)
+  return value === undefined ? undefined : sealed(model, value, { ttl: life })
 }
 
 /** The context of a factory whose value is not stored. */

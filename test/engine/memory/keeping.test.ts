@@ -39,6 +39,19 @@ describe('what memory keeps', () => {
     expect(await cache.getMany(['object', 'plain', 'bytes'])).toEqual([stored, { list: [1] }, Buffer.from('bytes')])
   })
 
+  it('takes no room for what was cleared', async () => {
+    const cache = await rememberingShards(2)
+    await cache.setMany([
+      ['a', 1],
+      ['b', 2],
+    ])
+    await cache.getMany(['a', 'b'])
+    expect(await figures(cache)).toMatchObject({ count: 2 })
+    await cache.clear()
+    expect(await figures(cache)).toMatchObject({ count: 0, bytes: 0, evictions: 0 })
+    expect(await cache.getMany(['a', 'b'])).toEqual([undefined, undefined])
+  })
+
   it('shares plain data when it may be frozen, and freezes all of it', async () => {
     const cache = await remembering({ mode: 'frozen' })
     await cache.set('a', { list: [{ deep: [1] }] })

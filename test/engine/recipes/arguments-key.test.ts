@@ -110,6 +110,12 @@ describe('the key of a call', () => {
   })
 })
 
+/** An object whose paths double with every level. */
+function holdingItself(): object {
+  const object = {}
+  return Object.assign(object, { one: object, other: [object] })
+}
+
 describe('arguments that cannot be part of a key', () => {
   class User {}
   const cases: readonly (readonly [what: string, value: unknown, kind: RegExp])[] = [
@@ -122,6 +128,7 @@ describe('arguments that cannot be part of a key', () => {
     ['NaN', Number.NaN, /NaN/],
     ['half a character', '\ud800', /surrogate/],
     ['a promise', Promise.resolve(1), /a Promise/],
+    ['an object that holds itself twice', holdingItself(), /holds itself/],
   ]
 
   it.each(cases)('are refused with their position: %s', async (_what, value, kind) => {

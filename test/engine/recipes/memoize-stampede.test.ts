@@ -28,6 +28,24 @@ for (const subject of everySubject()) {
       await expect.poll(() => cache.get(find.cacheKey(1))).toBe('second')
     })
 
+    it('computes a new result with the arguments of the call, whatever becomes of them afterwards', async () => {
+      const { cache, clock } = withClock(subject)
+      drawLots(0.5)
+      const compute = vi.fn(async ({ page }: { page: number }) => {
+        clock.advance(1)
+        return `page ${page}`
+      })
+      const find = memoizeStampede(cache, compute, { name: 'find', ttl: '1m', beta: 1e12 })
+      const query = { page: 1 }
+      for (query.page = 1; query.page <= 2; query.page++) await find(query)
+      query.page = 1
+      const old = find(query)
+      query.page = 3
+      expect(await old).toBe('page 1')
+      await expect.poll(() => compute).toHaveBeenCalledTimes(3)
+      expect(compute).toHaveBeenLastCalledWith({ page: 1 })
+    })
+
     it('computes nothing early with beta 0', async () => {
       const { cache, clock } = withClock(subject)
       drawLots(Number.MIN_VALUE)

@@ -45,6 +45,33 @@ function answering(subject: Subject): void {
     expect(second.misses).toBe(60)
   })
 
+  it('computes with the arguments of the call, whatever becomes of them afterwards', async () => {
+    const find = memoize(subject.make(), async ({ pages }: { pages: number[] }) => `page ${pages}`, { name: 'find' })
+    const query = { pages: [1] }
+    const first = find(query)
+    query.pages[0] = 2
+    const second = find(query)
+    query.pages.push(3)
+    expect([await first, await second]).toEqual(['page 1', 'page 2'])
+    expect([await find({ pages: [1] }), await find({ pages: [2] })]).toEqual(['page 1', 'page 2'])
+  })
+
+  it('gives a function the very arguments that do not count', async () => {
+    const given = { signal: new AbortController().signal, seen: { times: 0 }, page: 1 }
+    const log: number[] = []
+    const find = memoize(
+      subject.make(),
+      (query: typeof given, numbers: number[]) => {
+        query.seen.times++
+        numbers.push(query.page)
+        return query.signal === given.signal
+      },
+      { name: 'find', ignore: [1, 'signal', 'seen'] },
+    )
+    expect(await find(given, log)).toBe(true)
+    expect([given.seen.times, log]).toEqual([1, [1]])
+  })
+
   it('takes functions that are not asynchronous', async () => {
     const compute = vi.fn((word: string) => word.length)
     const lengthOf = memoize(subject.make(), compute, { name: 'lengthOf' })
@@ -268,5 +295,15 @@ describe('memoize', () => {
     expect(await same(1)).toBe(-1)
     await using elsewhere = cache()
     expect(await memoize(elsewhere, finds[1])(1)).toBe(-1)
+  })
+
+  it('computes with the bytes of the call, whatever becomes of them afterwards', async () => {
+    await using store = cache()
+    const read = memoize(store, async (bytes: Buffer) => bytes.toString(), { name: 'read' })
+    const bytes = Buffer.from('tea')
+    const reading = read(bytes)
+    bytes.write('oak')
+    expect(await reading).toBe('tea')
+    expect([await read(Buffer.from('tea')), await read(bytes)]).toEqual(['tea', 'oak'])
   })
 })

@@ -111,6 +111,15 @@ for (const { name: place, subject, limits } of PLACES) {
       expect(await other.get('ann')).toEqual(BOB)
     })
 
+    it.each([zodUser, asyncUser])('stores values as they were at the call, whenever it stores them', async schema => {
+      const model = start().cache.model(defineModel({ name: 'User', version: 1, schema, ...limits }))
+      const [ann, bob] = [structuredClone(ANN), structuredClone(BOB)] as [User, User]
+      const stored = [model.put('ann', ann), model.putMany([['bob', bob]])]
+      for (const user of [ann, bob]) Object.assign(user.address, { zip: 'changed' })
+      await Promise.all(stored)
+      expect(await model.getMany(['ann', 'bob'])).toEqual(new Map(Object.entries({ ann: ANN, bob: BOB })))
+    })
+
     it('stores all of a batch or nothing', async () => {
       const model = users(start().cache)
       const bad = model.putMany([
