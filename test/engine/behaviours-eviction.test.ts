@@ -65,6 +65,17 @@ describe('eviction by policy', () => {
     expect(await present(made.cache, [...TEN, 10])).toEqual([0, 2, 3, 4, 5, 6, 7, 8, 9, 10])
   })
 
+  it.each([
+    ['values that leave most of their last page free', 'v'.repeat(6000)],
+    ['text of three bytes a character', '字'.repeat(2000)],
+  ])('the limit holds after each write of %s', async (_, value) => {
+    const { cache } = withClock(structured, { sizeLimit: 300_000 })
+    for (let key = 0; key < 80; key++) {
+      await cache.set(key, value)
+      expect(await cache.volume(), `after write ${key}`).toBeLessThanOrEqual(300_000)
+    }
+  })
+
   // test_least_recently_used
   it('least-recently-used keeps what was read', async () => {
     const made = forTen('least-recently-used')
