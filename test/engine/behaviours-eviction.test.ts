@@ -65,14 +65,18 @@ describe('eviction by policy', () => {
     expect(await present(made.cache, [...TEN, 10])).toEqual([0, 2, 3, 4, 5, 6, 7, 8, 9, 10])
   })
 
-  it.each([
-    ['values that leave half of their pages free', 'v'.repeat(2100)],
-    ['text of three bytes a character', '字'.repeat(2000)],
-  ])('the limit holds after each write of %s', async (_, value) => {
+  it.each<readonly [string, (at: number) => Parameters<Cache['set']>]>([
+    ['values that leave half of their pages free', at => [at, 'v'.repeat(2100)]],
+    ['text of three bytes a character', at => [at, '字'.repeat(2000)]],
+    ['long keys', at => [`${at}${'k'.repeat(9000)}`, at]],
+    ['long tags', at => [at, at, { tag: 't'.repeat(9000) }]],
+    ['several tags', at => [at, at, { tags: ['t'.repeat(5000), 'u'.repeat(5000)] }]],
+    ['metadata', at => [at, at, { meta: 'm'.repeat(9000) }]],
+  ])('the limit holds after each write of %s', async (_, written) => {
     const { cache } = withClock(structured, { sizeLimit: 300_000 })
-    for (let key = 0; key < 120; key++) {
-      await cache.set(key, value)
-      expect(await cache.volume(), `after write ${key}`).toBeLessThanOrEqual(300_000)
+    for (let at = 0; at < 120; at++) {
+      await cache.set(...written(at))
+      expect(await cache.volume(), `after write ${at}`).toBeLessThanOrEqual(300_000)
     }
   })
 

@@ -9,6 +9,8 @@ import { ensureSideTable } from './side-tables.js'
 const MICROSECOND = 1e-6
 /** How far the store time of a removed row may be ahead so that new rows get later ones. Seconds. */
 const MOST_AHEAD = 1
+/** Upper estimate of the bytes of the row of a further tag beyond the tag. */
+const TAG_ROW_BYTES = 1024
 
 /** An entry to be stored. Times are seconds; `now` is the instant at which the verb was called. */
 export interface NewEntry {
@@ -167,10 +169,23 @@ function insertInline(session: Session, { value, now, key, expireTime, tag }: Ne
   return statement.run(key.data, key.raw ? 1 : 0, storeTime, expireTime, now, tag, value.mode, value.value).changes > 0
 }
 
-function noteStored(session: Session, { key, value }: NewEntry): void {
-  session.stored.push(key)
-  session.bytes += value.weight + value.size
+function noteStored(session: Session, entry: NewEntry): void {
+  const { value } = entry
+  session.stored.push(entry.key)
+  session.bytes += value.weight + value.size + bytesBeside(entry)
   session.grew = true
+}
+
+/** Bytes of a row beside its value. Keys and tags count twice, because they are in an index too. */
+function bytesBeside({ key, value, tag, tags }: NewEntry): number {
+  let bytes = 2 * (lengthOf(key.data) + lengthOf(tag))
+  if (value.file) bytes += lengthOf(value.value)
+  for (const further of tags) bytes += 2 * further.length + TAG_ROW_BYTES
+  return bytes
+}
+
+function lengthOf(data: SqlValue): number {
+  return typeof data === 'string' || Buffer.isBuffer(data) ? data.length : 0
 }
 
 /** The store time of a new row: see Session.removedUntil. */
