@@ -80,6 +80,17 @@ describe('eviction by policy', () => {
     }
   })
 
+  it('the limit holds after metadata has grown', async () => {
+    const { cache } = withClock(structured, { sizeLimit: 300_000 })
+    for (let at = 0; at < 60; at++) await cache.set(at, at, { meta: 'small' })
+    for (let at = 0; at < 60; at++) {
+      const changed = await cache.touch(at, { meta: 'm'.repeat(9000) })
+      expect(await cache.volume(), `after change ${at}`).toBeLessThanOrEqual(300_000)
+      // A change never evicts its own entry.
+      expect(await cache.has(at)).toBe(changed)
+    }
+  })
+
   // test_least_recently_used
   it('least-recently-used keeps what was read', async () => {
     const made = forTen('least-recently-used')

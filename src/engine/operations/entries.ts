@@ -171,8 +171,13 @@ function insertInline(session: Session, { value, now, key, expireTime, tag }: Ne
 
 function noteStored(session: Session, entry: NewEntry): void {
   const { value } = entry
-  session.stored.push(entry.key)
-  session.bytes += value.weight + value.size + bytesBeside(entry)
+  noteGrown(session, entry.key, value.weight + value.size + bytesBeside(entry))
+}
+
+/** Counts what was written of an entry towards the limits, and keeps it from being evicted in this transaction. */
+export function noteGrown(session: Session, key: EncodedKey, bytes: number): void {
+  session.stored.push(key)
+  session.bytes += bytes
   session.grew = true
 }
 
