@@ -75,7 +75,10 @@ export interface DiskCache extends AsyncDisposable {
   getItem<T = unknown>(key: Key, options?: Waiting): Promise<Item<T> | undefined>
   /** Reads what is known of an entry, without its value. */
   info(key: Key, options?: Waiting): Promise<Info | undefined>
-  /** Reads several values, in the order of the keys. */
+  /**
+   * Reads several values, in the order of the keys. Each is read for itself, and others may write in between: `getMany`
+   * inside `transact` reads all of them at one moment.
+   */
   getMany<T = unknown>(keys: Iterable<Key>, options?: Waiting): Promise<(T | undefined)[]>
   /** Tells whether the key has an entry that has not expired. */
   has(key: Key): Promise<boolean>

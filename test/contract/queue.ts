@@ -106,6 +106,18 @@ function peeking(subject: Subject<Cache>): void {
 }
 
 function expiring(subject: Subject<Cache>): void {
+  it('peek() and peekItem() do not see a write that is called after them, when what is at the end has expired', async () => {
+    const { cache, clock } = withClock(subject)
+    await cache.push('old', { ttl: 1 })
+    clock.advance(2)
+    const looks = [cache.peek(), cache.peekItem(), cache.peekItem({ last: false })]
+    const written = cache.push('new')
+    expect(await Promise.all(looks)).toEqual([undefined, undefined, undefined])
+    await written
+    expect((await cache.peek())?.value).toBe('new')
+    expect(await cache.count()).toBe(1)
+  })
+
   it('pull(), peek() and peekItem() pass over what has expired', async () => {
     const { cache, clock } = withClock(subject)
     for (let value = 0; value < 3; value += 1) await cache.push(value, { ttl: 1000 })

@@ -65,6 +65,32 @@ describe('eviction by policy', () => {
     expect(await present(made.cache, [...TEN, 10])).toEqual([0, 2, 3, 4, 5, 6, 7, 8, 9, 10])
   })
 
+  it.each<readonly [string, (at: number) => Parameters<Cache['set']>]>([
+    ['values that leave half of their pages free', at => [at, 'v'.repeat(2100)]],
+    ['text of three bytes a character', at => [at, '字'.repeat(2000)]],
+    ['long keys', at => [`${at}${'k'.repeat(9000)}`, at]],
+    ['long tags', at => [at, at, { tag: 't'.repeat(9000) }]],
+    ['several tags', at => [at, at, { tags: ['t'.repeat(5000), 'u'.repeat(5000)] }]],
+    ['metadata', at => [at, at, { meta: 'm'.repeat(9000) }]],
+  ])('the limit holds after each write of %s', async (_, written) => {
+    const { cache } = withClock(structured, { sizeLimit: 300_000 })
+    for (let at = 0; at < 120; at++) {
+      await cache.set(...written(at))
+      expect(await cache.volume(), `after write ${at}`).toBeLessThanOrEqual(300_000)
+    }
+  })
+
+  it('the limit holds after metadata has grown', async () => {
+    const { cache } = withClock(structured, { sizeLimit: 300_000 })
+    for (let at = 0; at < 60; at++) await cache.set(at, at, { meta: 'small' })
+    for (let at = 0; at < 60; at++) {
+      const changed = await cache.touch(at, { meta: 'm'.repeat(9000) })
+      expect(await cache.volume(), `after change ${at}`).toBeLessThanOrEqual(300_000)
+      // A change never evicts its own entry.
+      expect(await cache.has(at)).toBe(changed)
+    }
+  })
+
   // test_least_recently_used
   it('least-recently-used keeps what was read', async () => {
     const made = forTen('least-recently-used')

@@ -10,8 +10,10 @@ import { UpkeepNotice } from './upkeep-notice.js'
 const CULL_MILLISECONDS = 3
 /** The volume is computed when the limit may be near, and after this time. It costs as much as a read. */
 const LOOK_MILLISECONDS = 20
-/** Upper estimate of the bytes of a row beyond its value: its cells in the table and the indexes. */
-const ROW_BYTES = 1024
+/** Upper estimate of the bytes of a row beyond its value: its cells, and what its last overflow page leaves free. */
+const ROW_BYTES = 1024 + 4096
+/** Upper estimate of the bytes of a character, as which the bytes of a text are counted. */
+const CHARACTER_BYTES = 3
 const MARKS_BEFORE_EVICTION = 2000
 
 /** How `enforce` evicts. */
@@ -41,7 +43,7 @@ export class Culler {
     const upkept = this.upkeep.inForce
     if (upkept) session.afterCommit(giveWay)
     else this.#removeExpired(session)
-    this.#slack -= session.stored.length * ROW_BYTES + session.bytes
+    this.#slack -= session.stored.length * ROW_BYTES + session.bytes * CHARACTER_BYTES
     const now = performance.now()
     if (this.#slack > 0 && now - this.#lookedAt < LOOK_MILLISECONDS && session.settings.maxItems === null) return
     this.#lookedAt = now

@@ -9,6 +9,8 @@ import { ensureSideTable } from './side-tables.js'
 const MICROSECOND = 1e-6
 /** How far the store time of a removed row may be ahead so that new rows get later ones. Seconds. */
 const MOST_AHEAD = 1
+/** Upper estimate of the bytes of the row of a further tag beyond the tag. */
+const TAG_ROW_BYTES = 1024
 
 /** An entry to be stored. Times are seconds; `now` is the instant at which the verb was called. */
 export interface NewEntry {
@@ -168,15 +170,33 @@ function insertInline(session: Session, { value, now, key, expireTime, tag }: Ne
   return statement.run(key.data, key.raw ? 1 : 0, storeTime, expireTime, now, tag, value.mode, value.value).changes > 0
 }
 
-function noteStored(session: Session, { key, value }: NewEntry): void {
+function noteStored(session: Session, entry: NewEntry): void {
+  const { value } = entry
+  noteGrown(session, entry.key, value.weight + value.size + bytesBeside(entry))
+}
+
+/** Counts what was written of an entry towards the limits, and keeps it from being evicted in this transaction. */
+export function noteGrown(session: Session, key: EncodedKey, bytes: number): void {
   session.stored.push(key)
-  session.bytes += value.weight + value.size
+  session.bytes += bytes
   session.grew = true
 }
 
 /** The least store time of a row that is overwritten: see Session.pagedUntil. */
 export function updateTime(session: Session, now: number): number {
   return now > session.pagedUntil ? now : session.pagedUntil + MICROSECOND
+}
+
+/** Bytes of a row beside its value. Keys and tags count twice, because they are in an index too. */
+function bytesBeside({ key, value, tag, tags }: NewEntry): number {
+  let bytes = 2 * (lengthOf(key.data) + lengthOf(tag))
+  if (value.file) bytes += lengthOf(value.value)
+  for (const further of tags) bytes += 2 * further.length + TAG_ROW_BYTES
+  return bytes
+}
+
+function lengthOf(data: SqlValue): number {
+  return typeof data === 'string' || Buffer.isBuffer(data) ? data.length : 0
 }
 
 /** The store time of a new row: see Session.removedUntil. */

@@ -6,6 +6,7 @@ import {
   entryOf,
   isLive,
   type NewEntry,
+  noteGrown,
   stateOf,
   storeInline,
   storeRow,
@@ -53,6 +54,7 @@ export function touch(session: Session, key: EncodedKey, change: Change, now: nu
       )
     }
     session.statements.run('touchMeta', change.meta, rowid)
+    noteGrown(session, key, change.meta.length)
   }
   if (change.expireTime !== undefined) session.statements.run('touch', change.expireTime, rowid)
   return true

@@ -72,17 +72,47 @@ interface End {
   find(session: Session, now: number): EntryRow | undefined
 }
 
-const UNSETTLED = Symbol('rows at the end must be removed')
+/** Limit of expired rows that a read passes over without giving way. More are removed first. */
+const MOST_PASSED = 100
+/** How long a read waits for the lock to remove the expired rows that it has passed. Milliseconds. */
+const TIDYING = 50
+const UNSETTLED = Symbol('rows at the end must be removed before it can be read')
+
+/** The first value from an end on. `passed`: how many expired rows lie before it. */
+interface Seen<T> {
+  readonly item: Item<T> | undefined
+  readonly passed: number
+}
 
 /**
- * Reads the row at an end without a lock. Where it has expired, or its file is missing, it is removed, so that it is
- * not met again. A file may also be missing because somebody has just taken the row.
+ * Reads the row at an end without a lock, passing over expired rows, so that it never sees a write that is called after
+ * it. They are removed afterwards, so that they are not met again.
  */
 async function look<T>(handle: CacheHandle, options: Waiting | undefined, end: End): Promise<Item<T> | undefined> {
   const shard = handle.shards[0] as Shard
   const mayWrite = !handle.options.readonly
   const seen = await handle.read(shard, undefined, options, () => see<T>(shard, end, mayWrite))
-  if (seen !== UNSETTLED) return seen
+  if (seen === UNSETTLED) return lookAmongWrites(handle, options, end)
+  if (mayWrite && seen && seen.passed > 0) {
+    const run = (session: Session): void => void end.find(session, shard.disk.now())
+    // What was read does not depend on it.
+    await shard
+      .write({ run, barrier: true, optional: true }, { deadline: performance.now() + TIDYING })
+      .catch(() => undefined)
+  }
+  return seen?.item
+}
+
+/**
+ * Removes rows that have expired or whose file is missing, and reads the row behind them. A file may also be missing
+ * because somebody has just taken the row.
+ */
+async function lookAmongWrites<T>(
+  handle: CacheHandle,
+  options: Waiting | undefined,
+  end: End,
+): Promise<Item<T> | undefined> {
+  const shard = handle.shards[0] as Shard
   for (;;) {
     const now = shard.disk.now()
     const run = (session: Session): (Looked & { readonly info: ReturnType<typeof toInfo> }) | undefined => {
@@ -98,18 +128,23 @@ async function look<T>(handle: CacheHandle, options: Waiting | undefined, end: E
   }
 }
 
-/** The first row that has a value. `UNSETTLED` when one before it should be removed and may be. */
-async function see<T>(shard: Shard, end: End, mayWrite: boolean): Promise<Item<T> | typeof UNSETTLED | undefined> {
+/** The first row that has a value. `UNSETTLED` when rows before it should be removed first, and may be. */
+async function see<T>(shard: Shard, end: End, mayWrite: boolean): Promise<Seen<T> | typeof UNSETTLED> {
   const session = sessionOf(shard)
   const rows = end.rows(session)
-  for (;;) {
+  for (let passed = 0; ; ) {
     const next = withItsTags(session, () => {
       const row = rows.next().value
       return row && { row, info: toInfo(session, row) }
     })
-    if (!next) return undefined
-    const item = isLive(next.row[4], shard.disk.now()) ? await withValue(session, next) : undefined
-    if (item) return item as Item<T>
+    if (!next) return { item: undefined, passed }
+    if (!isLive(next.row[4], shard.disk.now())) {
+      passed++
+      if (mayWrite && passed === MOST_PASSED) return UNSETTLED
+      continue
+    }
+    const item = await withValue(session, next)
+    if (item) return { item: item as Item<T>, passed }
     if (mayWrite) return UNSETTLED
   }
 }
