@@ -3,6 +3,7 @@ import { giveWay } from '../database/giving-way.js'
 import type { Session } from '../database/session.js'
 import { exceedsLimits, keepLimits, removeExpired, type Victim } from '../operations/culling.js'
 import type { Shard } from '../shards/shard.js'
+import { performance } from '../timers.js'
 import { UpkeepNotice } from './upkeep-notice.js'
 
 /** How long eviction may extend a transaction. The rest follows in transactions of its own. */

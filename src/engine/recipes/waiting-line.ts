@@ -1,4 +1,5 @@
 import { keepShape } from '../kept-shapes.js'
+import { clearTimeout, setTimeout } from '../timers.js'
 
 /**
  * The callers of one process that wait for the same lock, in the order in which they came. Only the first one asks the

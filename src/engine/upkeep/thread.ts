@@ -1,5 +1,6 @@
 import type { Worker } from 'node:worker_threads'
 import { startThread } from '../maintenance/worker-client.js'
+import { clearTimeout, setTimeout } from '../timers.js'
 import type { FromThread, ToThread, UpkeepRound, UpkeepTask } from './messages.js'
 
 /** How long a thread may take to finish its work before it is terminated. Milliseconds. */
