@@ -6,7 +6,7 @@ import ts from 'typescript'
 import { describe, expect, it } from 'vitest'
 
 /**
- * What each room of src may import besides its own files, `engine/timers` and Node's modules. A name that ends in `/` is a folder with
+ * What each room of src may import besides its own files, what serves all rooms and Node's modules. A name that ends in `/` is a folder with
  * all below it, `engine/*` the files directly in it, any other name one file; the most exact room counts. `type x`
  * allows types only, `npm:x` is a package. What is in no room fails the test: give it one.
  */
@@ -192,6 +192,8 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
   ],
 }
 
+/** What stands for something of Node's, and all rooms may import. */
+const FOR_ALL = ['engine/timers', 'engine/own-place']
 /** The only file that asks the system what time it is. */
 const CLOCK = 'engine/time.ts'
 /** The only file that takes timers from where a test may replace them. The command line has a process of its own. */
@@ -336,7 +338,7 @@ function forbidden(source: Source): string[] {
       return typeOnly && covers(name.slice('type '.length), target)
     })
     const ownFolder = room.endsWith('/') && target.startsWith(room)
-    if (allowed || ownFolder || target === TIMERS) return []
+    if (allowed || ownFolder || FOR_ALL.includes(target)) return []
     return [`${source.path}:${line} imports ${typeOnly ? 'the types of ' : ''}${target}, which ${room} may not`]
   })
 }

@@ -1,9 +1,9 @@
 import { statSync } from 'node:fs'
-import { createRequire } from 'node:module'
 import { dirname } from 'node:path'
 import Database from 'better-sqlite3'
 import { DirectoryError, DriverError } from '../errors.js'
 import { fieldOf } from '../file-errors.js'
+import { ownRequire } from '../own-place.js'
 
 export type Connection = Database.Database
 
@@ -113,7 +113,7 @@ function checkDriver(): void {
 
 function driverVersion(): string | undefined {
   try {
-    const manifest: unknown = createRequire(import.meta.url)('better-sqlite3/package.json')
+    const manifest: unknown = ownRequire()('better-sqlite3/package.json')
     if (typeof manifest === 'object' && manifest !== null && 'version' in manifest) return String(manifest.version)
   } catch (error) {
     // A bundler or an `exports` map may hide the manifest. The driver then reports its own errors.
