@@ -16,9 +16,12 @@ export function startThread(name: ThreadName, options: WorkerOptions): Worker {
   return new Worker(file, { ...options, ...foreignFlags() })
 }
 
-/** Says what to do about a thread whose file was left behind when the package was bundled. */
+/** Says what to do about a thread that may not start, or whose file was left behind when the package was bundled. */
 export function threadFailure(error: unknown): Error {
   const failure = error instanceof Error ? error : new Error(String(error))
+  if (fieldOf(error, 'code') === 'ERR_ACCESS_DENIED') {
+    return new Error('Node may start no threads: start it with --allow-worker', { cause: error })
+  }
   if (!MISSING.includes(fieldOf(error, 'code') ?? '')) return failure
   return new Error(
     'a file that a thread of fanout-cache needs is missing: leave fanout-cache out of the bundle, or build its threads ' +
