@@ -16,8 +16,8 @@ const entry = {
   nest: 'src/nest-module/index.ts',
   express: 'src/middleware/index.ts',
   cli: 'src/cli/index.ts',
-  'maintenance-worker': 'src/engine/maintenance/worker.ts',
-  'upkeep-worker': 'src/engine/upkeep/worker.ts',
+  'fanout-cache/maintenance-worker': 'src/engine/maintenance/worker.ts',
+  'fanout-cache/upkeep-worker': 'src/engine/upkeep/worker.ts',
 }
 
 export default defineConfig({
@@ -26,10 +26,9 @@ export default defineConfig({
   platform: 'node',
   target: 'node20',
   outDir: 'dist',
-  // `.mjs` and `.cjs` beside each other, all of them directly in dist: a worker is started by its URL relative to its caller.
+  // `.mjs` and `.cjs` beside each other. A thread is found in the folder `fanout-cache` beside its caller.
   fixedExtension: true,
-  // `import.meta.url` in the CommonJS files.
-  shims: true,
+
   sourcemap: true,
   minify: false,
   dts: { sourcemap: false },

@@ -6,7 +6,7 @@ import ts from 'typescript'
 import { describe, expect, it } from 'vitest'
 
 /**
- * What each room of src may import besides its own files and Node's modules. A name that ends in `/` is a folder with
+ * What each room of src may import besides its own files, what serves all rooms and Node's modules. A name that ends in `/` is a folder with
  * all below it, `engine/*` the files directly in it, any other name one file; the most exact room counts. `type x`
  * allows types only, `npm:x` is a package. What is in no room fails the test: give it one.
  */
@@ -192,8 +192,13 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
   ],
 }
 
+/** What stands for something of Node's, and all rooms may import. */
+const FOR_ALL = ['engine/timers', 'engine/own-place']
 /** The only file that asks the system what time it is. */
 const CLOCK = 'engine/time.ts'
+/** The only file that takes timers from where a test may replace them. The command line has a process of its own. */
+const TIMERS = 'engine/timers'
+const REPLACEABLE = ['setImmediate', 'setTimeout', 'clearTimeout', 'performance']
 const LONGEST = 300
 
 const src = fileURLToPath(new URL('../src/', import.meta.url))
@@ -249,6 +254,16 @@ class Source {
     return found
   }
 
+  /** Names that are imported from a file of src. */
+  importedFrom(file: string): string[] {
+    return this.statements.flatMap(statement => {
+      if (!ts.isImportDeclaration(statement) || !ts.isStringLiteral(statement.moduleSpecifier)) return []
+      const named = statement.importClause?.namedBindings
+      const isIt = targetOf(this.path, statement.moduleSpecifier.text) === file
+      return isIt && named && ts.isNamedImports(named) ? named.elements.map(({ name }) => name.text) : []
+    })
+  }
+
   #walk(visit: (node: ts.Node) => void): void {
     const step = (node: ts.Node) => {
       visit(node)
@@ -267,6 +282,18 @@ function isTypeOnly(clause: ts.ImportClause | undefined): boolean {
 
 function isLoading(callee: ts.Expression): boolean {
   return callee.kind === ts.SyntaxKind.ImportKeyword || (ts.isIdentifier(callee) && callee.text === 'require')
+}
+
+/** Names of timers that a file uses and does not import, and what would import them past the file that keeps them. */
+function replaceableTimers(source: Source): string[] {
+  const kept = new Set(source.importedFrom(TIMERS))
+  return source.find(node => {
+    if (ts.isImportDeclaration(node)) return /['"]node:timers/.test(node.getText())
+    if (ts.isPropertyAccessExpression(node)) return node.getText() === 'process.nextTick'
+    const isUse =
+      ts.isIdentifier(node) && (ts.isCallExpression(node.parent) || ts.isPropertyAccessExpression(node.parent))
+    return isUse && node.parent.getChildAt(0) === node && REPLACEABLE.includes(node.text) && !kept.has(node.text)
+  })
 }
 
 function isSystemTime(node: ts.Node): boolean {
@@ -311,7 +338,7 @@ function forbidden(source: Source): string[] {
       return typeOnly && covers(name.slice('type '.length), target)
     })
     const ownFolder = room.endsWith('/') && target.startsWith(room)
-    if (allowed || ownFolder) return []
+    if (allowed || ownFolder || FOR_ALL.includes(target)) return []
     return [`${source.path}:${line} imports ${typeOnly ? 'the types of ' : ''}${target}, which ${room} may not`]
   })
 }
@@ -354,6 +381,11 @@ describe('src', () => {
     const others = sources.filter(({ path }) => path !== CLOCK)
     expect(others.flatMap(source => source.find(isSystemTime))).toEqual([])
   })
+
+  it(`takes timers from ${TIMERS} alone`, () => {
+    const others = sources.filter(({ path }) => withoutExtension(path) !== TIMERS && !path.startsWith('cli/'))
+    expect(others.flatMap(replaceableTimers)).toEqual([])
+  })
 })
 
 describe('the checks above', () => {
@@ -384,6 +416,17 @@ describe('the checks above', () => {
     ['middleware/send-file.ts', `import type { Request } from 'express'; import { Cache } from '../engine/index.js'`],
   ])('allow %s: %s', (path, text) => {
     expect(check(path, text)).toEqual([])
+  })
+
+  it('see timers that a test may replace', () => {
+    const text = [
+      `import { setTimeout } from '../timers.js'`,
+      `import { setTimeout as sleep } from 'node:timers/promises'`,
+      'setTimeout(() => setImmediate(f), performance.now())',
+      'process.nextTick(f)',
+    ].join('\n')
+    const lines = replaceableTimers(new Source('engine/disk/a.ts', text))
+    expect(lines.map(line => Number(line.split(':')[1]))).toEqual([2, 3, 3, 4])
   })
 
   it('see any and the system time', () => {

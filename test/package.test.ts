@@ -15,8 +15,10 @@ import {
 } from './helpers/packed-package.js'
 import { temporaryDirectory } from './helpers/temp-directory.js'
 
-/** Built for the package's own use: reached by URL, or by `bin`. */
-const INTERNAL = ['maintenance-worker', 'upkeep-worker', 'cli']
+/** Started by the package as threads; exported so that a bundler can build them beside an app. */
+const THREADS = ['fanout-cache/maintenance-worker', 'fanout-cache/upkeep-worker']
+/** Built for the package's own use: reached by `bin`. */
+const INTERNAL = [...THREADS, 'cli']
 
 const dist = join(root, 'dist')
 const built = Object.keys((config as { entry: Record<string, string> }).entry)
@@ -46,15 +48,16 @@ describe('the package', () => {
         ),
     )
     expect(others).toEqual([])
-    const scripts = ['index', 'maintenance-worker'].flatMap(name => [`dist/${name}.mjs`, `dist/${name}.cjs`])
+    const scripts = ['index', ...THREADS].flatMap(name => [`dist/${name}.mjs`, `dist/${name}.cjs`])
     expect(packed.files).toEqual(expect.arrayContaining(['LICENSE', 'package.json', ...scripts]))
   })
 
   it('exports every door that is built, and no other', () => {
     const paths = Object.keys(manifest.exports).filter(path => path !== './package.json')
-    expect(paths.sort()).toEqual(doors.map(pathOf).sort())
-    const old = Object.keys(manifest.typesVersions?.['*'] ?? {})
-    expect(old.sort()).toEqual(doors.filter(name => name !== 'index').sort())
+    const threads = THREADS.map(name => name.replace('fanout-cache/', './'))
+    expect(paths.sort()).toEqual([...doors.map(pathOf), ...threads].sort())
+    const old = Object.keys(manifest.typesVersions?.['*'] ?? {}).map(name => `./${name}`)
+    expect(['.', ...old].sort()).toEqual(paths.sort())
   })
 
   it.each(doors)('names the files of %s', door => {
@@ -67,6 +70,12 @@ describe('the package', () => {
     expect(JSON.stringify(manifest.exports[pathOf(door)])).toBe(JSON.stringify(expected))
     const types = door === 'index' ? manifest.types : manifest.typesVersions?.['*']?.[door]?.[0]
     expect(types).toBe(expected.require.types)
+  })
+
+  it.each(THREADS)('names the files of %s', name => {
+    const { import: imported, require: required } = manifest.exports[name.replace('fanout-cache/', './')] as never
+    expect(imported).toEqual({ types: `./dist/${name}.d.mts`, default: `./dist/${name}.mjs` })
+    expect(required).toEqual({ types: `./dist/${name}.d.cts`, default: `./dist/${name}.cjs` })
   })
 
   it('has every file it names', () => {

@@ -2,6 +2,7 @@ import { EventEmitter } from 'node:events'
 import type { RefusalReason } from './errors.js'
 import { checkEventName } from './option-names.js'
 import type { Key } from './options.js'
+import { nextTick } from './timers.js'
 
 /** The events of a cache and their payloads. */
 export interface CacheEvents {
@@ -70,7 +71,7 @@ export function emitSafely(emitter: EventEmitter, event: string, payload: unknow
   try {
     emitter.emit(event, payload)
   } catch (error) {
-    process.nextTick(() => {
+    nextTick(() => {
       throw error
     })
   }

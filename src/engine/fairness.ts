@@ -1,3 +1,5 @@
+import { performance, setImmediate } from './timers.js'
+
 /**
  * How long microtasks may run without a turn of the event loop. A loop of awaited reads never leaves the microtask
  * queue by itself, and 100,000 of them would starve every timer. A timer is late by this at most.

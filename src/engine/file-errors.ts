@@ -7,7 +7,10 @@ export function systemCode(error: unknown): string | undefined {
 }
 
 /** A text field of an error. */
-export function fieldOf(error: unknown, name: 'code' | 'syscall' | 'path' | 'message'): string | undefined {
+export function fieldOf(
+  error: unknown,
+  name: 'code' | 'syscall' | 'path' | 'message' | 'resource',
+): string | undefined {
   if (typeof error !== 'object' || error === null || !(name in error)) return undefined
   const value: unknown = error[name as keyof typeof error]
   return typeof value === 'string' ? value : undefined

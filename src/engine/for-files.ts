@@ -13,6 +13,7 @@ import { type Clearance, type FlightPlan, takeOff } from './operations/flights.j
 import { leaseName, leaseOf } from './operations/leases.js'
 import type { Key } from './options.js'
 import { accessEngine } from './recipes/engine-access.js'
+import { performance } from './timers.js'
 import { sessionOf } from './verbs/reading.js'
 import { openStoredFile } from './verbs/stored-file.js'
 

@@ -1,4 +1,5 @@
 import { kindOf } from './option-names.js'
+import { performance } from './timers.js'
 
 /** A wall clock. Tests replace it. */
 export interface Clock {

@@ -30,6 +30,10 @@ export function translateError(error: unknown, directory: string): unknown {
   if (fieldOf(error, 'code')?.startsWith('ERR_WORKER_')) {
     return new StorageError(directory, (error as Error).message, options)
   }
+  if (fieldOf(error, 'code') === 'ERR_ACCESS_DENIED') {
+    const why = `cannot be used: Node may not touch ${fieldOf(error, 'resource')}, see --allow-fs-read and --allow-fs-write`
+    return new DirectoryError(directory, why, options)
+  }
   const call = systemCode(error)
   if (call === undefined) return error
   if (isMissing(error) || UNUSABLE.has(call)) {
@@ -39,7 +43,7 @@ export function translateError(error: unknown, directory: string): unknown {
 }
 
 function isElsewhere(error: unknown, directory: string): boolean {
-  const path = fieldOf(error, 'path')
+  const path = fieldOf(error, 'path') ?? fieldOf(error, 'resource')
   return path !== undefined && !path.startsWith(directory) && !directory.startsWith(path)
 }
 

@@ -3,6 +3,7 @@ import { request as httpRequest, type OutgoingHttpHeaders, type Server } from 'n
 import type { Socket } from 'node:net'
 import type { Duplex } from 'node:stream'
 import * as streams from 'node:stream'
+import { clearTimeout, setTimeout } from '../engine/timers.js'
 import type { Flight, Flights } from './flights.js'
 import type { HttpRequest } from './http-message.js'
 import { linesWithout, putLines } from './request-lines.js'

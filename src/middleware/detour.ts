@@ -1,3 +1,4 @@
+import { clearTimeout, performance, setTimeout } from '../engine/timers.js'
 import { type HttpResponse, isGone, onClose } from './http-message.js'
 
 /** A growing body for the client of the handler, which must get all of it whether it is stored or not. */

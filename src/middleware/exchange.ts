@@ -1,4 +1,5 @@
 import { randomUUID } from 'node:crypto'
+import { performance } from '../engine/timers.js'
 import type { Exchange } from './core.js'
 import type { Flight, GrowingAnswer } from './flights.js'
 import { isGone, onClose } from './http-message.js'
@@ -52,8 +53,7 @@ export async function answer(exchange: Exchange): Promise<void> {
       ? await join(exchange, flight, need)
       : await lead(exchange, core.flights.begin(subject), { lookup, need, deadline })
     if (done === true || isGone(exchange.res)) return
-    // Requests waiting for a slow handler go on waiting for the one of them that asks it again. All would ask
-    // otherwise.
+    // Requests waiting for a slow handler go on waiting for the one of them that asks it again, or all would ask.
     if (done !== 'late' || core.settings.collapseTimeout === 0) tries++
     if (typeof done !== 'object') continue
     if ('subject' in done) news = done

@@ -1,5 +1,6 @@
 import { createHash } from 'node:crypto'
 import { type DoorLease, type DoorStore, LONGEST_TIMER, within } from '../engine/for-doors.js'
+import { clearTimeout, performance, setTimeout } from '../engine/timers.js'
 import type { Found } from './lookup.js'
 import type { StoredResponse } from './policy/message.js'
 import type { Spool } from './spool.js'

@@ -1,4 +1,5 @@
 import type { Socket } from 'node:net'
+import { nextTick } from '../engine/timers.js'
 import { type HttpRequest, type HttpResponse, onClose } from './http-message.js'
 
 /** Pipelined responses that wait for earlier ones, by connection. */
@@ -37,7 +38,7 @@ function end(response: HttpResponse): void {
   })
   response.destroy()
   // Node 24 emits it in the next tick, whoever has destroyed the response.
-  process.nextTick(() => {
+  nextTick(() => {
     if (!isClosed) response.emit('close')
   })
 }

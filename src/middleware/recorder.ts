@@ -1,4 +1,5 @@
 import type { OutgoingHttpHeader } from 'node:http'
+import { nextTick, setImmediate, setTimeout } from '../engine/timers.js'
 import { isChunk, toBuffer } from './chunks.js'
 import { Detour, type Followed } from './detour.js'
 import { clearStatusMessage, type HttpResponse, isGone, onClose } from './http-message.js'
@@ -199,7 +200,7 @@ export class Recorder {
     if (verdict?.kind === 'swallow' || verdict?.kind === 'replace') {
       if (verdict.kind === 'replace') verdict.sink.write(toBuffer(chunk, encoding))
       const callback = (typeof encoding === 'function' ? encoding : done) as Done
-      if (callback) process.nextTick(callback)
+      if (callback) nextTick(callback)
       return true
     }
     if (verdict?.kind === 'pass' && verdict.sink) return this.#writeBoth(verdict.sink, chunk, encoding, done)
@@ -211,7 +212,7 @@ export class Recorder {
     sink.write(toBuffer(chunk, encoding))
     if (this.#detour?.isTaken) {
       const callback = (typeof encoding === 'function' ? encoding : done) as Done
-      if (callback) process.nextTick(callback)
+      if (callback) nextTick(callback)
       return this.#detour.hasRoom()
     }
     if (Reflect.apply(this.#original.write, this.#response, [chunk, encoding, done])) return true

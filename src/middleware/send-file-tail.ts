@@ -1,5 +1,6 @@
 import { Readable } from 'node:stream'
 import { LONGEST_TIMER, within } from '../engine/for-doors.js'
+import { clearTimeout, setTimeout } from '../engine/timers.js'
 import type { HttpResponse } from './http-message.js'
 import { Intake } from './intake.js'
 import { deleteField, fieldValue, hasField } from './policy/fields.js'

@@ -1,6 +1,7 @@
 import { startUpkeepOf } from '../engine/for-doors.js'
 import { type FileKey, FileStore } from '../engine/for-files.js'
 import type { DiskCache, Key, StoredFile } from '../engine/index.js'
+import { performance } from '../engine/timers.js'
 import { type HttpRequest, type HttpResponse, linesOf, type Next, requestHead } from './http-message.js'
 import { Intake } from './intake.js'
 import { appendCacheStatus, type CacheStatus } from './policy/cache-status.js'

@@ -1,3 +1,4 @@
+import { performance, setTimeout } from '../engine/timers.js'
 import type { Exchange } from './core.js'
 import type { Flight } from './flights.js'
 import { isGone } from './http-message.js'

@@ -1,7 +1,7 @@
-import { createRequire } from 'node:module'
 import { Inject, Injectable } from '@nestjs/common'
 import { ModuleRef } from '@nestjs/core'
 import { checkOptionNames, checkOptionsObject } from '../engine/option-names.js'
+import { ownRequire } from '../engine/own-place.js'
 import { type Duration, milliseconds } from '../engine/time.js'
 import { getCacheHostToken } from './cache.tokens.js'
 import type { CacheHost } from './cache-host.js'
@@ -92,7 +92,7 @@ function down<Key extends string>(key: Key, message: string): DiskCacheHealth<Ke
 
 function terminusMajor(): number | undefined {
   try {
-    const manifest: unknown = createRequire(import.meta.url)('@nestjs/terminus/package.json')
+    const manifest: unknown = ownRequire()('@nestjs/terminus/package.json')
     return Number.parseInt((manifest as { readonly version: string }).version, 10)
   } catch {
     return undefined

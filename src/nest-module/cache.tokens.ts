@@ -1,5 +1,5 @@
-import { createRequire } from 'node:module'
 import type { Cache as CacheManager } from 'cache-manager'
+import { ownRequire } from '../engine/own-place.js'
 import { CACHE_HOST, CACHE_MANAGER } from './cache.constants.js'
 
 /**
@@ -32,7 +32,7 @@ export function getCacheManagerToken(name?: string): string {
 
 function officialClass(): typeof Cache | undefined {
   try {
-    const official: unknown = createRequire(import.meta.url)('@nestjs/cache-manager')
+    const official: unknown = ownRequire()('@nestjs/cache-manager')
     const token = (official as { readonly Cache?: unknown }).Cache
     return typeof token === 'function' ? (token as typeof Cache) : undefined
   } catch {

@@ -1,4 +1,5 @@
 import type { ComputeContext, Computing, DiskCache } from '../engine/index.js'
+import { clearTimeout, setTimeout } from '../engine/timers.js'
 import { decodeStored, encodeStored } from './stored-value.js'
 
 /** How long an answer waits until it is stored. */

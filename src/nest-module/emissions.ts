@@ -1,4 +1,5 @@
 import { Observable, type Subscriber } from 'rxjs'
+import { setImmediate } from '../engine/timers.js'
 
 /** The result of a handler outside of HTTP: one value, or a stream, which may be empty. */
 export type Emitted = { readonly value: unknown } | { readonly stream: Observable<unknown> }

@@ -1,4 +1,5 @@
 import { createRequire } from 'node:module'
+import { ownRequire } from '../engine/own-place.js'
 import type { ManagerLike } from './cache-host.js'
 
 /** The options of the cache manager. */
@@ -19,7 +20,7 @@ export type InstalledManager =
       readonly keyv: () => unknown
     }
 
-const require = createRequire(import.meta.url)
+const require = ownRequire()
 
 /** Loads the installed cache-manager. @throws Error that says what to install */
 export function installedManager(): InstalledManager {

@@ -1,3 +1,5 @@
+import { performance } from '../engine/timers.js'
+
 /** A limited set of keys that forgets each after a while. */
 export class RecentKeys {
   readonly #until = new Map<string, number>()

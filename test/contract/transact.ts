@@ -1,3 +1,4 @@
+import { AsyncLocalStorage } from 'node:async_hooks'
 import { Readable } from 'node:stream'
 import type { Transaction } from 'fanout-cache'
 import { describe, expect, it } from 'vitest'
@@ -31,6 +32,21 @@ function committing(subject: Subject): void {
     expect(result).toBe(30)
     expect(await cache.get(29)).toEqual({ key: 29 })
     expect(await cache.transact(() => undefined)).toBeUndefined()
+  })
+
+  it('transact() runs each body in the context of its caller, among writes of others', async () => {
+    const cache = subject.make()
+    const context = new AsyncLocalStorage<number>()
+    const callers = Array.from({ length: 10 }, (_, caller) => caller)
+    const seen = await Promise.all(
+      callers.map(caller =>
+        context.run(caller, async () => {
+          await cache.set(`before ${caller}`, caller)
+          return cache.transact(() => context.getStore(), { keys: ['one'] })
+        }),
+      ),
+    )
+    expect(seen).toEqual(callers)
   })
 
   it('transact() runs its body once', async () => {

@@ -314,6 +314,12 @@ describe('CacheInterceptor keeps', () => {
     expect(calls).toBe(1)
   })
 
+  it('an answer under an adapter that cannot read headers, as those of Nest 10.0', async () => {
+    const app = await start()
+    Reflect.set(app.app.getHttpAdapter(), 'getHeader', undefined)
+    expect(await app.cached(['/number'], ['/number'])).toEqual(['MISS', 'HIT'])
+  })
+
   it('where a redirection leads', async () => {
     const app = await start()
     for (const _ of [1, 2]) expect(await app.get('/redirect')).toMatchObject({ status: 200, body: '' })

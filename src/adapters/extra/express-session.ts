@@ -1,5 +1,6 @@
 import { type SessionData, Store } from 'express-session'
 import type { DiskCache, Duration, Item, Waiting } from '../../engine/index.js'
+import { nextTick } from '../../engine/timers.js'
 import { Door, Namespaced } from '../namespaced.js'
 import { type CacheSource, type DoorOptions, openCache, strictOptionsOf } from '../open-cache.js'
 import { hostTtl, ttlUntil } from '../ttl.js'
@@ -130,7 +131,7 @@ function answer<T, A>(
   convert?: (value: T) => A,
 ): void {
   promise.then(
-    value => callback && process.nextTick(() => (convert ? callback(null, convert(value)) : callback(null))),
-    (error: unknown) => callback && process.nextTick(() => callback(error)),
+    value => callback && nextTick(() => (convert ? callback(null, convert(value)) : callback(null))),
+    (error: unknown) => callback && nextTick(() => callback(error)),
   )
 }

@@ -1,5 +1,5 @@
-import { createRequire } from 'node:module'
 import type { Keyv, KeyvOptions } from 'keyv'
+import { ownRequire } from '../../engine/own-place.js'
 import { type CacheSource, type DoorOptions, optionsOf } from '../open-cache.js'
 import { defaultTtl } from '../ttl.js'
 import { KeyvValueStore } from './keyv-disk-store.js'
@@ -43,7 +43,16 @@ export function createKeyvOf(found: unknown, source: CacheSource, options: Creat
 
 /** Loads the Keyv that the app has installed. @throws Error when there is none */
 export function installedKeyv(): unknown {
-  return createRequire(import.meta.url)('keyv')
+  try {
+    return ownRequire()('keyv')
+  } catch (cause) {
+    if ((cause as { readonly code?: unknown }).code !== 'MODULE_NOT_FOUND') throw cause
+    throw new Error(
+      'diskStore.keyv needs Keyv 5 to be installed, beside a bundle too: npm install keyv@5, or give cache-manager ' +
+        'stores: [createKeyv(directory)] of fanout-cache/keyv',
+      { cause },
+    )
+  }
 }
 
 /** Finds the class in the exports of Keyv: of an ES module, of `require`, or of Keyv 4. */

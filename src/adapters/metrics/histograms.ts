@@ -1,5 +1,6 @@
 import { subscribe, unsubscribe } from 'node:diagnostics_channel'
 import { type CacheDiagnostics, type Counters, surroundVerbs } from '../../engine/for-metrics.js'
+import { performance } from '../../engine/timers.js'
 
 /** A histogram of events. */
 export interface Histogram {

@@ -1,9 +1,9 @@
 import { statSync } from 'node:fs'
-import { createRequire } from 'node:module'
 import { dirname } from 'node:path'
 import Database from 'better-sqlite3'
 import { DirectoryError, DriverError } from '../errors.js'
 import { fieldOf } from '../file-errors.js'
+import { ownRequire } from '../own-place.js'
 
 export type Connection = Database.Database
 
@@ -113,7 +113,7 @@ function checkDriver(): void {
 
 function driverVersion(): string | undefined {
   try {
-    const manifest: unknown = createRequire(import.meta.url)('better-sqlite3/package.json')
+    const manifest: unknown = ownRequire()('better-sqlite3/package.json')
     if (typeof manifest === 'object' && manifest !== null && 'version' in manifest) return String(manifest.version)
   } catch (error) {
     // A bundler or an `exports` map may hide the manifest. The driver then reports its own errors.
@@ -139,7 +139,15 @@ function isModuleError(error: unknown): boolean {
 
 /** Recognises a missing binding: npm 12 runs install scripts, such as that of better-sqlite3 12, only if allowed. */
 function bindingMissing(error: unknown): DriverError | undefined {
-  const wrongVersion = fieldOf(error, 'code') === 'ERR_DLOPEN_FAILED'
+  const code = fieldOf(error, 'code')
+  if (code === 'ERR_DLOPEN_DISABLED') {
+    return new DriverError(
+      'better-sqlite3 is native code, and this Node was told to load none: start it with --allow-addons ' +
+        'where it has a permission model, and without --no-addons',
+      { cause: error },
+    )
+  }
+  const wrongVersion = code === 'ERR_DLOPEN_FAILED'
   if (!wrongVersion && !fieldOf(error, 'message')?.includes('Could not locate the bindings file')) return undefined
   return new DriverError(
     'the native part of better-sqlite3 is missing or was built for another Node: allow its install script ' +

@@ -1,10 +1,8 @@
 import { keepShape } from '../kept-shapes.js'
+import { performance, setImmediate } from '../timers.js'
 
 /** How long the writers of a process may flush in one turn of the loop, but for the flush that is the first. */
 const SLICE_MILLISECONDS = 1
-
-/** Captured when the package is loaded: fake timers of a test, set and reset meanwhile, would end no turn. */
-const inCheckPhase = setImmediate
 
 /** The writers that wait for their turn, in the order in which they asked. */
 const line: (() => void)[] = []
@@ -18,19 +16,19 @@ keepShape(setImmediate(() => undefined))
  */
 export function nextInLine(flush: () => void): void {
   line.push(flush)
-  inCheckPhase(advance)
+  setImmediate(advance)
 }
 
 function advance(): void {
   if (turnBegan !== 0 && performance.now() - turnBegan > SLICE_MILLISECONDS) {
-    inCheckPhase(advance)
+    setImmediate(advance)
     return
   }
   const flush = line.shift()
   // Nobody else asks within a check phase, so that a writer which is alone need not look at the clock.
   if (line.length > 0 && turnBegan === 0) {
     turnBegan = performance.now()
-    inCheckPhase(endTurn)
+    setImmediate(endTurn)
   }
   flush?.()
 }

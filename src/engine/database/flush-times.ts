@@ -1,9 +1,8 @@
 import { turnHasTime } from '../fairness.js'
+import { nextTick, setTimeout } from '../timers.js'
 import { nextInLine } from './flush-line.js'
 
 const ANSWERED = Promise.resolve()
-/** Captured when the package is loaded, because fake timers of a test may replace it later. */
-const { nextTick } = process
 /** The longest pause between two tries to flush again in the same turn, in flushes. */
 const LONGEST_PAUSE = 64
 

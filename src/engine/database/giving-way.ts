@@ -1,3 +1,5 @@
+import { performance, setImmediate } from '../timers.js'
+
 /*
  * When more processes want to run than there are processors, the system interrupts each when its time slice is over.
  * Half of the interruptions of a busy writer hit it inside a transaction, and all others then wait for a lock whose

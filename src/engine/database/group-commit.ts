@@ -1,4 +1,5 @@
 import { isDiskFull } from '../file-errors.js'
+import { performance } from '../timers.js'
 import { isBusy, isLostSchema, sqliteCode } from './busy.js'
 import type { Job } from './job.js'
 import type { CommitTask, Session } from './session.js'

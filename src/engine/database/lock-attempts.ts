@@ -1,3 +1,4 @@
+import { performance } from '../timers.js'
 import { isBusy, SPIN_MILLISECONDS } from './busy.js'
 import { lockWasMet } from './giving-way.js'
 import type { Session } from './session.js'

@@ -1,6 +1,7 @@
 import { PendingLimitError, TimeoutError } from '../errors.js'
 import type { ShardWatch } from '../observe/shard-watch.js'
 import { onAbort } from '../on-abort.js'
+import { performance } from '../timers.js'
 import { backoff, isBusy } from './busy.js'
 import { FlushTimes } from './flush-times.js'
 import { commitTogether } from './group-commit.js'
@@ -36,8 +37,7 @@ export interface PendingLimits {
 }
 
 /** Limits of a batch: of its time, so that the loop turns, and of its bytes, so that the WAL stays small. */
-const BATCH_LIMITS = { milliseconds: 4, bytes: 8 * 2 ** 20 }
-const BATCH_JOBS = 4096
+const BATCH_LIMITS = { milliseconds: 4, bytes: 8 * 2 ** 20, jobs: 4096 }
 const NONE: readonly Job[] = []
 
 /**
@@ -239,7 +239,7 @@ export class Writer {
     const held: Job[] = []
     const blocked = new Set<unknown>()
     let index = 0
-    for (; index < queue.length && batch.length < BATCH_JOBS; index++) {
+    for (; index < queue.length && batch.length < BATCH_LIMITS.jobs; index++) {
       const job = queue[index] as Job
       const { identity, barrier, alone } = job.work
       const waits = !job.ready || (identity !== undefined && blocked.has(identity))

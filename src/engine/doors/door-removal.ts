@@ -4,6 +4,7 @@ import { stateOf } from '../operations/entries.js'
 import { acquireLease, holdsLease, leaseName, leaseOf } from '../operations/leases.js'
 import { type RemovalScope, removedSince, stampRemoval } from '../operations/stamps.js'
 import type { Shard } from '../shards/shard.js'
+import { performance } from '../timers.js'
 import { type Edit, editOne, type Sighting } from './door-entries.js'
 import type { DoorLease } from './door-lease.js'
 

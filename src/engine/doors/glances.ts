@@ -4,6 +4,7 @@ import type { ValueRow } from '../database/statements.js'
 import type { EncodedKey } from '../disk/codec.js'
 import { MODE_RAW } from '../disk/modes.js'
 import type { Shard } from '../shards/shard.js'
+import { setImmediate } from '../timers.js'
 import { noteFound, noteUse } from '../verbs/reading.js'
 import type { Role } from './door-entries.js'
 

@@ -1,3 +1,5 @@
+import { clearTimeout, setTimeout } from '../timers.js'
+
 /** The fewest turns of the loop that the promise gets. */
 const STEPS = 8
 

@@ -4,6 +4,7 @@ import type { Connection } from '../database/connection.js'
 import { slashed } from '../disk/safe-filename.js'
 import { VALUE_FILE } from '../disk/value-files.js'
 import { isMissing, systemCode } from '../file-errors.js'
+import { setTimeout } from '../timers.js'
 import type { CheckContext } from './check.js'
 
 /** Pause before the second look at a file. A commit unlinks the files it released within this time. */

@@ -4,6 +4,7 @@ import type { Session } from '../database/session.js'
 import { type KeyIdentity, keyIdentity } from '../disk/keys.js'
 import { exceedsLimits, type Keeping, keepLimits, removeExpired, type Victim } from '../operations/culling.js'
 import type { Shard } from '../shards/shard.js'
+import { performance } from '../timers.js'
 import { UpkeepNotice } from './upkeep-notice.js'
 
 /** How long eviction may extend a transaction. The rest follows in transactions of its own. */

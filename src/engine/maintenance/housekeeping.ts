@@ -5,6 +5,7 @@ import type { Session } from '../database/session.js'
 import { DiskFullError, ReadonlyError, TimeoutError } from '../errors.js'
 import { endGrace } from '../operations/grace.js'
 import type { Shard } from '../shards/shard.js'
+import { performance } from '../timers.js'
 import { ensureIndexes } from './indexes.js'
 import { sweepIfDue } from './sweep.js'
 

@@ -11,6 +11,7 @@ import { CorruptError, TimeoutError } from '../errors.js'
 import { isMissing } from '../file-errors.js'
 import type { Shard } from '../shards/shard.js'
 import { isoNow } from '../time.js'
+import { performance, setTimeout } from '../timers.js'
 import { runTask } from './worker-client.js'
 
 /** An empty database that serves as a lock. The system releases it when its holder dies, in whatever container. */

@@ -1,12 +1,12 @@
 import * as fsp from 'node:fs/promises'
 import { join } from 'node:path'
-import { setImmediate as turn } from 'node:timers/promises'
 import { slashed } from '../disk/safe-filename.js'
 import { ORPHAN_MILLISECONDS, TEMPORARY_PREFIX, VALUE_FILE } from '../disk/value-files.js'
 import { isMissing, systemCode } from '../file-errors.js'
 import { lastRow, nextWindow } from '../operations/listing.js'
 import type { Shard } from '../shards/shard.js'
 import { systemClock } from '../time.js'
+import { performance, turn } from '../timers.js'
 import { reclaimStages } from './import-stages.js'
 
 const EVERY_MILLISECONDS = 3_600_000

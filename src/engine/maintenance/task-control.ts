@@ -1,4 +1,5 @@
 import { isBusy } from '../database/busy.js'
+import { performance } from '../timers.js'
 
 /** How long SQLite waits for a lock before the task checks whether it should stop. */
 export const LOCK_SLICE_MILLISECONDS = 50

@@ -1,9 +1,11 @@
-import { Worker, type WorkerOptions } from 'node:worker_threads'
+import type { Worker } from 'node:worker_threads'
 import { rebuildError, StorageError } from '../errors.js'
 import type { Finding } from '../options.js'
 import type { Shard } from '../shards/shard.js'
+import { performance } from '../timers.js'
 import type { DatabaseFacts } from './examine.js'
 import type { TaskProgress } from './task-control.js'
+import { startThread, threadFailure } from './threads.js'
 import type { Vacuumed } from './vacuum.js'
 
 /** The directory of a database and its path from the directory of the cache: `''`, or such as `003/`. */
@@ -123,6 +125,19 @@ function discharge(stop: Int32Array): void {
   if (working.delete(stop) && working.size === 0) process.off('exit', leave)
 }
 
+function started(order: WorkerOrder): Worker {
+  try {
+    return startThread('maintenance-worker', { workerData: order })
+  } catch (error) {
+    throw threadErrorOf(error)
+  }
+}
+
+function threadErrorOf(error: unknown): Error {
+  const failure = threadFailure(error)
+  return threadError(failure.message, failure)
+}
+
 /** The error of a thread that could not be started, for example for lack of file descriptors, or was terminated. */
 function threadError(message: string, cause?: Error): Error {
   const options = cause && { cause }
@@ -142,13 +157,13 @@ function answerOf(
 ): Promise<NonNullable<WorkerMessage['answer']>> {
   return new Promise((resolve, reject) => {
     const order: WorkerOrder = { task, stop, isWatched: onProgress !== undefined }
-    const worker = startThread('maintenance-worker', { workerData: order })
+    const worker = started(order)
     worker.on('message', ({ progress, answer }: WorkerMessage) => {
       if (progress) onProgress?.(progress)
       if (answer) resolve(answer)
     })
     enlist(stop)
-    worker.once('error', error => reject(threadError(error.message, error)))
+    worker.once('error', error => reject(threadErrorOf(error)))
     worker.once('exit', code => {
       discharge(stop)
       reject(threadError(`it ended with ${code}`))
@@ -162,23 +177,4 @@ export async function runInWorker(shard: Shard, task: { task: 'index'; sql: stri
   } catch (error) {
     throw new StorageError(shard.directory, 'creating an index failed', { cause: error })
   }
-}
-
-/** Starts a thread of this package. */
-export function startThread(name: 'maintenance-worker' | 'upkeep-worker', options: WorkerOptions): Worker {
-  return new Worker(workerUrl(name), { ...options, ...foreignFlags() })
-}
-
-/** Options that keep the flag `--input-type` of the process from the thread, because it prevents running a file. */
-function foreignFlags(): WorkerOptions {
-  const { NODE_OPTIONS = '' } = process.env
-  const flag = /(^|\s)--input-type[=\s]\S+/
-  if (!flag.test(NODE_OPTIONS) && !process.execArgv.some(argument => argument.startsWith('--input-type'))) return {}
-  return { execArgv: [], env: { ...process.env, NODE_OPTIONS: NODE_OPTIONS.replace(flag, '') } }
-}
-
-/** The path of a worker, which is built beside this module in the same format. */
-function workerUrl(name: 'maintenance-worker' | 'upkeep-worker'): URL {
-  const extension = /\.(mjs|cjs|js)$/.exec(import.meta.url)?.[1] ?? 'js'
-  return new URL(`./${name}.${extension}`, import.meta.url)
 }

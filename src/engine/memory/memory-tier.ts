@@ -4,6 +4,7 @@ import { encodeKey, type KeyIdentity, keyIdentity } from '../disk/keys.js'
 import { isLarge } from '../operations/entries.js'
 import type { MemoryStats } from '../options.js'
 import type { Shard } from '../shards/shard.js'
+import { setImmediate } from '../timers.js'
 import {
   type Keeping,
   type KeptValue,

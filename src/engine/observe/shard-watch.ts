@@ -1,6 +1,7 @@
 import type { Session } from '../database/session.js'
 import type { Codec, SqlValue } from '../disk/codec.js'
 import type { Key } from '../options.js'
+import { performance } from '../timers.js'
 import { channels } from './channels.js'
 import type { Counters } from './counters.js'
 

@@ -3,6 +3,7 @@ import type { Session } from '../database/session.js'
 import type { RemovalRow, StatementName, VictimRow } from '../database/statements.js'
 import type { SqlValue } from '../disk/codec.js'
 import { type KeyIdentity, keyIdentity } from '../disk/keys.js'
+import { performance } from '../timers.js'
 import { deleteRow } from './entries.js'
 import { graceBytes, unlinkOldest } from './grace.js'
 

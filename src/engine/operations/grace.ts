@@ -1,4 +1,5 @@
 import type { Session } from '../database/session.js'
+import { performance } from '../timers.js'
 
 /** Limit of bytes in grace, as a share of the limit of the shard. */
 const GRACE_SHARE = 0.1

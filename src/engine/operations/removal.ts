@@ -1,6 +1,7 @@
 import type { Session } from '../database/session.js'
 import { PAGE_ROWS, type RemovalRow } from '../database/statements.js'
 import type { SqlValue } from '../disk/codec.js'
+import { performance } from '../timers.js'
 import { deleteRow } from './entries.js'
 import { boundsOf, continueAfter, type Extent, wholeExtent } from './extent.js'
 import { nextWindow, prefixEnd } from './listing.js'

@@ -1,6 +1,7 @@
 import { LeaseLostError } from '../errors.js'
 import { keepShape } from '../kept-shapes.js'
 import { type Duration, LONGEST_TIMER, milliseconds } from '../time.js'
+import { clearTimeout, performance, setTimeout } from '../timers.js'
 
 /** A held lock. `await using` releases it at the end of its block. */
 export interface Lease extends AsyncDisposable {

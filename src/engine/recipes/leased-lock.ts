@@ -10,6 +10,7 @@ import { checkOptionNames, checkOptionsObject, kindOf } from '../option-names.js
 import type { Key } from '../options.js'
 import type { Shard } from '../shards/shard.js'
 import { LONGEST_TIMER, milliseconds } from '../time.js'
+import { clearTimeout, performance, setTimeout } from '../timers.js'
 import { sessionOf } from '../verbs/reading.js'
 import type { CacheLike } from './cache-like.js'
 import { accessEngine, refuseEviction } from './engine-access.js'

@@ -3,6 +3,7 @@ import type { Session } from '../database/session.js'
 import type { EncodedKey } from '../disk/codec.js'
 import { keyIdentity } from '../disk/keys.js'
 import { toMilliseconds, toSeconds } from '../time.js'
+import { setTimeout } from '../timers.js'
 import { refuseEviction } from './engine-access.js'
 import { readPair, storePair } from './number-pair.js'
 

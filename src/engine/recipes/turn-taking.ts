@@ -3,6 +3,7 @@ import type { Session } from '../database/session.js'
 import { oncePerProcess } from '../once-per-process.js'
 import { noteLease, othersHold, releaseLease } from '../operations/leases.js'
 import type { Shard } from '../shards/shard.js'
+import { performance } from '../timers.js'
 
 /** How long a process waits for a lock before it notes that it waits. Milliseconds. */
 const PATIENCE = 50

@@ -1,6 +1,7 @@
 import { keepShape } from '../kept-shapes.js'
 import { oncePerProcess } from '../once-per-process.js'
 import type { Shard } from '../shards/shard.js'
+import { clearTimeout, setTimeout } from '../timers.js'
 
 /** Waiting lines of this process, by shard and by the name of the lock. */
 export const lines: WeakMap<Shard, Map<string, WaitingLine>> = oncePerProcess('lines', () => new WeakMap())

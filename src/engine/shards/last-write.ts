@@ -2,6 +2,7 @@ import type { Work } from '../database/job.js'
 import type { Session } from '../database/session.js'
 import { DiskFullError, TimeoutError } from '../errors.js'
 import { endOwnGrace, hasOwnGrace } from '../operations/grace.js'
+import { performance } from '../timers.js'
 import type { Shard } from './shard.js'
 
 /** How long closing waits for the lock. Milliseconds. */

@@ -1,10 +1,10 @@
 import { statSync } from 'node:fs'
 import { join } from 'node:path'
-import { setTimeout as sleep } from 'node:timers/promises'
 import { connect } from '../database/connection.js'
 import { DATABASE_FILE } from '../database/opening.js'
 import { inspectSchema } from '../database/schema-check.js'
 import { systemClock } from '../time.js'
+import { sleep } from '../timers.js'
 import { countShards, shardDirectory } from './layout.js'
 
 const YOUNG_MILLISECONDS = 2000

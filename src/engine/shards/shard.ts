@@ -19,6 +19,7 @@ import { finishQuarantine, mayBeMoving, quarantine } from '../maintenance/quaran
 import type { ShardMemory } from '../memory/shard-memory.js'
 import { ShardWatch } from '../observe/shard-watch.js'
 import { capGrace } from '../operations/grace.js'
+import { performance, setTimeout } from '../timers.js'
 import { isCorruption, translateError } from '../translate-error.js'
 import { Closing } from './closing.js'
 import { DamagedRows } from './damaged-rows.js'

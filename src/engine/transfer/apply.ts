@@ -1,5 +1,4 @@
 import { randomUUID } from 'node:crypto'
-import { setImmediate as turn } from 'node:timers/promises'
 import type { CacheHandle } from '../cache-handle.js'
 import { rollBack } from '../database/group-commit.js'
 import type { Session } from '../database/session.js'
@@ -10,6 +9,7 @@ import { isLive, type NewEntry, stateOf, storeRow } from '../operations/entries.
 import { setFreshness } from '../operations/freshness.js'
 import { isTakenKey, takeForNobody } from '../operations/taken.js'
 import type { Shard } from '../shards/shard.js'
+import { performance, turn } from '../timers.js'
 import { translateError } from '../translate-error.js'
 import { isThere, readPatiently } from '../verbs/reading.js'
 import { acrossShards, commitAll, deadlineOf } from '../verbs/transacting.js'

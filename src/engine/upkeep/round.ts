@@ -1,10 +1,10 @@
-import { setTimeout as pause } from 'node:timers/promises'
 import { isBusy } from '../database/busy.js'
 import type { Session } from '../database/session.js'
 import { sweep, sweepIfDue } from '../maintenance/sweep.js'
 import { exceedsLimits, removeExpired } from '../operations/culling.js'
 import { endGrace } from '../operations/grace.js'
 import type { Shard } from '../shards/shard.js'
+import { sleep as pause, performance } from '../timers.js'
 
 /** Rows in one transaction: few, with a pause after them, so that requests get the lock in between. */
 const ROWS_PER_PAGE = 50

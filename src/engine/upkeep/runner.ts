@@ -4,11 +4,13 @@ import type { CacheHandle } from '../cache-handle.js'
 import { fileIdentity } from '../database/open-files.js'
 import { DATABASE_FILE } from '../database/opening.js'
 import { DiskFullError, StorageError, TimeoutError } from '../errors.js'
+import { threadFailure } from '../maintenance/threads.js'
 import { UPKEEP_LEASE } from '../maintenance/upkeep-notice.js'
 import type { Victim } from '../operations/culling.js'
 import { acquireLease, leaseOf, releaseLease } from '../operations/leases.js'
 import type { Shard } from '../shards/shard.js'
 import { SteadyClock } from '../time.js'
+import { clearTimeout, performance, setTimeout } from '../timers.js'
 import type { FromThread, UpkeepRound } from './messages.js'
 import { UpkeepThread } from './thread.js'
 import type { ResolvedUpkeep } from './upkeep-options.js'
@@ -151,17 +153,24 @@ export class UpkeepRunner {
       now: this.#toldTime,
     }
     this.#until = performance.now() + lease
-    this.#thread = new UpkeepThread(task, {
-      heard: message => this.#heard(message),
-      worked: round => {
-        const [first] = this.#shards
-        if (first) first.watch.counters.expirations += round.expired
-        this.#lookAround()
-        for (const user of [...this.#users]) user.worked(round)
-      },
-      ended: error => this.#ended(error),
-    })
+    try {
+      this.#thread = new UpkeepThread(task, {
+        heard: message => this.#heard(message),
+        worked: round => this.#worked(round),
+        ended: error => this.#ended(error),
+      })
+    } catch (error) {
+      // Others would believe for as long as the lease lasts that somebody works.
+      return this.#ended(threadFailure(error))
+    }
     this.#tellLeading(true)
+  }
+
+  #worked(round: UpkeepRound): void {
+    const [first] = this.#shards
+    if (first) first.watch.counters.expirations += round.expired
+    this.#lookAround()
+    for (const user of [...this.#users]) user.worked(round)
   }
 
   #ended(error: Error | undefined): void {

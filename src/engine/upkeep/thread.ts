@@ -1,5 +1,6 @@
 import type { Worker } from 'node:worker_threads'
-import { startThread } from '../maintenance/worker-client.js'
+import { startThread, threadFailure } from '../maintenance/threads.js'
+import { clearTimeout, setTimeout } from '../timers.js'
 import type { FromThread, ToThread, UpkeepRound, UpkeepTask } from './messages.js'
 
 /** How long a thread may take to finish its work before it is terminated. Milliseconds. */
@@ -29,7 +30,7 @@ export class UpkeepThread {
     this.#ended = new Promise(resolve => {
       let failure: Error | undefined
       this.#worker.on('error', error => {
-        failure = error instanceof Error ? error : new Error(String(error))
+        failure = threadFailure(error)
       })
       this.#worker.once('exit', code => {
         if (code !== 0 && !this.#stopping) failure ??= new Error(`its thread ended with ${code}`)

@@ -1,4 +1,3 @@
-import { setTimeout as sleep } from 'node:timers/promises'
 import type { CacheHandle } from '../cache-handle.js'
 import { isLostSchema } from '../database/busy.js'
 import { CorruptError } from '../errors.js'
@@ -8,6 +7,7 @@ import { kindOf } from '../option-names.js'
 import type { Finding, Waiting } from '../options.js'
 import type { Shard } from '../shards/shard.js'
 import { LONGEST_TIMER } from '../time.js'
+import { sleep } from '../timers.js'
 import { checkVerbOptions, resolveWaiting } from './verb-options.js'
 
 export async function check(

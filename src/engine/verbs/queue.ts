@@ -6,6 +6,7 @@ import { peek, peekItem, pull, queueRows, storedRows } from '../operations/queue
 import { kindOf } from '../option-names.js'
 import type { Item, Pulling, Waiting } from '../options.js'
 import type { Shard } from '../shards/shard.js'
+import { performance } from '../timers.js'
 import { withValue } from './peeking.js'
 import { itemOf, sessionOf, toInfo, withItsTags } from './reading.js'
 import { checkQueue, type HeadOf } from './storing.js'

@@ -3,6 +3,7 @@ import type { Session } from '../database/session.js'
 import type { KeyIdentity } from '../disk/keys.js'
 import { DiskCacheError } from '../errors.js'
 import type { Shard } from '../shards/shard.js'
+import { performance } from '../timers.js'
 import type { ResolvedWaiting } from './verb-options.js'
 
 /**

@@ -10,6 +10,7 @@ import { entryOf, isInexact, isLarge, isLive, tagsOf, toEntryRow, versionOf } fr
 import type { Info, Item, PlainData } from '../options.js'
 import type { Shard } from '../shards/shard.js'
 import { toExpiry, toMilliseconds } from '../time.js'
+import { performance, setTimeout } from '../timers.js'
 import { runOf } from './reading-among-writes.js'
 import { decodeTag } from './verb-options.js'
 

@@ -1,3 +1,4 @@
+import { AsyncResource } from 'node:async_hooks'
 import type { CacheHandle } from '../cache-handle.js'
 import { backoff, isBusy, isLostSchema, SPIN_MILLISECONDS } from '../database/busy.js'
 import { commitSpinning, rollBack, start } from '../database/group-commit.js'
@@ -10,6 +11,7 @@ import { StorageError, TimeoutError } from '../errors.js'
 import { kindOf } from '../option-names.js'
 import type { Key, Waiting } from '../options.js'
 import type { Shard } from '../shards/shard.js'
+import { performance, setTimeout } from '../timers.js'
 import { isCorruption, translateError } from '../translate-error.js'
 import type { TransactionScope } from './cache-transaction.js'
 import { openSession, promiseError } from './open-transaction.js'
@@ -40,7 +42,8 @@ export async function transactOver<T, Tx extends Endable>(
   const waiting = resolveWaiting(options, handle.options.timeout)
   const shards = shardsOf(handle, options?.keys)
   const tx = makeTransaction(scopeOf(handle, shards))
-  const run = (): T => runBody(shards, tx, body)
+  // It runs when the writer gets to it, in whoever's turn: contexts such as that of a request are those of its caller.
+  const run = AsyncResource.bind((): T => runBody(shards, tx, body), 'fanout-cache transact')
   const [only] = shards
   // The COMMIT of a rollback journal waits for readers, which may take a while, and the body must run only once.
   if (shards.length === 1 && only && only.settings.journalMode === 'wal') {

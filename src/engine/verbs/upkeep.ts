@@ -9,6 +9,7 @@ import { kindOf } from '../option-names.js'
 import type { CacheStats, Settings, Tag, Waiting } from '../options.js'
 import type { Shard } from '../shards/shard.js'
 import { wholeItems } from '../shards/shares.js'
+import { performance } from '../timers.js'
 import { patienceOf, readPatiently, sessionOf } from './reading.js'
 import { checkVerbOptions, encodeTag, type ResolvedWaiting, resolveNow, resolveWaiting } from './verb-options.js'
 

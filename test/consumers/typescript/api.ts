@@ -16,6 +16,7 @@ import {
   Index,
   type Info,
   type Item,
+  type JsonCodec,
   jsonCodec,
   type Key,
   type Lease,
@@ -181,7 +182,8 @@ export async function computing(cache: Cache, any: DiskCache): Promise<void> {
 }
 
 export async function classes(): Promise<void> {
-  const codecs: Codec[] = [structuredCodec, jsonCodec, pickleCodec]
+  const level: JsonCodec = jsonCodec.level(3)
+  const codecs: Codec[] = [structuredCodec, jsonCodec, pickleCodec, level]
   const options: CacheOptions = {
     ...{ timeout: '1m', defaultTtl: '5m', readonly: true, onCorrupt: 'quarantine', clock: { now: () => 5 } },
     ...{
