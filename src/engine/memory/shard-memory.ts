@@ -1,10 +1,14 @@
 import type { Job } from '../database/job.js'
 import type { Session } from '../database/session.js'
 import type { VersionedValueRow } from '../database/statements.js'
+import type { EncodedKey } from '../disk/codec.js'
+import { keyIdentity } from '../disk/keys.js'
 import type { Shard } from '../shards/shard.js'
 import type { MemoryEntry } from './memory-entry.js'
 import type { MemoryTier } from './memory-tier.js'
 import { Payoff } from './payoff.js'
+
+const NO_KEYS: readonly EncodedKey[] = []
 
 type VersionRow = readonly [rowid: number, storeTime: number, expireTime: number | null]
 
@@ -110,7 +114,13 @@ export class ShardMemory {
       if (identity === undefined) changed = true
       else this.#tier.forget(identity, this)
     }
-    if (changed) this.changed()
+    if (changed) this.wrote(this.shard.current?.stored ?? NO_KEYS)
+  }
+
+  /** Called after other writes, with the keys that they stored: a new row may look like one that others removed. */
+  wrote(stored: readonly EncodedKey[]): void {
+    for (const key of stored) this.#tier.forget(keyIdentity(key), this)
+    this.changed()
   }
 
   /** Called when the open transaction removes rows that none of its jobs names. */

@@ -214,8 +214,9 @@ async function finish<T>(
   try {
     for (const [at, shard] of shards.entries()) {
       const session = sessions[at] as Session
+      const { stored } = session
       // First, before listeners hear of evictions.
-      session.afterCommit(() => shard.memory?.changed())
+      session.afterCommit(() => shard.memory?.wrote(stored))
       shard.prologue(session)
     }
     result = run()

@@ -1,10 +1,11 @@
 import { renameSync, rmSync } from 'node:fs'
 import { join } from 'node:path'
-import { type Cache, Lock, type Tag, TimeoutError } from 'fanout-cache'
-import { describe, expect, it } from 'vitest'
+import { type Cache, FanoutCache, Lock, type Tag, TimeoutError } from 'fanout-cache'
+import { describe, expect, it, onTestFinished } from 'vitest'
 import { overwriteAll } from '../../faults/support/damage.js'
 import { ManualClock } from '../../helpers/manual-clock.js'
 import { rawDatabase } from '../../helpers/raw-database.js'
+import { temporaryDirectory } from '../../helpers/temp-directory.js'
 import { figures, forgetful, hitsOf, nextTurn, remembering, rememberingShards, Stranger } from './support.js'
 
 describe('memory and others who write', () => {
@@ -237,6 +238,18 @@ describe('memory and own writes', () => {
     expect(seen).toEqual(await plain.getMany(KEYS))
     expect(await cache.getMany(KEYS)).toEqual(seen)
     expect(await Promise.all(KEYS.map(key => cache.has(key)))).toEqual(seen.map(value => value !== undefined))
+  })
+
+  it.each([1, 2])('a transaction over %d databases brings back nothing that others have just removed', async shards => {
+    const clock = new ManualClock()
+    const directory = temporaryDirectory()
+    const cache = new FanoutCache(directory, { memory: {}, shards, clock })
+    onTestFinished(() => cache.close())
+    await cache.set('b', 'old')
+    expect(await cache.get('b')).toBe('old')
+    for (const shard of ['000', '001'].slice(0, shards)) new Stranger(join(directory, shard)).delete('b')
+    await cache.transact(tx => tx.set('b', 'new'))
+    expect(await cache.get('b')).toBe('new')
   })
 
   it('sees the writes of a handle without memory', async () => {
