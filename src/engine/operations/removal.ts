@@ -16,7 +16,7 @@ export interface Page<Cursor> {
  * Pages are limited by time and by the bytes of removed files, so that neither the loop nor other processes are
  * blocked.
  */
-const PAGE_MILLISECONDS = 1.5
+export const PAGE_MILLISECONDS = 1
 const PAGE_BYTES = 64 * 2 ** 20
 
 /** Removes the rows that have expired by `now`. */

@@ -65,7 +65,7 @@ async function cullAll(handle: CacheHandle, options: Waiting | undefined): Promi
     removal.expire(session, now),
   )
   const enforce: PageStep<true> = (session, _cursor, shard) => {
-    const { removed, more } = shard.culler.enforce(session)
+    const { removed, more } = shard.culler.enforce(session, { milliseconds: removal.PAGE_MILLISECONDS })
     return { removed, next: more ? true : undefined }
   }
   return expired + (await removeInPages(handle, options, enforce, shards))
