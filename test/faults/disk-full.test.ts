@@ -27,7 +27,8 @@ async function writerOn(kind: Kind, directory: string, options: CacheOptions) {
   const cache = cacheOf(kind, directory, options)
   await cache.open()
   const reserves = shardsOf(kind).map(shard => join(directory, shard, 'cache.db-reserve'))
-  await expect.poll(() => reserves.filter(path => !existsSync(path)), { interval: 50 }).toEqual([])
+  const isEmpty = (path: string): boolean => !existsSync(path) || statSync(path).size === 0
+  await expect.poll(() => reserves.filter(isEmpty), { interval: 50 }).toEqual([])
   return { cache, writer: new FullDiskWriter(kind, cache) }
 }
 
