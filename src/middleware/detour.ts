@@ -26,19 +26,20 @@ const PATIENCE = 100
 export class Detour {
   readonly #response: HttpResponse
   readonly #direct: Direct
-  readonly #follow: (onRoom: () => void) => Followed | undefined
+  readonly #follow: () => Followed | undefined
+  readonly #onTaken: () => void
   #followed: Followed | undefined
   #waited = 0
   #waitsSince: number | undefined
   #timer: NodeJS.Timeout | undefined
   #wake: (() => void) | undefined
-  #isOwnDrain = false
 
-  constructor(response: HttpResponse, direct: Direct, follow: (onRoom: () => void) => Followed | undefined) {
+  /** @param onTaken called when the detour is taken while the handler waits */
+  constructor(response: HttpResponse, direct: Direct, follow: () => Followed | undefined, onTaken: () => void) {
     this.#response = response
     this.#direct = direct
     this.#follow = follow
-    response.on('drain', () => this.#drained())
+    this.#onTaken = onTaken
     onClose(response, () => {
       clearTimeout(this.#timer)
       this.#wake?.()
@@ -54,12 +55,11 @@ export class Detour {
     return this.#followed?.hasRoom() ?? true
   }
 
-  /** Called when the response has no room for more. Returns whether the handler may continue all the same. */
-  wait(): boolean {
+  /** Called when the response has no room for more. */
+  wait(): void {
     this.#waitsSince ??= performance.now()
     if (this.#waited >= PATIENCE) this.#take()
     else this.#timer ??= setTimeout(() => this.#goOn(), PATIENCE - this.#waited).unref()
-    return this.isTaken
   }
 
   /** Called when the handler has ended. */
@@ -67,8 +67,8 @@ export class Detour {
     clearTimeout(this.#timer)
   }
 
-  #drained(): void {
-    if (this.#isOwnDrain) return
+  /** Called when the response has room again. */
+  drained(): void {
     clearTimeout(this.#timer)
     this.#timer = undefined
     if (this.#waitsSince !== undefined) this.#waited += performance.now() - this.#waitsSince
@@ -79,22 +79,12 @@ export class Detour {
   #goOn(): void {
     if (isGone(this.#response)) return
     this.#take()
-    if (this.isTaken) this.#tellRoom()
-  }
-
-  /** Wakes the handler, but not others that wait for the client. */
-  #tellRoom(): void {
-    this.#isOwnDrain = true
-    try {
-      this.#response.emit('drain')
-    } finally {
-      this.#isOwnDrain = false
-    }
+    if (this.isTaken) this.#onTaken()
   }
 
   #take(): void {
     if (this.#followed) return
-    this.#followed = this.#follow(() => this.#tellRoom())
+    this.#followed = this.#follow()
     if (this.#followed) void this.#pump(this.#followed.body)
   }
 

@@ -1,24 +1,11 @@
 import type { OutgoingHttpHeader } from 'node:http'
 import { nextTick, setImmediate, setTimeout } from '../engine/timers.js'
+import type { BodySink } from './body-sink.js'
 import { isChunk, toBuffer } from './chunks.js'
-import { Detour, type Followed } from './detour.js'
 import { clearStatusMessage, type HttpResponse, isGone, onClose } from './http-message.js'
 import type { Fields, ResponseHead } from './policy/message.js'
 import { addField, applyHeaders, headOf } from './response-fields.js'
-
-/** Who gets the body of an answer, beside the client. */
-export interface BodySink {
-  write(chunk: Buffer): void
-  /** The body is complete as far as the handler is concerned. */
-  end(): void
-  /** The body ended before its end. */
-  abort(): void
-  /** Gives the client the rest of the body at its own pace, when the handler is not to wait for it. */
-  follow?(onRoom: () => void): Followed | undefined
-}
-
-/** Gives an answer to nobody but the client. */
-export const NOWHERE: BodySink = { write: () => undefined, end: () => undefined, abort: () => undefined }
+import { type Done, Tee } from './tee.js'
 
 /** What is done with the answer of a handler, once its head is known. */
 export type Verdict =
@@ -36,7 +23,6 @@ const OF_ANSWER =
 const CLOSING = 1000
 
 type Chunk = string | Uint8Array | null | undefined
-type Done = ((error?: Error | null) => void) | undefined
 
 /**
  * Stands between a handler and its response. Whatever way the handler takes (`send`, `json`, `write` and `end`, a pipe,
@@ -48,12 +34,12 @@ export class Recorder {
   readonly #judge: (head: ResponseHead) => Verdict
   readonly #standIn: (() => (() => void) | undefined) | undefined
   /** What was on the response before the handler ran: own properties that others have put there, or none. */
-  readonly #original: Pick<HttpResponse, 'writeHead' | 'write' | 'end' | 'flushHeaders' | 'destroy'>
+  readonly #original: Pick<HttpResponse, 'writeHead' | 'write' | 'end' | 'flushHeaders' | 'destroy' | 'on'>
   readonly #owned: ReadonlyMap<string, unknown>
   /** Fields that were there before, to tell them from those of the handler. */
   readonly #before: ReadonlyMap<string, OutgoingHttpHeader | undefined>
   #verdict: Verdict | undefined
-  #detour: Detour | undefined
+  #tee: Tee | undefined
   #over = false
   /** The handler has destroyed the response, and another answer takes its place. */
   #isStoodIn = false
@@ -77,6 +63,7 @@ export class Recorder {
       end: response.end,
       flushHeaders: response.flushHeaders,
       destroy: response.destroy,
+      on: response.on,
     }
     this.#before = new Map(response.getHeaderNames().map((name: string) => [name, response.getHeader(name)]))
     this.#patch()
@@ -169,11 +156,17 @@ export class Recorder {
   #decide(): Verdict {
     try {
       this.#verdict = this.#judge(headOf(this.#response))
+      this.#tee = this.#teeOf(this.#verdict)
     } catch {
       // The cache is no reason not to answer.
       this.#verdict = { kind: 'pass', add: [] }
     }
     return this.#verdict
+  }
+
+  #teeOf(verdict: Verdict): Tee | undefined {
+    if (verdict.kind === 'swallow' || !verdict.sink) return undefined
+    return new Tee(this.#response, this.#original, verdict.sink, { hasClient: verdict.kind === 'pass' })
   }
 
   #putOther({ status, fields }: ResponseHead): HttpResponse {
@@ -192,49 +185,22 @@ export class Recorder {
 
   #write(chunk: Chunk, encoding: unknown, done: unknown): boolean {
     const response = this.#response
-    if (this.#over && this.#detour?.isTaken) return false
+    if (this.#over && this.#tee?.isDetoured) return false
     // What is no chunk is an error that the original tells.
     if (this.#over || !isChunk(chunk)) return Reflect.apply(this.#original.write, response, [chunk, encoding, done])
     if (!this.#verdict && !response.headersSent) response.writeHead(response.statusCode)
-    const verdict = this.#verdict
-    if (verdict?.kind === 'swallow' || verdict?.kind === 'replace') {
-      if (verdict.kind === 'replace') verdict.sink.write(toBuffer(chunk, encoding))
-      const callback = (typeof encoding === 'function' ? encoding : done) as Done
-      if (callback) nextTick(callback)
-      return true
-    }
-    if (verdict?.kind === 'pass' && verdict.sink) return this.#writeBoth(verdict.sink, chunk, encoding, done)
-    return Reflect.apply(this.#original.write, response, [chunk, encoding, done])
-  }
-
-  /** To the client and to the cache. A client that reads slowly gets it from there. */
-  #writeBoth(sink: BodySink, chunk: string | Uint8Array, encoding: unknown, done: unknown): boolean {
-    sink.write(toBuffer(chunk, encoding))
-    if (this.#detour?.isTaken) {
-      const callback = (typeof encoding === 'function' ? encoding : done) as Done
-      if (callback) nextTick(callback)
-      return this.#detour.hasRoom()
-    }
-    if (Reflect.apply(this.#original.write, this.#response, [chunk, encoding, done])) return true
-    this.#detour ??= this.#detourOf(sink)
-    return this.#detour?.wait() ?? false
-  }
-
-  #detourOf(sink: BodySink): Detour | undefined {
-    const response = this.#response
-    const { write, end } = this.#original
-    const direct = {
-      write: (chunk: Buffer): boolean => Reflect.apply(write, response, [chunk]),
-      end: (): void => void Reflect.apply(end, response, []),
-    }
-    return sink.follow && new Detour(response, direct, onRoom => sink.follow?.(onRoom))
+    if (this.#tee) return this.#tee.write(chunk, encoding, done)
+    if (this.#verdict?.kind !== 'swallow') return Reflect.apply(this.#original.write, response, [chunk, encoding, done])
+    const callback = (typeof encoding === 'function' ? encoding : done) as Done
+    if (callback) nextTick(callback)
+    return true
   }
 
   #end(first: unknown, second: unknown, third: unknown): HttpResponse {
     const response = this.#response
     const chunk = typeof first === 'function' ? undefined : (first as Chunk)
     const encoding = typeof second === 'function' ? undefined : second
-    if (this.#over && this.#detour?.isTaken) return response
+    if (this.#over && this.#tee?.isDetoured) return response
     if (this.#over || (chunk != null && !isChunk(chunk))) {
       return Reflect.apply(this.#original.end, response, [first, second, third])
     }
@@ -250,21 +216,13 @@ export class Recorder {
     const response = this.#response
     const verdict = this.#verdict
     this.#over = true
-    if (verdict?.kind === 'swallow' || verdict?.kind === 'replace') {
-      const callback = args.find(one => typeof one === 'function') as Done
-      if (callback) response.once('finish', callback)
-      if (verdict.kind === 'swallow') verdict.after()
-      else {
-        finishSink(verdict.sink, bytes)
-        Reflect.apply(this.#original.end, response, [])
-      }
-      return response
-    }
-    if (verdict?.sink) finishSink(verdict.sink, bytes)
-    this.#detour?.stop()
-    if (!this.#detour?.isTaken) return Reflect.apply(this.#original.end, response, args)
+    this.#tee?.end(bytes)
+    if ((!verdict || verdict.kind === 'pass') && !this.#tee?.isDetoured)
+      return Reflect.apply(this.#original.end, response, args)
     const callback = args.find(one => typeof one === 'function') as Done
     if (callback) response.once('finish', callback)
+    if (verdict?.kind === 'swallow') verdict.after()
+    if (verdict?.kind === 'replace') Reflect.apply(this.#original.end, response, [])
     return response
   }
 
@@ -288,9 +246,4 @@ export class Recorder {
     this.#verdict = { kind: 'pass', add: [] }
     return this.#verdict
   }
-}
-
-function finishSink(sink: BodySink, bytes: Buffer | undefined): void {
-  if (bytes && bytes.byteLength > 0) sink.write(bytes)
-  sink.end()
 }

@@ -1,13 +1,15 @@
 import type { DoorStore, GrowingFile } from '../engine/for-doors.js'
+import type { BodySink } from './body-sink.js'
 import { Chunks } from './chunks.js'
 import type { Followed } from './detour.js'
+import { DiskPace } from './disk-pace.js'
+import { News } from './news.js'
 import { Owed } from './owed.js'
-import type { BodySink } from './recorder.js'
 import type { SpoolBounds } from './spool-bounds.js'
 
 /** Bytes of a body that stay in memory beside its file, for requests that join it. */
 const MEMORY_BYTES = 2 ** 20
-/** Limit of bytes that wait to be written, since a disk slower than the handler must not exhaust memory. */
+/** Limit of bytes that wait to be written, since a handler that does not wait for the disk must not exhaust memory. */
 const MOST_WAITING = 32 * 2 ** 20
 /** Bytes kept for requests that have joined a body that is not stored. A slower reader is cut off. */
 const MOST_KEPT = MOST_WAITING + 16 * 2 ** 20
@@ -22,8 +24,8 @@ const MOST_AT_ONCE = 512
 export type SpoolEnd = 'complete' | 'broken' | 'unstorable'
 
 /**
- * The body of an answer on its way to the cache. It never blocks its writer: when the disk is too slow, storing is
- * given up. Others can read it from its beginning while it grows.
+ * The body of an answer on its way to the cache. It asks its writer to wait for a slow disk; when the writer does not,
+ * or the disk takes nothing, storing is given up. Others can read it from its beginning while it grows.
  */
 export class Spool implements BodySink {
   /** Resolves at the end, when a file, if there is one, is completely written. */
@@ -31,7 +33,7 @@ export class Spool implements BodySink {
   readonly #store: DoorStore
   readonly #key: string
   readonly #bounds: SpoolBounds
-  readonly #wakers = new Set<() => void>()
+  readonly #news = new News()
   #settle: (end: SpoolEnd) => void = () => undefined
   /** The beginning. */
   #memory = new Chunks()
@@ -46,8 +48,8 @@ export class Spool implements BodySink {
   #end: 'complete' | 'broken' | undefined
   #readers = 0
   #owed: Owed | undefined
+  readonly #pace = new DiskPace(() => this.forgo())
   #isStalled = false
-  #changes = 0
   #closed = false
 
   constructor(store: DoorStore, key: string, bounds: SpoolBounds) {
@@ -105,7 +107,13 @@ export class Spool implements BodySink {
     if (this.#size > most || (length !== undefined && this.#size > length)) this.forgo()
     if (this.#isStorable) this.#spill()
     else this.#trim()
-    this.#wake()
+    this.#news.tell()
+  }
+
+  hasRoom(onRoom: () => void): boolean {
+    // What may still lie in a row waits for no disk.
+    if (!this.#isStorable || !this.#writing) return true
+    return this.#pace.hasRoom(this.#queue.bytes, onRoom)
   }
 
   end(): void {
@@ -135,15 +143,15 @@ export class Spool implements BodySink {
     this.#places.add(place)
     try {
       for (;;) {
-        const changes = this.#changes
+        const { count } = this.#news
         const chunk = await this.#chunkAt(place.at)
         if (chunk) {
           place.at += chunk.byteLength
           yield chunk
         } else if (this.#end === 'complete' && place.at === this.#size) return
         else if (this.#end === 'broken') throw new Error('the answer broke off')
-        // Changes during the search have woken nobody.
-        else if (changes === this.#changes) await this.#news()
+        // Changes during the search count, since they have woken nobody.
+        else await this.#news.after(count)
       }
     } finally {
       this.#readers--
@@ -169,7 +177,7 @@ export class Spool implements BodySink {
     this.#readers++
     try {
       for (let at = start; ; ) {
-        const changes = this.#changes
+        const { count } = this.#news
         const { size = 0 } = this.#file ?? {}
         const chunk = owed.at(at) ?? (at < size ? await this.#fromFile(at, size) : undefined)
         if (chunk) {
@@ -177,7 +185,7 @@ export class Spool implements BodySink {
           at += chunk.byteLength
           owed.forget(at)
         } else if (this.#end && at === this.#size) return
-        else if (changes === this.#changes) await this.#news()
+        else await this.#news.after(count)
       }
     } finally {
       owed.close()
@@ -195,7 +203,7 @@ export class Spool implements BodySink {
   /** Releases joined requests when the handler waits for a client that reads nothing. */
   #stall(): void {
     this.#isStalled = !this.#isStorable
-    this.#wake()
+    this.#news.tell()
   }
 
   async #chunkAt(at: number): Promise<Buffer | undefined> {
@@ -237,7 +245,8 @@ export class Spool implements BodySink {
         await this.#file.appendAll(this.#queue.first(MOST_AT_ONCE))
         this.#queue.forget(this.#file.size)
         this.#owed?.forget(this.#file.size)
-        this.#wake()
+        this.#pace.moved(this.#queue.bytes)
+        this.#news.tell()
       }
     } catch (error) {
       this.#store.tell(error)
@@ -254,16 +263,18 @@ export class Spool implements BodySink {
     this.#file?.abandon()
     this.#trim()
     this.#owed?.review()
-    this.#wake()
+    this.#pace.release()
+    this.#news.tell()
   }
 
   #finish(end: 'complete' | 'broken'): void {
     this.#end = end
-    this.#wake()
+    this.#pace.release()
+    this.#news.tell()
     const settle = (): void => {
       if (end === 'broken') this.#file?.abandon()
       this.#settle(end === 'broken' ? 'broken' : this.#isStorable ? 'complete' : 'unstorable')
-      this.#wake()
+      this.#news.tell()
     }
     if (this.#writing) void this.#settleAfterWriting(settle)
     else settle()
@@ -281,20 +292,5 @@ export class Spool implements BodySink {
     const file = this.#file
     this.#file = undefined
     file?.handle.close().catch(() => undefined)
-  }
-
-  #news(): Promise<void> {
-    return new Promise(resolve => {
-      const wake = (): void => {
-        this.#wakers.delete(wake)
-        resolve()
-      }
-      this.#wakers.add(wake)
-    })
-  }
-
-  #wake(): void {
-    this.#changes++
-    for (const wake of [...this.#wakers]) wake()
   }
 }

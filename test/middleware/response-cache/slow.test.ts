@@ -1,7 +1,9 @@
-import { createHash } from 'node:crypto'
+import { createHash, randomBytes } from 'node:crypto'
 import { once } from 'node:events'
 import { connect, type Socket } from 'node:net'
 import { Readable } from 'node:stream'
+import { gunzipSync } from 'node:zlib'
+import compression from 'compression'
 import { describe, expect, it, onTestFinished } from 'vitest'
 import { type Site, type SiteOptions, settled, site } from './support/app.js'
 
@@ -19,6 +21,8 @@ const digest = (bytes: Buffer | readonly Buffer[]): string =>
     .reduce((hash, chunk) => hash.update(chunk), createHash('sha256'))
     .digest('hex')
 const WHOLE = digest([...chunks()])
+const NOISE = Array.from({ length: CHUNKS }, () => randomBytes(CHUNK))
+const NOISE_DIGEST = digest(NOISE)
 
 /** A site with one long answer, which a client has asked for that does not read it. */
 async function withIdleClient(
@@ -36,11 +40,36 @@ async function withIdleClient(
       }),
     options,
   )
-  const idle = connect(made.port, '127.0.0.1').on('error', () => undefined)
+  return { made, idle: await idleClient(made.port), calls: () => calls }
+}
+
+/** A client that asks and does not read. */
+async function idleClient(port: number, fields = ''): Promise<Socket> {
+  const idle = connect(port, '127.0.0.1').on('error', () => undefined)
   onTestFinished(() => void idle.destroy())
-  idle.write(`GET / HTTP/1.1\r\nHost: 127.0.0.1:${made.port}\r\nConnection: close\r\n\r\n`)
+  idle.write(`GET / HTTP/1.1\r\nHost: 127.0.0.1:${port}\r\n${fields}Connection: close\r\n\r\n`)
   await once(idle, 'readable')
-  return { made, idle, calls: () => calls }
+  return idle
+}
+
+/** The same of what does not become shorter, compressed above the cache or below. */
+async function withCompressedIdleClient(
+  where: 'above' | 'below',
+): Promise<Pick<Site, 'get'> & { idle: Socket; calls: () => number }> {
+  let calls = 0
+  const compress = compression({ level: 1 })
+  const made = await site(
+    app => {
+      if (where === 'below') app.use(compress)
+      app.get('/', (_req, res) => {
+        calls++
+        res.set('Cache-Control', 'max-age=60').type('text')
+        Readable.from(NOISE, { objectMode: false }).pipe(res)
+      })
+    },
+    { above: app => void (where === 'above' && app.use(compress)) },
+  )
+  return { get: made.get, idle: await idleClient(made.port, 'Accept-Encoding: gzip\r\n'), calls: () => calls }
 }
 
 /** The body of what an idle client reads after all, in one piece or in chunks. */
@@ -67,6 +96,20 @@ describe('a client that does not read a long answer', () => {
     expect(digest(await rest(idle))).toBe(WHOLE)
     expect(calls()).toBe(1)
   })
+
+  it.each(['above', 'below'] as const)(
+    'holds up nobody else when middleware %s compresses what it gets',
+    async where => {
+      const { get, idle, calls } = await withCompressedIdleClient(where)
+      const gzip = { headers: { 'Accept-Encoding': 'gzip' } }
+      const others = await Promise.all([get('/', gzip), get('/', gzip)])
+      expect(others.map(({ body, cut }) => [digest(gunzipSync(body)), cut])).toEqual(
+        Array(2).fill([NOISE_DIGEST, false]),
+      )
+      const all = Buffer.concat(await idle.toArray())
+      expect([all.toString('latin1').endsWith('\r\n0\r\n\r\n'), calls()]).toEqual([true, 1])
+    },
+  )
 
   it('leaves the answer to others when it goes away after the handler has ended', async () => {
     const { made, idle, calls } = await withIdleClient()
