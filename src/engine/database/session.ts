@@ -71,6 +71,7 @@ export class Session {
   freshness: boolean
   tagIndex: boolean
   indexes: ReadonlySet<string>
+  #isReading = false
   #schemaVersion: unknown
   #commits: CommitTask[] = []
   readonly #rollbacks: (() => void)[] = []
@@ -103,13 +104,20 @@ export class Session {
     return this[table]
   }
 
+  /** Whether a transaction of writes is open, so that a read may see what is never committed. */
+  get isWriting(): boolean {
+    return this.db.inTransaction && !this.#isReading
+  }
+
   /** Runs reads that belong together, so that nobody commits between them. */
   atOneMoment<T>(read: () => T): T {
     if (this.db.inTransaction) return read()
     this.statements.run('beginReading')
+    this.#isReading = true
     try {
       return read()
     } finally {
+      this.#isReading = false
       if (this.db.inTransaction) this.statements.run('rollback')
     }
   }

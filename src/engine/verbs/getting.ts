@@ -22,12 +22,10 @@ import {
   sessionOf,
   tryOnce,
 } from './reading.js'
-import { checkIterable, checkVerbOptions } from './verb-options.js'
+import { checkVerbOptions } from './verb-options.js'
 
 /** An access is noted again when the stored one is older than this, as in the database. Seconds. */
 const ACCESS_SECONDS = 5
-/** Limit of reads between two turns of the event loop. More of them would block it for more than some milliseconds. */
-const KEYS_PER_TURN = 1000
 
 /** Runs `get`: reads from memory if it is switched on and has a current entry, otherwise from the database. */
 export function getValue<T>(handle: CacheHandle, key: Key, options: Waiting | undefined): Promise<T | undefined> {
@@ -44,55 +42,6 @@ export function getValue<T>(handle: CacheHandle, key: Key, options: Waiting | un
   const entry = late || typeof key !== 'string' ? undefined : memory.findText(key)
   if (entry !== undefined) return Promise.resolve(answer(memory, entry) as T | undefined)
   return getThrough(handle, memory, key, options, late)
-}
-
-/** Runs `getMany`. Values in memory are read at once. */
-export async function getValues<T>(
-  handle: CacheHandle,
-  keys: Iterable<Key>,
-  options: Waiting | undefined,
-): Promise<(T | undefined)[]> {
-  checkVerbOptions(options, 'getMany', 'waiting')
-  checkIterable(keys, 'getMany')
-  const get = (key: Key): T | undefined | Promise<T | undefined> => {
-    const entry = options === undefined && typeof key === 'string' ? handle.memory?.findText(key) : undefined
-    if (entry === undefined || handle.memory === undefined) return getValue<T>(handle, key, options)
-    return answer(handle.memory, entry) as T | undefined
-  }
-  const wanted = Array.from(keys)
-  if (wanted.length <= KEYS_PER_TURN) return Promise.all(wanted.map(get))
-  return handle.ready(() => getInTurns<T>(handle, wanted, options))
-}
-
-/** Runs `getMany` for so many keys that the loop turns meanwhile. Closing waits for all of them. */
-function getInTurns<T>(
-  handle: CacheHandle,
-  keys: readonly Key[],
-  options: Waiting | undefined,
-): Promise<(T | undefined)[]> {
-  const { memory } = handle
-  const reads = keys.map(key => {
-    const encoded = handle.encodeKey(key)
-    const shard = handle.route(encoded)
-    const text = typeof key === 'string' ? key : undefined
-    const read = (): unknown => (memory ? readThrough(memory, shard, encoded, text) : readValue(shard, encoded))
-    return () => handle.read(shard, encoded, options, read, key) as Promise<T | undefined>
-  })
-  const reading = inTurns(reads)
-  for (const shard of handle.shards) shard.closing.track(reading)
-  return reading
-}
-
-async function inTurns<T>(reads: readonly (() => Promise<T>)[]): Promise<T[]> {
-  const answers: Promise<T>[] = []
-  for (const [at, read] of reads.entries()) {
-    if (at > 0 && at % KEYS_PER_TURN === 0) await nextTurn()
-    const answer = read()
-    // Promise.all reports a failure. Until then it must not count as unhandled.
-    answer.catch(() => undefined)
-    answers.push(answer)
-  }
-  return Promise.all(answers)
 }
 
 /** Runs `has`, from memory if it has a current entry. */
@@ -252,7 +201,7 @@ export function answerThrough<A>(
   const statement = session.statements.prepare('versionedValue')
   const row = statement.get(key.data, key.raw ? 1 : 0, shard.disk.now()) as VersionedValueRow | undefined
   // A read among writes sees values that are not committed and may never be.
-  const keeps = !isAside && !session.db.inTransaction
+  const keeps = !isAside && !session.isWriting
   if (!row) {
     if (keeps) memory.keepMiss(shard, key, text)
     return miss(shard, session, key)

@@ -141,7 +141,7 @@ export async function readEntry<Known>(
       return { known, value: shard.disk.decode(mode, data) }
     }
     // Among writes the file is opened at once, since the next write may replace it.
-    const bytes = await shard.disk.files.read(filename, size, { openNow: session.db.inTransaction })
+    const bytes = await shard.disk.files.read(filename, size, { openNow: session.isWriting })
     if (bytes) {
       if (!run.inVain) noteFound(shard, session, key, rowid, accessTime)
       return { known, value: shard.disk.decode(mode, bytes) }

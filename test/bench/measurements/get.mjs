@@ -3,7 +3,7 @@ import { Floor } from '../harness/floor.mjs'
 import { getAwaited, getSynchronous, timeEach, timeEachSynchronous } from '../harness/loops.mjs'
 import { missingPython, Python } from '../harness/python.mjs'
 import { interleave } from '../harness/rounds.mjs'
-import { atMost, fasterThan } from '../harness/verdicts.mjs'
+import { atMost, fasterThan, informative } from '../harness/verdicts.mjs'
 
 /**
  * `get` of a small value: text of 100 characters, 10,000 keys in random order, all of them hits.
@@ -38,6 +38,11 @@ export async function measure(bench) {
       run: () => getSynchronous(byHand, order),
       latencies: () => timeEachSynchronous(byHand, sample),
     },
+    {
+      name: 'getMany of 100 keys, per key',
+      operations,
+      run: () => getByHundreds(cache, order),
+    },
     ...(python ? [pythonGets(python, operations, known.length)] : []),
   ]
   const series = await interleave(contestants, bench.rounds)
@@ -45,11 +50,21 @@ export async function measure(bench) {
   await cache.close()
   await python?.close()
 
-  const [ours, theFloor, theirs] = series.values()
-  const verdicts = [atMost('get, to the SELECT by hand', ours, theFloor, 1.35)]
+  const [ours, theFloor, many, theirs] = series.values()
+  const verdicts = [
+    atMost('get, to the SELECT by hand', ours, theFloor, 1.35),
+    informative('getMany of 100, per key, to get', many, ours),
+  ]
   if (theirs) verdicts.push(fasterThan('get, as fast as Python', ours, theirs, 1.6))
   const notes = python ? [] : [`left out: ${missingPython()}`]
   return { title: 'get of a small value', series: [...series.values()], verdicts, notes }
+}
+
+async function getByHundreds(cache, order) {
+  for (let from = 0; from < order.length; from += 100) {
+    const found = await cache.getMany(order.slice(from, from + 100))
+    if (found.includes(undefined)) throw new Error('miss')
+  }
 }
 
 /** Stores a small value under every key. */

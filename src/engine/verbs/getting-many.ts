@@ -1,0 +1,119 @@
+import type { CacheHandle } from '../cache-handle.js'
+import type { EncodedKey } from '../disk/codec.js'
+import { nextTurn, turnHasTime } from '../fairness.js'
+import type { MemoryTier } from '../memory/memory-tier.js'
+import type { Key, Waiting } from '../options.js'
+import type { Shard } from '../shards/shard.js'
+import { answer, begun, readThrough } from './getting.js'
+import { FAILED, readValue, tryOnce } from './reading.js'
+import { checkIterable, checkVerbOptions } from './verb-options.js'
+
+/** Limit of keys that are read in one transaction. */
+const KEYS_AT_ONCE = 128
+/** Keys that are read in the turn of the call. More of them would block the loop for more than some milliseconds. */
+const KEYS_AT_FIRST = 8 * KEYS_AT_ONCE
+
+/** A key, and the place of its value in the result. */
+interface Place {
+  readonly at: number
+  readonly key: Key
+  readonly encoded: EncodedKey
+  readonly shard: Shard
+}
+
+/** What `getMany` reads by, from before the cache may be closed. */
+interface Call {
+  readonly handle: CacheHandle
+  readonly memory: MemoryTier | undefined
+  readonly options: Waiting | undefined
+  /** The value of each key, or a promise of it. */
+  readonly answers: unknown[]
+}
+
+/** Runs `getMany`. Values in memory are read at once, those of one shard with one transaction for many of them. */
+export async function getValues<T>(
+  handle: CacheHandle,
+  keys: Iterable<Key>,
+  options: Waiting | undefined,
+): Promise<(T | undefined)[]> {
+  checkVerbOptions(options, 'getMany', 'waiting')
+  checkIterable(keys, 'getMany')
+  const wanted = Array.from(keys)
+  return handle.isOpen ? read(handle, wanted, options) : handle.ready(() => read<T>(handle, wanted, options))
+}
+
+function read<T>(handle: CacheHandle, keys: readonly Key[], options: Waiting | undefined): Promise<(T | undefined)[]> {
+  const places = keys.map((key, at) => {
+    const encoded = handle.encodeKey(key)
+    return { at, key, encoded, shard: handle.route(encoded) }
+  })
+  const reading = inBatches(places, { handle, memory: handle.memory, options, answers: new Array(keys.length) })
+  // Closing waits for what is read in later turns.
+  for (const shard of handle.shards) shard.closing.track(reading)
+  return reading as Promise<(T | undefined)[]>
+}
+
+async function inBatches(places: readonly Place[], call: Call): Promise<unknown[]> {
+  for (let at = 0; at < places.length; ) {
+    const end = at + KEYS_AT_ONCE
+    readBatch(places.slice(at, end), call)
+    at = end
+    // The first keys see no write that is called later, so that all of them are read in this turn.
+    if ((at >= KEYS_AT_FIRST || at >= places.length) && !turnHasTime()) await nextTurn()
+  }
+  return Promise.all(call.answers)
+}
+
+function readBatch(places: readonly Place[], call: Call): void {
+  const { memory, options, answers } = call
+  const others = new Map<Shard, Place[]>()
+  for (const place of places) {
+    const { at, key, shard } = place
+    const entry = options === undefined && typeof key === 'string' ? memory?.findText(key) : undefined
+    const known = entry ? undefined : others.get(shard)
+    if (entry && memory) answers[at] = answer(memory, entry)
+    else if (known) known.push(place)
+    else others.set(shard, [place])
+  }
+  for (const [shard, some] of others) readOfShard(shard, some, call)
+}
+
+function readOfShard(shard: Shard, places: readonly Place[], { handle, memory, options, answers }: Call): void {
+  const look = ({ key, encoded }: Place): unknown => {
+    if (!memory) return readValue(shard, encoded)
+    return readThrough(memory, shard, encoded, typeof key === 'string' ? key : undefined)
+  }
+  const isFree = options === undefined && shard.writer.pending.empty
+  const found = isFree ? lookTogether(shard, places, look) : []
+  for (const [index, place] of places.entries()) {
+    const value = index < found.length ? found[index] : FAILED
+    if (value !== FAILED && !(value instanceof Promise)) {
+      answers[place.at] = value
+      continue
+    }
+    const patient =
+      value === FAILED
+        ? handle.read(shard, place.encoded, options, () => look(place), place.key)
+        : handle.read(
+            shard,
+            undefined,
+            options,
+            begun(value, () => look(place)),
+            place.key,
+          )
+    // Promise.all reports a failure. Until then it must not count as unhandled.
+    patient.catch(() => undefined)
+    answers[place.at] = patient
+  }
+}
+
+/** Reads keys of a shard in one transaction. Fewer when it fails: the rest is for the patient read. */
+function lookTogether(shard: Shard, places: readonly Place[], look: (place: Place) => unknown): readonly unknown[] {
+  const found: unknown[] = []
+  tryOnce(() =>
+    shard.current?.atOneMoment(() => {
+      for (const place of places) found.push(tryOnce(() => look(place)))
+    }),
+  )
+  return found
+}
