@@ -12,11 +12,13 @@ import { duplexPair } from 'node:stream'
 import { FanoutCache } from 'fanout-cache'
 import { responseCache, sendFile } from 'fanout-cache/express'
 import { describe, expect, it, onTestFinished } from 'vitest'
+import { holdThreads } from '../../helpers/held-threads.js'
 import { ManualClock } from '../../helpers/manual-clock.js'
 import { temporaryDirectory } from '../../helpers/temp-directory.js'
 import { settled } from './support/app.js'
 
 const LARGE = 'x'.repeat(300_000)
+const LONG = 100 * LARGE.length
 
 interface Reply {
   readonly status: unknown
@@ -73,8 +75,15 @@ function handler(req: IncomingMessage, res: ServerResponse): void {
   } else {
     res.writeHead(200, { 'cache-control': 'max-age=60' })
     if (req.url === '/endless') res.write(LARGE)
+    else if (req.url === '/long') void writeLong(res)
     else res.end(req.url === '/large' ? LARGE : 'small')
   }
+}
+
+/** Writes 30 MiB as fast as the response lets it. */
+async function writeLong(res: ServerResponse): Promise<void> {
+  for (let at = 0; at < LONG; at += LARGE.length) if (!res.write(LARGE)) await once(res, 'drain')
+  res.end()
 }
 
 /** One request; who `goes` away does so with the first bytes. */
@@ -111,6 +120,18 @@ describe('over HTTP/2', () => {
     expect(await get(path, { range: 'bytes=0-1' })).toMatchObject({ status: 206, text: text.slice(0, 2) })
     expect(await get(path, { ':method': 'HEAD' })).toEqual({ status: 200, text: '', said: 'hit; ttl=60' })
     expect([calls, warnings]).toEqual([[path], []])
+  })
+
+  it('what is longer than may wait for the disk waits for it', async () => {
+    const { get, stored, calls } = await site()
+    const release = holdThreads()
+    const first = get('/long')
+    await new Promise(resolve => setTimeout(resolve, 200))
+    await release()
+    expect((await first).text.length).toBe(LONG)
+    await stored()
+    const { text, said } = await get('/long')
+    expect([text.length, said, calls]).toEqual([LONG, 'hit; ttl=60', ['/long']])
   })
 
   it('what is stale is validated', async () => {
