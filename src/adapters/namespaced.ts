@@ -1,4 +1,11 @@
-import { getExpiring, keepsObjects, kindOf, removePrefix, type Valued } from '../engine/for-adapters.js'
+import {
+  getExpiring,
+  getManyExpiring,
+  keepsObjects,
+  kindOf,
+  removePrefix,
+  type Valued,
+} from '../engine/for-adapters.js'
 import type { DiskCache, Entry, Waiting } from '../engine/index.js'
 import type { OpenedCache } from './open-cache.js'
 
@@ -42,7 +49,10 @@ export class Namespaced {
   }
 
   async getMany<T = unknown>(keys: readonly string[]): Promise<(Valued<T> | undefined)[]> {
-    return Promise.all(keys.map(key => this.get<T>(key)))
+    return getManyExpiring<T>(
+      this.cache,
+      keys.map(key => this.keyOf(key)),
+    )
   }
 
   has(key: string): Promise<boolean> {

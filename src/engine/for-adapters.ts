@@ -8,7 +8,7 @@ import { findEngine } from './shards/engine.js'
 import { absoluteDirectory, countShards, hasDatabase } from './shards/layout.js'
 import { systemClock } from './time.js'
 import { checkComputing } from './verbs/computing.js'
-import { readExpiring, type Valued } from './verbs/reading-expiring.js'
+import { readExpiring, readManyExpiring, type Valued } from './verbs/reading-expiring.js'
 import { readVersioned, type Versioned } from './verbs/reading-versioned.js'
 import { removePrefix as removeKeyRange } from './verbs/removing-prefix.js'
 
@@ -42,6 +42,17 @@ export function getExpiring<T>(cache: DiskCache, key: Key): Valued<T> | undefine
   if (cache instanceof CacheVerbs) return readExpiring<T>(handleOf(cache), key)
   const access = accessOf(cache)
   return access ? readExpiring<T>(access.handle, access.hostKey(key)) : getItemOf<T>(cache, key)
+}
+
+/** Reads several values with their expiries, in the order of the keys. */
+export async function getManyExpiring<T>(cache: DiskCache, keys: readonly Key[]): Promise<(Valued<T> | undefined)[]> {
+  if (cache instanceof CacheVerbs) return readManyExpiring<T>(handleOf(cache), keys)
+  const access = accessOf(cache)
+  if (!access) return Promise.all(keys.map(key => getItemOf<T>(cache, key)))
+  return readManyExpiring<T>(
+    access.handle,
+    keys.map(key => access.hostKey(key)),
+  )
 }
 
 async function getItemOf<T>(cache: DiskCache, key: Key): Promise<Valued<T> | undefined> {

@@ -100,13 +100,15 @@ export class KeyvDiskStore extends EventEmitter {
     }
   }
 
-  getMany<Value = unknown>(keys: readonly string[]): Promise<Stored<Value>[]> {
-    return Promise.all(
-      keys.map(async key => {
-        const { space, key: own } = this.#place(key)
-        return toAnswer(await space.get(own), { plain: this.plain }) as Stored<Value>
-      }),
-    )
+  async getMany<Value = unknown>(keys: readonly string[]): Promise<Stored<Value>[]> {
+    const { plain } = this
+    const places = keys.map(key => this.#place(key))
+    const { space } = places[0] ?? {}
+    // Keyv asks for keys of one namespace.
+    const found = places.every(place => place.space === space)
+      ? await space?.getMany(places.map(({ key }) => key))
+      : await Promise.all(places.map(async place => place.space.get(place.key)))
+    return (found ?? []).map(one => toAnswer(one, { plain }) as Stored<Value>)
   }
 
   async has(key: string): Promise<boolean> {

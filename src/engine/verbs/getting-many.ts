@@ -4,8 +4,8 @@ import { nextTurn, turnHasTime } from '../fairness.js'
 import type { MemoryTier } from '../memory/memory-tier.js'
 import type { Key, Waiting } from '../options.js'
 import type { Shard } from '../shards/shard.js'
-import { answer, begun, readThrough } from './getting.js'
-import { FAILED, readValue, tryOnce } from './reading.js'
+import { type Answering, answerOf, begun, lookOf, PLAIN } from './getting.js'
+import { FAILED, tryOnce } from './reading.js'
 import { checkIterable, checkVerbOptions } from './verb-options.js'
 
 /** Limit of keys that are read in one transaction. */
@@ -21,16 +21,17 @@ interface Place {
   readonly shard: Shard
 }
 
-/** What `getMany` reads by, from before the cache may be closed. */
+/** What several keys are read by, from before the cache may be closed. */
 interface Call {
   readonly handle: CacheHandle
   readonly memory: MemoryTier | undefined
+  readonly answering: Answering<unknown>
   readonly options: Waiting | undefined
-  /** The value of each key, or a promise of it. */
+  /** The result for each key, or a promise of it. */
   readonly answers: unknown[]
 }
 
-/** Runs `getMany`. Values in memory are read at once, those of one shard with one transaction for many of them. */
+/** Runs `getMany`. */
 export async function getValues<T>(
   handle: CacheHandle,
   keys: Iterable<Key>,
@@ -38,19 +39,26 @@ export async function getValues<T>(
 ): Promise<(T | undefined)[]> {
   checkVerbOptions(options, 'getMany', 'waiting')
   checkIterable(keys, 'getMany')
-  const wanted = Array.from(keys)
-  return handle.isOpen ? read(handle, wanted, options) : handle.ready(() => read<T>(handle, wanted, options))
+  return readMany(handle, Array.from(keys), PLAIN, options) as Promise<(T | undefined)[]>
 }
 
-function read<T>(handle: CacheHandle, keys: readonly Key[], options: Waiting | undefined): Promise<(T | undefined)[]> {
+/** Reads several keys. Those in memory are read at once, those of one shard with one transaction for many of them. */
+export function readMany<A>(
+  handle: CacheHandle,
+  keys: readonly Key[],
+  answering: Answering<A>,
+  options?: Waiting,
+): Promise<(A | undefined)[]> {
+  if (!handle.isOpen) return handle.ready(() => readMany(handle, keys, answering, options))
   const places = keys.map((key, at) => {
     const encoded = handle.encodeKey(key)
     return { at, key, encoded, shard: handle.route(encoded) }
   })
-  const reading = inBatches(places, { handle, memory: handle.memory, options, answers: new Array(keys.length) })
+  const answers = new Array<unknown>(keys.length)
+  const reading = inBatches(places, { handle, memory: handle.memory, answering, options, answers })
   // Closing waits for what is read in later turns.
   for (const shard of handle.shards) shard.closing.track(reading)
-  return reading as Promise<(T | undefined)[]>
+  return reading as Promise<(A | undefined)[]>
 }
 
 async function inBatches(places: readonly Place[], call: Call): Promise<unknown[]> {
@@ -65,46 +73,45 @@ async function inBatches(places: readonly Place[], call: Call): Promise<unknown[
 }
 
 function readBatch(places: readonly Place[], call: Call): void {
-  const { memory, options, answers } = call
+  const { memory, answering, options, answers } = call
   const others = new Map<Shard, Place[]>()
   for (const place of places) {
     const { at, key, shard } = place
     const entry = options === undefined && typeof key === 'string' ? memory?.findText(key) : undefined
     const known = entry ? undefined : others.get(shard)
-    if (entry && memory) answers[at] = answer(memory, entry)
+    if (entry && memory) answers[at] = answerOf(memory, entry, answering)
     else if (known) known.push(place)
     else others.set(shard, [place])
   }
   for (const [shard, some] of others) readOfShard(shard, some, call)
 }
 
-function readOfShard(shard: Shard, places: readonly Place[], { handle, memory, options, answers }: Call): void {
-  const look = ({ key, encoded }: Place): unknown => {
-    if (!memory) return readValue(shard, encoded)
-    return readThrough(memory, shard, encoded, typeof key === 'string' ? key : undefined)
-  }
+function readOfShard(shard: Shard, places: readonly Place[], call: Call): void {
+  const { memory, answering, options, answers } = call
+  const look = ({ key, encoded }: Place): unknown => lookOf(memory, key, answering)(shard, encoded)
   const isFree = options === undefined && shard.writer.pending.empty
   const found = isFree ? lookTogether(shard, places, look) : []
   for (const [index, place] of places.entries()) {
-    const value = index < found.length ? found[index] : FAILED
-    if (value !== FAILED && !(value instanceof Promise)) {
-      answers[place.at] = value
-      continue
-    }
-    const patient =
-      value === FAILED
-        ? handle.read(shard, place.encoded, options, () => look(place), place.key)
-        : handle.read(
-            shard,
-            undefined,
-            options,
-            begun(value, () => look(place)),
-            place.key,
-          )
-    // Promise.all reports a failure. Until then it must not count as unhandled.
-    patient.catch(() => undefined)
-    answers[place.at] = patient
+    const answer = index < found.length ? found[index] : FAILED
+    const isOpen = answer === FAILED || answer instanceof Promise
+    answers[place.at] = isOpen ? patiently(place, answer, () => look(place), call) : answer
   }
+}
+
+/** Goes on with a read that has failed or that has begun to read a file. */
+function patiently(
+  { shard, key, encoded }: Place,
+  answer: unknown,
+  look: () => unknown,
+  { handle, options }: Call,
+): Promise<unknown> {
+  const read =
+    answer instanceof Promise
+      ? handle.read(shard, undefined, options, begun(answer, look), key)
+      : handle.read(shard, encoded, options, look, key)
+  // Promise.all reports a failure. Until then it must not count as unhandled.
+  read.catch(() => undefined)
+  return read
 }
 
 /** Reads keys of a shard in one transaction. Fewer when it fails: the rest is for the patient read. */

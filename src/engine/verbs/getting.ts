@@ -168,9 +168,10 @@ function lookAs<A>(
   return readNow(handle, key, lookOf(memory, key, answering), options, late)
 }
 
-type Look<A> = (shard: Shard, encoded: EncodedKey) => A | undefined | Promise<A | undefined>
+export type Look<A> = (shard: Shard, encoded: EncodedKey) => A | undefined | Promise<A | undefined>
 
-function lookOf<A>(memory: MemoryTier | undefined, key: Key, answering: Answering<A>): Look<A> {
+/** How a key is looked up: through memory, or in the database. */
+export function lookOf<A>(memory: MemoryTier | undefined, key: Key, answering: Answering<A>): Look<A> {
   if (memory === undefined) return answering.past
   const text = typeof key === 'string' ? key : undefined
   return (shard, encoded) => answerThrough(memory, shard, encoded, text, answering)

@@ -2,11 +2,13 @@ import type { CacheHandle } from '../cache-handle.js'
 import { EVICTION_POLICIES } from '../database/eviction-policies.js'
 import type { ExpiringRow } from '../database/statements.js'
 import type { EncodedKey } from '../disk/codec.js'
+import { traced } from '../observe/verbs.js'
 import { isLarge } from '../operations/entries.js'
 import type { Key } from '../options.js'
 import type { Shard } from '../shards/shard.js'
 import { toExpiry } from '../time.js'
 import { type Answering, readAtOnce } from './getting.js'
+import { readMany } from './getting-many.js'
 import { miss, noteFound, readItem, sessionOf } from './reading.js'
 
 /** A value and its expiry in epoch milliseconds. */
@@ -23,6 +25,11 @@ type Looked<T> = Valued<T> | undefined
  */
 export function readExpiring<T>(handle: CacheHandle, key: Key): Looked<T> | Promise<Looked<T>> {
   return readAtOnce(handle, key, EXPIRING as Answering<Valued<T>>)
+}
+
+/** Reads several values with their expiries, in the order of the keys. */
+export function readManyExpiring<T>(handle: CacheHandle, keys: readonly Key[]): Promise<Looked<T>[]> {
+  return traced(handle, 'getMany', undefined, () => readMany(handle, keys, EXPIRING as Answering<Valued<T>>))
 }
 
 function readRow(shard: Shard, key: EncodedKey): Looked<unknown> | Promise<Looked<unknown>> {
