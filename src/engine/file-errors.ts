@@ -27,3 +27,9 @@ export function isDiskFull(error: unknown): boolean {
   const code = systemCode(error)
   return code === 'ENOSPC' || code === 'EDQUOT'
 }
+
+/** Says why a directory could not be made, by the code of the error. */
+export function whyNotMade(code: string): string {
+  if (code === 'EEXIST' || code === 'ENOTDIR') return 'is a file, or lies below one'
+  return `does not exist and could not be created (${code})`
+}

@@ -8,7 +8,7 @@ import {
   StorageError,
   TimeoutError,
 } from './errors.js'
-import { fieldOf, isDiskFull, isMissing, systemCode } from './file-errors.js'
+import { fieldOf, isDiskFull, isMissing, systemCode, whyNotMade } from './file-errors.js'
 
 /** Codes of a path that cannot be used: forbidden, a circular link, or a file where a directory should be. */
 const UNUSABLE = new Set(['EACCES', 'EPERM', 'EROFS', 'ELOOP', 'EEXIST'])
@@ -40,6 +40,13 @@ export function translateError(error: unknown, directory: string): unknown {
     return new DirectoryError(directory, (error as Error).message, options)
   }
   return new StorageError(directory, (error as Error).message, options)
+}
+
+/** Like `translateError`, for `makeDirectory`, which fails where a file is in the way. */
+export function translateMaking(error: unknown, directory: string): unknown {
+  const code = systemCode(error)
+  if (code !== 'EEXIST' && code !== 'ENOTDIR') return translateError(error, directory)
+  return new DirectoryError(directory, whyNotMade(code), { cause: error })
 }
 
 function isElsewhere(error: unknown, directory: string): boolean {

@@ -10,7 +10,7 @@ import { channels } from '../observe/channels.js'
 import { type Counters, countersOf } from '../observe/counters.js'
 import { oncePerProcess } from '../once-per-process.js'
 import type { Victim } from '../operations/culling.js'
-import { translateError } from '../translate-error.js'
+import { translateError, translateMaking } from '../translate-error.js'
 import { compressionOf, otherCompression } from './compress-level.js'
 import { canonicalDirectory, countShards, DEFAULT_SHARDS, hasDatabase, shardDirectory } from './layout.js'
 import { afterPythonMade } from './python-layout.js'
@@ -192,7 +192,7 @@ export class Engine implements ShardEvents {
         makeDirectory(shard.directory, this.#options.modes)
       }
     } catch (error) {
-      throw translateError(error, this.directory)
+      throw translateMaking(error, this.directory)
     }
   }
 

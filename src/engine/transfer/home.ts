@@ -5,7 +5,7 @@ import { basename, dirname, join } from 'node:path'
 import { DATABASE_FILE } from '../database/opening.js'
 import type { FileModes } from '../disk/value-folders.js'
 import { DirectoryError } from '../errors.js'
-import { systemCode } from '../file-errors.js'
+import { systemCode, whyNotMade } from '../file-errors.js'
 import { isAbandoned, namesIn, reclaimStages, STAGE_PREFIX } from '../maintenance/import-stages.js'
 import { makeDirectory } from '../make-directory.js'
 import { countShards, hasDatabase, shardDirectory } from '../shards/layout.js'
@@ -76,7 +76,7 @@ function makeHome(directory: string, target: string): string | undefined {
   } catch (error) {
     const code = systemCode(error)
     if (code === undefined) throw error
-    throw new DirectoryError(target, `does not exist and could not be created (${code})`, { cause: error })
+    throw new DirectoryError(target, whyNotMade(code), { cause: error })
   }
 }
 
