@@ -15,6 +15,7 @@ import type {
   Touching,
   Waiting,
 } from '../options.js'
+import type { CacheTransaction } from '../verbs/cache-transaction.js'
 import * as ranges from '../verbs/ranges.js'
 import { checkIterable } from '../verbs/verb-options.js'
 import { HostView } from './host-view.js'
@@ -242,7 +243,7 @@ export class Namespace extends HostView implements DiskCache {
 
   /** A view of a transaction of the cache, restricted to the keys of the namespace. */
   protected viewOf(tx: Transaction): Transaction {
-    return new NamespaceTransaction(tx, this.#keys, this.#storing)
+    return new NamespaceTransaction(tx as CacheTransaction, this.#keys, this.#storing)
   }
 
   get #parts(): NamespaceParts {
