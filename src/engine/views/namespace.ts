@@ -54,7 +54,9 @@ export interface NamespaceParts {
  * `stats`, and events without a key.
  */
 export class Namespace extends HostView implements DiskCache {
+  /** The name that it was made with, without those of the namespaces around it. */
   readonly name: string
+  /** The version that it was made with. */
   readonly version: number
   readonly #host: CacheVerbs
   readonly #access: EngineAccess
