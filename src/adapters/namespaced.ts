@@ -12,7 +12,7 @@ import type { OpenedCache } from './open-cache.js'
 /**
  * Waiting of the doors. Hosts cannot express a refused write, so that verbs for several keys wait like those for one.
  */
-export const PATIENT: Waiting = { retry: true }
+const PATIENT: Waiting = { retry: true }
 
 /** One entry of `setMany`. `ttl` has the form of the engine. */
 export interface NewEntry {

@@ -19,7 +19,7 @@ import { performance } from './timers.js'
 import { translateError } from './translate-error.js'
 import { readPatiently } from './verbs/reading.js'
 import { readInOrder } from './verbs/reading-among-writes.js'
-import { resolveReading, resolveWaiting } from './verbs/verb-options.js'
+import { type ResolvedWaiting, resolveReading, resolveWaiting } from './verbs/verb-options.js'
 
 /**
  * Connects the verbs of a cache with its shards: it opens the engine, routes keys to shards, and turns a refused call
@@ -181,11 +181,14 @@ export class CacheHandle {
 
   /** Queues a write. */
   write<T>(shard: Shard, work: Work<T>, call: Call<T>): Promise<T> {
-    if (this.options.readonly) {
-      work.discard?.()
-      return rejectInTurn(new ReadonlyError(this.directory))
+    if (this.options.readonly) return turnDown(work, new ReadonlyError(this.directory))
+    let waiting: ResolvedWaiting
+    try {
+      waiting = resolveWaiting(call.options, this.options.timeout, this.#defaultWait(call))
+    } catch (error) {
+      return turnDown(work, error)
     }
-    const { wait, signal } = resolveWaiting(call.options, this.options.timeout, this.#defaultWait(call))
+    const { wait, signal } = waiting
     return new Promise<T>((resolve, reject) => {
       const refuse = (error: unknown): void => answerInTurn(() => this.#refuse(error, call, resolve, reject))
       const deadline = wait === Number.POSITIVE_INFINITY ? wait : performance.now() + wait
@@ -282,4 +285,12 @@ export class CacheHandle {
       if (engine) await releaseEngine(engine, this.events, this.#temporary)
     }
   }
+}
+
+/** Rejects a write that never gets into a queue, and removes the file that is being written for it. */
+function turnDown(work: Work<unknown>, error: unknown): Promise<never> {
+  work.discard?.()
+  // Nobody awaits it any more.
+  work.readiness?.catch(() => undefined)
+  return rejectInTurn(error)
 }

@@ -153,7 +153,7 @@ function slidingOf(sliding: unknown, ttl: number): boolean {
 }
 
 /** Checks the options that are stored in the directory. */
-export function resolveSettings(
+function resolveSettings(
   options: SettingsChange & { disk?: DiskOptions; sqlite?: SqliteOptions },
   place: string,
   diskNames: ReadonlySet<string> = DISK_SETTINGS,
@@ -164,7 +164,7 @@ export function resolveSettings(
   checkOptionsObject(sqlite, `${place}: sqlite`)
   checkOptionNames(sqlite, SQLITE_OPTIONS, `${place}: sqlite`)
   const { maxItems } = options
-  const settings: Record<keyof SettingsGiven, unknown> | object = {
+  const settings: { readonly [Name in keyof SettingsGiven]: unknown } = {
     sizeLimit: optional(options.sizeLimit, value => wholeNumber(value, 'sizeLimit', LEAST_SIZE_LIMIT)),
     maxItems: maxItems === null ? null : optional(maxItems, value => wholeNumber(value, 'maxItems', 1)),
     cullLimit: optional(options.cullLimit, value => wholeNumber(value, 'cullLimit', 0)),

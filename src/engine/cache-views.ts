@@ -45,8 +45,11 @@ export abstract class CacheViews extends CacheVerbs {
   }
 
   override async close(): Promise<void> {
-    await this.#own.close()
-    await super.close()
+    try {
+      await this.#own.close()
+    } finally {
+      await super.close()
+    }
   }
 
   /** Opens the cache of a model with limits of its own. */

@@ -1,3 +1,4 @@
+import { sep } from 'node:path'
 import { isBusy, sqliteCode } from './database/busy.js'
 import {
   CorruptError,
@@ -51,7 +52,12 @@ export function translateMaking(error: unknown, directory: string): unknown {
 
 function isElsewhere(error: unknown, directory: string): boolean {
   const path = fieldOf(error, 'path') ?? fieldOf(error, 'resource')
-  return path !== undefined && !path.startsWith(directory) && !directory.startsWith(path)
+  return path !== undefined && !isWithin(path, directory) && !isWithin(directory, path)
+}
+
+/** Whether a path is that of a directory or leads into it. `/data/cache-2` is not within `/data/cache`. */
+function isWithin(path: string, directory: string): boolean {
+  return path === directory || path.startsWith(directory.endsWith(sep) ? directory : directory + sep)
 }
 
 /** Whether the database file itself is damaged. */

@@ -52,7 +52,7 @@ export function ownKey(text: unknown, name: string): RequestKey {
  * The scheme of a request, `http` or `https`, as reported by a proxy that Express trusts. `undefined` for any other
  * value of such a proxy: handlers see it in `req.protocol`, and their answers must not be shared.
  */
-export function schemeOf(request: HttpRequest): 'http' | 'https' | undefined {
+function schemeOf(request: HttpRequest): 'http' | 'https' | undefined {
   // The getter of Express depends only on this field, and takes longer than the rest of the key.
   const { protocol } = request.headers['x-forwarded-proto'] === undefined ? {} : (request as { protocol?: string })
   if (protocol !== undefined) return protocol === 'http' || protocol === 'https' ? protocol : undefined

@@ -83,7 +83,7 @@ export function contentTag(hash: Buffer): string {
 }
 
 /** Reads fields from the metadata of an entry. Others may have written it, so that invalid parts are ignored. */
-export function keptFields(meta: PlainData | undefined): KeptFields {
+function keptFields(meta: PlainData | undefined): KeptFields {
   if (typeof meta !== 'object' || meta === null || Array.isArray(meta)) return {}
   const { type, etag, lastModified, disposition, cacheControl, encoding } = meta as Record<string, unknown>
   const kept = {

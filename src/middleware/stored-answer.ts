@@ -29,7 +29,7 @@ export function receivedAnswer(head: ResponseHead, requestedAt: number, received
 }
 
 /** The head of an answer as it is stored. */
-export function headOf(
+function headOf(
   stored: StoredResponse,
   { policy }: Settings,
   { id, tags }: { readonly id: string; readonly tags: readonly string[] },
@@ -54,7 +54,7 @@ export function headOf(
 }
 
 /** How long an answer is worth keeping from now on, stale time included. Milliseconds. */
-export function keepingTime(stored: StoredResponse, { policy, keepStale }: Settings, now: number): number {
+function keepingTime(stored: StoredResponse, { policy, keepStale }: Settings, now: number): number {
   const { ttl } = ageingOf(stored, now, policy)
   const { whileRevalidate, ifError } = staleWindows(stored, policy)
   const { etag, lastModified } = validatorsOf(stored.fields)

@@ -78,4 +78,15 @@ function moving(subject: Subject<Cache>): void {
     expect(steps).toBe(250)
     expect(await cache.count()).toBe(0)
   })
+
+  it('sortedKeys() with a tag rejects when it is continued after close()', async () => {
+    const cache = subject.make()
+    await cache.setMany(Array.from({ length: 250 }, (_, key) => [`key ${key}`, key, { tag: 'red' }] as const))
+    const listing = cache.sortedKeys({ tag: 'red' })[Symbol.asyncIterator]()
+    await listing.next()
+    await listing.next()
+    await cache.close()
+    const rest = collect({ [Symbol.asyncIterator]: () => listing })
+    await expect(rest).rejects.toThrow(/was closed meanwhile/)
+  })
 }

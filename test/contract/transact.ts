@@ -3,7 +3,7 @@ import { Readable } from 'node:stream'
 import type { Transaction } from 'fanout-cache'
 import { describe, expect, it } from 'vitest'
 import { valueFiles } from '../helpers/value-files.js'
-import { LARGE, type Subject } from './subjects.js'
+import { LARGE, type Subject, withClock } from './subjects.js'
 
 /** transact: all or nothing. */
 export function transactSuite(subject: Subject): void {
@@ -89,6 +89,25 @@ function committing(subject: Subject): void {
       expect([tx.evict('red'), tx.count(), tx.get('old')]).toEqual([2, 0, undefined])
     })
     expect(await cache.count()).toBe(0)
+  })
+
+  it('transact() can expire up to an instant, which must be one', async () => {
+    const { cache, clock } = withClock(subject)
+    const early = clock.now() + 1500
+    await cache.set('first', 1, { ttl: 1000 })
+    await cache.set('second', 1, { ttl: 2000 })
+    await cache.set('third', 1, { ttl: 60_000 })
+    clock.advance(3000)
+    expect(await cache.transact(tx => tx.expire({ now: early }))).toBe(1)
+    await expect(cache.transact(tx => tx.expire({ now: Number.NaN }))).rejects.toThrow(/now must be/)
+    expect(await cache.transact(tx => [tx.expire(), tx.expire({ now: Number.POSITIVE_INFINITY })])).toEqual([1, 1])
+    expect(await cache.count()).toBe(0)
+  })
+
+  it('transact() can touch without changing anything, to see whether an entry is there', async () => {
+    const cache = subject.make()
+    await cache.set('key', 1)
+    expect(await cache.transact(tx => [tx.touch('key', undefined as never), tx.touch('x', {})])).toEqual([true, false])
   })
 
   it('transact() can expire and clear', async () => {

@@ -1,8 +1,9 @@
-import { Cache, FanoutCache, type FanoutCacheOptions } from 'fanout-cache'
+import { Cache, Deque, FanoutCache, type FanoutCacheOptions } from 'fanout-cache'
 import { describe, expect, it } from 'vitest'
 import { cacheSubject, fanoutSubject } from '../contract/subjects.js'
 import { collect } from '../helpers/collect.js'
 import { temporaryDirectory } from '../helpers/temp-directory.js'
+import { valueFiles } from '../helpers/value-files.js'
 import { expectAllMisuse, expectMisuse, type Misuse, VERBS } from './misuse.js'
 
 describe('values of options', () => {
@@ -185,6 +186,25 @@ describe('values of verb options', () => {
         await expectMisuse(() => call(cache, { signal }), TypeError, /signal/, verb)
     }
     expect(await cache.count()).toBe(0)
+  })
+
+  it('a large value that is refused for a bad timeout leaves no file', async () => {
+    await using cache = new Cache(temporaryDirectory())
+    await using deque = Deque.from(cache)
+    const large = Buffer.alloc(40_000)
+    const bad = { timeout: 'soon' }
+    const calls = [
+      cache.set('key', large, bad),
+      cache.add('key', large, bad),
+      cache.setMany([['key', large]], bad),
+      cache.push(large, bad),
+      deque.append(large, bad),
+      deque.extend([large], bad),
+    ]
+    for (const call of calls) await expect(call).rejects.toThrow('timeout must be')
+    // Its file is written after those of the others.
+    await cache.set('key', large)
+    await expect.poll(() => valueFiles(cache.directory)).toHaveLength(1)
   })
 
   it('the other verbs reject bad values of their options, and name them', async () => {

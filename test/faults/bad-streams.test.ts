@@ -1,4 +1,4 @@
-import { readdirSync, rmSync, writeFileSync } from 'node:fs'
+import { createReadStream, readdirSync, rmSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { Readable } from 'node:stream'
 import { setTimeout as delay } from 'node:timers/promises'
@@ -43,6 +43,13 @@ describe.each(KINDS)('a %s that is given a stream', kind => {
     await expect(cache.set('key', make())).rejects.toThrow(error as Error)
     expect(await cache.get('key')).toBe('old')
     await expectNoValueFiles(directory)
+  })
+
+  it('of a missing file beside its directory rejects with the error of that file', async () => {
+    const directory = join(temporaryDirectory(), 'cache')
+    const cache = cacheOf(kind, directory)
+    const missing = createReadStream(`${directory}-input`)
+    await expect(cache.set('key', missing)).rejects.toMatchObject({ code: 'ENOENT', path: `${directory}-input` })
   })
 
   it('of text, and of views of memory, stores their bytes', async () => {

@@ -1,10 +1,14 @@
+import { subscribe, unsubscribe } from 'node:diagnostics_channel'
 import { join } from 'node:path'
 import { Readable } from 'node:stream'
+import { setTimeout as delay } from 'node:timers/promises'
 import express from 'express'
-import { responseCache } from 'fanout-cache/express'
-import { describe, expect, it } from 'vitest'
+import { FanoutCache, TimeoutError } from 'fanout-cache'
+import { purge, responseCache } from 'fanout-cache/express'
+import { describe, expect, it, onTestFinished } from 'vitest'
 import { FixtureProcess } from '../helpers/child-process.js'
 import { Gate } from '../helpers/gate.js'
+import { rawDatabase } from '../helpers/raw-database.js'
 import { temporaryDirectory } from '../helpers/temp-directory.js'
 import { type Asking, ask, listen, type Reply } from '../middleware/support/http.js'
 import { cacheOf, KINDS, type Kind, shardsOf } from './support/caches.js'
@@ -187,5 +191,36 @@ describe.skipIf(!tmpfsAvailable).each(KINDS)('a response cache on a %s on a full
     expect(state.calls).toBe(1)
     // The disk was full in between, and what was there of the answer is gone.
     await expect.poll(async () => (await get('/later')).headers['cache-status']).toMatch(/stored|hit/)
+  })
+})
+
+describe('a purge by tag while others write', () => {
+  /** A FanoutCache of one shard that somebody locks as soon as the purge has left its stamp. */
+  async function locked(directory: string) {
+    const cache = new FanoutCache(directory, { shards: 1 })
+    onTestFinished(() => cache.close())
+    await cache.set('answer', 1, { tag: 'news' })
+    const db = rawDatabase(join(directory, '000'))
+    const take = (): void => {
+      unsubscribe('fanout-cache:commit', take)
+      db.exec('BEGIN IMMEDIATE')
+    }
+    subscribe('fanout-cache:commit', take)
+    return { cache, db }
+  }
+
+  it('waits for the lock longer than other verbs of a FanoutCache, and leaves nothing', async () => {
+    const { cache, db } = await locked(temporaryDirectory())
+    const purging = purge(cache, { tag: 'news' })
+    await expect.poll(() => db.inTransaction).toBe(true)
+    await delay(100)
+    db.exec('COMMIT')
+    expect([await purging, await cache.count()]).toEqual([1, 0])
+  })
+
+  it('rejects when the lock is not free in time, since something is left', async () => {
+    const { cache } = await locked(temporaryDirectory())
+    await expect(purge(cache, { tag: 'news' })).rejects.toThrow(TimeoutError)
+    expect(await cache.count()).toBe(1)
   })
 })

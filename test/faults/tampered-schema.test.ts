@@ -220,4 +220,12 @@ describe.each(KINDS)('a %s on a database with', kind => {
     expect(await cache.set(0, 'new', { retry: true })).toBe(true)
     expect(await cache.check()).toEqual([])
   })
+
+  it('an index of plain columns that a policy of Python has added opens, with names in quotes too', async () => {
+    const directory = await tampered(kind, db => {
+      db.exec('CREATE INDEX Own ON Cache (tag, size DESC) WHERE tag IS NOT NULL')
+      db.exec('CREATE INDEX "Quoted" ON "Cache" (size)')
+    })
+    expect(await cacheOf(kind, directory).get(0)).toBe('value 0')
+  })
 })

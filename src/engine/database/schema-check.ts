@@ -59,9 +59,9 @@ const GUARDED = new Set(['cache', 'settings', 'entrytag', 'unlinklater', 'lease'
 
 /**
  * Indexes of plain columns, which custom policies of Python may add. Expressions are refused: one could run for
- * seconds.
+ * seconds. Matched after `normalise`, which knows one kind of quotes.
  */
-const PLAIN_INDEX = /^create(unique)?index\w+on"?cache"?\(\w+(asc|desc)?(,\w+(asc|desc)?)*\)(where\w+isnotnull)?$/
+const PLAIN_INDEX = /^create(unique)?index'?\w+'?on'?cache'?\(\w+(asc|desc)?(,\w+(asc|desc)?)*\)(where\w+isnotnull)?$/
 
 /** Names of the side tables and the tag index that exist now. Other processes may have created them. */
 export function namesInSchema(db: Connection): ReadonlySet<string> {

@@ -89,7 +89,7 @@ export function ownBytes(bytes: Buffer): Buffer {
 }
 
 /** Freezes plain data deeply. It is a tree, without shared parts and cycles. */
-export function deepFreeze<T>(value: T): T {
+function deepFreeze<T>(value: T): T {
   if (typeof value !== 'object' || value === null) return value
   for (const name in value) {
     const part = value[name]
@@ -99,7 +99,7 @@ export function deepFreeze<T>(value: T): T {
 }
 
 /** Copies plain data. Copying the whole shape of an object at once is ten times as fast as `JSON.parse`. */
-export function clonePlain(tree: object): object {
+function clonePlain(tree: object): object {
   if (Array.isArray(tree)) {
     const copy: unknown[] = tree.slice()
     for (let at = 0; at < copy.length; at++) {
@@ -117,7 +117,7 @@ export function clonePlain(tree: object): object {
 }
 
 /** An upper estimate of the bytes of a value. */
-export function sizeOf(value: unknown): number {
+function sizeOf(value: unknown): number {
   switch (typeof value) {
     case 'string':
       return textBytes(value)

@@ -14,7 +14,7 @@ export interface RemovalScope {
 }
 
 /** How long a stamp is kept. A computation that takes longer is not stored. Seconds. */
-export const STAMP_SECONDS = 3600
+const STAMP_SECONDS = 3600
 
 const PREFIXES = 'purged:p:'
 const AFTER_PREFIXES = 'purged:p;'

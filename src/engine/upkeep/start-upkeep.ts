@@ -27,8 +27,11 @@ export interface Upkeep extends AsyncDisposable {
    * which the cache reports by its event `error`.
    */
   run(): Promise<UpkeepRound | undefined>
+  /** Adds a listener. @throws TypeError for an unknown event */
   on<E extends keyof UpkeepEvents>(event: E, listener: (payload: UpkeepEvents[E]) => void): this
+  /** Adds a listener for the next event only. @throws TypeError for an unknown event */
   once<E extends keyof UpkeepEvents>(event: E, listener: (payload: UpkeepEvents[E]) => void): this
+  /** Removes a listener. @throws TypeError for an unknown event */
   off<E extends keyof UpkeepEvents>(event: E, listener: (payload: UpkeepEvents[E]) => void): this
   /** Stops after the work under way and lets another process take over. Closing the cache does this too. */
   stop(): Promise<void>

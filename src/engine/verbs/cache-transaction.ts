@@ -6,7 +6,6 @@ import { isThenable } from '../disk/describe.js'
 import { incr } from '../operations/counters.js'
 import { entryOf, isLive, type NewEntry, removeFile, type Taken } from '../operations/entries.js'
 import { add, remove, set, take, touch } from '../operations/items.js'
-import { clear, evict, expire, type Page } from '../operations/removal.js'
 import { kindOf } from '../option-names.js'
 import type { Counting, Info, Item, Key, Listing, Storing, Tag, Touching } from '../options.js'
 import type { Shard } from '../shards/shard.js'
@@ -15,15 +14,14 @@ import { type ResolvedListing, resolveListing } from './listing-options.js'
 import { inSavepoint, openSavepoint, openSession, promiseError, storedValue } from './open-transaction.js'
 import { itemOf, miss, noteFound, toInfo } from './reading.js'
 import { listRows } from './transaction-listing.js'
+import { clearIn, evictIn, expireIn } from './transaction-removal.js'
 import { isStream, takeValueNow } from './value-source.js'
 import {
   checkDelta,
   checkIterable,
   checkVerbOptions,
-  encodeTag,
   resolveChangeOf,
   resolveInitial,
-  resolveNow,
   resolveStoring,
 } from './verb-options.js'
 
@@ -107,10 +105,10 @@ export class CacheTransaction implements Transaction {
   }
 
   touch(key: Key, options: Touching): boolean {
-    checkVerbOptions(options, 'touch', 'touching')
+    checkVerbOptions(options ?? {}, 'touch', 'touching')
     const { session, shard, encoded } = this.locate(key)
     const now = shard.disk.now()
-    return this.savepoint(session, () => touch(session, encoded, resolveChangeOf(options, now), now))
+    return this.savepoint(session, () => touch(session, encoded, resolveChangeOf(options ?? {}, now), now))
   }
 
   delete(key: Key): boolean {
@@ -160,21 +158,16 @@ export class CacheTransaction implements Transaction {
     return this.sessions().reduce((sum, session) => sum + Number(session.statements.get('setting', 'count')), 0)
   }
 
-  expire(options: { readonly now?: number } = {}): number {
-    checkVerbOptions(options, 'expire', 'expiring')
-    const given = resolveNow(options.now)
-    return this.#removeAll((session, now = given ?? session.disk.now()) => {
-      return () => expire(session, now)
-    })
+  expire(options?: { readonly now?: number }): number {
+    return expireIn(this.sessions(), options)
   }
 
   evict(tag: Tag): number {
-    const encoded = encodeTag(tag)
-    return this.#removeAll(session => cursor => evict(session, encoded, cursor as never))
+    return evictIn(this.sessions(), tag)
   }
 
   clear(): number {
-    return this.#removeAll(session => cursor => clear(session, cursor as never))
+    return clearIn(this.sessions())
   }
 
   transact<T>(body: (tx: this) => T): T {
@@ -191,7 +184,8 @@ export class CacheTransaction implements Transaction {
     }
   }
 
-  protected sessions(): Session[] {
+  /** The open sessions of the shards. @throws TypeError after the body has returned */
+  sessions(): Session[] {
     this.#check()
     return this.scope.shards.map(openSession)
   }
@@ -277,20 +271,6 @@ export class CacheTransaction implements Transaction {
     if (!row || !(listing?.includeExpired || isLive(row[4], shard.disk.now()))) return undefined
     const value = storedValue(session, row)
     return value && { session, row, value: value.value }
-  }
-
-  #removeAll(begin: (session: Session) => (cursor: unknown) => Page<unknown>): number {
-    let removed = 0
-    for (const session of this.sessions()) {
-      const step = begin(session)
-      let cursor: unknown
-      do {
-        const page = step(cursor)
-        removed += page.removed
-        cursor = page.next
-      } while (cursor !== undefined)
-    }
-    return removed
   }
 
   #check(): void {

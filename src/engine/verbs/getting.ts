@@ -63,7 +63,7 @@ export function hasKey(handle: CacheHandle, key: Key): Promise<boolean> {
  *
  * @param late whether the turn of the loop has lasted long, if the caller knows
  */
-export async function readNow<A>(
+async function readNow<A>(
   handle: CacheHandle,
   key: Key,
   look: (shard: Shard, encoded: EncodedKey) => A | Promise<A>,
@@ -185,7 +185,7 @@ export function readThrough(memory: MemoryTier, shard: Shard, key: EncodedKey, t
 }
 
 /** Like `readThrough`, for results with more than the value. */
-export function answerThrough<A>(
+function answerThrough<A>(
   memory: MemoryTier,
   shard: Shard,
   key: EncodedKey,
@@ -216,7 +216,7 @@ export function answerThrough<A>(
 }
 
 /** The result for an entry in memory. `undefined` when the entry records a miss. */
-export function answerOf<A>(memory: MemoryTier, entry: MemoryEntry, answering: Answering<A>): A | undefined {
+function answerOf<A>(memory: MemoryTier, entry: MemoryEntry, answering: Answering<A>): A | undefined {
   if (memory.wasHit) answering.hit?.()
   const value = answer(memory, entry)
   return entry.isMiss ? undefined : answering.of(value, entry.expireTime, entry.storeTime, entry.rowid)

@@ -61,9 +61,11 @@ export async function* listSortedKeys(handle: CacheHandle, options: Listing | un
   const shard = handle.shards[0] as Shard
   await settled(handle, shard)
   const chosen = await choose(handle, shard, listing)
+  const choice = choiceOf(shard, listing)
   for await (const page of steps(handle, shard, () => sortedPages(sessionOf(shard), listing))) {
-    for (const row of page) {
-      if (chosen && !(chosen.has(row[0]) && isChosen(sessionOf(shard), row, choiceOf(shard, listing)))) continue
+    // Chosen before any is yielded: whoever lists may close the cache in between.
+    const look = (): KeyRow[] => page.filter(row => chosen?.has(row[0]) && isChosen(sessionOf(shard), row, choice))
+    for (const row of chosen ? await readOpen(handle, shard, look) : page) {
       if (isListed(row, shard.disk.now(), listing.includeExpired) && hasPrefix(shard, row, listing))
         yield decodedKey(shard, row)
     }

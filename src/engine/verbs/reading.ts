@@ -120,7 +120,7 @@ export function itemOf<T>(info: Info, value: unknown): Item<T> {
 }
 
 /** Reads an entry with its decoded value. A missing file is looked up again, since the entry may have been replaced. */
-export async function readEntry<Known>(
+async function readEntry<Known>(
   shard: Shard,
   key: EncodedKey,
   describe: (session: Session, row: EntryRow) => Known,

@@ -161,8 +161,23 @@ export async function removeInPages<Cursor>(
   step: PageStep<Cursor>,
   shards: readonly Shard[] = handle.shards,
 ): Promise<number> {
-  handle.assertWritable()
   const waiting = resolveWaiting(options, handle.options.timeout)
+  try {
+    return await removeWithin(handle, waiting, step, shards)
+  } catch (error) {
+    if (!(error instanceof TimeoutError)) throw error
+    return handle.refusal(error, { refused: error.removed })
+  }
+}
+
+/** Like `removeInPages`, but a FanoutCache rejects as well: for callers who must know that something was left. */
+export async function removeWithin<Cursor>(
+  handle: CacheHandle,
+  waiting: ResolvedWaiting,
+  step: PageStep<Cursor>,
+  shards: readonly Shard[] = handle.shards,
+): Promise<number> {
+  handle.assertWritable()
   const outcomes = await Promise.allSettled(shards.map(shard => removeFrom(handle, shard, waiting, step)))
   const removed = outcomes.reduce(
     (sum, outcome) => sum + (outcome.status === 'fulfilled' ? outcome.value : partOf(outcome.reason)),
@@ -170,9 +185,7 @@ export async function removeInPages<Cursor>(
   )
   const failure = outcomes.find(outcome => outcome.status === 'rejected')?.reason
   if (failure === undefined) return removed
-  if (!(failure instanceof TimeoutError)) throw failure
-  handle.refusal(new TimeoutError(handle.directory, removed), { refused: removed })
-  return removed
+  throw failure instanceof TimeoutError ? new TimeoutError(handle.directory, removed) : failure
 }
 
 async function removeFrom<Cursor>(

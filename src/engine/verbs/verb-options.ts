@@ -1,5 +1,7 @@
 import { types } from 'node:util'
 import type { SqlValue } from '../disk/codec.js'
+import { isInt64, toSqlNumber } from '../disk/native-values.js'
+import { fromBigInt } from '../disk/pickle/integers.js'
 import { isPlainData } from '../disk/plain-data.js'
 import type { Change } from '../operations/items.js'
 import { checkOptionNames, checkOptionsObject, kindOf } from '../option-names.js'
@@ -46,8 +48,6 @@ const VERB_OPTIONS: Readonly<Record<VerbOptions, ReadonlySet<string>>> = {
 }
 
 const META_BYTES = 16 * 1024
-const INT64_MAX = 2n ** 63n - 1n
-const INT64_MIN = -(2n ** 63n)
 
 /** Checks the names of a verb's options. @throws TypeError */
 export function checkVerbOptions(options: object | undefined, verb: string, kind: VerbOptions): void {
@@ -144,11 +144,9 @@ export function encodeTag(tag: Tag): SqlValue {
     if (!tag.isWellFormed()) throw new TypeError('tag must not hold lone surrogates')
     return tag
   }
-  if (typeof tag === 'number' && !Number.isNaN(tag)) {
-    return Number.isSafeInteger(tag) && !Object.is(tag, -0) ? BigInt(tag) : tag
-  }
+  if (typeof tag === 'number' && !Number.isNaN(tag)) return toSqlNumber(tag)
   if (typeof tag === 'bigint') {
-    if (tag > INT64_MAX || tag < INT64_MIN) throw new RangeError(`tag ${tag} is beyond 64 bits`)
+    if (!isInt64(tag)) throw new RangeError(`tag ${tag} is beyond 64 bits`)
     return tag
   }
   if (types.isUint8Array(tag)) return Buffer.from(tag)
@@ -157,8 +155,7 @@ export function encodeTag(tag: Tag): SqlValue {
 
 export function decodeTag(tag: SqlValue): Tag | undefined {
   if (tag === null) return undefined
-  if (typeof tag === 'bigint' && tag <= Number.MAX_SAFE_INTEGER && tag >= Number.MIN_SAFE_INTEGER) return Number(tag)
-  return tag
+  return typeof tag === 'bigint' ? fromBigInt(tag) : tag
 }
 
 /** Encodes metadata as JSON. @throws TypeError when it is not plain data; RangeError above 16 KiB */

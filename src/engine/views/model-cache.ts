@@ -208,6 +208,7 @@ export class ModelCache<Input, Output> {
     return this.#store.cache.clear(options)
   }
 
+  /** Returns the figures of this model: what was read and put through this object, and its entries on disk. */
   async stats(): Promise<ModelStats> {
     const { memoryHits, evictions, ...counted } = this.#counters
     const { count, volume, memory } = await this.#store.cache.stats()
@@ -217,18 +218,21 @@ export class ModelCache<Input, Output> {
     return { ...counted, disk, memory: tier }
   }
 
+  /** Adds a listener. @throws TypeError for an unknown event */
   on<E extends keyof ModelEvents>(event: E, listener: (payload: ModelEvents[E]) => void): this {
     if (event === 'invalid') this.#events.on(listener as never)
     else this.#store.cache.on(event, listener as never)
     return this
   }
 
+  /** Adds a listener for the next event only. @throws TypeError for an unknown event */
   once<E extends keyof ModelEvents>(event: E, listener: (payload: ModelEvents[E]) => void): this {
     if (event === 'invalid') this.#events.once(listener as never)
     else this.#store.cache.once(event, listener as never)
     return this
   }
 
+  /** Removes a listener. @throws TypeError for an unknown event */
   off<E extends keyof ModelEvents>(event: E, listener: (payload: ModelEvents[E]) => void): this {
     if (event === 'invalid') this.#events.off(listener as never)
     else this.#store.cache.off(event, listener as never)

@@ -5,6 +5,7 @@ import type { Key } from '../options.js'
 
 /** An entry that does not fit its model and is therefore a miss. */
 export interface Misfit {
+  /** The key in the cache of the model. */
   readonly key: Key
   /**
    * - `'version'`: another version stored it, and it cannot be migrated.
@@ -14,6 +15,7 @@ export interface Misfit {
   readonly reason: 'version' | 'schema' | 'migration'
   /** The version that stored it. Absent when no model did. */
   readonly fromVersion?: string | number
+  /** What the schema found wrong with it. */
   readonly issues: readonly ValueIssue[]
   /** The error that `migrate` or the schema threw. */
   readonly error?: unknown
@@ -25,6 +27,7 @@ export interface Misfit {
 
 /** The events of the cache of a model: those of its entries, and `invalid`. */
 export interface ModelEvents extends CacheEvents {
+  /** A stored entry did not fit the model, so that the read was a miss. */
   readonly invalid: Misfit
 }
 

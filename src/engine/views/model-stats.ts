@@ -14,7 +14,9 @@ export interface TierStats {
 export interface ModelStats {
   /** Keys that were read, by `get`, `getMany` and `getOrSet`. */
   readonly gets: number
+  /** Reads that found a value that fits. */
   readonly hits: number
+  /** Reads that found none, also those of `getOrSet` that then called the factory. */
   readonly misses: number
   /** Values that were stored. */
   readonly puts: number
@@ -24,6 +26,7 @@ export interface ModelStats {
   readonly invalid: number
   /** Hits whose value was migrated from another version. */
   readonly migrated: number
+  /** The entries on disk, and the hits that the memory tier did not answer. */
   readonly disk: TierStats
   /**
    * The memory tier, if there is one. A model without limits shares it, so that all but `hits` are those of the cache.

@@ -103,6 +103,7 @@ export type Putting = Omit<Storing, 'file' | 'meta'>
 /** Options of `getOrSet` of a model. */
 export type PuttingComputed = Omit<Computing, 'file' | 'meta'>
 
+/** Computes the value of a key for `getOrSet` of a model. */
 export type ModelFactory<Input, Output> = (context: ComputeContext<Output>) => Input | Promise<Input>
 
 /**

@@ -41,8 +41,11 @@ export interface ModelDefinition<Schema extends StandardSchemaV1> {
 
 /** A model, created by `defineModel` and passed to `cache.model`. */
 export interface Model<Input, Output> {
+  /** The name under which caches keep the values. */
   readonly name: string
+  /** The version of the form of the values, which is stored with each. */
   readonly version: string | number
+  /** What checks the values. */
   readonly schema: StandardSchemaV1<Input, Output>
 }
 

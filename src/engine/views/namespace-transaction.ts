@@ -1,6 +1,8 @@
 import type { Entry, Transaction } from '../contract.js'
 import type { Counting, Info, Item, Key, Listing, Storing, Tag, Touching } from '../options.js'
 import { checkEntry } from '../verbs/bulk.js'
+import type { CacheTransaction } from '../verbs/cache-transaction.js'
+import { clearIn, evictIn, expireIn } from '../verbs/transaction-removal.js'
 import { checkIterable } from '../verbs/verb-options.js'
 import type { NamespaceKeys } from './namespace-keys.js'
 
@@ -9,11 +11,11 @@ export type WithDefaults = <O extends Storing | undefined>(options: O) => O
 
 /** A transaction restricted to the keys of a namespace. */
 export class NamespaceTransaction implements Transaction {
-  readonly #tx: Transaction
+  readonly #tx: CacheTransaction
   readonly #keys: NamespaceKeys
   readonly #storing: WithDefaults
 
-  constructor(tx: Transaction, keys: NamespaceKeys, storing: WithDefaults) {
+  constructor(tx: CacheTransaction, keys: NamespaceKeys, storing: WithDefaults) {
     this.#tx = tx
     this.#keys = keys
     this.#storing = storing
@@ -105,23 +107,16 @@ export class NamespaceTransaction implements Transaction {
     return Array.from(this.keys({ includeExpired: true })).length
   }
 
-  expire(options: { readonly now?: number } = {}): number {
-    const { now } = options
-    // Checks the options and removes nothing, since nothing expires before the beginning of time.
-    this.#tx.expire({ ...options, now: Number.NEGATIVE_INFINITY })
-    return this.#remove({ includeExpired: true }, key => {
-      const expiresAt = this.#tx.info(key)?.expiresAt
-      const isLive = this.#tx.has(key)
-      return !isLive || (now !== undefined && expiresAt !== undefined && expiresAt <= now)
-    })
+  expire(options?: { readonly now?: number }): number {
+    return expireIn(this.#tx.sessions(), options, this.#keys.prefix)
   }
 
   evict(tag: Tag): number {
-    return this.#remove({ tag, includeExpired: true })
+    return evictIn(this.#tx.sessions(), tag, this.#keys.prefix)
   }
 
   clear(): number {
-    return this.#remove({ includeExpired: true })
+    return clearIn(this.#tx.sessions(), this.#keys.prefix)
   }
 
   transact<T>(body: (tx: Transaction) => T): T {
@@ -130,13 +125,7 @@ export class NamespaceTransaction implements Transaction {
 
   /** The view of a savepoint in this transaction. */
   protected viewOf(tx: Transaction): Transaction {
-    return new NamespaceTransaction(tx, this.#keys, this.#storing)
-  }
-
-  #remove(listing: Listing, concerns: (key: Key) => boolean = () => true): number {
-    const keys = Array.from(this.#tx.keys({ ...listing, prefix: this.#keys.prefix })).filter(concerns)
-    this.#tx.deleteMany(keys)
-    return keys.length
+    return new NamespaceTransaction(tx as CacheTransaction, this.#keys, this.#storing)
   }
 }
 

@@ -15,6 +15,7 @@ import type {
   Touching,
   Waiting,
 } from '../options.js'
+import type { CacheTransaction } from '../verbs/cache-transaction.js'
 import * as ranges from '../verbs/ranges.js'
 import { checkIterable } from '../verbs/verb-options.js'
 import { HostView } from './host-view.js'
@@ -53,7 +54,9 @@ export interface NamespaceParts {
  * `stats`, and events without a key.
  */
 export class Namespace extends HostView implements DiskCache {
+  /** The name that it was made with, without those of the namespaces around it. */
   readonly name: string
+  /** The version that it was made with. */
   readonly version: number
   readonly #host: CacheVerbs
   readonly #access: EngineAccess
@@ -242,7 +245,7 @@ export class Namespace extends HostView implements DiskCache {
 
   /** A view of a transaction of the cache, restricted to the keys of the namespace. */
   protected viewOf(tx: Transaction): Transaction {
-    return new NamespaceTransaction(tx, this.#keys, this.#storing)
+    return new NamespaceTransaction(tx as CacheTransaction, this.#keys, this.#storing)
   }
 
   get #parts(): NamespaceParts {

@@ -91,18 +91,6 @@ export function authorityOf(
 }
 
 /**
- * The host that a request is for: `Host`, unless the framework trusts a proxy that names another host (Express:
- * `trust proxy`, `req.hostname`). Express leaves out the port there, so `Host` is used if both name the same host.
- *
- * @param host the `Host` field as received
- * @param trusted the host according to the framework, with or without port
- */
-export function hostOf(host: string | undefined, trusted: string | undefined): string | undefined {
-  if (trusted === undefined || host === undefined) return trusted ?? host
-  return host.toLowerCase().replace(/:\d*$/, '') === trusted.toLowerCase() ? host : trusted
-}
-
-/**
  * An authority in lower case, without the default port of the scheme (RFC 9110 §4.2.3). `undefined` if the text is not
  * an authority or contains a user (§4.2.4).
  */

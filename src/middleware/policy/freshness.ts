@@ -26,11 +26,6 @@ export interface Freshness {
 /** The options of the policy that freshness depends on. */
 export type FreshnessPolicy = Pick<Policy, 'ttl' | 'statusTtl' | 'heuristics' | 'targets'>
 
-/** The age in milliseconds up to which a response is fresh: {@link freshnessOf}. */
-export function lifetime(response: StoredResponse, policy: FreshnessPolicy): number {
-  return freshnessOf(response, policy).lifetime
-}
-
 /**
  * How long a response is fresh and why (RFC 9111 §4.2.1): `s-maxage`, else `max-age`, else `Expires`. The first of them
  * that is present counts, even if it is invalid: then the response is stale. Without any of them, the developer's
@@ -96,7 +91,7 @@ function heuristicLifetime(
  * When the origin made the response: `Date`, or the time of arrival if `Date` is missing, invalid or given with two
  * values (RFC 9110 §6.6.1).
  */
-export function dateOf(response: StoredResponse): number {
+function dateOf(response: StoredResponse): number {
   const line = singleValue(response.fields, 'Date')
   const date = line === undefined ? undefined : parseHttpDate(line, response.receivedAt)
   return date ?? wholeSeconds(response.receivedAt)

@@ -25,17 +25,13 @@ export type Ranges =
 export interface Ranged extends Validators {
   /** Bytes. */
   readonly size: number
-  /**
-   * A request for more ranges gets the whole representation: it is an attack or a mistake (RFC 9110 §14.2).
-   *
-   * @default 16
-   */
-  readonly maxRanges?: number
   /** Epoch milliseconds, for two-digit years: {@link parseHttpDate}. */
   readonly now?: number | undefined
 }
 
 const FULL: Ranges = { kind: 'full' }
+/** A request for more ranges gets the whole representation: it is an attack or a mistake (RFC 9110 §14.2). */
+const MOST_RANGES = 16
 const RANGE_SPEC = /^(?:(\d+)-(\d*)|-(\d+))$/
 
 /**
@@ -47,7 +43,7 @@ export function rangesOf(request: RequestHead, ranged: Ranged): Ranges {
   const lines = fieldLines(request.fields, 'Range')
   const [value] = lines
   if (request.method !== 'GET' || value === undefined || lines.length > 1) return FULL
-  const specs = specsOf(value, ranged)
+  const specs = specsOf(value)
   if (specs === undefined || !ifRange(request, ranged)) return FULL
   // Content-Range cannot express a range of an empty representation. A suffix of it is all of it (§14.1.2).
   if (ranged.size === 0) return specs.some(spec => /^-0*[1-9]/.test(spec)) ? FULL : { kind: 'unsatisfiable' }
@@ -58,10 +54,10 @@ export function rangesOf(request: RequestHead, ranged: Ranged): Ranges {
 }
 
 /** The parts of a `Range` of bytes, if all are valid and not too many. The unit is case-insensitive (§14.1). */
-function specsOf(value: string, { maxRanges = 16 }: Ranged): string[] | undefined {
+function specsOf(value: string): string[] | undefined {
   if (!/^bytes=/i.test(value)) return undefined
   const specs = listMembers([value.slice('bytes='.length)])
-  if (specs.length === 0 || specs.length > maxRanges) return undefined
+  if (specs.length === 0 || specs.length > MOST_RANGES) return undefined
   const wellFormed = specs.every(spec => {
     const [match, first, last] = RANGE_SPEC.exec(spec) ?? []
     return match !== undefined && (!last || BigInt(first ?? 0) <= BigInt(last))

@@ -1,6 +1,6 @@
 import { readdirSync } from 'node:fs'
-import { type Cache, defineModel, type FanoutCache, keyOf, type Model } from 'fanout-cache'
-import { describe, expect, it } from 'vitest'
+import { Cache, type CacheOptions, defineModel, type FanoutCache, keyOf, type Model } from 'fanout-cache'
+import { describe, expect, it, onTestFinished } from 'vitest'
 import { z } from 'zod'
 import { cacheSubject, fanoutSubject, noise, type Subject, withClock } from '../../contract/subjects.js'
 import { collect } from '../../helpers/collect.js'
@@ -244,5 +244,30 @@ describe('defineModel()', () => {
     await expect(models.getOrSet('k', 5 as never)).rejects.toThrow(/must be a function/)
     await expect(models.getOrSet('k', () => 'v', { bta: 1 } as never)).rejects.toThrow(/did you mean beta/)
     expect(await models.count()).toBe(0)
+  })
+})
+
+/** A cache whose caches of models fail to close. */
+class Failing extends Cache {
+  protected override modelCache(directory: string, limits: CacheOptions): Cache {
+    const own = super.modelCache(directory, limits)
+    const close = own.close.bind(own)
+    own.close = () => Promise.reject(new Error('not closed'))
+    onTestFinished(close)
+    return own
+  }
+}
+
+describe('a cache of a model that fails to close', () => {
+  it('does not keep the cache that it belongs to open', async () => {
+    const directory = temporaryDirectory()
+    const cache = new Failing(directory)
+    await cache.model(textModel('Text', { maxItems: 4 })).put('k', 'v')
+    await cache.set('a', 1)
+    await expect(cache.close()).rejects.toThrow('not closed')
+    // Options other than those of an open cache on the same directory are refused.
+    const other = new Cache(directory, { evictionPolicy: 'none' })
+    onTestFinished(() => other.close())
+    expect(await other.get('a')).toBe(1)
   })
 })

@@ -4,7 +4,6 @@ import {
   authorityOf,
   cacheKey,
   checkCacheName,
-  hostOf,
   type KeyParts,
   parseCacheKey,
   purgePrefix,
@@ -108,21 +107,6 @@ describe('authorityOf', () => {
   ])('of %j under %j is %s', (host, rule, expected) => {
     const made = authorityOf(host, 'http', rule)
     expect('authority' in made ? made.authority : made.none).toBe(expected)
-  })
-})
-
-describe('hostOf', () => {
-  it.each([
-    ['example.com:8080', undefined, 'example.com:8080'],
-    ['example.com:8080', 'example.com', 'example.com:8080'],
-    ['EXAMPLE.com:8080', 'example.com', 'EXAMPLE.com:8080'],
-    ['[::1]:8080', '[::1]', '[::1]:8080'],
-    ['inner:3000', 'example.com', 'example.com'],
-    ['inner:3000', 'example.com:8443', 'example.com:8443'],
-    [undefined, 'example.com', 'example.com'],
-    [undefined, undefined, undefined],
-  ])('of Host %j and the trusted name %j is %j', (host, trusted, expected) => {
-    expect(hostOf(host, trusted)).toBe(expected)
   })
 })
 
