@@ -265,7 +265,8 @@ export class CacheHandle {
   }
 
   async #acquire(): Promise<void> {
-    await this.#closing
+    // Whoever has closed it was told of a failure.
+    await this.#closing?.catch(() => undefined)
     try {
       this.#use(await acquireEngine(this.kind, this.directory, this.options, this.events))
     } catch (error) {

@@ -11,6 +11,7 @@ import { checkComputing } from './verbs/computing.js'
 import { readExpiring, readManyExpiring, type Valued } from './verbs/reading-expiring.js'
 import { readVersioned, type Versioned } from './verbs/reading-versioned.js'
 import { removePrefix as removeKeyRange } from './verbs/removing-prefix.js'
+import { evictWithin } from './verbs/upkeep.js'
 
 /*
  * Functions of the engine for the adapters, for a cache or a namespace. Each also works on a cache of another build of
@@ -107,3 +108,15 @@ export function keepsObjects(cache: DiskCache): boolean {
 }
 
 const KEYS_PER_PAGE = 500
+
+/**
+ * Removes the entries with a tag. `evict` of a FanoutCache resolves to what it has removed when a lock is not free in
+ * time; this rejects.
+ *
+ * @param wait milliseconds
+ */
+export function evictWholly(cache: DiskCache, tag: string, wait: number): Promise<number> {
+  if (!(cache instanceof CacheVerbs)) return cache.evict(tag, { timeout: wait })
+  const handle = handleOf(cache)
+  return handle.ready(() => evictWithin(handle, tag, { wait }))
+}

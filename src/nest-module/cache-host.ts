@@ -1,5 +1,5 @@
 import { Logger, type OnApplicationShutdown } from '@nestjs/common'
-import { nowOf } from '../engine/for-adapters.js'
+import { evictWholly, nowOf } from '../engine/for-adapters.js'
 import type { DiskCache } from '../engine/index.js'
 import { RecentKeys } from './recent-keys.js'
 
@@ -97,11 +97,10 @@ export class CacheHost implements OnApplicationShutdown {
     const { cache } = this
     const manager = this.#adopted
     const clear = (): Promise<unknown> | undefined => manager.clear?.() ?? manager.reset?.()
-    const waiting = { retry: true, timeout: EVICTION_MILLISECONDS }
     const removals = [
       ...(all ? [clear()] : []),
       ...keys.map(key => manager.del(key)),
-      ...tags.map(tag => cache.evict(tag, waiting)),
+      ...tags.map(tag => evictWholly(cache, tag, EVICTION_MILLISECONDS)),
     ]
     for (const removal of await Promise.allSettled(removals)) {
       if (removal.status === 'rejected') this.report(where, removal.reason)

@@ -1,4 +1,5 @@
-import { Controller, Delete, Get, Header, HttpCode, Injectable, Param, UseInterceptors } from '@nestjs/common'
+import { join } from 'node:path'
+import { Controller, Delete, Get, Header, HttpCode, Injectable, Logger, Param, UseInterceptors } from '@nestjs/common'
 import type { FanoutCache } from 'fanout-cache'
 import {
   CACHE_MANAGER,
@@ -15,8 +16,9 @@ import {
   getDiskCacheToken,
 } from 'fanout-cache/nest'
 import { of } from 'rxjs'
-import { beforeEach, describe, expect, it } from 'vitest'
+import { beforeEach, describe, expect, it, vi } from 'vitest'
 import { Gate } from '../helpers/gate.js'
+import { rawDatabase } from '../helpers/raw-database.js'
 import { temporaryDirectory } from '../helpers/temp-directory.js'
 import { createApp, startApp } from './nest-app.js'
 
@@ -292,6 +294,17 @@ describe('@CacheEvict', () => {
     expect(await cache.has(':user:2')).toBe(true)
     expect(await users.updateAll()).toBe('updated all')
     expect([await cache.has(':user:2'), await cache.count()]).toEqual([false, 2])
+  })
+
+  it('says in the log what it could not remove, of a FanoutCache too', { timeout: 30_000 }, async () => {
+    const { users, cache } = await start()
+    await users.find('2')
+    const logged = vi.spyOn(Logger.prototype, 'error').mockReturnValue()
+    rawDatabase(join(cache.directory, '000')).exec('BEGIN IMMEDIATE')
+    expect(await users.updateAll()).toBe('updated all')
+    expect(logged.mock.calls).toEqual([
+      [expect.stringMatching(/^@CacheEvict of Users\.updateAll went on without the cache: .*locked/)],
+    ])
   })
 
   it.each([

@@ -2,11 +2,10 @@ import type { CacheHandle } from '../cache-handle.js'
 import type { Session } from '../database/session.js'
 import { stateOf } from '../operations/entries.js'
 import { acquireLease, holdsLease, leaseName, leaseOf } from '../operations/leases.js'
-import { evict, type TagCursor } from '../operations/removal.js'
 import { type RemovalScope, removedSince, stampRemoval } from '../operations/stamps.js'
 import type { Shard } from '../shards/shard.js'
 import { performance } from '../timers.js'
-import { removeWithin } from '../verbs/upkeep.js'
+import { evictWithin } from '../verbs/upkeep.js'
 import { type Edit, editOne, type Sighting } from './door-entries.js'
 import type { DoorLease } from './door-lease.js'
 
@@ -76,7 +75,7 @@ export async function editEntries(
 
 /** Removes the entries with a tag, in pages. */
 export function evictAll(handle: CacheHandle, tag: string): Promise<number> {
-  return removeWithin<TagCursor>(handle, { wait: waitOf(handle) }, (session, cursor) => evict(session, tag, cursor))
+  return evictWithin(handle, tag, { wait: waitOf(handle) })
 }
 
 function patience(handle: CacheHandle): { readonly deadline: number } {

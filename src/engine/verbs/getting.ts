@@ -216,7 +216,7 @@ function answerThrough<A>(
 }
 
 /** The result for an entry in memory. `undefined` when the entry records a miss. */
-function answerOf<A>(memory: MemoryTier, entry: MemoryEntry, answering: Answering<A>): A | undefined {
+export function answerOf<A>(memory: MemoryTier, entry: MemoryEntry, answering: Answering<A>): A | undefined {
   if (memory.wasHit) answering.hit?.()
   const value = answer(memory, entry)
   return entry.isMiss ? undefined : answering.of(value, entry.expireTime, entry.storeTime, entry.rowid)

@@ -170,8 +170,13 @@ export async function removeInPages<Cursor>(
   }
 }
 
+/** Like `evict`, but a FanoutCache rejects as well. */
+export function evictWithin(handle: CacheHandle, tag: string, waiting: ResolvedWaiting): Promise<number> {
+  return removeWithin<removal.TagCursor>(handle, waiting, (session, cursor) => removal.evict(session, tag, cursor))
+}
+
 /** Like `removeInPages`, but a FanoutCache rejects as well: for callers who must know that something was left. */
-export async function removeWithin<Cursor>(
+async function removeWithin<Cursor>(
   handle: CacheHandle,
   waiting: ResolvedWaiting,
   step: PageStep<Cursor>,

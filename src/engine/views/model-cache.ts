@@ -50,9 +50,7 @@ export class ModelCache<Input, Output> {
     this.#store = new ModelStore(cache, access as EngineAccess)
     this.#renewals = this.#model.sliding ? new Renewals(this.#model, this.#store) : undefined
     const counters = this.#counters
-    const note = (): void => {
-      counters.evictions++
-    }
+    const note = (): void => void counters.evictions++
     cache.on('evict', note)
     // The cache of a model is never closed. When it is no longer used, its listener must not keep it alive.
     forgotten.register(this, () => cache.off('evict', note))
