@@ -14,21 +14,19 @@ import {
   write,
 } from './doors/door-entries.js'
 import { type DoorLease, endLease, isCurrent, takeLease } from './doors/door-lease.js'
-import { editEntries, hasTraces, stampAll, supersede } from './doors/door-removal.js'
+import { editEntries, evictWholly, hasTraces, stampAll, supersede } from './doors/door-removal.js'
 import { Glances, type Glimpse } from './doors/glances.js'
 import { GrowingFile } from './doors/growing-file.js'
 import { plainHandle } from './doors/plain-handle.js'
 import { within } from './doors/within.js'
 import { DiskCacheError } from './errors.js'
 import { extendLease, leaseName, leaseOf, releaseLease } from './operations/leases.js'
-import { evict, type TagCursor } from './operations/removal.js'
 import type { RemovalScope } from './operations/stamps.js'
 import type { Key } from './options.js'
 import type { Shard } from './shards/shard.js'
 import { performance } from './timers.js'
 import { sessionOf } from './verbs/reading.js'
 import { openUncounted } from './verbs/stored-file.js'
-import { removeInPages } from './verbs/upkeep.js'
 
 export type { DoorEntry, Edit, Role, Sighting } from './doors/door-entries.js'
 export type { DoorLease } from './doors/door-lease.js'
@@ -258,9 +256,9 @@ export class DoorStore {
     return editEntries(this.#handle, keys, edit, options)
   }
 
-  /** Removes the entries with a tag, of all doors and users. */
+  /** Removes the entries with a tag, of all doors and users. @throws TimeoutError when a lock is not free in time */
   evict(tag: string): Promise<number> {
-    return removeInPages<TagCursor>(this.#handle, undefined, (session, cursor) => evict(session, tag, cursor))
+    return evictWholly(this.#handle, tag)
   }
 
   async open(): Promise<void> {

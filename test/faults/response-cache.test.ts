@@ -1,10 +1,14 @@
 import { join } from 'node:path'
 import { Readable } from 'node:stream'
+import type Database from 'better-sqlite3'
 import express from 'express'
-import { responseCache } from 'fanout-cache/express'
-import { describe, expect, it } from 'vitest'
+import { FanoutCache } from 'fanout-cache'
+import { purge, responseCache } from 'fanout-cache/express'
+import { describe, expect, it, onTestFinished } from 'vitest'
 import { FixtureProcess } from '../helpers/child-process.js'
 import { Gate } from '../helpers/gate.js'
+import { ManualClock } from '../helpers/manual-clock.js'
+import { rawDatabase } from '../helpers/raw-database.js'
 import { temporaryDirectory } from '../helpers/temp-directory.js'
 import { type Asking, ask, listen, type Reply } from '../middleware/support/http.js'
 import { cacheOf, KINDS, type Kind, shardsOf } from './support/caches.js'
@@ -187,5 +191,43 @@ describe.skipIf(!tmpfsAvailable).each(KINDS)('a response cache on a %s on a full
     expect(state.calls).toBe(1)
     // The disk was full in between, and what was there of the answer is gone.
     await expect.poll(async () => (await get('/later')).headers['cache-status']).toMatch(/stored|hit/)
+  })
+})
+
+describe('a purge by tag that meets a lock after its stamp', () => {
+  /** Locks the only database when the transaction under way has ended; `held` knows the connection that does so. */
+  function locking(directory: string) {
+    const clock = new ManualClock()
+    const held = new Gate<Database.Database>()
+    let isArmed = false
+    const lock = (): void => {
+      const database = rawDatabase(join(directory, '000'))
+      database.exec('BEGIN IMMEDIATE')
+      held.open(database)
+    }
+    const now = (): number => {
+      if (isArmed) queueMicrotask(lock)
+      isArmed = false
+      return clock.now()
+    }
+    const arm = (): void => {
+      isArmed = true
+    }
+    return { clock: { now }, arm, held }
+  }
+
+  it('waits for it, and leaves nothing', async () => {
+    const directory = temporaryDirectory()
+    const { clock, arm, held } = locking(directory)
+    const cache = new FanoutCache(directory, { shards: 1, clock })
+    onTestFinished(() => cache.close())
+    await cache.set('a', 1, { tags: ['t'] })
+    arm()
+    const purged = purge(cache, { tag: 't' })
+    const database = await held.opened
+    // Longer than a FanoutCache waits.
+    setTimeout(() => database.exec('COMMIT'), 100)
+    expect(await purged).toBe(1)
+    expect(await cache.get('a')).toBeUndefined()
   })
 })

@@ -2,9 +2,11 @@ import type { CacheHandle } from '../cache-handle.js'
 import type { Session } from '../database/session.js'
 import { stateOf } from '../operations/entries.js'
 import { acquireLease, holdsLease, leaseName, leaseOf } from '../operations/leases.js'
+import { evict, type TagCursor } from '../operations/removal.js'
 import { type RemovalScope, removedSince, stampRemoval } from '../operations/stamps.js'
 import type { Shard } from '../shards/shard.js'
 import { performance } from '../timers.js'
+import { type PageStep, removeWholly } from '../verbs/upkeep.js'
 import { type Edit, editOne, type Sighting } from './door-entries.js'
 import type { DoorLease } from './door-lease.js'
 
@@ -72,8 +74,19 @@ export async function editEntries(
   return done
 }
 
+/** Removes the entries with a tag. A lock that is not free in time is an error: part of a removal is none. */
+export function evictWholly(handle: CacheHandle, tag: string): Promise<number> {
+  handle.assertWritable()
+  const step: PageStep<TagCursor> = (session, cursor) => evict(session, tag, cursor)
+  return removeWholly(handle, { wait: waitOf(handle) }, step)
+}
+
 function patience(handle: CacheHandle): { readonly deadline: number } {
-  return { deadline: performance.now() + Math.max(handle.options.timeout, REMOVAL_PATIENCE) }
+  return { deadline: performance.now() + waitOf(handle) }
+}
+
+function waitOf({ options }: CacheHandle): number {
+  return Math.max(options.timeout, REMOVAL_PATIENCE)
 }
 
 /**

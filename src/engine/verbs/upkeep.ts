@@ -153,7 +153,7 @@ export type PageStep<Cursor> = (session: Session, cursor: Cursor | undefined, sh
  * Removes rows in pages, each in a transaction of its own. The first page keeps its place in the order of calls. Later
  * pages concern only rows that existed then, so that calls made meanwhile need not wait for them.
  *
- * @throws TimeoutError with the number of rows removed so far
+ * @throws TimeoutError with the number of rows removed so far; a FanoutCache resolves to that number
  */
 export async function removeInPages<Cursor>(
   handle: CacheHandle,
@@ -162,7 +162,25 @@ export async function removeInPages<Cursor>(
   shards: readonly Shard[] = handle.shards,
 ): Promise<number> {
   handle.assertWritable()
-  const waiting = resolveWaiting(options, handle.options.timeout)
+  try {
+    return await removeWholly(handle, resolveWaiting(options, handle.options.timeout), step, shards)
+  } catch (error) {
+    if (!(error instanceof TimeoutError)) throw error
+    return handle.refusal(error, { refused: error.removed })
+  }
+}
+
+/**
+ * Removes rows in pages from all shards, those that are free too when one is not.
+ *
+ * @throws TimeoutError with the number of rows removed so far, of a FanoutCache too
+ */
+export async function removeWholly<Cursor>(
+  handle: CacheHandle,
+  waiting: ResolvedWaiting,
+  step: PageStep<Cursor>,
+  shards: readonly Shard[] = handle.shards,
+): Promise<number> {
   const outcomes = await Promise.allSettled(shards.map(shard => removeFrom(handle, shard, waiting, step)))
   const removed = outcomes.reduce(
     (sum, outcome) => sum + (outcome.status === 'fulfilled' ? outcome.value : partOf(outcome.reason)),
@@ -170,9 +188,7 @@ export async function removeInPages<Cursor>(
   )
   const failure = outcomes.find(outcome => outcome.status === 'rejected')?.reason
   if (failure === undefined) return removed
-  if (!(failure instanceof TimeoutError)) throw failure
-  handle.refusal(new TimeoutError(handle.directory, removed), { refused: removed })
-  return removed
+  throw failure instanceof TimeoutError ? new TimeoutError(handle.directory, removed) : failure
 }
 
 async function removeFrom<Cursor>(
