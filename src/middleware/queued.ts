@@ -1,3 +1,4 @@
+import { OutgoingMessage } from 'node:http'
 import type { Socket } from 'node:net'
 import { nextTick } from '../engine/timers.js'
 import { type HttpRequest, type HttpResponse, onClose } from './http-message.js'
@@ -36,7 +37,8 @@ function end(response: HttpResponse): void {
   onClose(response, () => {
     isClosed = true
   })
-  response.destroy()
+  // Not by the method that a cache has put there: it answers in the place of a handler, and here is nobody to answer.
+  OutgoingMessage.prototype.destroy.call(response)
   // Node 24 emits it in the next tick, whoever has destroyed the response.
   nextTick(() => {
     if (!isClosed) response.emit('close')

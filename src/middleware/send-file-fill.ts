@@ -84,9 +84,13 @@ export class Fill {
     )
   }
 
-  /** Whether a new request can get the file from its beginning. */
+  /** Whether a new request can get the file from its beginning, and it was not removed since it began. */
   get canBeJoined(): boolean {
-    return this.#intake?.isWhole ?? true
+    return (this.#intake?.isWhole ?? true) && (this.#lease?.isCurrent(this.#tags) ?? true)
+  }
+
+  get #tags(): readonly string[] {
+    return [...(this.#order.options.tags ?? []), ...(this.#described.tags ?? [])]
   }
 
   async #begin(): Promise<FillOutcome> {
@@ -205,10 +209,9 @@ export class Fill {
   }
 
   async #store(meta: KeptFields): Promise<boolean> {
-    const { ttl = this.#order.options.ttl, tags = [] } = this.#described
-    const all = [...(this.#order.options.tags ?? []), ...tags]
+    const { ttl = this.#order.options.ttl } = this.#described
     if (!this.#lease || !this.#file) return false
-    return this.#lease.store(this.#file, { meta: meta as PlainData, ttl, tags: all })
+    return this.#lease.store(this.#file, { meta: meta as PlainData, ttl, tags: this.#tags })
   }
 }
 

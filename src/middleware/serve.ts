@@ -42,6 +42,11 @@ export async function serveGrowing(exchange: Exchange, answer: GrowingAnswer, st
     res.end()
     return true
   }
+  if (request.method === 'HEAD') {
+    putHead(res, stored.status, fields)
+    res.end()
+    return true
+  }
   const body = spool.read()
   let first: IteratorResult<Buffer, void>
   try {

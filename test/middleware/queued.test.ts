@@ -5,6 +5,7 @@ import express from 'express'
 import { FanoutCache } from 'fanout-cache'
 import { responseCache, sendFile } from 'fanout-cache/express'
 import { describe, expect, it, onTestFinished } from 'vitest'
+import { Gate, nextTurn } from '../helpers/gate.js'
 import { temporaryDirectory } from '../helpers/temp-directory.js'
 import { ask, listen } from './support/http.js'
 
@@ -94,5 +95,32 @@ describe.runIf(process.platform === 'linux')('a client that goes while its answe
     socket.write(`GET /page ${head}Connection: close\r\n\r\n`)
     await new Promise(resolve => socket.once('close', resolve))
     expect(length).toBeGreaterThan(13 * LARGE)
+  })
+
+  it('gets no stale page in the place of its handler, which then has nothing to write to', async () => {
+    const cache = new FanoutCache(temporaryDirectory(), { shards: 2 })
+    onTestFinished(() => cache.close())
+    const [asked, gone, errors]: [Gate, Gate, unknown[]] = [new Gate(), new Gate(), []]
+    let calls = 0
+    const app = express()
+    app.get('/never', () => undefined)
+    app.use(responseCache(cache))
+    app.get('/page', async (_request, response) => {
+      response.set('Cache-Control', 'max-age=0, stale-if-error=60').set('ETag', '"1"')
+      if (++calls === 1) return void response.end('page')
+      response.on('error', error => errors.push(error)).once('close', () => setTimeout(() => gone.open(), 20))
+      asked.open()
+      await gone.opened
+      response.end('late')
+    })
+    const { port } = await listen(app)
+    await ask(port, '/page')
+    await expect.poll(() => cache.count()).toBe(1)
+    const leave = queue(port, '/page')
+    await asked.opened
+    leave()
+    await gone.opened
+    await nextTurn()
+    expect(errors).toEqual([])
   })
 })

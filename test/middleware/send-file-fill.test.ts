@@ -3,7 +3,7 @@ import { readdirSync } from 'node:fs'
 import { connect } from 'node:net'
 import { Readable } from 'node:stream'
 import { Cache, type DiskCache, FanoutCache } from 'fanout-cache'
-import { type SendFileOptions, sendFile } from 'fanout-cache/express'
+import { purge, type SendFileOptions, sendFile } from 'fanout-cache/express'
 import { describe, expect, it, onTestFinished, vi } from 'vitest'
 import { FixtureProcess } from '../helpers/child-process.js'
 import { Gate, nextTurn } from '../helpers/gate.js'
@@ -318,6 +318,24 @@ describe('fill', () => {
     expect(await reply).toMatchObject({ text: 'abcd' })
     await expect.poll(() => leftovers(cache)).toEqual([])
     expect(await cache.has('a')).toBe(false)
+  })
+
+  it.each<[how: string, remove: (cache: DiskCache) => Promise<unknown>]>([
+    ['deleted', cache => cache.delete('a')],
+    ['purged by its tag', cache => purge(cache, { tag: 't' })],
+  ])('gives nobody what was %s before he asked', async (_how, remove) => {
+    const cache = newCache()
+    const first = halves('old ', 'content')
+    let calls = 0
+    const fill = (): object => ({ body: ++calls === 1 ? first.make() : Readable.from(['new']), tags: ['t'] })
+    const { port } = await serve(cache, fill as Fill)
+    const before = ask(port, '/a')
+    await first.begun
+    await remove(cache)
+    expect((await ask(port, '/a')).text).toBe('new')
+    first.release()
+    expect((await before).text).toBe('old content')
+    expect((await ask(port, '/a')).text).toBe('new')
   })
 
   it('does not replace what was stored while it arrived', async () => {

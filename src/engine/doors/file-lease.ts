@@ -4,7 +4,7 @@ import type { KeyIdentity } from '../disk/keys.js'
 import type { EngineAccess } from '../handle-of.js'
 import type { NewEntry } from '../operations/entries.js'
 import { type FlightPlan, type LiveEntry, land } from '../operations/flights.js'
-import { extendLease, releaseLease } from '../operations/leases.js'
+import { extendLease, holdsLease, releaseLease } from '../operations/leases.js'
 import { removedSince } from '../operations/stamps.js'
 import type { Key, PlainData } from '../options.js'
 import type { Shard } from '../shards/shard.js'
@@ -72,6 +72,21 @@ export class FileLease {
   /** The size of the largest file that can be stored. Bytes. */
   get sizeLimit(): number {
     return this.#granted.at.shard.settings.sizeLimit
+  }
+
+  /** Whether the key was neither stored nor removed since, nor its tags purged, as far as that shows before the end. */
+  isCurrent(tags: readonly string[]): boolean {
+    const { at, plan, fence } = this.#granted
+    const session = at.shard.current
+    if (this.#isOver || !session) return true
+    try {
+      return (
+        holdsLease(session, plan.name, plan.token) &&
+        !(typeof at.key === 'string' && removedSince(session, { key: at.key, tags }, fence))
+      )
+    } catch {
+      return true
+    }
   }
 
   /** Creates a file that can be read while it is written. */

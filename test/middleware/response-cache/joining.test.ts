@@ -65,6 +65,29 @@ describe('a request that comes while an answer is under way', () => {
     expect(calls()).toBe(1)
   })
 
+  it('does not wait for its body when it is a HEAD', async () => {
+    const rest = new Gate()
+    let calls = 0
+    const { get, cache, clock } = await site(
+      app =>
+        void app.get('/', async (_req, res) => {
+          res.set({ 'Cache-Control': 'max-age=1', 'Content-Length': '6', ETag: `"${++calls}"` }).write(`${calls} `)
+          if (calls > 1) await rest.opened
+          res.end('body')
+        }),
+    )
+    await get('/')
+    await settled(cache)
+    clock.advance(5000)
+    const begun = new Gate()
+    const first = get('/', { onBytes: () => begun.open() })
+    await begun.opened
+    const { status, headers, cut } = await get('/', { method: 'HEAD' })
+    expect([status, headers['content-length'], headers.etag, cut]).toEqual([200, '6', '"2"', false])
+    rest.open()
+    expect([(await first).text, calls]).toEqual(['2 body', 2])
+  })
+
   it('is told how long the handler took', async () => {
     const gate = new Gate()
     const { above, reached } = arrivals()
