@@ -1,8 +1,10 @@
 import { describe, expect, it } from 'vitest'
+import { FixtureProcess } from '../helpers/child-process.js'
 import { ManualClock } from '../helpers/manual-clock.js'
 import { temporaryDirectory } from '../helpers/temp-directory.js'
 import { cacheOf, KINDS } from './support/caches.js'
 
+const STEPPED = new URL('./fixtures/stepped-clock.mjs', import.meta.url)
 const HOUR = 3_600_000
 
 describe.each(KINDS)('a %s whose wall clock jumps back', kind => {
@@ -88,5 +90,26 @@ describe.each(KINDS)('a %s whose wall clock jumps back', kind => {
     expect(await cache.get('far')).toBe('ahead')
     clock.advance(HOUR + 1)
     expect(await cache.get('far')).toBeUndefined()
+  })
+})
+
+describe('a process whose wall clock is set forward and back', () => {
+  it('is ahead by one step afterwards, however often that has happened', async () => {
+    const stepped = new FixtureProcess(STEPPED, { directory: temporaryDirectory(), steps: 20, step: HOUR })
+    const ahead = Number((await stepped.line('ahead')).split(' ')[1])
+    expect(ahead).toBeGreaterThan(0.9 * HOUR)
+    expect(ahead).toBeLessThan(1.1 * HOUR)
+    await stepped.done()
+  })
+
+  it('keeps the directory up alone, beside another one', async () => {
+    const args = { directory: temporaryDirectory(), steps: 1, step: HOUR, upkeep: { every: 20, lease: '1m' } }
+    const first = new FixtureProcess(STEPPED, args)
+    await first.line('ready')
+    const second = new FixtureProcess(STEPPED, args)
+    await second.line('ready')
+    for (let round = 0; round < 10; round += 1) await first.line('round', first.lines.length)
+    expect(first.lines.filter(line => line !== 'round')).toEqual([expect.stringContaining('ahead'), 'leads', 'ready'])
+    expect(second.lines).toEqual([expect.stringContaining('ahead'), 'ready'])
   })
 })

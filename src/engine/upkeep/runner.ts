@@ -145,12 +145,13 @@ export class UpkeepRunner {
 
   #begin(): void {
     const { every, lease, target } = this.options
-    const { modes, root } = (this.#shards[0] as Shard).options
+    const { modes, root, clock } = (this.#shards[0] as Shard).options
     const task = {
       directories: this.#shards.map(({ directory }) => directory),
       ...{ root, modes, every, lease, target },
       token: this.#token,
-      now: this.#toldTime,
+      now: clock.now(),
+      isTold: this.#toldTime !== undefined,
     }
     this.#until = performance.now() + lease
     try {
