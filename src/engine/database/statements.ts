@@ -73,7 +73,7 @@ const SQL = {
   // RETURNING takes a microsecond: for those who have not read the row.
   deleteUnseen: 'pluck DELETE FROM Cache WHERE rowid = ? RETURNING store_time',
   // Needs the value, which only the owner of a lock knows.
-  touchOwn: `run UPDATE Cache SET store_time = store_time + 0.000001, expire_time = ?
+  touchOwn: `run UPDATE Cache SET store_time = MAX(?, store_time + 0.000001), expire_time = ?
     WHERE key = ? AND raw = ? AND mode = ? AND value = ? AND filename IS NULL`,
   takeReleased: `run UPDATE Cache SET store_time = MAX(?, store_time + 0.000001), expire_time = ?, access_time = ?,
     access_count = 0, mode = ?, value = ? WHERE key = ? AND raw = ? AND expire_time = ? AND filename IS NULL`,
