@@ -95,6 +95,26 @@ describe.each(KINDS)('a %s whose wall clock jumps back', kind => {
   })
 })
 
+describe.each(['least-recently-stored', 'least-recently-used'] as const)('a cache that evicts the %s', policy => {
+  it('keeps new entries, and not those that a clock a year ahead has left', async () => {
+    const directory = temporaryDirectory()
+    const options = { maxItems: 20, evictionPolicy: policy }
+    const ahead = new ManualClock(Date.UTC(2027, 0, 1))
+    const first = cacheOf('Cache', directory, { ...options, clock: ahead })
+    for (let key = 0; key < 20; key += 1) await first.set(`old ${key}`, key)
+    await first.close()
+
+    const clock = new ManualClock(Date.UTC(2026, 0, 1))
+    const cache = cacheOf('Cache', directory, { ...options, clock })
+    for (let key = 0; key < 30; key += 1) {
+      clock.advance(1000)
+      await cache.set(`new ${key}`, key)
+    }
+    await cache.cull()
+    for (let key = 11; key < 30; key += 1) expect(await cache.get(`new ${key}`), `new ${key}`).toBe(key)
+  })
+})
+
 describe('a process whose wall clock is set forward and back', () => {
   it('is ahead by one step afterwards, however often that has happened', async () => {
     const stepped = new FixtureProcess(STEPPED, { directory: temporaryDirectory(), steps: 20, step: HOUR })

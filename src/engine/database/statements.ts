@@ -103,6 +103,9 @@ const SQL = {
     ORDER BY EntryTag.rowid LIMIT 100`,
   victimsByStoreTime: `raw SELECT rowid, filename, size, key, raw FROM Cache ORDER BY store_time LIMIT ?`,
   victimsByAccessTime: `raw SELECT rowid, filename, size, key, raw, access_time FROM Cache ORDER BY access_time LIMIT ?`,
+  aheadByStoreTime: `raw SELECT rowid, filename, size, key, raw FROM Cache WHERE store_time > ? ORDER BY store_time LIMIT 16`,
+  aheadByAccessTime: `raw SELECT rowid, filename, size, key, raw, access_time FROM Cache WHERE access_time > ?
+    ORDER BY access_time LIMIT 16`,
   victimsByAccessCount: `raw SELECT rowid, filename, size, key, raw FROM Cache ORDER BY access_count LIMIT ?`,
   lastRowid: 'pluck SELECT MAX(rowid) FROM Cache',
   nextRowid: 'pluck SELECT rowid FROM Cache WHERE rowid > ? ORDER BY rowid LIMIT 1',
