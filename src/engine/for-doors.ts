@@ -20,7 +20,9 @@ import { GrowingFile } from './doors/growing-file.js'
 import { plainHandle } from './doors/plain-handle.js'
 import { within } from './doors/within.js'
 import { DiskCacheError } from './errors.js'
-import { extendLease, leaseName, leaseOf, releaseLease } from './operations/leases.js'
+import { isGroundFree } from './operations/flights.js'
+import { extendLease, leaseName, releaseLease } from './operations/leases.js'
+import { newToken } from './operations/signs-of-life.js'
 import type { RemovalScope } from './operations/stamps.js'
 import type { Key } from './options.js'
 import type { Shard } from './shards/shard.js'
@@ -151,8 +153,9 @@ export class DoorStore {
    * Takes the lease of a computation. `subject` is the key itself or the key of one of its variants. Resolves to
    * `'held'` while another process has the lease, and to `undefined` when the database is not available.
    */
-  async acquire(key: string, subject: string, token: string, ttl: number): Promise<DoorLease | 'held' | undefined> {
+  async acquire(key: string, subject: string, ttl: number): Promise<DoorLease | 'held' | undefined> {
     if (!this.isWritable) return undefined
+    const token = newToken(ttl)
     const name = leaseName('flight', this.#handle.encodeKey(subject))
     try {
       const { shard } = this.#locate(key)
@@ -192,9 +195,7 @@ export class DoorStore {
   /** Whether the lease of a subject is free. */
   isFree(key: string, subject: string): boolean {
     try {
-      const { shard } = this.#locate(key)
-      const lease = leaseOf(sessionOf(shard), leaseName('flight', this.#handle.encodeKey(subject)))
-      return !lease || lease.due <= shard.disk.now()
+      return isGroundFree(sessionOf(this.#locate(key).shard), leaseName('flight', this.#handle.encodeKey(subject)))
     } catch {
       return true
     }

@@ -1,4 +1,3 @@
-import { randomUUID } from 'node:crypto'
 import { existsSync } from 'node:fs'
 import { join } from 'node:path'
 import type { CacheHandle } from './cache-handle.js'
@@ -10,7 +9,8 @@ import { within } from './doors/within.js'
 import { DiskCacheError, TimeoutError } from './errors.js'
 import type { EngineAccess } from './handle-of.js'
 import { type Clearance, type FlightPlan, takeOff } from './operations/flights.js'
-import { leaseName, leaseOf } from './operations/leases.js'
+import { isOver, leaseName, leaseOf } from './operations/leases.js'
+import { newToken } from './operations/signs-of-life.js'
 import type { Key } from './options.js'
 import { accessEngine } from './recipes/engine-access.js'
 import { performance } from './timers.js'
@@ -116,7 +116,7 @@ export class FileStore {
     const { shard, encoded, key } = at
     if (!shard || !this.isWritable || !this.#handle.isOpen) return undefined
     const name = leaseName('flight', encoded)
-    const plan: FlightPlan = { key: encoded, name, token: randomUUID(), seconds: lease / 1000, replaced: undefined }
+    const plan: FlightPlan = { key: encoded, name, token: newToken(lease), seconds: lease / 1000, replaced: undefined }
     const run = (session: Session): readonly [Clearance, number] => {
       const clearance = takeOff(session, plan)
       return [clearance, leaseOf(session, name)?.fence ?? 0]
@@ -140,8 +140,11 @@ export class FileStore {
   /** Whether no process fills the key. */
   isFree({ shard, encoded }: FileKey): boolean {
     try {
-      const lease = shard && this.#handle.isOpen && leaseOf(sessionOf(shard), leaseName('flight', encoded))
-      return !lease || lease.due <= shard.disk.now() || isGivenUp(lease.token)
+      if (!shard || !this.#handle.isOpen) return true
+      const session = sessionOf(shard)
+      const name = leaseName('flight', encoded)
+      const lease = leaseOf(session, name)
+      return !lease || isOver(session, name, lease) || isGivenUp(lease.token)
     } catch {
       // The log is under recovery, or the database was moved. Asking for the lease will find out.
       return true

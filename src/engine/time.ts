@@ -1,5 +1,5 @@
 import { kindOf } from './option-names.js'
-import { performance } from './timers.js'
+import { isSystemDate, performance } from './timers.js'
 
 /** A wall clock. Tests replace it. */
 export interface Clock {
@@ -67,18 +67,33 @@ export function toExpiry(epochSeconds: number | null): number | undefined {
   return epochSeconds === null || epochSeconds === Number.POSITIVE_INFINITY ? undefined : toMilliseconds(epochSeconds)
 }
 
+/** The pace at which a clock that is ahead goes on, so that it does not stay ahead for ever. */
+const PACE_AHEAD = 0.99
+
+/** A clock that goes on from a time. `since` is on the clock of `performance.now()`. */
+interface Ahead {
+  readonly time: number
+  readonly since: number
+}
+
 /**
- * A clock that never runs backwards. When the wall clock is set back, the step is added to an offset, so that time
- * continues from where it was at the pace of the wall clock: expired items stay expired and new ones still expire. The
- * price is that this process is ahead by the step until it is restarted.
+ * A clock that never runs backwards: expired items stay expired and new ones still expire. When the clock of the system
+ * is set back, the time goes on from where it was, a hundredth slower, by a clock that is never set, until that of the
+ * system has come up with it. So it is never further ahead than by the longest step, however often there are some.
+ *
+ * The clock of a test has no such second clock beside it. When it is set back, the step is added to an offset, and the
+ * time goes on at its pace.
  */
 export class SteadyClock implements Clock {
   readonly #clock: Clock
-  #last = Number.NEGATIVE_INFINITY
+  #last: number
   #offset = 0
+  #ahead: Ahead | undefined
 
-  constructor(clock: Clock) {
+  /** @param from the time that it has reached already, when it continues another clock */
+  constructor(clock: Clock, from: number = Number.NEGATIVE_INFINITY) {
     this.#clock = clock
+    this.#last = from
   }
 
   /** Whether it follows the clock of the system. */
@@ -88,7 +103,26 @@ export class SteadyClock implements Clock {
 
   now(): number {
     const wall = this.#clock.now()
-    if (wall < this.#last) this.#offset += this.#last - wall
+    if (this.#ahead) return this.#catchUp(wall, this.#ahead)
+    if (wall < this.#last) {
+      if (this.isSystem && isSystemDate()) {
+        this.#ahead = { time: this.#last + this.#offset, since: performance.now() }
+        return this.#ahead.time
+      }
+      this.#offset += this.#last - wall
+    }
+    this.#last = wall
+    return wall + this.#offset
+  }
+
+  #catchUp(wall: number, { time, since }: Ahead): number {
+    // Whole milliseconds, as the clock of the system has them.
+    const now = Math.floor(time + (performance.now() - since) * PACE_AHEAD)
+    const isFake = !isSystemDate()
+    if (wall + this.#offset < now && !isFake) return now
+    // A test that has replaced `Date` meanwhile goes on at its pace from here.
+    this.#ahead = undefined
+    this.#offset = Math.max(this.#offset, now - wall)
     this.#last = wall
     return wall + this.#offset
   }

@@ -21,3 +21,10 @@ export const sleep: typeof promised.setTimeout = promised.setTimeout
 
 /** A clock that no step of the system's changes. */
 export const performance: { readonly now: () => number } = { now: system.now.bind(system) }
+
+const systemDateNow = Date.now
+
+/** Whether `Date` is still that of the system, and not the fake one of a test. */
+export function isSystemDate(): boolean {
+  return Date.now === systemDateNow
+}

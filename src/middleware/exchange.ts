@@ -1,4 +1,3 @@
-import { randomUUID } from 'node:crypto'
 import { performance } from '../engine/timers.js'
 import type { Exchange } from './core.js'
 import type { Flight, GrowingAnswer } from './flights.js'
@@ -205,7 +204,7 @@ async function hold({ core, res }: Exchange, { stale }: Need): Promise<Found | u
 }
 
 async function acquire({ core, key }: Exchange, flight: Flight): Promise<'granted' | 'held' | 'none'> {
-  const lease = await core.store.acquire(key, flight.subject, randomUUID(), LEASE_TTL)
+  const lease = await core.store.acquire(key, flight.subject, LEASE_TTL)
   if (lease === 'held') return 'held'
   flight.lease = lease
   return lease ? 'granted' : 'none'

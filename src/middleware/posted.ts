@@ -130,7 +130,7 @@ export async function passPost(
 ): Promise<void> {
   const ready = core.store.ready()
   const isReady = ready === true || (await ready)
-  const lease = isReady ? await core.store.acquire(key, `${key}\npost`, randomUUID(), LEASE_TTL) : undefined
+  const lease = isReady ? await core.store.acquire(key, `${key}\npost`, LEASE_TTL) : undefined
   if (isGone(res)) {
     if (lease && lease !== 'held') core.store.release(lease)
     return

@@ -143,6 +143,13 @@ function checking(subject: Subject): void {
     expect(await cache.check({ fix: true })).toEqual([])
   })
 
+  it('check() takes a timeout of any length', async () => {
+    const cache = subject.make()
+    await cache.set('key', 1)
+    for (const timeout of [1000.5, '1.0005s', '60d']) expect(await cache.check({ timeout })).toEqual([])
+    expect(await cache.check({ timeout: 1000.5, fix: true })).toEqual([])
+  })
+
   it('check() waits for the writes that were called before', async () => {
     const cache = subject.make()
     const writes = Array.from({ length: 10 }, (_, key) => cache.set(key, LARGE))

@@ -77,7 +77,7 @@ describe('code that was compiled for short-lived objects', () => {
   it('stays for the places of those who wait for a lock', async () => {
     expect(
       await survives(
-        () => new Place([]),
+        () => new Place(new WaitingLine()),
         place => place.isFirst,
       ),
     ).toBe(true)

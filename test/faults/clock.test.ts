@@ -1,8 +1,12 @@
-import { describe, expect, it } from 'vitest'
+import { type Cache, Deque, Lock, startUpkeep } from 'fanout-cache'
+import { describe, expect, it, onTestFinished } from 'vitest'
+import { FixtureProcess } from '../helpers/child-process.js'
 import { ManualClock } from '../helpers/manual-clock.js'
+import { rawDatabase } from '../helpers/raw-database.js'
 import { temporaryDirectory } from '../helpers/temp-directory.js'
 import { cacheOf, KINDS } from './support/caches.js'
 
+const STEPPED = new URL('./fixtures/stepped-clock.mjs', import.meta.url)
 const HOUR = 3_600_000
 
 describe.each(KINDS)('a %s whose wall clock jumps back', kind => {
@@ -88,5 +92,115 @@ describe.each(KINDS)('a %s whose wall clock jumps back', kind => {
     expect(await cache.get('far')).toBe('ahead')
     clock.advance(HOUR + 1)
     expect(await cache.get('far')).toBeUndefined()
+  })
+})
+
+describe.each(['least-recently-stored', 'least-recently-used'] as const)('a cache that evicts the %s', policy => {
+  it('keeps new entries, and not those that a clock a year ahead has left', async () => {
+    const directory = temporaryDirectory()
+    const options = { maxItems: 20, evictionPolicy: policy }
+    const ahead = new ManualClock(Date.UTC(2027, 0, 1))
+    const first = cacheOf('Cache', directory, { ...options, clock: ahead })
+    for (let key = 0; key < 20; key += 1) await first.set(`old ${key}`, key)
+    await first.close()
+
+    const clock = new ManualClock(Date.UTC(2026, 0, 1))
+    const cache = cacheOf('Cache', directory, { ...options, clock })
+    for (let key = 0; key < 30; key += 1) {
+      clock.advance(1000)
+      await cache.set(`new ${key}`, key)
+    }
+    await cache.cull()
+    for (let key = 11; key < 30; key += 1) expect(await cache.get(`new ${key}`), `new ${key}`).toBe(key)
+  })
+})
+
+describe('a process whose wall clock is set forward and back', () => {
+  it('is ahead by one step afterwards, however often that has happened', async () => {
+    const stepped = new FixtureProcess(STEPPED, { directory: temporaryDirectory(), steps: 20, step: HOUR })
+    const ahead = Number((await stepped.line('ahead')).split(' ')[1])
+    expect(ahead).toBeGreaterThan(0.9 * HOUR)
+    expect(ahead).toBeLessThan(1.1 * HOUR)
+    await stepped.done()
+  })
+
+  it('keeps the directory up alone, beside another one', async () => {
+    const args = { directory: temporaryDirectory(), steps: 1, step: HOUR, upkeep: { every: 20, lease: '1m' } }
+    const first = new FixtureProcess(STEPPED, args)
+    await first.line('ready')
+    const second = new FixtureProcess(STEPPED, args)
+    await second.line('ready')
+    for (let round = 0; round < 10; round += 1) await first.line('round', first.lines.length)
+    expect(first.lines.filter(line => line !== 'round')).toEqual([expect.stringContaining('ahead'), 'leads', 'ready'])
+    expect(second.lines).toEqual([expect.stringContaining('ahead'), 'ready'])
+  })
+})
+
+describe('what a process held that died while its clock was a year ahead', () => {
+  const lease = 200
+
+  async function leftBehind(hold: 'lock' | 'value' | 'item', directory: string): Promise<Cache> {
+    const args = { directory, hold, lease, steps: 0, step: 365 * 24 * HOUR }
+    const holder = new FixtureProcess(STEPPED, args)
+    await holder.line('holds')
+    await holder.kill()
+    return cacheOf('Cache', directory) as Cache
+  }
+
+  it('is a lock that others get when its lease is over', async () => {
+    const cache = await leftBehind('lock', temporaryDirectory())
+    const lock = new Lock(cache, 'lock', { ttl: '1m', allowEviction: true })
+    const held = await lock.acquire()
+    expect(await lock.tryAcquire()).toBeUndefined()
+    expect(await held.extend()).toBe(true)
+    expect(await held.release()).toBe(true)
+  })
+
+  it('is a value that others compute when its lease is over', async () => {
+    const cache = await leftBehind('value', temporaryDirectory())
+    expect(await cache.getOrSet('value', () => 'computed')).toBe('computed')
+    expect(await cache.get('value')).toBe('computed')
+  })
+
+  it('is an item of a queue that others take when its lease is over', async () => {
+    const directory = temporaryDirectory()
+    const deque = new Deque(`${directory}/deque`)
+    onTestFinished(() => deque.close())
+    await deque.extend(['first', 'second'])
+    await leftBehind('item', directory)
+    expect(await deque.popLeft()).toBe('second')
+    await expect.poll(async () => (await deque.take())?.value).toBe('first')
+  })
+
+  it('is the upkeep, which others do when its lease is over', async () => {
+    const directory = temporaryDirectory()
+    const cache = cacheOf('Cache', directory)
+    await cache.set('key', 1)
+    await startUpkeep(cache, { lease }).run()
+    const ahead = 'UPDATE Lease SET due = due + 31536000 WHERE name = ?'
+    const db = rawDatabase(directory)
+    const copy = db.prepare('SELECT * FROM Lease WHERE name = ?').get('upkeep:') as Record<string, unknown>
+    await cache.close()
+    db.prepare('INSERT INTO Lease (name, token, due, fence) VALUES (@name, @token, @due, @fence)').run(copy)
+    db.prepare(ahead).run('upkeep:')
+    const next = cacheOf('Cache', directory)
+    const upkeep = startUpkeep(next, { every: 20, lease })
+    await expect.poll(() => upkeep.isLeader).toBe(true)
+  })
+})
+
+describe('what a process holds that lives while its clock is a year ahead', () => {
+  it("is nobody else's as long as it gives signs of life", async () => {
+    const directory = temporaryDirectory()
+    const holder = cacheOf('Cache', directory)
+    await new Lock(holder, 'lock', { ttl: 3000, allowEviction: true }).acquire()
+    await holder.close()
+    const db = rawDatabase(directory)
+    db.prepare('UPDATE Cache SET store_time = store_time + 31536000, expire_time = expire_time + 31536000').run()
+    const beat = db.prepare('UPDATE Cache SET store_time = store_time + 0.1, expire_time = expire_time + 0.1')
+    const beating = setInterval(() => beat.run(), 100)
+    onTestFinished(() => clearInterval(beating))
+    const lock = new Lock(cacheOf('Cache', directory), 'lock', { allowEviction: true })
+    await expect(lock.acquire({ timeout: 4000 })).rejects.toThrow('held by others')
   })
 })

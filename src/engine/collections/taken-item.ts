@@ -1,9 +1,9 @@
-import { randomUUID } from 'node:crypto'
 import type { CacheHandle } from '../cache-handle.js'
 import type { Session } from '../database/session.js'
 import type { EntryRow } from '../database/statements.js'
 import { LeaseLostError } from '../errors.js'
 import type { Side } from '../operations/queue.js'
+import { newToken } from '../operations/signs-of-life.js'
 import { extendItem, finishItem, releaseItem, type Taking as Taken, takeItem } from '../operations/taken.js'
 import { kindOf } from '../option-names.js'
 import type { Waiting } from '../options.js'
@@ -43,7 +43,8 @@ export async function takeNext<T>(
 ): Promise<TakenItem<T> | undefined> {
   const shard = shardOf(handle)
   for (;;) {
-    const run = (session: Session): ReturnType<typeof takeItem> => takeItem(session, side, randomUUID(), lease / 1000)
+    const run = (session: Session): ReturnType<typeof takeItem> =>
+      takeItem(session, side, newToken(lease), lease / 1000)
     const call = { options: waitingOf(handle, options), refused: undefined }
     const taken = await handle.write(shard, { run, barrier: true }, call)
     if (!taken) return undefined

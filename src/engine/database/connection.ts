@@ -4,6 +4,7 @@ import Database from 'better-sqlite3'
 import { DirectoryError, DriverError } from '../errors.js'
 import { fieldOf } from '../file-errors.js'
 import { ownRequire } from '../own-place.js'
+import { LONGEST_TIMER } from '../time.js'
 
 export type Connection = Database.Database
 
@@ -28,7 +29,8 @@ export function connect(path: string, options: ConnectOptions): Connection {
   let db: Connection
   try {
     db = new Database(path, {
-      timeout: options.timeout ?? 0,
+      // better-sqlite3 takes whole milliseconds.
+      timeout: Math.min(Math.ceil(options.timeout ?? 0), LONGEST_TIMER),
       readonly: options.readonly,
       fileMustExist: options.mustExist,
     })

@@ -29,6 +29,7 @@ export type DequeStatement =
   | 'dequeMirrored'
   | 'renameKey'
   | 'anyTakenDue'
+  | 'takenLongest'
   | 'takenCleared'
   | 'revokeTaken'
 
@@ -75,6 +76,8 @@ export const DEQUE_SQL: Readonly<Record<DequeStatement, string>> = {
   renameKey: 'run UPDATE Cache SET key = ? WHERE rowid = ?',
   // The plus makes the planner search the few due rows instead of all taken ones.
   anyTakenDue: "pluck SELECT 1 FROM Lease WHERE due <= ? AND +name GLOB 'taken:*' LIMIT 1",
+  takenLongest:
+    "raw SELECT name, token, due FROM Lease WHERE due > ? AND +name GLOB 'taken:*' ORDER BY due DESC LIMIT 100",
   takenCleared: `raw SELECT rowid, filename, size FROM Cache WHERE ${TAKEN} LIMIT 100`,
   revokeTaken: "run DELETE FROM Lease WHERE name GLOB 'taken:*'",
 }

@@ -9,6 +9,12 @@ import type { Statements } from './statements.js'
 /** A task for after the commit. The promise of the operation waits for a promise that it returns. */
 export type CommitTask = () => void | Promise<void>
 
+/** What was last seen of the holder of a lease. `since` is on the clock of `performance.now()`. */
+export interface SignOfLife {
+  readonly sign: string
+  readonly since: number
+}
+
 /** The side tables, which are created on first use. */
 export type SideTable = 'entryTags' | 'unlinkLater' | 'leases' | 'freshness'
 
@@ -60,6 +66,8 @@ export class Session {
   begunAt: number = Number.NaN
   /** Fencing numbers that this process can assign without writing: the last assigned and the last reserved. */
   readonly fences: { last: number; upTo: number } = { last: 0, upTo: Number.NaN }
+  /** The holders of leases who seem to have a clock that is ahead, by the names of these leases. */
+  readonly signs: Map<string, SignOfLife> = new Map()
   /** Value files that this process put into grace, with the end of the grace. Epoch seconds. */
   readonly letGo: Map<string, number> = new Map()
   /** Bytes that may still be put into grace before their sum must be computed again. */

@@ -73,7 +73,7 @@ const SQL = {
   // RETURNING takes a microsecond: for those who have not read the row.
   deleteUnseen: 'pluck DELETE FROM Cache WHERE rowid = ? RETURNING store_time',
   // Needs the value, which only the owner of a lock knows.
-  touchOwn: `run UPDATE Cache SET store_time = store_time + 0.000001, expire_time = ?
+  touchOwn: `run UPDATE Cache SET store_time = MAX(?, store_time + 0.000001), expire_time = ?
     WHERE key = ? AND raw = ? AND mode = ? AND value = ? AND filename IS NULL`,
   takeReleased: `run UPDATE Cache SET store_time = MAX(?, store_time + 0.000001), expire_time = ?, access_time = ?,
     access_count = 0, mode = ?, value = ? WHERE key = ? AND raw = ? AND expire_time = ? AND filename IS NULL`,
@@ -103,6 +103,9 @@ const SQL = {
     ORDER BY EntryTag.rowid LIMIT 100`,
   victimsByStoreTime: `raw SELECT rowid, filename, size, key, raw FROM Cache ORDER BY store_time LIMIT ?`,
   victimsByAccessTime: `raw SELECT rowid, filename, size, key, raw, access_time FROM Cache ORDER BY access_time LIMIT ?`,
+  aheadByStoreTime: `raw SELECT rowid, filename, size, key, raw FROM Cache WHERE store_time > ? ORDER BY store_time LIMIT 16`,
+  aheadByAccessTime: `raw SELECT rowid, filename, size, key, raw, access_time FROM Cache WHERE access_time > ?
+    ORDER BY access_time LIMIT 16`,
   victimsByAccessCount: `raw SELECT rowid, filename, size, key, raw FROM Cache ORDER BY access_count LIMIT ?`,
   lastRowid: 'pluck SELECT MAX(rowid) FROM Cache',
   nextRowid: 'pluck SELECT rowid FROM Cache WHERE rowid > ? ORDER BY rowid LIMIT 1',

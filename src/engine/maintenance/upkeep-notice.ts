@@ -1,6 +1,6 @@
 import { isBusy } from '../database/busy.js'
 import { checkpointPages, upkeptCheckpointPages } from '../database/settings.js'
-import { leaseOf } from '../operations/leases.js'
+import { isOver, leaseOf } from '../operations/leases.js'
 import type { Shard } from '../shards/shard.js'
 
 /**
@@ -31,7 +31,8 @@ export class UpkeepNotice {
     const { current } = this.#shard
     if (!current) return
     try {
-      this.#until = leaseOf(current, UPKEEP_LEASE)?.due ?? Number.NEGATIVE_INFINITY
+      const lease = leaseOf(current, UPKEEP_LEASE)
+      this.#until = lease && !isOver(current, UPKEEP_LEASE, lease) ? lease.due : Number.NEGATIVE_INFINITY
     } catch (error) {
       // With a rollback journal a commit may block reads. The next look is soon.
       if (!isBusy(error)) throw error

@@ -28,6 +28,13 @@ const ORDER: Readonly<Record<string, StatementName>> = {
   access_time: 'victimsByAccessTime',
   access_count: 'victimsByAccessCount',
 }
+/** Entries whose time is further ahead than FAR_AHEAD. */
+const AHEAD: Readonly<Record<string, StatementName>> = {
+  store_time: 'aheadByStoreTime',
+  access_time: 'aheadByAccessTime',
+}
+/** What lies further ahead than any clock should be was stored by one that was wrong, and set back since. Seconds. */
+const FAR_AHEAD = 86_400
 const VICTIMS = 16
 /** Limit of entries of the same instant that are sorted by key. Examining more would delay every write. */
 const TIES = 64
@@ -157,17 +164,24 @@ export function makeRoomByRows(
   return { files, victims }
 }
 
-/** The next entries in the order of the policy, without those of the given keys, which may come first. */
+/**
+ * The next entries in the order of the policy, without those of the given keys, which may come first. Those of a time
+ * that is far ahead go before all others: in their place they would outlive every new entry until that time has come.
+ */
 function nextVictims(session: Session, count: number, spared: readonly KeyIdentity[]): VictimRow[] {
   const order = EVICTION_POLICIES[session.settings.evictionPolicy].order
   const statement = order === undefined ? undefined : ORDER[order]
-  if (!statement) return []
+  if (!order || !statement) return []
   const own = new Set(spared)
+  const isOwn = ([, , , key, raw]: VictimRow): boolean => own.has(keyIdentity({ data: key, raw: raw !== 0 }))
+  const ahead = AHEAD[order] && session.statements.all<VictimRow>(AHEAD[order], session.disk.now() + FAR_AHEAD)
+  const wrong = ahead?.filter(row => !isOwn(row)) ?? []
+  if (wrong.length > 0) return wrong.slice(0, count)
   const limit = count + own.size
   const rows = inOrder(session.statements.all<VictimRow>(statement, limit), limit, () =>
     session.statements.all<VictimRow>(statement, Math.max(limit, TIES)),
   )
-  return rows.filter(([, , , key, raw]) => !own.has(keyIdentity({ data: key, raw: raw !== 0 })))
+  return rows.filter(row => !isOwn(row))
 }
 
 /** Sorts entries of the same instant by key. A page that ends within such a group is cut before it. */

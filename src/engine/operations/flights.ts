@@ -4,7 +4,7 @@ import type { EncodedKey } from '../disk/codec.js'
 import { isLive, type NewEntry, stateOf, versionOf } from './entries.js'
 import { type Computation, setFreshness } from './freshness.js'
 import { set } from './items.js'
-import { acquireLease, holdsLease, leaseOf, releaseLease } from './leases.js'
+import { acquireLease, holdsLease, isOver, leaseOf, releaseLease } from './leases.js'
 
 /** The computation of the value of one key by one process. */
 export interface FlightPlan {
@@ -66,7 +66,7 @@ export function land(
 /** Whether waiting is over because the lease has ended or was released, with a value or without. */
 export function isGroundFree(session: Session, name: string): boolean {
   const lease = leaseOf(session, name)
-  return !lease || lease.due <= session.disk.now()
+  return !lease || isOver(session, name, lease)
 }
 
 function liveEntry(session: Session, key: EncodedKey): LiveEntry | undefined {

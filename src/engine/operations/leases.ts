@@ -2,6 +2,7 @@ import type { Session } from '../database/session.js'
 import type { EncodedKey } from '../disk/codec.js'
 import { keyIdentity } from '../disk/keys.js'
 import { ensureSideTable } from './side-tables.js'
+import { isSilent, lastsOf } from './signs-of-life.js'
 
 /** The purpose of a lease. Each kind has its own names. */
 export type LeaseKind = 'flight' | 'lock' | 'semaphore' | 'taken' | 'purged' | 'upkeep'
@@ -48,7 +49,7 @@ export function acquireLease(session: Session, name: string, token: string, seco
   ensureSideTable(session, 'leases')
   const now = session.disk.now()
   const held = leaseOf(session, name)
-  if (held && held.due > now && held.token !== token) return undefined
+  if (held && held.token !== token && !isOver(session, name, held)) return undefined
   const fence = nextFence(session, now)
   session.statements.run('forgetLeases', now - FORGET_AFTER)
   session.statements.run('grantLease', name, token, now + seconds, BigInt(fence))
@@ -76,6 +77,13 @@ export function releaseLease(session: Session, name: string, token: string): boo
 /** Takes a lease away from its holder, who notices at the next use. */
 export function revokeLease(session: Session, name: string): void {
   if (session.leases) session.statements.run('revokeLease', name)
+}
+
+/** Whether a lease has ended, or its holder gives no sign of life. */
+export function isOver(session: Session, name: string, { token, due }: Omit<LeaseState, 'fence'>): boolean {
+  if (due <= session.disk.now()) return true
+  const lasts = lastsOf(token)
+  return lasts !== undefined && isSilent(session, name, { sign: `${token} ${due}`, lasts, due })
 }
 
 /** Whether this token still has the lease. After its end it has it until somebody takes it over. */

@@ -1,8 +1,17 @@
 import type { Session } from '../database/session.js'
 import type { EncodedKey } from '../disk/codec.js'
-import { addInline, deleteOwn, type NewEntry, takeReleased } from './entries.js'
+import { addInline, deleteOwn, deleteRow, type NewEntry, stateOf, takeReleased } from './entries.js'
 import { add } from './items.js'
-import { acquireLease, countLeases, dropEndedLeases, extendLease, nextFence, releaseLease } from './leases.js'
+import {
+  acquireLease,
+  countLeases,
+  dropEndedLeases,
+  extendLease,
+  leaseName,
+  nextFence,
+  releaseLease,
+} from './leases.js'
+import { isSilent } from './signs-of-life.js'
 
 /** The expiry of a released lock whose row is kept: long ago, stored in as many bytes as any other time. Seconds. */
 const RELEASED = 0.5
@@ -37,25 +46,28 @@ export function entryLock(key: EncodedKey): LockRules {
       // A wrong guess costs one statement, as much as a look.
       const taken =
         (isKept && takeReleased(session, entry, RELEASED)) || addInline(session, entry) || add(session, entry)
-      if (!taken) return undefined
+      if (!taken && !(isHolderSilent(session, key) && replace(session, entry))) return undefined
       return nextFence(session, entry.now)
     },
     extend: (session, token, seconds) => {
       const { mode, data } = session.disk.codec.encodeValue(token)
-      const expireTime = session.disk.now() + seconds
-      return session.statements.run('touchOwn', expireTime, key.data, raw, mode, data) > 0
+      const now = session.disk.now()
+      return session.statements.run('touchOwn', now, now + seconds, key.data, raw, mode, data) > 0
     },
     release: (session, token, keep) => {
       isKept = keep
       const { mode, data } = session.disk.codec.encodeValue(token)
-      if (keep) return session.statements.run('touchOwn', RELEASED, key.data, raw, mode, data) > 0
+      if (keep) return session.statements.run('touchOwn', RELEASED, RELEASED, key.data, raw, mode, data) > 0
       return deleteOwn(session, key, mode, data)
     },
     tidy: session => {
       isKept = false
       session.statements.run('deleteReleased', key.data, raw, RELEASED)
     },
-    isFree: session => session.statements.get('has', key.data, raw, session.disk.now()) === undefined,
+    isFree: session => {
+      const isHeld = session.statements.get('has', key.data, raw, session.disk.now()) !== undefined
+      return !isHeld || isHolderSilent(session, key)
+    },
   }
 }
 
@@ -72,6 +84,23 @@ export function placesLock(group: string, value: number): LockRules {
     release: (session, token) => releaseLease(session, group + token, token),
     isFree: session => countLeases(session, group) < value,
   }
+}
+
+/** Whether the holder has died while its clock was ahead. It stores the time of each sign of life. */
+function isHolderSilent(session: Session, key: EncodedKey): boolean {
+  const state = stateOf(session, key)
+  if (!state || state[3] === null) return false
+  const [, , , due, storeTime] = state
+  const lasts = due - storeTime
+  // The row of a holder that was ahead may have been taken over by one that is not.
+  return lasts > 0 && isSilent(session, leaseName('lock', key), { sign: `${storeTime} ${due}`, lasts, due })
+}
+
+/** Stores an entry in the place of another one, of whose store time nothing stays. */
+function replace(session: Session, entry: NewEntry): boolean {
+  const state = stateOf(session, entry.key)
+  if (state) deleteRow(session, state[0], state[1], state[2])
+  return add(session, entry)
 }
 
 function entryOfToken(session: Session, key: EncodedKey, token: string, seconds: number): NewEntry {

@@ -4,7 +4,7 @@ import type { EncodedKey } from '../disk/codec.js'
 import { checkNumber, endRow, nextNumber } from './deque.js'
 import { deleteRow, stateOf } from './entries.js'
 import { boundsOf, type Extent, wholeExtent } from './extent.js'
-import { acquireLease, extendLease, holdsLease, nextFence, releaseLease, revokeLease } from './leases.js'
+import { acquireLease, extendLease, holdsLease, isOver, nextFence, releaseLease, revokeLease } from './leases.js'
 import type { Side } from './queue.js'
 import { type Page, removePages } from './removal.js'
 
@@ -29,7 +29,7 @@ export function takeItem(
   seconds: number,
 ): { readonly row: EntryRow; readonly taking: Taking } | undefined {
   returnDue(session)
-  const row = endRow(session, side)
+  const row = endRow(session, side) ?? (returnSilent(session) ? endRow(session, side) : undefined)
   if (!row) return undefined
   const key = takenKey(session, Math.trunc(Number(row[1])))
   session.statements.run('renameKey', key, row[0])
@@ -82,6 +82,18 @@ export function returnDue(session: Session): void {
       putBack(session, name.slice(LEASE.length), 'front')
     }
   }
+}
+
+/** Puts back taken items whose holder gives no sign of life, when there are no others. Returns whether there were some. */
+function returnSilent(session: Session): boolean {
+  if (!session.has('leases')) return false
+  const held = session.statements.all<readonly [string, string, number]>('takenLongest', session.disk.now())
+  const silent = held.filter(([name, token, due]) => isOver(session, name, { token, due }))
+  for (const [name] of silent.sort(([a], [b]) => (a < b ? 1 : -1))) {
+    revokeLease(session, name)
+    putBack(session, name.slice(LEASE.length), 'front')
+  }
+  return silent.length > 0
 }
 
 /** Whether a key is that of a taken item. */

@@ -31,6 +31,7 @@ interface Frame {
 const contexts = oncePerProcess('contexts', () => new AsyncLocalStorage<Frame | undefined>())
 const NO_HOLDING: Holding = { lease: undefined, depth: 0, over: true }
 let contextsStay: boolean | undefined
+let areFollowed = false
 
 /**
  * A reentrant lock: its holder may acquire it again, and must release it as often. The holder is the async context,
@@ -47,6 +48,7 @@ export class RLock extends SharedLock {
   constructor(cache: CacheLike, key: Key, options: LockOptions = {}) {
     const lock = newEntryLock('RLock', cache, key, options)
     super(lock)
+    followContexts()
     this.#name = `${lock.handle.directory}\n${lock.lineName}`
   }
 
@@ -114,6 +116,16 @@ export class RLock extends SharedLock {
 function isSiblings({ holding, enteredIn }: Frame): boolean {
   // A holder never gets here before it has the lock, nor in the callback in which it asked for it.
   return holding.over || !holding.lease || (enteredIn === executionAsyncId() && doContextsStay())
+}
+
+/**
+ * Lets Node follow async contexts. Up to Node 22 it begins when the first context is entered: what was awaited before
+ * goes on in the context of the callback that ends the wait, which all whom it wakes would share.
+ */
+function followContexts(): void {
+  if (areFollowed) return
+  areFollowed = true
+  contexts.run({ lock: '', holding: NO_HOLDING, outer: undefined, enteredIn: 0 }, () => undefined)
 }
 
 /**

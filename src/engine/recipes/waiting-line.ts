@@ -11,38 +11,45 @@ export const lines: WeakMap<Shard, Map<string, WaitingLine>> = oncePerProcess('l
  * database, so that a hundred waiters cost as much as one.
  */
 export class WaitingLine {
-  readonly #places: Place[] = []
+  /** Linked places, since many may leave from the middle at once when their time is over. */
+  first: Place | undefined
+  last: Place | undefined
 
   get empty(): boolean {
-    return this.#places.length === 0
+    return this.first === undefined
   }
 
   enter(): Place {
-    const place = new Place(this.#places)
-    this.#places.push(place)
+    const place = new Place(this)
+    place.before = this.last
+    if (this.last) this.last.after = place
+    else this.first = place
+    this.last = place
     return place
   }
 
   /** Tells the first caller that the lock may be free. */
   nudge(): void {
-    this.#places[0]?.nudge()
+    this.first?.nudge()
   }
 }
 
 /** The place of one caller in the line. */
 export class Place {
-  readonly #line: Place[]
+  readonly #line: WaitingLine
+  before: Place | undefined
+  after: Place | undefined
   /** Ends the present wait, for the turn or in a pause. */
   #go: (() => void) | undefined
   #nudged = false
   #awake = false
 
-  constructor(line: Place[]) {
+  constructor(line: WaitingLine) {
     this.#line = line
   }
 
   get isFirst(): boolean {
-    return this.#line[0] === this
+    return this.#line.first === this
   }
 
   /** Resolves when the caller is first in line, or was woken. */
@@ -82,13 +89,13 @@ export class Place {
 
   /** Leaves the line; the next one becomes the first. */
   leave(): void {
-    if (this.isFirst) {
-      this.#line.shift()
-      this.#line[0]?.nudge()
-      return
-    }
-    const at = this.#line.indexOf(this)
-    if (at > 0) this.#line.splice(at, 1)
+    const wasFirst = this.isFirst
+    const { before, after } = this
+    if (before) before.after = after
+    else this.#line.first = after
+    if (after) after.before = before
+    else this.#line.last = before
+    if (wasFirst) this.#line.nudge()
   }
 }
 
@@ -101,5 +108,6 @@ export function lineOf(shard: Shard, name: string): WaitingLine {
   return line
 }
 
-keepShape(new WaitingLine())
-keepShape(new Place([]))
+const exemplar = new WaitingLine()
+keepShape(exemplar)
+keepShape(exemplar.enter())

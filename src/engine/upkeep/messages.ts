@@ -28,8 +28,10 @@ export interface UpkeepTask {
   readonly every: number
   readonly lease: number
   readonly target: number
-  /** The time of a custom clock, which stands still until the next message. `undefined`: the clock of the system. */
-  readonly now: number | undefined
+  /** The time of the process, which may be ahead of the clock of the system. */
+  readonly now: number
+  /** Whether it has a clock that the thread cannot read. The time then stands still until the next message. */
+  readonly isTold: boolean
 }
 
 export type ToThread =

@@ -1,4 +1,3 @@
-import { randomBytes } from 'node:crypto'
 import { join } from 'node:path'
 import type { CacheHandle } from '../cache-handle.js'
 import { fileIdentity } from '../database/open-files.js'
@@ -7,7 +6,8 @@ import { DiskFullError, StorageError, TimeoutError } from '../errors.js'
 import { threadFailure } from '../maintenance/threads.js'
 import { UPKEEP_LEASE } from '../maintenance/upkeep-notice.js'
 import type { Victim } from '../operations/culling.js'
-import { acquireLease, leaseOf, releaseLease } from '../operations/leases.js'
+import { acquireLease, isOver, leaseOf, releaseLease } from '../operations/leases.js'
+import { newToken } from '../operations/signs-of-life.js'
 import type { Shard } from '../shards/shard.js'
 import { SteadyClock } from '../time.js'
 import { clearTimeout, performance, setTimeout } from '../timers.js'
@@ -34,7 +34,7 @@ export class UpkeepRunner {
   readonly #handle: CacheHandle
   readonly #shards: readonly Shard[]
   readonly #users = new Set<RunnerUser>()
-  readonly #token = randomBytes(12).toString('hex')
+  readonly #token: string
   #thread: UpkeepThread | undefined
   #timer: NodeJS.Timeout | undefined
   #taking: Promise<void> | undefined
@@ -48,6 +48,7 @@ export class UpkeepRunner {
     this.#handle = handle
     this.#shards = handle.shards
     this.options = options
+    this.#token = newToken(options.lease)
   }
 
   get isLeader(): boolean {
@@ -128,7 +129,7 @@ export class UpkeepRunner {
     const first = this.#shards[0] as Shard
     const { current } = first
     const held = current && leaseOf(current, UPKEEP_LEASE)
-    if (!current || (held && held.due > first.disk.now() && held.token !== this.#token)) return
+    if (!current || (held && held.token !== this.#token && !isOver(current, UPKEEP_LEASE, held))) return
     // A removed directory is created again by the next write of the app, not by the upkeep.
     if (fileIdentity(join(first.directory, DATABASE_FILE)) !== first.identity) return
     const seconds = this.options.lease / 1000
@@ -145,12 +146,13 @@ export class UpkeepRunner {
 
   #begin(): void {
     const { every, lease, target } = this.options
-    const { modes, root } = (this.#shards[0] as Shard).options
+    const { modes, root, clock } = (this.#shards[0] as Shard).options
     const task = {
       directories: this.#shards.map(({ directory }) => directory),
       ...{ root, modes, every, lease, target },
       token: this.#token,
-      now: this.#toldTime,
+      now: clock.now(),
+      isTold: this.#toldTime !== undefined,
     }
     this.#until = performance.now() + lease
     try {

@@ -22,8 +22,8 @@ class ToldClock implements Clock {
 }
 
 const task = workerData as UpkeepTask
-const told = task.now === undefined ? undefined : new ToldClock(task.now)
-const keeper = new Keeper(task, told ?? new SteadyClock(systemClock), tell)
+const told = task.isTold ? new ToldClock(task.now) : undefined
+const keeper = new Keeper(task, told ?? new SteadyClock(systemClock, task.now), tell)
 const timers: NodeJS.Timeout[] = []
 let working: Promise<void> | undefined
 /** Ids of the calls of `run()` for the next round. */

@@ -1,4 +1,3 @@
-import { randomUUID } from 'node:crypto'
 import type { CacheHandle } from '../cache-handle.js'
 import type { Session } from '../database/session.js'
 import type { Codec, EncodedKey } from '../disk/codec.js'
@@ -9,6 +8,7 @@ import { oncePerProcess } from '../once-per-process.js'
 import type { NewEntry } from '../operations/entries.js'
 import { type Clearance, type FlightPlan, isGroundFree, type LiveEntry, land, takeOff } from '../operations/flights.js'
 import { extendLease, holdsLease, leaseName, releaseLease } from '../operations/leases.js'
+import { newToken } from '../operations/signs-of-life.js'
 import { kindOf } from '../option-names.js'
 import type { ComputeContext, Computing, Key } from '../options.js'
 import type { Shard } from '../shards/shard.js'
@@ -82,7 +82,7 @@ export class Flight<T> {
     this.#plan = {
       key: order.encoded,
       name: leaseName('flight', order.encoded),
-      token: randomUUID(),
+      token: newToken(order.lease),
       seconds: order.lease / 1000,
       replaced: order.replaced?.version,
     }

@@ -2,9 +2,12 @@ import { EventEmitterAsyncResource } from 'node:events'
 import { setTimeout as pause } from 'node:timers/promises'
 import { type Lease, LeaseLostError, Lock, LockTimeoutError, RLock } from 'fanout-cache'
 import { describe, expect, it } from 'vitest'
+import { FixtureProcess } from '../../helpers/child-process.js'
 import { ManualClock } from '../../helpers/manual-clock.js'
 import { temporaryDirectory } from '../../helpers/temp-directory.js'
 import { elsewhere, held, isWaiting, KINDS, rejection } from './lock-support.js'
+
+const FIRST = new URL('../fixtures/first-rlock.mjs', import.meta.url)
 
 describe.each(KINDS)('an RLock of a %s', (_kind, open) => {
   it('is acquired again by who has it, and held until the last release', async () => {
@@ -292,4 +295,9 @@ describe.each(KINDS)('run() of an RLock of a %s', (_kind, open) => {
     expect((error as Error).message).toMatch(/run needs a function, got 'work'/)
     await other.release()
   })
+})
+
+it('excludes tasks of one process that were waiting for something when the first of them asked for it', async () => {
+  const first = new FixtureProcess(FIRST, { directory: temporaryDirectory() })
+  expect(await first.done()).toEqual(['most 1'])
 })
