@@ -55,7 +55,8 @@ export class Recorder {
     this.#response = response
     this.#judge = judge
     this.#standIn = standIn
-    const names = ['writeHead', 'write', 'end', 'flushHeaders', 'destroy'] as const
+    // Compression below keeps those who listen for `drain` to itself.
+    const names = ['writeHead', 'write', 'end', 'flushHeaders', 'destroy', 'on', 'once', 'addListener'] as const
     this.#owned = new Map(names.map(name => [name, Object.getOwnPropertyDescriptor(response, name)?.value]))
     this.#original = {
       writeHead: response.writeHead,
