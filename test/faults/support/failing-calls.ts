@@ -1,0 +1,41 @@
+import { execFileSync } from 'node:child_process'
+import { writeFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { fileURLToPath } from 'node:url'
+import { FixtureProcess } from '../../helpers/child-process.js'
+import { peer } from '../../helpers/peers.js'
+import { temporaryDirectory } from '../../helpers/temp-directory.js'
+import type { Kind } from './caches.js'
+
+const SOURCE = fileURLToPath(new URL('../fixtures/failing-calls.c', import.meta.url))
+const SCRIPT = new URL('../fixtures/failing-calls.mjs', import.meta.url)
+const PLAN_BYTES = 4096
+
+/** Whether system calls can be made to fail here: it takes Linux and a compiler of C. */
+export const failingCallsAvailable: boolean = peer('cc')
+
+export interface FailingCalls {
+  readonly kind: Kind
+  /** What the process does, by the names in the script. */
+  readonly program: 'files' | 'streams' | 'entries' | 'log'
+  /** The calls, with spaces between them. */
+  readonly calls: string
+  /** A part of the paths with which they fail. */
+  readonly path: string
+  readonly error: 'EIO' | 'EMFILE' | 'short'
+  /** Whether all later ones fail as well, until the program is over. */
+  readonly persists?: boolean
+}
+
+/** Lets each of the calls fail once, or from there on. Answers how many have failed, and what was wrong afterwards. */
+export async function failEach(calls: FailingCalls): Promise<{ failed: number; complaints: string[] }> {
+  const directory = temporaryDirectory()
+  const library = join(temporaryDirectory(), 'failing-calls.so')
+  execFileSync('cc', ['-shared', '-fPIC', '-o', library, SOURCE, '-ldl'])
+  const plan = join(temporaryDirectory(), 'plan')
+  writeFileSync(plan, Buffer.alloc(PLAN_BYTES))
+  const env = { LD_PRELOAD: library, FAILING_CALLS: plan }
+  const lines = await new FixtureProcess(SCRIPT, { directory, ...calls }, env).done()
+  const complaints = lines.filter(line => line.startsWith('complaint'))
+  return { failed: Number(lines.at(-1)?.slice('failed '.length)), complaints }
+}
