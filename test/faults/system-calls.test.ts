@@ -5,6 +5,7 @@ const FAULTS: readonly FailingCalls[] = [
   { kind: 'Cache', program: 'files', calls: 'create write close', path: 'cache.db-tmp', error: 'EIO' },
   { kind: 'FanoutCache', program: 'files', calls: 'open fstat read close', path: '.val', error: 'EIO' },
   { kind: 'Cache', program: 'files', calls: 'stat', path: '/', error: 'EIO' },
+  { kind: 'Cache', program: 'streams', calls: 'open fstat read close', path: '.val', error: 'EIO' },
   { kind: 'FanoutCache', program: 'streams', calls: 'read', path: '.val', error: 'short' },
   { kind: 'Cache', program: 'entries', calls: 'open create', path: '/', error: 'EMFILE' },
   { kind: 'Cache', program: 'entries', calls: 'write', path: 'cache.db-wal', error: 'EIO' },
