@@ -9,6 +9,7 @@ const FAULTS: readonly FailingCalls[] = [
   { kind: 'FanoutCache', program: 'streams', calls: 'read', path: '.val', error: 'short' },
   { kind: 'Cache', program: 'entries', calls: 'open create', path: '/', error: 'EMFILE' },
   { kind: 'Cache', program: 'entries', calls: 'write', path: 'cache.db-wal', error: 'EIO' },
+  { kind: 'Cache', program: 'log', calls: 'stat', path: 'cache.db-wal', error: 'EIO', persists: true },
 ]
 
 describe.skipIf(!failingCallsAvailable)('one failing system call after the other', () => {

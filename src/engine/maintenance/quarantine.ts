@@ -4,7 +4,7 @@ import * as fsp from 'node:fs/promises'
 import { join } from 'node:path'
 import { isBusy } from '../database/busy.js'
 import { type Connection, connect } from '../database/connection.js'
-import { fileIdentity } from '../database/open-files.js'
+import { fileIdentity, isGone } from '../database/open-files.js'
 import { DATABASE_FILE } from '../database/opening.js'
 import type { FileModes } from '../disk/value-folders.js'
 import { CorruptError, TimeoutError } from '../errors.js'
@@ -46,7 +46,7 @@ export async function quarantine(shard: Shard, damage: unknown, identity: string
 
 /** Whether the database is missing because it was moved aside or is being moved. */
 export function mayBeMoving(directory: string): boolean {
-  return !existsSync(join(directory, DATABASE_FILE)) && existsSync(join(directory, LOCK_FILE))
+  return isGone(join(directory, DATABASE_FILE)) && existsSync(join(directory, LOCK_FILE))
 }
 
 /**
@@ -69,7 +69,7 @@ async function finish(directory: string): Promise<string | undefined> {
   const target = await unfinishedIn(directory)
   if (target === undefined || !existsSync(join(target, DATABASE_FILE))) return undefined
   // Python may have created a new database already. The files beside it then belong to it.
-  if (!existsSync(join(directory, DATABASE_FILE))) await moveRest(directory, target)
+  if (isGone(join(directory, DATABASE_FILE))) await moveRest(directory, target)
   return finished(target)
 }
 
