@@ -17,7 +17,7 @@ export const failingCallsAvailable: boolean = peer('cc')
 export interface FailingCalls {
   readonly kind: Kind
   /** What the process does, by the names in the script. */
-  readonly program: 'files' | 'streams' | 'entries' | 'log'
+  readonly program: 'files' | 'streams' | 'entries' | 'answers' | 'log'
   /** The calls, with spaces between them. */
   readonly calls: string
   /** A part of the paths with which they fail. */
