@@ -219,7 +219,7 @@ export class ValueFiles {
   async read(filename: string, size: number, options?: { readonly openNow: boolean }): Promise<Buffer | undefined> {
     if (options?.openNow) return this.openAndRead(filename, size)
     const opened = this.#opening.begin(slashed(filename))
-    return inTurn(() => this.#read(filename, size, opened))
+    return inTurn(() => this.#read(filename, size, opened)).finally(opened)
   }
 
   /** Opens a value file before it returns, so that it may be unlinked afterwards. */
@@ -229,7 +229,8 @@ export class ValueFiles {
   }
 
   async #read(filename: string, size: number, opened: () => void): Promise<Buffer | undefined> {
-    const handle = await this.open(filename, size).finally(opened)
+    const handle = await this.open(filename, size)
+    opened()
     if (!handle) return undefined
     try {
       return await readHandle(handle, size)
