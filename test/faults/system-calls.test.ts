@@ -1,5 +1,12 @@
+import { execFileSync, spawnSync } from 'node:child_process'
+import { readdirSync } from 'node:fs'
+import { fileURLToPath } from 'node:url'
 import { describe, expect, it } from 'vitest'
-import { type FailingCalls, failEach, failingCallsAvailable } from './support/failing-calls.js'
+import { temporaryDirectory } from '../helpers/temp-directory.js'
+import { cacheOf } from './support/caches.js'
+import { type FailingCalls, failAll, failEach, failingCallsAvailable } from './support/failing-calls.js'
+
+const CLI = fileURLToPath(new URL('../../bin/fanout-cache.cjs', import.meta.url))
 
 const FAULTS: readonly FailingCalls[] = [
   { kind: 'Cache', program: 'files', calls: 'create write close', path: 'cache.db-tmp', error: 'EIO' },
@@ -19,5 +26,17 @@ describe.skipIf(!failingCallsAvailable)('one failing system call after the other
     const { failed, complaints } = await failEach(fault)
     expect(complaints).toEqual([])
     expect(failed).toBeGreaterThan(0)
+  })
+
+  it('leaves an import done whose stage cannot be removed', async () => {
+    const [from, to] = [temporaryDirectory(), temporaryDirectory()]
+    await cacheOf('Cache', from).set('a', Buffer.alloc(40_000))
+    await cacheOf('Cache', to).set('b', 2)
+    const stream = execFileSync(process.execPath, [CLI, 'export', from])
+    const env = { ...process.env, ...failAll({ calls: 'rmdir', path: 'cache.db-import-' }) }
+    const { status, stderr } = spawnSync(process.execPath, [CLI, 'import', to, '--yes'], { env, input: stream })
+    expect({ status, stderr: String(stderr) }).toEqual({ status: 0, stderr: '' })
+    expect(readdirSync(to).filter(name => name.startsWith('cache.db-import-'))).toHaveLength(1)
+    expect(await cacheOf('Cache', to).getMany(['a', 'b'])).toEqual([Buffer.alloc(40_000), 2])
   })
 })
