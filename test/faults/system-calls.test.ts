@@ -1,7 +1,9 @@
 import { execFileSync, spawnSync } from 'node:child_process'
-import { readdirSync } from 'node:fs'
+import { existsSync, mkdirSync, readdirSync } from 'node:fs'
+import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
-import { describe, expect, it } from 'vitest'
+import Database from 'better-sqlite3'
+import { describe, expect, it, onTestFinished } from 'vitest'
 import { temporaryDirectory } from '../helpers/temp-directory.js'
 import { cacheOf } from './support/caches.js'
 import { type FailingCalls, failAll, failEach, failingCallsAvailable } from './support/failing-calls.js'
@@ -38,5 +40,19 @@ describe.skipIf(!failingCallsAvailable)('one failing system call after the other
     expect({ status, stderr: String(stderr) }).toEqual({ status: 0, stderr: '' })
     expect(readdirSync(to).filter(name => name.startsWith('cache.db-import-'))).toHaveLength(1)
     expect(await cacheOf('Cache', to).getMany(['a', 'b'])).toEqual([Buffer.alloc(40_000), 2])
+  })
+
+  it('leaves the stage of a running import alone that cannot be opened', async () => {
+    const directory = temporaryDirectory()
+    await cacheOf('Cache', directory).set('a', 1)
+    const stage = join(directory, 'cache.db-import-0123456789abcdef')
+    mkdirSync(stage)
+    const running = new Database(join(stage, 'stage.db'))
+    onTestFinished(() => void running.close())
+    running.exec('PRAGMA journal_mode = OFF; CREATE TABLE Row (filename); BEGIN EXCLUSIVE')
+    const stream = execFileSync(process.execPath, [CLI, 'export', directory])
+    const env = { ...process.env, ...failAll({ calls: 'open create', path: stage }) }
+    execFileSync(process.execPath, [CLI, 'import', directory, '--yes'], { env, input: stream })
+    expect(existsSync(join(stage, 'stage.db'))).toBe(true)
   })
 })
