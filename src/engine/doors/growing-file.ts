@@ -1,6 +1,7 @@
 import type { FileHandle } from 'node:fs/promises'
 import type { PendingFile } from '../disk/value-files.js'
 import type { Shard } from '../shards/shard.js'
+import { cutShort } from '../verbs/file-stream.js'
 
 /** A file that is written in parts and can be read meanwhile. `DoorStore.land` puts it into the cache. */
 export class GrowingFile {
@@ -51,6 +52,17 @@ export class GrowingFile {
     } catch (error) {
       throw this.#shard.translate(error)
     }
+  }
+
+  /** Reads a part of what was written, up to `length` bytes of it. */
+  async read(at: number, length: number): Promise<Buffer> {
+    const reading = this.handle.read(Buffer.allocUnsafeSlow(length), 0, length, at)
+    const { buffer, bytesRead } = await reading.catch(error => {
+      throw this.#shard.translate(error)
+    })
+    // Somebody has truncated the file. Reading would never end.
+    if (bytesRead === 0) throw cutShort(this.#shard)
+    return buffer.subarray(0, bytesRead)
   }
 
   /** Hands the file over to the engine, which removes it when it is not stored. */
