@@ -18,12 +18,12 @@ export const failingCallsAvailable: boolean = peer('cc')
 export interface FailingCalls {
   readonly kind: Kind
   /** What the process does, by the names in the script. */
-  readonly program: 'files' | 'streams' | 'entries' | 'answers' | 'quarantine' | 'log'
+  readonly program: 'files' | 'streams' | 'entries' | 'answers' | 'quota' | 'quarantine' | 'log'
   /** The calls, with spaces between them. */
   readonly calls: string
   /** A part of the paths with which they fail. */
   readonly path: string
-  readonly error: 'EIO' | 'EMFILE' | 'EXDEV' | 'short'
+  readonly error: 'EIO' | 'EMFILE' | 'EDQUOT' | 'EXDEV' | 'short'
   /** Whether all later ones fail as well, until the program is over. */
   readonly persists?: boolean
 }
