@@ -1,3 +1,5 @@
+import { constants } from 'node:os'
+
 /**
  * The `code` of a failed system call, such as 'ENOENT'. The class of the error is not checked, because under Jest the
  * errors of Node's modules come from another realm.
@@ -22,10 +24,11 @@ export function isMissing(error: unknown): boolean {
   return code === 'ENOENT' || code === 'ENOTDIR' || code === 'ENAMETOOLONG'
 }
 
-/** Whether the file system, or the quota of this user, is full. */
+/** Whether the file system, or the quota of this user, is full. Node has a number for the latter, but no code. */
 export function isDiskFull(error: unknown): boolean {
   const code = systemCode(error)
-  return code === 'ENOSPC' || code === 'EDQUOT'
+  if (code === undefined) return false
+  return code === 'ENOSPC' || (error as { readonly errno?: number }).errno === -constants.errno.EDQUOT
 }
 
 /** Says why a directory could not be made, by the code of the error. */

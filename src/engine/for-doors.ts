@@ -144,9 +144,7 @@ export class DoorStore {
   }
 
   async createFile(key: string): Promise<GrowingFile> {
-    const { shard } = this.#locate(key)
-    const { temporary, handle } = await shard.disk.files.create()
-    return new GrowingFile(shard, temporary, handle)
+    return GrowingFile.create(this.#locate(key).shard)
   }
 
   /**

@@ -193,10 +193,7 @@ export class Intake {
     const { file } = this.#options
     if (at > last) return undefined
     if (file && at < file.size) {
-      const length = Math.min(CHUNK, file.size - at, last - at + 1)
-      const { buffer, bytesRead } = await file.handle.read(Buffer.allocUnsafeSlow(length), 0, length, at)
-      if (bytesRead === 0) throw new RangeError(`the file ended at ${at} of ${file.size} bytes`)
-      return buffer.subarray(0, bytesRead)
+      return file.read(at, Math.min(CHUNK, file.size - at, last - at + 1))
     }
     let start = this.#kept
     if (at < start) throw new RangeError('fill: its beginning is not kept any more')

@@ -178,8 +178,7 @@ export class Spool implements BodySink {
     try {
       for (let at = start; ; ) {
         const { count } = this.#news
-        const { size = 0 } = this.#file ?? {}
-        const chunk = owed.at(at) ?? (at < size ? await this.#fromFile(at, size) : undefined)
+        const chunk = owed.at(at) ?? (await this.#fromFile(at))
         if (chunk) {
           yield chunk
           at += chunk.byteLength
@@ -209,18 +208,16 @@ export class Spool implements BodySink {
   async #chunkAt(at: number): Promise<Buffer | undefined> {
     const chunk = this.#memory.at(at) ?? this.#queue.at(at)
     if (chunk) return chunk
-    const { size = 0 } = this.#file ?? {}
-    if (at < size) return this.#fromFile(at, size)
+    const read = this.#fromFile(at)
+    if (read) return read
     if (at < this.#size || (this.#isStalled && !this.#end)) throw new Error('the body is not kept so long')
     return undefined
   }
 
-  async #fromFile(at: number, size: number): Promise<Buffer> {
-    const buffer = Buffer.allocUnsafe(Math.min(2 ** 16, size - at))
-    const read = await this.#file?.handle.read(buffer, 0, buffer.byteLength, at)
-    // Somebody has truncated the file. Reading would never end.
-    if (!read?.bytesRead) throw new Error('the file of the body has ended too early')
-    return buffer.subarray(0, read.bytesRead)
+  /** Reads from the file. `undefined` when it does not reach so far. */
+  #fromFile(at: number): Promise<Buffer> | undefined {
+    const file = this.#file
+    return file && at < file.size ? file.read(at, Math.min(2 ** 16, file.size - at)) : undefined
   }
 
   #spill(): void {

@@ -13,6 +13,7 @@ export type Peer =
   | 'prlimit'
   | 'chromium'
   | 'zsh'
+  | 'cc'
 
 /** The Python in which diskcache can be imported. */
 export const python: string = process.env['FANOUT_CACHE_PYTHON'] ?? '/usr/bin/python3'
@@ -32,6 +33,8 @@ const LOOKUPS: Readonly<Record<Peer, () => boolean>> = {
   redis: () => runs('redis-server', ['--version']),
   chromium: () => runs(chromium, ['--version']),
   zsh: () => runs('zsh', ['--version']),
+  // What it makes is preloaded, as Linux does it.
+  cc: () => process.platform === 'linux' && runs('cc', ['--version']),
   // Of util-linux: changes the limits of a process that runs.
   prlimit: () => runs('prlimit', ['--version']),
   // Mounting one takes root.

@@ -26,6 +26,16 @@ export function fileIdentity(path: string): string | undefined {
   }
 }
 
+/** Whether there is certainly no file at a path. What cannot be looked at may well be there. */
+export function isGone(path: string): boolean {
+  try {
+    return statSync(path, { throwIfNoEntry: false }) === undefined
+  } catch (error) {
+    if (systemCode(error) === undefined) throw error
+    return false
+  }
+}
+
 /** Identifies the write-ahead log of a database and its shared memory. `undefined` unless both exist. */
 export function logIdentity(path: string): string | undefined {
   const wal = fileIdentity(`${path}-wal`)
@@ -43,7 +53,9 @@ export function isStillThere(path: string, opened: OpenFiles | undefined): boole
  * writes, and would overwrite each other's pages.
  */
 function hasLostLog(path: string, { db, log }: OpenFiles): boolean {
-  if (log === undefined || logIdentity(path) === log) return false
+  if (log === undefined) return false
+  const now = logIdentity(path)
+  if (now === log || (now === undefined && !isGone(`${path}-wal`) && !isGone(`${path}-shm`))) return false
   try {
     // A change of the journal mode removes the log as well.
     return db.pragma('journal_mode', { simple: true }) === 'wal'
@@ -65,7 +77,7 @@ function saveLostLog(path: string, db: Connection): void {
   try {
     db.pragma('wal_checkpoint(PASSIVE)')
     // The index of the removed log must go, since it would lead to wrong pages in a new log.
-    if (fileIdentity(`${path}-wal`) === undefined) rmSync(`${path}-shm`, { force: true })
+    if (isGone(`${path}-wal`)) rmSync(`${path}-shm`, { force: true })
   } catch (error) {
     if (systemCode(error) === undefined && sqliteCode(error) === undefined) throw error
     // The commits cannot be saved, since their log was removed.

@@ -2,7 +2,7 @@ import { chmodSync, statSync } from 'node:fs'
 import { join } from 'node:path'
 import type { FileModes } from '../disk/value-folders.js'
 import { DirectoryError, SchemaError, TimeoutError } from '../errors.js'
-import { systemCode, whyNotMade } from '../file-errors.js'
+import { isDiskFull, systemCode, whyNotMade } from '../file-errors.js'
 import { makeDirectory } from '../make-directory.js'
 import { type Connection, connect, connectReadonly } from './connection.js'
 import { fileIdentity, logIdentity, type OpenFiles } from './open-files.js'
@@ -111,7 +111,7 @@ function prepareDirectory({ directory, readonly, modes }: OpeningOptions): void 
   } catch (error) {
     const code = systemCode(error)
     if (code === undefined) throw error
-    if (code === 'ENOSPC' || code === 'EDQUOT') throw error
+    if (isDiskFull(error)) throw error
     throw new DirectoryError(directory, whyNotMade(code), { cause: error })
   }
 }

@@ -21,10 +21,10 @@ export async function openPlain(path: string, size: number): Promise<fsp.FileHan
     const stat = await handle.stat()
     if (stat.isFile() && stat.size === size) return handle
   } catch (error) {
-    await handle.close()
+    await closeRead(handle)
     throw error
   }
-  await handle.close()
+  await closeRead(handle)
   return undefined
 }
 
@@ -41,11 +41,24 @@ export function openPlainNow(path: string, size: number): number | undefined {
     const stat = fs.fstatSync(descriptor)
     if (stat.isFile() && stat.size === size) return descriptor
   } catch (error) {
-    fs.closeSync(descriptor)
+    closeReadNow(descriptor)
     throw error
   }
-  fs.closeSync(descriptor)
+  closeReadNow(descriptor)
   return undefined
+}
+
+/** Closes a file that was only read. Its descriptor is free in any case, and an error would hide what was read. */
+export async function closeRead(handle: fsp.FileHandle): Promise<void> {
+  await handle.close().catch(() => undefined)
+}
+
+function closeReadNow(descriptor: number): void {
+  try {
+    fs.closeSync(descriptor)
+  } catch (error) {
+    if (systemCode(error) === undefined) throw error
+  }
 }
 
 /** Bytes of one call at most. Above 2^31 - 1 Node refuses to write, and ends the process when it reads. */
@@ -73,7 +86,7 @@ export async function readDescriptor(descriptor: number, size: number): Promise<
     }
     return bytes
   } finally {
-    fs.closeSync(descriptor)
+    closeReadNow(descriptor)
   }
 }
 
@@ -88,7 +101,7 @@ export function readDescriptorNow(descriptor: number, size: number): Buffer | un
     }
     return bytes
   } finally {
-    fs.closeSync(descriptor)
+    closeReadNow(descriptor)
   }
 }
 

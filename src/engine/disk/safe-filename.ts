@@ -1,6 +1,6 @@
 import { lstatSync } from 'node:fs'
 import { join } from 'node:path'
-import { isMissing } from '../file-errors.js'
+import { isMissing, systemCode } from '../file-errors.js'
 
 /**
  * Converts a name from the database to the separators of this system. Empty, which is no name, when it is not text.
@@ -35,4 +35,20 @@ export function parentsArePlain(directory: string, name: string): boolean {
     }
   }
   return true
+}
+
+/** Converts a name to the separators of this system. `undefined` when it leads out of the directory. */
+export function plainName(directory: string, filename: string): string | undefined {
+  const name = slashed(filename)
+  return isSafeFilename(name) && parentsArePlain(directory, name) ? name : undefined
+}
+
+/** Like `plainName`, for a removal: what cannot be looked at now stays for the sweep. */
+export function removableName(directory: string, filename: string): string | undefined {
+  try {
+    return plainName(directory, filename)
+  } catch (error) {
+    if (systemCode(error) === undefined) throw error
+    return undefined
+  }
 }

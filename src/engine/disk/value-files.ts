@@ -9,6 +9,7 @@ import { ByteMeter } from './byte-meter.js'
 import { inTurn, outOfTurn } from './file-turns.js'
 import { OpeningFiles } from './opening-files.js'
 import {
+  closeRead,
   openPlain,
   openPlainNow,
   readDescriptor,
@@ -18,7 +19,7 @@ import {
   writeDescriptorNow,
   writeHandle,
 } from './plain-files.js'
-import { isSafeFilename, parentsArePlain, slashed } from './safe-filename.js'
+import { plainName, removableName, slashed } from './safe-filename.js'
 import { type FileModes, ValueFolders } from './value-folders.js'
 
 /**
@@ -78,11 +79,12 @@ export class ValueFiles {
     const data = typeof bytes === 'string' ? Buffer.from(bytes) : bytes
     try {
       await writeHandle(handle, data)
+      // Some file systems tell only now that there was no room.
+      await handle.close()
     } catch (error) {
       await this.#abandon(handle, temporary)
       throw error
     }
-    await handle.close()
     return { temporary, size: data.byteLength }
   }
 
@@ -97,7 +99,7 @@ export class ValueFiles {
       })
       if (this.modes.exact) fs.chmodSync(path, this.modes.file)
     } catch (error) {
-      fs.rmSync(path, { force: true })
+      this.discard({ temporary, size: 0 })
       throw error
     }
     return { temporary, size: data.byteLength }
@@ -186,17 +188,20 @@ export class ValueFiles {
    */
   discard(file: PendingFile): void {
     try {
-      fs.rmSync(join(this.directory, file.filename ?? file.temporary), { force: true })
+      fs.unlinkSync(join(this.directory, file.filename ?? file.temporary))
     } catch (error) {
       if (systemCode(error) === undefined) throw error
-      return
+      if (!isMissing(error)) return
     }
     if (file.filename !== undefined) this.#folders.pruneNow(file.filename)
   }
 
-  /** Removes a value file and the directories that it leaves empty. Missing files are fine; foreign ones stay. */
+  /**
+   * Removes a value file and the directories that it leaves empty. Missing files are fine; foreign ones stay, and so do
+   * those that cannot be removed, for the sweep.
+   */
   remove(filename: string): Promise<void> {
-    const name = this.#checked(filename)
+    const name = removableName(this.directory, filename)
     if (name === undefined) return Promise.resolve()
     const opened = this.#opening.ended(name)
     if (opened) return opened.then(() => this.remove(filename))
@@ -206,17 +211,15 @@ export class ValueFiles {
   }
 
   removeSync(filename: string): void {
-    const name = this.#checked(filename)
-    if (name === undefined) return
-    fs.rmSync(join(this.directory, name), { force: true })
-    this.#folders.pruneNow(name)
+    const name = removableName(this.directory, filename)
+    if (name !== undefined) this.discard({ temporary: name, filename: name, size: 0 })
   }
 
   /** Reads a value file, with `openNow` as `openAndRead`. `undefined` when it is missing, no file, or of another size. */
   async read(filename: string, size: number, options?: { readonly openNow: boolean }): Promise<Buffer | undefined> {
     if (options?.openNow) return this.openAndRead(filename, size)
     const opened = this.#opening.begin(slashed(filename))
-    return inTurn(() => this.#read(filename, size, opened))
+    return inTurn(() => this.#read(filename, size, opened)).finally(opened)
   }
 
   /** Opens a value file before it returns, so that it may be unlinked afterwards. */
@@ -226,12 +229,13 @@ export class ValueFiles {
   }
 
   async #read(filename: string, size: number, opened: () => void): Promise<Buffer | undefined> {
-    const handle = await this.open(filename, size).finally(opened)
+    const handle = await this.open(filename, size)
+    opened()
     if (!handle) return undefined
     try {
       return await readHandle(handle, size)
     } finally {
-      await handle.close()
+      await closeRead(handle)
     }
   }
 
@@ -242,21 +246,14 @@ export class ValueFiles {
 
   /** Opens a value file of a known size. `undefined` when it is missing, no plain file, or has another size. */
   async open(filename: string, size: number): Promise<fsp.FileHandle | undefined> {
-    const name = this.#checked(filename)
+    const name = plainName(this.directory, filename)
     if (name === undefined) return undefined
     const opened = this.#opening.begin(name)
     return openPlain(join(this.directory, name), size).finally(opened)
   }
 
-  /** Converts a name to the separators of this system. `undefined` when it leads out of the directory. */
-  #checked(filename: string): string | undefined {
-    const name = slashed(filename)
-    if (!isSafeFilename(name) || !parentsArePlain(this.directory, name)) return undefined
-    return name
-  }
-
   #openNow(filename: string, size: number): number | undefined {
-    const name = this.#checked(filename)
+    const name = plainName(this.directory, filename)
     return name === undefined ? undefined : openPlainNow(join(this.directory, name), size)
   }
 
@@ -282,9 +279,10 @@ export class ValueFiles {
     return fsp.open(path, 'wx+', this.modes.file)
   }
 
+  /** Removes a file that could not be written. What fails here must not hide the reason; the sweep removes the rest. */
   async #abandon(handle: fsp.FileHandle, temporary: string): Promise<void> {
-    await handle.close()
-    await fsp.rm(join(this.directory, temporary), { force: true })
+    await handle.close().catch(() => undefined)
+    await fsp.unlink(join(this.directory, temporary)).catch(() => undefined)
   }
 }
 

@@ -90,14 +90,8 @@ export class FileLease {
   }
 
   /** Creates a file that can be read while it is written. */
-  async createFile(): Promise<GrowingFile> {
-    const { shard } = this.#granted.at
-    try {
-      const { temporary, handle } = await shard.disk.files.create()
-      return new GrowingFile(shard, temporary, handle)
-    } catch (error) {
-      throw shard.translate(error)
-    }
+  createFile(): Promise<GrowingFile> {
+    return GrowingFile.create(this.#granted.at.shard)
   }
 
   /**

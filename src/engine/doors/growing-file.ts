@@ -1,6 +1,7 @@
 import type { FileHandle } from 'node:fs/promises'
 import type { PendingFile } from '../disk/value-files.js'
 import type { Shard } from '../shards/shard.js'
+import { cutShort } from '../verbs/file-stream.js'
 
 /** A file that is written in parts and can be read meanwhile. `DoorStore.land` puts it into the cache. */
 export class GrowingFile {
@@ -10,10 +11,19 @@ export class GrowingFile {
   #size = 0
   #taken = false
 
-  constructor(shard: Shard, temporary: string, handle: FileHandle) {
+  private constructor(shard: Shard, temporary: string, handle: FileHandle) {
     this.#shard = shard
     this.#temporary = temporary
     this.handle = handle
+  }
+
+  static async create(shard: Shard): Promise<GrowingFile> {
+    try {
+      const { temporary, handle } = await shard.disk.files.create()
+      return new GrowingFile(shard, temporary, handle)
+    } catch (error) {
+      throw shard.translate(error)
+    }
   }
 
   get size(): number {
@@ -22,19 +32,37 @@ export class GrowingFile {
 
   async append(bytes: Uint8Array): Promise<void> {
     for (let at = 0; at < bytes.byteLength; ) {
-      const { bytesWritten } = await this.handle.write(bytes, at, bytes.byteLength - at, this.#size)
-      at += bytesWritten
-      this.#size += bytesWritten
+      at += await this.#written(this.handle.write(bytes, at, bytes.byteLength - at, this.#size))
     }
   }
 
   /** Appends several chunks without concatenating them first. */
   async appendAll(parts: readonly Uint8Array[]): Promise<void> {
     const length = parts.reduce((sum, one) => sum + one.byteLength, 0)
-    const { bytesWritten } = await this.handle.writev(parts, this.#size)
-    this.#size += bytesWritten
+    const bytesWritten = await this.#written(this.handle.writev(parts, this.#size))
     // A nearly full disk writes a part of the bytes. The next write shows the error.
     if (bytesWritten < length) await this.append(Buffer.concat(parts).subarray(bytesWritten))
+  }
+
+  async #written(write: Promise<{ readonly bytesWritten: number }>): Promise<number> {
+    try {
+      const { bytesWritten } = await write
+      this.#size += bytesWritten
+      return bytesWritten
+    } catch (error) {
+      throw this.#shard.translate(error)
+    }
+  }
+
+  /** Reads a part of what was written, up to `length` bytes of it. */
+  async read(at: number, length: number): Promise<Buffer> {
+    const reading = this.handle.read(Buffer.allocUnsafeSlow(length), 0, length, at)
+    const { buffer, bytesRead } = await reading.catch(error => {
+      throw this.#shard.translate(error)
+    })
+    // Somebody has truncated the file. Reading would never end.
+    if (bytesRead === 0) throw cutShort(this.#shard)
+    return buffer.subarray(0, bytesRead)
   }
 
   /** Hands the file over to the engine, which removes it when it is not stored. */

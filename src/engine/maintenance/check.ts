@@ -1,7 +1,7 @@
-import { existsSync } from 'node:fs'
 import { join } from 'node:path'
 import { isBusy } from '../database/busy.js'
 import { type Connection, connect, connectReadonly } from '../database/connection.js'
+import { isGone } from '../database/open-files.js'
 import { DATABASE_FILE } from '../database/opening.js'
 import { inspectSchema } from '../database/schema-check.js'
 import { rewriteTriggers } from '../database/schema-write.js'
@@ -37,7 +37,7 @@ export interface CheckedPlace {
 export async function checkShard(place: CheckedPlace, fix: boolean, control: TaskControl): Promise<Finding[]> {
   const findings: Finding[] = []
   try {
-    if (existsSync(join(place.directory, DATABASE_FILE))) await checkDatabase(place, fix, control, findings)
+    if (!isGone(join(place.directory, DATABASE_FILE))) await checkDatabase(place, fix, control, findings)
   } catch (error) {
     // An unreadable database is a finding as well, unless SQLite's own check has reported it already.
     if (place.goesOn && isBusy(error)) findings.push(LOCKED)

@@ -1,8 +1,9 @@
 import { existsSync, lstatSync, readdirSync, rmSync, statSync } from 'node:fs'
 import * as fsp from 'node:fs/promises'
 import { join } from 'node:path'
-import { isBusy } from '../database/busy.js'
+import { isBusy, sqliteCode } from '../database/busy.js'
 import { type Connection, connect } from '../database/connection.js'
+import { isGone } from '../database/open-files.js'
 import { DATABASE_FILE } from '../database/opening.js'
 import { inspectSchema } from '../database/schema-check.js'
 import { parentsArePlain } from '../disk/safe-filename.js'
@@ -23,6 +24,9 @@ export const STAGE_UNBORN = '.new'
 /** Nothing is created here, so modes do not matter. */
 const NO_MODES = { directory: 0o700, file: 0o600, exact: false }
 const STRANGE = "SELECT COUNT(*) FROM sqlite_schema WHERE type <> 'table'"
+
+/** What SQLite says when it could not look whether the database of a stage is locked, as without a file descriptor. */
+const CANNOT_TELL = /^SQLITE_(CANTOPEN|IOERR(?!_SHORT_READ)|NOMEM|READONLY)/
 
 /**
  * Removes the stages of killed imports, with value files that were moved to their places already and that no row names.
@@ -94,18 +98,20 @@ function bytesIn(directory: string): number {
 /** Removes the placed files of an import. Returns `false` while the import is running. */
 function removePlaced(home: string, stage: string): boolean {
   const path = join(stage, STAGE_DATABASE)
-  if (!existsSync(path)) return true
+  if (isGone(path)) return true
   let db: Connection | undefined
+  let locked = false
   try {
     db = connect(path, { readonly: false, mustExist: true })
     db.pragma('journal_mode = OFF')
     db.exec('BEGIN EXCLUSIVE')
+    locked = true
     // A view instead of the table could run for ever.
     if (db.prepare(STRANGE).pluck().get() !== 0) return true
     const rows = db.prepare('SELECT shard, filename FROM Row WHERE filename IS NOT NULL').raw().all()
     for (const [shard, names] of byShard(rows as [string, string][])) removeUnnamed(join(home, shard), names)
   } catch (error) {
-    if (isBusy(error)) return false
+    if (isBusy(error) || (!locked && CANNOT_TELL.test(sqliteCode(error) ?? ''))) return false
     // The import was killed before it wrote anything, or the stage is foreign. It names no files.
   } finally {
     db?.close()

@@ -4,11 +4,11 @@ import * as fsp from 'node:fs/promises'
 import { join } from 'node:path'
 import { isBusy } from '../database/busy.js'
 import { type Connection, connect } from '../database/connection.js'
-import { fileIdentity } from '../database/open-files.js'
+import { fileIdentity, isGone } from '../database/open-files.js'
 import { DATABASE_FILE } from '../database/opening.js'
 import type { FileModes } from '../disk/value-folders.js'
 import { CorruptError, TimeoutError } from '../errors.js'
-import { isMissing } from '../file-errors.js'
+import { isMissing, systemCode } from '../file-errors.js'
 import type { Shard } from '../shards/shard.js'
 import { isoNow } from '../time.js'
 import { performance, setTimeout } from '../timers.js'
@@ -23,6 +23,12 @@ const POLL_MILLISECONDS = 20
 export const QUARANTINE_PREFIX: string = `${DATABASE_FILE}-quarantine-`
 /** Suffix of the name of such a directory until everything has been moved into it. */
 export const UNFINISHED: string = '.moving'
+
+/**
+ * Codes of a folder that cannot be moved as a whole: an overlay, such as the image of a container, does not move what
+ * lies in its lower layer. A process that was killed meanwhile has left a part of it at its goal.
+ */
+const IN_PARTS = new Set(['EXDEV', 'ENOTEMPTY', 'EEXIST'])
 
 /**
  * Moves the damaged database of a shard and its value files aside, once over all processes. Does nothing when another
@@ -46,7 +52,7 @@ export async function quarantine(shard: Shard, damage: unknown, identity: string
 
 /** Whether the database is missing because it was moved aside or is being moved. */
 export function mayBeMoving(directory: string): boolean {
-  return !existsSync(join(directory, DATABASE_FILE)) && existsSync(join(directory, LOCK_FILE))
+  return isGone(join(directory, DATABASE_FILE)) && existsSync(join(directory, LOCK_FILE))
 }
 
 /**
@@ -69,7 +75,7 @@ async function finish(directory: string): Promise<string | undefined> {
   const target = await unfinishedIn(directory)
   if (target === undefined || !existsSync(join(target, DATABASE_FILE))) return undefined
   // Python may have created a new database already. The files beside it then belong to it.
-  if (!existsSync(join(directory, DATABASE_FILE))) await moveRest(directory, target)
+  if (isGone(join(directory, DATABASE_FILE))) await moveRest(directory, target)
   return finished(target)
 }
 
@@ -94,13 +100,26 @@ async function makeTarget(directory: string, modes: FileModes): Promise<string> 
 async function moveRest(directory: string, target: string): Promise<void> {
   const folders = (await fsp.readdir(directory)).filter(entry => /^[0-9a-f]{2}$/.test(entry))
   const logs = ['-wal', '-shm', '-journal'].map(suffix => DATABASE_FILE + suffix)
-  for (const entry of [...logs, ...folders]) {
-    try {
-      await fsp.rename(join(directory, entry), join(target, entry))
-    } catch (error) {
-      if (!isMissing(error)) throw error
-    }
+  for (const entry of [...logs, ...folders]) await move(join(directory, entry), join(target, entry))
+}
+
+async function move(from: string, to: string): Promise<void> {
+  try {
+    await fsp.rename(from, to)
+  } catch (error) {
+    if (isMissing(error)) return
+    if (!IN_PARTS.has(systemCode(error) ?? '')) throw error
+    await moveParts(from, to)
   }
+}
+
+async function moveParts(from: string, to: string): Promise<void> {
+  const { mode } = await fsp.stat(from)
+  await fsp.mkdir(to, { mode }).catch(error => {
+    if (systemCode(error) !== 'EEXIST') throw error
+  })
+  for (const entry of await fsp.readdir(from)) await move(join(from, entry), join(to, entry))
+  await fsp.rmdir(from)
 }
 
 async function unfinishedIn(directory: string): Promise<string | undefined> {

@@ -10,6 +10,7 @@ import { isAbandoned, namesIn, reclaimStages, STAGE_PREFIX } from '../maintenanc
 import { makeDirectory } from '../make-directory.js'
 import { countShards, hasDatabase, shardDirectory } from '../shards/layout.js'
 import { findPlaces } from '../shards/places.js'
+import { removeTree } from './remove-tree.js'
 
 /** Suffix of a new directory, which gets its final name when it is complete. */
 const MAKING = '.import-'
@@ -57,7 +58,7 @@ export class Home {
   /** Removes the directory that `prepare` has created, unless it has its final name. */
   async leave(): Promise<void> {
     if (!this.isNew) return
-    await fsp.rm(this.directory, { recursive: true, force: true })
+    await removeTree(this.directory)
     for (const parent of this.#parents) {
       try {
         rmdirSync(parent)

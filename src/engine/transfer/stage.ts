@@ -8,6 +8,7 @@ import { hashKey } from '../disk/key-hash.js'
 import { type FileModes, ValueFolders } from '../disk/value-folders.js'
 import { STAGE_DATABASE, STAGE_PREFIX, STAGE_UNBORN } from '../maintenance/import-stages.js'
 import { shardDirectory } from '../shards/layout.js'
+import { removeTree } from './remove-tree.js'
 
 /** An entry that was read, in the units of rows. A staged row also has its place. */
 export interface StagedEntry {
@@ -148,7 +149,7 @@ export class Stage {
   /** Removes the stage with its content. @param home the present path of the directory */
   async remove(home: string): Promise<void> {
     this.#db.close()
-    await fsp.rm(join(home, basename(this.directory)), { recursive: true, force: true })
+    await removeTree(join(home, basename(this.directory)))
   }
 
   #rowOf(row: RawRow): StagedRow {

@@ -2,17 +2,16 @@ import type { FileHandle } from 'node:fs/promises'
 import { Readable } from 'node:stream'
 import type { StoredFile } from '../contract.js'
 import type { EncodedKey } from '../disk/codec.js'
-import { readHandle } from '../disk/plain-files.js'
+import { closeRead, readHandle } from '../disk/plain-files.js'
 import { entryOf, isLive } from '../operations/entries.js'
 import { checkOptionNames, checkOptionsObject, kindOf } from '../option-names.js'
 import type { Info } from '../options.js'
 import type { Shard } from '../shards/shard.js'
+import { cutShort, FileStream } from './file-stream.js'
 import { miss, noteFound, sessionOf, toInfo, withItsTags } from './reading.js'
 import { runOf } from './reading-among-writes.js'
 
 const FILE_TRIES = 4
-/** Bytes per read. */
-const CHUNK = 2 ** 18
 
 /** How the access of a read is counted and noted. */
 interface Accounting {
@@ -63,7 +62,7 @@ async function open(shard: Shard, key: EncodedKey, { found, missed }: Accounting
     const handle = await shard.disk.files.open(filename, size)
     if (handle) {
       if (!run.inVain) found(shard, session, key, rowid, accessTime)
-      return storedFile(info, { handle })
+      return storedFile(info, { handle, shard })
     }
     if (previous === filename) {
       shard.noteDamaged(rowid, filename)
@@ -74,23 +73,19 @@ async function open(shard: Shard, key: EncodedKey, { found, missed }: Accounting
   return shard.current && !run.inVain ? missed(shard, shard.current, key) : undefined
 }
 
-type Source = { readonly bytes: Buffer } | { readonly handle: FileHandle }
-
-/** Reads a range in chunks. A stream of Node would close the file when it is destroyed, whatever its options. */
-async function* chunksOf(handle: FileHandle, start: number, end: number): AsyncGenerator<Buffer> {
-  for (let at = start; at <= end; ) {
-    const length = Math.min(CHUNK, end - at + 1)
-    const { buffer, bytesRead } = await handle.read(Buffer.allocUnsafeSlow(length), 0, length, at)
-    if (bytesRead === 0) throw new RangeError(`the file ended at ${at} of ${end + 1} bytes`)
-    yield buffer.subarray(0, bytesRead)
-    at += bytesRead
-  }
+interface OpenFile {
+  readonly handle: FileHandle
+  readonly shard: Shard
 }
 
-async function allOf(handle: FileHandle, size: number): Promise<Buffer> {
-  const bytes = await readHandle(handle, size)
+type Source = { readonly bytes: Buffer } | OpenFile
+
+async function allOf({ handle, shard }: OpenFile, size: number): Promise<Buffer> {
+  const bytes = await readHandle(handle, size).catch(error => {
+    throw shard.translate(error)
+  })
   if (bytes) return bytes
-  throw new RangeError(`the file ended before ${size} bytes`)
+  throw cutShort(shard)
 }
 
 /** Combines an `Info` with the methods of an open file. */
@@ -102,7 +97,7 @@ function storedFile(info: Info, source: Source): StoredFile {
   }
   const close = async (): Promise<void> => {
     used = true
-    if ('handle' in source) await source.handle.close()
+    if ('handle' in source) await closeRead(source.handle)
   }
   return {
     ...info,
@@ -112,20 +107,15 @@ function storedFile(info: Info, source: Source): StoredFile {
       begin()
       if (keepOpen) used = false
       if ('bytes' in source) return Readable.from([source.bytes.subarray(start, last + 1)], { objectMode: false })
-      if (last < start) {
-        if (!keepOpen) void source.handle.close()
-        return Readable.from([], { objectMode: false })
-      }
-      if (keepOpen) return Readable.from(chunksOf(source.handle, start, last), { objectMode: false })
-      return source.handle.createReadStream({ start, end: last, highWaterMark: CHUNK })
+      return new FileStream(source.shard, source.handle, { start, end: last, keepOpen })
     },
     async bytes() {
       begin()
       if ('bytes' in source) return Buffer.from(source.bytes)
       try {
-        return await allOf(source.handle, info.size)
+        return await allOf(source, info.size)
       } finally {
-        await source.handle.close()
+        await closeRead(source.handle)
       }
     },
     close,
