@@ -1,3 +1,4 @@
+import { constants } from 'node:os'
 import { DiskCacheError } from '../engine/index.js'
 
 /** The exit codes. docs/command-line.md has the same list. */
@@ -71,8 +72,11 @@ const CODES: Readonly<Record<string, number>> = {
   ERR_CACHE_DRIVER: EXIT.usage,
 }
 
+/** Of an exceeded quota, for which Node has no name. */
+const QUOTA = `Unknown system error -${constants.errno.EDQUOT}`
+
 /** File system errors of files that were named on the command line. */
-const SYSTEM_CODES = new Set(['EACCES', 'EPERM', 'EROFS', 'ENOSPC', 'EDQUOT', 'EIO', 'EMFILE', 'ENFILE'])
+const SYSTEM_CODES = new Set(['EACCES', 'EPERM', 'EROFS', 'ENOSPC', QUOTA, 'EIO', 'EMFILE', 'ENFILE'])
 
 /** The exit code of an error. */
 export function exitCodeOf(error: unknown): number {
