@@ -32,7 +32,7 @@ const LONGEST_FLIGHT = 3_500_000
 
 /** A request that goes to the handler, for itself and for the requests that wait for the same answer. */
 export class Leader {
-  readonly #exchange: Exchange
+  #exchange: Exchange
   readonly #flight: Flight
   readonly #stale: Found | undefined
   readonly #fwd: ForwardReason
@@ -74,10 +74,7 @@ export class Leader {
     )
     onClose(res, () => this.#closed())
     const { lease } = this.#flight
-    if (lease) {
-      const beat = (): void => core.store.extend(lease, LEASE_TTL)
-      this.#heartbeat = setInterval(beat, LEASE_TTL / 3).unref()
-    }
+    if (lease) this.#heartbeat = setInterval(() => core.store.extend(lease, LEASE_TTL), LEASE_TTL / 3).unref()
   }
 
   #judge(head: ResponseHead): Verdict {
@@ -198,7 +195,8 @@ export class Leader {
   }
 
   #instead(then: () => Promise<void>): void {
-    this.#recorder?.restore()
+    const res = this.#recorder?.takeBack()
+    if (res) this.#exchange = { ...this.#exchange, res }
     then().catch(error => this.#fail(error))
   }
 

@@ -3,6 +3,7 @@ import { nextTick, setImmediate, setTimeout } from '../engine/timers.js'
 import type { BodySink } from './body-sink.js'
 import { isChunk, toBuffer } from './chunks.js'
 import { clearStatusMessage, type HttpResponse, isGone, onClose } from './http-message.js'
+import { OtherAnswer } from './other-answer.js'
 import type { Fields, ResponseHead } from './policy/message.js'
 import { addField, applyHeaders, headOf } from './response-fields.js'
 import { type Done, Tee } from './tee.js'
@@ -43,6 +44,7 @@ export class Recorder {
   #over = false
   /** The handler has destroyed the response, and another answer takes its place. */
   #isStoodIn = false
+  #other: OtherAnswer | undefined
 
   /**
    * @param standIn what answers in place of a handler that destroys the response before its head; nothing, if it may
@@ -71,21 +73,28 @@ export class Recorder {
     onClose(response, this.#closed)
   }
 
-  /** Puts the response back as it was: without what the handler, and middleware below, have put on it. */
-  restore(): void {
-    this.#isStoodIn = false
-    this.#response.off('close', this.#closed)
+  /**
+   * Takes the response from the handler, without what the handler and middleware below have put on it, and returns it
+   * for another answer. Whatever the handler still does with it has no effect.
+   */
+  takeBack(): HttpResponse {
+    const response = this.#response
+    const other = new OtherAnswer(response, this.#original)
+    this.#other = other
+    response.off('close', this.#closed)
     for (const [name, value] of this.#owned) {
-      if (value === undefined) Reflect.deleteProperty(this.#response, name)
-      else Reflect.set(this.#response, name, value)
+      if (value === undefined) Reflect.deleteProperty(response, name)
+      else Reflect.set(response, name, value)
     }
-    if (this.#response.headersSent) return
-    for (const name of this.#response.getHeaderNames()) this.#response.removeHeader(name)
-    for (const [name, value] of this.#before) if (value !== undefined) this.#response.setHeader(name, value)
+    this.#patch()
+    if (response.headersSent) return other.response
+    for (const name of response.getHeaderNames()) response.removeHeader(name)
+    for (const [name, value] of this.#before) if (value !== undefined) response.setHeader(name, value)
     // removeHeader('date') has switched it off.
-    this.#response.sendDate = true
-    this.#response.statusCode = 200
-    clearStatusMessage(this.#response)
+    response.sendDate = true
+    response.statusCode = 200
+    clearStatusMessage(response)
+    return other.response
   }
 
   /**
@@ -112,7 +121,8 @@ export class Recorder {
     } as HttpResponse['end']
     response.flushHeaders = function flushHeaders(): void {
       if (!self.#verdict && !response.headersSent) response.writeHead(response.statusCode)
-      if (self.#verdict?.kind !== 'swallow') self.#original.flushHeaders.call(response)
+      if (self.#other ? self.#other.isSending : self.#verdict?.kind !== 'swallow')
+        self.#original.flushHeaders.call(response)
     }
     response.destroy = function destroy(error?: Error): HttpResponse {
       return self.#destroy(error)
@@ -121,8 +131,8 @@ export class Recorder {
 
   #destroy(error: Error | undefined): HttpResponse {
     const response = this.#response
-    if (this.#isStoodIn) return response
-    const isEarly = !this.#verdict && !this.#over && !response.headersSent && !isGone(response)
+    if (this.#other ? !this.#other.isSending : this.#isStoodIn) return response
+    const isEarly = !this.#other && !this.#verdict && !this.#over && !response.headersSent && !isGone(response)
     const after = isEarly ? this.#standIn?.() : undefined
     if (!after) return Reflect.apply(this.#original.destroy, response, [error])
     // Most handlers hand their error on as well: what answers that is not for the client.
@@ -134,6 +144,7 @@ export class Recorder {
 
   #writeHead(args: unknown[]): HttpResponse {
     const response = this.#response
+    if (this.#other?.hasBegun) return this.#callWriteHead(args)
     if (this.#verdict?.kind === 'swallow' || this.#verdict?.kind === 'replace') return response
     if (this.#verdict || response.headersSent) return this.#callWriteHead(args)
     const [status, second, third] = args
@@ -186,21 +197,24 @@ export class Recorder {
 
   #write(chunk: Chunk, encoding: unknown, done: unknown): boolean {
     const response = this.#response
+    if (this.#other)
+      return this.#other.isSending
+        ? Reflect.apply(this.#original.write, response, [chunk, encoding, done])
+        : swallow(encoding, done)
     if (this.#over && this.#tee?.isDetoured) return false
     // What is no chunk is an error that the original tells.
     if (this.#over || !isChunk(chunk)) return Reflect.apply(this.#original.write, response, [chunk, encoding, done])
     if (!this.#verdict && !response.headersSent) response.writeHead(response.statusCode)
     if (this.#tee) return this.#tee.write(chunk, encoding, done)
     if (this.#verdict?.kind !== 'swallow') return Reflect.apply(this.#original.write, response, [chunk, encoding, done])
-    const callback = (typeof encoding === 'function' ? encoding : done) as Done
-    if (callback) nextTick(callback)
-    return true
+    return swallow(encoding, done)
   }
 
   #end(first: unknown, second: unknown, third: unknown): HttpResponse {
     const response = this.#response
     const chunk = typeof first === 'function' ? undefined : (first as Chunk)
     const encoding = typeof second === 'function' ? undefined : second
+    if (this.#other) return this.#endOther([first, second, third])
     if (this.#over && this.#tee?.isDetoured) return response
     if (this.#over || (chunk != null && !isChunk(chunk))) {
       return Reflect.apply(this.#original.end, response, [first, second, third])
@@ -213,6 +227,12 @@ export class Recorder {
     return this.#finish(bytes, [first, second, third])
   }
 
+  #endOther(args: unknown[]): HttpResponse {
+    const response = this.#response
+    if (this.#other?.isSending) return Reflect.apply(this.#original.end, response, args)
+    return whenFinished(response, args)
+  }
+
   #finish(bytes: Buffer | undefined, args: unknown[]): HttpResponse {
     const response = this.#response
     const verdict = this.#verdict
@@ -220,8 +240,7 @@ export class Recorder {
     this.#tee?.end(bytes)
     if ((!verdict || verdict.kind === 'pass') && !this.#tee?.isDetoured)
       return Reflect.apply(this.#original.end, response, args)
-    const callback = args.find(one => typeof one === 'function') as Done
-    if (callback) response.once('finish', callback)
+    whenFinished(response, args)
     if (verdict?.kind === 'swallow') verdict.after()
     if (verdict?.kind === 'replace') Reflect.apply(this.#original.end, response, [])
     return response
@@ -247,4 +266,18 @@ export class Recorder {
     this.#verdict = { kind: 'pass', add: [] }
     return this.#verdict
   }
+}
+
+/** Takes a chunk for nobody, as `write` does. */
+function swallow(encoding: unknown, done: unknown): boolean {
+  const callback = (typeof encoding === 'function' ? encoding : done) as Done
+  if (callback) nextTick(callback)
+  return true
+}
+
+/** Calls the callback among the arguments of `end` when the response has ended. */
+function whenFinished(response: HttpResponse, args: readonly unknown[]): HttpResponse {
+  const callback = args.find(one => typeof one === 'function') as Done
+  if (callback) response.once('finish', callback)
+  return response
 }
