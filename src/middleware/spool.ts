@@ -123,7 +123,8 @@ export class Spool implements BodySink {
   }
 
   abort(): void {
-    if (!this.#end) this.#finish('broken')
+    // Who has all of its length may leave before the handler says that it has ended.
+    if (!this.#end) this.#finish(this.#size === this.#bounds.length ? 'complete' : 'broken')
   }
 
   /** Frees its resources when nobody reads it any more. */

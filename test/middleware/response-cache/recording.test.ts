@@ -10,7 +10,7 @@ import compression from 'compression'
 import { describe, expect, it, onTestFinished } from 'vitest'
 import { Gate } from '../../helpers/gate.js'
 import { ask } from '../support/http.js'
-import { FRAMEWORKS, settled, site } from './support/app.js'
+import { FRAMEWORKS, settled, site, statusOf } from './support/app.js'
 
 const sha = (bytes: Buffer): string => createHash('sha1').update(bytes).digest('hex')
 
@@ -337,6 +337,25 @@ describe('a body', () => {
     await settled(cache)
     expect(await cache.count()).toBe(0)
     expect(await cache.check()).toEqual([])
+  })
+
+  it('whose client leaves with all of it before the handler has ended is stored', async () => {
+    const gone = new Gate()
+    const { port, cache, get } = await site(app => {
+      app.get('/', (_req, res) => {
+        res.set({ 'Cache-Control': 'max-age=60', 'Content-Length': '100000' }).write(Buffer.alloc(100_000, 'x'))
+        res.on('close', () => gone.open())
+      })
+    })
+    const sent = httpRequest({ port, host: '127.0.0.1' }).end()
+    const [reply] = (await once(sent, 'response')) as [import('node:http').IncomingMessage]
+    reply.resume()
+    await once(reply, 'end')
+    sent.destroy()
+    await gone.opened
+    await expect.poll(() => cache.count()).toBe(1)
+    const hit = await get('/')
+    expect([statusOf(hit), hit.text]).toEqual(['hit; ttl=60', 'x'.repeat(100_000)])
   })
 })
 
