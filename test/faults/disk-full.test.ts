@@ -280,7 +280,8 @@ describe.skipIf(!tmpfsAvailable).each(KINDS)('a %s on a full disk', kind => {
     expect(await writer.set('inline', 'i'.repeat(1000))).toBe('stored')
     await writer.expectReadable()
     expect(kindsOf(await cache.check())).toEqual([])
-    expect(await cache.delete('f-0')).toBe(true)
+    // Two, since a file of another name may need a directory that one of them had shared.
+    for (const key of ['f-0', 'f-1']) expect(await cache.delete(key)).toBe(true)
     expect(await writer.set('f-0', 'f'.repeat(40_000))).toBe('stored')
   })
 })
