@@ -1,6 +1,7 @@
 import { DecodeError } from '../errors.js'
 import type { Key } from '../options.js'
 import type { Codec, EncodedValue, SqlValue } from './codec.js'
+import { copyText } from './copy-buffers.js'
 import { MODE_BINARY, MODE_JSON, MODE_PICKLE, MODE_RAW, MODE_TEXT } from './modes.js'
 import { writePickle } from './pickle/writer.js'
 import { encodeOwn } from './structured-codec.js'
@@ -14,8 +15,8 @@ export interface PreparedValue {
   readonly value: SqlValue
   /** Bytes in the file; 0 for a value in the database, as DiskCache counts. */
   readonly size: number
-  /** The content of its file. Absent for a value in the database. */
-  readonly bytes?: Buffer
+  /** The content of its file until it is written. Absent for a value in the database. */
+  bytes?: Buffer | undefined
   /** Bytes that it holds in memory while it waits. */
   readonly weight: number
   file?: PendingFile
@@ -112,7 +113,7 @@ export class Disk {
       const text = encodeTextForFile(data)
       if (text.mode !== MODE_PICKLE || !hasMeta) return text
     } else if (mode === MODE_JSON && typeof data === 'string') {
-      return { mode, bytes: Buffer.from(data) }
+      return { mode, bytes: copyText(data) }
     } else if (Buffer.isBuffer(data) && !(mode === MODE_PICKLE && hasMeta)) {
       return { mode, bytes: data }
     } else if (mode === MODE_RAW && !hasMeta) {

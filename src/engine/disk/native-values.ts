@@ -2,6 +2,7 @@ import { isUtf8 } from 'node:buffer'
 import { types } from 'node:util'
 import { DecodeError } from '../errors.js'
 import type { EncodedValue, SqlValue } from './codec.js'
+import { copyBytes } from './copy-buffers.js'
 import { describeKind, isThenable, notStorable } from './describe.js'
 import { MODE_BINARY, MODE_JSON, MODE_PICKLE, MODE_RAW, MODE_TEXT, MODE_V8 } from './modes.js'
 import { fromBigInt } from './pickle/integers.js'
@@ -77,7 +78,7 @@ export function decodeStored(mode: number, data: SqlValue): unknown {
 
 function encodeBytes(value: object): EncodedValue | undefined {
   // A copy, since the caller may reuse its buffer while the write waits for its commit.
-  if (types.isUint8Array(value)) return { mode: MODE_RAW, data: Buffer.from(attached(value)) }
+  if (types.isUint8Array(value)) return { mode: MODE_RAW, data: copyBytes(attached(value)) }
   if (isThenable(value)) throw notStorable(value)
   return undefined
 }

@@ -1,3 +1,4 @@
+import { copyText } from './copy-buffers.js'
 import { MODE_PICKLE, MODE_TEXT } from './modes.js'
 import { writePickle } from './pickle/writer.js'
 
@@ -8,5 +9,5 @@ import { writePickle } from './pickle/writer.js'
  */
 export function encodeTextForFile(text: string): { mode: number; bytes: Buffer } {
   if (text.includes('\r') || !text.isWellFormed()) return { mode: MODE_PICKLE, bytes: writePickle(text) }
-  return { mode: MODE_TEXT, bytes: Buffer.from(text, 'utf8') }
+  return { mode: MODE_TEXT, bytes: copyText(text) }
 }

@@ -1,3 +1,4 @@
+import { types } from 'node:util'
 import type { CacheHandle } from '../cache-handle.js'
 import type { Session } from '../database/session.js'
 import type { Codec, EncodedKey } from '../disk/codec.js'
@@ -276,7 +277,7 @@ export class Flight<T> {
 /** Copies a value. Frozen ones are not copied, because nobody can change them. */
 function copyOf<T>(codec: Codec, value: T): T {
   if (typeof value !== 'object' || value === null || Object.isFrozen(value)) return value
-  if (Buffer.isBuffer(value)) return Buffer.from(value) as T & Buffer
+  if (types.isUint8Array(value)) return Buffer.from(value) as T & Buffer
   try {
     const { mode, data } = codec.encodeValue(value)
     return codec.decodeValue(mode, data) as T

@@ -1,6 +1,7 @@
 import { Readable } from 'node:stream'
 import type { ReadableStream } from 'node:stream/web'
 import type { EncodedValue } from '../disk/codec.js'
+import { giveBack } from '../disk/copy-buffers.js'
 import type { PreparedValue } from '../disk/disk.js'
 import type { PendingFile } from '../disk/value-files.js'
 import { ValueTooLargeError } from '../errors.js'
@@ -48,8 +49,11 @@ export function takeValue(
   const prepared = shard.disk.prepare(encoded, value, { minFileSize, file, meta })
   if (prepared.weight > sizeLimit) throw new ValueTooLargeError(prepared.weight, sizeLimit, shard.options.shards)
   if (!prepared.bytes) return { prepared }
-  const readiness = writeFile(shard, prepared.bytes).then(written => {
+  const { bytes } = prepared
+  const readiness = writeFile(shard, bytes).then(written => {
     prepared.file = written
+    prepared.bytes = undefined
+    giveBack(bytes)
   })
   const discard = (): void => {
     readiness.then(
@@ -69,6 +73,8 @@ export function takeValueNow(shard: Shard, value: unknown, storing: ResolvedStor
   if (prepared.weight > sizeLimit) throw new ValueTooLargeError(prepared.weight, sizeLimit, shard.options.shards)
   if (!prepared.bytes) return { prepared }
   const written = shard.disk.files.writeSync(prepared.bytes)
+  giveBack(prepared.bytes)
+  prepared.bytes = undefined
   prepared.file = written
   return { prepared, discard: () => shard.disk.files.discard(written) }
 }
