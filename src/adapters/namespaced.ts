@@ -7,6 +7,7 @@ import {
   type Valued,
 } from '../engine/for-adapters.js'
 import type { DiskCache, Entry, Waiting } from '../engine/index.js'
+import { unmarked } from './keyv/stored-values.js'
 import type { OpenedCache } from './open-cache.js'
 
 /**
@@ -133,28 +134,49 @@ export function prefixOf(namespace: unknown): string {
   throw new TypeError(`namespace must be a well-formed string, got ${kindOf(namespace)}`)
 }
 
-/** Values that the cache has already and that a host will store once more: see cache-manager/single-flight.ts. */
-const expected = new WeakMap<DiskCache, Map<string, unknown>>()
+/** A value that the cache has already and that a host will store once more: see cache-manager/single-flight.ts. */
+export interface ExpectedWrite {
+  readonly cache: DiskCache
+  /** The key in the cache. */
+  readonly key: string
+  /** The value as it is stored. */
+  readonly value: unknown
+}
+
+/** By cache and key. Several callers may wait for one value, and each will store it. */
+const expected = new WeakMap<DiskCache, Map<string, ExpectedWrite[]>>()
 let expecting = 0
 
 /** Makes the next `set` of a key with this value do nothing. */
-export function expectWrite(cache: DiskCache, key: string, value: unknown): void {
-  const writes = expected.get(cache) ?? new Map<string, unknown>()
-  expected.set(cache, writes)
-  if (!writes.has(key)) expecting++
-  writes.set(key, value)
+export function expectWrite(write: ExpectedWrite): void {
+  const writes = expected.get(write.cache) ?? new Map<string, ExpectedWrite[]>()
+  expected.set(write.cache, writes)
+  writes.set(write.key, [...(writes.get(write.key) ?? []), write])
+  expecting++
 }
 
-export function forgetWrite(cache: DiskCache, key: string): void {
-  if (expecting > 0 && expected.get(cache)?.delete(key)) expecting--
+export function forgetWrite(write: ExpectedWrite): void {
+  const writes = expected.get(write.cache)
+  const all = writes?.get(write.key)
+  if (!writes || !all?.includes(write)) return
+  expecting--
+  if (all.length > 1) writes.set(write.key, all.toSpliced(all.indexOf(write), 1))
+  else writes.delete(write.key)
 }
 
 function wasExpected(cache: DiskCache, key: string, value: unknown): boolean {
   if (expecting === 0) return false
-  const writes = expected.get(cache)
-  if (!writes?.has(key) || !Object.is(writes.get(key), value)) return false
-  forgetWrite(cache, key)
-  return true
+  const found = expected
+    .get(cache)
+    ?.get(key)
+    ?.find(write => Object.is(contentOf(write.value), contentOf(value)))
+  if (found) forgetWrite(found)
+  return found !== undefined
+}
+
+/** What makes two stored values the same. The box of a value is made anew whenever it is stored. */
+function contentOf(stored: unknown): unknown {
+  return typeof stored === 'string' ? stored : unmarked(stored)
 }
 
 /** The errors of writes that a cache refused lately. */

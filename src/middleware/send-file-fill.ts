@@ -54,6 +54,7 @@ export function joinFill(order: FillOrder): readonly [fill: Fill, joined: boolea
   fills.set(place, byKey)
   const known = byKey.get(identity)
   if (known?.canBeJoined) return [known, true]
+  known?.giveWay()
   const fill = new Fill(order)
   byKey.set(identity, fill)
   const forget = (): void => {
@@ -87,6 +88,11 @@ export class Fill {
   /** Whether a new request can get the file from its beginning, and it was not removed since it began. */
   get canBeJoined(): boolean {
     return (this.#intake?.isWhole ?? true) && (this.#lease?.isCurrent(this.#tags) ?? true)
+  }
+
+  /** Ends the lease when the file was removed since it began: it is not stored, so nobody should wait for it. */
+  giveWay(): void {
+    if (!(this.#lease?.isCurrent(this.#tags) ?? true)) this.#giveBack()
   }
 
   get #tags(): readonly string[] {

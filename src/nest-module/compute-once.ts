@@ -1,4 +1,5 @@
 import type { ComputeContext, Computing, DiskCache } from '../engine/index.js'
+import { kindOf } from '../engine/option-names.js'
 import { clearTimeout, setTimeout } from '../engine/timers.js'
 import { decodeStored, encodeStored } from './stored-value.js'
 
@@ -112,7 +113,9 @@ class Attempt<T> {
       if (!this.#isSettled) this.#timer = setTimeout(() => this.#goOn(NOT_KEPT), STORING_MILLISECONDS)
       return value === undefined ? undefined : encodeStored(value, this.#computation.cache)
     } catch (error) {
-      throw new ComputeError('a value could not be computed', { cause: error })
+      // A background computation ends in the log, which has the message only.
+      const reason = error instanceof Error ? error.message : kindOf(error)
+      throw new ComputeError(`a value could not be computed: ${reason}`, { cause: error })
     }
   }
 

@@ -328,7 +328,7 @@ describe('fill', () => {
     const first = halves('old ', 'content')
     let calls = 0
     const fill = (): object => ({ body: ++calls === 1 ? first.make() : Readable.from(['new']), tags: ['t'] })
-    const { port } = await serve(cache, fill as Fill)
+    const { port } = await serve(cache, fill as Fill, { collapseTimeout: '1h', lease: '1h' })
     const before = ask(port, '/a')
     await first.begun
     await remove(cache)
@@ -336,6 +336,22 @@ describe('fill', () => {
     first.release()
     expect((await before).text).toBe('old content')
     expect((await ask(port, '/a')).text).toBe('new')
+  })
+
+  it('fetches and keeps what was purged while it arrived when somebody asks again', async () => {
+    const cache = newCache()
+    const first = halves('old ', 'content')
+    let calls = 0
+    const fill = (): object => ({ body: ++calls === 1 ? first.make() : Readable.from(['new']), tags: ['t'] })
+    const { port } = await serve(cache, fill as Fill, { collapseTimeout: '1h', lease: '1h' })
+    const before = ask(port, '/a')
+    await first.begun
+    await purge(cache, { tag: 't' })
+    first.release()
+    expect((await before).text).toBe('old content')
+    await expect.poll(() => leftovers(cache)).toEqual([])
+    expect((await ask(port, '/a')).text).toBe('new')
+    await untilStored(cache, 'a')
   })
 
   it('does not replace what was stored while it arrived', async () => {

@@ -18,6 +18,7 @@ import {
 import { of } from 'rxjs'
 import { beforeEach, describe, expect, it, vi } from 'vitest'
 import { Gate } from '../helpers/gate.js'
+import { ManualClock } from '../helpers/manual-clock.js'
 import { rawDatabase } from '../helpers/raw-database.js'
 import { temporaryDirectory } from '../helpers/temp-directory.js'
 import { createApp, startApp } from './nest-app.js'
@@ -119,6 +120,24 @@ describe('@Cacheable', () => {
     expect(made).toEqual({ prefix: 'user', calls: 1 })
     expect(await users.plain('a', { c: [2n, null], b: 1 }, undefined)).toEqual(made)
     expect(await cache.has(':Users.plain(a:{b:1,c:[2n,null]}:undefined)')).toBe(true)
+  })
+
+  it('says in the log why a new value could not be computed behind an old one', async () => {
+    class Reports {
+      @Cacheable({ key: 'report', ttl: '1m', staleFor: '1h' })
+      async make(): Promise<number> {
+        if (++calls > 1) throw new RangeError('no such report')
+        return calls
+      }
+    }
+    const clock = new ManualClock()
+    const imports = [CacheModule.register({ directory: temporaryDirectory(), shards: 1, clock })]
+    const reports = (await createApp({ imports, providers: [Reports] })).get(Reports)
+    const logged = vi.spyOn(Logger.prototype, 'warn').mockReturnValue()
+    expect(await reports.make()).toBe(1)
+    clock.advance(90_000)
+    expect(await reports.make()).toBe(1)
+    await vi.waitFor(() => expect(logged.mock.calls).toEqual([[expect.stringContaining('no such report')]]))
   })
 
   it('tells arguments apart', async () => {

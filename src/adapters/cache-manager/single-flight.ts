@@ -1,7 +1,7 @@
 import { checkComputing, checkOptionNames, keepsObjects, nowOf } from '../../engine/for-adapters.js'
 import { type DiskCache, DiskCacheError, type Duration } from '../../engine/index.js'
 import { storeValue } from '../keyv/stored-values.js'
-import { expectWrite, forgetWrite } from '../namespaced.js'
+import { type ExpectedWrite, expectWrite, forgetWrite } from '../namespaced.js'
 import { isDiskCache } from '../open-cache.js'
 import { hostTtl } from '../ttl.js'
 import { valueFrom } from './cache-manager-store.js'
@@ -33,6 +33,8 @@ interface Call {
   readonly ttl: unknown
   readonly began: number
   readonly options: SingleFlightOptions
+  /** What the cache has already when cache-manager stores the value. */
+  expected?: ExpectedWrite
 }
 
 /**
@@ -60,7 +62,7 @@ export function singleFlight<C extends object>(cache: C, options: SingleFlightOp
     try {
       return await wrap(key, () => once(call), ...rest)
     } finally {
-      forgetWrite(tier.cache, call.key)
+      forget(call)
     }
   }
   return { ...cache, wrap: shared }
@@ -99,14 +101,19 @@ async function once(call: Call): Promise<unknown> {
     // The caller that computed gets the same object, as from any cache of cache-manager.
     if (made) return (made as Made).value
     const value = valueFrom(stored)
-    if (value !== undefined || found === undefined) return value
+    if (value !== undefined) {
+      // Stored again, it would live too long, and outlive a removal that came first.
+      expect(call, storeValue(value, keepsObjects(cache)))
+      return value
+    }
+    if (found === undefined) return value
     // cache-manager 6 and 7 store an undefined too, and take it for a miss.
     computed = true
     return await compute()
   } catch (error) {
     if (made) {
       // cache-manager will try to store it, and its store will report the error.
-      forgetWrite(cache, key)
+      forget(call)
       return (made as Made).value
     }
     // An error of the cache must not prevent the computation.
@@ -116,15 +123,26 @@ async function once(call: Call): Promise<unknown> {
 }
 
 /** Answers the form in which a value is stored, and says for how long: not at all, where cache-manager would not. */
-function storedAs(value: unknown, { tier, key, ttl }: Call, context: Computing): unknown {
+function storedAs(value: unknown, call: Call, context: Computing): unknown {
+  const { tier, ttl } = call
   const given = hostTtl(typeof ttl === 'function' ? ttl(value) : ttl)
   const stored = storeValue(value, keepsObjects(tier.cache))
   if (value === undefined || given === 0 || tier.isCacheable?.(value) === false) context.skip()
   else {
     context.ttl(given === undefined ? UNTIL_STORED : given)
-    if (given !== undefined) expectWrite(tier.cache, key, stored)
+    if (given !== undefined) expect(call, stored)
   }
   return value === undefined ? undefined : stored
+}
+
+/** Keeps cache-manager from storing what the cache has. */
+function expect(call: Call, value: unknown): void {
+  call.expected = { cache: call.tier.cache, key: call.key, value }
+  expectWrite(call.expected)
+}
+
+function forget({ expected }: Call): void {
+  if (expected) forgetWrite(expected)
 }
 
 function ttlOf(option: unknown): unknown {

@@ -106,6 +106,7 @@ export class FileLease {
     const discard = (): void => shard.disk.files.discard(pending)
     const run = (session: Session): boolean => {
       const isStruck = typeof key === 'string' && removedSince(session, { key, tags }, fence)
+      if (isStruck) releaseLease(session, plan.name, plan.token)
       const stored = !isStruck && land(session, plan, found, entry(), undefined)
       if (!stored) session.afterCommit(discard)
       return stored

@@ -190,6 +190,32 @@ export function createCacheScenarios({ createCache, Keyv, miss, diskStore, singl
       )
       await Promise.all(caches.map(cache => cache.disconnect()))
     },
+    'singleFlight stores a value once, however late those go on who waited for it': async () => {
+      let now = Date.now()
+      const where = { directory: directory(), shards: 1, clock: { now: () => now } }
+      const caches = [1, 2, 3].map(() => singleFlight(createCache({ stores: [diskStore.keyv(where)] })))
+      for (const [key, value] of Object.entries({
+        object: { n: 1 },
+        text: '{"value":1}',
+        small: 5n,
+        bytes: new Uint8Array([1]),
+      })) {
+        const gate = deferred()
+        const end = now + 60_000
+        const late = () => {
+          now += 10_000
+          return 60_000
+        }
+        const computing = caches[0].wrap(key, () => gate.promise.then(() => value), 60_000)
+        const waiting = caches.slice(1).map(cache => cache.wrap(key, () => assert.fail('computed twice'), late))
+        setTimeout(gate.resolve, 20)
+        assert.deepEqual(await Promise.all([computing, ...waiting]), [value, value, value])
+        assert.equal(await caches[0].ttl(key), end, key)
+        await caches[1].set(key, value, 60_000)
+        assert.equal(await caches[0].ttl(key), now + 60_000, key)
+      }
+      await Promise.all(caches.map(cache => cache.disconnect()))
+    },
     'singleFlight computes again what was undefined, in the same millisecond too': async () => {
       const now = Date.now()
       const where = { directory: directory(), shards: 1, clock: { now: () => now } }
