@@ -3,7 +3,7 @@ import type { DiskCache } from '../engine/index.js'
 import { Core, type Exchange } from './core.js'
 import { answer, pass, revalidate } from './exchange.js'
 import { glance } from './glance.js'
-import { type HttpRequest, type HttpResponse, isGone, type Next, requestHead } from './http-message.js'
+import { type Handled, type HttpRequest, type HttpResponse, isGone, type Next, requestHead } from './http-message.js'
 import { type ResponseCacheOptions, resolveSettings } from './options.js'
 import { cacheStatus } from './policy/cache-status.js'
 import { hasField } from './policy/fields.js'
@@ -17,7 +17,7 @@ import { passUnsafe } from './unsafe.js'
 
 /** A middleware for Express, connect, and anything that calls middleware in the same way. */
 export type Middleware<Request extends HttpRequest = HttpRequest> = (
-  request: Request,
+  request: Handled<Request>,
   response: HttpResponse,
   next: Next,
 ) => void

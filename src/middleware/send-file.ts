@@ -2,7 +2,7 @@ import { startUpkeepOf } from '../engine/for-doors.js'
 import { type FileKey, FileStore } from '../engine/for-files.js'
 import type { DiskCache, Key, StoredFile } from '../engine/index.js'
 import { performance } from '../engine/timers.js'
-import { type HttpRequest, type HttpResponse, linesOf, type Next, requestHead } from './http-message.js'
+import { type Handled, type HttpRequest, type HttpResponse, linesOf, type Next, requestHead } from './http-message.js'
 import { Intake } from './intake.js'
 import { appendCacheStatus, type CacheStatus } from './policy/cache-status.js'
 import { evaluate, validatorsOf } from './policy/conditional.js'
@@ -18,7 +18,7 @@ import { putHead, type StoredAnswer, sendStored } from './send-stored.js'
 
 /** A handler for Express 4 and 5, connect, and anything that calls handlers in the same way. */
 export type SendFileHandler<Request extends HttpRequest = HttpRequest> = (
-  request: Request,
+  request: Handled<Request>,
   response: HttpResponse,
   next: Next,
 ) => Promise<void>
