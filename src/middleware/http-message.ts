@@ -18,11 +18,16 @@ export interface HttpRequest extends RoutelessRequest {
   readonly params?: Readonly<Record<string, string | readonly string[]>>
 }
 
+/** A request as the functions of the app get it: behind a router, which gives it parameters. */
+export interface RoutedRequest extends HttpRequest {
+  readonly params: Readonly<Record<string, string | readonly string[]>>
+}
+
 /**
  * The request that a middleware is called with: of the type that the app has chosen. Without one it says nothing about
  * parameters. Express infers those of a route from all its handlers, so that the others would lose the types of theirs.
  */
-export type Handled<Request extends HttpRequest> = HttpRequest extends Request ? RoutelessRequest : Request
+export type Handled<Request extends HttpRequest> = RoutedRequest extends Request ? RoutelessRequest : Request
 
 export type HttpResponse = ServerResponse
 

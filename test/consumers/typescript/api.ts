@@ -273,7 +273,7 @@ export function handlers(app: Application, cache: Cache): void {
   app.use(responseCache(cache, { bypass: request => request.path === '/live' }))
   app.get('/', responseCache(cache, { key: (request: Request) => request.path, tags: (r: Request) => [r.hostname] }))
   // What a handler knows of its route it still knows below a cache.
-  const cached = [responseCache(cache), sendFile(cache, { key: request => request.params?.['id']?.toString() })]
+  const cached = [responseCache(cache), sendFile(cache, { key: request => `user:${request.params['id']}` })]
   app.get('/users/:id', ...cached, (request, response) => {
     is<typeof request.params.id, string>(true)
     response.send(request.params.id)
