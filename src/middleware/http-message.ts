@@ -1,18 +1,33 @@
 import type { IncomingMessage, ServerResponse } from 'node:http'
 import type { Fields, RequestHead } from './policy/message.js'
 
-/**
- * A request of node:http with the additions of Express, connect and others. It uses none of their types, so that it
- * fits all their versions.
- */
-export interface HttpRequest extends IncomingMessage {
+/** A request of which nothing is said about the route. */
+export interface RoutelessRequest extends IncomingMessage {
   /** The URL before routers removed their part. */
   readonly originalUrl?: string
   /** `http` or `https`, as a trusted proxy reports it. */
   readonly protocol?: string
+}
+
+/**
+ * A request of node:http with the additions of Express, connect and others. It uses none of their types, so that it
+ * fits all their versions.
+ */
+export interface HttpRequest extends RoutelessRequest {
   /** The parameters of the route. */
   readonly params?: Readonly<Record<string, string | readonly string[]>>
 }
+
+/** A request as the functions of the app get it: behind a router, which gives it parameters. */
+export interface RoutedRequest extends HttpRequest {
+  readonly params: Readonly<Record<string, string | readonly string[]>>
+}
+
+/**
+ * The request that a middleware is called with: of the type that the app has chosen. Without one it says nothing about
+ * parameters. Express infers those of a route from all its handlers, so that the others would lose the types of theirs.
+ */
+export type Handled<Request extends HttpRequest> = RoutedRequest extends Request ? RoutelessRequest : Request
 
 export type HttpResponse = ServerResponse
 

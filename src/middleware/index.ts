@@ -1,4 +1,4 @@
-export type { HttpRequest, HttpResponse, Next } from './http-message.js'
+export type { HttpRequest, HttpResponse, Next, RoutedRequest, RoutelessRequest } from './http-message.js'
 export type { ResponseCacheOptions } from './options.js'
 export { type PurgeOptions, purge } from './purge.js'
 export { type Middleware, responseCache } from './response-cache.js'

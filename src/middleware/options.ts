@@ -1,7 +1,7 @@
 import { checkOptionNames, checkOptionsObject, type Duration, kindOf, milliseconds } from '../engine/for-doors.js'
 import type { UpkeepOptions } from '../engine/index.js'
 import { heard } from './heard.js'
-import type { HttpRequest } from './http-message.js'
+import type { HttpRequest, RoutedRequest } from './http-message.js'
 import { normalAuthority } from './policy/cache-key.js'
 import type { ResponseHead } from './policy/message.js'
 import { POLICY_OPTION_NAMES, type Policy, type PolicyOptions, resolvePolicy } from './policy/options.js'
@@ -9,7 +9,7 @@ import { POLICY_OPTION_NAMES, type Policy, type PolicyOptions, resolvePolicy } f
 /**
  * Options of `responseCache`, in addition to those of the rules. Durations are milliseconds or strings such as `'5m'`.
  */
-export interface ResponseCacheOptions<Request extends HttpRequest = HttpRequest> extends PolicyOptions {
+export interface ResponseCacheOptions<Request extends HttpRequest = RoutedRequest> extends PolicyOptions {
   /** Returns the key of a request. `undefined`: the request bypasses the cache. @default scheme, host and URL */
   readonly key?: (request: Request) => string | undefined
   /** Tags of an answer, in addition to those of its fields `Cache-Tag` and `Surrogate-Key`. @default none */
@@ -37,7 +37,8 @@ export interface ResponseCacheOptions<Request extends HttpRequest = HttpRequest>
 }
 
 /** The checked options. Durations are milliseconds. */
-export interface Settings extends Pick<ResponseCacheOptions, 'key' | 'tags' | 'bypass' | 'hosts' | 'upkeep'> {
+export interface Settings
+  extends Pick<ResponseCacheOptions<HttpRequest>, 'key' | 'tags' | 'bypass' | 'hosts' | 'upkeep'> {
   readonly policy: Policy
   readonly vary: readonly string[]
   readonly maxEntrySize: number
@@ -62,7 +63,7 @@ const FIELD_NAME = /^[!#$%&'*+.^_`|~0-9A-Za-z-]+$/
  *
  * @throws TypeError for unknown options and wrong types; RangeError for values out of range
  */
-export function resolveSettings(options: ResponseCacheOptions = {}): Settings {
+export function resolveSettings(options: ResponseCacheOptions<HttpRequest> = {}): Settings {
   checkOptionsObject(options, PLACE)
   checkOptionNames(options, KNOWN, PLACE)
   const { key, tags, bypass } = options

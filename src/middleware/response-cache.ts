@@ -3,7 +3,16 @@ import type { DiskCache } from '../engine/index.js'
 import { Core, type Exchange } from './core.js'
 import { answer, pass, revalidate } from './exchange.js'
 import { glance } from './glance.js'
-import { type HttpRequest, type HttpResponse, isGone, type Next, requestHead } from './http-message.js'
+import {
+  type Handled,
+  type HttpRequest,
+  type HttpResponse,
+  isGone,
+  type Next,
+  type RoutedRequest,
+  type RoutelessRequest,
+  requestHead,
+} from './http-message.js'
 import { type ResponseCacheOptions, resolveSettings } from './options.js'
 import { cacheStatus } from './policy/cache-status.js'
 import { hasField } from './policy/fields.js'
@@ -16,7 +25,7 @@ import { addField } from './response-fields.js'
 import { passUnsafe } from './unsafe.js'
 
 /** A middleware for Express, connect, and anything that calls middleware in the same way. */
-export type Middleware<Request extends HttpRequest = HttpRequest> = (
+export type Middleware<Request extends RoutelessRequest = RoutelessRequest> = (
   request: Request,
   response: HttpResponse,
   next: Next,
@@ -32,11 +41,11 @@ const inHand = new WeakMap<HttpRequest, Set<string>>()
  *
  * @throws TypeError for unknown options and wrong types; RangeError for values out of range
  */
-export function responseCache<Request extends HttpRequest = HttpRequest>(
+export function responseCache<Request extends HttpRequest = RoutedRequest>(
   cache: DiskCache,
   options?: ResponseCacheOptions<Request>,
-): Middleware<Request> {
-  const settings = resolveSettings(options as ResponseCacheOptions | undefined)
+): Middleware<Handled<Request>> {
+  const settings = resolveSettings(options as ResponseCacheOptions<HttpRequest> | undefined)
   const core = new Core(new DoorStore(cache, 'responseCache'), settings)
   const { upkeep } = core.settings
   startUpkeepOf(cache, upkeep)

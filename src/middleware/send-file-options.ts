@@ -4,7 +4,7 @@ import type { ReadableStream } from 'node:stream/web'
 import { checkOptionNames, checkOptionsObject, type Duration, kindOf, milliseconds } from '../engine/for-doors.js'
 import type { Info, Key, UpkeepOptions } from '../engine/index.js'
 import { heard } from './heard.js'
-import type { HttpRequest } from './http-message.js'
+import type { HttpRequest, RoutedRequest } from './http-message.js'
 
 /** The Content-Disposition of a file: whether it is shown or saved, and its name. */
 export type Disposition =
@@ -63,7 +63,7 @@ export type Acceleration =
     }
 
 /** Options of `sendFile`. */
-export interface SendFileOptions<Request extends HttpRequest = HttpRequest> {
+export interface SendFileOptions<Request extends HttpRequest = RoutedRequest> {
   /** Returns the key of the requested file. `undefined`: the next handler answers. */
   readonly key: (request: Request) => Key | undefined | Promise<Key | undefined>
   /**
@@ -100,7 +100,8 @@ export interface SendFileOptions<Request extends HttpRequest = HttpRequest> {
 }
 
 /** The checked options. Durations are milliseconds. */
-export interface ResolvedSendFile extends Omit<SendFileOptions, 'accel' | 'lease' | 'collapseTimeout' | 'name'> {
+export interface ResolvedSendFile
+  extends Omit<SendFileOptions<HttpRequest>, 'accel' | 'lease' | 'collapseTimeout' | 'name'> {
   readonly accel: ResolvedAcceleration | undefined
   readonly lease: number
   readonly collapseTimeout: number
@@ -132,7 +133,7 @@ const FIELD_VALUE = /^[\t\x20-\x7e\x80-\xff]+$/
 export function resolveSendFile(options: unknown): ResolvedSendFile {
   checkOptionsObject(options, 'sendFile')
   checkOptionNames(options, OPTIONS, 'sendFile')
-  const given = options as SendFileOptions
+  const given = options as SendFileOptions<HttpRequest>
   const { key, fill, type, disposition, cacheControl, name = 'fanout-cache', tags, ttl } = given
   if (typeof key !== 'function') {
     throw new TypeError(`sendFile: key must be a function that answers the key of a request, got ${kindOf(key)}`)

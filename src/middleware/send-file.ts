@@ -2,7 +2,16 @@ import { startUpkeepOf } from '../engine/for-doors.js'
 import { type FileKey, FileStore } from '../engine/for-files.js'
 import type { DiskCache, Key, StoredFile } from '../engine/index.js'
 import { performance } from '../engine/timers.js'
-import { type HttpRequest, type HttpResponse, linesOf, type Next, requestHead } from './http-message.js'
+import {
+  type Handled,
+  type HttpRequest,
+  type HttpResponse,
+  linesOf,
+  type Next,
+  type RoutedRequest,
+  type RoutelessRequest,
+  requestHead,
+} from './http-message.js'
 import { Intake } from './intake.js'
 import { appendCacheStatus, type CacheStatus } from './policy/cache-status.js'
 import { evaluate, validatorsOf } from './policy/conditional.js'
@@ -17,7 +26,7 @@ import { forTail, mustWait, tailBody, waitForStored } from './send-file-tail.js'
 import { putHead, type StoredAnswer, sendStored } from './send-stored.js'
 
 /** A handler for Express 4 and 5, connect, and anything that calls handlers in the same way. */
-export type SendFileHandler<Request extends HttpRequest = HttpRequest> = (
+export type SendFileHandler<Request extends RoutelessRequest = RoutelessRequest> = (
   request: Request,
   response: HttpResponse,
   next: Next,
@@ -43,10 +52,10 @@ const BRIEF = 25
  *
  * @throws TypeError for unknown options and wrong types; RangeError for values out of range
  */
-export function sendFile<Request extends HttpRequest = HttpRequest>(
+export function sendFile<Request extends HttpRequest = RoutedRequest>(
   cache: DiskCache,
   options: SendFileOptions<Request>,
-): SendFileHandler<Request> {
+): SendFileHandler<Handled<Request>> {
   const resolved = resolveSendFile(options)
   const sender = new FileSender(cache, resolved)
   startUpkeepOf(cache, resolved.upkeep)

@@ -140,6 +140,22 @@ describe('unstorage: ttl', () => {
   })
 })
 
+describe('unstorage: setItems', () => {
+  it('takes the time to live of an item before that of all', async () => {
+    const driver = diskDriver(place())
+    onTestFinished(() => driver.dispose())
+    await driver.setItems(
+      [
+        { key: 'own', value: 'x', options: { ttl: 60 } },
+        { key: 'common', value: 'y' },
+      ],
+      { ttl: 600 },
+    )
+    const ttls = await Promise.all(['own', 'common'].map(async key => (await driver.getMeta(key))?.ttl))
+    expect(ttls.map(ttl => Math.round((ttl ?? 0) / 10) * 10)).toEqual([60, 600])
+  })
+})
+
 describe('cachified', () => {
   it('keeps for ever what may be served stale for ever', async () => {
     vi.useFakeTimers({ toFake: ['Date'], now: 1_700_000_000_000 })
@@ -309,6 +325,18 @@ describe('express-session', () => {
     )
     expect(found.user).toBe('ada')
     expect(Date.parse(found.cookie.expires)).toBeGreaterThan(Date.now() + 9 * 60_000)
+  })
+
+  it.each([
+    ['a day', undefined, 86_400_000],
+    ['as long as it is told', '2h', 7_200_000],
+    ['for ever', 0, undefined],
+  ])('keeps a session of the browser for %s', async (_title, ttl, lasts) => {
+    const store = new DiskSessionStore({ ...place(), ...(ttl !== undefined && { ttl }) })
+    onTestFinished(() => store.disconnect())
+    await new Promise(resolve => store.set('a', { cookie: { originalMaxAge: null } } as never, resolve))
+    const info = await store.cache.info('sessions:a')
+    expect(info?.expiresAt && info.expiresAt - info.storedAt).toBe(lasts)
   })
 
   it('lets what a callback throws surface, and tells errors by it', async () => {

@@ -89,6 +89,7 @@ async function changes(run: Runner, directory: string): Promise<void> {
   expect(json(await run(['get', directory, 'greeting', '--info', '--json']))).not.toHaveProperty('expiresAt')
   expect(await run(['incr', directory, 'visits'])).toEqual(done('1\n'))
   expect(await run(['incr', directory, 'visits', '-5'])).toEqual(done('-4\n'))
+  expect(await run(['settings', directory, 'sizeLimit', '2GB'])).toEqual(done('2000000000 (1.9 GiB)\n'))
   expect(await run(['settings', directory, 'sizeLimit', '2GiB'])).toEqual(done('2147483648 (2.0 GiB)\n'))
 }
 

@@ -129,6 +129,14 @@ function closing(subject: Subject): void {
     expect(names.filter(name => name.endsWith('-wal'))).toEqual([])
   })
 
+  it('close() lets a getMany() of many keys end that was called before', async () => {
+    const cache = subject.make()
+    await cache.setMany(Array.from({ length: 5000 }, (_, key) => [key, key] as const))
+    const reading = cache.getMany(Array.from({ length: 5000 }, (_, key) => key))
+    await cache.close()
+    expect(await reading).toEqual(Array.from({ length: 5000 }, (_, key) => key))
+  })
+
   it('a listing that is continued after close() rejects, and opens nothing', async () => {
     const cache = subject.make()
     await cache.setMany(Array.from({ length: 500 }, (_, key) => [key, key] as const))

@@ -4,6 +4,7 @@ import { Readable } from 'node:stream'
 import { buffer, text } from 'node:stream/consumers'
 import type { StoredFile } from 'fanout-cache'
 import { describe, expect, it } from 'vitest'
+import { openFiles } from '../helpers/open-files.js'
 import { expectNoValueFiles, valueFiles } from '../helpers/value-files.js'
 import type { Subject } from './subjects.js'
 
@@ -146,6 +147,17 @@ function reading(subject: Subject): void {
     expect(file).toMatchObject({ key: 'key', tag: 'red', tags: [], meta: { type: 'x' }, size: LARGE.length })
     expect(await buffer(file.stream())).toEqual(LARGE)
     expect(await (await opened(cache.read('key'))).bytes()).toEqual(LARGE)
+  })
+
+  it('read() closes its file when the stream has ended, is destroyed or fails', async () => {
+    const cache = subject.make()
+    await cache.set('key', Readable.from([LARGE]))
+    await buffer((await opened(cache.read('key'))).stream())
+    const destroyed = (await opened(cache.read('key'))).stream()
+    destroyed.destroy()
+    const failing = (await opened(cache.read('key'))).stream()
+    failing.on('error', () => undefined).destroy(new Error('broken'))
+    await expect.poll(() => openFiles(cache.directory)).toEqual([])
   })
 
   it('read() streams ranges with both ends included', async () => {

@@ -78,6 +78,7 @@ function durations(subject: Subject): void {
       ['10m', 600_000],
       ['1h', 3_600_000],
       ['7d', 604_800_000],
+      ['2w', 1_209_600_000],
       // Beyond 30 days, and beyond what timers can count.
       ['60d', 5_184_000_000],
       [2 ** 42, 2 ** 42],

@@ -285,6 +285,17 @@ describe('a limit', () => {
   }
 })
 
+describe('a limit that is lowered far below what is stored', () => {
+  it('holds after the next write, without waiting for more of them', async () => {
+    const cache = structured.make({ evictionPolicy: 'least-recently-stored' })
+    await cache.setMany(Array.from({ length: 20_000 }, (_, key) => [key, key] as const))
+    await cache.configure({ maxItems: 5 })
+    await cache.set('last', 1)
+    await expect.poll(() => cache.count()).toBe(5)
+    expect(await cache.has('last')).toBe(true)
+  })
+})
+
 describe('values larger than the limit', () => {
   for (const large of [Buffer.alloc(1_000_001), 'x'.repeat(1_000_001), () => new Blob([Buffer.alloc(1_000_001)])]) {
     const made = (): unknown => (typeof large === 'function' ? large() : large)

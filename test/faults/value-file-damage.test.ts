@@ -11,6 +11,8 @@ import {
   writeFileSync,
 } from 'node:fs'
 import { dirname, join } from 'node:path'
+import type { Readable } from 'node:stream'
+import { text } from 'node:stream/consumers'
 import { Cache, Deque, type DiskCache, Index, type Key } from 'fanout-cache'
 import { describe, expect, it, onTestFinished } from 'vitest'
 import { temporaryDirectory } from '../helpers/temp-directory.js'
@@ -78,6 +80,18 @@ describe.each(KINDS)('a %s with a value file that is', kind => {
     expect(fixed.every(finding => finding.fixed)).toBe(true)
     expect(kindsOf(await cache.check())).toEqual([])
     expect(await cache.get(0)).toBeUndefined()
+  })
+})
+
+describe.each(KINDS)('a %s whose value file is cut short while it is open', kind => {
+  it('tells so by an error, and takes no part of it for the whole', async () => {
+    const cache = cacheOf(kind, temporaryDirectory())
+    await cache.set(0, LARGE, { retry: true })
+    const files = [await cache.read(0), await cache.read(0)]
+    truncateSync(await fileOf(cache, 0), 1000)
+    const stream = files[0]?.stream() as Readable
+    await expect(text(stream)).rejects.toMatchObject({ code: 'ERR_CACHE_STORAGE' })
+    await expect(files[1]?.bytes()).rejects.toMatchObject({ code: 'ERR_CACHE_STORAGE' })
   })
 })
 

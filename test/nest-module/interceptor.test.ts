@@ -475,6 +475,21 @@ describe('CacheInterceptor shares', () => {
     expect(await app.cached(['/public'], ['/public'])).toEqual(['MISS', 'HIT'])
   })
 
+  it('nothing between such a user and a visitor, whoever comes first', async () => {
+    const canActivate = (context: any): true => {
+      const request = context.switchToHttp().getRequest()
+      if (request.headers['x-key'] !== undefined) request.user = { id: request.headers['x-key'] }
+      return true
+    }
+    const app = await startApp({
+      imports: [CacheModule.register({ directory: temporaryDirectory(), shards: 1 })],
+      controllers: [Pages],
+      providers: [{ provide: APP_GUARD, useValue: { canActivate } }],
+    })
+    const ann = ['/number', { 'x-key': 'ann' }] as const
+    expect(await app.cached(ann, ['/number'], ann, ['/number'])).toEqual(['MISS', 'MISS', 'MISS', 'HIT'])
+  })
+
   it('with cookies where the app ignores them', async () => {
     const app = await start({ ignoreCookies: true })
     expect(await app.cached(['/number', visitor], ['/number', { cookie: 'b=2' }], ['/number', alice])).toEqual([

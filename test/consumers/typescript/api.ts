@@ -33,7 +33,7 @@ import {
   type Tag,
   throttle,
 } from 'fanout-cache'
-import { responseCache } from 'fanout-cache/express'
+import { responseCache, sendFile } from 'fanout-cache/express'
 
 /** Every name of the package as a strict program uses it. Nothing here is called: that it compiles is the test. */
 type Equal<A, B> = (<T>() => T extends A ? 1 : 2) extends <T>() => T extends B ? 1 : 2 ? true : false
@@ -272,6 +272,13 @@ export async function recipes(cache: Cache, fanout: FanoutCache, signal: AbortSi
 export function handlers(app: Application, cache: Cache): void {
   app.use(responseCache(cache, { bypass: request => request.path === '/live' }))
   app.get('/', responseCache(cache, { key: (request: Request) => request.path, tags: (r: Request) => [r.hostname] }))
+  // What a handler knows of its route it still knows below a cache.
+  const cached = [responseCache(cache), sendFile(cache, { key: request => `user:${request.params['id']}` })]
+  app.get('/users/:id', ...cached, (request, response) => {
+    is<typeof request.params.id, string>(true)
+    response.send(request.params.id)
+  })
+  app.get('/own/:id', responseCache(cache, { key: (request: Request<{ id: string }>) => request.params.id }))
 }
 
 /** What must not compile, and would if the types were lost. */

@@ -1,3 +1,4 @@
+import { unlinkSync } from 'node:fs'
 import { DecodeError, type Deque, FanoutCache, jsonCodec } from 'fanout-cache'
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest'
 import { rawDatabase } from '../../helpers/raw-database.js'
@@ -229,6 +230,18 @@ describe('a lease', () => {
     expect(await other.popLeft()).toBe(LARGE)
     await other.close()
     expect(await first?.done()).toBe(false)
+  })
+
+  it('of an item whose file is missing takes the next one, and leaves nothing of it', async () => {
+    const { deque, clock } = withClock<string>()
+    await deque.extend([LARGE, 'b'])
+    for (const path of valueFiles(deque.directory)) unlinkSync(path)
+    const taken = await deque.take({ lease: '3s' })
+    expect(taken?.value).toBe('b')
+    expect(await taken?.done()).toBe(true)
+    clock.advance(3_001)
+    expect([await deque.length(), await deque.take()]).toEqual([0, undefined])
+    expect(await deque.cache.check()).toEqual([])
   })
 
   it('of an item that cannot be read goes on, so that others get what is behind it', async () => {

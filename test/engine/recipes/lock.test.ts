@@ -208,6 +208,18 @@ describe.each(KINDS)('acquire() of a Lock of a %s', (_kind, open) => {
     await third
   })
 
+  it('lets those behind one that gave up have what somebody else has released', async () => {
+    const cache = open()
+    const lock = new Lock(cache, 'report')
+    // As Python's lock of the same key does.
+    await cache.set('report', null)
+    const first = lock.acquire({ timeout: 40 })
+    const second = lock.acquire()
+    expect(await rejection(first)).toBeInstanceOf(LockTimeoutError)
+    await cache.delete('report')
+    expect(await (await second).release()).toBe(true)
+  })
+
   it('tries once when the timeout is 0', async () => {
     const lock = new Lock(open(), 'report')
     const lease = await lock.acquire({ timeout: 0 })

@@ -1,15 +1,23 @@
 import { createHash, randomBytes } from 'node:crypto'
 import { once } from 'node:events'
+import { statSync, truncateSync } from 'node:fs'
 import { connect, type Socket } from 'node:net'
 import { Readable } from 'node:stream'
+import { setTimeout as delay } from 'node:timers/promises'
 import { gunzipSync } from 'node:zlib'
 import compression from 'compression'
 import { describe, expect, it, onTestFinished } from 'vitest'
+import { Gate } from '../../helpers/gate.js'
+import { openFiles } from '../../helpers/open-files.js'
 import { type Site, type SiteOptions, settled, site } from './support/app.js'
 
 const CHUNK = 65_536
 /** More than what fits into the buffers of a connection. */
 const CHUNKS = 240
+
+/** More than what joined requests may be behind in what is not stored. */
+const LONG_CHUNK = Buffer.alloc(2 ** 20, 'long')
+const LONG_CHUNKS = 128
 
 function* chunks(): Generator<Buffer> {
   for (let at = 0; at < CHUNKS; at++) yield Buffer.alloc(CHUNK, String.fromCharCode(97 + (at % 26)))
@@ -129,4 +137,71 @@ describe('a client that does not read a long answer', () => {
     await settled(made.cache)
     expect(await made.cache.count()).toBe(0)
   })
+
+  it('holds up the handler when nothing is kept for others', async () => {
+    let pulled = 0
+    const body = function* (): Generator<Buffer> {
+      for (; pulled < LONG_CHUNKS; pulled++) yield LONG_CHUNK
+    }
+    const made = await site(
+      app =>
+        void app.get('/', (_req, res) => {
+          res.set('Cache-Control', 'max-age=60').type('bin')
+          Readable.from(body(), { objectMode: false }).pipe(res)
+        }),
+      { options: { maxEntrySize: 8 * LONG_CHUNK.byteLength } },
+    )
+    const idle = await idleClient(made.port)
+    // Long enough for all of the body, if nothing held it up.
+    for (let before = -1; before !== pulled || pulled === 0; await delay(500)) before = pulled
+    expect(pulled).toBeLessThan(LONG_CHUNKS / 2)
+    expect(digest(await rest(idle))).toBe(digest(Array(LONG_CHUNKS).fill(LONG_CHUNK)))
+  })
+
+  it('lets nobody wait for ever who has joined what is not stored', async () => {
+    const made = await site(
+      app =>
+        void app.get('/', (_req, res) => {
+          res.set('Cache-Control', 'max-age=60').type('bin')
+          Readable.from(Array(LONG_CHUNKS).fill(LONG_CHUNK), { objectMode: false }).pipe(res)
+        }),
+      // So that the other one joins before it is too long.
+      { options: { maxEntrySize: 24 * LONG_CHUNK.byteLength } },
+    )
+    await idleClient(made.port)
+    const other = await made.get('/')
+    expect(other.cut).toBe(true)
+  })
+
+  it('leaves no file open when it goes away', async () => {
+    const { made, idle } = await withIdleClient()
+    await made.get('/')
+    idle.destroy()
+    await expect.poll(() => openFiles(made.cache.directory)).toEqual([])
+  })
+
+  it.runIf(process.platform === 'linux')(
+    'does not take a part of it for the whole when its file is cut short',
+    async () => {
+      const ending = new Gate()
+      const made = await site(
+        app =>
+          void app.get('/', async (_req, res) => {
+            res.set('Cache-Control', 'max-age=60').type('bin')
+            const body = async function* (): AsyncGenerator<Buffer> {
+              yield* chunks()
+              await ending.opened
+            }
+            Readable.from(body(), { objectMode: false }).pipe(res)
+          }),
+      )
+      const idle = await idleClient(made.port)
+      const sizes = (): number[] => openFiles(made.cache.directory).map(path => statSync(path).size)
+      await expect.poll(sizes).toEqual([CHUNKS * CHUNK])
+      for (const path of openFiles(made.cache.directory)) truncateSync(path)
+      ending.open()
+      const got = Buffer.concat(await idle.toArray())
+      expect([got.byteLength < CHUNKS * CHUNK, got.toString('latin1').endsWith('\r\n0\r\n\r\n')]).toEqual([true, false])
+    },
+  )
 })
