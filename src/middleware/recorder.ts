@@ -79,22 +79,25 @@ export class Recorder {
    */
   takeBack(): HttpResponse {
     const response = this.#response
-    const other = new OtherAnswer(response, this.#original)
-    this.#other = other
     response.off('close', this.#closed)
     for (const [name, value] of this.#owned) {
       if (value === undefined) Reflect.deleteProperty(response, name)
       else Reflect.set(response, name, value)
     }
     this.#patch()
-    if (response.headersSent) return other.response
+    if (!response.headersSent) this.#resetHead()
+    this.#other = new OtherAnswer(response, this.#original)
+    return this.#other.response
+  }
+
+  #resetHead(): void {
+    const response = this.#response
     for (const name of response.getHeaderNames()) response.removeHeader(name)
     for (const [name, value] of this.#before) if (value !== undefined) response.setHeader(name, value)
     // removeHeader('date') has switched it off.
     response.sendDate = true
     response.statusCode = 200
     clearStatusMessage(response)
-    return other.response
   }
 
   /**

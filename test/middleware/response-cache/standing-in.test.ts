@@ -46,11 +46,31 @@ const LATE: Record<string, (res: Response) => unknown> = {
   },
 }
 
+/** Writes an error page some turns after it has lost its response. */
+for (const turns of [0, 1, 2, 3, 6]) {
+  LATE[`writes an error page ${turns} turns later`] = async res => {
+    res.destroy()
+    for (let turn = 0; turn < turns; turn++) await new Promise(resolve => setImmediate(resolve))
+    res.status(500).set('X-Late', '1').type('html').append('X-Late', '2').send('an error')
+  }
+}
+
 /** What may stand around the handler. */
 const AROUND: Record<string, { above?: (app: Express) => void; below?: (app: Express) => void }> = {
   nothing: {},
   'compression above': { above: app => void app.use(compression()) },
   'compression below': { below: app => void app.use(compression()) },
+  'middleware above that sets a field when the head is written': {
+    above: app =>
+      void app.use((_req, res, next) => {
+        const { writeHead } = res
+        res.writeHead = function written(this: Response, ...args: unknown[]) {
+          res.setHeader('X-Above', '1')
+          return Reflect.apply(writeHead, this, args)
+        } as Response['writeHead']
+        next()
+      }),
+  },
   'middleware above that writes the head itself, on the response that it knows': {
     above: app =>
       void app.use((_req, res, next) => {
@@ -85,6 +105,8 @@ describe('a stale answer in the place of that of a handler', () => {
     await working
     expect(statusOf(stale)).toMatch(STALE)
     expect([stale.status, stale.headers['x-late'], stale.cut]).toEqual([200, undefined, false])
+    expect(stale.headers['content-type']).toBe('text/html; charset=utf-8')
+    expect(stale.headers['x-above']).toBe(around.includes('sets a field') ? '1' : undefined)
     expect(digest(stale.body)).toBe(digest(LONG))
     expect(calls).toBe(2)
   })
