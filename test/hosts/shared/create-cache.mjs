@@ -200,13 +200,19 @@ export function createCacheScenarios({ createCache, Keyv, miss, diskStore, singl
         small: 5n,
         bytes: new Uint8Array([1]),
       })) {
-        const gate = deferred()
+        const [gate, begun] = [deferred(), deferred()]
         const end = now + 60_000
         const late = () => {
           now += 10_000
           return 60_000
         }
-        const computing = caches[0].wrap(key, () => gate.promise.then(() => value), 60_000)
+        const compute = () => {
+          begun.resolve()
+          return gate.promise.then(() => value)
+        }
+        const computing = caches[0].wrap(key, compute, 60_000)
+        // Whoever comes first computes.
+        await begun.promise
         const waiting = caches.slice(1).map(cache => cache.wrap(key, () => assert.fail('computed twice'), late))
         setTimeout(gate.resolve, 20)
         assert.deepEqual(await Promise.all([computing, ...waiting]), [value, value, value])
