@@ -1,12 +1,12 @@
 import type { OutgoingHttpHeader } from 'node:http'
-import { nextTick, setImmediate, setTimeout } from '../engine/timers.js'
+import { setImmediate, setTimeout } from '../engine/timers.js'
 import type { BodySink } from './body-sink.js'
 import { isChunk, toBuffer } from './chunks.js'
 import { clearStatusMessage, type HttpResponse, isGone, onClose } from './http-message.js'
 import { OtherAnswer } from './other-answer.js'
 import type { Fields, ResponseHead } from './policy/message.js'
 import { addField, applyHeaders, headOf } from './response-fields.js'
-import { type Done, Tee } from './tee.js'
+import { confirm, type Done, Tee } from './tee.js'
 
 /** What is done with the answer of a handler, once its head is known. */
 export type Verdict =
@@ -273,8 +273,7 @@ export class Recorder {
 
 /** Takes a chunk for nobody, as `write` does. */
 function swallow(encoding: unknown, done: unknown): boolean {
-  const callback = (typeof encoding === 'function' ? encoding : done) as Done
-  if (callback) nextTick(callback)
+  confirm(encoding, done)
   return true
 }
 

@@ -37,10 +37,8 @@ export class Tee {
   /** Returns whether the handler may go on at once, as `write` of a response does. */
   write(chunk: string | Uint8Array, encoding: unknown, done: unknown): boolean {
     this.#sink.write(toBuffer(chunk, encoding))
-    if (!this.#hasClient || this.isDetoured) {
-      const callback = (typeof encoding === 'function' ? encoding : done) as Done
-      if (callback) nextTick(callback)
-    } else if (!Reflect.apply(this.#original.write, this.#response, [chunk, encoding, done])) {
+    if (!this.#hasClient || this.isDetoured) confirm(encoding, done)
+    else if (!Reflect.apply(this.#original.write, this.#response, [chunk, encoding, done])) {
       this.#isClientFull = true
       this.#gate ??= this.#newGate()
       this.#detour ??= this.#detourPast(this.#original)
@@ -92,4 +90,10 @@ export class Tee {
     this.#isHandlerWaiting = false
     this.#gate?.open()
   }
+}
+
+/** Calls the callback among the last arguments of `write`, of a chunk that does not go to the client. */
+export function confirm(encoding: unknown, done: unknown): void {
+  const callback = (typeof encoding === 'function' ? encoding : done) as Done
+  if (callback) nextTick(callback)
 }

@@ -114,6 +114,18 @@ describe.each(APPS)('fill under %s', (_name, app) => {
   })
 })
 
+/** A fill that has sent the first half of its old content; another one would have new content at once. */
+async function fillUnderWay() {
+  const cache = newCache()
+  const first = halves('old ', 'content')
+  let calls = 0
+  const fill = (): object => ({ body: ++calls === 1 ? first.make() : Readable.from(['new']), tags: ['t'] })
+  const { port } = await serve(cache, fill as Fill, { collapseTimeout: '1h', lease: '1h' })
+  const before = ask(port, '/a')
+  await first.begun
+  return { cache, first, port, before }
+}
+
 describe('fill', () => {
   it.each<[string, () => unknown]>([
     ['bytes', () => Buffer.from(TEXT)],
@@ -324,13 +336,7 @@ describe('fill', () => {
     ['deleted', cache => cache.delete('a')],
     ['purged by its tag', cache => purge(cache, { tag: 't' })],
   ])('gives nobody what was %s before he asked', async (_how, remove) => {
-    const cache = newCache()
-    const first = halves('old ', 'content')
-    let calls = 0
-    const fill = (): object => ({ body: ++calls === 1 ? first.make() : Readable.from(['new']), tags: ['t'] })
-    const { port } = await serve(cache, fill as Fill, { collapseTimeout: '1h', lease: '1h' })
-    const before = ask(port, '/a')
-    await first.begun
+    const { cache, first, port, before } = await fillUnderWay()
     await remove(cache)
     expect((await ask(port, '/a')).text).toBe('new')
     first.release()
@@ -339,13 +345,7 @@ describe('fill', () => {
   })
 
   it('fetches and keeps what was purged while it arrived when somebody asks again', async () => {
-    const cache = newCache()
-    const first = halves('old ', 'content')
-    let calls = 0
-    const fill = (): object => ({ body: ++calls === 1 ? first.make() : Readable.from(['new']), tags: ['t'] })
-    const { port } = await serve(cache, fill as Fill, { collapseTimeout: '1h', lease: '1h' })
-    const before = ask(port, '/a')
-    await first.begun
+    const { cache, first, port, before } = await fillUnderWay()
     await purge(cache, { tag: 't' })
     first.release()
     expect((await before).text).toBe('old content')
