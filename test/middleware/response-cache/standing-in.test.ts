@@ -1,8 +1,10 @@
 import { createHash } from 'node:crypto'
+import { truncateSync } from 'node:fs'
 import { setTimeout as delay } from 'node:timers/promises'
 import compression from 'compression'
 import type { Express, Response } from 'express'
 import { describe, expect, it } from 'vitest'
+import { valueFiles } from '../../helpers/value-files.js'
 import { settled, site, statusOf } from './support/app.js'
 
 const STALE = /^fwd=stale;( fwd-status=500;)? detail=stale-if-error$/
@@ -109,5 +111,22 @@ describe('a stale answer in the place of that of a handler', () => {
     expect(stale.headers['x-above']).toBe(around.includes('sets a field') ? '1' : undefined)
     expect(digest(stale.body)).toBe(digest(LONG))
     expect(calls).toBe(2)
+  })
+
+  it('is cut off when its file ends too early, and keeps nobody waiting', async () => {
+    let calls = 0
+    const { get, cache, clock } = await site(
+      app =>
+        void app.get('/', (_req, res) => {
+          if (++calls === 1) res.set('Cache-Control', 'max-age=1, stale-if-error=60').send(LONG)
+          else res.destroy()
+        }),
+    )
+    await get('/')
+    await settled(cache)
+    clock.advance(5000)
+    const [file] = valueFiles(cache.directory)
+    const stale = await get('/', { onBytes: () => truncateSync(String(file), 1000) })
+    expect([stale.status, stale.cut, stale.body.length < LONG.length]).toEqual([200, true, true])
   })
 })
