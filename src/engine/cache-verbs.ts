@@ -11,9 +11,11 @@ import { remove, take, touch } from './operations/items.js'
 import { kindOf } from './option-names.js'
 import type {
   CacheStats,
-  ComputeContext,
+  Checking,
   Computing,
   Counting,
+  Expiring,
+  Factory,
   Finding,
   Info,
   Item,
@@ -21,9 +23,11 @@ import type {
   Listing,
   Settings,
   SettingsChange,
+  StatsOptions,
   Storing,
   Tag,
   Touching,
+  Transacting,
   Waiting,
 } from './options.js'
 import type { Shard } from './shards/shard.js'
@@ -46,14 +50,9 @@ import { checkDelta, checkVerbOptions, resolveChangeOf, resolveInitial, resolveS
 type Run<T> = (session: Session) => T
 /** A write of one key, for `Call`. */
 type KeyCall<T> = { readonly key: Key; readonly options: Waiting | undefined; readonly refused: T }
-type Factory<T, Old> = (context: ComputeContext<Old>) => T | Promise<T>
-
-let handleOfCache: (cache: CacheVerbs) => object
 
 /** The handle of a cache. It is typed `object` to keep internals out of the declarations of the package. */
-export function opaqueHandleOf(cache: CacheVerbs): object {
-  return handleOfCache(cache)
-}
+export let opaqueHandleOf: (cache: CacheVerbs) => object
 
 /** The verbs of a cache over any number of shards. They are documented in `DiskCache`. */
 export abstract class CacheVerbs implements DiskCache {
@@ -61,7 +60,7 @@ export abstract class CacheVerbs implements DiskCache {
   readonly #handle: CacheHandle
 
   static {
-    handleOfCache = cache => cache.#handle
+    opaqueHandleOf = cache => cache.#handle
   }
 
   /** @param handle a CacheHandle */
@@ -112,7 +111,7 @@ export abstract class CacheVerbs implements DiskCache {
 
   // `Old` keeps TypeScript from inferring `T` from the parameter of the factory instead of from its result.
   getOrSet<T, Old extends T = T>(key: Key, factory: Factory<T, Old>, options?: Computing): Promise<T> {
-    return traced(this.#handle, 'getOrSet', key, () => getOrSet(this.#handle, key, factory as Factory<T, T>, options))
+    return traced(this.#handle, 'getOrSet', key, () => getOrSet(this.#handle, key, factory as Factory<T>, options))
   }
 
   setMany(entries: Iterable<Entry>, options?: Waiting): Promise<boolean[]> {
@@ -184,7 +183,7 @@ export abstract class CacheVerbs implements DiskCache {
     return this.#verb('volume', undefined, () => upkeep.volume(this.#handle))
   }
 
-  expire(options?: { readonly now?: number } & Waiting): Promise<number> {
+  expire(options?: Expiring): Promise<number> {
     return this.#verb('expire', undefined, () => upkeep.expire(this.#handle, options))
   }
 
@@ -200,11 +199,11 @@ export abstract class CacheVerbs implements DiskCache {
     return this.#verb('clear', undefined, () => upkeep.clear(this.#handle, options))
   }
 
-  check(options?: { readonly fix?: boolean } & Waiting): Promise<Finding[]> {
+  check(options?: Checking): Promise<Finding[]> {
     return this.#verb('check', undefined, () => check(this.#handle, options))
   }
 
-  stats(options?: { readonly reset?: boolean }): Promise<CacheStats> {
+  stats(options?: StatsOptions): Promise<CacheStats> {
     return this.#verb('stats', undefined, () => upkeep.stats(this.#handle, options))
   }
 
@@ -224,7 +223,7 @@ export abstract class CacheVerbs implements DiskCache {
     return this.#verb('configure', undefined, () => configure(this.#handle, settings))
   }
 
-  transact<T>(body: (tx: Transaction) => T, options?: { readonly keys?: readonly Key[] } & Waiting): Promise<T> {
+  transact<T>(body: (tx: Transaction) => T, options?: Transacting): Promise<T> {
     return this.#verb('transact', undefined, () =>
       transactOver<T, CacheTransaction>(this.#handle, body, options, scope => new CacheTransaction(scope)),
     )
@@ -249,6 +248,7 @@ export abstract class CacheVerbs implements DiskCache {
     return this.#handle.close()
   }
 
+  /** Does what `close` does, at the end of an `await using` block. */
   async [Symbol.asyncDispose](): Promise<void> {
     await this.close()
   }

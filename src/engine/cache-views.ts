@@ -6,9 +6,19 @@ import { modelCacheOf, OwnCaches } from './views/models.js'
 import { Namespace, type NamespaceParts } from './views/namespace.js'
 import { modelPart, type NamespaceOptions, resolveNamespace } from './views/namespace-options.js'
 
+/** Opens the cache of a model with limits of its own, in a directory of this name below that of `host`. */
+export type OpenModel = (host: CacheVerbs, name: string, limits: CacheOptions) => CacheVerbs
+
 /** A cache with views of it: namespaces and models. */
 export abstract class CacheViews extends CacheVerbs {
   readonly #own = new OwnCaches()
+  readonly #openModel: OpenModel
+
+  /** @param handle a CacheHandle and `openModel` an OpenModel, typed `object` to keep internals out of the declarations */
+  protected constructor(handle: object, openModel: object) {
+    super(handle)
+    this.#openModel = openModel as OpenModel
+  }
 
   /**
    * Returns a view of this cache with its own keys and every verb. Namespaces of different names or versions never
@@ -40,7 +50,7 @@ export abstract class CacheViews extends CacheVerbs {
   model<Input, Output>(model: Model<Input, Output>): ModelCache<Input, Output> {
     return modelCacheOf(this, model, {
       part: name => new Namespace(this.#parts, modelPart(name)),
-      own: (name, limits) => this.#own.get(name, limits, directory => this.modelCache(directory, limits)),
+      own: (name, limits) => this.#own.get(name, limits, directory => this.#openModel(this, directory, limits)),
     })
   }
 
@@ -51,9 +61,6 @@ export abstract class CacheViews extends CacheVerbs {
       await super.close()
     }
   }
-
-  /** Opens the cache of a model with limits of its own. */
-  protected abstract modelCache(directory: string, limits: CacheOptions): CacheVerbs
 
   get #parts(): NamespaceParts {
     return { host: this, outer: '', storing: given => given }

@@ -1,12 +1,12 @@
 import { join } from 'node:path'
 import { CacheHandle } from './cache-handle.js'
 import { resolveOptions } from './cache-options.js'
-import { CacheViews } from './cache-views.js'
+import { CacheViews, type OpenModel } from './cache-views.js'
 import type { Queueing, QueueTransaction } from './contract.js'
 import { handleOf } from './handle-of.js'
 import { inheritedOptions } from './inherited-options.js'
 import { traced } from './observe/verbs.js'
-import type { CacheOptions, Item, Key, Listing, Pulling, Pushing, Waiting } from './options.js'
+import type { CacheOptions, Item, Key, Listing, Peeking, Pulling, Pushing, Transacting } from './options.js'
 import { listSortedKeys } from './verbs/listing.js'
 import { peekLast, peekValue, pullValue } from './verbs/queue.js'
 import { CacheQueueTransaction } from './verbs/queue-transaction.js'
@@ -32,13 +32,7 @@ export class Cache extends CacheViews implements Queueing {
    *   differ from those of an open cache of this process on the same directory
    */
   constructor(directory?: string | URL, options?: CacheOptions) {
-    super(new CacheHandle('Cache', directory, resolveOptions('Cache', options)))
-  }
-
-  protected override modelCache(name: string, limits: CacheOptions): Cache {
-    // Python's check() and ours skip paths that contain `cache.db`.
-    const directory = join(this.directory, `cache.db-model-${name}`)
-    return new Cache(directory, { ...inheritedOptions(this), ...limits })
+    super(new CacheHandle('Cache', directory, resolveOptions('Cache', options)), openModel)
   }
 
   override namespace(name: string, options: NamespaceOptions = {}): CacheNamespace {
@@ -58,7 +52,7 @@ export class Cache extends CacheViews implements Queueing {
     return this.#verb('peek', handle => peekValue<T>(handle, options))
   }
 
-  peekItem<T = unknown>(options?: { readonly last?: boolean } & Waiting): Promise<Item<T> | undefined> {
+  peekItem<T = unknown>(options?: Peeking): Promise<Item<T> | undefined> {
     return this.#verb('peekItem', handle => peekLast<T>(handle, options))
   }
 
@@ -66,10 +60,7 @@ export class Cache extends CacheViews implements Queueing {
     return listSortedKeys(handleOf(this), options)
   }
 
-  override transact<T>(
-    body: (tx: QueueTransaction) => T,
-    options?: { readonly keys?: readonly Key[] } & Waiting,
-  ): Promise<T> {
+  override transact<T>(body: (tx: QueueTransaction) => T, options?: Transacting): Promise<T> {
     return this.#verb('transact', handle =>
       transactOver<T, CacheQueueTransaction>(handle, body, options, scope => new CacheQueueTransaction(scope)),
     )
@@ -79,4 +70,10 @@ export class Cache extends CacheViews implements Queueing {
     const handle = handleOf(this)
     return traced(handle, verb, undefined, () => handle.ready(() => run(handle)))
   }
+}
+
+const openModel: OpenModel = (host, name, limits) => {
+  // Python's check() and ours skip paths that contain `cache.db`.
+  const directory = join(host.directory, `cache.db-model-${name}`)
+  return new Cache(directory, { ...inheritedOptions(host), ...limits })
 }

@@ -42,6 +42,14 @@ export interface SqliteOptions {
   readonly autoVacuum?: number
 }
 
+/** How value files are stored, as the settings of a directory say. */
+export interface DiskSettings {
+  /** Values of at least this size become files. Bytes; characters for strings. */
+  readonly minFileSize: number
+  /** How long a replaced or removed value file stays readable at its path. Milliseconds. */
+  readonly unlinkGrace: number
+}
+
 /** The settings that are stored in a directory and apply to all its processes. */
 export interface Settings {
   /** Whether hits, misses and evictions are counted. */
@@ -56,8 +64,8 @@ export interface Settings {
   readonly maxItems: number | null
   /** How many expired rows one write removes at most. 0: writes neither expire nor evict. */
   readonly cullLimit: number
-  /** How value files are stored: `minFileSize` in bytes, `unlinkGrace` in milliseconds. */
-  readonly disk: { readonly minFileSize: number; readonly unlinkGrace: number }
+  /** How value files are stored. */
+  readonly disk: DiskSettings
   /** The pragmas of every connection. */
   readonly sqlite: Required<SqliteOptions>
 }
@@ -76,8 +84,8 @@ export interface SettingsChange {
   readonly maxItems?: number | null
   /** How many expired rows one write removes at most. 0: writes neither expire nor evict. */
   readonly cullLimit?: number
-  /** How value files are stored: `minFileSize` in bytes, `unlinkGrace` in milliseconds or as a string. */
-  readonly disk?: { readonly minFileSize?: number; readonly unlinkGrace?: Duration }
+  /** How value files are stored. */
+  readonly disk?: Pick<DiskOptions, 'minFileSize' | 'unlinkGrace'>
   /** The pragmas of every connection. */
   readonly sqlite?: SqliteOptions
 }
@@ -115,6 +123,14 @@ export interface MemoryOptions {
   readonly mode?: 'copy' | 'frozen'
 }
 
+/** Limits of the writes that wait for the database, for each shard. */
+export interface PendingLimits {
+  /** How many writes may wait. @default 250_000 */
+  readonly count?: number
+  /** Bytes of their values. @default 268435456 */
+  readonly bytes?: number
+}
+
 /** Options of a `Cache`. Those that `Settings` has are stored in the directory and apply to all its processes. */
 export interface CacheOptions {
   /** How long a verb waits for a lock. @default 60_000 for Cache, 10 for FanoutCache */
@@ -150,13 +166,8 @@ export interface CacheOptions {
   readonly statistics?: boolean
   /** Keeps an index of tags, so that `evict(tag)` does not scan all rows. @default false */
   readonly tagIndex?: boolean
-  /**
-   * Limits of the writes that wait for the database, for each shard: `count` of writes and `bytes` of their values.
-   * Further writes are refused with `PendingLimitError`.
-   *
-   * @default { count: 250_000, bytes: 268435456 }
-   */
-  readonly maxPending?: { readonly count?: number; readonly bytes?: number }
+  /** Limits of the writes that wait for the database. Further writes are refused with `PendingLimitError`. */
+  readonly maxPending?: PendingLimits
   /** Which entries are evicted first. @default 'least-recently-stored' */
   readonly evictionPolicy?: EvictionPolicy
   /** How value files are stored. */

@@ -2,21 +2,27 @@ import type { Readable } from 'node:stream'
 import type { CacheEvents } from './events.js'
 import type {
   CacheStats,
-  ComputeContext,
+  Checking,
   Computing,
   Counting,
+  Expiring,
+  Factory,
+  FileRange,
   Finding,
   Info,
   Item,
   Key,
   Listing,
+  Peeking,
   Pulling,
   Pushing,
   Settings,
   SettingsChange,
+  StatsOptions,
   Storing,
   Tag,
   Touching,
+  Transacting,
   Waiting,
 } from './options.js'
 import type { Transaction } from './transaction-contract.js'
@@ -35,7 +41,7 @@ export interface StoredFile extends Info, AsyncDisposable {
    * @throws RangeError when a bound is no whole number of 0 or more, or `end` lies before `start`
    * @throws TypeError when the file was read before without `keepOpen`
    */
-  stream(range?: { readonly start?: number; readonly end?: number; readonly keepOpen?: boolean }): Readable
+  stream(range?: FileRange): Readable
   /** Reads all bytes and closes the file. @throws TypeError when the file was read before without `keepOpen` */
   bytes(): Promise<Buffer>
   /** Closes the file. Needed only when neither `bytes()` nor a whole `stream()` was read. */
@@ -108,11 +114,7 @@ export interface DiskCache extends AsyncDisposable {
    *
    * @throws ReadonlyError when there is no value and the cache is `readonly`
    */
-  getOrSet<T, Old extends T = T>(
-    key: Key,
-    factory: (context: ComputeContext<Old>) => T | Promise<T>,
-    options?: Computing,
-  ): Promise<T>
+  getOrSet<T, Old extends T = T>(key: Key, factory: Factory<T, Old>, options?: Computing): Promise<T>
   /** Changes the expiry or the metadata of an entry. Resolves to `false` when there is none that has not expired. */
   touch(key: Key, options: Touching): Promise<boolean>
   /** Removes an entry. Resolves to `false` when there was none. */
@@ -153,7 +155,7 @@ export interface DiskCache extends AsyncDisposable {
    *
    * @throws TimeoutError (Cache) whose `removed` counts what was removed before the deadline
    */
-  expire(options?: { readonly now?: number } & Waiting): Promise<number>
+  expire(options?: Expiring): Promise<number>
   /** Removes the entries with a tag and resolves to how many it removed. @throws TimeoutError as `expire` does */
   evict(tag: Tag, options?: Waiting): Promise<number>
   /**
@@ -173,9 +175,9 @@ export interface DiskCache extends AsyncDisposable {
    * Looks for damage in a worker thread; with `fix` (default false) repairs it. Resolves to what it found. Without
    * `timeout` it waits for a lock for a minute, or longer where the cache's `timeout` is.
    */
-  check(options?: { readonly fix?: boolean } & Waiting): Promise<Finding[]>
+  check(options?: Checking): Promise<Finding[]>
   /** Collects the figures of the cache; with `reset` (default false) its counters then start from 0. */
-  stats(options?: { readonly reset?: boolean }): Promise<CacheStats>
+  stats(options?: StatsOptions): Promise<CacheStats>
   /** Creates the index of tags, as `configure({ tagIndex: true })` does. */
   createTagIndex(): Promise<void>
   /** Removes the index of tags, as `configure({ tagIndex: false })` does. */
@@ -197,7 +199,7 @@ export interface DiskCache extends AsyncDisposable {
    *
    * @throws TypeError when `body` returns a promise; RangeError when it uses a key outside of the locked shards
    */
-  transact<T>(body: (tx: Transaction) => T, options?: { readonly keys?: readonly Key[] } & Waiting): Promise<T>
+  transact<T>(body: (tx: Transaction) => T, options?: Transacting): Promise<T>
 
   /** Adds a listener. @throws TypeError for an unknown event */
   on<E extends keyof CacheEvents>(event: E, listener: (payload: CacheEvents[E]) => void): this
@@ -219,7 +221,7 @@ export interface Queueing {
   /** Reads the value that `pull` would take. */
   peek<T = unknown>(options?: Pulling): Promise<Item<T> | undefined>
   /** Reads the last entry in stored order, or with `last: false` the first. */
-  peekItem<T = unknown>(options?: { readonly last?: boolean } & Waiting): Promise<Item<T> | undefined>
+  peekItem<T = unknown>(options?: Peeking): Promise<Item<T> | undefined>
   /**
    * Lists keys in SQLite's order: numbers, strings, bytes. Composite keys, booleans and `null` are stored as bytes and
    * sort among these.

@@ -1,15 +1,16 @@
-/** Why a write was refused: the reasons of the `refused` event. */
-export type RefusalReason =
-  /** The lock of the database was not free before the deadline. */
-  | 'timeout'
-  /** The value alone is larger than the limit of its shard. */
-  | 'too-large'
-  /** The disk is full and evicting made no room. */
-  | 'full'
-  /** The queue of waiting writes is at `maxPending`. */
-  | 'pending'
+/**
+ * Why a write was refused: the reasons of the `refused` event.
+ *
+ * - `'timeout'`: the lock of the database was not free before the deadline.
+ * - `'too-large'`: the value alone is larger than the limit of its shard.
+ * - `'full'`: the disk is full and evicting made no room.
+ * - `'pending'`: as many writes wait as `maxPending` allows.
+ */
+export type RefusalReason = 'timeout' | 'too-large' | 'full' | 'pending'
 
-interface Cause {
+/** Options of the constructors of errors. */
+export interface Cause {
+  /** What caused the error. */
   readonly cause?: unknown
 }
 
@@ -34,6 +35,7 @@ function isInstance(this: { readonly prototype: object }, value: unknown): boole
 
 /** Base class of the errors of this package. Misuse is a `TypeError` or `RangeError` instead. */
 export class DiskCacheError extends Error {
+  /** The name of the class of the error. */
   override name = 'DiskCacheError'
   /** Identifies the class of the error, such as `'ERR_CACHE_TIMEOUT'`. */
   readonly code: string = 'ERR_DISK_CACHE'
@@ -53,6 +55,7 @@ export class TimeoutError extends DiskCacheError {
   /** How many rows a bulk removal had removed and committed before the deadline. */
   readonly removed: number
 
+  /** @param removed how many rows a bulk removal had removed by then. Default 0 */
   constructor(directory: string, removed = 0, options?: Cause) {
     super(`the database in ${directory} was locked by others until the deadline`, options)
     this.removed = removed
@@ -63,6 +66,7 @@ export class TimeoutError extends DiskCacheError {
 export class LockTimeoutError extends TimeoutError {
   override name = 'LockTimeoutError' as const
 
+  /** @param name which lock, as the message begins; `milliseconds` is how long it was waited for */
   constructor(name: string, milliseconds: number, options?: Cause) {
     super('', 0, options)
     this.message = `${name} was held by others for ${Math.round(milliseconds)} ms`
@@ -74,6 +78,7 @@ export class LeaseLostError extends DiskCacheError {
   override name = 'LeaseLostError' as const
   override readonly code = 'ERR_CACHE_LEASE_LOST' as const
 
+  /** @param name which lock, as the message says it */
   constructor(name: string) {
     super(`the lease of ${name} was lost`)
   }
@@ -85,6 +90,7 @@ export class DiskFullError extends DiskCacheError {
   override readonly code = 'ERR_CACHE_DISK_FULL' as const
   override readonly refusal = 'full' as const
 
+  /** @param directory the directory whose file system is full */
   constructor(directory: string, options?: Cause) {
     super(`the disk of ${directory} is full`, options)
   }
@@ -96,6 +102,7 @@ export class ValueTooLargeError extends DiskCacheError {
   override readonly code = 'ERR_CACHE_VALUE_TOO_LARGE' as const
   override readonly refusal = 'too-large' as const
 
+  /** @param size bytes of the value; `limit` those that one of the `shards` may have */
   constructor(size: number, limit: number, shards: number) {
     const whose = shards > 1 ? `the limit of its shard: sizeLimit divided by ${shards} shards is` : 'sizeLimit:'
     super(`a value of ${size} bytes is larger than ${whose} ${limit} bytes`)
@@ -108,6 +115,7 @@ export class PendingLimitError extends DiskCacheError {
   override readonly code = 'ERR_CACHE_PENDING' as const
   override readonly refusal = 'pending' as const
 
+  /** @param waiting how many writes wait; `bytes` those of their values */
   constructor(directory: string, waiting: number, bytes: number) {
     super(`${waiting} writes of ${bytes} bytes already wait for ${directory}: maxPending is reached`)
   }
@@ -118,6 +126,7 @@ export class CorruptError extends DiskCacheError {
   override name = 'CorruptError' as const
   override readonly code = 'ERR_CACHE_CORRUPT' as const
 
+  /** @param detail what is damaged */
   constructor(directory: string, detail: string, options?: Cause) {
     super(`the database in ${directory} is damaged: ${detail}`, options)
   }
@@ -128,6 +137,7 @@ export class SchemaError extends DiskCacheError {
   override name = 'SchemaError' as const
   override readonly code = 'ERR_CACHE_SCHEMA' as const
 
+  /** @param detail what no cache creates */
   constructor(directory: string, detail: string) {
     super(`the database in ${directory} is not a cache, or was tampered with: ${detail}`)
   }
@@ -138,6 +148,7 @@ export class DirectoryError extends DiskCacheError {
   override name = 'DirectoryError' as const
   override readonly code = 'ERR_CACHE_DIRECTORY' as const
 
+  /** @param detail what is wrong with the directory */
   constructor(directory: string, detail: string, options?: Cause) {
     super(`cache directory ${directory}: ${detail}`, options)
   }
@@ -148,6 +159,7 @@ export class ReadonlyError extends DiskCacheError {
   override name = 'ReadonlyError' as const
   override readonly code = 'ERR_CACHE_READONLY' as const
 
+  /** @param detail why it cannot be written. Default: what `options.cause` tells */
   constructor(directory: string, options?: Cause, detail?: string) {
     const why =
       options?.cause === undefined
@@ -195,6 +207,7 @@ export class StorageError extends DiskCacheError {
   override name = 'StorageError' as const
   override readonly code = 'ERR_CACHE_STORAGE' as const
 
+  /** @param detail what failed */
   constructor(directory: string, detail: string, options?: Cause) {
     super(`the cache in ${directory} failed: ${detail}`, options)
   }
@@ -208,9 +221,12 @@ export class DriverError extends DiskCacheError {
 
 /** A cache in a temporary directory was used after `close()`, which removes that directory. */
 export class ClosedError extends TypeError {
+  /** The name of the class of the error. */
   override name = 'ClosedError' as const
+  /** Identifies the class of the error. */
   readonly code = 'ERR_CACHE_CLOSED' as const
 
+  /** @param directory the directory that was removed */
   constructor(directory: string) {
     super(`this cache was closed and its temporary directory ${directory} removed: make a new Cache`)
   }

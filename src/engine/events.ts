@@ -4,18 +4,56 @@ import { checkEventName } from './option-names.js'
 import type { Key } from './options.js'
 import { nextTick } from './timers.js'
 
+/** The payload of the event `evict`. */
+export interface EvictEvent {
+  /** The key of the entry. */
+  readonly key: Key
+  /** Bytes of its value file; 0 for a value in the database. */
+  readonly size: number
+  /** What was exceeded: `'size'` the limit of bytes, `'items'` that of entries, `'full'` the file system. */
+  readonly reason: 'size' | 'items' | 'full'
+}
+
+/** The payload of the event `refused`. */
+export interface RefusedEvent {
+  /** The key of the entry. Absent when the verb concerns several keys. */
+  readonly key?: Key
+  /** Why the write was refused. */
+  readonly reason: RefusalReason
+  /** The error with which a `Cache` rejects. */
+  readonly error: Error
+}
+
+/** The payload of the event `timeout`. */
+export interface TimeoutEvent {
+  /** The key of the entry. Absent when the verb concerns several keys. */
+  readonly key?: Key
+  /** The directory whose lock was not free. */
+  readonly directory: string
+}
+
+/** The payload of the event `quarantine`. */
+export interface QuarantineEvent {
+  /** The directory of the damaged database. */
+  readonly directory: string
+  /** The path to which it was moved. */
+  readonly path: string
+  /** What is damaged. */
+  readonly error: Error
+}
+
 /** The events of a cache and their payloads. */
 export interface CacheEvents {
-  /** An entry was evicted to stay under a limit. `size`: bytes of its value file, 0 for a value in the database. */
-  readonly evict: { readonly key: Key; readonly size: number; readonly reason: 'size' | 'items' | 'full' }
-  /** A write was refused. `key` is absent when the verb concerns several keys. */
-  readonly refused: { readonly key?: Key; readonly reason: RefusalReason; readonly error: Error }
-  /** A verb gave up waiting for a lock. `key` is absent when the verb concerns several keys. */
-  readonly timeout: { readonly key?: Key; readonly directory: string }
+  /** An entry was evicted to stay under a limit. */
+  readonly evict: EvictEvent
+  /** A write was refused. */
+  readonly refused: RefusedEvent
+  /** A verb gave up waiting for a lock. */
+  readonly timeout: TimeoutEvent
   /** Something failed outside of any verb, such as upkeep, statistics or repairs. */
   readonly error: Error
-  /** A damaged database was moved aside to `path`, and a new one created. */
-  readonly quarantine: { readonly directory: string; readonly path: string; readonly error: Error }
+  /** A damaged database was moved aside, and a new one created. */
+  readonly quarantine: QuarantineEvent
 }
 
 export const CACHE_EVENTS: ReadonlySet<string> = new Set<keyof CacheEvents>([

@@ -2,7 +2,7 @@ import { join } from 'node:path'
 import { Cache } from './cache.js'
 import { CacheHandle } from './cache-handle.js'
 import { resolveOptions } from './cache-options.js'
-import { CacheViews } from './cache-views.js'
+import { CacheViews, type OpenModel } from './cache-views.js'
 import type { DequeOptions } from './collections/contract.js'
 import { Deque } from './collections/deque.js'
 import { Index } from './collections/persistent-index.js'
@@ -34,7 +34,7 @@ export class FanoutCache extends CacheViews {
    */
   constructor(directory?: string | URL, options?: FanoutCacheOptions) {
     const resolved = resolveOptions('FanoutCache', options)
-    super(new CacheHandle('FanoutCache', directory, resolved))
+    super(new CacheHandle('FanoutCache', directory, resolved), openModel)
     shareOf(resolved.settings, resolved.shards ?? expectedShards(this.directory), 0)
   }
 
@@ -91,10 +91,6 @@ export class FanoutCache extends CacheViews {
     return index
   }
 
-  protected override modelCache(name: string, limits: CacheOptions): Cache {
-    return this.cache(`models/${name}`, limits)
-  }
-
   override async close(): Promise<void> {
     const parts = [...this.#subcaches.values(), ...this.#deques.values(), ...this.#indexes.values()]
     for (const names of [this.#subcaches, this.#deques, this.#indexes]) names.clear()
@@ -105,6 +101,8 @@ export class FanoutCache extends CacheViews {
     }
   }
 }
+
+const openModel: OpenModel = (host, name, limits) => (host as FanoutCache).cache(`models/${name}`, limits)
 
 /** Compares a second request for a sub-cache with the first. @throws RangeError that names the options that differ */
 function sameOptions(name: string, known: Cache, further: Cache): Cache {

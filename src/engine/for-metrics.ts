@@ -19,6 +19,7 @@ export { checkOptionNames, checkOptionsObject, kindOf }
 
 /** Anything with a directory: a cache, a view of one, or a collection. */
 export interface InDirectory {
+  /** The path of the directory. */
   readonly directory: string
 }
 

@@ -15,7 +15,7 @@ export type { Codec, EncodedKey, EncodedValue, SqlValue } from './disk/codec.js'
 export { type JsonCodec, jsonCodec } from './disk/json-codec.js'
 export { pickleCodec } from './disk/pickle-codec.js'
 export { structuredCodec } from './disk/structured-codec.js'
-export type { RefusalReason, ValueIssue } from './errors.js'
+export type { Cause, RefusalReason, ValueIssue } from './errors.js'
 export {
   ClosedError,
   CorruptError,
@@ -34,18 +34,38 @@ export {
   TimeoutError,
   ValueTooLargeError,
 } from './errors.js'
-export type { CacheEvents } from './events.js'
+export type { CacheEvents, EvictEvent, QuarantineEvent, RefusedEvent, TimeoutEvent } from './events.js'
 export { FanoutCache } from './fanout-cache.js'
-export type { CacheDiagnostics, ComputeOutcome, VerbTrace } from './observe/channels.js'
+export type {
+  AboutDirectory,
+  AboutShard,
+  CacheDiagnostics,
+  CommitMessage,
+  ComputeMessage,
+  ComputeOutcome,
+  EvictMessage,
+  GetMessage,
+  LockWaitMessage,
+  QuarantineMessage,
+  RefusedMessage,
+  SetMessage,
+  TimeoutMessage,
+  VerbTrace,
+} from './observe/channels.js'
 export type {
   CacheOptions,
   CacheStats,
+  Checking,
   ComputeContext,
   Computing,
   Counting,
   DiskOptions,
+  DiskSettings,
   EvictionPolicy,
+  Expiring,
+  Factory,
   FanoutCacheOptions,
+  FileRange,
   Finding,
   Info,
   Item,
@@ -53,19 +73,23 @@ export type {
   Listing,
   MemoryOptions,
   MemoryStats,
+  Peeking,
+  PendingLimits,
   PlainData,
   Pulling,
   Pushing,
   Settings,
   SettingsChange,
   SqliteOptions,
+  StatsOptions,
   Storing,
   Tag,
   Touching,
+  Transacting,
   Waiting,
 } from './options.js'
 export { Averager } from './recipes/averager.js'
-export { type BarrierOptions, barrier, type LockFactory, type LockLike } from './recipes/barrier.js'
+export { type BarrierOptions, barrier, type LockFactory, type LockLike, type Releasable } from './recipes/barrier.js'
 export { BoundedSemaphore, type SemaphoreOptions } from './recipes/bounded-semaphore.js'
 export type { CacheLike } from './recipes/cache-like.js'
 export type { Lease } from './recipes/lease.js'

@@ -3,9 +3,11 @@ import type { Duration } from './time.js'
 export type {
   CacheOptions,
   DiskOptions,
+  DiskSettings,
   EvictionPolicy,
   FanoutCacheOptions,
   MemoryOptions,
+  PendingLimits,
   Settings,
   SettingsChange,
   SqliteOptions,
@@ -122,6 +124,9 @@ export interface ComputeContext<T> {
   readonly previous?: T
 }
 
+/** Computes the value of a key for `getOrSet`. `Old` is the type of the value to be replaced. */
+export type Factory<T, Old = T> = (context: ComputeContext<Old>) => T | Promise<T>
+
 /** What is known of an entry. Instants are epoch milliseconds, sizes bytes. */
 export interface Info {
   /** The key of the entry. */
@@ -164,6 +169,46 @@ export interface Listing {
   readonly reverse?: boolean
   /** Also lists entries that have expired and were not removed yet. @default false */
   readonly includeExpired?: boolean
+}
+
+/** Which entry of the stored order is read. */
+export interface Peeking extends Waiting {
+  /** Reads the last entry; with `false` the first one. @default true */
+  readonly last?: boolean
+}
+
+/** Which bytes of a `StoredFile` are read, both ends included. */
+export interface FileRange {
+  /** The first byte, counted from 0. @default 0 */
+  readonly start?: number
+  /** The last byte. @default the last one of the file */
+  readonly end?: number
+  /** Leaves the file open for further ranges; the caller then calls `close()`. @default false */
+  readonly keepOpen?: boolean
+}
+
+/** Which entries `expire` removes. */
+export interface Expiring extends Waiting {
+  /** The instant to judge by, in epoch milliseconds. @default the current time */
+  readonly now?: number
+}
+
+/** What `check` does with the damage it finds. */
+export interface Checking extends Waiting {
+  /** Repairs the damage. @default false */
+  readonly fix?: boolean
+}
+
+/** How `stats` reads the figures. */
+export interface StatsOptions {
+  /** Lets the counters start from 0 afterwards. @default false */
+  readonly reset?: boolean
+}
+
+/** What `transact` locks. */
+export interface Transacting extends Waiting {
+  /** The keys that the body uses: a FanoutCache then locks the shards of these only. @default all shards */
+  readonly keys?: readonly Key[]
 }
 
 /** How a value is put into a queue. */

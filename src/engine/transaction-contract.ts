@@ -1,5 +1,18 @@
 import type { Entry } from './contract.js'
-import type { Counting, Info, Item, Key, Listing, Pulling, Pushing, Storing, Tag, Touching } from './options.js'
+import type {
+  Counting,
+  Expiring,
+  Info,
+  Item,
+  Key,
+  Listing,
+  Peeking,
+  Pulling,
+  Pushing,
+  Storing,
+  Tag,
+  Touching,
+} from './options.js'
 
 /**
  * The synchronous verbs inside `transact`. Each does what the verb of the same name in `DiskCache` does, and sees what
@@ -48,7 +61,7 @@ export interface Transaction {
   /** Counts the entries, including expired ones that were not removed yet. */
   count(): number
   /** Removes the entries that expired by `now` (epoch milliseconds), and returns how many. */
-  expire(options?: { readonly now?: number }): number
+  expire(options?: Pick<Expiring, 'now'>): number
   /** Removes the entries with a tag and returns how many. */
   evict(tag: Tag): number
   /** Removes all entries and returns how many. */
@@ -66,5 +79,5 @@ export interface QueueTransaction extends Transaction {
   /** Reads the value that `pull` would take. */
   peek<T = unknown>(options?: Pulling): Item<T> | undefined
   /** Reads the last entry in stored order, or with `last: false` the first. */
-  peekItem<T = unknown>(options?: { readonly last?: boolean }): Item<T> | undefined
+  peekItem<T = unknown>(options?: Pick<Peeking, 'last'>): Item<T> | undefined
 }

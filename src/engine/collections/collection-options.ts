@@ -1,5 +1,5 @@
 import { kindOf } from '../option-names.js'
-import type { Key } from '../options.js'
+import type { Key, Peeking } from '../options.js'
 import { checkIterable } from '../verbs/verb-options.js'
 import type { Walking } from './contract.js'
 
@@ -35,7 +35,7 @@ export function checkReverse(options: Walking | undefined, verb: string): boolea
 }
 
 /** @throws TypeError */
-export function checkLast(options: { readonly last?: boolean } | undefined, verb: string): boolean {
+export function checkLast(options: Pick<Peeking, 'last'> | undefined, verb: string): boolean {
   const { last = true } = options ?? {}
   if (typeof last === 'boolean') return last
   throw new TypeError(`${verb}: last must be true or false, got ${kindOf(last)}`)

@@ -1,4 +1,4 @@
-import type { CacheOptions, Item, Key, Pulling, Waiting } from '../options.js'
+import type { CacheOptions, Item, Key, Peeking, Pulling, Waiting } from '../options.js'
 import type { Duration } from '../time.js'
 
 /**
@@ -120,9 +120,9 @@ export interface IndexTransaction<V = unknown> {
   /** Removes an entry and returns its value. */
   pop(key: Key): V | undefined
   /** Removes the last entry in stored order, or with `last: false` the first, and returns it. */
-  popItem(options?: { readonly last?: boolean }): Item<V> | undefined
+  popItem(options?: Pick<Peeking, 'last'>): Item<V> | undefined
   /** Reads the last entry in stored order, or with `last: false` the first. */
-  peekItem(options?: { readonly last?: boolean }): Item<V> | undefined
+  peekItem(options?: Pick<Peeking, 'last'>): Item<V> | undefined
   /** Puts a value at the end of a queue in the key space and returns its key. */
   push(value: V, options?: Pick<Pulling, 'prefix' | 'side'>): Key
   /** Removes the first value of a queue in the key space and returns it. */

@@ -205,6 +205,7 @@ export class Deque<T = unknown> implements AsyncIterable<T>, AsyncDisposable {
     for await (const { value } of walk(handleOf(this.cache), reverse ? 'back' : 'front')) yield value as T
   }
 
+  /** Lists the items, for `for await`. */
   [Symbol.asyncIterator](): AsyncGenerator<T, void, void> {
     return this.values()
   }
@@ -246,6 +247,7 @@ export class Deque<T = unknown> implements AsyncIterable<T>, AsyncDisposable {
     if (this.#own) await this.cache.close()
   }
 
+  /** Does what `close` does, at the end of an `await using` block. */
   async [Symbol.asyncDispose](): Promise<void> {
     await this.close()
   }

@@ -1,6 +1,6 @@
 import { takeRow } from '../operations/entries.js'
 import { peekItem } from '../operations/queue.js'
-import type { Item, Key, Pulling } from '../options.js'
+import type { Item, Key, Peeking, Pulling } from '../options.js'
 import type { TransactionScope } from '../verbs/cache-transaction.js'
 import { CacheQueueTransaction } from '../verbs/queue-transaction.js'
 import { checkIterable, checkVerbOptions } from '../verbs/verb-options.js'
@@ -64,12 +64,12 @@ export class OpenIndex<V> implements IndexTransaction<V> {
     return this.#tx.pop<V>(key)
   }
 
-  popItem(options?: { readonly last?: boolean }): Item<V> | undefined {
+  popItem(options?: Pick<Peeking, 'last'>): Item<V> | undefined {
     checkVerbOptions(options, 'popItem', 'peeking')
     return this.#tx.takeEnd<V>(checkLast(options, 'popItem'))
   }
 
-  peekItem(options?: { readonly last?: boolean }): Item<V> | undefined {
+  peekItem(options?: Pick<Peeking, 'last'>): Item<V> | undefined {
     return this.#tx.peekItem<V>({ last: checkLast(options, 'peekItem') })
   }
 

@@ -5,7 +5,7 @@ import { keyIdentity } from '../disk/keys.js'
 import { handleOf } from '../handle-of.js'
 import { takeRow } from '../operations/entries.js'
 import { peekItem } from '../operations/queue.js'
-import type { Item, Key, Pulling, Waiting } from '../options.js'
+import type { Item, Key, Peeking, Pulling, Waiting } from '../options.js'
 import { encodeCall } from '../verbs/storing.js'
 import { takeOut, toItem } from '../verbs/taking.js'
 import { transactOver } from '../verbs/transacting.js'
@@ -117,7 +117,7 @@ export class Index<V = unknown> implements AsyncIterable<[Key, V]>, AsyncDisposa
   }
 
   /** Removes the last entry in stored order, or with `last: false` the first. Of all callers one gets it. */
-  popItem(options?: { readonly last?: boolean } & Waiting): Promise<Item<V> | undefined> {
+  popItem(options?: Peeking): Promise<Item<V> | undefined> {
     const handle = handleOf(this.cache)
     return handle.start(
       () => {
@@ -129,7 +129,7 @@ export class Index<V = unknown> implements AsyncIterable<[Key, V]>, AsyncDisposa
   }
 
   /** Reads the last entry in stored order, or with `last: false` the first. */
-  peekItem(options?: { readonly last?: boolean } & Waiting): Promise<Item<V> | undefined> {
+  peekItem(options?: Peeking): Promise<Item<V> | undefined> {
     return this.cache.peekItem<V>(patient(handleOf(this.cache), options))
   }
 
@@ -161,6 +161,7 @@ export class Index<V = unknown> implements AsyncIterable<[Key, V]>, AsyncDisposa
     yield* this.cache.entries<V>({ reverse: checkReverse(options, 'entries') })
   }
 
+  /** Lists keys with their values, for `for await`. */
   [Symbol.asyncIterator](): AsyncGenerator<[Key, V], void, void> {
     return this.entries()
   }
@@ -200,6 +201,7 @@ export class Index<V = unknown> implements AsyncIterable<[Key, V]>, AsyncDisposa
     if (this.#own) await this.cache.close()
   }
 
+  /** Does what `close` does, at the end of an `await using` block. */
   async [Symbol.asyncDispose](): Promise<void> {
     await this.close()
   }

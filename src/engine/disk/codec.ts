@@ -6,18 +6,19 @@ import type { Key } from '../options.js'
  */
 export type SqlValue = string | bigint | number | Buffer | null
 
-/**
- * A value ready to be stored. `data` goes into the value column as it is, or to a file when it is a string or Buffer at
- * or above the threshold (text through `encodeTextForFile`). It shares no memory with the caller's value.
- */
+/** A value ready to be stored. It shares no memory with the caller's value. */
 export interface EncodedValue {
+  /** The form of the value, for the column `mode`: 1 native, 2 a file of bytes, 3 one of text, 4 a pickle. */
   readonly mode: number
+  /** The value for the column `value`, or for a file when it is a string or Buffer of at least `disk.minFileSize`. */
   readonly data: SqlValue
 }
 
 /** A key in the form of its row. Two keys are the same row exactly when SQLite finds both fields equal. */
 export interface EncodedKey {
+  /** The key for the column `key`. */
   readonly data: SqlValue
+  /** Whether the column has the key itself, and not its encoded form. For the column `raw`. */
   readonly raw: boolean
 }
 
@@ -25,17 +26,17 @@ export interface EncodedKey {
 export interface Codec {
   /** The name of the codec: `'structured'`, `'json'`, `'pickle'`, or that of an own one. */
   readonly name: string
-  /** Encodes a value. @throws {TypeError} that names what cannot be stored and its place in the value */
+  /** Encodes a value. @throws TypeError that names what cannot be stored and its place in the value */
   encodeValue(value: unknown): EncodedValue
   /**
    * Decodes a value.
    *
    * @param mode the mode of the row, which decides the form whatever codec is configured
    * @param data the value of the row, or the bytes of its file
-   * @throws {DecodeError} when the bytes do not have the form of the mode
+   * @throws DecodeError when the bytes do not have the form of the mode
    */
   decodeValue(mode: number, data: SqlValue): unknown
-  /** Encodes a key. @throws {TypeError} that names what cannot be part of a key and its place in the key */
+  /** Encodes a key. @throws TypeError that names what cannot be part of a key and its place in the key */
   encodeKey(key: unknown): EncodedKey
   /**
    * Decodes a key. It never throws: a key that cannot be decoded becomes an object that still finds its row. Composite

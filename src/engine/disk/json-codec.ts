@@ -19,8 +19,9 @@ export interface JsonCodecOptions {
 
 /** The codec of Python's `JSONDisk`. */
 export interface JsonCodec extends Codec {
+  /** The zlib level, 0 to 9. */
   readonly compressLevel: number
-  /** Returns the codec with another zlib level. @throws {RangeError} for a level that is no integer from 0 to 9 */
+  /** Returns the codec with another zlib level. @throws RangeError for a level that is no integer from 0 to 9 */
   level(compressLevel: number): JsonCodec
 }
 

@@ -1,17 +1,73 @@
 import { type Channel, channel, type TracingChannel, tracingChannel } from 'node:diagnostics_channel'
-import type { RefusalReason } from '../errors.js'
+import type { EvictEvent, QuarantineEvent, RefusedEvent, TimeoutEvent } from '../events.js'
 import type { Key } from '../options.js'
 
 /** The part of every message that names the cache. */
-interface AboutDirectory {
+export interface AboutDirectory {
   /** The real path of the directory of the cache. */
   readonly directory: string
 }
 
 /** The part of messages that concern one database. */
-interface AboutShard extends AboutDirectory {
+export interface AboutShard extends AboutDirectory {
   /** Number of the shard; 0 in a `Cache`. */
   readonly shard: number
+}
+
+/** The message `fanout-cache:get`. */
+export interface GetMessage extends AboutShard {
+  /** The key in the cache; that of a namespace has its prefix. */
+  readonly key: Key
+  /** Whether there was a value. */
+  readonly hit: boolean
+  /** Where the result came from. */
+  readonly source: 'memory' | 'database'
+}
+
+/** The message `fanout-cache:set`. */
+export interface SetMessage extends AboutShard {
+  /** The key in the cache; that of a namespace has its prefix. */
+  readonly key: Key
+}
+
+/** The message `fanout-cache:commit`. */
+export interface CommitMessage extends AboutShard {
+  /** How many calls shared the transaction. */
+  readonly writes: number
+  /** How long it held the lock. */
+  readonly milliseconds: number
+}
+
+/** The message `fanout-cache:lock-wait`. */
+export interface LockWaitMessage extends AboutShard {
+  /** How long the wait took. */
+  readonly milliseconds: number
+  /** Whether the lock was free before all waiters gave up. */
+  readonly acquired: boolean
+}
+
+/** The message `fanout-cache:refused`. */
+export interface RefusedMessage extends AboutDirectory, RefusedEvent {}
+
+/** The message `fanout-cache:evict`. */
+export interface EvictMessage extends AboutDirectory, EvictEvent {}
+
+/** The message `fanout-cache:timeout`. */
+export interface TimeoutMessage extends AboutDirectory, Pick<TimeoutEvent, 'key'> {}
+
+/** The message `fanout-cache:quarantine`. */
+export interface QuarantineMessage extends AboutDirectory, Pick<QuarantineEvent, 'path' | 'error'> {}
+
+/** The message `fanout-cache:compute`. */
+export interface ComputeMessage extends AboutShard {
+  /** The key in the cache; that of a namespace has its prefix. */
+  readonly key: Key
+  /** How long the function ran. */
+  readonly milliseconds: number
+  /** What became of its value. */
+  readonly outcome: ComputeOutcome
+  /** What the function threw. Present when it failed. */
+  readonly error?: unknown
 }
 
 /**
@@ -19,47 +75,27 @@ interface AboutShard extends AboutDirectory {
  * only while somebody listens. A listener that throws causes an uncaught exception and does not disturb the cache.
  */
 export interface CacheDiagnostics {
-  /** A value was read. `source`: where the result came from. */
-  readonly 'fanout-cache:get': AboutShard & {
-    readonly key: Key
-    readonly hit: boolean
-    readonly source: 'memory' | 'database'
-  }
+  /** A value was read. */
+  readonly 'fanout-cache:get': GetMessage
   /** An entry was stored and committed. */
-  readonly 'fanout-cache:set': AboutShard & { readonly key: Key }
-  /** A transaction was committed. `writes`: how many calls shared it; `milliseconds`: how long it held the lock. */
-  readonly 'fanout-cache:commit': AboutShard & { readonly writes: number; readonly milliseconds: number }
-  /** The lock of a database was held by others. `acquired`: whether it was free before all waiters gave up. */
-  readonly 'fanout-cache:lock-wait': AboutShard & { readonly milliseconds: number; readonly acquired: boolean }
+  readonly 'fanout-cache:set': SetMessage
+  /** A transaction was committed. */
+  readonly 'fanout-cache:commit': CommitMessage
+  /** The lock of a database was held by others. */
+  readonly 'fanout-cache:lock-wait': LockWaitMessage
   /** A write was refused; see the event `refused`. */
-  readonly 'fanout-cache:refused': AboutDirectory & {
-    readonly key?: Key
-    readonly reason: RefusalReason
-    readonly error: Error
-  }
+  readonly 'fanout-cache:refused': RefusedMessage
   /** An entry was evicted to stay under a limit; see the event `evict`. */
-  readonly 'fanout-cache:evict': AboutDirectory & {
-    readonly key: Key
-    readonly size: number
-    readonly reason: 'size' | 'items' | 'full'
-  }
+  readonly 'fanout-cache:evict': EvictMessage
   /** A verb gave up waiting for a lock; see the event `timeout`. */
-  readonly 'fanout-cache:timeout': AboutDirectory & { readonly key?: Key }
+  readonly 'fanout-cache:timeout': TimeoutMessage
   /** A damaged database was moved aside; see the event `quarantine`. */
-  readonly 'fanout-cache:quarantine': AboutDirectory & { readonly path: string; readonly error: Error }
-  /**
-   * The function of `getOrSet` or `memoize` has run for `milliseconds`. `outcome`: its value was stored, or returned
-   * but not stored, or it threw `error`.
-   */
-  readonly 'fanout-cache:compute': AboutShard & {
-    readonly key: Key
-    readonly milliseconds: number
-    readonly outcome: ComputeOutcome
-    readonly error?: unknown
-  }
+  readonly 'fanout-cache:quarantine': QuarantineMessage
+  /** The function of `getOrSet` or `memoize` has ended. */
+  readonly 'fanout-cache:compute': ComputeMessage
 }
 
-/** The outcome of a computation. `'unstored'`: its value was returned but not stored. */
+/** What became of a computed value: it was stored, or returned but not stored, or the function threw. */
 export type ComputeOutcome = 'stored' | 'unstored' | 'failed'
 
 /** The context of the tracing channel `fanout-cache:verb`: one call of a verb that returns a promise. */

@@ -29,6 +29,7 @@ export class Averager {
   readonly #access: EngineAccess
   readonly #key: Key
 
+  /** @throws TypeError for a wrong cache or key */
   constructor(cache: CacheLike, key: Key) {
     this.#cache = cacheOf(cache, USAGE)
     this.#access = accessEngine(cache, USAGE)

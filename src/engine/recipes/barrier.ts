@@ -9,10 +9,16 @@ const RECIPE = 'barrier'
 const USAGE = 'barrier(cache, fn, { lock, name, key })'
 const OPTIONS = new Set(['lock', 'name', 'key'])
 
+/** The part of a lease that `barrier` uses. */
+export interface Releasable {
+  /** Releases the lock. */
+  release(): Promise<unknown>
+}
+
 /** The part of a lock that `barrier` uses. `Lock`, `RLock` and `BoundedSemaphore` implement it. */
 export interface LockLike {
   /** Waits for the lock. */
-  acquire(): Promise<{ release(): Promise<unknown> }>
+  acquire(): Promise<Releasable>
   /** Runs a function while the lock is held. Used instead of `acquire` when it exists. */
   run?<T>(body: () => T | Promise<T>): Promise<T>
 }

@@ -7,7 +7,7 @@ import { incr } from '../operations/counters.js'
 import { entryOf, isLive, type NewEntry, removeFile, type Taken } from '../operations/entries.js'
 import { add, remove, set, take, touch } from '../operations/items.js'
 import { kindOf } from '../option-names.js'
-import type { Counting, Info, Item, Key, Listing, Storing, Tag, Touching } from '../options.js'
+import type { Counting, Expiring, Info, Item, Key, Listing, Storing, Tag, Touching } from '../options.js'
 import type { Shard } from '../shards/shard.js'
 import { checkEntry } from './bulk.js'
 import { type ResolvedListing, resolveListing } from './listing-options.js'
@@ -158,7 +158,7 @@ export class CacheTransaction implements Transaction {
     return this.sessions().reduce((sum, session) => sum + Number(session.statements.get('setting', 'count')), 0)
   }
 
-  expire(options?: { readonly now?: number }): number {
+  expire(options?: Pick<Expiring, 'now'>): number {
     return expireIn(this.sessions(), options)
   }
 

@@ -4,16 +4,13 @@ import { CorruptError } from '../errors.js'
 import { strangersBesideShards } from '../maintenance/strangers.js'
 import { runTask } from '../maintenance/worker-client.js'
 import { kindOf } from '../option-names.js'
-import type { Finding, Waiting } from '../options.js'
+import type { Checking, Finding } from '../options.js'
 import type { Shard } from '../shards/shard.js'
 import { LONGEST_TIMER } from '../time.js'
 import { sleep } from '../timers.js'
 import { checkVerbOptions, resolveWaiting } from './verb-options.js'
 
-export async function check(
-  handle: CacheHandle,
-  options: ({ readonly fix?: boolean } & Waiting) | undefined,
-): Promise<Finding[]> {
+export async function check(handle: CacheHandle, options: Checking | undefined): Promise<Finding[]> {
   checkVerbOptions(options, 'check', 'checking')
   const { fix = false } = options ?? {}
   if (typeof fix !== 'boolean') throw new TypeError(`check: fix must be true or false, got ${kindOf(fix)}`)

@@ -9,7 +9,7 @@ import type { MemoryTier } from '../memory/memory-tier.js'
 import { versionOf } from '../operations/entries.js'
 import { isDue } from '../operations/freshness.js'
 import { kindOf } from '../option-names.js'
-import type { ComputeContext, Computing, Key, Waiting } from '../options.js'
+import type { Computing, Factory, Key, Waiting } from '../options.js'
 import type { Shard } from '../shards/shard.js'
 import { milliseconds } from '../time.js'
 import { joinFlight, LEFT_TO_OTHERS, type Order } from './flight.js'
@@ -33,7 +33,7 @@ interface Found {
 interface Request<T> {
   readonly key: Key
   readonly encoded: EncodedKey
-  readonly factory: (context: ComputeContext<T>) => T | Promise<T>
+  readonly factory: Factory<T>
   readonly resolved: Resolved
 }
 
@@ -46,7 +46,7 @@ type Resolved = Pick<Order<unknown>, 'options' | 'staleFor' | 'lease'>
 export function getOrSet<T>(
   handle: CacheHandle,
   key: Key,
-  factory: (context: ComputeContext<T>) => T | Promise<T>,
+  factory: Factory<T>,
   options: Computing | undefined,
 ): Promise<T> {
   return handle.start(
@@ -56,12 +56,7 @@ export function getOrSet<T>(
 }
 
 /** Runs `getOrSet` without the first read, for callers that have read and counted the miss already. */
-export function computeMissing<T>(
-  handle: CacheHandle,
-  key: Key,
-  factory: (context: ComputeContext<T>) => T | Promise<T>,
-  options: Computing,
-): Promise<T> {
+export function computeMissing<T>(handle: CacheHandle, key: Key, factory: Factory<T>, options: Computing): Promise<T> {
   return handle.start(
     () => checkRequest(handle, key, factory, options),
     async request => {
@@ -76,7 +71,7 @@ export function computeMissing<T>(
 function checkRequest<T>(
   handle: CacheHandle,
   key: Key,
-  factory: (context: ComputeContext<T>) => T | Promise<T>,
+  factory: Factory<T>,
   options: Computing | undefined,
 ): Request<T> {
   if (typeof factory !== 'function') {

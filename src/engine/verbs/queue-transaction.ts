@@ -3,7 +3,7 @@ import type { Session } from '../database/session.js'
 import type { EntryRow } from '../database/statements.js'
 import { deleteRow } from '../operations/entries.js'
 import { peek, peekItem, pull, push } from '../operations/queue.js'
-import type { Item, Key, Pulling, Pushing } from '../options.js'
+import type { Item, Key, Peeking, Pulling, Pushing } from '../options.js'
 import type { Shard } from '../shards/shard.js'
 import { CacheTransaction } from './cache-transaction.js'
 import { storedValue } from './open-transaction.js'
@@ -40,7 +40,7 @@ export class CacheQueueTransaction extends CacheTransaction implements QueueTran
     return this.#look<T>((session, now) => peek(session, head, side, now))
   }
 
-  peekItem<T = unknown>(options?: { readonly last?: boolean }): Item<T> | undefined {
+  peekItem<T = unknown>(options?: Pick<Peeking, 'last'>): Item<T> | undefined {
     const last = checkPeekItem(options)
     return this.#look<T>((session, now) => peekItem(session, last, now))
   }

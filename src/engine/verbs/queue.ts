@@ -4,7 +4,7 @@ import type { EntryRow } from '../database/statements.js'
 import { isLive } from '../operations/entries.js'
 import { peek, peekItem, pull, queueRows, storedRows } from '../operations/queue.js'
 import { kindOf } from '../option-names.js'
-import type { Item, Pulling, Waiting } from '../options.js'
+import type { Item, Peeking, Pulling, Waiting } from '../options.js'
 import type { Shard } from '../shards/shard.js'
 import { performance } from '../timers.js'
 import { withValue } from './peeking.js'
@@ -47,17 +47,14 @@ export async function peekValue<T>(
 }
 
 /** Checks the options of `peekItem` and returns whether the last entry is wanted. @throws TypeError */
-export function checkPeekItem(options: ({ readonly last?: boolean } & Waiting) | undefined): boolean {
+export function checkPeekItem(options: Peeking | undefined): boolean {
   checkVerbOptions(options, 'peekItem', 'peeking')
   const { last = true } = options ?? {}
   if (typeof last !== 'boolean') throw new TypeError(`peekItem: last must be true or false, got ${kindOf(last)}`)
   return last
 }
 
-export async function peekLast<T>(
-  handle: CacheHandle,
-  options: ({ readonly last?: boolean } & Waiting) | undefined,
-): Promise<Item<T> | undefined> {
+export async function peekLast<T>(handle: CacheHandle, options: Peeking | undefined): Promise<Item<T> | undefined> {
   const last = checkPeekItem(options)
   return look<T>(handle, options, {
     rows: session => storedRows(session, last),

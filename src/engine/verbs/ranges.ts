@@ -12,7 +12,7 @@ import {
   tallyRange,
 } from '../operations/key-range.js'
 import type { TagCursor } from '../operations/removal.js'
-import type { Tag, Waiting } from '../options.js'
+import type { Expiring, Tag, Waiting } from '../options.js'
 import type { Shard } from '../shards/shard.js'
 import { listKeys, steps, unlessLocked } from './listing.js'
 import { hidesPrefixes } from './listing-options.js'
@@ -88,11 +88,7 @@ export function evict(handle: CacheHandle, prefix: string, tag: Tag, options: Wa
 }
 
 /** Removes those of them that have expired. */
-export function expire(
-  handle: CacheHandle,
-  prefix: string,
-  options: ({ readonly now?: number } & Waiting) | undefined,
-): Promise<number> {
+export function expire(handle: CacheHandle, prefix: string, options: Expiring | undefined): Promise<number> {
   checkVerbOptions(options, 'expire', 'expiring')
   const now = resolveNow(options?.now) ?? (handle.shards[0] as Shard).disk.now()
   return removeInPages(handle, options, (session, cursor: ExpiryCursor | undefined, shard) =>

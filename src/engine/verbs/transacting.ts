@@ -9,7 +9,7 @@ import { isThenable } from '../disk/describe.js'
 import { placeOf } from '../disk/key-hash.js'
 import { StorageError, TimeoutError } from '../errors.js'
 import { kindOf } from '../option-names.js'
-import type { Key, Waiting } from '../options.js'
+import type { Key, Transacting } from '../options.js'
 import type { Shard } from '../shards/shard.js'
 import { performance, setTimeout } from '../timers.js'
 import { isCorruption, translateError } from '../translate-error.js'
@@ -19,8 +19,6 @@ import { checkVerbOptions, type ResolvedWaiting, resolveWaiting } from './verb-o
 
 /** The shortest time for which the further commits are retried after the first one succeeded. */
 const LATER_COMMITS_MILLISECONDS = 1000
-
-type Transacting = { readonly keys?: readonly Key[] } & Waiting
 
 /** The transaction object of a body. Its verbs work until `end()`. */
 export interface Endable {

@@ -2,7 +2,7 @@ import type { Session } from '../database/session.js'
 import type { Extent } from '../operations/extent.js'
 import { clearRange, type ExpiryCursor, evictRange, expireRange, type KeyRange } from '../operations/key-range.js'
 import { clear, evict, expire, type Page, type TagCursor } from '../operations/removal.js'
-import type { Tag } from '../options.js'
+import type { Expiring, Tag } from '../options.js'
 import { hidesPrefixes } from './listing-options.js'
 import { checkVerbOptions, encodeTag, resolveNow } from './verb-options.js'
 
@@ -13,7 +13,7 @@ import { checkVerbOptions, encodeTag, resolveNow } from './verb-options.js'
 /** Removes the entries that have expired by `now`, and returns how many. */
 export function expireIn(
   sessions: readonly Session[],
-  options: { readonly now?: number } | undefined,
+  options: Pick<Expiring, 'now'> | undefined,
   prefix?: string,
 ): number {
   checkVerbOptions(options, 'expire', 'expiring')

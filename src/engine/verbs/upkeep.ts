@@ -6,14 +6,12 @@ import { nextTurn, turnIsLong } from '../fairness.js'
 import { volume as volumeOf } from '../operations/culling.js'
 import * as removal from '../operations/removal.js'
 import { kindOf } from '../option-names.js'
-import type { CacheStats, Settings, Tag, Waiting } from '../options.js'
+import type { CacheStats, Expiring, Settings, StatsOptions, Tag, Waiting } from '../options.js'
 import type { Shard } from '../shards/shard.js'
 import { wholeItems } from '../shards/shares.js'
 import { performance } from '../timers.js'
 import { patienceOf, readPatiently, sessionOf } from './reading.js'
 import { checkVerbOptions, encodeTag, type ResolvedWaiting, resolveNow, resolveWaiting } from './verb-options.js'
-
-type Expiring = { readonly now?: number } & Waiting
 
 /** Registers a verb that runs over several turns of the loop, so that closing waits for it. */
 export function whole<T>({ shards }: CacheHandle, work: Promise<T>): Promise<T> {
@@ -71,11 +69,11 @@ async function cullAll(handle: CacheHandle, options: Waiting | undefined): Promi
   return expired + (await removeInPages(handle, options, enforce, shards))
 }
 
-export function stats(handle: CacheHandle, options: { readonly reset?: boolean } | undefined): Promise<CacheStats> {
+export function stats(handle: CacheHandle, options: StatsOptions | undefined): Promise<CacheStats> {
   return whole(handle, figuresOf(handle, options))
 }
 
-async function figuresOf(handle: CacheHandle, options: { readonly reset?: boolean } | undefined): Promise<CacheStats> {
+async function figuresOf(handle: CacheHandle, options: StatsOptions | undefined): Promise<CacheStats> {
   checkVerbOptions(options, 'stats', 'resetting')
   const { reset = false } = options ?? {}
   if (typeof reset !== 'boolean') throw new TypeError(`stats: reset must be true or false, got ${kindOf(reset)}`)

@@ -1,5 +1,5 @@
 import type { QueueTransaction, Transaction } from '../contract.js'
-import type { Item, Key, Pulling, Pushing } from '../options.js'
+import type { Item, Key, Peeking, Pulling, Pushing } from '../options.js'
 import { checkPeekItem } from '../verbs/queue.js'
 import type { CacheQueueTransaction } from '../verbs/queue-transaction.js'
 import type { HeadOf } from '../verbs/storing.js'
@@ -33,7 +33,7 @@ export class CacheNamespaceTransaction extends NamespaceTransaction implements Q
     return renamed(this.#keys, this.#tx.peek<T>(options, this.#headOf))
   }
 
-  peekItem<T = unknown>(options?: { readonly last?: boolean }): Item<T> | undefined {
+  peekItem<T = unknown>(options?: Pick<Peeking, 'last'>): Item<T> | undefined {
     for (const key of this.keys({ reverse: checkPeekItem(options) })) {
       const item = this.getItem<T>(key)
       if (item) return item

@@ -1,17 +1,20 @@
 import type { Cache } from '../cache.js'
 import type { Queueing, QueueTransaction, Transaction } from '../contract.js'
 import { accessOf, type EngineAccess } from '../handle-of.js'
-import type { Item, Key, Listing, Pulling, Pushing, Waiting } from '../options.js'
+import type { Item, Key, Listing, Peeking, Pulling, Pushing, Transacting } from '../options.js'
 import { peekItem } from '../verbs/peeking.js'
 import { checkPeekItem, peekValue, pullValue } from '../verbs/queue.js'
 import type { CacheQueueTransaction } from '../verbs/queue-transaction.js'
 import { type HeadOf, pushValue } from '../verbs/storing.js'
 import { CacheNamespaceTransaction } from './cache-namespace-transaction.js'
-import { Namespace, type NamespaceParts } from './namespace.js'
+import { Namespace, type NamespaceParts, type ViewOf } from './namespace.js'
 import { NamespaceKeys } from './namespace-keys.js'
 import { type NamespaceOptions, resolveNamespace } from './namespace-options.js'
 import { renamed } from './namespace-transaction.js'
 import { inStoredOrder } from './sorted-keys.js'
+
+const queueView: ViewOf = (tx, keys, storing) =>
+  new CacheNamespaceTransaction(tx as CacheQueueTransaction, keys, storing)
 
 /**
  * A namespace of a `Cache`, with queues of its own and a sorted order. A value that is pushed without a `prefix` gets a
@@ -25,7 +28,7 @@ export class CacheNamespace extends Namespace implements Queueing {
 
   /** Use `cache.namespace(name, options)` instead. */
   constructor(parts: object, own: object) {
-    super(parts, own)
+    super({ ...parts, viewOf: queueView }, own)
     this.#host = (parts as NamespaceParts).host as Cache
     this.#access = accessOf(this) as EngineAccess
     const keys = new NamespaceKeys(this.#access.hostKey('') as string)
@@ -55,7 +58,7 @@ export class CacheNamespace extends Namespace implements Queueing {
   }
 
   /** Reads the last entry in stored order, or with `last: false` the first. Scans the keys of the namespace. */
-  async peekItem<T = unknown>(options?: { readonly last?: boolean } & Waiting): Promise<Item<T> | undefined> {
+  async peekItem<T = unknown>(options?: Peeking): Promise<Item<T> | undefined> {
     const reverse = checkPeekItem(options)
     const { last: _last, ...waiting } = options ?? {}
     const { handle, encodeKey, hostKey } = this.#access
@@ -74,15 +77,7 @@ export class CacheNamespace extends Namespace implements Queueing {
     yield* options?.reverse ? sorted.reverse() : sorted
   }
 
-  override transact<T>(
-    body: (tx: QueueTransaction) => T,
-    options?: { readonly keys?: readonly Key[] } & Waiting,
-  ): Promise<T> {
+  override transact<T>(body: (tx: QueueTransaction) => T, options?: Transacting): Promise<T> {
     return super.transact(body as (tx: Transaction) => T, options)
-  }
-
-  protected override viewOf(tx: Transaction): QueueTransaction {
-    const { storing } = this.#access
-    return new CacheNamespaceTransaction(tx as CacheQueueTransaction, this.#keys, storing)
   }
 }

@@ -1,11 +1,15 @@
 import type { CacheVerbs } from '../cache-verbs.js'
+import type { DiskCache } from '../contract.js'
 import type { CacheEvents } from '../events.js'
-import type { Finding, Settings, SettingsChange, Waiting } from '../options.js'
+import type { Checking, Finding, Settings, SettingsChange, Waiting } from '../options.js'
 import type { NamespaceKeys } from './namespace-keys.js'
 import { ViewEvents } from './view-events.js'
 
 /** The part of a view that it leaves to its host cache: verbs that concern the whole directory, and opening. */
-export abstract class HostView {
+export abstract class HostView
+  implements
+    Pick<DiskCache, 'directory' | 'cull' | 'check' | 'createTagIndex' | 'dropTagIndex' | 'settings' | 'configure'>
+{
   readonly directory: string
   readonly #host: CacheVerbs
   readonly #events: ViewEvents
@@ -17,6 +21,7 @@ export abstract class HostView {
     this.#events = new ViewEvents(this.#host, keys as NamespaceKeys)
   }
 
+  /** Opens the host cache now, as its `open` does. */
   async open(): Promise<this> {
     await this.#host.open()
     return this
@@ -26,7 +31,7 @@ export abstract class HostView {
     return this.#host.cull(options)
   }
 
-  check(options?: { readonly fix?: boolean } & Waiting): Promise<Finding[]> {
+  check(options?: Checking): Promise<Finding[]> {
     return this.#host.check(options)
   }
 
@@ -46,16 +51,19 @@ export abstract class HostView {
     return this.#host.configure(settings)
   }
 
+  /** Adds a listener: for events of the keys of this view, and for those without a key. @throws TypeError as `cache.on` */
   on<E extends keyof CacheEvents>(event: E, listener: (payload: CacheEvents[E]) => void): this {
     this.#events.on(event, listener)
     return this
   }
 
+  /** Adds a listener for the next such event only. @throws TypeError for an unknown event */
   once<E extends keyof CacheEvents>(event: E, listener: (payload: CacheEvents[E]) => void): this {
     this.#events.on(event, listener, { once: true })
     return this
   }
 
+  /** Removes a listener. @throws TypeError for an unknown event */
   off<E extends keyof CacheEvents>(event: E, listener: (payload: CacheEvents[E]) => void): this {
     this.#events.off(event, listener)
     return this
@@ -66,6 +74,7 @@ export abstract class HostView {
     this.#events.close()
   }
 
+  /** Does what `close` does, at the end of an `await using` block. */
   async [Symbol.asyncDispose](): Promise<void> {
     await this.close()
   }

@@ -1,5 +1,5 @@
 import type { Entry, Transaction } from '../contract.js'
-import type { Counting, Info, Item, Key, Listing, Storing, Tag, Touching } from '../options.js'
+import type { Counting, Expiring, Info, Item, Key, Listing, Storing, Tag, Touching } from '../options.js'
 import { checkEntry } from '../verbs/bulk.js'
 import type { CacheTransaction } from '../verbs/cache-transaction.js'
 import { clearIn, evictIn, expireIn } from '../verbs/transaction-removal.js'
@@ -107,7 +107,7 @@ export class NamespaceTransaction implements Transaction {
     return Array.from(this.keys({ includeExpired: true })).length
   }
 
-  expire(options?: { readonly now?: number }): number {
+  expire(options?: Pick<Expiring, 'now'>): number {
     return expireIn(this.#tx.sessions(), options, this.#keys.prefix)
   }
 

@@ -3,16 +3,19 @@ import type { DiskCache, Entry, StoredFile, Transaction } from '../contract.js'
 import { accessOf, type EngineAccess, registerView } from '../handle-of.js'
 import type {
   CacheStats,
-  ComputeContext,
   Computing,
   Counting,
+  Expiring,
+  Factory,
   Info,
   Item,
   Key,
   Listing,
+  StatsOptions,
   Storing,
   Tag,
   Touching,
+  Transacting,
   Waiting,
 } from '../options.js'
 import type { CacheTransaction } from '../verbs/cache-transaction.js'
@@ -44,7 +47,14 @@ export interface NamespaceParts {
   /** The prefix of the keys of the enclosing namespace. */
   readonly outer: string
   readonly storing: WithDefaults
+  /** Makes the view of a transaction. @default one without queues */
+  readonly viewOf?: ViewOf
 }
+
+/** A view of a transaction of the host, restricted to the keys of a namespace. */
+export type ViewOf = (tx: Transaction, keys: NamespaceKeys, storing: WithDefaults) => Transaction
+
+const plainView: ViewOf = (tx, keys, storing) => new NamespaceTransaction(tx as CacheTransaction, keys, storing)
 
 /**
  * A view of a cache with its own keys and all verbs of a cache. Its entries are entries of the cache, under the limits
@@ -63,10 +73,11 @@ export class Namespace extends HostView implements DiskCache {
   readonly #family: string
   readonly #keys: NamespaceKeys
   readonly #storing: WithDefaults
+  readonly #viewOf: ViewOf
 
   /** Use `cache.namespace(name, options)` instead. */
   constructor(parts: object, own: object) {
-    const { host, outer, storing } = parts as NamespaceParts
+    const { host, outer, storing, viewOf = plainView } = parts as NamespaceParts
     const { name, version, defaultTtl, family, prefix } = own as ResolvedNamespace
     const keys = new NamespaceKeys(outer + prefix)
     super(host, keys)
@@ -76,6 +87,7 @@ export class Namespace extends HostView implements DiskCache {
     this.#family = outer + family
     this.#keys = keys
     this.#storing = defaultsOf(defaultTtl, storing)
+    this.#viewOf = viewOf
     const { handle } = accessOf(host) as EngineAccess
     const hostKey = (key: Key): Key => this.#keys.encode(key)
     const hostPrefix = (prefix: string): string | undefined => this.#keys.exactPrefix(prefix)
@@ -138,11 +150,7 @@ export class Namespace extends HostView implements DiskCache {
     return this.#host.add(this.#keys.encode(key), value, this.#storing(options))
   }
 
-  async getOrSet<T, Old extends T = T>(
-    key: Key,
-    factory: (context: ComputeContext<Old>) => T | Promise<T>,
-    options?: Computing,
-  ): Promise<T> {
+  async getOrSet<T, Old extends T = T>(key: Key, factory: Factory<T, Old>, options?: Computing): Promise<T> {
     return this.#host.getOrSet(this.#keys.encode(key), factory, this.#storing(options))
   }
 
@@ -205,7 +213,7 @@ export class Namespace extends HostView implements DiskCache {
     return (await this.#tally('volume')).bytes
   }
 
-  expire(options?: { readonly now?: number } & Waiting): Promise<number> {
+  expire(options?: Expiring): Promise<number> {
     const { handle } = this.#access
     return handle.ready(() => ranges.expire(handle, this.#keys.prefix, options))
   }
@@ -229,23 +237,18 @@ export class Namespace extends HostView implements DiskCache {
     return removed
   }
 
-  async stats(options?: { readonly reset?: boolean }): Promise<CacheStats> {
+  async stats(options?: StatsOptions): Promise<CacheStats> {
     const figures = await this.#host.stats(options)
     const { count, bytes } = await this.#tally('volume')
     return { ...figures, count, volume: bytes }
   }
 
-  async transact<T>(body: (tx: Transaction) => T, options?: { readonly keys?: readonly Key[] } & Waiting): Promise<T> {
+  async transact<T>(body: (tx: Transaction) => T, options?: Transacting): Promise<T> {
     if (typeof body !== 'function') return this.#host.transact(body, options)
-    const inside = (tx: Transaction): T => body(this.viewOf(tx))
+    const inside = (tx: Transaction): T => body(this.#viewOf(tx, this.#keys, this.#storing))
     const { keys } = options ?? {}
     if (!Array.isArray(keys)) return this.#host.transact(inside, options)
     return this.#host.transact(inside, { ...options, keys: this.#keys.encodeAll(keys) })
-  }
-
-  /** A view of a transaction of the cache, restricted to the keys of the namespace. */
-  protected viewOf(tx: Transaction): Transaction {
-    return new NamespaceTransaction(tx as CacheTransaction, this.#keys, this.#storing)
   }
 
   get #parts(): NamespaceParts {

@@ -1,6 +1,6 @@
 import { readdirSync } from 'node:fs'
-import { Cache, type CacheOptions, defineModel, type FanoutCache, keyOf, type Model } from 'fanout-cache'
-import { describe, expect, it, onTestFinished } from 'vitest'
+import { Cache, defineModel, type FanoutCache, keyOf, type Model } from 'fanout-cache'
+import { describe, expect, it, onTestFinished, vi } from 'vitest'
 import { z } from 'zod'
 import { cacheSubject, fanoutSubject, noise, type Subject, withClock } from '../../contract/subjects.js'
 import { collect } from '../../helpers/collect.js'
@@ -247,21 +247,26 @@ describe('defineModel()', () => {
   })
 })
 
-/** A cache whose caches of models fail to close. */
-class Failing extends Cache {
-  protected override modelCache(directory: string, limits: CacheOptions): Cache {
-    const own = super.modelCache(directory, limits)
-    const close = own.close.bind(own)
-    own.close = () => Promise.reject(new Error('not closed'))
-    onTestFinished(close)
-    return own
-  }
+/** Makes the caches of models fail to close, until the test has finished. */
+function failModelsToClose(): void {
+  const { close } = Cache.prototype
+  const left = new Set<Cache>()
+  const spy = vi.spyOn(Cache.prototype, 'close').mockImplementation(function (this: Cache) {
+    if (!this.directory.includes('cache.db-model-')) return close.call(this)
+    left.add(this)
+    return Promise.reject(new Error('not closed'))
+  })
+  onTestFinished(async () => {
+    spy.mockRestore()
+    for (const cache of left) await cache.close()
+  })
 }
 
 describe('a cache of a model that fails to close', () => {
   it('does not keep the cache that it belongs to open', async () => {
     const directory = temporaryDirectory()
-    const cache = new Failing(directory)
+    failModelsToClose()
+    const cache = new Cache(directory)
     await cache.model(textModel('Text', { maxItems: 4 })).put('k', 'v')
     await cache.set('a', 1)
     await expect(cache.close()).rejects.toThrow('not closed')
