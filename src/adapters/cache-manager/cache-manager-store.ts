@@ -29,7 +29,9 @@ export interface DiskStoreOptions extends DoorOptions {
  * reject, and cache-manager emits `error`.
  */
 export class DiskStore {
+  /** The name of the store. */
   readonly name = 'disk'
+  /** Whether a value is stored: the option `isCacheable`. */
   readonly isCacheable: (value: unknown) => boolean
   readonly #door: Door
   readonly #space: Namespaced
@@ -54,12 +56,14 @@ export class DiskStore {
     return this.#space.keyOf(key)
   }
 
+  /** Reads the value of a key. */
   async get<T>(key: string): Promise<T | undefined> {
     const read = this.#space.get(key)
     const found = read instanceof Promise ? await read : read
     return found && valueFrom<T>(found.value)
   }
 
+  /** Reads several values, in the order of the keys. */
   async mget(...keys: string[]): Promise<unknown[]> {
     const found = await this.#space.getMany(keys)
     return found.map(one => one && valueFrom(one.value))
@@ -80,10 +84,12 @@ export class DiskStore {
     if (stored.includes(false)) throw this.#door.refusal()
   }
 
+  /** Removes a key. */
   async del(key: string): Promise<void> {
     await this.#space.delete(key)
   }
 
+  /** Removes several keys. */
   async mdel(...keys: string[]): Promise<void> {
     await this.#space.deleteMany(keys)
   }

@@ -24,4 +24,11 @@ const make: DiskStoreFactory['create'] = (source, options) => new DiskStore(sour
 
 const makeKeyv: DiskStoreFactory['keyv'] = (source, options) => createKeyvOf(installedKeyv(), source, options)
 
+/**
+ * Creates stores on disk for cache-manager: called for version 5, and `diskStore.keyv` for 6 and 7.
+ *
+ * @example
+ * const cache = await caching(diskStore, { directory: '/var/cache/app' })
+ * const newer = createCache({ stores: [diskStore.keyv('/var/cache/app')] })
+ */
 export const diskStore: DiskStoreFactory = Object.assign(make.bind(undefined), { create: make, keyv: makeKeyv })

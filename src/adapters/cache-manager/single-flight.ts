@@ -19,6 +19,7 @@ interface Tier {
 type Compute = () => unknown
 type Wrap = (key: string, compute: Compute, ...rest: unknown[]) => Promise<unknown>
 
+/** Options of `singleFlight`. */
 export interface SingleFlightOptions {
   /** How long a computing process may give no sign of life before another takes over. @default 10_000 */
   readonly lease?: Duration

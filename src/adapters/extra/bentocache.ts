@@ -11,8 +11,16 @@ export interface BentoDriverOptions extends DoorOptions {
 
 /** The driver that `useL2Layer` takes. */
 export interface BentoDriver {
+  /** The options it was made with, which bentocache hands on. */
   readonly options: Record<string, unknown>
-  readonly factory: (config: { readonly prefix?: string }) => DiskL2Driver
+  /** Opens the driver. Bentocache calls it. @throws as `diskDriver` does, for what shows only when the cache opens */
+  readonly factory: (config: BentoConfig) => DiskL2Driver
+}
+
+/** The part of the configuration of bentocache that the driver reads. */
+export interface BentoConfig {
+  /** Prefix of the keys. */
+  readonly prefix?: string
 }
 
 /**
@@ -42,6 +50,7 @@ export function diskDriver(source: CacheSource | BentoDriverOptions, given: Bent
  * namespace, and `clear` of that driver includes its namespaces.
  */
 export class DiskL2Driver {
+  /** The layer of the driver. */
   readonly type = 'l2' as const
   readonly #door: Door
   readonly #space: Namespaced
@@ -54,10 +63,12 @@ export class DiskL2Driver {
     this.#path = path
   }
 
+  /** Returns a driver of a namespace inside this one. It has the same cache. */
   namespace(name: string): DiskL2Driver {
     return new DiskL2Driver(this.#door, this.#space, `${this.#path}${name}:`)
   }
 
+  /** Reads the value of a key. `undefined`: there is none. */
   async get(key: string): Promise<string | undefined> {
     return (await this.#space.get<string>(this.#keyOf(key)))?.value
   }
@@ -68,25 +79,29 @@ export class DiskL2Driver {
     return this.#door.heeding(full, () => this.#door.cache.pop<string>(full))
   }
 
-  /** Stores a value. @param ttl milliseconds */
+  /** Stores a value. @param ttl milliseconds. Default: the cache's `defaultTtl` */
   async set(key: string, value: string, ttl?: number): Promise<boolean> {
     await this.#space.set({ key: this.#keyOf(key), value, ttl: hostTtl(ttl) })
     return true
   }
 
+  /** Removes a key. Resolves to `false` when there was none. */
   async delete(key: string): Promise<boolean> {
     return this.#space.delete(this.#keyOf(key))
   }
 
+  /** Removes several keys. Resolves to `true`. */
   async deleteMany(keys: readonly string[]): Promise<boolean> {
     await this.#space.deleteMany(keys.map(key => this.#keyOf(key)))
     return true
   }
 
+  /** Removes the entries of this namespace and of those inside it. */
   async clear(): Promise<void> {
     await removePrefix(this.#door.cache, this.#space.prefix + this.#path)
   }
 
+  /** Ends its use of the cache, which the last user on a directory closes. A cache that was passed in stays open. */
   async disconnect(): Promise<void> {
     await this.#door.close()
   }

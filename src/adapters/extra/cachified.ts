@@ -2,24 +2,35 @@ import { Door, Namespaced } from '../namespaced.js'
 import { type CacheSource, type DoorOptions, openCache, strictOptionsOf } from '../open-cache.js'
 import { ttlUntil } from '../ttl.js'
 
-/** An entry of cachified. Times are milliseconds; `createdTime` is an instant. */
+/** What cachified notes of an entry. */
+export interface CachifiedMetadata {
+  /** When the value was computed, in epoch milliseconds. */
+  readonly createdTime: number
+  /** Time to live. Milliseconds; `null`: never expires. */
+  readonly ttl?: number | null
+  /** How long after `ttl` it may still be used. Milliseconds; `null`: for ever. */
+  readonly swr?: number | null
+  /** The former name of `swr`. */
+  readonly swv?: number | null
+}
+
+/** An entry of cachified. */
 export interface CachifiedEntry<Value = unknown> {
-  readonly metadata: {
-    readonly createdTime: number
-    /** Time to live. null: for ever, as with `swr`. */
-    readonly ttl?: number | null
-    readonly swr?: number | null
-    /** The former name of `swr`. */
-    readonly swv?: number | null
-  }
+  /** What cachified notes of the entry. */
+  readonly metadata: CachifiedMetadata
+  /** The value of the entry. */
   readonly value: Value
 }
 
 /** A cache for the option `cache` of cachified. */
 export interface CachifiedCache {
+  /** The name of the cache in the reports of cachified. */
   readonly name: string
+  /** Reads an entry. `undefined`: there is none. */
   get<Value = unknown>(key: string): Promise<CachifiedEntry<Value> | undefined>
+  /** Stores an entry. @throws the error with which the cache refused it */
   set(key: string, entry: CachifiedEntry): Promise<void>
+  /** Removes an entry. @throws the error with which the cache refused that */
   delete(key: string): Promise<void>
   /** Ends its use of the cache, which the last user on a directory closes. A cache that was passed in stays open. */
   disconnect(): Promise<void>

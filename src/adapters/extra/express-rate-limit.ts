@@ -5,8 +5,16 @@ import { type CacheSource, type DoorOptions, openCache, strictOptionsOf } from '
 
 /** How many requests a client has made, and when its count starts anew. */
 export interface RateLimitInfo {
+  /** How many requests were counted. */
   readonly totalHits: number
+  /** When the count starts anew. */
   readonly resetTime: Date
+}
+
+/** The options of express-rate-limit that the store reads. */
+export interface RateLimitConfig {
+  /** How long requests are counted. Milliseconds. */
+  readonly windowMs: number
 }
 
 /** Options of `DiskRateLimitStore`. */
@@ -24,6 +32,7 @@ export interface RateLimitStoreOptions extends DoorOptions {
 export class DiskRateLimitStore {
   /** Tells express-rate-limit that the counts are shared by several processes. */
   readonly localKeys = false
+  /** The prefix of the keys. */
   readonly prefix: string
   readonly #door: Door
   readonly #space: Namespaced
@@ -43,10 +52,11 @@ export class DiskRateLimitStore {
   }
 
   /** Takes the options of express-rate-limit, which calls this. */
-  init({ windowMs }: { readonly windowMs: number }): void {
+  init({ windowMs }: RateLimitConfig): void {
     this.#window = windowMs
   }
 
+  /** Reads the count of a client. `undefined`: it has made no request. */
   async get(key: string): Promise<RateLimitInfo | undefined> {
     const found = await this.#space.get<number>(key)
     return found && { totalHits: found.value, resetTime: this.#resetOf(found.expiresAt) }
@@ -63,6 +73,7 @@ export class DiskRateLimitStore {
     return { totalHits, resetTime: this.#resetOf(found?.expiresAt) }
   }
 
+  /** Takes back one request of a client, as for `skipFailedRequests`. */
   async decrement(key: string): Promise<void> {
     const full = this.#space.keyOf(key)
     // A request that ends after its window must not reduce the count of the next window.
@@ -72,10 +83,12 @@ export class DiskRateLimitStore {
     await this.cache.transact(takeBack, { keys: [full], retry: true })
   }
 
+  /** Removes the count of a client. */
   async resetKey(key: string): Promise<void> {
     await this.#space.delete(key)
   }
 
+  /** Removes the counts of all clients of this limiter. */
   async resetAll(): Promise<void> {
     await this.#space.clear()
   }

@@ -18,15 +18,17 @@ export interface SessionStoreOptions extends DoorOptions {
   readonly ttl?: Duration
 }
 
-type Done = (error?: unknown) => void
+/** Called when a session was stored or removed. `error` is absent when that has succeeded. */
+export type SessionCallback = (error?: unknown) => void
 
 /**
  * A store for express-session. Sessions survive restarts, are shared by all processes of the machine and are removed
  * when their cookies expire. Since a full cache evicts, give sessions a directory of their own with `evictionPolicy:
  * 'none'`.
  *
- * @example app.use(session({ secret, resave: false, saveUninitialized: false, store: new
- * DiskSessionStore('/var/lib/app/sessions') }))
+ * @example
+ * const store = new DiskSessionStore('/var/lib/app/sessions', { evictionPolicy: 'none' })
+ * app.use(session({ secret, resave: false, saveUninitialized: false, store }))
  */
 export class DiskSessionStore extends Store {
   readonly #door: Door
@@ -58,7 +60,8 @@ export class DiskSessionStore extends Store {
     answer(found, callback, item => (item ? asTouched(item) : null))
   }
 
-  override set(id: string, session: SessionData, callback?: Done): void {
+  /** Stores a session until its cookie expires, or for `ttl`. */
+  override set(id: string, session: SessionData, callback?: SessionCallback): void {
     // express-session compares and sends the JSON of a session, including its cookie.
     const store = async (): Promise<void> => {
       const value: unknown = JSON.parse(JSON.stringify(session))
@@ -67,7 +70,8 @@ export class DiskSessionStore extends Store {
     answer(store(), callback)
   }
 
-  override touch(id: string, session: SessionData, callback?: Done): void {
+  /** Changes the expiry of a session to that of its cookie. */
+  override touch(id: string, session: SessionData, callback?: SessionCallback): void {
     const key = this.#space.keyOf(id)
     const ttl = this.#ttlOf(session) ?? null
     answer(
@@ -76,10 +80,12 @@ export class DiskSessionStore extends Store {
     )
   }
 
-  override destroy(id: string, callback?: Done): void {
+  /** Removes a session. */
+  override destroy(id: string, callback?: SessionCallback): void {
     answer(this.#space.delete(id), callback)
   }
 
+  /** Reads all sessions, by their ids. */
   override all(callback: (error: unknown, sessions?: { [id: string]: SessionData } | null) => void): void {
     const collect = async (): Promise<{ [id: string]: SessionData }> => {
       const sessions: { [id: string]: SessionData } = Object.create(null)
@@ -89,6 +95,7 @@ export class DiskSessionStore extends Store {
     answer(collect(), callback, sessions => sessions)
   }
 
+  /** Counts the sessions. */
   override length(callback: (error: unknown, length?: number) => void): void {
     const count = async (): Promise<number> => {
       let length = 0
@@ -98,7 +105,8 @@ export class DiskSessionStore extends Store {
     answer(count(), callback, length => length)
   }
 
-  override clear(callback?: Done): void {
+  /** Removes all sessions of this store. */
+  override clear(callback?: SessionCallback): void {
     answer(this.#space.clear(), callback)
   }
 

@@ -4,13 +4,61 @@ import { Door, Namespaced } from '../namespaced.js'
 import { type CacheSource, type DoorOptions, openCache, strictOptionsOf } from '../open-cache.js'
 import { hostTtl, timeLeft } from '../ttl.js'
 
-/** Options of one call. `ttl` is in seconds, as in other drivers of unstorage, or a string such as '5m'. */
+/** Options of one call. */
 export interface TransactionOptions {
+  /** Time to live: seconds, as in other drivers of unstorage, or a string such as '5m'. @default that of the driver */
   readonly ttl?: Duration
 }
 
-/** Metadata of an item. `ttl` is in seconds. A type alias, because unstorage requires an index signature. */
-export type ItemMeta = { readonly mtime: Date; readonly atime: Date; readonly size: number; readonly ttl?: number }
+/** Metadata of an item. A type alias, because unstorage requires an index signature. */
+export type ItemMeta = {
+  /**
+   * When it was stored.
+   */
+  readonly mtime: Date
+  /**
+   * When it was last read, as far as the eviction policy keeps track of it.
+   */
+  readonly atime: Date
+  /**
+   * Bytes of the value as stored.
+   */
+  readonly size: number
+  /**
+   * Time until it expires. Seconds; absent: it never does.
+   */
+  readonly ttl?: number
+}
+
+/** An item that `setItems` stores. */
+export interface NewItem {
+  /** The key of the item. */
+  readonly key: string
+  /** Its value, as unstorage has serialized it. */
+  readonly value: string
+  /** Options of this item. @default those of the call */
+  readonly options?: TransactionOptions
+}
+
+/** Which item `getItems` reads. */
+export interface WantedItem {
+  /** The key of the item. */
+  readonly key: string
+}
+
+/** An item that `getItems` has read. */
+export interface FoundItem {
+  /** The key of the item. */
+  key: string
+  /** Its value; `null`: there is none. */
+  value: string | null
+}
+
+/** What the driver can do by itself. */
+export interface DriverFlags {
+  /** Tells that it removes items when their `ttl` is over. */
+  readonly ttl: true
+}
 
 /** Options of `diskDriver`. */
 export interface DiskDriverOptions extends DoorOptions {
@@ -22,24 +70,37 @@ export interface DiskDriverOptions extends DoorOptions {
 
 /** A driver for `createStorage({ driver })` of unstorage. */
 export interface DiskDriver {
+  /** The name of the driver. */
   readonly name: string
-  readonly flags: { readonly ttl: true }
+  /** What the driver can do by itself. */
+  readonly flags: DriverFlags
+  /** The options it was made with. */
   readonly options: DiskDriverOptions
+  /** Returns the cache that holds the items. */
   getInstance(): DiskCache
+  /** Tells whether there is an item that has not expired. */
   hasItem(key: string): Promise<boolean>
+  /** Reads an item. `null`: there is none. */
   getItem(key: string): Promise<string | number | boolean | object | null>
+  /** Reads an item that `setItemRaw` stored. `null`: there is none. */
   getItemRaw(key: string): Promise<unknown>
-  getItems(items: readonly { readonly key: string }[]): Promise<{ key: string; value: string | null }[]>
+  /** Reads several items, in the order of their keys. */
+  getItems(items: readonly WantedItem[]): Promise<FoundItem[]>
+  /** Stores an item. @throws the error with which the cache refused it; TypeError or RangeError for a wrong `ttl` */
   setItem(key: string, value: string, options?: TransactionOptions): Promise<void>
+  /** Stores any value that `structuredClone` copies. @throws as `setItem` does */
   setItemRaw(key: string, value: unknown, options?: TransactionOptions): Promise<void>
-  setItems(
-    items: readonly { readonly key: string; readonly value: string; readonly options?: TransactionOptions }[],
-    common?: TransactionOptions,
-  ): Promise<void>
+  /** Stores several items, those of one shard in one commit. @throws as `setItem` does */
+  setItems(items: readonly NewItem[], common?: TransactionOptions): Promise<void>
+  /** Removes an item. @throws the error with which the cache refused that */
   removeItem(key: string): Promise<void>
+  /** Reads what is known of an item. `null`: there is none. */
   getMeta(key: string): Promise<ItemMeta | null>
+  /** Lists the keys that begin with `base`, all without it. */
   getKeys(base?: string): Promise<string[]>
+  /** Removes the items whose keys begin with `base`, all without it. */
   clear(base?: string): Promise<void>
+  /** Ends its use of the cache, which the last user on a directory closes. A cache that was passed in stays open. */
   dispose(): Promise<void>
 }
 

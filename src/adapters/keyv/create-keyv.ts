@@ -10,8 +10,11 @@ export interface CreateKeyvOptions extends DoorOptions {
   readonly namespace?: string
   /** Time to live of values stored without one: milliseconds or a string. @default they never expire */
   readonly ttl?: number | string
+  /** Option of Keyv: emits the event `error` for failures of the store. @default true, Keyv's own */
   readonly emitErrors?: boolean
+  /** Option of Keyv: rejects for failures of the store. @default false, Keyv's own */
   readonly throwOnErrors?: boolean
+  /** Option of Keyv: counts hits and misses in `keyv.stats`. @default false, Keyv's own */
   readonly stats?: boolean
 }
 

@@ -20,7 +20,7 @@ interface Place {
  * const keyv = new Keyv({ store: new KeyvDiskStore('/var/cache/app'), namespace: 'users' })
  */
 export class KeyvDiskStore extends EventEmitter {
-  /** Whether Keyv serializes values to strings and prefixes keys with the namespace. */
+  /** @internal Whether Keyv serializes values to strings and prefixes keys with the namespace. */
   protected readonly plain: boolean = true
   /** Read by Keyv, which offers `iterator()` only for known dialects. */
   opts: Record<string, unknown> = { dialect: 'sqlite', url: '' }
@@ -50,7 +50,7 @@ export class KeyvDiskStore extends EventEmitter {
     this.#current = this.#spaceOf(namespace)
   }
 
-  /** The beginning of messages about wrong options. */
+  /** @internal The beginning of messages about wrong options. */
   protected get door(): string {
     return 'KeyvDiskStore'
   }
@@ -81,11 +81,13 @@ export class KeyvDiskStore extends EventEmitter {
     throw new TypeError('this KeyvDiskStore is for Keyv 5: with Keyv 6, import it from fanout-cache/keyv6')
   }
 
+  /** Adds a listener, as every EventEmitter does. Keyv adds one for `error`. */
   override on(event: string | symbol, listener: (...args: never[]) => void): this {
     if (event === 'error') this.#owners.announce()
     return super.on(event, listener as (...args: unknown[]) => void)
   }
 
+  /** Reads the value of a key. `undefined`: there is none. */
   async get<Value = unknown>(key: string): Promise<Stored<Value>> {
     try {
       const { plain } = this
@@ -100,6 +102,7 @@ export class KeyvDiskStore extends EventEmitter {
     }
   }
 
+  /** Reads several values, in the order of the keys. */
   async getMany<Value = unknown>(keys: readonly string[]): Promise<Stored<Value>[]> {
     const { plain } = this
     const places = keys.map(key => this.#place(key))
@@ -111,11 +114,13 @@ export class KeyvDiskStore extends EventEmitter {
     return (found ?? []).map(one => toAnswer(one, { plain }) as Stored<Value>)
   }
 
+  /** Tells whether the key has a value that has not expired. */
   async has(key: string): Promise<boolean> {
     const { space, key: own } = this.#place(key)
     return space.has(own)
   }
 
+  /** Tells for several keys what `has` tells for one, in their order. */
   hasMany(keys: readonly string[]): Promise<boolean[]> {
     return Promise.all(keys.map(key => this.has(key)))
   }
@@ -146,6 +151,7 @@ export class KeyvDiskStore extends EventEmitter {
     return answers as boolean[] & void
   }
 
+  /** Removes a key. Resolves to `false` when there was none. */
   async delete(key: string): Promise<boolean> {
     const { space, key: own } = this.#place(key)
     return space.delete(own)
@@ -225,10 +231,13 @@ interface Named {
 /** The stored data of Keyv 5: the string of its serializer, which its types declare as the value, or an envelope. */
 export type Stored<Value = unknown> = Value | Answered<Value> | undefined
 
-/** One entry of `setMany`. `ttl` is in milliseconds. */
+/** One entry of `setMany`. */
 export interface KeyvEntry {
+  /** The key, with the prefix of Keyv. */
   readonly key: string
+  /** The value: the string of Keyv's serializer, or any value where Keyv has none. */
   readonly value: unknown
+  /** Time to live. Milliseconds; 0, NaN and Infinity: never expires. @default the option `ttl` of the store */
   readonly ttl?: number | undefined
 }
 

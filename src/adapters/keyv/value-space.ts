@@ -5,9 +5,11 @@ import { isEnvelope, readEnvelope, storeText, storeValue, textOf, unmarked, writ
 /** The result of a read for Keyv: its string, or an envelope. */
 export type Answer<Value = unknown> = string | Answered<Value> | undefined
 
-/** An envelope. `expires` is in epoch milliseconds. */
+/** An envelope of Keyv. */
 export interface Answered<Value = unknown> {
+  /** The value. */
   readonly value?: Value
+  /** When it expires, in epoch milliseconds. Absent: never. */
   readonly expires?: number | undefined
 }
 

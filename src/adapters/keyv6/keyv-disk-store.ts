@@ -5,10 +5,13 @@ import { Door, Namespaced } from '../namespaced.js'
 import { type CacheSource, type DoorOptions, openCache, optionsOf } from '../open-cache.js'
 import { hostTtl, ttlUntil } from '../ttl.js'
 
-/** One entry of `setMany`. `expires` is in epoch milliseconds. */
+/** One entry of `setMany`. */
 export interface KeyvStorageEntry {
+  /** The key, without the namespace. */
   readonly key: string
+  /** The value: the string of Keyv's serializer, or any value where Keyv has none. */
   readonly value: unknown
+  /** When the entry expires, in epoch milliseconds. @default by the option `ttl` of the store */
   readonly expires?: number | undefined
 }
 
@@ -20,7 +23,7 @@ export interface KeyvStorageEntry {
  * const keyv = new Keyv({ store: new KeyvDiskStore('/var/cache/app'), namespace: 'users' })
  */
 export class KeyvDiskStore extends EventEmitter {
-  /** Whether Keyv serializes values to strings. */
+  /** @internal Whether Keyv serializes values to strings. */
   protected readonly plain: boolean = true
   readonly #door: Door
   readonly #ttl: number | null | undefined
@@ -47,7 +50,7 @@ export class KeyvDiskStore extends EventEmitter {
     this.#space = new Namespaced(this.#door, namespace)
   }
 
-  /** The beginning of messages about wrong options. */
+  /** @internal The beginning of messages about wrong options. */
   protected get door(): string {
     return 'KeyvDiskStore'
   }
@@ -90,35 +93,41 @@ export class KeyvDiskStore extends EventEmitter {
     this.#named = this.#keyvs
   }
 
+  /** Adds a listener, as every EventEmitter does. Keyv adds one for `error`. */
   override on(event: string | symbol, listener: (...args: never[]) => void): this {
     if (event === 'error') this.#keyvs++
     return super.on(event, listener as (...args: unknown[]) => void)
   }
 
   /** Has the type of Keyv 6, to which Node's `Function[]` is not assignable. */
-  override listeners(event: string | symbol): Listener[] {
-    return super.listeners(event) as Listener[]
+  override listeners(event: string | symbol): ((...args: unknown[]) => void)[] {
+    return super.listeners(event) as ((...args: unknown[]) => void)[]
   }
 
-  override rawListeners(event: string | symbol): Listener[] {
-    return super.rawListeners(event) as Listener[]
+  /** Has the type of Keyv 6 too. */
+  override rawListeners(event: string | symbol): ((...args: unknown[]) => void)[] {
+    return super.rawListeners(event) as ((...args: unknown[]) => void)[]
   }
 
+  /** Reads the value of a key. `undefined`: there is none. */
   async get<Value = unknown>(key: string): Promise<Answer<Value>> {
     const found = this.#space.get(key)
     // An await takes a twentieth of a read through Keyv.
     return toAnswer(found instanceof Promise ? await found : found, { plain: this.plain })
   }
 
+  /** Reads several values, in the order of the keys. */
   async getMany<Value = unknown>(keys: readonly string[]): Promise<Answer<Value>[]> {
     const found = await this.#space.getMany(keys)
     return found.map(one => toAnswer<Value>(one, { plain: this.plain }))
   }
 
+  /** Tells whether the key has a value that has not expired. */
   async has(key: string): Promise<boolean> {
     return this.#space.has(key)
   }
 
+  /** Tells for several keys what `has` tells for one, in their order. */
   async hasMany(keys: readonly string[]): Promise<boolean[]> {
     return Promise.all(keys.map(key => this.#space.has(key)))
   }
@@ -140,10 +149,12 @@ export class KeyvDiskStore extends EventEmitter {
     )
   }
 
+  /** Removes a key. Resolves to `false` when there was none. */
   async delete(key: string): Promise<boolean> {
     return this.#space.delete(key)
   }
 
+  /** Removes several keys. Resolves to whether each existed, in their order. */
   async deleteMany(keys: readonly string[]): Promise<boolean[]> {
     return this.#space.deleteMany(keys)
   }
@@ -177,8 +188,6 @@ export class KeyvValueStore extends KeyvDiskStore {
   }
 }
 
-type Listener = (...args: unknown[]) => void
-
 interface Named {
   readonly namespace?: string
   readonly ttl?: unknown
@@ -186,17 +195,31 @@ interface Named {
 
 /** How an adapter of Keyv 6 describes itself. */
 export interface KeyvCapabilities {
+  /** Tells that Keyv need not wrap the store. */
   readonly compatible: true
+  /** The kind of the store. */
   readonly store: 'keyvStorage'
+  /** Tells that the store takes expiry as an instant. */
   readonly expires: true
+  /** The methods that the store has. */
   readonly methods: KeyvMethods
 }
 
-type StorageMethod =
+/** A method of a store of Keyv 6. */
+export type KeyvStorageMethod =
   | ('get' | 'getMany' | 'has' | 'hasMany' | 'set' | 'setMany')
   | ('delete' | 'deleteMany' | 'clear' | 'disconnect' | 'iterator')
 
-export type KeyvMethods = Readonly<Record<StorageMethod, { readonly exists: true; readonly methodType: 'async' }>>
+/** The description of one method of a store. */
+export interface KeyvMethod {
+  /** Tells that the store has it. */
+  readonly exists: true
+  /** Tells that it returns a promise. */
+  readonly methodType: 'async'
+}
+
+/** The description of the methods of a store. */
+export type KeyvMethods = Readonly<Record<KeyvStorageMethod, KeyvMethod>>
 
 const METHOD = { exists: true, methodType: 'async' } as const
 

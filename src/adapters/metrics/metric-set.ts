@@ -17,6 +17,7 @@ type Series = Map<string, Histogram.Internal<string>>
 
 type Metric = Counter<string> | Gauge<string> | Histogram<string>
 
+/** A register of prom-client, of either format. */
 export type Register = Registry | Registry<OpenMetricsContentType>
 
 /** The metrics of one prefix in one register, for all caches collected there. */

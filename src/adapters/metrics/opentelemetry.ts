@@ -8,6 +8,8 @@ import { traceCache } from './spans.js'
 const PLACE = 'instrument'
 const KNOWN = new Set(['meterProvider', 'tracerProvider', 'name', 'attributes', 'spans', 'keys', 'durations'])
 
+export type { InDirectory }
+
 /** Options of `instrument`. */
 export interface InstrumentOptions {
   /** The provider of meters. @default the global one, which must be set before */

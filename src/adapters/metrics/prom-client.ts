@@ -11,6 +11,8 @@ const PREFIX = /^[a-zA-Z_:][a-zA-Z0-9_:]*$/
 const LABEL = /^(?!__)[a-zA-Z_][a-zA-Z0-9_]*$/
 const OWN_LABELS = new Set(['cache', 'reason', 'outcome', 'verb', 'le'])
 
+export type { InDirectory, Register }
+
 /** Options of `collectMetrics`. */
 export interface CollectOptions {
   /** The register that collects the metrics. @default the global register of prom-client */
