@@ -20,6 +20,7 @@ export interface HttpRequest extends RoutelessRequest {
 
 /** A request as the functions of the app get it: behind a router, which gives it parameters. */
 export interface RoutedRequest extends HttpRequest {
+  /** The parameters of the route. */
   readonly params: Readonly<Record<string, string | readonly string[]>>
 }
 
@@ -29,6 +30,7 @@ export interface RoutedRequest extends HttpRequest {
  */
 export type Handled<Request extends HttpRequest> = RoutedRequest extends Request ? RoutelessRequest : Request
 
+/** A response of node:http, with or without the additions of Express. */
 export type HttpResponse = ServerResponse
 
 /** Passes the request to the next handler or, with an error, to error handlers. */

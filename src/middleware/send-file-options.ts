@@ -7,16 +7,22 @@ import { heard } from './heard.js'
 import type { HttpRequest, RoutedRequest } from './http-message.js'
 
 /** The Content-Disposition of a file: whether it is shown or saved, and its name. */
-export type Disposition =
-  | 'inline'
-  | 'attachment'
-  | { readonly type?: 'inline' | 'attachment'; readonly filename?: string }
+export type Disposition = 'inline' | 'attachment' | DispositionParts
+
+/** The parts of a Content-Disposition. */
+export interface DispositionParts {
+  /** Whether the file is shown or saved. @default 'attachment' */
+  readonly type?: 'inline' | 'attachment'
+  /** The name under which it is saved, without a path. @default the last part of the key, or of the path of the URL */
+  readonly filename?: string
+}
 
 /** The bytes of a file. */
 export type FillContent = Readable | ReadableStream | Blob | Uint8Array | string
 
 /** The result of `fill`: the bytes and their metadata. */
 export interface FillBody {
+  /** The bytes of the file. */
   readonly body: FillContent
   /** Content-Type. @default the type of the extension of the name */
   readonly type?: string
@@ -28,39 +34,41 @@ export interface FillBody {
   readonly tags?: readonly string[]
   /** Last-Modified: a Date or epoch milliseconds. @default when the file was stored */
   readonly lastModified?: Date | number
+  /** Content-Disposition. @default none */
   readonly disposition?: Disposition
+  /** Cache-Control. @default that of the response, otherwise 'no-cache' */
   readonly cacheControl?: string
   /** Content-Encoding of the bytes, such as `br`. */
   readonly encoding?: string
 }
 
 /** How the web server in front sends the file, whose path it is told. */
-export type Acceleration =
-  | {
-      /** X-Accel-Redirect: nginx, and Caddy with `handle_response`. */
-      readonly type: 'nginx'
-      /** The internal location whose `alias` is the directory of the cache. It begins and ends with `/`. */
-      readonly prefix: string
-      /**
-       * How long a replaced file stays at its path, so that nginx finds it. A file that nginx does not find is
-       * requested again. It is stored as setting of the directory, unless a longer one is stored.
-       *
-       * @default '5s'
-       */
-      readonly grace?: Duration
-    }
-  | {
-      /** X-Sendfile: Apache with mod_xsendfile, lighttpd. */
-      readonly type: 'sendfile'
-      /** Path of the directory of the cache in the web server. @default its path in this process */
-      readonly root?: string
-      /**
-       * How long a replaced file stays at its path. A file that the server does not find is an error.
-       *
-       * @default '30s'
-       */
-      readonly grace?: Duration
-    }
+export type Acceleration = NginxAcceleration | SendfileAcceleration
+
+/** X-Accel-Redirect: nginx, and Caddy with `handle_response`. */
+export interface NginxAcceleration {
+  /** Sends `X-Accel-Redirect`. */
+  readonly type: 'nginx'
+  /** The internal location whose `alias` is the directory of the cache. It begins and ends with `/`. */
+  readonly prefix: string
+  /**
+   * How long a replaced file stays at its path, so that nginx finds it. A file that nginx does not find is requested
+   * again. It is stored as setting of the directory, unless a longer one is stored.
+   *
+   * @default '5s'
+   */
+  readonly grace?: Duration
+}
+
+/** X-Sendfile: Apache with mod_xsendfile, lighttpd. */
+export interface SendfileAcceleration {
+  /** Sends `X-Sendfile`. */
+  readonly type: 'sendfile'
+  /** Path of the directory of the cache in the web server. @default its path in this process */
+  readonly root?: string
+  /** How long a replaced file stays at its path. A file that the server does not find is an error. @default '30s' */
+  readonly grace?: Duration
+}
 
 /** Options of `sendFile`. */
 export interface SendFileOptions<Request extends HttpRequest = RoutedRequest> {

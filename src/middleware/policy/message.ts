@@ -15,7 +15,9 @@ export interface RequestHead {
 
 /** The parts of a response that the rules read. */
 export interface ResponseHead {
+  /** The status code. */
   readonly status: number
+  /** The fields of the header. */
   readonly fields: Fields
 }
 

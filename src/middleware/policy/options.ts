@@ -5,6 +5,14 @@ import { checkCacheName } from './cache-key.js'
 /** Request directives that a cache can obey (RFC 9111 §5.2.1). */
 export type RequestDirective = 'no-store' | 'no-cache' | 'max-age' | 'min-fresh' | 'max-stale' | 'only-if-cached'
 
+/** Freshness by the time since `Last-Modified`. */
+export interface Heuristics {
+  /** The fraction of that time, more than 0 and at most 1. @default 0.1 */
+  readonly fraction?: number
+  /** The longest freshness: milliseconds or a string. @default '1d' */
+  readonly max?: Duration
+}
+
 /** Options of the rules. Options that relax a rule are off by default. Durations are milliseconds or strings. */
 export interface PolicyOptions {
   /**
@@ -54,7 +62,7 @@ export interface PolicyOptions {
    *
    * @default false
    */
-  readonly heuristics?: boolean | { readonly fraction?: number; readonly max?: Duration }
+  readonly heuristics?: boolean | Heuristics
   /** Stores partial answers (206) as entries of their own. @default false */
   readonly storePartial?: boolean
   /**
