@@ -3,9 +3,11 @@
  */
 export const CACHE_MANAGER = 'CACHE_MANAGER'
 
-/** Metadata keys of decorators. The first two are those of `@nestjs/cache-manager`, whose decorators work too. */
+/** Metadata key of `@CacheKey`: that of `@nestjs/cache-manager`, whose decorator works too. */
 export const CACHE_KEY_METADATA = 'cache_module:cache_key'
+/** Metadata key of `@CacheTTL`: that of `@nestjs/cache-manager`, whose decorator works too. */
 export const CACHE_TTL_METADATA = 'cache_module:cache_ttl'
+/** Metadata keys of the other decorators. */
 export const CACHE_TAGS_METADATA = 'fanout-cache:cache_tags'
 export const CACHE_AUDIENCE_METADATA = 'fanout-cache:cache_audience'
 export const CACHE_NAME_METADATA = 'fanout-cache:cache_name'

@@ -7,11 +7,21 @@ import { getCacheHostToken } from './cache.tokens.js'
 import type { CacheHost } from './cache-host.js'
 
 /** The result of a health check of Terminus for one key. */
-export type DiskCacheHealth<Key extends string = string> = Record<
-  Key,
-  { readonly status: 'up' | 'down'; readonly message?: string; readonly count?: number; readonly volume?: number }
->
+export type DiskCacheHealth<Key extends string = string> = Record<Key, DiskCacheStatus>
 
+/** What a health check of Terminus tells of a cache. */
+export interface DiskCacheStatus {
+  /** Whether the cache can be read and written. */
+  readonly status: 'up' | 'down'
+  /** Why it is down. */
+  readonly message?: string
+  /** Entries, including expired ones that were not removed yet. Present when it is up. */
+  readonly count?: number
+  /** Bytes on disk. Present when it is up. */
+  readonly volume?: number
+}
+
+/** Options of `isHealthy`. */
 export interface DiskCacheHealthOptions {
   /** The `name` of the registration. @default the one without a name */
   readonly name?: string
@@ -30,6 +40,7 @@ const OPTIONS = new Set(['name', 'timeout'])
 export class DiskCacheHealthIndicator {
   readonly #modules: ModuleRef
 
+  /** Nest makes it. @param modules finds the registration to check */
   constructor(modules: ModuleRef) {
     this.#modules = modules
   }

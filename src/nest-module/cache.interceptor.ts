@@ -24,8 +24,6 @@ import { serialized } from './outer-serializers.js'
 import { keyOfUrl } from './request-key.js'
 import { isStreaming } from './sendable.js'
 
-type Tracked = string | null | undefined
-
 /**
  * Keeps the answers of GET handlers for all processes, and runs a handler once for concurrent requests. Outside of HTTP
  * it keeps the answers of handlers with a `@CacheKey`.
@@ -37,28 +35,33 @@ type Tracked = string | null | undefined
  * @UseInterceptors(CacheInterceptor)
  */
 export class CacheInterceptor implements NestInterceptor, OnModuleInit {
+  /** The cache manager of the registration without a name. */
   protected readonly cacheManager: Cache
+  /** Reads what decorators note. */
   protected readonly reflector: Reflector
+  /** The adapter of the HTTP server. Set by Nest. */
   protected readonly httpAdapterHost?: HttpAdapterHost
   /** Methods whose requests have a key. HEAD is answered from kept answers of GET. */
   protected allowedMethods: string[] = ['GET', 'HEAD']
-  /** Set by Nest. */
+  /** @internal Set by Nest. */
   protected readonly moduleRef?: ModuleRef
-  /** The host of the registration without a name. Set by Nest. */
+  /** @internal The host of the registration without a name. Set by Nest. */
   protected readonly cacheHost?: CacheHost
 
+  /** Nest makes it. A subclass with a constructor of its own hands both on. */
   constructor(cacheManager: Cache, reflector: Reflector) {
     this.cacheManager = cacheManager
     this.reflector = reflector
   }
 
-  /** @throws Error when no cache of this package is registered, even if there is one of `@nestjs/cache-manager` */
+  /** Called by Nest. @throws Error when no cache of this package is registered, even if there is one of `@nestjs/cache-manager` */
   onModuleInit(): void {
     if (this.cacheHost || !this.moduleRef) return
     // A named registration serves the handlers that name it.
     if (namesIn(this.moduleRef.get(ModulesContainer, { strict: false })).size === 0) throw noCache()
   }
 
+  /** Answers a request from the cache, or keeps the answer of its handler. Nest calls it. */
   async intercept(context: ExecutionContext, next: CallHandler): Promise<Observable<unknown>> {
     const isHttp = context.getType<string>() === 'http'
     if (isHttp && answersByItself(context)) return next.handle()
@@ -90,7 +93,7 @@ export class CacheInterceptor implements NestInterceptor, OnModuleInit {
   }
 
   /** Returns the key of a request. Without one it is not cached. */
-  protected trackBy(context: ExecutionContext): Promise<Tracked> | Tracked {
+  protected trackBy(context: ExecutionContext): Promise<string | null | undefined> | string | null | undefined {
     const noted = HandlerNotes.of(this.reflector, context).key
     if (context.getType<string>() === 'http' && !this.isRequestCacheable(context)) return undefined
     if (noted !== undefined) return typeof noted === 'function' ? noted(context) : noted
@@ -99,6 +102,7 @@ export class CacheInterceptor implements NestInterceptor, OnModuleInit {
     return keyOfUrl(String(adapter.getRequestUrl(context.switchToHttp().getRequest())))
   }
 
+  /** Tells whether a request has a key: whether its method is one of `allowedMethods`. */
   protected isRequestCacheable(context: ExecutionContext): boolean {
     const { method } = context.switchToHttp().getRequest<{ readonly method: string }>()
     return this.allowedMethods.includes(method)

@@ -22,11 +22,11 @@ export interface CacheManagerOptions extends Omit<FanoutCacheOptions, 'defaultTt
   readonly namespace?: string
   /** `wrap` refreshes a value in the background when less than this is left. Milliseconds. @default no refresh */
   readonly refreshThreshold?: number
-  /** Option of cache-manager 6 and 7: does not wait for all of several stores. */
+  /** Option of cache-manager 6 and 7: does not wait for all of several stores. @default false */
   readonly nonBlocking?: boolean
-  /** Option of cache-manager 7. */
+  /** Option of cache-manager 7: the result of `cacheManager.cacheId()`. @default a random one */
   readonly cacheId?: string
-  /** Limit of entries; the name of `maxItems` in older stores. */
+  /** Limit of entries; the name of `maxItems` in older stores. @default no limit */
   readonly max?: number
   /**
    * Lets requests with a `Cookie` share answers whose time to live the app has given, like requests without one. For
@@ -43,7 +43,10 @@ export interface CacheManagerOptions extends Omit<FanoutCacheOptions, 'defaultTt
 export type CacheOptions<StoreConfig extends object = object> = CacheManagerOptions & StoreConfig
 
 /** Options of `CacheModule.register`. */
-export type CacheModuleOptions<StoreConfig extends object = object> = CacheOptions<StoreConfig> & {
+export type CacheModuleOptions<StoreConfig extends object = object> = CacheOptions<StoreConfig> & CacheRegistration
+
+/** How a cache is registered. */
+export interface CacheRegistration {
   /** Makes the tokens available in all modules. @default false */
   readonly isGlobal?: boolean
   /** Registers a further cache, available by `getDiskCacheToken(name)` and `getCacheManagerToken(name)`. */
@@ -52,19 +55,22 @@ export type CacheModuleOptions<StoreConfig extends object = object> = CacheOptio
 
 /** A provider that creates the options. */
 export interface CacheOptionsFactory<StoreConfig extends object = object> {
+  /** Returns the options. */
   createCacheOptions(): Promise<CacheOptions<StoreConfig>> | CacheOptions<StoreConfig>
 }
 
 /** Options of `CacheModule.registerAsync`: one of `useFactory`, `useClass` and `useExisting`. */
-export interface CacheModuleAsyncOptions<StoreConfig extends object = object> extends Pick<ModuleMetadata, 'imports'> {
+export interface CacheModuleAsyncOptions<StoreConfig extends object = object>
+  extends Pick<ModuleMetadata, 'imports'>,
+    CacheRegistration {
   /** Creates the options from the providers named in `inject`. */
   readonly useFactory?: (...args: never[]) => Promise<CacheOptions<StoreConfig>> | CacheOptions<StoreConfig>
+  /** Providers whose values `useFactory` gets as arguments. @default none */
   readonly inject?: (InjectionToken | OptionalFactoryDependency)[]
   /** A class that Nest instantiates. */
   readonly useClass?: Type<CacheOptionsFactory<StoreConfig>>
   /** An existing provider. */
   readonly useExisting?: InjectionToken<CacheOptionsFactory<StoreConfig>>
+  /** Further providers of the module of the registration. @default none */
   readonly extraProviders?: Provider[]
-  readonly isGlobal?: boolean
-  readonly name?: string
 }

@@ -1,5 +1,10 @@
 export { CACHE_KEY_METADATA, CACHE_MANAGER, CACHE_MODULE_OPTIONS, CACHE_TTL_METADATA } from './cache.constants.js'
-export { type DiskCacheHealth, DiskCacheHealthIndicator, type DiskCacheHealthOptions } from './cache.health.js'
+export {
+  type DiskCacheHealth,
+  DiskCacheHealthIndicator,
+  type DiskCacheHealthOptions,
+  type DiskCacheStatus,
+} from './cache.health.js'
 export { CacheInterceptor } from './cache.interceptor.js'
 export { CacheModule } from './cache.module.js'
 export type {
@@ -8,6 +13,7 @@ export type {
   CacheModuleOptions,
   CacheOptions,
   CacheOptionsFactory,
+  CacheRegistration,
 } from './cache.options.js'
 export { Cache, getCacheManagerToken, getDiskCacheToken } from './cache.tokens.js'
 export {

@@ -18,6 +18,7 @@ export interface CacheableOptions extends Pick<Computing, 'staleFor' | 'beta' | 
   readonly key?: string | ((...args: never[]) => string)
   /** Time to live: milliseconds or a string. 0: not cached. @default the `ttl` of the module */
   readonly ttl?: Duration | ((...args: never[]) => Duration)
+  /** The tags of the result, for `@CacheEvict({ tags })`. @default none */
   readonly tags?: readonly string[] | ((...args: never[]) => readonly string[])
   /** Returns whether a result is not kept. `undefined` never is. @default all others are kept */
   readonly unless?: (value: never) => boolean
