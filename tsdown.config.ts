@@ -32,6 +32,8 @@ export default defineConfig({
   sourcemap: true,
   minify: false,
   dts: { sourcemap: false },
+  // TypeScript 6 and later look for the types of Node only where something asks for them.
+  banner: { dts: '/// <reference types="node" />' },
   // The build fails when code or declarations of another package would be copied into the output.
   deps: { onlyBundle: [] },
   // Or the declarations of a door that never names it would import it.

@@ -52,6 +52,11 @@ it('an app compiles against them with TypeScript 7 too', async () => {
   expect(await compileNatively(join(directory, 'tsconfig.esm.json'))).toEqual([])
 })
 
+it('an app compiles against them that has no other package, and names no types', async () => {
+  const { errors } = (await (typed as Compiling)).get('bare') as Compiled
+  expect(errors).toEqual([])
+})
+
 type Compiling = Promise<ReadonlyMap<string, Compiled>>
 
 interface Compiled {
@@ -59,22 +64,21 @@ interface Compiled {
   readonly errors: readonly string[]
 }
 
-/** One app for each way of finding modules, all compiled by one process. */
+/** One app for each way of finding modules, and one with nothing else installed, all compiled by one process. */
 async function compileAll(packed: PackedPackage): Compiling {
   const place = mkdtempSync(join(dirname(packed.tarball), 'compiled-'))
-  const directories = RESOLUTIONS.map(([resolution]) => join(place, resolution))
-  for (const [at, [, type]] of RESOLUTIONS.entries()) {
-    const directory = directories[at] as string
-    cpSync(join(root, 'test/consumers/typescript'), directory, { recursive: true })
+  const apps = [...RESOLUTIONS, ['bare', 'module'] as const].map(([name, type]) => ({
+    name,
+    type,
+    directory: join(place, name),
+    consumer: name === 'bare' ? 'bare' : 'typescript',
+    project: join(place, name, name === 'bare' ? 'tsconfig.json' : `tsconfig.${name}.json`),
+  }))
+  for (const { name, type, directory, consumer } of apps) {
+    cpSync(join(root, 'test/consumers', consumer), directory, { recursive: true })
     writeFileSync(join(directory, 'package.json'), JSON.stringify({ private: true, type }))
-    await installPackage(directory, packed, ['@types/node', ...PEERS])
+    await installPackage(directory, packed, ['@types/node', ...(name === 'bare' ? [] : PEERS)])
   }
-  const projects = RESOLUTIONS.map(([resolution], at) => join(directories[at] as string, `tsconfig.${resolution}.json`))
-  const errors = await compile(projects)
-  return new Map(
-    RESOLUTIONS.map(([resolution], at) => [
-      resolution,
-      { directory: directories[at] as string, errors: errors[at] as readonly string[] },
-    ]),
-  )
+  const errors = await compile(apps.map(({ project }) => project))
+  return new Map(apps.map(({ name, directory }, at) => [name, { directory, errors: errors[at] as readonly string[] }]))
 }
