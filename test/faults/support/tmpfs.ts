@@ -1,5 +1,5 @@
 import { spawnSync } from 'node:child_process'
-import { closeSync, mkdtempSync, openSync, rmSync, writeSync } from 'node:fs'
+import { closeSync, mkdtempSync, openSync, rmSync, statSync, writeSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { onTestFinished } from 'vitest'
@@ -27,8 +27,13 @@ export function remount(directory: string, mode: 'ro' | 'rw'): void {
   if (status !== 0) throw new Error(`remount failed: ${stderr}`)
 }
 
-/** Writes a foreign file until the file system has no byte left. Answers its path. */
+/**
+ * Writes a foreign file until the file system has no byte left. Answers its path.
+ *
+ * @throws Error when nothing is mounted there any more, as after a test that took too long: it would fill the disk
+ */
 export function fillUp(directory: string): string {
+  if (statSync(directory).dev === statSync(tmpdir()).dev) throw new Error(`${directory} is no file system of its own`)
   const path = join(directory, 'filler.bin')
   const file = openSync(path, 'a')
   try {
