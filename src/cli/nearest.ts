@@ -8,7 +8,8 @@ export function nearestOf(name: string, known: readonly string[]): string | unde
     // The last part of a name is enough: `journalMode` for `sqlite.journalMode`.
     const parts = [candidate, candidate.split('.').at(-1) ?? candidate]
     const distance = Math.min(...parts.map(part => editDistance(name.toLowerCase(), part.toLowerCase())))
-    if (distance >= least) continue
+    // Of short names any two are near.
+    if (distance >= least || distance > Math.min(name.length, candidate.length) / 2) continue
     least = distance
     best = candidate
   }

@@ -126,7 +126,7 @@ export abstract class CacheVerbs implements DiskCache {
 
   touch(key: Key, options: Touching): Promise<boolean> {
     return this.#verb('touch', key, () => {
-      checkVerbOptions(options ?? {}, 'touch', 'touching')
+      checkVerbOptions(options, 'touch', 'touching')
       const { shard, encoded, now } = this.#locate(key)
       const change = resolveChangeOf(options ?? {}, now)
       const run: Run<boolean> = session => touch(session, encoded, change, now)

@@ -46,6 +46,7 @@ export class FanoutCache extends CacheViews {
    *   out of the directory, and when the cache of this name was created with other options
    */
   cache(name: string, options: CacheOptions = {}): Cache {
+    checkOptionsObject(options, 'cache')
     const known = this.#subcaches.get(name)
     if (known && Object.keys(options).length === 0) return known
     const directory = join(this.directory, 'cache', ...partsOf(name, 'cache'))
@@ -122,10 +123,16 @@ type Resolved = ReturnType<typeof resolveOptions>
 
 function partsOf(name: string, kind: 'cache' | 'deque' | 'index'): string[] {
   if (typeof name !== 'string' || name === '')
-    throw new TypeError(`the name of a ${kind} must be a string that is not empty, got ${kindOf(name)}`)
+    throw new TypeError(
+      `the name of ${articleOf(kind)} ${kind} must be a string that is not empty, got ${kindOf(name)}`,
+    )
   const parts = name.split('/').filter(part => part !== '')
   const bad = parts.find(part => part === '.' || part === '..' || part.includes('\\') || part.includes('\0'))
   if (bad !== undefined || parts.length === 0)
-    throw new RangeError(`the name of a ${kind} must not lead elsewhere, got '${name}'`)
+    throw new RangeError(`the name of ${articleOf(kind)} ${kind} must not lead elsewhere, got '${name}'`)
   return parts
+}
+
+function articleOf(kind: string): string {
+  return kind === 'index' ? 'an' : 'a'
 }

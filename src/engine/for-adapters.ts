@@ -18,7 +18,7 @@ import { evictWithin } from './verbs/upkeep.js'
  * the package, through its verbs.
  */
 
-export { checkOptionNames, editDistance, kindOf } from './option-names.js'
+export { checkOptionNames, checkOptionsObject, editDistance, kindOf } from './option-names.js'
 export { type Clock, type Duration, milliseconds, systemClock } from './time.js'
 export { startUpkeepOf } from './upkeep/start-upkeep.js'
 export type { Valued } from './verbs/reading-expiring.js'
@@ -26,7 +26,7 @@ export type { Versioned } from './verbs/reading-versioned.js'
 export { checkComputing, optionNamesOf }
 
 /** The kind of cache that lies in a directory or is open there in this process. `undefined`: none yet. */
-export function kindOfDirectory(directory: string): 'Cache' | 'FanoutCache' | undefined {
+export function kindOfDirectory(directory: string | URL): 'Cache' | 'FanoutCache' | undefined {
   const path = absoluteDirectory(directory)
   const engine = findEngine(path)
   if (engine) return engine.kind

@@ -41,6 +41,7 @@ export function kindOf(value: unknown): string {
   if (typeof value === 'string') return `'${value.length > 40 ? `${value.slice(0, 40)}…` : value}'`
   if (typeof value === 'bigint') return `${value}n`
   if (value instanceof Promise) return 'a promise'
+  if (typeof value === 'boolean') return String(value)
   return typeof value === 'object' ? 'an object' : typeof value
 }
 
@@ -49,22 +50,27 @@ function nearest(name: string, known: ReadonlySet<string>): string | undefined {
   let least = Math.max(2, Math.floor(name.length / 3)) + 1
   for (const candidate of known) {
     const distance = editDistance(name.toLowerCase(), candidate.toLowerCase())
-    if (distance >= least) continue
+    // Of short names any two are near: `key` and `per` share a letter.
+    if (distance >= least || distance > Math.min(name.length, candidate.length) / 2) continue
     least = distance
     best = candidate
   }
   return best
 }
 
-/** The Levenshtein distance, computed row by row. */
+/** The Levenshtein distance, computed row by row. Two letters that are swapped are one change. */
 export function editDistance(a: string, b: string): number {
+  let before: readonly number[] = []
   let row = Array.from({ length: b.length + 1 }, (_, at) => at)
   for (let i = 1; i <= a.length; i++) {
     const next = [i]
     for (let j = 1; j <= b.length; j++) {
       const change = (row[j - 1] as number) + (a[i - 1] === b[j - 1] ? 0 : 1)
-      next.push(Math.min(change, (row[j] as number) + 1, (next[j - 1] as number) + 1))
+      const isSwapped = i > 1 && j > 1 && a[i - 1] === b[j - 2] && a[i - 2] === b[j - 1]
+      const swap = isSwapped ? (before[j - 2] as number) + 1 : Number.POSITIVE_INFINITY
+      next.push(Math.min(change, swap, (row[j] as number) + 1, (next[j - 1] as number) + 1))
     }
+    before = row
     row = next
   }
   return row[b.length] as number

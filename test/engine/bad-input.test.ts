@@ -35,6 +35,22 @@ describe('unknown options', () => {
     await expectMisuse(() => cache.set('key', 1, { expire: 5 } as never), TypeError, /expire.*ttl/, 'expire')
   })
 
+  it('a name that has little in common with another is not taken for it', async () => {
+    const cache = cacheSubject('structured').make()
+    await expect(cache.touch('key', { tag: 'a' } as never)).rejects.toThrow(/^touch: unknown option tag; known are /)
+    await expect(cache.touch('key', { tlt: 5 } as never)).rejects.toThrow('unknown option tlt; did you mean ttl?')
+  })
+
+  it('touch() rejects null in place of options, also inside transact()', async () => {
+    for (const subject of everySubject()) {
+      const cache = subject.make()
+      await cache.set('key', 1)
+      const message = 'touch: options must be an object, got null'
+      await expect(cache.touch('key', null as never)).rejects.toThrow(message)
+      await cache.transact(tx => expect(() => tx.touch('key', null as never)).toThrow(message))
+    }
+  })
+
   it('verbs throw the same inside transact()', async () => {
     for (const subject of everySubject()) {
       await subject.make().transact(tx => {

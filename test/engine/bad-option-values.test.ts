@@ -1,5 +1,5 @@
 import { Cache, Deque, FanoutCache, type FanoutCacheOptions } from 'fanout-cache'
-import { describe, expect, it } from 'vitest'
+import { describe, expect, it, onTestFinished } from 'vitest'
 import { cacheSubject, fanoutSubject } from '../contract/subjects.js'
 import { collect } from '../helpers/collect.js'
 import { temporaryDirectory } from '../helpers/temp-directory.js'
@@ -14,6 +14,34 @@ describe('values of options', () => {
       await expect(cache.get('key', options)).rejects.toThrow('get: options must be an object, got a promise')
       expect(await cache.has('key')).toBe(false)
     }
+  })
+
+  it('true and false are named as what they are', async () => {
+    const cache = cacheSubject('structured').make()
+    await expect(cache.set('key', 1, { ttl: true } as never)).rejects.toThrow(/^ttl must be .*, got true$/)
+  })
+
+  it('metadata that is no plain data is named', async () => {
+    const cache = cacheSubject('structured').make()
+    await expect(cache.set('key', 1, { meta: Number.NaN })).rejects.toThrow(/^meta must be plain data.*got NaN$/)
+  })
+
+  it('keepOpen is true or false', async () => {
+    const cache = cacheSubject('structured').make()
+    await cache.set('key', 'value', { file: true })
+    const file = await cache.read('key')
+    expect(() => file?.stream({ keepOpen: 'yes' as never })).toThrow("keepOpen must be true or false, got 'yes'")
+    await file?.close()
+  })
+
+  it('a sub-cache that is known takes an object as options too', async () => {
+    const fanout = new FanoutCache(temporaryDirectory())
+    onTestFinished(() => fanout.close())
+    for (const name of ['new', 'known', 'known']) {
+      if (name === 'known') fanout.cache(name)
+      expect(() => fanout.cache(name, 5 as never)).toThrow('cache: options must be an object, got 5')
+    }
+    expect(() => fanout.index('' as never)).toThrow('the name of an index must be')
   })
 
   const wrong: Readonly<Record<string, readonly [TypeErrors: readonly unknown[], RangeErrors: readonly unknown[]]>> = {

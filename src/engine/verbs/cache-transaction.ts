@@ -105,7 +105,7 @@ export class CacheTransaction implements Transaction {
   }
 
   touch(key: Key, options: Touching): boolean {
-    checkVerbOptions(options ?? {}, 'touch', 'touching')
+    checkVerbOptions(options, 'touch', 'touching')
     const { session, shard, encoded } = this.locate(key)
     const now = shard.disk.now()
     return this.savepoint(session, () => touch(session, encoded, resolveChangeOf(options ?? {}, now), now))

@@ -5,7 +5,7 @@ import type { EncodedKey } from '../disk/codec.js'
 import { closeRead, readHandle } from '../disk/plain-files.js'
 import { entryOf, isLive } from '../operations/entries.js'
 import { checkOptionNames, checkOptionsObject, kindOf } from '../option-names.js'
-import type { Info } from '../options.js'
+import type { FileRange, Info } from '../options.js'
 import type { Shard } from '../shards/shard.js'
 import { cutShort, FileStream } from './file-stream.js'
 import { miss, noteFound, sessionOf, toInfo, withItsTags } from './reading.js'
@@ -123,11 +123,9 @@ function storedFile(info: Info, source: Source): StoredFile {
   }
 }
 
-type Range = NonNullable<Parameters<StoredFile['stream']>[0]>
-
 const RANGE_NAMES: ReadonlySet<string> = new Set(['start', 'end', 'keepOpen'])
 
-function checkRange(range: Range): Range {
+function checkRange(range: FileRange): FileRange {
   checkOptionsObject(range, 'stream')
   checkOptionNames(range, RANGE_NAMES, 'stream')
   for (const name of ['start', 'end'] as const) {
@@ -137,7 +135,10 @@ function checkRange(range: Range): Range {
       throw new RangeError(`${name} of a range must be a whole number of 0 or more, got ${kindOf(value)}`)
     }
   }
-  const { start = 0, end } = range
+  const { start = 0, end, keepOpen } = range
+  if (keepOpen !== undefined && typeof keepOpen !== 'boolean') {
+    throw new TypeError(`keepOpen must be true or false, got ${kindOf(keepOpen)}`)
+  }
   if (end !== undefined && end < start)
     throw new RangeError(`a range must not end before it starts, got ${start} to ${end}`)
   return range

@@ -160,7 +160,9 @@ export function decodeTag(tag: SqlValue): Tag | undefined {
 
 /** Encodes metadata as JSON. @throws TypeError when it is not plain data; RangeError above 16 KiB */
 export function encodeMeta(meta: unknown): string {
-  if (!isPlainData(meta)) throw new TypeError('meta must be plain data: what JSON gives back as it was')
+  if (!isPlainData(meta)) {
+    throw new TypeError(`meta must be plain data, which JSON gives back as it was, got ${kindOf(meta)}`)
+  }
   const text = JSON.stringify(meta)
   const bytes = Buffer.byteLength(text)
   if (bytes > META_BYTES) throw new RangeError(`meta may take ${META_BYTES} bytes as JSON, got ${bytes}`)
