@@ -1,5 +1,6 @@
 import {
   checkOptionNames,
+  checkOptionsObject,
   editDistance,
   kindOf,
   kindOfDirectory,
@@ -20,7 +21,7 @@ import {
  */
 export interface DoorOptions extends FanoutCacheOptions {
   /** The directory of the cache. It is created when missing. */
-  readonly directory?: string
+  readonly directory?: string | URL
   /** A cache to use instead of a directory. The door never closes it. */
   readonly cache?: DiskCache
   /**
@@ -31,8 +32,8 @@ export interface DoorOptions extends FanoutCacheOptions {
   readonly upkeep?: boolean | UpkeepOptions
 }
 
-/** A directory, options with one, or a cache. */
-export type CacheSource = string | DoorOptions | DiskCache
+/** A directory, as a path or a file URL, options with one, or a cache. */
+export type CacheSource = string | URL | DoorOptions | DiskCache
 
 /** A cache opened by a door. */
 export interface OpenedCache {
@@ -107,12 +108,13 @@ export function strictOptionsOf<Options extends DoorOptions>(
   return all
 }
 
-/** Merges the source of a door with its options. @throws TypeError for a wrong source */
+/** Merges the source of a door with its options. @throws TypeError for a wrong source, and where options are no object */
 export function optionsOf<Options extends DoorOptions>(
   source: CacheSource | Options,
   options: Options,
   door: string,
 ): Options {
+  checkOptionsObject(options, door)
   if (isDiskCache(source)) return { ...options, cache: source }
   if (typeof source === 'string' || isFileUrl(source)) return { ...options, directory: source }
   return { ...checked(source, door), ...options }
@@ -128,7 +130,7 @@ function given(cache: DiskCache): OpenedCache {
   return { cache, close: () => Promise.resolve() }
 }
 
-function isFileUrl(source: unknown): source is string {
+function isFileUrl(source: unknown): source is URL {
   return source instanceof URL
 }
 

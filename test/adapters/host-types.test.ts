@@ -1,7 +1,11 @@
+import { pathToFileURL } from 'node:url'
 import { type Cache as CacheOfCachified, cachified } from '@epic-web/cachified'
+import { diskStore } from 'fanout-cache/cache-manager'
 import { cachifiedDisk } from 'fanout-cache/cachified'
-import { KeyvDiskStore } from 'fanout-cache/keyv'
+import { DiskSessionStore } from 'fanout-cache/express-session'
+import { createKeyv, KeyvDiskStore } from 'fanout-cache/keyv'
 import { KeyvDiskStore as KeyvDiskStore6 } from 'fanout-cache/keyv6'
+import { diskDriver } from 'fanout-cache/unstorage'
 import type { KeyvStoreAdapter } from 'keyv'
 import type { KeyvStorageAdapter } from 'keyv6'
 import { describe, expect, it, onTestFinished } from 'vitest'
@@ -24,6 +28,21 @@ describe('doors have the types that their hosts have for such things:', () => {
     const heard = (): void => {}
     store.on('clear', heard)
     expect([store.listeners('clear'), store.rawListeners('clear')]).toEqual([[heard], [heard]])
+  })
+
+  it('a URL of a directory', async () => {
+    const at = pathToFileURL(temporaryDirectory())
+    const doors = [
+      createKeyv(at),
+      new KeyvDiskStore(at),
+      diskStore(at),
+      diskStore.keyv(at),
+      createKeyv({ directory: at }),
+    ]
+    for (const door of doors) await door.disconnect()
+    const small = [cachifiedDisk(at), new DiskSessionStore(at)]
+    for (const door of small) await door.disconnect()
+    await diskDriver(at).dispose()
   })
 
   it('a cache of cachified for values of one type', async () => {

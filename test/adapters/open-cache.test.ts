@@ -31,6 +31,7 @@ describe.each(Object.entries(DOORS))('%s', (_name, make) => {
       join(directory, 'path'),
       pathToFileURL(join(directory, 'url')),
       { directory: join(directory, 'options'), sizeLimit: 2 ** 24, shards: 2 },
+      { directory: pathToFileURL(join(directory, 'url-in-options')) },
       cache,
       { cache },
     ]) {

@@ -34,6 +34,17 @@ describe.each(SMALL)('%s', (_name, make) => {
 
 describe.each<[string, Make]>([
   ...SMALL,
+  ['createKeyv', createKeyv],
+  ['KeyvDiskStore', (source, options) => new KeyvDiskStore(source, options)],
+  ['diskStore', diskStore],
+])('%s', (_name, make) => {
+  it.each([5, 'users', null])('refuses %s in place of options', options => {
+    expect(() => make(temporaryDirectory() as never, options as never)).toThrow(/: options must be an object, got /)
+  })
+})
+
+describe.each<[string, Make]>([
+  ...SMALL,
   ['createKeyv', (source, options) => createKeyv(source, options)],
   ['KeyvDiskStore', (cache, options: object = {}) => new KeyvDiskStore({ cache, ...options })],
   ['diskStore', (cache, options: object = {}) => diskStore({ cache, ...options })],

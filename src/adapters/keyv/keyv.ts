@@ -1,5 +1,5 @@
 import Installed, { type Keyv } from 'keyv'
-import type { DiskCache } from '../../engine/index.js'
+import type { CacheSource } from '../open-cache.js'
 import { type CreateKeyvOptions, createKeyvOf } from './create-keyv.js'
 
 /**
@@ -12,7 +12,7 @@ import { type CreateKeyvOptions, createKeyvOf } from './create-keyv.js'
  * const users = createKeyv('/var/cache/app', { namespace: 'users', ttl: '5m' })
  */
 export function createKeyv<Value = unknown>(
-  source: string | DiskCache | CreateKeyvOptions,
+  source: CacheSource | CreateKeyvOptions,
   options?: CreateKeyvOptions,
 ): Keyv<Value> {
   return createKeyvOf(Installed, source, options) as Keyv<Value>

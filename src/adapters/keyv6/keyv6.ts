@@ -1,7 +1,6 @@
 import Installed, { type Keyv } from 'keyv'
-import type { DiskCache } from '../../engine/index.js'
 import { type CreateKeyvOptions, classIn, refuseSerializing } from '../keyv/create-keyv.js'
-import { optionsOf } from '../open-cache.js'
+import { type CacheSource, optionsOf } from '../open-cache.js'
 import { defaultTtl } from '../ttl.js'
 import { KeyvValueStore } from './keyv-disk-store.js'
 
@@ -20,7 +19,7 @@ type KeyvClass = new (options: Record<string, unknown>) => Keyv
  * const users = createKeyv('/var/cache/app', { namespace: 'users', ttl: '5m' })
  */
 export function createKeyv<Value = unknown>(
-  source: string | DiskCache | CreateKeyv6Options,
+  source: CacheSource | CreateKeyv6Options,
   options: CreateKeyv6Options = {},
 ): Keyv<Value> {
   const Class = checkedClass(Installed)
