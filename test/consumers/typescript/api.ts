@@ -5,13 +5,19 @@ import {
   BoundedSemaphore,
   barrier,
   Cache,
+  type CacheDiagnostics,
   type CacheEvents,
   type CacheOptions,
+  type Checking,
   type Codec,
+  type CommitMessage,
   type ComputeContext,
   Deque,
   type DiskCache,
+  type Expiring,
+  type Factory,
   FanoutCache,
+  type FileRange,
   type Finding,
   Index,
   type Info,
@@ -23,14 +29,18 @@ import {
   Lock,
   memoize,
   memoizeStampede,
+  type PendingLimits,
   type PlainData,
   pickleCodec,
+  type RefusedEvent,
   RLock,
   type Settings,
+  type StatsOptions,
   type StoredFile,
   type Storing,
   structuredCodec,
   type Tag,
+  type Transacting,
   throttle,
 } from 'fanout-cache'
 import { responseCache, sendFile } from 'fanout-cache/express'
@@ -69,7 +79,8 @@ export async function reading(cache: DiskCache, signal: AbortSignal, bytes: Uint
   is<typeof many, (number | undefined)[]>(true)
   is<Awaited<ReturnType<typeof cache.has>>, boolean>(true)
   const file: StoredFile | undefined = await cache.read('key', { signal })
-  const stream: Readable | undefined = file?.stream({ start: 0, end: 9 })
+  const range: FileRange = { start: 0, end: 9 }
+  const stream: Readable | undefined = file?.stream(range)
   const content: Buffer | undefined = await file?.bytes()
   await file?.close()
   console.log(stream, content)
@@ -125,7 +136,15 @@ export async function keeping(cache: DiskCache, signal: AbortSignal): Promise<vo
   const change: Partial<Settings> = { sizeLimit: 5 }
   await cache.configure({ ...settings, ...change, disk: { unlinkGrace: '5s' } })
   await cache.configure(change)
-  console.log(figures, sum)
+  const chosen: readonly [Expiring, Checking, StatsOptions, PendingLimits] = [
+    { now: 5 },
+    { fix: true },
+    {},
+    { count: 5 },
+  ]
+  // @ts-expect-error a count is a number
+  const limits: PendingLimits = { count: '5' }
+  console.log(figures, sum, chosen, limits)
 }
 
 export async function together(cache: Cache, fanout: FanoutCache, signal: AbortSignal): Promise<void> {
@@ -137,6 +156,10 @@ export async function together(cache: Cache, fanout: FanoutCache, signal: AbortS
   is<typeof nested, bigint>(true)
   // @ts-expect-error a FanoutCache has no queue
   await fanout.transact(tx => tx.push('a'))
+  const locked: Transacting = { keys: ['a'], timeout: '1s' }
+  await cache.transact(() => undefined, locked)
+  is<CacheEvents['refused'], RefusedEvent>(true)
+  is<CacheDiagnostics['fanout-cache:commit'], CommitMessage>(true)
   const heard = (event: CacheEvents['evict']): void => console.log(event.key, event.size, event.reason)
   is<ReturnType<typeof cache.on>, Cache>(true)
   cache.on('evict', heard).once('evict', heard).off('evict', heard)
@@ -173,6 +196,9 @@ export async function computing(cache: Cache, any: DiskCache): Promise<void> {
   is<typeof annotated, Job>(true)
   // @ts-expect-error what is computed is no text
   const wrong: string = await cache.getOrSet('key', ({ signal }) => signal.aborted)
+  const factory: Factory<Job> = ({ previous }) => previous ?? { page: 1 }
+  const made = await any.getOrSet('key', factory)
+  is<typeof made, Job>(true)
   // A cache of one's own has the verb as it is documented.
   const own: Pick<DiskCache, 'getOrSet'> = {
     getOrSet: <T>(_key: Key, factory: (context: ComputeContext<T>) => T | Promise<T>) =>
