@@ -108,7 +108,7 @@ export function strictOptionsOf<Options extends DoorOptions>(
   return all
 }
 
-/** Merges the source of a door with its options. @throws TypeError for a wrong source, and where options are no object */
+/** Merges the source of a door with its options. @throws TypeError for a wrong source, or options that are no object */
 export function optionsOf<Options extends DoorOptions>(
   source: CacheSource | Options,
   options: Options,

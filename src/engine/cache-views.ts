@@ -14,7 +14,7 @@ export abstract class CacheViews extends CacheVerbs {
   readonly #own = new OwnCaches()
   readonly #openModel: OpenModel
 
-  /** @param handle a CacheHandle and `openModel` an OpenModel, typed `object` to keep internals out of the declarations */
+  /** @param handle a CacheHandle and `openModel` an OpenModel, typed `object` to keep them out of the declarations */
   protected constructor(handle: object, openModel: object) {
     super(handle)
     this.#openModel = openModel as OpenModel

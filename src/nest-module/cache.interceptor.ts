@@ -54,7 +54,11 @@ export class CacheInterceptor implements NestInterceptor, OnModuleInit {
     this.reflector = reflector
   }
 
-  /** Called by Nest. @throws Error when no cache of this package is registered, even if there is one of `@nestjs/cache-manager` */
+  /**
+   * Called by Nest.
+   *
+   * @throws Error when no cache of this package is registered, even if there is one of `@nestjs/cache-manager`
+   */
   onModuleInit(): void {
     if (this.cacheHost || !this.moduleRef) return
     // A named registration serves the handlers that name it.

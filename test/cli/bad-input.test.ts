@@ -34,6 +34,7 @@ const WRONG: readonly (readonly [line: string, words: string])[] = [
   ['', 'say what to do'],
   ['stast DIR', "unknown command 'stast'; did you mean stats?"],
   ['help stast', "unknown command 'stast'; did you mean stats?"],
+  ['help ab', "unknown command 'ab'; fanout-cache --help lists them"],
   ['help frobnicate', "unknown command 'frobnicate'; fanout-cache --help lists them"],
   ['frobnicate DIR', 'fanout-cache --help lists them'],
   ['--jsn', "unknown option '--jsn'; the command comes first"],

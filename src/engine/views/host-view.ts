@@ -51,7 +51,7 @@ export abstract class HostView
     return this.#host.configure(settings)
   }
 
-  /** Adds a listener: for events of the keys of this view, and for those without a key. @throws TypeError as `cache.on` */
+  /** Adds a listener for events of the keys of this view, and for those without a key. @throws TypeError as the cache */
   on<E extends keyof CacheEvents>(event: E, listener: (payload: CacheEvents[E]) => void): this {
     this.#events.on(event, listener)
     return this
