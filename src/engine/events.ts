@@ -28,7 +28,7 @@ export interface RefusedEvent {
 export interface TimeoutEvent {
   /** The key of the entry. Absent when the verb concerns several keys. */
   readonly key?: Key
-  /** The directory whose lock was not free. */
+  /** The directory of the cache. */
   readonly directory: string
 }
 
