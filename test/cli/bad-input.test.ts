@@ -1,6 +1,16 @@
 import { spawnSync } from 'node:child_process'
-import { chmodSync, chownSync, closeSync, copyFileSync, mkdirSync, openSync, writeFileSync } from 'node:fs'
-import { join } from 'node:path'
+import {
+  chmodSync,
+  chownSync,
+  closeSync,
+  copyFileSync,
+  mkdirSync,
+  openSync,
+  readdirSync,
+  readFileSync,
+  writeFileSync,
+} from 'node:fs'
+import { dirname, join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { Cache, FanoutCache } from 'fanout-cache'
 import { beforeEach, describe, expect, it, onTestFinished } from 'vitest'
@@ -141,6 +151,41 @@ describe('a place that is no cache', () => {
       }
     }
     expect(await cliHere(['stats', ''])).toEqual(sentence(2, 'directory must be a path'))
+  })
+
+  it.each([
+    [
+      'another program',
+      (file: string) => rawDatabase(dirname(file)).exec('CREATE TABLE notes (text)'),
+      'is the database of another program',
+    ],
+    ['nobody yet', (file: string) => writeFileSync(file, ''), 'holds nothing'],
+  ])('is left as it is when its cache.db is of %s', async (_who, make, words) => {
+    const root = temporaryDirectory()
+    const file = join(root, 'cache.db')
+    make(file)
+    const before = readFileSync(file)
+    const stream = '{"format":"fanout-cache","version":1,"kind":"Cache"}\n{"end":{}}\n'
+    for (const args of [
+      'stats',
+      'ls',
+      'set key value',
+      'clear --yes',
+      'settings statistics on',
+      'check --fix --yes',
+      'vacuum',
+      'import --yes',
+    ]) {
+      const [command = '', ...others] = args.split(' ')
+      const ended = await cliHere([command, root, ...others], { input: stream })
+      expect(ended, args).toEqual(sentence(3, `${root} is no cache: its cache.db ${words}`))
+    }
+    expect(await cliHere(['doctor', root])).toMatchObject({ code: 1, stdout: expect.stringContaining('trouble') })
+    expect(readdirSync(root)).toEqual(['cache.db'])
+    expect(readFileSync(file).equals(before)).toBe(true)
+    // An empty one becomes a cache where that is asked for.
+    const created = await cliHere(['set', root, 'key', 'value', '--create', '--kind', 'Cache'])
+    expect(created.code).toBe(words === 'holds nothing' ? 0 : 3)
   })
 
   it('is not written to when it is one shard of a FanoutCache', async () => {
