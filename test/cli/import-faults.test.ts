@@ -70,7 +70,9 @@ const stages = (directory: string): string[] =>
 
 /** Resolves when an import has read and checked all of the stream, and goes on to store it. */
 async function staged(directory: string): Promise<void> {
-  await until('the cache to be opened', () => existsSync(join(directory, '000', 'cache.db-shm')))
+  // What is there is looked into for a moment before the stream is read, too.
+  const isOpen = (): boolean => stages(directory).length > 0 && existsSync(join(directory, '000', 'cache.db-shm'))
+  await until('the cache to be opened', isOpen)
 }
 
 /** Puts a file of a stage into its place, as an import does that is killed before its commit. */
