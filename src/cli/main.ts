@@ -12,6 +12,7 @@ import {
   sentenceOf,
 } from './exit-codes.js'
 import { Options } from './options.js'
+import { printable } from './output.js'
 import { type Parsed, parseArguments } from './program.js'
 import { VERSION } from './version.js'
 
@@ -53,7 +54,8 @@ async function runCommand({ command, operands, values }: Parsed, io: Io, signal:
 function tell(error: unknown, io: Io): void {
   const sentence = sentenceOf(error)
   if (sentence === undefined) return
-  io.stderr.write(`fanout-cache: ${sentence}\n`)
+  // It may quote keys, names of files and streams of others.
+  io.stderr.write(`fanout-cache: ${printable(sentence)}\n`)
   if (io.env['FANOUT_CACHE_DEBUG'] && error instanceof Error) io.stderr.write(`${error.stack}\n`)
 }
 

@@ -105,6 +105,20 @@ describe('a command line that is wrong', () => {
     }
   })
 
+  it('is quoted without what would act on a terminal', async () => {
+    const header = '{"format":"fanout-cache","version":1,"kind":"Cache"}'
+    const streamed = await cliHere(['import', directory, '--yes'], { input: `${header}\n{"\\u001b]0;x\\u0007":1}\n` })
+    expect(streamed).toEqual(sentence(65, 'unknown option \\u001b]0;x\\u0007;'))
+    expect(await cliHere(['ls', `${directory}/\u001b[2J`])).toEqual(sentence(3, '/\\u001b[2J'))
+    const cache = new FanoutCache(temporaryDirectory())
+    await cache.set('key', 1)
+    await cache.cache('\u009b2J').set('key', 1)
+    await cache.close()
+    const exported = await cliHere(['export', cache.directory])
+    expect(exported.stderr).toContain('\\u009b2J')
+    expect(exported.stderr).not.toContain('\u009b')
+  })
+
   it('changes nothing before it is understood', async () => {
     const missing = join(temporaryDirectory(), 'missing')
     expect(await cliHere(['set', missing, 'key', '--create'])).toEqual(sentence(2, 'give one value'))
