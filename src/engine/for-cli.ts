@@ -49,7 +49,18 @@ export function placeAt(path: string): Place {
   const entries = readdirSync(directory)
   if (entries.includes(DATABASE_FILE)) return { directory, kind: 'Cache', ...shardOf(directory) }
   if (hasShards(directory)) return { directory, kind: 'FanoutCache' }
-  return { directory, kind: entries.length === 0 ? 'empty' : 'strange' }
+  const isEmpty = entries.length === 0 || isHardlyMade(directory, entries)
+  return { directory, kind: isEmpty ? 'empty' : 'strange' }
+}
+
+/** Whether the making of a FanoutCache has failed before there was a database in any shard. */
+function isHardlyMade(directory: string, entries: readonly string[]): boolean {
+  return entries.includes('000') && entries.every(name => isEmptyShard(directory, name))
+}
+
+function isEmptyShard(directory: string, name: string): boolean {
+  const path = join(directory, name)
+  return isShardName(name) && statIfThere(path)?.isDirectory() === true && readdirSync(path).length === 0
 }
 
 /** Whether a directory has shards. Numeric names alone prove nothing: a directory of years has them as well. */

@@ -167,6 +167,18 @@ describe('a place that is no cache', () => {
     expect(await cliHere(['stats', ''])).toEqual(sentence(2, 'directory must be a path'))
   })
 
+  it('is empty when its shards have no database yet, and becomes a cache on demand', async () => {
+    const root = temporaryDirectory()
+    for (const shard of ['000', '001']) mkdirSync(join(root, shard))
+    expect(await cliHere(['stats', root])).toEqual(sentence(3, 'is empty: there is no cache in it'))
+    expect(await cliHere(['set', root, 'key', 'value', '--create'])).toEqual({ code: 0, stdout: '', stderr: '' })
+    expect(await cliHere(['get', root, 'key'])).toMatchObject({ code: 0, stdout: 'value' })
+    const years = temporaryDirectory()
+    mkdirSync(join(years, '202'))
+    writeFileSync(join(years, '202', 'diary'), '')
+    expect(await cliHere(['set', years, 'key', 'value', '--create'])).toEqual(sentence(3, 'is no cache'))
+  })
+
   it.each([
     [
       'another program',
