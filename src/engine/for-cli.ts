@@ -49,13 +49,13 @@ export function placeAt(path: string): Place {
   const entries = readdirSync(directory)
   if (entries.includes(DATABASE_FILE)) return { directory, kind: 'Cache', ...shardOf(directory) }
   if (hasShards(directory)) return { directory, kind: 'FanoutCache' }
-  const isEmpty = entries.length === 0 || isHardlyMade(directory, entries)
-  return { directory, kind: isEmpty ? 'empty' : 'strange' }
+  return { directory, kind: isHardlyMade(directory, entries) ? 'empty' : 'strange' }
 }
 
-/** Whether the making of a FanoutCache has failed before there was a database in any shard. */
+/** Whether a directory holds nothing, or what is left when the making of a FanoutCache fails before its databases. */
 function isHardlyMade(directory: string, entries: readonly string[]): boolean {
-  return entries.includes('000') && entries.every(name => isEmptyShard(directory, name))
+  // Larger numbers are years.
+  return entries.every(name => Number(name) < MOST_SHARDS && isEmptyShard(directory, name))
 }
 
 function isEmptyShard(directory: string, name: string): boolean {

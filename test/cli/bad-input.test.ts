@@ -169,7 +169,7 @@ describe('a place that is no cache', () => {
 
   it('is empty when its shards have no database yet, and becomes a cache on demand', async () => {
     const root = temporaryDirectory()
-    for (const shard of ['000', '001']) mkdirSync(join(root, shard))
+    for (const shard of ['001', '002']) mkdirSync(join(root, shard))
     expect(await cliHere(['stats', root])).toEqual(sentence(3, 'is empty: there is no cache in it'))
     expect(await cliHere(['set', root, 'key', 'value', '--create'])).toEqual({ code: 0, stdout: '', stderr: '' })
     expect(await cliHere(['get', root, 'key'])).toMatchObject({ code: 0, stdout: 'value' })
