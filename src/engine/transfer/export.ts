@@ -6,6 +6,7 @@ import { keyIdentity } from '../disk/keys.js'
 import { isLive, tagsOf } from '../operations/entries.js'
 import { lastRow } from '../operations/listing.js'
 import type { Settings } from '../options.js'
+import { compressionOf } from '../shards/compress-level.js'
 import type { Shard } from '../shards/shard.js'
 import { toExpiry, toMilliseconds } from '../time.js'
 import { turn } from '../timers.js'
@@ -97,6 +98,7 @@ function headerOf({ kind, shards, options: { codec, clock } }: CacheHandle, sett
     kind,
     ...(kind === 'FanoutCache' && { shards: shards.length }),
     codec: codec.name,
+    ...compressionOf(codec),
     exportedAt: clock.now(),
     settings,
   }
