@@ -62,8 +62,10 @@ function tell(error: unknown, io: Io): void {
 /** Runs the command line of this process, and ends it. */
 export async function main(): Promise<void> {
   const { stdin, stdout, stderr, env } = process
-  // Replaced at the end. A promise that is never settled ends the process without one, and that is no success.
-  process.exitCode = EXIT.defect
+  // A promise that is never settled ends the process before its command: that is no success.
+  process.once('beforeExit', () => {
+    process.exitCode = EXIT.defect
+  })
   const controller = new AbortController()
   for (const signal of Object.keys(ENDINGS) as EndingSignal[]) {
     // Once, so that a second signal ends the process at once.
