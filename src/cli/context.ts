@@ -5,7 +5,7 @@ import { DEFAULT_TIMEOUT } from './common-options.js'
 import { UsageError } from './exit-codes.js'
 import { openCache } from './open-cache.js'
 import type { Options } from './options.js'
-import { Output } from './output.js'
+import { Output, printable } from './output.js'
 
 /** One run of one command. */
 export class Run implements Context {
@@ -96,7 +96,7 @@ export class Run implements Context {
         this.signal.addEventListener('abort', () => reject(this.signal.reason), { once: true })
         // In raw mode Ctrl-C arrives as a key.
         lines.once('SIGINT', () => process.kill(process.pid, 'SIGINT'))
-        lines.question(`${question} [y/N] `, line => {
+        lines.question(`${printable(question)} [y/N] `, line => {
           answered = true
           resolve(line)
         })
@@ -110,7 +110,7 @@ export class Run implements Context {
   }
 
   note(text: string): void {
-    this.io.stderr.write(`fanout-cache: ${text}\n`)
+    this.io.stderr.write(`fanout-cache: ${printable(text)}\n`)
   }
 
   async close(): Promise<void> {

@@ -14,7 +14,8 @@ import { parseJsonKey } from './keys.js'
 export async function* inputKeys({ io, options, signal }: Context): AsyncGenerator<Key> {
   const isJson = options.flag('keyJson')
   let number = 0
-  for await (const line of createInterface({ input: io.stdin, crlfDelay: Number.POSITIVE_INFINITY })) {
+  // Without the signal it would wait for ever for the end of a stdin that is destroyed.
+  for await (const line of createInterface({ input: io.stdin, crlfDelay: Number.POSITIVE_INFINITY, signal })) {
     signal.throwIfAborted()
     number++
     if (line === '') continue

@@ -12,6 +12,7 @@ import {
   sentenceOf,
 } from './exit-codes.js'
 import { Options } from './options.js'
+import { printable } from './output.js'
 import { type Parsed, parseArguments } from './program.js'
 import { VERSION } from './version.js'
 
@@ -53,13 +54,18 @@ async function runCommand({ command, operands, values }: Parsed, io: Io, signal:
 function tell(error: unknown, io: Io): void {
   const sentence = sentenceOf(error)
   if (sentence === undefined) return
-  io.stderr.write(`fanout-cache: ${sentence}\n`)
+  // It may quote keys, names of files and streams of others.
+  io.stderr.write(`fanout-cache: ${printable(sentence)}\n`)
   if (io.env['FANOUT_CACHE_DEBUG'] && error instanceof Error) io.stderr.write(`${error.stack}\n`)
 }
 
 /** Runs the command line of this process, and ends it. */
 export async function main(): Promise<void> {
   const { stdin, stdout, stderr, env } = process
+  // A promise that is never settled ends the process before its command: that is no success.
+  process.once('beforeExit', () => {
+    process.exitCode = EXIT.defect
+  })
   const controller = new AbortController()
   for (const signal of Object.keys(ENDINGS) as EndingSignal[]) {
     // Once, so that a second signal ends the process at once.

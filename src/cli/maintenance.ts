@@ -1,6 +1,6 @@
 import { type CachePlace, findPlaces, type MaintenanceOptions } from '../engine/for-maintenance.js'
 import type { Context } from './command.js'
-import { cachePlace } from './open-cache.js'
+import { cachePlace, checkContent } from './open-cache.js'
 import { progress } from './progress.js'
 
 /** The directory that a command maintains, and its databases. */
@@ -17,10 +17,13 @@ const HINT_MILLISECONDS = 1000
 /**
  * Finds the databases of the directory of a command, including caches below it.
  *
+ * @param options `mayBeStrange`: also when its database is that of another program
  * @throws CliError when it is no cache
  */
-export function targetOf(context: Context): Target {
-  const { directory, kind } = cachePlace(context.directory)
+export function targetOf(context: Context, { mayBeStrange = false }: { readonly mayBeStrange?: boolean } = {}): Target {
+  const place = cachePlace(context.directory)
+  if (!mayBeStrange) checkContent(place)
+  const { directory, kind } = place
   return { directory, kind: kind === 'Cache' ? 'Cache' : 'FanoutCache', places: findPlaces(directory) }
 }
 

@@ -1,7 +1,7 @@
 import { statSync } from 'node:fs'
 import { basename, dirname } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
-import { CODECS, jsonDiskCodec, LONGEST_TIMER, type Place, placeAt } from '../engine/for-cli.js'
+import { CODECS, contentAt, jsonDiskCodec, LONGEST_TIMER, type Place, placeAt } from '../engine/for-cli.js'
 import { Cache, type Codec, FanoutCache, TimeoutError } from '../engine/index.js'
 import { CliError, EXIT } from './exit-codes.js'
 
@@ -34,6 +34,7 @@ export async function openCache(path: string, options: OpeningOptions): Promise<
     )
   }
   const isThere = place.kind === 'Cache' || place.kind === 'FanoutCache'
+  if (isThere) checkContent(place, { mayBeEmpty: options.create !== undefined })
   const kind = isThere ? place.kind : (options.create ?? 'FanoutCache')
   const opened = (codec?: Codec): Promise<Cache | FanoutCache> => {
     const settings = {
@@ -92,6 +93,18 @@ export function cachePlace(path: string, { mayBeMissing = false }: { readonly ma
     default:
       return place
   }
+}
+
+/**
+ * Refuses databases that hold no cache, in which opening would make one.
+ *
+ * @throws CliError when they are empty, or of another program
+ */
+export function checkContent(place: Place, { mayBeEmpty = false }: { readonly mayBeEmpty?: boolean } = {}): void {
+  const content = contentAt(place)
+  if (content === 'cache' || (content === 'nothing' && mayBeEmpty)) return
+  const held = content === 'nothing' ? 'holds nothing' : 'is the database of another program'
+  throw new CliError(EXIT.noCache, `${place.directory} is no cache: its cache.db ${held}`)
 }
 
 function fileSentence(path: string): string {

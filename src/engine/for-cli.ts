@@ -3,11 +3,13 @@ import { basename, dirname, join } from 'node:path'
 import { CacheVerbs } from './cache-verbs.js'
 import type { DiskCache } from './contract.js'
 import { DATABASE_FILE } from './database/opening.js'
+import { namesInSchema } from './database/schema-check.js'
 import type { Codec } from './disk/codec.js'
 import { decodeKey, keyIdentity } from './disk/keys.js'
 import { MODE_BINARY, MODE_TEXT } from './disk/modes.js'
 import { isMissing } from './file-errors.js'
 import { handleOf } from './handle-of.js'
+import { connectQuietly } from './maintenance/examine.js'
 import { entryOf, isLive } from './operations/entries.js'
 import type { Info, Key, Listing, Settings, SettingsChange } from './options.js'
 import { absoluteDirectory, countShards, isShardName, MOST_SHARDS } from './shards/layout.js'
@@ -47,7 +49,18 @@ export function placeAt(path: string): Place {
   const entries = readdirSync(directory)
   if (entries.includes(DATABASE_FILE)) return { directory, kind: 'Cache', ...shardOf(directory) }
   if (hasShards(directory)) return { directory, kind: 'FanoutCache' }
-  return { directory, kind: entries.length === 0 ? 'empty' : 'strange' }
+  return { directory, kind: isHardlyMade(directory, entries) ? 'empty' : 'strange' }
+}
+
+/** Whether a directory holds nothing, or what is left when the making of a FanoutCache fails before its databases. */
+function isHardlyMade(directory: string, entries: readonly string[]): boolean {
+  // Larger numbers are years.
+  return entries.every(name => Number(name) < MOST_SHARDS && isEmptyShard(directory, name))
+}
+
+function isEmptyShard(directory: string, name: string): boolean {
+  const path = join(directory, name)
+  return isShardName(name) && statIfThere(path)?.isDirectory() === true && readdirSync(path).length === 0
 }
 
 /** Whether a directory has shards. Numeric names alone prove nothing: a directory of years has them as well. */
@@ -62,6 +75,35 @@ function shardOf(directory: string): Pick<Place, 'shardOf'> {
   if (!isShardName(basename(directory)) || statIfThere(join(parent, DATABASE_FILE))) return {}
   const first = directory === join(parent, '000') ? '001' : '000'
   return statIfThere(join(parent, first, DATABASE_FILE)) ? { shardOf: parent } : {}
+}
+
+/**
+ * What the databases of a cache hold: tables of a cache, those of another program, or nothing yet. One that cannot be
+ * looked into counts as a cache, because opening it tells why.
+ */
+export function contentAt({ directory, kind }: Place): 'cache' | 'strange' | 'nothing' {
+  const shards = kind === 'Cache' ? [''] : readdirSync(directory).filter(isShardName)
+  let content: 'strange' | 'nothing' = 'nothing'
+  for (const shard of shards) {
+    const names = tablesIn(join(directory, shard))
+    if (names === undefined || names.has('Cache') || names.has('Settings')) return 'cache'
+    if (names.size > 0) content = 'strange'
+  }
+  return content
+}
+
+function tablesIn(directory: string): ReadonlySet<string> | undefined {
+  try {
+    if (!statIfThere(join(directory, DATABASE_FILE))) return new Set()
+    const db = connectQuietly(directory, 0)
+    try {
+      return namesInSchema(db)
+    } finally {
+      db.close()
+    }
+  } catch {
+    return undefined
+  }
 }
 
 function statIfThere(path: string): ReturnType<typeof statSync> {

@@ -4,11 +4,13 @@ import type { CacheHandle } from './cache-handle.js'
 import { sqliteCode } from './database/busy.js'
 import type { Codec } from './disk/codec.js'
 import { CODECS } from './disk/codecs.js'
+import { jsonCodec } from './disk/json-codec.js'
 import { FanoutCache } from './fanout-cache.js'
 import { isDiskFull } from './file-errors.js'
 import { handleOf } from './handle-of.js'
 import type { CacheOptions, EvictionPolicy, Settings } from './options.js'
-import { DEFAULT_SHARDS } from './shards/layout.js'
+import { DEFAULT_SHARDS, shardDirectory } from './shards/layout.js'
+import { jsonDiskCodecIn } from './stored-codec.js'
 import { systemClock } from './time.js'
 import { type Applied, type ApplyOptions, applyStage, countThere, keepLimits } from './transfer/apply.js'
 import { type ExportOptions, exportParts } from './transfer/export.js'
@@ -80,7 +82,10 @@ export async function importStream(
   const home = Home.prepare(options.directory)
   const staging = new Staging(home, options)
   try {
-    const intake = new Intake(intakeOptions(options), header => staging.begin(header))
+    const { includeExpired } = options
+    const now = systemClock.now() / 1000
+    const codecFor = (header: Header): Codec => staging.codecFor(header)
+    const intake = new Intake({ codecFor, includeExpired, now }, header => staging.begin(header))
     try {
       for await (const line of linesOf(source)) {
         options.signal.throwIfAborted()
@@ -116,20 +121,27 @@ export function nothingImported(): Imported {
   return { entries: 0, files: 0, bytes: 0, expired: 0, ...NOTHING_STORED }
 }
 
-function intakeOptions({ codec, includeExpired }: ImportOptions): ConstructorParameters<typeof Intake>[0] {
-  return { codec: codec === undefined ? undefined : CODECS[codec], includeExpired, now: systemClock.now() / 1000 }
-}
-
 /** The stage of one import together with its target. */
 class Staging {
   readonly #home: Home
   readonly #options: ImportOptions
   #header: Header | undefined
+  #codec: Codec | undefined
   #stage: Stage | undefined
 
   constructor(home: Home, options: ImportOptions) {
     this.#home = home
     this.#options = options
+  }
+
+  /** The codec of what has no tag. JSON is compressed as in the directory, in a new one as in that of the stream. */
+  codecFor({ codec: declared, compressLevel = 1 }: Header): Codec {
+    const { codec = declared, open } = this.#options
+    this.#codec = CODECS[codec] as Codec
+    if (this.#codec !== jsonCodec) return this.#codec
+    if (open) this.#codec = jsonDiskCodecIn(directoriesIn(this.#home.directory)) ?? jsonCodec
+    else if (compressLevel !== 1) this.#codec = jsonCodec.level(compressLevel)
+    return this.#codec
   }
 
   begin(header: Header): Stage {
@@ -162,8 +174,7 @@ class Staging {
 
   /** @throws CodecError before anything is stored */
   #checkCodec({ options: { codec } }: CacheHandle): void {
-    const given = CODECS[this.#options.codec ?? (this.#header as Header).codec] as Codec
-    if (codec.name === 'json' && codec !== given) throw new CodecError(this.#home.target, codec, given)
+    if (codec.name === 'json' && codec !== this.#codec) throw new CodecError(this.#home.target)
   }
 
   async end(): Promise<void> {
@@ -182,7 +193,9 @@ class Staging {
 
   async #make(header: Header): Promise<AnyCache> {
     const { timeout } = this.#options
-    const options = { ...settingsOf(header), timeout, onCorrupt: 'throw' } as const
+    // The level of a JSONDisk is stored in the directory, when it is another one than that without a word.
+    const codec = this.#codec?.name === 'json' && this.#codec !== jsonCodec ? { codec: this.#codec } : {}
+    const options = { ...settingsOf(header), ...codec, timeout, onCorrupt: 'throw' } as const
     const shards = this.#shardsToMake(header)
     const { directory } = this.#home
     try {
@@ -194,6 +207,11 @@ class Staging {
       throw new StreamError(1, `its settings: ${error.message}`, { cause: error })
     }
   }
+}
+
+function directoriesIn(root: string): string[] {
+  const shards = shardsIn(root)
+  return shards === undefined ? [root] : Array.from({ length: shards }, (_, number) => shardDirectory(root, number))
 }
 
 /** The settings of a header that a new directory adopts. Those of a machine, such as memory mapping, are left out. */

@@ -1,6 +1,16 @@
 import { spawnSync } from 'node:child_process'
-import { chmodSync, chownSync, closeSync, copyFileSync, mkdirSync, openSync, writeFileSync } from 'node:fs'
-import { join } from 'node:path'
+import {
+  chmodSync,
+  chownSync,
+  closeSync,
+  copyFileSync,
+  mkdirSync,
+  openSync,
+  readdirSync,
+  readFileSync,
+  writeFileSync,
+} from 'node:fs'
+import { dirname, join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { Cache, FanoutCache } from 'fanout-cache'
 import { beforeEach, describe, expect, it, onTestFinished } from 'vitest'
@@ -96,6 +106,20 @@ describe('a command line that is wrong', () => {
     }
   })
 
+  it('is quoted without what would act on a terminal', async () => {
+    const header = '{"format":"fanout-cache","version":1,"kind":"Cache"}'
+    const streamed = await cliHere(['import', directory, '--yes'], { input: `${header}\n{"\\u001b]0;x\\u0007":1}\n` })
+    expect(streamed).toEqual(sentence(65, 'unknown option \\u001b]0;x\\u0007;'))
+    expect(await cliHere(['ls', `${directory}/\u001b[2J`])).toEqual(sentence(3, '/\\u001b[2J'))
+    const cache = new FanoutCache(temporaryDirectory())
+    await cache.set('key', 1)
+    await cache.cache('\u009b2J').set('key', 1)
+    await cache.close()
+    const exported = await cliHere(['export', cache.directory])
+    expect(exported.stderr).toContain('\\u009b2J')
+    expect(exported.stderr).not.toContain('\u009b')
+  })
+
   it('changes nothing before it is understood', async () => {
     const missing = join(temporaryDirectory(), 'missing')
     expect(await cliHere(['set', missing, 'key', '--create'])).toEqual(sentence(2, 'give one value'))
@@ -142,6 +166,53 @@ describe('a place that is no cache', () => {
       }
     }
     expect(await cliHere(['stats', ''])).toEqual(sentence(2, 'directory must be a path'))
+  })
+
+  it('is empty when its shards have no database yet, and becomes a cache on demand', async () => {
+    const root = temporaryDirectory()
+    for (const shard of ['001', '002']) mkdirSync(join(root, shard))
+    expect(await cliHere(['stats', root])).toEqual(sentence(3, 'is empty: there is no cache in it'))
+    expect(await cliHere(['set', root, 'key', 'value', '--create'])).toEqual({ code: 0, stdout: '', stderr: '' })
+    expect(await cliHere(['get', root, 'key'])).toMatchObject({ code: 0, stdout: 'value' })
+    const years = temporaryDirectory()
+    mkdirSync(join(years, '202'))
+    writeFileSync(join(years, '202', 'diary'), '')
+    expect(await cliHere(['set', years, 'key', 'value', '--create'])).toEqual(sentence(3, 'is no cache'))
+  })
+
+  it.each([
+    [
+      'another program',
+      (file: string) => rawDatabase(dirname(file)).exec('CREATE TABLE notes (text)'),
+      'is the database of another program',
+    ],
+    ['nobody yet', (file: string) => writeFileSync(file, ''), 'holds nothing'],
+  ])('is left as it is when its cache.db is of %s', async (_who, make, words) => {
+    const root = temporaryDirectory()
+    const file = join(root, 'cache.db')
+    make(file)
+    const before = readFileSync(file)
+    const stream = '{"format":"fanout-cache","version":1,"kind":"Cache"}\n{"end":{}}\n'
+    for (const args of [
+      'stats',
+      'ls',
+      'set key value',
+      'clear --yes',
+      'settings statistics on',
+      'check --fix --yes',
+      'vacuum',
+      'import --yes',
+    ]) {
+      const [command = '', ...others] = args.split(' ')
+      const ended = await cliHere([command, root, ...others], { input: stream })
+      expect(ended, args).toEqual(sentence(3, `${root} is no cache: its cache.db ${words}`))
+    }
+    expect(await cliHere(['doctor', root])).toMatchObject({ code: 1, stdout: expect.stringContaining('trouble') })
+    expect(readdirSync(root)).toEqual(['cache.db'])
+    expect(readFileSync(file).equals(before)).toBe(true)
+    // An empty one becomes a cache where that is asked for.
+    const created = await cliHere(['set', root, 'key', 'value', '--create', '--kind', 'Cache'])
+    expect(created.code).toBe(words === 'holds nothing' ? 0 : 3)
   })
 
   it('is not written to when it is one shard of a FanoutCache', async () => {

@@ -397,6 +397,14 @@ describe('a listing', () => {
   })
 })
 
+describe('help', () => {
+  it.each([['help'], ['--help'], ['help stats'], ['stats --help']])('is an answer: %s', async line => {
+    const { code, stdout, stderr } = await cli(line.split(' '))
+    expect({ code, stderr }).toEqual({ code: 0, stderr: '' })
+    expect(stdout).toMatch(/^Usage: fanout-cache .*Examples:\n/s)
+  })
+})
+
 describe('looking', () => {
   it('changes no file of a database', async () => {
     const directory = temporaryDirectory()

@@ -5,7 +5,7 @@ import { describe, expect, it, vi } from 'vitest'
 import { peer } from '../helpers/peers.js'
 import { runPython } from '../helpers/python.js'
 import { temporaryDirectory } from '../helpers/temp-directory.js'
-import { exported, importNew, rowsOf, run, until } from './transfer-support.js'
+import { exported, filesOf, importNew, rowsOf, run, until } from './transfer-support.js'
 
 // Each test starts several processes.
 vi.setConfig({ testTimeout: 120_000 })
@@ -88,5 +88,35 @@ describeWithPython('a directory of Python', () => {
       )
       expect(seen).toEqual([{ x: [1, null] }, 60_000, []])
     }
+  })
+
+  it('of a JSONDisk that compresses otherwise is found by Python again, and goes back to where it came from', async () => {
+    const root = temporaryDirectory()
+    const [from, copy] = [join(root, 'python'), join(root, 'copy')]
+    const opened = 'diskcache.FanoutCache(d, shards=2, disk=diskcache.JSONDisk, disk_compress_level=6)'
+    const text = 'a text that is long enough for levels to differ, '.repeat(9)
+    await runPython(
+      `
+      c = ${opened}
+      for i in range(20): c[[text, i]] = {'i': i}
+      c.close()`,
+      { d: from, text },
+    )
+    const stream = await exported(from)
+    expect(JSON.parse(stream.split('\n')[0] ?? '')).toMatchObject({ codec: 'json', compressLevel: 6 })
+    await importNew(copy, stream)
+    const seen = `(lambda c: [sum([text, i] in c for i in range(20)), len(c), found(c)])(${opened})`
+    expect(await runPython(seen, { d: copy, text })).toEqual([20, 20, []])
+    // Also where it is there already, and from a stream that says nothing of a level.
+    for (const again of [stream, stream.replace('"compressLevel":6,', '')]) {
+      const ended = await run(['import', copy, '--yes', '--json'], again)
+      expect(JSON.parse(ended.stdout)).toMatchObject({ stored: 0, replaced: 20 })
+      expect(await runPython(seen, { d: copy, text })).toEqual([20, 20, []])
+    }
+    const before = filesOf(copy)
+    expect(await run(['import', copy, '--yes'], stream.slice(0, -9))).toMatchObject({ code: 65 })
+    expect(filesOf(copy)).toEqual(before)
+    const other = await run(['import', copy, '--yes'], stream.replace('"codec":"json"', '"codec":"structured"'))
+    expect(other).toMatchObject({ code: 2, stderr: expect.stringContaining('import with --codec json') })
   })
 })

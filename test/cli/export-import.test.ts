@@ -5,6 +5,7 @@ import fc from 'fast-check'
 import { describe, expect, it, onTestFinished, vi } from 'vitest'
 import { peer } from '../helpers/peers.js'
 import { runPython } from '../helpers/python.js'
+import { rawDatabase } from '../helpers/raw-database.js'
 import { temporaryDirectory } from '../helpers/temp-directory.js'
 import { cliHere } from './support/command-line.js'
 import { exported, fileEntry, filesOf, importNew, rowsOf, run, streamOf } from './transfer-support.js'
@@ -164,6 +165,33 @@ describe('export and import', () => {
     expect(await keysOf('--include-expired')).toEqual(['user:1', 'user:2', 'page', 'old'])
     expect(await keysOf('--prefix', 'user:')).toEqual(['user:1', 'user:2'])
     expect(await keysOf('--tag', 'x')).toEqual(['user:1', 'page'])
+  })
+
+  it('choose by tags that are no text', async () => {
+    const directory = temporaryDirectory()
+    const cache = new Cache(directory)
+    const tags = { whole: 5, half: 5.5, text: '5', bytes: Buffer.from([0, 1]), large: 2n ** 60n }
+    for (const [key, tag] of Object.entries(tags)) await cache.set(key, 1, { tag })
+    await cache.close()
+    rawDatabase(directory).exec("UPDATE Cache SET tag = CAST(tag AS REAL) WHERE key = 'whole'")
+    const chosen: readonly (readonly [tag: string, key: string])[] = [
+      ['5', 'whole'],
+      ['5.5', 'half'],
+      ['"5"', 'text'],
+      ['{"$bytes":"AAE="}', 'bytes'],
+      ['{"$bigint":"1152921504606846976"}', 'large'],
+    ]
+    for (const [tag, key] of chosen) {
+      const stream = await exported(directory, '--tag', tag, '--tag-json')
+      expect(
+        stream
+          .split('\n')
+          .slice(1, -2)
+          .map(line => JSON.parse(line).key),
+        tag,
+      ).toEqual([key])
+    }
+    expect(await run(['export', directory, '--tag', '[5]', '--tag-json'])).toMatchObject({ code: 2, stdout: '' })
   })
 
   it('take lines that people write, and recode plain values for Python', async () => {

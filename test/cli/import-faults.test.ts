@@ -1,10 +1,14 @@
+import { subscribe, unsubscribe } from 'node:diagnostics_channel'
 import { once } from 'node:events'
 import { existsSync, mkdirSync, readdirSync, readFileSync, renameSync, statSync, writeFileSync } from 'node:fs'
 import { dirname, join, relative } from 'node:path'
+import { PassThrough, Readable } from 'node:stream'
+import { text } from 'node:stream/consumers'
 import { setTimeout as sleep } from 'node:timers/promises'
 import Database from 'better-sqlite3'
 import { Cache, FanoutCache, type FanoutCacheOptions } from 'fanout-cache'
 import { describe, expect, it, onTestFinished } from 'vitest'
+import { run as runHere } from '../../dist/cli.mjs'
 import { mountTmpfs, tmpfsAvailable } from '../faults/support/tmpfs.js'
 import { FixtureProcess } from '../helpers/child-process.js'
 import { peer } from '../helpers/peers.js'
@@ -66,7 +70,9 @@ const stages = (directory: string): string[] =>
 
 /** Resolves when an import has read and checked all of the stream, and goes on to store it. */
 async function staged(directory: string): Promise<void> {
-  await until('the cache to be opened', () => existsSync(join(directory, '000', 'cache.db-shm')))
+  // What is there is looked into for a moment before the stream is read, too.
+  const isOpen = (): boolean => stages(directory).length > 0 && existsSync(join(directory, '000', 'cache.db-shm'))
+  await until('the cache to be opened', isOpen)
 }
 
 /** Puts a file of a stage into its place, as an import does that is killed before its commit. */
@@ -174,6 +180,24 @@ describe('an import that is ended', () => {
       expect(stages(directory)).toEqual([])
       expect(await findings(directory)).toEqual([])
     }
+  })
+
+  it('that comes behind the commit is told that all is stored', async () => {
+    const directory = join(temporaryDirectory(), 'a')
+    await someCache(directory)
+    const interruption = new AbortController()
+    const interrupt = (): void => interruption.abort()
+    subscribe('fanout-cache:commit', interrupt)
+    onTestFinished(() => {
+      unsubscribe('fanout-cache:commit', interrupt)
+    })
+    const [stdout, stderr] = [new PassThrough().resume(), new PassThrough()]
+    const stdin = Readable.from([Buffer.from(stream)], { objectMode: false })
+    const code = await runHere(['import', directory, '--yes'], { stdin, stdout, stderr, env: {} }, interruption.signal)
+    expect(code).not.toBe(0)
+    expect(await text(stderr.end())).toContain('fanout-cache: all of it was stored before this\n')
+    expect(rowsOf(directory)).toHaveLength(ENTRIES + 1)
+    expect(await findings(directory)).toEqual([])
   })
 
   it('by SIGKILL leaves a stage that the next one removes, and everything else as it was', async () => {

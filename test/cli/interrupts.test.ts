@@ -48,6 +48,19 @@ describe('a signal', () => {
     },
   )
 
+  it('while more keys are awaited from stdin removes none of them', async () => {
+    const child = spawn(process.execPath, [BIN, 'delete', directory, '--stdin'])
+    const said = text(child.stderr)
+    child.stdin.on('error', () => {})
+    child.stdin.write('key\n')
+    // It has the database open, and so it listens to signals.
+    await vi.waitUntil(() => existsSync(`${directory}/cache.db-wal`), EVENTUALLY)
+    child.kill('SIGINT')
+    expect(await once(child, 'close')).toEqual([130, null])
+    expect(await said).toBe('fanout-cache: interrupted\n')
+    await expectClean(['key'])
+  })
+
   it('in the middle of a listing ends it', async () => {
     const cache = new Cache(directory)
     await cache.setMany(Array.from({ length: 20_000 }, (_, at) => [`key ${at} ${'x'.repeat(40)}`, at] as const))

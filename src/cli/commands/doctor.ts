@@ -28,7 +28,7 @@ const WIDTH = 9
 
 async function runDoctor(context: Context): Promise<number> {
   const { options, out } = context
-  const target = targetOf(context)
+  const target = targetOf(context, { mayBeStrange: true })
   const webUser = options.text('webUser')
   const facts = await withProgress(context, 'looking at files', care => collectFacts(target, webUser, care))
   if (webUser !== undefined && !facts.webUser) {

@@ -1,6 +1,7 @@
 import { type ExportOptions, exportStream, subCachesOf } from '../../engine/for-transfer.js'
 import type { Command, Context } from '../command.js'
 import { EXIT, UsageError } from '../exit-codes.js'
+import { parseTag, TAG_JSON } from '../keys.js'
 import { progress } from '../progress.js'
 import { writeWholeFile } from '../whole-file.js'
 
@@ -14,8 +15,9 @@ export const exportCommand: Command = {
   operands: '[file]',
   completes: 'file',
   options: [
-    { flags: '--prefix <text>', summary: 'only entries whose keys are texts that begin so' },
-    { flags: '--tag <tag>', summary: 'only entries with this tag' },
+    { flags: '-p, --prefix <text>', summary: 'only entries whose keys are texts that begin so' },
+    { flags: '-t, --tag <tag>', summary: 'only entries with this tag' },
+    TAG_JSON,
     { flags: '--include-expired', summary: 'also entries that have expired and were not removed yet' },
   ],
   examples: [
@@ -37,6 +39,8 @@ async function exportCache(context: Context): Promise<number> {
   if (path === '-' && out.isTerminal) {
     throw new UsageError('a stream of JSON lines is nothing for a terminal: name a file, or send it into a pipe')
   }
+  const tag = options.text('tag')
+  const wanted = tag === undefined ? undefined : parseTag(tag, options)
   const cache = await context.open('read')
   const below = subCachesOf(cache.directory)
   if (below.length > 0) context.note(`not in the stream, export them by themselves: ${below.join(', ')}`)
@@ -44,7 +48,7 @@ async function exportCache(context: Context): Promise<number> {
   let damaged = 0
   const choice: ExportOptions = {
     prefix: options.text('prefix'),
-    tag: options.text('tag'),
+    tag: wanted,
     includeExpired: options.flag('includeExpired'),
     told: key => {
       bar.advance()

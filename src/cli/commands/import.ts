@@ -12,7 +12,7 @@ import {
 import type { Command, Context } from '../command.js'
 import { CliError, EXIT, UsageError } from '../exit-codes.js'
 import { checkStdin } from '../input-keys.js'
-import { cachePlace, lookAt } from '../open-cache.js'
+import { cachePlace, checkContent, lookAt } from '../open-cache.js'
 import { pairs } from '../output.js'
 import { type Progress, progress } from '../progress.js'
 import { bytesText, parseCount } from '../units.js'
@@ -61,8 +61,9 @@ async function importCache(context: Context): Promise<number> {
   if (path === '-') checkStdin(io, 'name a file, or pipe a stream in')
   const { directory } = lookAt(context.directory)
   await reclaimImports(directory)
-  const { kind } = cachePlace(directory, { mayBeMissing: options.flag('create') })
-  const isThere = kind === 'Cache' || kind === 'FanoutCache'
+  const place = cachePlace(directory, { mayBeMissing: options.flag('create') })
+  const isThere = place.kind === 'Cache' || place.kind === 'FanoutCache'
+  if (isThere) checkContent(place)
   const chosen = choiceOf(context, directory, isThere)
   if (isThere && chosen.onConflict === 'replace' && !context.dryRun) {
     const goOn = await context.confirm(`Replace entries of ${directory} whose keys are in the stream?`)
@@ -80,6 +81,7 @@ async function importCache(context: Context): Promise<number> {
   } finally {
     bars.end()
   }
+  if (signal.aborted && !context.dryRun) context.note('all of it was stored before this')
   await show(context, directory, report)
   return EXIT.done
 }

@@ -104,8 +104,10 @@ function readDatabase(directory: string, now: number, control: TaskControl): Rea
 /**
  * Opens a connection that leaves the directory unchanged. It is read-only if there is a log. Without a log, a read-only
  * connection would create one and could not remove it.
+ *
+ * @param wait how long SQLite itself waits for a lock, which only worker threads may do. Milliseconds.
  */
-function connectQuietly(directory: string, wait: number): Connection {
+export function connectQuietly(directory: string, wait: number): Connection {
   const path = join(directory, DATABASE_FILE)
   const timeout = Math.min(wait, LOCK_SLICE_MILLISECONDS)
   const hasLog = sizeOf(`${path}-wal`) !== undefined || sizeOf(`${path}-shm`) !== undefined

@@ -5,12 +5,14 @@ import type { Codec, EncodedKey, SqlValue } from '../disk/codec.js'
 import { keyIdentity } from '../disk/keys.js'
 import { isLive, tagsOf } from '../operations/entries.js'
 import { lastRow } from '../operations/listing.js'
-import type { Settings } from '../options.js'
+import type { Settings, Tag } from '../options.js'
+import { compressionOf } from '../shards/compress-level.js'
 import type { Shard } from '../shards/shard.js'
 import { toExpiry, toMilliseconds } from '../time.js'
 import { turn } from '../timers.js'
 import { hidesPrefixes } from '../verbs/listing-options.js'
 import { readPatiently, sessionOf } from '../verbs/reading.js'
+import { encodeTag } from '../verbs/verb-options.js'
 import { keyToJson, modeName, sqlToJson, valueToJson } from './exact-json.js'
 import { fileLines, type OpenFile } from './file-lines.js'
 import { type EntryLine, FORMAT, FORMAT_VERSION, type Header } from './format.js'
@@ -20,7 +22,7 @@ export interface ExportOptions {
   /** Only string keys that begin with this text. */
   readonly prefix?: string | undefined
   /** Only entries with this tag, be it their tag or a further tag. */
-  readonly tag?: SqlValue | undefined
+  readonly tag?: Tag | undefined
   readonly includeExpired?: boolean | undefined
   /** Called after every entry; with its name when it was left out because its file is missing or too short. */
   readonly told?: (damaged: string | undefined) => void
@@ -97,6 +99,7 @@ function headerOf({ kind, shards, options: { codec, clock } }: CacheHandle, sett
     kind,
     ...(kind === 'FanoutCache' && { shards: shards.length }),
     codec: codec.name,
+    ...compressionOf(codec),
     exportedAt: clock.now(),
     settings,
   }
@@ -108,13 +111,14 @@ async function* entriesOf(
   options: ExportOptions,
 ): AsyncGenerator<{ readonly line: EntryLine; readonly file?: OpenFile }> {
   const reader = new RowReader(shard, timeout)
+  const tag = options.tag === undefined ? undefined : encodeTag(options.tag)
   const last = await readPatiently(shard, timeout, () => lastRow(sessionOf(shard)))
   for (let at = 0; ; ) {
     const page = await reader.page(at, last)
     if (page.length === 0) return
     for (const found of page) {
       at = Number(found.row[0])
-      if (!isWanted(found, options, shard)) continue
+      if (!isWanted(found, { ...options, tag }, shard)) continue
       const opened = found.row[10] === null ? { found } : await openFile(shard, reader, found)
       if (opened === 'damaged') options.told?.(JSON.stringify(keyToJson(keyOf(found.row), codec)))
       if (typeof opened === 'string') continue
@@ -199,12 +203,27 @@ function computationOf(session: Session, row: ExactRow): Found['computed'] {
   return session.statements.get('freshnessOf', Number(row[0]), row[3], row[4])
 }
 
-function isWanted({ row, tags }: Found, options: ExportOptions, shard: Shard): boolean {
+interface Wanted extends Omit<ExportOptions, 'tag'> {
+  readonly tag: SqlValue | undefined
+}
+
+function isWanted({ row, tags }: Found, options: Wanted, shard: Shard): boolean {
   const { prefix, tag, includeExpired = false } = options
   if (row[1] === null || (!includeExpired && !isLive(row[4], shard.disk.now()))) return false
   if (prefix !== undefined && !hasPrefix(row, prefix, shard)) return false
   if (tag === undefined) return true
-  return row[7] === tag || (typeof tag === 'string' && tags.includes(tag))
+  return isSameTag(row[7], tag) || (typeof tag === 'string' && tags.includes(tag))
+}
+
+/** Compares as SQLite does, to which 5 and 5.0 are one tag. */
+function isSameTag(stored: SqlValue, tag: SqlValue): boolean {
+  if (Buffer.isBuffer(stored)) return Buffer.isBuffer(tag) && stored.equals(tag)
+  if (!isNumeric(stored) || !isNumeric(tag)) return stored === tag
+  return stored <= tag && stored >= tag
+}
+
+function isNumeric(value: SqlValue): value is number | bigint {
+  return typeof value === 'number' || typeof value === 'bigint'
 }
 
 function hasPrefix([, data, raw]: ExactRow, prefix: string, shard: Shard): boolean {

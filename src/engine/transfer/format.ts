@@ -24,6 +24,8 @@ export interface Header {
   readonly shards?: number
   /** Name of the codec for values and keys without a tag. */
   readonly codec: string
+  /** Level of compression of the keys of a JSONDisk, where it is not 1. */
+  readonly compressLevel?: number
   /** Epoch milliseconds. */
   readonly exportedAt?: number
   readonly settings?: Partial<Settings>
@@ -78,11 +80,13 @@ export function checkHeader(line: unknown): Header {
   if (typeof codec !== 'string' || !Object.hasOwn(CODECS, codec)) {
     throw new TypeError(`codec must be one of ${Object.keys(CODECS).join(', ')}, got ${kindOf(codec)}`)
   }
+  const level = header['compressLevel']
   return {
     format: FORMAT,
     version,
     kind,
     codec,
+    ...(level !== undefined && { compressLevel: wholeNumber(level, 'compressLevel', 9) }),
     ...(shards !== undefined && { shards }),
     ...(settings !== undefined && { settings: objectOf(settings, 'settings') }),
   }

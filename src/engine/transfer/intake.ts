@@ -1,7 +1,6 @@
 import { createHash, type Hash } from 'node:crypto'
 import type { FileHandle } from 'node:fs/promises'
 import type { Codec } from '../disk/codec.js'
-import { CODECS } from '../disk/codecs.js'
 import { DiskCacheError } from '../errors.js'
 import { isDiskFull } from '../file-errors.js'
 import { isLive } from '../operations/entries.js'
@@ -23,8 +22,8 @@ export interface Taken {
 }
 
 export interface IntakeOptions {
-  /** The codec for values without a tag, if it is not that of the header. */
-  readonly codec: Codec | undefined
+  /** Finds the codec for keys and values without a tag. */
+  readonly codecFor: (header: Header) => Codec
   readonly includeExpired: boolean
   /** The current time in seconds since the epoch. */
   readonly now: number
@@ -99,7 +98,7 @@ export class Intake {
 
   #begin(line: Readonly<Record<string, unknown>>): void {
     const header = checkHeader(line)
-    this.#codec = this.#options.codec ?? CODECS[header.codec]
+    this.#codec = this.#options.codecFor(header)
     this.#stage = this.#openStage(header)
   }
 

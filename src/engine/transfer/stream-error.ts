@@ -1,4 +1,3 @@
-import type { Codec } from '../disk/codec.js'
 import { DiskCacheError } from '../errors.js'
 
 /** A stream of `export` is broken or truncated at a line. */
@@ -30,11 +29,7 @@ export class ConflictError extends DiskCacheError {
 export class CodecError extends Error {
   override name = 'CodecError'
 
-  constructor(directory: string, there: Codec, given: Codec) {
-    const levels =
-      given.name === there.name
-        ? 'with another disk_compress_level than import writes: import into a new directory'
-        : 'whose keys and values are JSON: import with --codec json'
-    super(`${directory} is a directory of JSONDisk ${levels}`)
+  constructor(directory: string) {
+    super(`${directory} is a directory of JSONDisk whose keys and values are JSON: import with --codec json`)
   }
 }

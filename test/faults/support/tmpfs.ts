@@ -1,5 +1,5 @@
 import { spawnSync } from 'node:child_process'
-import { closeSync, mkdtempSync, openSync, rmSync, statSync, writeSync } from 'node:fs'
+import { closeSync, mkdtempSync, openSync, rmSync, statfsSync, writeSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { onTestFinished } from 'vitest'
@@ -7,6 +7,8 @@ import { peer } from '../../helpers/peers.js'
 
 /** Whether a small file system can be mounted here. Root alone does not do it: a container may forbid it. */
 export const tmpfsAvailable: boolean = peer('tmpfs') && canMount()
+
+const LARGEST_TO_FILL = 1024 ** 3
 
 /** A small file system of its own, taken away when the test has finished. */
 export function mountTmpfs(options: string): string {
@@ -33,7 +35,9 @@ export function remount(directory: string, mode: 'ro' | 'rw'): void {
  * @throws Error when nothing is mounted there any more, as after a test that took too long: it would fill the disk
  */
 export function fillUp(directory: string): string {
-  if (statSync(directory).dev === statSync(tmpdir()).dev) throw new Error(`${directory} is no file system of its own`)
+  const { blocks, bsize } = statfsSync(directory)
+  // Unmounted behind a test that took too long, it would be the disk of the machine.
+  if (blocks * bsize > LARGEST_TO_FILL) throw new Error(`${directory} is no small file system of a test`)
   const path = join(directory, 'filler.bin')
   const file = openSync(path, 'a')
   try {
