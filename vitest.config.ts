@@ -13,7 +13,7 @@ const TIMED = ['test/loop/**/*.test.ts']
  */
 const TOGETHER = [
   'test/{contract,interop,engine,middleware,adapters}/**/*.test.ts',
-  'test/nest-module/{contexts,flights,health,interceptor,methods,missing-manager,module,serializers,wrong-decorators}.test.ts',
+  'test/nest-module/{contexts,evictions,flights,health,interceptor,methods,missing-manager,module,serializers,wrong-decorators}.test.ts',
 ]
 /** Files of a minute: one that began last would have the workers wait for it. */
 const LONG = [

@@ -11,6 +11,7 @@ import { checkComputing } from './verbs/computing.js'
 import { readExpiring, readManyExpiring, type Valued } from './verbs/reading-expiring.js'
 import { readVersioned, type Versioned } from './verbs/reading-versioned.js'
 import { removePrefix as removeKeyRange } from './verbs/removing-prefix.js'
+import { stampAll } from './verbs/stamping.js'
 import { evictWithin } from './verbs/upkeep.js'
 
 /*
@@ -21,6 +22,7 @@ import { evictWithin } from './verbs/upkeep.js'
 export { checkOptionNames, checkOptionsObject, editDistance, kindOf } from './option-names.js'
 export { type Clock, type Duration, milliseconds, systemClock } from './time.js'
 export { startUpkeepOf } from './upkeep/start-upkeep.js'
+export { isStanding } from './verbs/compute-context.js'
 export type { Valued } from './verbs/reading-expiring.js'
 export type { Versioned } from './verbs/reading-versioned.js'
 export { checkComputing, optionNamesOf }
@@ -119,4 +121,24 @@ export function evictWholly(cache: DiskCache, tag: string, wait: number): Promis
   if (!(cache instanceof CacheVerbs)) return cache.evict(tag, { timeout: wait })
   const handle = handleOf(cache)
   return handle.ready(() => evictWithin(handle, tag, { wait }))
+}
+
+/**
+ * Keeps from being stored what is being computed with one of the tags or for a key that begins with the prefix. Call it
+ * before such a removal.
+ *
+ * @param wait milliseconds
+ */
+export async function refuseComputed(
+  cache: DiskCache,
+  { tags, prefix }: { readonly tags: readonly string[]; readonly prefix: string | undefined },
+  wait: number,
+): Promise<void> {
+  const access = accessOf(cache)
+  if (!access) return
+  const { handle } = access
+  const hostPrefix = prefix === undefined ? undefined : access.hostPrefix(prefix)
+  const prefixes = hostPrefix === undefined ? [] : [hostPrefix]
+  const scope = { tags, prefixes, within: String(access.hostKey('')) }
+  await handle.ready(() => stampAll(handle, scope, wait))
 }

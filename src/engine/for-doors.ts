@@ -14,7 +14,7 @@ import {
   write,
 } from './doors/door-entries.js'
 import { type DoorLease, endLease, isCurrent, takeLease } from './doors/door-lease.js'
-import { editEntries, evictAll, hasTraces, stampAll, supersede } from './doors/door-removal.js'
+import { editEntries, evictAll, hasTraces, supersede, waitOf } from './doors/door-removal.js'
 import { Glances, type Glimpse } from './doors/glances.js'
 import { GrowingFile } from './doors/growing-file.js'
 import { plainHandle } from './doors/plain-handle.js'
@@ -28,6 +28,7 @@ import type { Key } from './options.js'
 import type { Shard } from './shards/shard.js'
 import { performance } from './timers.js'
 import { sessionOf } from './verbs/reading.js'
+import { stampAll } from './verbs/stamping.js'
 import { openUncounted } from './verbs/stored-file.js'
 
 export type { DoorEntry, Edit, Role, Sighting } from './doors/door-entries.js'
@@ -243,7 +244,7 @@ export class DoorStore {
 
   /** Leaves a removal stamp in all shards, so that older results are not stored any more. */
   async stamp(scope: RemovalScope): Promise<void> {
-    await stampAll(this.#handle, scope)
+    await stampAll(this.#handle, scope, waitOf(this.#handle))
   }
 
   /** Changes entries, those of one shard in one transaction, with `stamps` if asked for. Resolves to the edits by key. */

@@ -116,20 +116,25 @@ export class FileStore {
     const { shard, encoded, key } = at
     if (!shard || !this.isWritable || !this.#handle.isOpen) return undefined
     const name = leaseName('flight', encoded)
-    const plan: FlightPlan = { key: encoded, name, token: newToken(lease), seconds: lease / 1000, replaced: undefined }
-    const run = (session: Session): readonly [Clearance, number] => {
-      const clearance = takeOff(session, plan)
-      return [clearance, leaseOf(session, name)?.fence ?? 0]
+    const hostKey = this.#access.hostKey(key)
+    const plan: FlightPlan = {
+      key: encoded,
+      text: typeof hostKey === 'string' ? hostKey : undefined,
+      tags: [],
+      name,
+      token: newToken(lease),
+      seconds: lease / 1000,
+      replaced: undefined,
     }
+    const run = (session: Session): Clearance => takeOff(session, plan)
     try {
-      const [clearance, fence] = await shard.write({ run, optional: true }, { deadline: performance.now() + patience })
+      const clearance = await shard.write({ run, optional: true }, { deadline: performance.now() + patience })
       if (clearance.kind !== 'granted') return clearance.kind
       return new FileLease(this.#access, (error, of) => this.tell(error, of), {
         at: { ...at, shard },
         plan,
         lease,
         found: clearance.found,
-        fence,
       })
     } catch (error) {
       this.tell(error, key)

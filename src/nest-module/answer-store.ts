@@ -25,6 +25,16 @@ export interface Vacancy {
 /** How an answer is stored. `ttl` is milliseconds or `null`. */
 export type Keeping = Required<Pick<Storing, 'ttl' | 'tags'>>
 
+/** An answer that was computed. */
+export interface NewAnswer {
+  readonly answer: Answer
+  /** The fields that it names in `Vary`. */
+  readonly vary: readonly string[]
+  readonly keeping: Keeping
+  /** Whether nothing of it was removed since its computation began. */
+  readonly isStanding: () => boolean
+}
+
 /** Limit of the answers of one key, so that made-up fields of requests cannot fill the cache. */
 const MOST_VARIANTS = 16
 const LOCK_MILLISECONDS = 250
@@ -66,23 +76,22 @@ export class AnswerStore {
   /**
    * Decides what the computation of a missing answer stores.
    *
-   * @param vary the fields that the answer names in `Vary`
    * @returns the value for the key of the computation; `undefined`: none, because the answer was stored elsewhere
    */
-  async settle(vacancy: Vacancy, answer: Answer, vary: readonly string[], keeping: Keeping): Promise<unknown> {
-    const { found } = vacancy
+  async settle({ found }: Vacancy, made: NewAnswer): Promise<unknown> {
+    const { answer, vary } = made
     if (found === undefined) {
       if (vary.length === 0) return storedAnswer(answer)
       return storedVariants({ generation: randomUUID(), vary, known: [this.#selection(vary)] })
     }
     const { variants } = found
     if (variants && vary.every(name => variants.vary.includes(name))) {
-      await this.#list(variants, this.#selection(variants.vary), keeping)
+      await this.#list(variants, this.#selection(variants.vary), made)
       return storedAnswer(answer)
     }
     const all = [...new Set([...(variants?.vary ?? []), ...vary])].sort()
     const next: Variants = { generation: randomUUID(), vary: all, known: [this.#selection(all)] }
-    await this.#replace(found.version, next, answer, keeping)
+    await this.#replace(found.version, next, made)
     return undefined
   }
 
@@ -106,21 +115,21 @@ export class AnswerStore {
   }
 
   /** Adds a variant to the list, and removes the oldest when there are too many. */
-  async #list({ generation }: Variants, selection: string, keeping: Keeping): Promise<void> {
+  async #list({ generation }: Variants, selection: string, { keeping, isStanding }: NewAnswer): Promise<void> {
     await this.#transact([this.#key], tx => {
       const now = this.#variantsIn(tx)
-      if (now?.generation !== generation) return []
+      if (now?.generation !== generation || !isStanding()) return []
       const known = [...now.known.filter(one => one !== selection), selection]
       tx.set(this.#key, storedVariants({ ...now, known: known.slice(-MOST_VARIANTS) }), keeping)
       return known.slice(0, -MOST_VARIANTS)
     }).then(dropped => this.#cache.deleteMany((dropped ?? []).map(one => this.#keyOf(generation, one))))
   }
 
-  /** Replaces another entry by a list of variants, unless the entry has changed. */
-  async #replace(version: string, next: Variants, answer: Answer, keeping: Keeping): Promise<void> {
+  /** Replaces another entry by a list of variants, unless the entry has changed or the answer is outdated. */
+  async #replace(version: string, next: Variants, { answer, keeping, isStanding }: NewAnswer): Promise<void> {
     const at = this.#keyOf(next.generation, next.known[0] ?? '')
     await this.#transact([this.#key, at], tx => {
-      if (tx.info(this.#key)?.version !== version) return
+      if (tx.info(this.#key)?.version !== version || !isStanding()) return
       tx.set(this.#key, storedVariants(next), keeping)
       tx.set(at, encodeStored(storedAnswer(answer), this.#cache), keeping)
     })

@@ -1,6 +1,7 @@
 import { Logger, type OnApplicationShutdown } from '@nestjs/common'
-import { evictWholly, nowOf } from '../engine/for-adapters.js'
+import { evictWholly, nowOf, refuseComputed } from '../engine/for-adapters.js'
 import type { DiskCache } from '../engine/index.js'
+import { performance } from '../engine/timers.js'
 import { RecentKeys } from './recent-keys.js'
 
 /** The entries to remove: by key, by tag, or all. */
@@ -93,18 +94,33 @@ export class CacheHost implements OnApplicationShutdown {
   }
 
   /** Removes entries. Failures are logged, since the method of the app has succeeded already. */
-  async evict({ keys, tags, all }: Eviction, where: string): Promise<void> {
+  async evict(eviction: Eviction, where: string): Promise<void> {
+    const until = performance.now() + EVICTION_MILLISECONDS
+    // First, so that what is computed meanwhile is either refused or there to be removed.
+    const refusal = await this.#refuseComputed(eviction).catch((error: unknown) => ({ error }))
+    const outcomes = await Promise.allSettled(this.#removals(eviction, Math.max(0, until - performance.now())))
+    const failed = outcomes.filter(outcome => outcome.status === 'rejected')
+    for (const { reason } of failed) this.report(where, reason)
+    if (refusal && failed.length === 0) this.report(where, refusal.error)
+  }
+
+  /** Keeps from being stored what is computed from the state before an eviction. Removals by key do so themselves. */
+  async #refuseComputed({ tags, all }: Eviction): Promise<undefined> {
+    if (tags.length === 0 && !all) return
+    const prefix = all ? this.#prefix : undefined
+    await refuseComputed(this.cache, { tags, prefix }, EVICTION_MILLISECONDS)
+  }
+
+  /** @param wait for locks. Milliseconds */
+  #removals({ keys, tags, all }: Eviction, wait: number): (Promise<unknown> | undefined)[] {
     const { cache } = this
     const manager = this.#adopted
     const clear = (): Promise<unknown> | undefined => manager.clear?.() ?? manager.reset?.()
-    const removals = [
+    return [
       ...(all ? [clear()] : []),
       ...keys.map(key => manager.del(key)),
-      ...tags.map(tag => evictWholly(cache, tag, EVICTION_MILLISECONDS)),
+      ...tags.map(tag => evictWholly(cache, tag, wait)),
     ]
-    for (const removal of await Promise.allSettled(removals)) {
-      if (removal.status === 'rejected') this.report(where, removal.reason)
-    }
   }
 
   /** Closes the cache, after the last request was answered. */

@@ -1,3 +1,4 @@
+import { isStanding } from '../engine/for-adapters.js'
 import type { ComputeContext, Computing, DiskCache } from '../engine/index.js'
 import { kindOf } from '../engine/option-names.js'
 import { clearTimeout, setTimeout } from '../engine/timers.js'
@@ -13,12 +14,18 @@ export interface Computation<T> {
   readonly cache: DiskCache
   /** The key in the cache. */
   readonly key: string
-  readonly compute: (context: Pick<ComputeContext<T>, 'ttl'>) => Promise<Made<T>>
+  readonly compute: (context: ComputationContext) => Promise<Made<T>>
   readonly options?: Computing
   /** How long to wait for the computation of another caller. Milliseconds. @default no limit */
   readonly patience?: number
   /** Called with errors of the cache, which no caller gets. */
   readonly report: (error: unknown) => void
+}
+
+/** What a computation can say of its value, and ask. */
+export interface ComputationContext extends Pick<ComputeContext<unknown>, 'ttl'> {
+  /** Whether the value may still be stored, because nothing of it was removed since the computation began. */
+  isStanding(): boolean
 }
 
 /** A computed value. */
@@ -68,7 +75,7 @@ export async function computeOnce<T>(computation: Computation<T>): Promise<Compu
 }
 
 /** The context of a computation without the cache. */
-const ALONE: Pick<ComputeContext<never>, 'ttl'> = { ttl: () => {} }
+const ALONE: ComputationContext = { ttl: () => {}, isStanding: () => false }
 
 class Attempt<T> {
   /** The computation of this call. `undefined` while another caller computes. */
@@ -103,7 +110,7 @@ class Attempt<T> {
 
   async run(context: ComputeContext<unknown>): Promise<unknown> {
     clearTimeout(this.#timer)
-    this.own = this.#computation.compute(context)
+    this.own = this.#computation.compute({ ttl: context.ttl, isStanding: () => isStanding(context) })
     try {
       const { value, keep } = await this.own
       if (!keep) {

@@ -5,7 +5,7 @@ import { bypassOf, demandsOf } from '../middleware/policy/request-directives.js'
 import { type Answer, readKept } from './answer.js'
 import { AnswerStore, type Hit, type Keeping, type Vacancy } from './answer-store.js'
 import type { CacheHost } from './cache-host.js'
-import { computeOnce } from './compute-once.js'
+import { type ComputationContext, computeOnce } from './compute-once.js'
 import type { HttpExchange } from './http-exchange.js'
 import { credentialsOf, reachOf, type Terms, verdictOn } from './http-rules.js'
 import { isStreaming, type Sendable, sendableOf } from './sendable.js'
@@ -122,7 +122,7 @@ class Answering {
       options: { tags },
       report: error => this.#report(error),
       compute: async context => {
-        const made = await this.#make(place)
+        const made = await this.#make(place, context)
         if (made.keeping.ttl !== undefined) context.ttl(made.keeping.ttl)
         follow = made.follow
         return made
@@ -143,7 +143,7 @@ class Answering {
   }
 
   /** Runs the handler and decides what is stored of its answer. */
-  async #make(place: Vacancy): Promise<MadeAnswer> {
+  async #make(place: Vacancy, { isStanding }: ComputationContext): Promise<MadeAnswer> {
     const { host, tags } = this.#request
     const verdict = await this.#run()
     if (!verdict.keep) {
@@ -155,7 +155,7 @@ class Answering {
     const keeping: Keeping = { ttl: verdict.life === Number.POSITIVE_INFINITY ? null : verdict.life, tags }
     this.#tell({ fwd: place.found ? 'vary-miss' : 'uri-miss', stored: true })
     try {
-      const value = await this.#store.settle(place, answer, vary, keeping)
+      const value = await this.#store.settle(place, { answer, vary, keeping, isStanding })
       if (value === undefined) return { ...NOTHING, keeping }
       return { value, keep: true, keeping, follow: () => this.#store.follow(value, answer, keeping) }
     } catch (error) {

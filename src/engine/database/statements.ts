@@ -179,7 +179,7 @@ const SQL = {
   leasesOf: 'pluck SELECT COUNT(*) FROM Lease WHERE name > ? AND name < ? AND due > ?',
   otherLease: 'pluck SELECT 1 FROM Lease WHERE name > ? AND name < ? AND due > ? AND token <> ? LIMIT 1',
   dropEnded: 'run DELETE FROM Lease WHERE name > ? AND name < ? AND due <= ?',
-  laterLeases: 'raw SELECT name, fence FROM Lease WHERE name > ? AND name < ? AND fence > ?',
+  laterLeases: 'raw SELECT name, fence FROM Lease WHERE name >= ? AND name < ? AND fence > ?',
   // Leases that a killed process left behind. Taken items of a queue are returned instead.
   forgetLeases: "run DELETE FROM Lease WHERE due < ? AND name NOT GLOB 'taken:*'",
   takenDue: "raw SELECT name, token FROM Lease WHERE due <= ? AND name GLOB 'taken:*' ORDER BY name DESC LIMIT 100",

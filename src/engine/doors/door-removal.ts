@@ -2,7 +2,7 @@ import type { CacheHandle } from '../cache-handle.js'
 import type { Session } from '../database/session.js'
 import { stateOf } from '../operations/entries.js'
 import { acquireLease, holdsLease, leaseName, leaseOf } from '../operations/leases.js'
-import { type RemovalScope, removedSince, stampRemoval } from '../operations/stamps.js'
+import { removedSince, stampRemoval } from '../operations/stamps.js'
 import type { Shard } from '../shards/shard.js'
 import { performance } from '../timers.js'
 import { evictWithin } from '../verbs/upkeep.js'
@@ -11,12 +11,6 @@ import type { DoorLease } from './door-lease.js'
 
 /** The shortest wait of a removal for the lock, also in a cache that refuses sooner. Milliseconds. */
 const REMOVAL_PATIENCE = 5000
-
-/** Leaves a removal stamp in all shards. */
-export async function stampAll(handle: CacheHandle, scope: RemovalScope): Promise<void> {
-  const run = (session: Session): void => stampRemoval(session, scope)
-  await Promise.all(handle.shards.map(shard => shard.write({ run }, patience(handle))))
-}
 
 /**
  * Whether there is anything to remove for a key: an entry, or a computation that may store one for it or for one of its
@@ -82,7 +76,8 @@ function patience(handle: CacheHandle): { readonly deadline: number } {
   return { deadline: performance.now() + waitOf(handle) }
 }
 
-function waitOf({ options }: CacheHandle): number {
+/** How long a removal waits for the lock. Milliseconds. */
+export function waitOf({ options }: CacheHandle): number {
   return Math.max(options.timeout, REMOVAL_PATIENCE)
 }
 

@@ -3,9 +3,8 @@ import type { EncodedKey } from '../disk/codec.js'
 import type { KeyIdentity } from '../disk/keys.js'
 import type { EngineAccess } from '../handle-of.js'
 import type { NewEntry } from '../operations/entries.js'
-import { type FlightPlan, type LiveEntry, land } from '../operations/flights.js'
-import { extendLease, holdsLease, releaseLease } from '../operations/leases.js'
-import { removedSince } from '../operations/stamps.js'
+import { type FlightPlan, isCurrent, type LiveEntry, land } from '../operations/flights.js'
+import { extendLease, releaseLease } from '../operations/leases.js'
 import type { Key, PlainData } from '../options.js'
 import type { Shard } from '../shards/shard.js'
 import type { Duration } from '../time.js'
@@ -46,7 +45,6 @@ export interface Granted {
   readonly plan: FlightPlan
   readonly lease: number
   readonly found: LiveEntry | undefined
-  readonly fence: number
 }
 
 /** The right to fill a key. A heartbeat extends it until it is released or used by `store`. */
@@ -76,14 +74,11 @@ export class FileLease {
 
   /** Whether the key was neither stored nor removed since, nor its tags purged, as far as that shows before the end. */
   isCurrent(tags: readonly string[]): boolean {
-    const { at, plan, fence } = this.#granted
+    const { at, plan } = this.#granted
     const session = at.shard.current
     if (this.#isOver || !session) return true
     try {
-      return (
-        holdsLease(session, plan.name, plan.token) &&
-        !(typeof at.key === 'string' && removedSince(session, { key: at.key, tags }, fence))
-      )
+      return isCurrent(session, plan, tags)
     } catch {
       return true
     }
@@ -99,15 +94,13 @@ export class FileLease {
    * stored or removed meanwhile, or the cache refuses.
    */
   async store(file: GrowingFile, { meta, ttl, tags }: FileStoring): Promise<boolean> {
-    const { at, plan, found, fence } = this.#granted
+    const { at, plan, found } = this.#granted
     const { shard, key } = at
     if (this.#isOver || !this.#access.handle.isOpen) return false
     const pending = file.take()
     const discard = (): void => shard.disk.files.discard(pending)
     const run = (session: Session): boolean => {
-      const isStruck = typeof key === 'string' && removedSince(session, { key, tags }, fence)
-      if (isStruck) releaseLease(session, plan.name, plan.token)
-      const stored = !isStruck && land(session, plan, found, entry(), undefined)
+      const stored = land(session, plan, found, entry(), undefined)
       if (!stored) session.afterCommit(discard)
       return stored
     }

@@ -4,11 +4,16 @@ import type { EncodedKey } from '../disk/codec.js'
 import { isLive, type NewEntry, stateOf, versionOf } from './entries.js'
 import { type Computation, setFreshness } from './freshness.js'
 import { set } from './items.js'
-import { acquireLease, holdsLease, isOver, leaseOf, releaseLease } from './leases.js'
+import { acquireLease, isOver, leaseOf, releaseLease, revokeLease } from './leases.js'
+import { removedSince } from './stamps.js'
 
 /** The computation of the value of one key by one process. */
 export interface FlightPlan {
   readonly key: EncodedKey
+  /** The key as stamps of removals name it. `undefined`: it is no text. */
+  readonly text: string | undefined
+  /** The tags of the value that are known before it is computed. */
+  readonly tags: readonly string[]
   /** The name of its lease. */
   readonly name: string
   /** The token of the holder of the lease. */
@@ -38,8 +43,17 @@ export function takeOff(session: Session, plan: FlightPlan): Clearance {
   const { key, name, token, seconds, replaced } = plan
   const found = liveEntry(session, key)
   if (found && found.version !== replaced && isFresh(session, key)) return { kind: 'stored' }
+  const held = leaseOf(session, name)
+  // The value of the present holder was removed before it was there, so nobody should wait for it.
+  if (held && removedSince(session, { key: plan.text, tags: plan.tags }, held.fence)) revokeLease(session, name)
   if (acquireLease(session, name, token, seconds) === undefined) return { kind: 'held' }
   return { kind: 'granted', found }
+}
+
+/** Whether a value with these tags may be stored: the lease is still held, and no removal since has left a stamp. */
+export function isCurrent(session: Session, { name, token, text }: FlightPlan, tags: readonly string[]): boolean {
+  const lease = leaseOf(session, name)
+  return lease?.token === token && !removedSince(session, { key: text, tags }, lease.fence)
 }
 
 /**
@@ -53,8 +67,9 @@ export function land(
   entry: NewEntry,
   computation: Computation | undefined,
 ): boolean {
-  if (!holdsLease(session, plan.name, plan.token)) return false
+  const mayStore = isCurrent(session, plan, typeof entry.tag === 'string' ? [entry.tag, ...entry.tags] : entry.tags)
   releaseLease(session, plan.name, plan.token)
+  if (!mayStore) return false
   const current = liveEntry(session, plan.key)
   if (current && current.version !== found?.version) return false
   if (!current && found && isLive(found.expireTime, session.disk.now())) return false

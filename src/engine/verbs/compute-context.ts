@@ -1,4 +1,5 @@
 import { Readable } from 'node:stream'
+import { oncePerProcess } from '../once-per-process.js'
 import type { ComputeContext, Computing, Tag } from '../options.js'
 import { milliseconds } from '../time.js'
 import { isStream, watchStream } from './value-source.js'
@@ -9,6 +10,23 @@ export interface Chosen {
   ttl?: Computing['ttl']
   tag?: Tag
   skip: boolean
+}
+
+/** The tags of a value that are known before it is computed, by which a purge may reach it. */
+export function givenTags({ tag, tags = [] }: Computing): readonly string[] {
+  return typeof tag === 'string' ? [tag, ...tags] : tags
+}
+
+const standing = oncePerProcess('standing', () => new WeakMap<object, () => boolean>())
+
+/** Notes how to find out whether the value of a computation may still be stored. */
+export function noteStanding(context: object, isCurrent: () => boolean): void {
+  standing.set(context, isCurrent)
+}
+
+/** Whether the value of the computation with this context may still be stored, as far as a look shows. */
+export function isStanding(context: object): boolean {
+  return standing.get(context)?.() ?? false
 }
 
 /** Creates the context of a factory. It checks options at once, so that the stack of the factory shows a mistake. */

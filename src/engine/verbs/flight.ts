@@ -1,21 +1,29 @@
-import { types } from 'node:util'
 import type { CacheHandle } from '../cache-handle.js'
 import type { Session } from '../database/session.js'
-import type { Codec, EncodedKey } from '../disk/codec.js'
+import type { EncodedKey } from '../disk/codec.js'
 import { type KeyIdentity, keyIdentity } from '../disk/keys.js'
 import { DiskCacheError } from '../errors.js'
 import { onAbort } from '../on-abort.js'
 import { oncePerProcess } from '../once-per-process.js'
 import type { NewEntry } from '../operations/entries.js'
-import { type Clearance, type FlightPlan, isGroundFree, type LiveEntry, land, takeOff } from '../operations/flights.js'
-import { extendLease, holdsLease, leaseName, releaseLease } from '../operations/leases.js'
+import {
+  type Clearance,
+  type FlightPlan,
+  isCurrent,
+  isGroundFree,
+  type LiveEntry,
+  land,
+  takeOff,
+} from '../operations/flights.js'
+import { extendLease, leaseName, releaseLease } from '../operations/leases.js'
 import { newToken } from '../operations/signs-of-life.js'
 import { kindOf } from '../option-names.js'
 import type { ComputeContext, Computing, Key } from '../options.js'
 import type { Shard } from '../shards/shard.js'
 import { milliseconds, stopwatch, toMilliseconds, toSeconds } from '../time.js'
 import { performance, setTimeout } from '../timers.js'
-import { type Chosen, contextOf, refuseStream } from './compute-context.js'
+import { type Chosen, contextOf, givenTags, noteStanding, refuseStream } from './compute-context.js'
+import { copyOf } from './copying.js'
 import { readValue } from './reading.js'
 import { storeValue } from './storing.js'
 import { resolveWaiting } from './verb-options.js'
@@ -82,6 +90,8 @@ export class Flight<T> {
     this.#order = order
     this.#plan = {
       key: order.encoded,
+      text: typeof order.key === 'string' ? order.key : undefined,
+      tags: givenTags(order.options),
       name: leaseName('flight', order.encoded),
       token: newToken(order.lease),
       seconds: order.lease / 1000,
@@ -96,14 +106,15 @@ export class Flight<T> {
 
   /**
    * Whether a new caller may use its value. It may not when the flight was given up, nor when the key may have been
-   * removed since the value was computed. A removal ends the lease, which shows as long as the flight holds it.
+   * removed since the value was computed. A removal ends the lease or leaves a stamp, which shows as long as the flight
+   * holds the lease.
    */
   get isCurrent(): boolean {
     if (this.#isClosed || this.#giveUp.signal.aborted || this.#phase === 'over') return false
     const session = this.#order.shard.current
     if (this.#phase !== 'leased' || !session) return true
     try {
-      return holdsLease(session, this.#plan.name, this.#plan.token)
+      return isCurrent(session, this.#plan, this.#plan.tags)
     } catch {
       return true
     }
@@ -202,6 +213,7 @@ export class Flight<T> {
     const { factory, handle, shard, encoded } = this.#order
     const chosen: Chosen = { skip: false }
     const context = contextOf(chosen, this.#giveUp.signal, this.#replaced)
+    noteStanding(context, () => this.#phase === 'leased' && this.isCurrent)
     const heartbeat = this.#keepLease()
     const startedAt = performance.now()
     const elapsed = stopwatch(handle.options.clock)
@@ -271,19 +283,6 @@ export class Flight<T> {
     const run = (session: Session): boolean => releaseLease(session, this.#plan.name, this.#plan.token)
     // If it cannot be released, the lease ends by itself.
     shard.write({ run, optional: true }, { deadline: performance.now() + lease }).catch(() => undefined)
-  }
-}
-
-/** Copies a value. Frozen ones are not copied, because nobody can change them. */
-function copyOf<T>(codec: Codec, value: T): T {
-  if (typeof value !== 'object' || value === null || Object.isFrozen(value)) return value
-  if (types.isUint8Array(value)) return Buffer.from(value) as T & Buffer
-  try {
-    const { mode, data } = codec.encodeValue(value)
-    return codec.decodeValue(mode, data) as T
-  } catch {
-    // Python may have stored what this codec reads and does not write.
-    return value
   }
 }
 
