@@ -158,6 +158,8 @@ const SQL = {
   schemaVersion: 'pluck PRAGMA schema_version',
   // Changes when another connection has committed.
   dataVersion: 'pluck PRAGMA data_version',
+  // Copies nothing: busy, pages in the log, pages of them that are copied.
+  logState: 'raw PRAGMA wal_checkpoint(NOOP)',
   pageCount: 'pluck PRAGMA page_count',
   pageSize: 'pluck PRAGMA page_size',
   freePages: 'pluck PRAGMA freelist_count',

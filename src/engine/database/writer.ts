@@ -1,5 +1,4 @@
 import { PendingLimitError, TimeoutError } from '../errors.js'
-import type { ShardWatch } from '../observe/shard-watch.js'
 import { onAbort } from '../on-abort.js'
 import { performance } from '../timers.js'
 import { backoff, isBusy } from './busy.js'
@@ -8,28 +7,10 @@ import { commitTogether } from './group-commit.js'
 import { Job, type Patience, type Work } from './job.js'
 import { LockAttempts } from './lock-attempts.js'
 import { PendingJobs } from './pending-jobs.js'
-import type { Session } from './session.js'
 import { Settling } from './settling.js'
+import type { WriterHost } from './writer-host.js'
 
-/** The database as the writer sees it. */
-export interface WriterHost {
-  readonly directory: string
-  readonly watch: ShardWatch
-  /** The open session. `undefined` while the database is being reopened; `resume` is called afterwards. */
-  session(): Session | undefined
-  /** Runs first in every transaction and stores what waited for a write. */
-  prologue(session: Session): void
-  /** Runs last in every transaction and culls, once per batch. */
-  epilogue(session: Session): void
-  /** Called when jobs are committed, before their promises settle. */
-  committed(jobs: readonly { readonly job: Job }[]): void
-  /** Makes room on a full disk, for jobs that grow or that remove. Returns whether a retry is worth it. */
-  makeRoom(grew: boolean): boolean
-  /** The error as callers see it. */
-  translate(error: unknown): unknown
-  /** Takes a damaged or moved database out of use. Returns whether the jobs may wait for another one. */
-  recover(error: unknown): boolean
-}
+export type { WriterHost }
 
 export interface PendingLimits {
   readonly count: number
@@ -58,6 +39,8 @@ export class Writer {
   /** When the wait for the lock began. */
   #waitsSince: number | undefined
   #held = false
+  /** Whether writes wait until the log is copied. */
+  #resting = false
   /** Whether the database is being reopened. */
   #paused = false
   /** The jobs that are being written. */
@@ -114,6 +97,16 @@ export class Writer {
     this.#schedule()
   }
 
+  /** Lets further writes wait, without a timeout, until a promise settles. To be called in `committed`. */
+  pauseUntil(over: Promise<unknown>): void {
+    this.#resting = true
+    const goOn = (): void => {
+      this.#resting = false
+      this.#schedule()
+    }
+    over.then(goOn, goOn)
+  }
+
   /** Refuses all waiting jobs. */
   failAll(error: unknown): void {
     const jobs = this.#queue
@@ -127,10 +120,11 @@ export class Writer {
   }
 
   #schedule(): void {
-    if (!this.#held && !this.#paused && this.#queue.length > 0) this.#times.soon()
+    if (!this.#held && !this.#resting && !this.#paused && this.#queue.length > 0) this.#times.soon()
   }
 
   #flush(): void {
+    if (this.#resting) return
     const batch = this.#takeBatch()
     this.#batch = batch
     const first = batch[0]

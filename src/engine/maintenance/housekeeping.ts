@@ -7,6 +7,7 @@ import { endGrace } from '../operations/grace.js'
 import type { Shard } from '../shards/shard.js'
 import { performance } from '../timers.js'
 import { ensureIndexes } from './indexes.js'
+import { LogCopying } from './log-copying.js'
 import { sweepIfDue } from './sweep.js'
 
 const TICK_MILLISECONDS = 1000
@@ -14,18 +15,21 @@ const MARKS_PER_TICK = 2000
 
 /**
  * The background work of a shard, once a second while it is open: writes the marks of reads, notices changes of the
- * file or the settings by others, ends graces and reclaims the remains of crashes. It keeps no process alive.
+ * file or the settings by others, ends graces and reclaims the remains of crashes. It keeps no process alive. After
+ * commits it has the log copied.
  */
 export class Housekeeping {
   readonly #shard: Shard
   #timer: NodeJS.Timeout | undefined
   #dataVersion: unknown
   #running: Promise<void> | undefined
+  readonly #log: LogCopying
   #indexes: Promise<void> | undefined
   readonly #stopping = { requested: false }
 
   constructor(shard: Shard) {
     this.#shard = shard
+    this.#log = new LogCopying(shard)
   }
 
   start(): void {
@@ -38,6 +42,11 @@ export class Housekeeping {
     clearInterval(this.#timer)
     this.#timer = undefined
     this.#stopping.requested = true
+  }
+
+  /** Called after each commit with the number of its writes. */
+  committed(writes: number): void {
+    this.#log.committed(writes)
   }
 
   /** Resolves when the work under way has ended. */

@@ -2,8 +2,8 @@ import type { Worker } from 'node:worker_threads'
 import { rebuildError, StorageError } from '../errors.js'
 import type { Finding } from '../options.js'
 import type { Shard } from '../shards/shard.js'
-import { performance } from '../timers.js'
 import type { DatabaseFacts } from './examine.js'
+import { askToStop, discharge, enlist } from './leaving.js'
 import type { TaskProgress } from './task-control.js'
 import { startThread, threadFailure } from './threads.js'
 import type { Vacuumed } from './vacuum.js'
@@ -23,6 +23,8 @@ export type WorkerTask =
   | { readonly task: 'examine'; readonly places: readonly Place[]; readonly now: number; readonly timeout: number }
   /** Returns a finding when the database is damaged. */
   | { readonly task: 'inspect'; readonly directory: string }
+  /** Copies logs to their databases, in the order of messages. It does not end by itself. */
+  | { readonly task: 'logs' }
 
 export interface CheckTask {
   readonly task: 'check'
@@ -39,6 +41,7 @@ interface Results {
   readonly vacuum: readonly (Vacuumed & Pick<Place, 'prefix'>)[]
   readonly examine: readonly DatabaseFacts[]
   readonly inspect: readonly Finding[]
+  readonly logs: never
 }
 
 /** The data with which the thread is started. */
@@ -93,36 +96,6 @@ export async function runTask<T extends WorkerTask>(task: T, options: TaskOption
   } finally {
     signal?.removeEventListener('abort', onAbort)
   }
-}
-
-function askToStop(stop: Int32Array): void {
-  Atomics.store(stop, 0, 1)
-  Atomics.notify(stop, 0)
-}
-
-/** How long an exiting process waits for its threads to stop. They wait for locks in shorter slices. Milliseconds. */
-const LEAVING_MILLISECONDS = 250
-
-/** The flags of the running threads. */
-const working = new Set<Int32Array>()
-
-/**
- * Asks threads to stop before the process exits. A thread that is terminated while a statement of SQLite fails aborts
- * the whole process (SIGABRT), because the driver creates an error where JavaScript cannot run any more.
- */
-function leave(): void {
-  const deadline = performance.now() + LEAVING_MILLISECONDS
-  for (const stop of working) askToStop(stop)
-  for (const stop of working) Atomics.wait(stop, 1, 0, Math.max(0, deadline - performance.now()))
-}
-
-function enlist(stop: Int32Array): void {
-  if (working.size === 0) process.on('exit', leave)
-  working.add(stop)
-}
-
-function discharge(stop: Int32Array): void {
-  if (working.delete(stop) && working.size === 0) process.off('exit', leave)
 }
 
 function started(order: WorkerOrder): Worker {

@@ -6,6 +6,7 @@ import { DiskCacheError } from '../errors.js'
 import { fieldOf } from '../file-errors.js'
 import type { Finding } from '../options.js'
 import { checkShard, expectCheck } from './check.js'
+import { copyLogs } from './copy-logs.js'
 import { examine } from './examine.js'
 import { inspectDatabase } from './inspect-database.js'
 import { LOCK_SLICE_MILLISECONDS, StoppedError, TaskControl } from './task-control.js'
@@ -28,6 +29,8 @@ async function run(task: WorkerTask, control: TaskControl): Promise<unknown> {
       return inspectDatabase(task.directory)
     case 'index':
       return makeIndex(task.directory, task.sql, control)
+    case 'logs':
+      return copyLogs(stop)
   }
 }
 

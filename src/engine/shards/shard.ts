@@ -180,6 +180,7 @@ export class Shard implements WriterHost {
   committed(jobs: readonly { readonly job: Job }[]): void {
     this.memory?.committed(jobs)
     this.reserve.committed()
+    this.#housekeeping.committed(jobs.length)
   }
 
   makeRoom(grew: boolean): boolean {

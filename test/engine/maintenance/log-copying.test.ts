@@ -1,0 +1,119 @@
+import { readdirSync, statSync } from 'node:fs'
+import { join } from 'node:path'
+import { pathToFileURL } from 'node:url'
+import { Cache } from 'fanout-cache'
+import { expect, it, onTestFinished, vi } from 'vitest'
+import { root, run } from '../../helpers/packed-package.js'
+import { rawDatabase } from '../../helpers/raw-database.js'
+import { temporaryDirectory } from '../../helpers/temp-directory.js'
+
+/** Pages at which a commit copies the log where no thread does. */
+const LONGEST = 2000
+/** Pages and bytes beyond which it may never grow: commits copy it there, and each copy lets some more writes in. */
+const MOST = 3 * LONGEST
+const FRAME = 4096 + 24
+
+interface LogState {
+  readonly log: number
+  readonly checkpointed: number
+}
+
+/** Asks SQLite how long the log is and how much of it is copied, without copying. */
+function watchLog(directory: string): () => LogState {
+  const db = rawDatabase(directory)
+  return () => (db.pragma('wal_checkpoint(NOOP)') as LogState[])[0] as LogState
+}
+
+function newCache(directory: string = temporaryDirectory()): Cache {
+  const cache = new Cache(directory)
+  onTestFinished(() => cache.close())
+  return cache
+}
+
+/** Writes one after another until the log has so many pages. */
+async function writeUntil(cache: Cache, state: () => LogState, pages: number): Promise<void> {
+  for (let at = 0; state().log < pages; at++) await cache.set(at % 500, `value ${at}`)
+}
+
+it('copies the log while commits need not yet', async () => {
+  const directory = temporaryDirectory()
+  const cache = newCache(directory)
+  await cache.set('first', 1)
+  const state = watchLog(directory)
+  await writeUntil(cache, state, LONGEST * 0.6)
+  await vi.waitFor(() => expect(state().checkpointed).toBeGreaterThan(0), { timeout: 20_000 })
+  expect(state().log).toBeLessThan(LONGEST)
+})
+
+it('begins the log anew again and again', async () => {
+  const directory = temporaryDirectory()
+  const cache = newCache(directory)
+  await cache.set('first', 1)
+  const state = watchLog(directory)
+  let restarts = 0
+  let before = state().log
+  for (let at = 0; at < 6000; at++) {
+    await cache.set(at % 500, `value ${at}`)
+    const { log } = state()
+    if (log < before) restarts++
+    before = log
+  }
+  expect(restarts).toBeGreaterThanOrEqual(2)
+  expect(statSync(join(directory, 'cache.db-wal')).size).toBeLessThan(MOST * FRAME)
+  expect(await cache.count()).toBe(501)
+})
+
+it('keeps the log of a large removal short', async () => {
+  const directory = temporaryDirectory()
+  const cache = newCache(directory)
+  const entries = Array.from({ length: 60_000 }, (_, at): [string, string] => [`key ${(at * 7919) % 60_000}`, 'value'])
+  await cache.setMany(entries)
+  expect(await cache.clear()).toBe(60_000)
+  expect(statSync(join(directory, 'cache.db-wal')).size).toBeLessThan(MOST * FRAME)
+  expect(await cache.check()).toEqual([])
+})
+
+it('writes of others that come meanwhile are all there afterwards', async () => {
+  const directory = temporaryDirectory()
+  const caches = [newCache(directory), newCache(directory), newCache(directory)]
+  await Promise.all(
+    caches.map(async cache => {
+      for (let at = 0; at < 2500; at++) await cache.incr(at % 10)
+    }),
+  )
+  const counts = await Promise.all(Array.from({ length: 10 }, (_, key) => caches[0]?.get(key)))
+  expect(counts).toEqual(Array.from({ length: 10 }, () => 750))
+  expect(await caches[0]?.check()).toEqual([])
+})
+
+it('no log is left when a cache is closed while its log is copied', async () => {
+  const directory = temporaryDirectory()
+  const cache = newCache(directory)
+  await cache.set('first', 1)
+  const db = rawDatabase(directory)
+  let log = 0
+  for (let at = 0; log < LONGEST / 2 + 50; at++) {
+    await cache.set(at % 500, `value ${at}`)
+    log = (db.pragma('wal_checkpoint(NOOP)') as LogState[])[0]?.log ?? 0
+  }
+  db.close()
+  await cache.close()
+  expect(readdirSync(directory).filter(name => /-(wal|shm)$/.test(name))).toEqual([])
+})
+
+it('commits copy the log where no thread can be started', async () => {
+  const directory = temporaryDirectory()
+  const script = `
+    import threads from 'node:worker_threads'
+    import { syncBuiltinESMExports } from 'node:module'
+    threads.Worker = class { constructor() { throw new Error('no threads here') } }
+    syncBuiltinESMExports()
+    const { Cache } = await import(${JSON.stringify(pathToFileURL(join(root, 'dist/index.mjs')).href)})
+    const cache = new Cache(${JSON.stringify(directory)})
+    for (let at = 0; at < 4000; at++) await cache.set(at % 500, at)
+    const { statSync } = await import('node:fs')
+    console.log(statSync(${JSON.stringify(join(directory, 'cache.db-wal'))}).size)
+    await cache.close()`
+  const bytes = Number(await run(process.execPath, ['--input-type=module', '--eval', script], root))
+  expect(bytes).toBeLessThan((LONGEST + 500) * FRAME)
+})
