@@ -146,6 +146,29 @@ describe.skipIf(!tmpfsAvailable).each(KINDS)('a %s on a full disk', kind => {
     expect(kindsOf(await cache.check())).toEqual([])
   })
 
+  it('goes on by evicting entries that lie in the database', async () => {
+    const { directory } = newDisk()
+    const { cache } = await writerOn(kind, directory, { sizeLimit: UNBOUNDED })
+    for (let key = 0; key < 5000; key += 1) {
+      expect(await cache.set(key, Buffer.alloc(4000, key), { retry: true }), `write ${key}`).toBe(true)
+    }
+    expect(await cache.count()).toBeGreaterThan(500)
+    expect(kindsOf(await cache.check())).toEqual([])
+  })
+
+  it('deletes entries that lie in the database', async () => {
+    const { directory } = newDisk()
+    const { cache } = await writerOn(kind, directory, NOTHING_TO_EVICT)
+    const stored: number[] = []
+    let refused = 0
+    for (let key = 0; refused < 50; key += 1) {
+      if (await cache.set(key, Buffer.alloc(4000, key), { retry: true }).catch(() => false)) stored.push(key)
+      else refused += 1
+    }
+    for (const key of stored.slice(0, 50)) expect(await cache.delete(key, { retry: true }), `delete ${key}`).toBe(true)
+    expect(kindsOf(await cache.check())).toEqual([])
+  })
+
   it('evicts no more for a small write than the write needs', async () => {
     const { root, directory } = newDisk()
     const { cache, writer } = await writerOn(kind, directory, { sizeLimit: UNBOUNDED })

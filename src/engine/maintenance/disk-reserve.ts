@@ -4,6 +4,7 @@ import { isBusy } from '../database/busy.js'
 import { fileIdentity } from '../database/open-files.js'
 import { DATABASE_FILE } from '../database/opening.js'
 import type { Session } from '../database/session.js'
+import { checkpointPages } from '../database/settings.js'
 import { isDiskFull, isMissing, systemCode } from '../file-errors.js'
 import { makeRoomByRows, type Victim } from '../operations/culling.js'
 import type { Shard } from '../shards/shard.js'
@@ -15,6 +16,9 @@ const RESERVE_BYTES = 512 * 1024
 const LEAST_BYTES = 64 * 1024
 const RESERVE_SHARE = 1 / 16
 const ROWS_PER_ROUND = 8
+/** With less than this free, the log is copied so early that the reserve has room for what it adds to the database. */
+const SCARCE_BYTES = 64 * 1024 * 1024
+const SCARCE_CHECKPOINT_PAGES = 64
 const ROUNDS = 256
 
 /** Keeps space in reserve, which lets a shard delete when the disk is full. */
@@ -26,6 +30,8 @@ export class DiskReserve {
   #begun = false
   /** Whether a removal uses the space now. */
   #lent = false
+  /** Whether the log is kept short, because the disk has little room. */
+  #scarce = false
 
   constructor(shard: Shard) {
     this.#shard = shard
@@ -50,6 +56,21 @@ export class DiskReserve {
     } catch (error) {
       this.#keepPart(error)
     }
+  }
+
+  /**
+   * Keeps the log short while the disk has little room. Called now and then. On a full disk a long log can neither be
+   * copied nor shortened, since its pages are new to the database file, and removals would only make it longer.
+   */
+  watchRoom(): void {
+    const session = this.#shard.current
+    if (!session || this.#shard.options.readonly) return
+    const scarce = this.#free < SCARCE_BYTES
+    if (scarce || this.#scarce) {
+      const pages = scarce ? SCARCE_CHECKPOINT_PAGES : checkpointPages(session.settings)
+      session.db.pragma(`wal_autocheckpoint = ${pages}`)
+    }
+    this.#scarce = scarce
   }
 
   /**
@@ -129,6 +150,7 @@ export class DiskReserve {
 
   #begin(): void {
     this.#begun = true
+    this.watchRoom()
     if (this.#kept) return
     // Housekeeping tries again and reports errors.
     this.#shard.closing.track(this.keep()).catch(() => undefined)
@@ -136,6 +158,17 @@ export class DiskReserve {
 
   get #size(): number {
     return Math.min(RESERVE_BYTES, Math.floor(this.#shard.settings.sizeLimit * RESERVE_SHARE))
+  }
+
+  /** Bytes that this user may still write to the disk. */
+  get #free(): number {
+    try {
+      const { bavail, bsize } = fs.statfsSync(this.#shard.directory)
+      return bavail * bsize
+    } catch {
+      // Not all file systems tell.
+      return Number.POSITIVE_INFINITY
+    }
   }
 
   get #path(): string {
@@ -206,9 +239,16 @@ export class DiskReserve {
     }
   }
 
+  /** Whether the disk has room for the pages by which a checkpoint makes the database file longer. */
+  #checkpointFits({ db }: Session): boolean {
+    const pages = Number(db.pragma('page_count', { simple: true })) * Number(db.pragma('page_size', { simple: true }))
+    return pages - fs.statSync(join(this.#shard.directory, DATABASE_FILE)).size <= this.#free
+  }
+
   #checkpoint(session: Session): void {
     try {
-      session.db.pragma('wal_checkpoint(TRUNCATE)')
+      // One that fails halfway leaves its part in the database file, and no room for the removals that would free more.
+      if (this.#checkpointFits(session)) session.db.pragma('wal_checkpoint(TRUNCATE)')
     } catch {
       // SQLite itself repeats a checkpoint that others block or that has no room.
     }

@@ -87,6 +87,7 @@ export class Housekeeping {
     shard.culler.upkeep.look()
     if (shard.options.readonly) return shard.marks.drop()
     await this.#writeMarks()
+    shard.reserve.watchRoom()
     await shard.reserve.keep()
     if (!shard.culler.upkeep.inForce) await sweepIfDue(shard, this.#stopping)
   }
