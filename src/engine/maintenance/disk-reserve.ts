@@ -4,7 +4,6 @@ import { isBusy } from '../database/busy.js'
 import { fileIdentity } from '../database/open-files.js'
 import { DATABASE_FILE } from '../database/opening.js'
 import type { Session } from '../database/session.js'
-import { checkpointPages } from '../database/settings.js'
 import { isDiskFull, isMissing, systemCode } from '../file-errors.js'
 import { makeRoomByRows, type Victim } from '../operations/culling.js'
 import type { Shard } from '../shards/shard.js'
@@ -16,9 +15,8 @@ const RESERVE_BYTES = 512 * 1024
 const LEAST_BYTES = 64 * 1024
 const RESERVE_SHARE = 1 / 16
 const ROWS_PER_ROUND = 8
-/** With less than this free, the log is copied so early that the reserve has room for what it adds to the database. */
+/** With less than this free, the log is kept so short that the reserve has room for what it adds to the database. */
 const SCARCE_BYTES = 64 * 1024 * 1024
-const SCARCE_CHECKPOINT_PAGES = 64
 const ROUNDS = 256
 
 /** Keeps space in reserve, which lets a shard delete when the disk is full. */
@@ -30,8 +28,11 @@ export class DiskReserve {
   #begun = false
   /** Whether a removal uses the space now. */
   #lent = false
-  /** Whether the log is kept short, because the disk has little room. */
-  #scarce = false
+  /**
+   * Whether the disk has little room, so that the log must stay short. On a full disk a long log can neither be copied nor
+   * shortened, since its pages are new to the database file, and removals would only make it longer.
+   */
+  isScarce = false
 
   constructor(shard: Shard) {
     this.#shard = shard
@@ -58,19 +59,9 @@ export class DiskReserve {
     }
   }
 
-  /**
-   * Keeps the log short while the disk has little room. Called now and then. On a full disk a long log can neither be
-   * copied nor shortened, since its pages are new to the database file, and removals would only make it longer.
-   */
+  /** Looks how much room the disk has. Called now and then. */
   watchRoom(): void {
-    const session = this.#shard.current
-    if (!session || this.#shard.options.readonly) return
-    const scarce = this.#free < SCARCE_BYTES
-    if (scarce || this.#scarce) {
-      const pages = scarce ? SCARCE_CHECKPOINT_PAGES : checkpointPages(session.settings)
-      session.db.pragma(`wal_autocheckpoint = ${pages}`)
-    }
-    this.#scarce = scarce
+    if (!this.#shard.options.readonly) this.isScarce = this.#free < SCARCE_BYTES
   }
 
   /**

@@ -88,6 +88,7 @@ export class Housekeeping {
     if (shard.options.readonly) return shard.marks.drop()
     await this.#writeMarks()
     shard.reserve.watchRoom()
+    this.#log.setLimit()
     await shard.reserve.keep()
     if (!shard.culler.upkeep.inForce) await sweepIfDue(shard, this.#stopping)
   }

@@ -2,7 +2,7 @@ import { join } from 'node:path'
 import { logIdentity } from '../database/open-files.js'
 import { DATABASE_FILE } from '../database/opening.js'
 import type { Session } from '../database/session.js'
-import { checkpointPages, upkeptCheckpointPages } from '../database/settings.js'
+import { checkpointPages, deferredCheckpointPages } from '../database/settings.js'
 import type { Shard } from '../shards/shard.js'
 import { performance } from '../timers.js'
 import { copyInThread } from './log-thread.js'
@@ -13,6 +13,8 @@ const STRIDE = 32
 const WORTH = 2
 /** How long commits copy the log themselves after the thread could not. Milliseconds. */
 const PAUSE_MILLISECONDS = 1000
+/** The length of the log, in pages, while the disk has little room. */
+const SCARCE_PAGES = 64
 
 /**
  * Has the log of a shard copied to the database in a thread. Left to commits, as SQLite does it, each copy holds the
@@ -25,6 +27,11 @@ export class LogCopying {
   readonly #shard: Shard
   #writes = 0
   #underWay = false
+  /** Whether the thread copies the log, so that commits need to only when it lags behind. */
+  #isInThread = false
+  /** Whether the limit may be another than the one set at opening. */
+  #isChanged = false
+  #wasScarce = false
   #failedAt = Number.NEGATIVE_INFINITY
 
   constructor(shard: Shard) {
@@ -33,12 +40,28 @@ export class LogCopying {
 
   /** Called after each commit. */
   committed(writes: number): void {
-    const { current } = this.#shard
+    const { current, reserve } = this.#shard
     if (!current) return
+    if (reserve.isScarce !== this.#wasScarce) this.setLimit()
     this.#writes += writes + current.removed
     if (this.#writes < STRIDE || this.#underWay) return
     this.#writes = 0
     if (this.#isOurs(current)) this.#look(current)
+  }
+
+  /** Sets the length from which on commits copy the log themselves. */
+  setLimit(): void {
+    const { current, culler, reserve } = this.#shard
+    if (!current) return
+    const { settings, db } = current
+    const isDone = culler.upkeep.inForce || this.#isInThread
+    const usual = isDone ? deferredCheckpointPages(settings) : checkpointPages(settings)
+    const pages = reserve.isScarce ? SCARCE_PAGES : usual
+    const isOther = pages !== checkpointPages(settings)
+    // Always, since a database that was opened anew has the usual one again.
+    if (isOther || this.#isChanged) db.pragma(`wal_autocheckpoint = ${pages}`)
+    this.#isChanged = isOther
+    this.#wasScarce = reserve.isScarce
   }
 
   /** Whether this process has the log copied. With upkeep, its leader does. */
@@ -56,19 +79,17 @@ export class LogCopying {
     const log = logIdentity(join(directory, DATABASE_FILE))
     if (log === undefined) return
     this.#underWay = true
-    const copy = this.#copy(session, { directory, log, synchronous: session.settings.synchronous })
+    const copy = this.#copy({ directory, log, synchronous: session.settings.synchronous })
     closing.track(copy)
     if (pages >= longest) writer.pauseUntil(copy)
   }
 
-  async #copy(session: Session, order: Parameters<typeof copyInThread>[0]): Promise<void> {
+  async #copy(order: Parameters<typeof copyInThread>[0]): Promise<void> {
     const copying = await copyInThread(order)
     this.#underWay = false
-    const isDone = copying !== 'failed'
-    if (!isDone) this.#failedAt = performance.now()
-    if (this.#shard.current !== session) return
-    const { settings, db } = session
-    db.pragma(`wal_autocheckpoint = ${isDone ? upkeptCheckpointPages(settings) : checkpointPages(settings)}`)
+    this.#isInThread = copying !== 'failed'
+    if (!this.#isInThread) this.#failedAt = performance.now()
+    this.setLimit()
   }
 }
 

@@ -1,5 +1,4 @@
 import { isBusy } from '../database/busy.js'
-import { checkpointPages, upkeptCheckpointPages } from '../database/settings.js'
 import { isOver, leaseOf } from '../operations/leases.js'
 import type { Shard } from '../shards/shard.js'
 
@@ -16,7 +15,6 @@ export class UpkeepNotice {
   readonly #shard: Shard
   /** The end of the lease in seconds since the epoch. */
   #until = Number.NEGATIVE_INFINITY
-  #raised = false
 
   constructor(shard: Shard) {
     this.#shard = shard
@@ -26,7 +24,7 @@ export class UpkeepNotice {
     return this.#until > this.#shard.disk.now()
   }
 
-  /** Reads the lease. With upkeep, commits copy the log later. */
+  /** Reads the lease. */
   look(): void {
     const { current } = this.#shard
     if (!current) return
@@ -36,14 +34,6 @@ export class UpkeepNotice {
     } catch (error) {
       // With a rollback journal a commit may block reads. The next look is soon.
       if (!isBusy(error)) throw error
-      return
     }
-    const raise = this.inForce
-    // A reopened connection has the default again.
-    if (raise || this.#raised) {
-      const pages = (raise ? upkeptCheckpointPages : checkpointPages)(current.settings)
-      current.db.pragma(`wal_autocheckpoint = ${pages}`)
-    }
-    this.#raised = raise
   }
 }
