@@ -96,6 +96,18 @@ describe('selectingKey (RFC 9111 §4.1)', () => {
     expect(selectingKey([], request)).toBe('')
   })
 
+  it('takes no line end in a value for that between two fields', () => {
+    const keyOf = (a: string, b: string) =>
+      selectingKey(['a', 'b'], {
+        fields: [
+          ['a', a],
+          ['b', b],
+        ],
+      })
+    expect(keyOf('1\nb: 2', '3')).not.toBe(keyOf('1', '2\nb: 3'))
+    expect(keyOf('1\\nb: 2', '3')).not.toBe(keyOf('1\nb: 2', '3'))
+  })
+
   it('is the same for the same values only, whatever is in them', () => {
     const value = fc.option(fc.string({ unit: fc.constantFrom('a', 'b', ':', '\\', '\n', '\r', 'n', ' ') }), {
       nil: undefined,
