@@ -5,7 +5,7 @@ import { collect } from '../../helpers/collect.js'
 import { rawDatabase } from '../../helpers/raw-database.js'
 import { temporaryDirectory } from '../../helpers/temp-directory.js'
 import { expectNoValueFiles, valueFiles } from '../../helpers/value-files.js'
-import { dequeOf, itemsOf, openDeque, range } from './support.js'
+import { dequeOf, itemsOf, openDeque, range, withClock } from './support.js'
 
 // What upstream's tests/test_deque.py shows; the name of the test stands above. Where Python raises IndexError because
 // there is nothing, we answer undefined.
@@ -329,6 +329,21 @@ describe('items whose file is missing', () => {
     expect(await reader.peek()).toBe('whole')
     expect(await itemsOf(reader)).toEqual(['whole'])
   })
+})
+
+describe('items that were given an expiry elsewhere', () => {
+  it.each(['popLeft', 'peekLeft', 'take'] as const)(
+    'are removed with their files by %s() when it has come',
+    async verb => {
+      const { deque, clock } = withClock<string>()
+      await deque.extend([LARGE, LARGE, 'last'])
+      for (const key of (await collect(deque.cache.keys())).slice(0, 2)) await deque.cache.touch(key, { ttl: 1000 })
+      clock.advance(1001)
+      const found = await deque[verb]()
+      expect(typeof found === 'object' ? found.value : found).toBe('last')
+      await expectNoValueFiles(deque.directory)
+    },
+  )
 })
 
 describe('a deque never forgets', () => {
