@@ -85,6 +85,18 @@ describe('selectingKey (RFC 9111 §4.1)', () => {
     ['Accept-Encoding', undefined, 'identity;q=0'],
     ['Accept-Encoding', undefined, '*'],
     ['Accept-Encoding', undefined, ''],
+    // Others read these in their own ways, and may take them for gzip.
+    ['Accept-Encoding', 'gzip;q=2', 'identity'],
+    ['Accept-Encoding', 'gzip;q=0.1234', 'identity'],
+    ['Accept-Encoding', 'gzip;level=9', 'identity'],
+    ['Accept-Encoding', 'gzip;q=1;q=0', 'identity'],
+    ['Accept-Encoding', 'gzip;q=0, gzip', 'identity'],
+    ['Accept-Encoding', 'gzip, gzip;q=0', 'gzip'],
+    ['Accept-Encoding', 'x-gzip;q=0, gzip', 'identity'],
+    ['Accept-Encoding', '*;q=0, *', 'gzip;q=0'],
+    ['Accept-Encoding', 'br;x=", gzip, "', 'br'],
+    ['Accept-Encoding', 'other;x=", gzip, "', 'identity'],
+    ['Accept-Encoding', 'gzip identity', 'gzip'],
   ])('tells apart, in %s: %j and %j', (name, first, second) => {
     expect(same(name, first, second)).toBe(false)
   })
