@@ -1,5 +1,5 @@
 import { spawnSync } from 'node:child_process'
-import { closeSync, mkdtempSync, openSync, rmSync, writeSync } from 'node:fs'
+import { closeSync, mkdtempSync, openSync, rmSync, statfsSync, writeSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { onTestFinished } from 'vitest'
@@ -27,8 +27,14 @@ export function remount(directory: string, mode: 'ro' | 'rw'): void {
   if (status !== 0) throw new Error(`remount failed: ${stderr}`)
 }
 
+/** More than any of them has. Bytes. */
+const SMALL = 2 ** 30
+
 /** Writes a foreign file until the file system has no byte left. Answers its path. */
 export function fillUp(directory: string): string {
+  const { blocks, bsize } = statfsSync(directory)
+  // Of a test that was ended meanwhile: this is the disk of the machine.
+  if (blocks * bsize > SMALL) throw new Error(`${directory} is not mounted any more`)
   const path = join(directory, 'filler.bin')
   const file = openSync(path, 'a')
   try {
