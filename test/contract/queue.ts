@@ -55,6 +55,21 @@ function pushing(subject: Subject<Cache>): void {
       expect(await cache.get(await cache.push('a'))).toBe('a')
       expect(await cache.get(await cache.push('b', { prefix: 'jobs' }))).toBe('b')
     })
+
+    it('push() rejects at the end of the keys of 15 digits, and pull() finds what is there', async () => {
+      const cache = subject.make()
+      for (const key of ['jobs-999999999999998', 'jobs-100000000000000', 999_999_999_999_998, 100_000_000_000_000])
+        await cache.set(key, key)
+      for (const prefix of [undefined, 'jobs']) {
+        for (const side of ['back', 'front'] as const) {
+          const end = { side, ...(prefix !== undefined && { prefix }) }
+          await expect(cache.push('more', end)).rejects.toThrow(RangeError)
+          const item = await cache.pull(end)
+          expect(item?.value).toBe(item?.key)
+        }
+      }
+      expect(await cache.count()).toBe(0)
+    })
   }
 
   it('pull() returns the item with key, tags and expiry', async () => {
