@@ -52,6 +52,7 @@ const ROWS: readonly (readonly [key: string, value: unknown])[] = [
   ['unlink_grace', 1e300],
   ['max_items', 'x'],
   ['max_items', -1n],
+  ['max_items', 0n],
 ]
 
 function store(kind: Kind, directory: string, key: string, value: unknown): void {
