@@ -1,5 +1,6 @@
-import { BoundedSemaphore, Cache, type DiskCache, type Lease, LockTimeoutError } from 'fanout-cache'
+import { BoundedSemaphore, Cache, type DiskCache, type Key, type Lease, LockTimeoutError } from 'fanout-cache'
 import { describe, expect, it, onTestFinished } from 'vitest'
+import { encodeKey } from '../../../src/engine/disk/keys.js'
 import { ManualClock } from '../../helpers/manual-clock.js'
 import { rawDatabase } from '../../helpers/raw-database.js'
 import { temporaryDirectory } from '../../helpers/temp-directory.js'
@@ -127,7 +128,9 @@ describe.each(KINDS)('a BoundedSemaphore of a %s', (_kind, open) => {
 
   it('is one for each key, and keys that begin alike do not meet', async () => {
     const cache = open()
-    const keys = ['a', 'a:', 'a:0', 'a:0:', '1', 1, '%', '_', 'A', Buffer.from('a')]
+    const keys: Key[] = ['a', 'a:', 'a:0', 'a:0:', '1', 1, '%', '_', 'A', Buffer.from('a'), ['a']]
+    // The bytes as which a list is stored, as a key of their own.
+    keys.push(encodeKey(['a']).data as Buffer)
     const one = keys.map(key => new BoundedSemaphore(cache, key))
     const leases = await Promise.all(one.map(pool => pool.acquire({ timeout: '5s' })))
     for (const pool of one) expect(await pool.locked()).toBe(true)
