@@ -227,6 +227,18 @@ describe('import', () => {
     await cache.close()
   })
 
+  it.each(['keep', 'fail'])('stores a key whose entry has expired, whatever becomes of others: %s', async what => {
+    const directory = join(temporaryDirectory(), 'a')
+    const cache = new Cache(directory)
+    await cache.set('a', 'old', { ttl: 0 })
+    await cache.close()
+    const { code, stdout } = await run(['import', directory, '--yes', '--json', '--on-conflict', what], stream)
+    expect([code, JSON.parse(stdout)]).toMatchObject([0, { entries: 3, stored: 3, kept: 0, replaced: 0 }])
+    const after = new Cache(directory)
+    expect(await after.get('a')).toBe('new')
+    await after.close()
+  })
+
   it('changes nothing when a key is there and was not to be, nobody has agreed, it is tried only, or does not fit', async () => {
     const directory = join(temporaryDirectory(), 'a')
     await cacheWith(directory)
