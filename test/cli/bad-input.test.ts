@@ -204,6 +204,25 @@ describe('a database that cannot be used', () => {
     }
     expect(await cliHere(['ls', root])).toMatchObject({ code: 0 })
   })
+
+  it('is told by what lists, where others keep a part of it from being read', async () => {
+    const root = temporaryDirectory()
+    const cache = new FanoutCache(root, { shards: 2, sqlite: { journalMode: 'delete' } })
+    await cache.setMany(Array.from({ length: 10 }, (_, key) => [`key ${key}`, key]))
+    await cache.close()
+    const lister = cliHere(['ls', root, '--timeout', '50ms'])
+    expect((await lister).stdout.trim().split('\n')).toHaveLength(10)
+    rawDatabase(join(root, '001')).exec('BEGIN EXCLUSIVE')
+    const commands = [
+      ['ls', root],
+      ['ls', root, '--json'],
+      ['delete', root, '--prefix', 'key', '--dry-run'],
+    ]
+    for (const command of commands) {
+      const { code, stderr } = await cliHere([...command, '--timeout', '50ms'])
+      expect([command, code, stderr]).toEqual([command, 5, expect.stringMatching('locked by others')])
+    }
+  })
 })
 
 describe('a directory without permission', () => {
