@@ -70,6 +70,15 @@ function expectUnlocked(kind: Kind, directory: string): void {
   }
 }
 
+it('a limit without an end, as Python may store one, is the largest number', async () => {
+  const directory = temporaryDirectory()
+  await cacheOf('Cache', directory).set('a', 1)
+  store('Cache', directory, 'size_limit', Number.POSITIVE_INFINITY)
+  store('Cache', directory, 'max_items', Number.POSITIVE_INFINITY)
+  const { sizeLimit, maxItems } = await cacheOf('Cache', directory).settings()
+  expect([sizeLimit, maxItems]).toEqual([Number.MAX_SAFE_INTEGER, null])
+})
+
 describe.each(KINDS)('a %s that finds in its settings', kind => {
   // The shards of a FanoutCache read what a Cache reads.
   it.each(ROWS.filter((_, at) => kind === 'Cache' || at % 5 === 0))(
