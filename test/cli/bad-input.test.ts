@@ -1,4 +1,5 @@
 import { spawnSync } from 'node:child_process'
+import { once } from 'node:events'
 import {
   chmodSync,
   chownSync,
@@ -11,9 +12,11 @@ import {
   writeFileSync,
 } from 'node:fs'
 import { dirname, join } from 'node:path'
+import { PassThrough, Readable } from 'node:stream'
 import { fileURLToPath } from 'node:url'
 import { Cache, FanoutCache } from 'fanout-cache'
 import { beforeEach, describe, expect, it, onTestFinished } from 'vitest'
+import { run } from '../../dist/cli.mjs'
 import { FixtureProcess } from '../helpers/child-process.js'
 import { rawDatabase } from '../helpers/raw-database.js'
 import { temporaryDirectory } from '../helpers/temp-directory.js'
@@ -275,6 +278,25 @@ describe('a database that cannot be used', () => {
       expect([command, ended]).toEqual([command, sentence(5, 'locked by others until the deadline')])
     }
     expect(await cliHere(['ls', root])).toMatchObject({ code: 0 })
+  })
+
+  it('is told by ls when others lock a part of what it has begun to list', async () => {
+    const root = temporaryDirectory()
+    const cache = new FanoutCache(root, { shards: 2, sqlite: { journalMode: 'delete' } })
+    await cache.setMany(Array.from({ length: 2000 }, (_, key) => [`${'long '.repeat(20)}${key}`, key]))
+    await cache.close()
+    const [stdin, stdout, stderr] = [Readable.from([]), new PassThrough(), new PassThrough()]
+    const ended = run(
+      ['ls', root, '--timeout', '50ms'],
+      { stdin, stdout, stderr, env: {} },
+      new AbortController().signal,
+    )
+    // It waits for its reader, and has the second shard before it.
+    await once(stdout, 'readable')
+    rawDatabase(join(root, '001')).exec('BEGIN EXCLUSIVE')
+    stdout.resume()
+    expect(await ended).toBe(5)
+    expect(String(stderr.read())).toMatch('locked by others')
   })
 })
 

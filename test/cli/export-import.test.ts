@@ -3,6 +3,7 @@ import { join } from 'node:path'
 import { Cache, FanoutCache, jsonCodec, pickleCodec } from 'fanout-cache'
 import fc from 'fast-check'
 import { describe, expect, it, onTestFinished, vi } from 'vitest'
+import { ManualClock } from '../helpers/manual-clock.js'
 import { peer } from '../helpers/peers.js'
 import { runPython } from '../helpers/python.js'
 import { rawDatabase } from '../helpers/raw-database.js'
@@ -253,6 +254,18 @@ describe('import', () => {
     expect([a, b, (c as Buffer).length, z]).toEqual(expected)
     expect(await cache.check()).toEqual([])
     await cache.close()
+  })
+
+  it.each(['keep', 'fail'])('stores a key whose entry has expired, whatever becomes of others: %s', async what => {
+    const directory = join(temporaryDirectory(), 'a')
+    const cache = new Cache(directory, { clock: new ManualClock(Date.now() - 3_600_000) })
+    await cache.set('a', 'old', { ttl: 1000 })
+    await cache.close()
+    const { code, stdout } = await run(['import', directory, '--yes', '--json', '--on-conflict', what], stream)
+    expect([code, JSON.parse(stdout)]).toMatchObject([0, { entries: 3, stored: 3, kept: 0, replaced: 0 }])
+    const after = new Cache(directory)
+    expect(await after.get('a')).toBe('new')
+    await after.close()
   })
 
   it('changes nothing when a key is there and was not to be, nobody has agreed, it is tried only, or does not fit', async () => {

@@ -55,6 +55,30 @@ function pushing(subject: Subject<Cache>): void {
       expect(await cache.get(await cache.push('a'))).toBe('a')
       expect(await cache.get(await cache.push('b', { prefix: 'jobs' }))).toBe('b')
     })
+
+    it('pull() leaves keys alone that have fewer digits, also with zeros before them', async () => {
+      const cache = subject.make()
+      for (const key of ['jobs-7', 'jobs-000000000000007', 7]) await cache.set(key, 'ordinary')
+      expect(await cache.push('a', { prefix: 'jobs', side: 'front' })).toBe('jobs-500000000000000')
+      expect((await cache.pull({ prefix: 'jobs' }))?.value).toBe('a')
+      expect([await cache.pull({ prefix: 'jobs' }), await cache.pull()]).toEqual([undefined, undefined])
+      expect(await cache.count()).toBe(3)
+    })
+
+    it('push() rejects at the end of the keys of 15 digits, and pull() finds what is there', async () => {
+      const cache = subject.make()
+      for (const key of ['jobs-999999999999998', 'jobs-100000000000000', 999_999_999_999_998, 100_000_000_000_000])
+        await cache.set(key, key)
+      for (const prefix of [undefined, 'jobs']) {
+        for (const side of ['back', 'front'] as const) {
+          const end = { side, ...(prefix !== undefined && { prefix }) }
+          await expect(cache.push('more', end)).rejects.toThrow(RangeError)
+          const item = await cache.pull(end)
+          expect(item?.value).toBe(item?.key)
+        }
+      }
+      expect(await cache.count()).toBe(0)
+    })
   }
 
   it('pull() returns the item with key, tags and expiry', async () => {

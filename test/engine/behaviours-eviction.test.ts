@@ -229,6 +229,21 @@ describe('size limits', () => {
     expect(valueFiles(cache.directory)).toHaveLength(20)
   })
 
+  it('a write removes as many expired entries as cullLimit says', async () => {
+    const { cache, clock } = withClock(structured, { cullLimit: 3 })
+    for (let key = 0; key < 20; key += 1) await cache.set(key, key, { ttl: 1000 })
+    clock.advance(1000)
+    for (const left of [18, 16]) {
+      await cache.set(`one of ${left}`, 1)
+      expect(await cache.count()).toBe(left)
+    }
+    await cache.setMany([
+      ['two', 1],
+      ['three', 1],
+    ])
+    expect(await cache.count()).toBe(12)
+  })
+
   it('what has expired goes before what lives', async () => {
     const { cache, clock } = forTen('least-recently-stored', { cullLimit: 10 })
     for (const key of TEN) await cache.set(key, MEGABYTE, key >= 7 ? { ttl: 1000 } : {})

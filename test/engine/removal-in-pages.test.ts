@@ -1,6 +1,7 @@
 import { Cache, type CacheOptions, type EvictionPolicy } from 'fanout-cache'
 import { describe, expect, it, onTestFinished } from 'vitest'
 import { ManualClock } from '../helpers/manual-clock.js'
+import { SlowClock } from '../helpers/slow-clock.js'
 import { temporaryDirectory } from '../helpers/temp-directory.js'
 
 /** More than a page of a removal holds. */
@@ -44,6 +45,21 @@ describe.each(Object.entries(REMOVALS))('%s of more than a page', (_name, remove
     expect(await removed).toBeGreaterThanOrEqual(ROWS - 1)
     expect(await cache.getMany([last, 'new', 'added'])).toEqual(['new', 'new', 'new'])
     expect(await cache.count()).toBe(4)
+  })
+
+  it('lets others write between its pages, however slowly it goes', async () => {
+    const directory = temporaryDirectory()
+    const clock = new SlowClock()
+    const cache = open(directory, { clock })
+    await cache.setMany(Array.from({ length: 500 }, (_, key) => [key, 'old', { tag: 'red' }]))
+    clock.isSlow = true
+    let removed = false
+    const removing = remove(cache).finally(() => {
+      removed = true
+    })
+    expect(await cache.set('new', 'new')).toBe(true)
+    expect(removed).toBe(false)
+    expect(await removing).toBe(500)
   })
 
   it.each(POLICIES)('removes what was stored just before, however often, under %s', async policy => {

@@ -100,15 +100,15 @@ describe.each(KINDS)('a %s whose wall clock jumps back', kind => {
 })
 
 describe.each(['least-recently-stored', 'least-recently-used'] as const)('a cache that evicts the %s', policy => {
-  it('keeps new entries, and not those that a clock a year ahead has left', async () => {
+  it.each([365, 2])('keeps new entries, and not those that a clock %d days ahead has left', async days => {
     const directory = temporaryDirectory()
     const options = { maxItems: 20, evictionPolicy: policy }
-    const ahead = new ManualClock(Date.UTC(2027, 0, 1))
-    const first = cacheOf('Cache', directory, { ...options, clock: ahead })
+    const now = Date.UTC(2026, 0, 1)
+    const first = cacheOf('Cache', directory, { ...options, clock: new ManualClock(now + days * 24 * HOUR) })
     for (let key = 0; key < 20; key += 1) await first.set(`old ${key}`, key)
     await first.close()
 
-    const clock = new ManualClock(Date.UTC(2026, 0, 1))
+    const clock = new ManualClock(now)
     const cache = cacheOf('Cache', directory, { ...options, clock })
     for (let key = 0; key < 30; key += 1) {
       clock.advance(1000)
@@ -116,6 +116,24 @@ describe.each(['least-recently-stored', 'least-recently-used'] as const)('a cach
     }
     await cache.cull()
     for (let key = 11; key < 30; key += 1) expect(await cache.get(`new ${key}`), `new ${key}`).toBe(key)
+  })
+
+  it('keeps what it has just stored in place of what a clock a year ahead has left', async () => {
+    const directory = temporaryDirectory()
+    const options = { maxItems: 3, evictionPolicy: policy }
+    const now = Date.UTC(2026, 0, 1)
+    const first = cacheOf('Cache', directory, { ...options, clock: new ManualClock(now + 365 * 24 * HOUR) })
+    await first.set('a', 'old')
+    await first.close()
+
+    const clock = new ManualClock(now)
+    const cache = cacheOf('Cache', directory, { ...options, clock })
+    for (const key of ['b', 'c']) {
+      clock.advance(1000)
+      await cache.set(key, key)
+    }
+    await Promise.all([cache.set('a', 'new'), cache.set('d', 'd')])
+    expect(await cache.getMany(['a', 'b', 'c', 'd'])).toEqual(['new', undefined, 'c', 'd'])
   })
 })
 
@@ -174,6 +192,21 @@ describe('what a process held that died while its clock was a year ahead', () =>
     await leftBehind('item', directory)
     expect(await deque.popLeft()).toBe('second')
     await expect.poll(async () => (await deque.take())?.value).toBe('first')
+  })
+
+  it('is several items of a queue, which come back in their order', async () => {
+    const deque = new Deque<number>(temporaryDirectory())
+    onTestFinished(() => deque.close())
+    await deque.extend([1, 2, 3, 4])
+    const holder = new Deque<number>(deque.directory)
+    for (const value of [1, 2, 3]) expect((await holder.take({ lease }))?.value).toBe(value)
+    await holder.close()
+    const db = rawDatabase(deque.directory)
+    // The first one was extended last.
+    db.prepare("UPDATE Lease SET due = due + 31536000 + (name LIKE '%000')").run()
+    expect(await deque.popLeft()).toBe(4)
+    await expect.poll(async () => (await deque.take())?.value).toBe(1)
+    expect([(await deque.take())?.value, (await deque.take())?.value]).toEqual([2, 3])
   })
 
   it('is the upkeep, which others do when its lease is over', async () => {

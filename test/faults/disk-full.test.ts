@@ -246,6 +246,21 @@ describe.skipIf(!tmpfsAvailable).each(KINDS)('a %s on a full disk', kind => {
     expect(kindsOf(await cache.check())).toEqual([])
   })
 
+  it('runs the body of a transaction once, also where evicting makes room', async () => {
+    const { root, directory } = newDisk()
+    const { cache, writer } = await writerOn(kind, directory, {})
+    for (let key = 0; key < 20; key += 1) await writer.set(`k-${key}`, 'v'.repeat(40_000))
+    fillUp(root)
+    let calls = 0
+    const body = cache.transact(tx => {
+      calls += 1
+      for (let part = 0; part < 40; part += 1) tx.set(`part ${part}`, 'w'.repeat(20_000))
+      return true
+    })
+    await writer.outcome(() => body)
+    expect(calls).toBe(1)
+  })
+
   it('commits no part of a transaction that goes on after it found no room', async () => {
     const { root, directory } = newDisk()
     const { cache, writer } = await writerOn(kind, directory, { ...NOTHING_TO_EVICT, sqlite: { cacheSize: 16 } })

@@ -46,6 +46,22 @@ describe.each(KINDS)('a %s with writes that wait for a lock', kind => {
     expect(await cache.getMany([0, 2, 4])).toEqual(['new', undefined, 'added'])
   })
 
+  it('counts the bytes of those no more that were turned down, timed out or were aborted', async () => {
+    const { cache, holder } = await held(kind, { maxPending: { bytes: 50_000 }, disk: { minFileSize: 100_000 } })
+    const controller = new AbortController()
+    for (let round = 0; round < 3; round++) {
+      const late = cache.set(0, LARGE, { retry: false, timeout: 20 }).catch((error: Error) => error.name)
+      expect(await late).toBe(kind === 'Cache' ? 'TimeoutError' : false)
+    }
+    const aborted = cache.set(0, LARGE, { ...RETRY, signal: controller.signal })
+    expect(await isRefused(kind, cache, () => cache.set(0, LARGE, RETRY))).toBe(true)
+    controller.abort(new Error('enough'))
+    await expect(aborted).rejects.toThrow('enough')
+    const writing = cache.set(0, LARGE, RETRY)
+    await holder.free()
+    expect(await writing).toBe(true)
+  })
+
   it('answers figures and listings of what is committed after the timeout of the cache', async () => {
     const { cache, holder } = await held(kind, { timeout: 50 })
     const writing = cache.set(4, 'added', RETRY)

@@ -1,4 +1,4 @@
-import { existsSync, readdirSync, readFileSync } from 'node:fs'
+import { existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { join, relative } from 'node:path'
 import { setTimeout as pause } from 'node:timers/promises'
 import { type DiskCache, TimeoutError } from 'fanout-cache'
@@ -121,6 +121,23 @@ describe.each(KINDS)('kill -9 of a process that moves the damaged database of a 
     await survivor.close()
     expect(moved.length).toBeLessThanOrEqual(1)
     expectOneQuarantine(scene)
+  })
+})
+
+describe('a quarantine that was never finished, beside a database that was made since', () => {
+  it('takes no files of that, which go into a quarantine of their own when it is damaged as well', async () => {
+    const { directory, survivor, files } = await damaged('Cache', 0)
+    const unfinished = join(directory, 'cache.db-quarantine-20260101000000-abcdef.moving')
+    mkdirSync(unfinished)
+    writeFileSync(join(unfinished, 'cache.db'), 'damaged before')
+    expect(await survivor.set(KEY, 'new')).toBe(true)
+    const [first = '', second = '', ...more] = readdirSync(directory)
+      .filter(name => name.startsWith('cache.db-quarantine-'))
+      .sort()
+    expect([first, more]).toEqual(['cache.db-quarantine-20260101000000-abcdef', []])
+    expect(readdirSync(join(directory, first))).toEqual(['cache.db'])
+    expect(filesBelow(join(directory, second))).toEqual(files)
+    expect(await survivor.get(KEY)).toBe('new')
   })
 })
 

@@ -55,6 +55,15 @@ const CHANGES: Readonly<Record<string, Change>> = {
   'an index on an expression': db => {
     db.exec('CREATE INDEX Extra ON Cache (abs(size))')
   },
+  'an index of plain columns with a condition of its own': db => {
+    db.exec("CREATE INDEX Extra ON Cache (size) WHERE tag IS NOT NULL AND hex(key) > 'a'")
+  },
+  'a known index on other columns': db => {
+    db.exec('DROP INDEX Cache_key_raw; CREATE INDEX Cache_key_raw ON Cache (key)')
+  },
+  'an index elsewhere that has the name of a table': db => {
+    db.exec('CREATE TABLE Other (a); CREATE INDEX Lease ON Other (a)')
+  },
   'a known index on another expression': db => {
     db.exec('DROP INDEX Cache_expire_time')
     db.exec('CREATE INDEX Cache_expire_time ON Cache (hex(expire_time))')

@@ -52,6 +52,7 @@ const ROWS: readonly (readonly [key: string, value: unknown])[] = [
   ['unlink_grace', 1e300],
   ['max_items', 'x'],
   ['max_items', -1n],
+  ['max_items', 0n],
 ]
 
 function store(kind: Kind, directory: string, key: string, value: unknown): void {
@@ -68,6 +69,15 @@ function expectUnlocked(kind: Kind, directory: string): void {
     db.close()
   }
 }
+
+it('a limit without an end, as Python may store one, is the largest number', async () => {
+  const directory = temporaryDirectory()
+  await cacheOf('Cache', directory).set('a', 1)
+  store('Cache', directory, 'size_limit', Number.POSITIVE_INFINITY)
+  store('Cache', directory, 'max_items', Number.POSITIVE_INFINITY)
+  const { sizeLimit, maxItems } = await cacheOf('Cache', directory).settings()
+  expect([sizeLimit, maxItems]).toEqual([Number.MAX_SAFE_INTEGER, null])
+})
 
 describe.each(KINDS)('a %s that finds in its settings', kind => {
   // The shards of a FanoutCache read what a Cache reads.

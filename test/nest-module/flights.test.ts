@@ -145,6 +145,23 @@ describe('Requests at the same time', () => {
   })
 })
 
+describe('A request of another host at the same time', () => {
+  beforeEach(start)
+
+  it('keeps nothing where the key was removed while its answer was made', async () => {
+    gate.open()
+    await app.raw('/slow', { host: 'a.test' })
+    gate = new Gate()
+    const answer = app.raw('/slow', { host: 'b.test' })
+    await expect.poll(() => calls, { interval: 1 }).toBe(2)
+    await app.app.get('CACHE_MANAGER').del('/slow')
+    gate.open()
+    expect((await answer).headers['x-cache']).toBe('MISS')
+    for (const host of ['b.test', 'a.test'])
+      expect((await app.raw('/slow', { host })).headers['x-cache'], host).toBe('MISS')
+  })
+})
+
 describe('Trouble in the cache', () => {
   beforeEach(start)
 

@@ -158,7 +158,7 @@ export function makeRoomByRows(
   }
   for (const row of statements.all<RemovalRow>('expired', session.disk.now()).slice(0, count)) remove(row, NO_ENTRY)
   if (victims.length > 0) return { files, victims }
-  for (const [rowid, filename, size, key, raw] of nextVictims(session, count, session.stored.map(keyIdentity))) {
+  for (const [rowid, filename, size, key, raw] of nextVictims(session, count, [])) {
     remove([rowid, filename, size], { key, raw: raw !== 0 })
   }
   return { files, victims }

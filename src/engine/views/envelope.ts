@@ -1,4 +1,3 @@
-import { isPlainObject } from '../disk/describe.js'
 import type { ValueIssue } from '../errors.js'
 import type { ResolvedModel } from './model.js'
 import { check } from './schema.js'
@@ -29,7 +28,7 @@ export function seal(model: ResolvedModel, value: unknown, ttl?: number | null):
 
 /** The envelope of a stored value. A value that no model stored has no version. */
 export function envelopeOf(stored: unknown): Partial<Envelope> & { readonly value: unknown } {
-  if (typeof stored === 'object' && stored !== null && isPlainObject(stored) && Object.hasOwn(stored, 'value')) {
+  if (typeof stored === 'object' && stored !== null && Object.hasOwn(stored, 'value')) {
     const { version, value, ttl } = stored as Partial<Envelope>
     const isTtl = ttl === undefined || ttl === null || (typeof ttl === 'number' && ttl >= 0)
     if ((typeof version === 'string' || typeof version === 'number') && isTtl) {

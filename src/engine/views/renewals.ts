@@ -23,7 +23,7 @@ export class Renewals {
   /** @param own the time to live of this entry, if it has its own. Milliseconds */
   async read(key: Key, own: number | null | undefined): Promise<void> {
     const ttl = own === undefined ? this.#model.ttl : own
-    if (typeof ttl !== 'number' || ttl === 0 || this.#store.access.handle.options.readonly) return
+    if (typeof ttl !== 'number' || this.#store.access.handle.options.readonly) return
     const identity = keyIdentity(this.#store.access.encodeKey(key))
     const now = this.#store.now()
     const due = this.#due.get(identity)

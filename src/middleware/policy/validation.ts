@@ -36,9 +36,8 @@ export function freshenedBy<S extends StoredResponse>(stored: readonly S[], notM
 
 function sameEtag(etag: string, response: StoredResponse): boolean {
   const own = validatorsOf(response.fields).etag
-  if (own === undefined) return false
   // Compressing middleware may answer with the weak form of a tag that was strong before.
-  return isStrong(etag) && isStrong(own) ? own === etag : weaklyEqual(own, etag)
+  return own !== undefined && weaklyEqual(own, etag)
 }
 
 function latest<S extends StoredResponse>(stored: readonly S[]): readonly S[] {

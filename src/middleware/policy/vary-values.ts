@@ -23,15 +23,22 @@ function canonicalCoding(name: string): string {
   return name === 'x-gzip' ? 'gzip' : name
 }
 
+/** A coding without parameters. */
+const PLAIN_CODING = /^[!#$%&'*+.^_`|~0-9a-z-]+$/
+
 /**
  * The known codings that an `Accept-Encoding` accepts, those with greater weights first (RFC 9110 §12.5.3). Clients
  * that accept the same of these codings share a variant.
+ *
+ * A value with an invalid weight, other parameters or a coding that is there twice is a variant of its own: handlers
+ * read it in their own ways, and others must not get a coding that it seems not to accept.
  */
 const acceptedCodings: (value: string) => string = /* @__PURE__ */ remembered(value => {
   const weights = new Map<string, number>()
   for (const { value: name, weight } of weighted([value])) {
     const coding = canonicalCoding(name)
-    if (!weights.has(coding)) weights.set(coding, weight)
+    if (weights.has(coding) || !PLAIN_CODING.test(coding)) return `?${value}`
+    weights.set(coding, weight)
   }
   const star = weights.get('*')
   const weightOf = (coding: string) => weights.get(coding) ?? star ?? (coding === 'identity' ? LEAST : 0)

@@ -1,11 +1,12 @@
 import { rmSync } from 'node:fs'
 import { Cache, Deque } from 'fanout-cache'
-import { describe, expect, it, onTestFinished, vi } from 'vitest'
+import { describe, expect, it } from 'vitest'
 import { collect } from '../../helpers/collect.js'
 import { rawDatabase } from '../../helpers/raw-database.js'
+import { SlowClock } from '../../helpers/slow-clock.js'
 import { temporaryDirectory } from '../../helpers/temp-directory.js'
 import { expectNoValueFiles, valueFiles } from '../../helpers/value-files.js'
-import { dequeOf, itemsOf, openDeque, range } from './support.js'
+import { dequeOf, itemsOf, openDeque, range, withClock } from './support.js'
 
 // What upstream's tests/test_deque.py shows; the name of the test stands above. Where Python raises IndexError because
 // there is nothing, we answer undefined.
@@ -264,17 +265,19 @@ describe('a deque', () => {
   })
 
   it('clear() of a few items is one step among what is called after it, however long the machine stalls', async () => {
-    const deque = await dequeOf(['taken', 'left'])
+    const clock = new SlowClock()
+    const deque = await dequeOf(['taken', 'left'], { clock })
     await deque.take()
-    stall()
+    clock.isSlow = true
     const cleared = deque.clear()
     expect(await deque.pop()).toBeUndefined()
     expect(await cleared).toBe(2)
   })
 
   it('what is too much goes in one step, too: by setMaxLength(), extend() and extendLeft()', async () => {
-    const deque = await dequeOf(range(90))
-    stall()
+    const clock = new SlowClock()
+    const deque = await dequeOf(range(90), { clock })
+    clock.isSlow = true
     const trimmed = [deque.setMaxLength(5), deque.length(), deque.extend(range(90)), deque.peekLeft(), deque.length()]
     expect((await Promise.all(trimmed)).slice(1)).toEqual([5, undefined, 85, 5])
     const left = [deque.extendLeft(range(90)), deque.peek(), deque.length()]
@@ -331,6 +334,18 @@ describe('items whose file is missing', () => {
   })
 })
 
+describe('items that were given an expiry elsewhere', () => {
+  it.each(['popLeft', 'take'] as const)('are removed with their files by %s() when it has come', async verb => {
+    const { deque, clock } = withClock<string>()
+    await deque.extend([LARGE, LARGE, 'last'])
+    for (const key of (await collect(deque.cache.keys())).slice(0, 2)) await deque.cache.touch(key, { ttl: 1000 })
+    clock.advance(1001)
+    const found = await deque[verb]()
+    expect(typeof found === 'object' ? found.value : found).toBe('last')
+    await expectNoValueFiles(deque.directory)
+  })
+})
+
 describe('a deque never forgets', () => {
   it('items do not expire, also in a cache whose entries do', async () => {
     const directory = temporaryDirectory()
@@ -351,10 +366,3 @@ describe('a deque never forgets', () => {
     expect((await deque.cache.settings()).evictionPolicy).toBe('none')
   })
 })
-
-/** From here on every look at the clock takes so long that no page of work holds more than one step. */
-function stall(): void {
-  let elapsed = performance.now()
-  const stalls = vi.spyOn(performance, 'now').mockImplementation(() => (elapsed += 10))
-  onTestFinished(() => stalls.mockRestore())
-}

@@ -205,6 +205,19 @@ describe('a lease', () => {
     expect(items[1]?.signal.aborted).toBe(true)
   })
 
+  it('that clear() has ended does not count for the next item of its number', async () => {
+    const { deque } = withClock<string>()
+    await deque.append('old')
+    const old = await deque.take()
+    await deque.clear()
+    await deque.append('new')
+    const item = await deque.take()
+    expect(await old?.done()).toBe(false)
+    expect(item?.value).toBe('new')
+    expect(await item?.done()).toBe(true)
+    expect(await deque.cache.count()).toBe(0)
+  })
+
   it('ends when the entry was removed by other means', async () => {
     const { deque } = withClock<string>()
     await deque.append('a')

@@ -252,6 +252,16 @@ describe('memory and own writes', () => {
     expect(await cache.get('b')).toBe('new')
   })
 
+  it('answers from memory again after a transaction over several databases', async () => {
+    const cache = new FanoutCache(temporaryDirectory(), { memory: {}, shards: 2 })
+    onTestFinished(() => cache.close())
+    await cache.transact(tx => tx.set('a', 1))
+    await cache.get('a')
+    const before = (await cache.stats()).memory?.hits ?? 0
+    expect(await cache.get('a')).toBe(1)
+    expect((await cache.stats()).memory?.hits).toBe(before + 1)
+  })
+
   it('sees the writes of a handle without memory', async () => {
     const cache = await remembering()
     const plain = forgetful(cache)

@@ -4,6 +4,7 @@ import { join } from 'node:path'
 import Database from 'better-sqlite3'
 import { Cache, type CacheDiagnostics, FanoutCache, type VerbTrace } from 'fanout-cache'
 import { describe, expect, it, onTestFinished } from 'vitest'
+import { SlowClock } from '../../helpers/slow-clock.js'
 import { temporaryDirectory } from '../../helpers/temp-directory.js'
 
 /** What one channel says, of all caches, until the test ends. */
@@ -60,6 +61,22 @@ describe('the channels of node:diagnostics_channel', () => {
       expect(milliseconds).toBeGreaterThan(0)
       expect({ directory, shard }).toEqual({ directory: cache.directory, shard: 0 })
     }
+  })
+
+  it('tell several commits of writes that are many bytes, or take long', async () => {
+    const commits = heard('fanout-cache:commit')
+    const clock = new SlowClock()
+    const cache = opened({ shards: 1, clock, disk: { minFileSize: 2 ** 24 } })
+    await cache.open()
+    const keys = Array.from({ length: 40 }, (_, key) => key)
+    commits.length = 0
+    await Promise.all(keys.map(key => cache.set(key, key < 12 ? 'x'.repeat(3 * 2 ** 20) : key)))
+    // Of the twelve, three are more than 8 MiB.
+    expect(commits.length).toBeGreaterThanOrEqual(4)
+    commits.length = 0
+    clock.isSlow = true
+    await Promise.all(keys.map(key => cache.delete(key)))
+    expect(commits.map(({ writes }) => writes)).toEqual([8, 8, 8, 8, 8])
   })
 
   it('tell one commit of the writes that follow those of one commit, some of them later than others', async () => {

@@ -1,6 +1,8 @@
-import { BoundedSemaphore, type DiskCache, type Lease, LockTimeoutError } from 'fanout-cache'
-import { describe, expect, it } from 'vitest'
+import { BoundedSemaphore, Cache, type DiskCache, type Key, type Lease, LockTimeoutError } from 'fanout-cache'
+import { describe, expect, it, onTestFinished } from 'vitest'
+import { encodeKey } from '../../../src/engine/disk/keys.js'
 import { ManualClock } from '../../helpers/manual-clock.js'
+import { rawDatabase } from '../../helpers/raw-database.js'
 import { temporaryDirectory } from '../../helpers/temp-directory.js'
 import { held, isWaiting, KINDS, rejection } from './lock-support.js'
 
@@ -82,6 +84,25 @@ describe.each(KINDS)('a BoundedSemaphore of a %s', (_kind, open) => {
     expect(await third?.release()).toBe(true)
   })
 
+  it('leaves nothing for good of holders that were never heard of again', async () => {
+    const clock = new ManualClock()
+    const directory = temporaryDirectory()
+    const cache = new Cache(directory, { clock })
+    onTestFinished(() => cache.close())
+    const acquire = (key: number): Promise<Lease> =>
+      new BoundedSemaphore(cache, key, { value: 1, ttl: 30_000, allowEviction: true }).acquire()
+    const leases: Lease[] = []
+    for (let key = 0; key < 10; key++) leases.push(await acquire(key))
+    const count = rawDatabase(directory).prepare('SELECT COUNT(*) FROM Lease').pluck()
+    clock.advance(60_000)
+    await acquire(10)
+    // Those who are late only are still asked whether they have it.
+    expect(await leases[0]?.extend()).toBe(true)
+    clock.advance(60_000)
+    await acquire(11)
+    expect(count.get()).toBeLessThanOrEqual(3)
+  })
+
   it('does not let one back in that ended when the places are taken', async () => {
     const clock = new ManualClock()
     const pool = semaphore(open({ clock }))
@@ -107,7 +128,9 @@ describe.each(KINDS)('a BoundedSemaphore of a %s', (_kind, open) => {
 
   it('is one for each key, and keys that begin alike do not meet', async () => {
     const cache = open()
-    const keys = ['a', 'a:', 'a:0', 'a:0:', '1', 1, '%', '_', 'A', Buffer.from('a')]
+    const keys: Key[] = ['a', 'a:', 'a:0', 'a:0:', '1', 1, '%', '_', 'A', Buffer.from('a'), ['a']]
+    // The bytes as which a list is stored, as a key of their own.
+    keys.push(encodeKey(['a']).data as Buffer)
     const one = keys.map(key => new BoundedSemaphore(cache, key))
     const leases = await Promise.all(one.map(pool => pool.acquire({ timeout: '5s' })))
     for (const pool of one) expect(await pool.locked()).toBe(true)

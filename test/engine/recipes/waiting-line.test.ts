@@ -1,5 +1,6 @@
 import { expect, it } from 'vitest'
 import { WaitingLine } from '../../../src/engine/recipes/waiting-line.js'
+import { nextTurn } from '../../helpers/gate.js'
 
 it('keeps the order of those who stay when others leave from anywhere', () => {
   const line = new WaitingLine()
@@ -14,6 +15,20 @@ it('keeps the order of those who stay when others leave from anywhere', () => {
   }
   expect(order).toEqual([1, 2, 5, 7])
   expect(line.enter().isFirst).toBe(true)
+})
+
+it('does not let the first one pause who was nudged after its look', async () => {
+  const line = new WaitingLine()
+  const [first, second] = [line.enter(), line.enter()]
+  const outcome = (place: typeof first): Promise<string> =>
+    Promise.race([place.pause(60_000).then(() => 'looks again'), nextTurn().then(() => 'pauses')])
+  first.look()
+  line.nudge()
+  expect([await outcome(first), await outcome(second)]).toEqual(['looks again', 'pauses'])
+  first.look()
+  expect(await outcome(first)).toBe('pauses')
+  line.nudge()
+  second.wake()
 })
 
 it('lets a hundred thousand leave from its end without a search for each', () => {

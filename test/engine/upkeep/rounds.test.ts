@@ -58,6 +58,18 @@ describe('a round of upkeep', () => {
     expect(await cache.get('stays')).toBe(1)
   })
 
+  it('unlinks files whose grace is over, also where nothing has expired', async () => {
+    const { cache, clock } = open({ disk: { unlinkGrace: MINUTE } })
+    const upkeep = await leading(cache)
+    await cache.set('file', Buffer.alloc(40_000))
+    await cache.delete('file')
+    await upkeep.run()
+    expect(valueFiles(cache.directory)).toHaveLength(1)
+    clock.advance(MINUTE)
+    await upkeep.run()
+    await expect.poll(() => valueFiles(cache.directory)).toEqual([])
+  })
+
   it('evicts to a little below the limits, and tells the cache of it', async () => {
     const keys: Key[] = ['text', 7, ['a', 1], Buffer.from('bytes'), { b: 2 }]
     const { cache } = open({ maxItems: 100 })

@@ -362,6 +362,55 @@ for (const { name: place, subject, limits } of PLACES) {
       expect(await model.get('own')).toEqual(ANN)
     })
 
+    it('slides from what was put last, however long that before should have lived', async () => {
+      const { cache, clock } = start()
+      const model = users(cache, { ttl: '80s', sliding: true })
+      await model.put('k', ANN, { ttl: '800s' })
+      clock.advance(200_000)
+      await model.get('k')
+      await model.put('k', BOB, { ttl: '8s' })
+      for (let second = 0; second < 24; second += 4) {
+        clock.advance(4000)
+        expect(await model.get('k')).toEqual(BOB)
+      }
+    })
+
+    it('slides by the time to live of an entry that was migrated', async () => {
+      const { cache, clock } = start()
+      await users(cache).put('k', ANN, { ttl: '800s' })
+      const model = users(cache, { version: 2, ttl: '80s', sliding: true, migrate: (value: User) => value })
+      clock.advance(700_000)
+      expect(await model.get('k')).toEqual(ANN)
+      expect(await model.get('k')).toEqual(ANN)
+      clock.advance(700_000)
+      expect(await model.get('k')).toEqual(ANN)
+    })
+
+    it('does not slide where getOrSet has a time of its own to compute again', async () => {
+      const { cache, clock } = start()
+      const model = users(cache, { ttl: '80s', sliding: true })
+      const compute = (): Promise<User> => model.getOrSet('k', () => ANN, { beta: 0.001 })
+      await compute()
+      clock.advance(60_000)
+      await compute()
+      clock.advance(20_000)
+      expect(await model.has('k')).toBe(false)
+    })
+
+    it.runIf(place.startsWith('on')).each<[string, unknown]>([
+      ['no value', { version: 1 }],
+      ['a version of another kind', { version: { is: 1 }, value: ANN }],
+      ['a time to live that is none', { version: 1, value: ANN, ttl: 'soon' }],
+      ['a negative time to live', { version: 1, value: ANN, ttl: -1 }],
+    ])('takes what has %s for no value of its own', async (_, stored) => {
+      const { cache } = start()
+      const model = cache.model(defineModel({ name: 'Any', version: 1, schema: z.any() }))
+      const told = listen(model)
+      await cache.set('model=Any:k', stored)
+      expect(await model.get('k')).toBeUndefined()
+      expect(told).toEqual([{ key: 'k', reason: 'version', fromVersion: undefined, issues: [], removed: true }])
+    })
+
     it.runIf(place.startsWith('on'))('renews an expiry at most eight times in its time to live', async () => {
       const { cache, clock } = start()
       const model = users(cache, { ttl: '80s', sliding: true })

@@ -94,7 +94,7 @@ describe('evaluate (RFC 9110 §13.2.2)', () => {
     expect(evaluate(get('If-None-Match: "a"', 'If-Match: "b"'), { etag: '"a"', status })).toBe('pass')
   })
 
-  it.each([200, 203, 204, 299])('evaluates where the answer is %d', status => {
+  it.each([200, 203, 204, 299, 412])('evaluates where the answer is %d', status => {
     expect(evaluate(get('If-None-Match: "a"'), { etag: '"a"', status })).toBe(304)
   })
 })

@@ -102,6 +102,7 @@ describe('freshness by options', () => {
     ],
     ['no time for a date in the future', { heuristics: true }, 200, [`Last-Modified: ${date(100)}`], 0],
     ['404', { heuristics: true }, 404, [`Last-Modified: ${date(-100)}`], 10],
+    ['no 206', { heuristics: true }, 206, [`Last-Modified: ${date(-100)}`], undefined],
     ['no 201', { heuristics: true }, 201, [`Last-Modified: ${date(-100)}`], undefined],
     ['no 599', { heuristics: true }, 599, [`Last-Modified: ${date(-100)}`], undefined],
     ['a 201 that is public', { heuristics: true }, 201, [`Last-Modified: ${date(-100)}`, 'Cache-Control: public'], 10],

@@ -85,6 +85,18 @@ describe('selectingKey (RFC 9111 §4.1)', () => {
     ['Accept-Encoding', undefined, 'identity;q=0'],
     ['Accept-Encoding', undefined, '*'],
     ['Accept-Encoding', undefined, ''],
+    // Others read these in their own ways, and may take them for gzip.
+    ['Accept-Encoding', 'gzip;q=2', 'identity'],
+    ['Accept-Encoding', 'gzip;q=0.1234', 'identity'],
+    ['Accept-Encoding', 'gzip;level=9', 'identity'],
+    ['Accept-Encoding', 'gzip;q=1;q=0', 'identity'],
+    ['Accept-Encoding', 'gzip;q=0, gzip', 'identity'],
+    ['Accept-Encoding', 'gzip, gzip;q=0', 'gzip'],
+    ['Accept-Encoding', 'x-gzip;q=0, gzip', 'identity'],
+    ['Accept-Encoding', '*;q=0, *', 'gzip;q=0'],
+    ['Accept-Encoding', 'br;x=", gzip, "', 'br'],
+    ['Accept-Encoding', 'other;x=", gzip, "', 'identity'],
+    ['Accept-Encoding', 'gzip identity', 'gzip'],
   ])('tells apart, in %s: %j and %j', (name, first, second) => {
     expect(same(name, first, second)).toBe(false)
   })
@@ -94,6 +106,18 @@ describe('selectingKey (RFC 9111 §4.1)', () => {
     expect(selectingKey(['A', 'b'], request)).toBe(selectingKey(['B', 'a', 'A'], request))
     expect(selectingKey(['a', 'b'], request)).toBe(selectingKey(['a', 'b'], get('b: 2', 'a: 1', 'C: 4')))
     expect(selectingKey([], request)).toBe('')
+  })
+
+  it('takes no line end in a value for that between two fields', () => {
+    const keyOf = (a: string, b: string) =>
+      selectingKey(['a', 'b'], {
+        fields: [
+          ['a', a],
+          ['b', b],
+        ],
+      })
+    expect(keyOf('1\nb: 2', '3')).not.toBe(keyOf('1', '2\nb: 3'))
+    expect(keyOf('1\\nb: 2', '3')).not.toBe(keyOf('1\nb: 2', '3'))
   })
 
   it('is the same for the same values only, whatever is in them', () => {

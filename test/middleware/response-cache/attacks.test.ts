@@ -117,6 +117,21 @@ describe('one client takes nothing from others', () => {
     })
     expect(await Promise.all(asked)).toEqual(Array(200).fill(true))
   })
+
+  it.each(['gzip;q=2', 'gzip;level=9', 'gzip;q=0, gzip', 'x-gzip;q=0, gzip'])(
+    'nor do those who cannot read gzip get what was compressed for %s',
+    async odd => {
+      const { get, status } = await site(app => {
+        app.use(compression({ threshold: 0 }))
+        app.get('/', (_req, res) => void res.set('Cache-Control', FRESH).type('text').send('x'.repeat(2000)))
+      })
+      const asking = (codings: string): Asking => ({ headers: { 'Accept-Encoding': codings } })
+      expect((await get('/', asking(odd))).headers['content-encoding']).toBe('gzip')
+      await expect.poll(() => status('/', asking(odd))).toMatch(/^hit/)
+      const plain = await get('/', asking('identity'))
+      expect([plain.headers['content-encoding'], plain.text]).toEqual([undefined, 'x'.repeat(2000)])
+    },
+  )
 })
 
 describe('a purge while an answer is validated', () => {

@@ -19,6 +19,8 @@ import { settled } from './support/app.js'
 
 const LARGE = 'x'.repeat(300_000)
 const LONG = 100 * LARGE.length
+const PART = 'y'.repeat(65_536)
+const PARTS = 256
 
 interface Reply {
   readonly status: unknown
@@ -55,7 +57,8 @@ async function site() {
     else cached(req, res, handle)
   }).listen(0, '127.0.0.1')
   await once(server, 'listening')
-  const client = connect(`http://127.0.0.1:${(server.address() as AddressInfo).port}`)
+  const url = `http://127.0.0.1:${(server.address() as AddressInfo).port}`
+  const client = connect(url)
   onTestFinished(async () => {
     client.close()
     server.close()
@@ -63,7 +66,7 @@ async function site() {
     await cache.close()
   })
   const get = (path: string, headers?: OutgoingHttpHeaders, goes?: 'away') => ask(client, path, headers, goes)
-  return { get, cache, clock, calls, closed, warnings, stored: () => stored(cache) }
+  return { get, cache, clock, calls, closed, warnings, url, stored: () => stored(cache) }
 }
 
 function handler(req: IncomingMessage, res: ServerResponse): void {
@@ -75,14 +78,15 @@ function handler(req: IncomingMessage, res: ServerResponse): void {
   } else {
     res.writeHead(200, { 'cache-control': 'max-age=60' })
     if (req.url === '/endless') res.write(LARGE)
-    else if (req.url === '/long') void writeLong(res)
+    else if (req.url === '/long') void writeAll(res, LARGE, LONG / LARGE.length)
+    else if (req.url === '/parts') void writeAll(res, PART, PARTS)
     else res.end(req.url === '/large' ? LARGE : 'small')
   }
 }
 
-/** Writes 30 MiB as fast as the response lets it. */
-async function writeLong(res: ServerResponse): Promise<void> {
-  for (let at = 0; at < LONG; at += LARGE.length) if (!res.write(LARGE)) await once(res, 'drain')
+/** Writes a chunk so often, as fast as the response lets it. */
+async function writeAll(res: ServerResponse, chunk: string, times: number): Promise<void> {
+  for (let at = 0; at < times; at++) if (!res.write(chunk)) await once(res, 'drain')
   res.end()
 }
 
@@ -132,6 +136,25 @@ describe('over HTTP/2', () => {
     await stored()
     const { text, said } = await get('/long')
     expect([text.length, said, calls]).toEqual([LONG, 'hit; ttl=60', ['/long']])
+  })
+
+  it('a client that reads slowly all the time holds up nobody else', async () => {
+    const { get, url } = await site()
+    const connection = connect(url)
+    onTestFinished(() => connection.destroy())
+    const slow = connection.request({ ':path': '/parts' })
+    await once(slow, 'readable')
+    let taken = 0
+    // Each time there is room for more soon, never after long.
+    const reading = setInterval(() => {
+      taken += ((slow.read(PART.length / 2) ?? slow.read()) as Buffer | null)?.length ?? 0
+    }, 20)
+    const other = await get('/parts')
+    clearInterval(reading)
+    expect(other.text.length).toBe(PARTS * PART.length)
+    expect(taken).toBeLessThan((PARTS * PART.length) / 2)
+    for await (const chunk of slow) taken += (chunk as Buffer).length
+    expect(taken).toBe(PARTS * PART.length)
   })
 
   it('what is stale is validated', async () => {

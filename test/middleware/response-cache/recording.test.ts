@@ -411,6 +411,23 @@ describe('a client that has the answer, and closes its connection with the 304',
     expect((await get('/')).text).toBe('begun, ended')
   })
 
+  it('does not stop a handler that waits until each chunk is written', async () => {
+    let calls = 0
+    const { get, status } = await site(
+      app =>
+        void app.get('/', async (_req, res) => {
+          calls++
+          res.set({ 'Cache-Control': 'max-age=60', ETag: '"1"' })
+          await new Promise<unknown>(resolve => res.write('one, ', resolve))
+          await new Promise<unknown>(resolve => res.write('two, ', 'utf8', resolve))
+          res.end('three')
+        }),
+    )
+    expect((await get('/', { headers: { 'If-None-Match': '"1"' } })).status).toBe(304)
+    await expect.poll(() => status('/')).toMatch(/^hit/)
+    expect([(await get('/')).text, calls]).toEqual(['one, two, three', 1])
+  })
+
   it('has the 304 before a handler that takes long has ended', async () => {
     const gate = new Gate()
     const { get } = await site(
