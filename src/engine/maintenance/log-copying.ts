@@ -2,15 +2,20 @@ import { join } from 'node:path'
 import { logIdentity } from '../database/open-files.js'
 import { DATABASE_FILE } from '../database/opening.js'
 import type { Session } from '../database/session.js'
-import { checkpointPages, deferredCheckpointPages } from '../database/settings.js'
+import { checkpointPages, upkeptCheckpointPages } from '../database/settings.js'
 import type { Shard } from '../shards/shard.js'
 import { performance } from '../timers.js'
-import { copyInThread } from './log-thread.js'
+import { copyInThread, isThreadRunning } from './log-thread.js'
 
 /** The log is looked at once per this many writes and removed rows. A look costs as much as a small read. */
 const STRIDE = 32
-/** The log is copied when one part in this many of its usual length waits to be copied. */
-const WORTH = 2
+/** Lengths of the log, in usual ones, at which a process has it copied: with the thread running, and without one. */
+const WORTH = { running: 1, starting: 2 }
+/** They differ by up to this from look to look and between processes, so that one of them copies and not all at once. */
+const SPREAD = 0.25
+/** From this length on writes wait for the copy, so that the log begins anew, and from this one commits copy. */
+const WAITED_FOR = 2
+const LONGEST = 4
 /** How long commits copy the log themselves after the thread could not. Milliseconds. */
 const PAUSE_MILLISECONDS = 1000
 /** The length of the log, in pages, while the disk has little room. */
@@ -21,16 +26,19 @@ const SCARCE_PAGES = 64
  * loop for as long as the disk takes to sync some megabytes.
  *
  * The thread copies while writes go on, which the log grows by. SQLite begins it anew only when a commit finds all of it
- * copied, so beyond its usual length writes wait, without holding the loop, until the rest is copied.
+ * copied, so beyond twice its usual length writes wait, without holding the loop, until the rest is copied.
+ *
+ * Of the processes on a directory, one whose thread runs already copies before the others start theirs.
  */
 export class LogCopying {
   readonly #shard: Shard
   #writes = 0
   #underWay = false
-  /** Whether the thread copies the log, so that commits need to only when it lags behind. */
-  #isInThread = false
-  /** Whether the limit may be another than the one set at opening. */
-  #isChanged = false
+  #spread = Math.random() * SPREAD
+  /** Whether a thread can copy the log, as far as is known, so that commits need to only when it lags behind. */
+  #hasThread = true
+  /** The session whose limit was set last, and whether the disk had little room then. */
+  #limited: Session | undefined
   #wasScarce = false
   #failedAt = Number.NEGATIVE_INFINITY
 
@@ -42,7 +50,7 @@ export class LogCopying {
   committed(writes: number): void {
     const { current, reserve } = this.#shard
     if (!current) return
-    if (reserve.isScarce !== this.#wasScarce) this.setLimit()
+    if (current !== this.#limited || reserve.isScarce !== this.#wasScarce) this.setLimit()
     this.#writes += writes + current.removed
     if (this.#writes < STRIDE || this.#underWay) return
     this.#writes = 0
@@ -54,13 +62,11 @@ export class LogCopying {
     const { current, culler, reserve } = this.#shard
     if (!current) return
     const { settings, db } = current
-    const isDone = culler.upkeep.inForce || this.#isInThread
-    const usual = isDone ? deferredCheckpointPages(settings) : checkpointPages(settings)
-    const pages = reserve.isScarce ? SCARCE_PAGES : usual
-    const isOther = pages !== checkpointPages(settings)
-    // Always, since a database that was opened anew has the usual one again.
-    if (isOther || this.#isChanged) db.pragma(`wal_autocheckpoint = ${pages}`)
-    this.#isChanged = isOther
+    const usual = checkpointPages(settings) * (this.#hasThread ? LONGEST : 1)
+    const pages = culler.upkeep.inForce ? upkeptCheckpointPages(settings) : usual
+    // Always, since `configure` sets the usual one again.
+    db.pragma(`wal_autocheckpoint = ${reserve.isScarce ? SCARCE_PAGES : pages}`)
+    this.#limited = current
     this.#wasScarce = reserve.isScarce
   }
 
@@ -73,22 +79,25 @@ export class LogCopying {
 
   #look(session: Session): void {
     const [pages, copied] = stateOf(session)
-    const longest = checkpointPages(session.settings)
-    if (pages - copied < longest / WORTH) return
+    const isRunning = isThreadRunning()
+    const usual = checkpointPages(session.settings)
+    if (pages - copied < usual * (WORTH[isRunning ? 'running' : 'starting'] + this.#spread)) return
+    this.#spread = Math.random() * SPREAD
     const { directory, closing, writer } = this.#shard
     const log = logIdentity(join(directory, DATABASE_FILE))
     if (log === undefined) return
     this.#underWay = true
     const copy = this.#copy({ directory, log, synchronous: session.settings.synchronous })
     closing.track(copy)
-    if (pages >= longest) writer.pauseUntil(copy)
+    // To start a thread takes a tenth of a second.
+    if (isRunning && pages >= usual * WAITED_FOR) writer.pauseUntil(copy)
   }
 
   async #copy(order: Parameters<typeof copyInThread>[0]): Promise<void> {
     const copying = await copyInThread(order)
     this.#underWay = false
-    this.#isInThread = copying !== 'failed'
-    if (!this.#isInThread) this.#failedAt = performance.now()
+    this.#hasThread = copying !== 'failed'
+    if (!this.#hasThread) this.#failedAt = performance.now()
     this.setLimit()
   }
 }

@@ -61,6 +61,11 @@ let thread: LogThread | undefined
 /** Whether this process can start no thread, as in a bundle without its file. Commits then copy the logs. */
 let isUnable = false
 
+/** Whether the thread of this process runs already. */
+export function isThreadRunning(): boolean {
+  return thread !== undefined
+}
+
 /** Copies a log. When that fails, commits must copy it. */
 export async function copyInThread(order: Omit<LogOrder, 'id'>): Promise<Copying> {
   if (isUnable) return 'failed'

@@ -7,10 +7,11 @@ import { root, run } from '../../helpers/packed-package.js'
 import { rawDatabase } from '../../helpers/raw-database.js'
 import { temporaryDirectory } from '../../helpers/temp-directory.js'
 
-/** Pages at which a commit copies the log where no thread does. */
-const LONGEST = 2000
-/** Pages and bytes beyond which it may never grow: commits copy it there, and each copy lets some more writes in. */
-const MOST = 3 * LONGEST
+/** Pages at which a process starts a thread that copies the log, and at which commits copy it. */
+const WORTH = 4500
+const LONGEST = 8000
+/** Pages beyond which it never grows here: each copy lets some more writes in. */
+const MOST = 10_000
 const FRAME = 4096 + 24
 
 interface LogState {
@@ -40,7 +41,7 @@ it('copies the log while commits need not yet', async () => {
   const cache = newCache(directory)
   await cache.set('first', 1)
   const state = watchLog(directory)
-  await writeUntil(cache, state, LONGEST * 0.6)
+  await writeUntil(cache, state, WORTH + 100)
   await vi.waitFor(() => expect(state().checkpointed).toBeGreaterThan(0), { timeout: 20_000 })
   expect(state().log).toBeLessThan(LONGEST)
 })
@@ -52,7 +53,7 @@ it('begins the log anew again and again', async () => {
   const state = watchLog(directory)
   let restarts = 0
   let before = state().log
-  for (let at = 0; at < 6000; at++) {
+  for (let at = 0; at < 8000; at++) {
     await cache.set(at % 500, `value ${at}`)
     const { log } = state()
     if (log < before) restarts++
@@ -92,7 +93,7 @@ it('no log is left when a cache is closed while its log is copied', async () => 
   await cache.set('first', 1)
   const db = rawDatabase(directory)
   let log = 0
-  for (let at = 0; log < LONGEST / 2 + 50; at++) {
+  for (let at = 0; log < WORTH + 100; at++) {
     await cache.set(at % 500, `value ${at}`)
     log = (db.pragma('wal_checkpoint(NOOP)') as LogState[])[0]?.log ?? 0
   }
@@ -115,5 +116,5 @@ it('commits copy the log where no thread can be started', async () => {
     console.log(statSync(${JSON.stringify(join(directory, 'cache.db-wal'))}).size)
     await cache.close()`
   const bytes = Number(await run(process.execPath, ['--input-type=module', '--eval', script], root))
-  expect(bytes).toBeLessThan((LONGEST + 500) * FRAME)
+  expect(bytes).toBeLessThan((WORTH + 500) * FRAME)
 })
