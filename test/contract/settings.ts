@@ -1,3 +1,4 @@
+import { rmSync } from 'node:fs'
 import { describe, expect, it } from 'vitest'
 import { collect } from '../helpers/collect.js'
 import { noise, SHARDS, type Subject } from './subjects.js'
@@ -55,6 +56,26 @@ function reading(subject: Subject): void {
 }
 
 function changing(subject: Subject): void {
+  it('what was configured stays when the cache is closed and used again, whatever it was made with', async () => {
+    const cache = subject.make({ cullLimit: 7, sizeLimit: 30_000_000, maxItems: 500, sqlite: { cacheSize: 300 } })
+    await cache.set('key', 1)
+    await cache.configure({ cullLimit: 3, sizeLimit: 40_000_000, maxItems: null, sqlite: { cacheSize: 400 } })
+    await cache.close()
+    await cache.set('key', 2)
+    const expected = { cullLimit: 3, sizeLimit: 40_000_000, maxItems: null, sqlite: { cacheSize: 400 } }
+    expect(await cache.settings()).toMatchObject(expected)
+    expect(await subject.make({}, cache.directory).settings()).toMatchObject(expected)
+  })
+
+  it('what was configured stays when the database is opened anew', async () => {
+    const cache = subject.make({ cullLimit: 7, maxItems: 500 })
+    await cache.set('key', 1)
+    await cache.configure({ cullLimit: 3, maxItems: 600 })
+    rmSync(cache.directory, { recursive: true })
+    await cache.set('key', 2)
+    expect(await cache.settings()).toMatchObject({ cullLimit: 3, maxItems: 600 })
+  })
+
   it('configure() answers the settings that are in force then', async () => {
     const cache = subject.make()
     const changed = await cache.configure({ cullLimit: 4, disk: { minFileSize: 10 }, sqlite: { synchronous: 0 } })

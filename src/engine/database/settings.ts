@@ -115,14 +115,14 @@ export function writeSettingRow(db: Connection, key: string, value: SettingValue
 }
 
 /**
- * The length of the log, in pages, at which a commit copies it to the database and flushes both, if the cache is large
- * enough for a log of 8 MiB. With SQLite's 1000 that took a sixth of the time of a `set`.
+ * The length of the log, in pages, at which it is copied to the database, if the cache is large enough for a log of
+ * 8 MiB. With SQLite's 1000 that took a sixth of the time of a `set`.
  */
 const CHECKPOINT_PAGES = 2000
 const CHECKPOINT_MIN_SIZE_LIMIT = 64 * 2 ** 20
 const SQLITE_CHECKPOINT_PAGES = 1000
 
-/** The length of the log, in pages, at which commits copy it. */
+/** The length of the log, in pages, at which commits copy it where no thread does: see log-copying.ts. */
 export function checkpointPages({ sizeLimit }: StoredSettings): number {
   return sizeLimit >= CHECKPOINT_MIN_SIZE_LIMIT ? CHECKPOINT_PAGES : SQLITE_CHECKPOINT_PAGES
 }

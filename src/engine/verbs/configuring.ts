@@ -27,7 +27,25 @@ async function configureAll(
   const change = { ...(await withoutCopied(handle, resolved)), realSizeLimit: handle.kind === 'FanoutCache' }
   const changes = shards.map((_, at) => shareOf(change, shards.length, at))
   await Promise.all(shards.map((shard, at) => configureShard(handle, shard, changes[at] ?? {}, waiting)))
+  giveInstead(handle, resolved)
   return settings(handle, shards)
+}
+
+/** Puts settings in the place of those that the cache was made with, which its next opening would store again. */
+function giveInstead(handle: CacheHandle, change: SettingsGiven): void {
+  const { options } = handle
+  const local = (name: string): string => name.replace(/^(disk|sqlite)\./, '')
+  const changed = new Map<string, unknown>(Object.entries(change))
+  const present = ([name, value]: [string, unknown]): [string, unknown] => {
+    return [name, changed.has(local(name)) ? changed.get(local(name)) : value]
+  }
+  const given = new Map([...options.given].map(present))
+  handle.options = { ...options, given, settings: { ...options.settings, ...sharedWith(options.settings, change) } }
+}
+
+/** The part of a change that concerns what was given. */
+function sharedWith(given: SettingsGiven, change: SettingsGiven): SettingsGiven {
+  return Object.fromEntries(Object.entries(change).filter(([name]) => name in given))
 }
 
 /**
@@ -54,7 +72,10 @@ async function configureShard(
 ): Promise<void> {
   const run = (session: Session): void => {
     storeSettings(session.db, change)
-    session.afterCommit(() => shard.applySettings(change))
+    session.afterCommit(() => {
+      shard.applySettings(change)
+      Object.assign(shard.options.given, sharedWith(shard.options.given, change))
+    })
   }
   await patiently(handle, shard, { run, barrier: true }, waiting)
   const { current } = shard
