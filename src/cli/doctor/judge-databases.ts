@@ -5,7 +5,7 @@ import { type Advice, advice, counted, databasesWhere, type Judge, ok, sumOf, tr
 import type { ExaminedDatabase, Facts } from './facts.js'
 
 const MIB = 2 ** 20
-/** A log that is too long. Normally it is copied to the database in time, and has up to 32 MiB. */
+/** A log that is too long. Normally it is copied to the database in time, and has up to 16 MiB. */
 const LONG_LOG_BYTES = 64 * MIB
 /** Tolerated difference of clocks. Clocks synchronised by NTP differ by less. */
 const SKEW_MILLISECONDS = 60_000

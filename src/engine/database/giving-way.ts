@@ -28,6 +28,11 @@ export function lockWasMet(): void {
   metAt = performance.now()
 }
 
+/** Whether locks of other processes were met lately, as where more processes want to run than there are processors. */
+export function isCrowded(): boolean {
+  return performance.now() - metAt <= CROWDED_MILLISECONDS
+}
+
 /** Called after a commit. Schedules a rest, after the callers that waited for the commit have gone on. */
 export function giveWay(): void {
   const now = performance.now()

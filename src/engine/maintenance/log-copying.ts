@@ -1,4 +1,5 @@
 import { join } from 'node:path'
+import { isCrowded } from '../database/giving-way.js'
 import { logIdentity } from '../database/open-files.js'
 import { DATABASE_FILE } from '../database/opening.js'
 import type { Session } from '../database/session.js'
@@ -10,12 +11,12 @@ import { copyInThread, isThreadRunning } from './log-thread.js'
 /** The log is looked at once per this many writes and removed rows. A look costs as much as a small read. */
 const STRIDE = 32
 /** Lengths of the log, in usual ones, at which a process has it copied: with the thread running, and without one. */
-const WORTH = { running: 1, starting: 2 }
+const WORTH = { running: 0.5, starting: 1 }
 /** They differ by up to this from look to look and between processes, so that one of them copies and not all at once. */
 const SPREAD = 0.25
 /** From this length on writes wait for the copy, so that the log begins anew, and from this one commits copy. */
-const WAITED_FOR = 2
-const LONGEST = 4
+const WAITED_FOR = 1
+const LONGEST = 2
 /** How long commits copy the log themselves after the thread could not. Milliseconds. */
 const PAUSE_MILLISECONDS = 1000
 /** The length of the log, in pages, while the disk has little room. */
@@ -26,9 +27,10 @@ const SCARCE_PAGES = 64
  * loop for as long as the disk takes to sync some megabytes.
  *
  * The thread copies while writes go on, which the log grows by. SQLite begins it anew only when a commit finds all of it
- * copied, so beyond twice its usual length writes wait, without holding the loop, until the rest is copied.
+ * copied, so beyond its usual length writes wait, without holding the loop, until the rest is copied.
  *
- * Of the processes on a directory, one whose thread runs already copies before the others start theirs.
+ * Of the processes on a directory, one whose thread runs already copies before the others start theirs. Where processes
+ * wait for each other's locks, commits copy: a thread would only take the processor from some process.
  */
 export class LogCopying {
   readonly #shard: Shard
@@ -40,6 +42,7 @@ export class LogCopying {
   /** The session whose limit was set last, and whether the disk had little room then. */
   #limited: Session | undefined
   #wasScarce = false
+  #isCrowded = false
   #failedAt = Number.NEGATIVE_INFINITY
 
   constructor(shard: Shard) {
@@ -54,6 +57,7 @@ export class LogCopying {
     this.#writes += writes + current.removed
     if (this.#writes < STRIDE || this.#underWay) return
     this.#writes = 0
+    if (isCrowded() !== this.#isCrowded) this.setLimit()
     if (this.#isOurs(current)) this.#look(current)
   }
 
@@ -62,7 +66,8 @@ export class LogCopying {
     const { current, culler, reserve } = this.#shard
     if (!current) return
     const { settings, db } = current
-    const usual = checkpointPages(settings) * (this.#hasThread ? LONGEST : 1)
+    this.#isCrowded = isCrowded()
+    const usual = checkpointPages(settings) * (this.#hasThread && !this.#isCrowded ? LONGEST : 1)
     const pages = culler.upkeep.inForce ? upkeptCheckpointPages(settings) : usual
     // Always, since `configure` sets the usual one again.
     db.pragma(`wal_autocheckpoint = ${reserve.isScarce ? SCARCE_PAGES : pages}`)
@@ -73,7 +78,7 @@ export class LogCopying {
   /** Whether this process has the log copied. With upkeep, its leader does. */
   #isOurs({ settings }: Session): boolean {
     const { culler } = this.#shard
-    if (settings.journalMode !== 'wal' || culler.upkeep.inForce) return false
+    if (settings.journalMode !== 'wal' || culler.upkeep.inForce || this.#isCrowded) return false
     return performance.now() - this.#failedAt > PAUSE_MILLISECONDS
   }
 

@@ -8,10 +8,10 @@ import { rawDatabase } from '../../helpers/raw-database.js'
 import { temporaryDirectory } from '../../helpers/temp-directory.js'
 
 /** Pages at which a process starts a thread that copies the log, and at which commits copy it. */
-const WORTH = 4500
-const LONGEST = 8000
+const WORTH = 2600
+const LONGEST = 4000
 /** Pages beyond which it never grows here: each copy lets some more writes in. */
-const MOST = 10_000
+const MOST = 6000
 const FRAME = 4096 + 24
 
 interface LogState {
