@@ -19,6 +19,8 @@ const WAITED_FOR = 1
 const LONGEST = 2
 /** How long commits copy the log themselves after the thread could not. Milliseconds. */
 const PAUSE_MILLISECONDS = 1000
+/** How long a log is left alone that an old reader keeps from being copied. Milliseconds. */
+const STUCK_MILLISECONDS = 50
 /** The length of the log, in pages, while the disk has little room. */
 const SCARCE_PAGES = 64
 
@@ -44,6 +46,8 @@ export class LogCopying {
   #wasScarce = false
   #isCrowded = false
   #failedAt = Number.NEGATIVE_INFINITY
+  /** The state of the log when it was last copied. */
+  #last = { pages: 0, copied: -1, at: Number.NEGATIVE_INFINITY }
 
   constructor(shard: Shard) {
     this.#shard = shard
@@ -87,6 +91,11 @@ export class LogCopying {
     const isRunning = isThreadRunning()
     const usual = checkpointPages(session.settings)
     if (pages - copied < usual * (WORTH[isRunning ? 'running' : 'starting'] + this.#spread)) return
+    const now = performance.now()
+    // The same log, of which the last copy has copied nothing.
+    const isStuck = copied === this.#last.copied && pages >= this.#last.pages
+    if (isStuck && now - this.#last.at < STUCK_MILLISECONDS) return
+    this.#last = { pages, copied, at: now }
     this.#spread = Math.random() * SPREAD
     const { directory, closing, writer } = this.#shard
     const log = logIdentity(join(directory, DATABASE_FILE))
@@ -95,7 +104,7 @@ export class LogCopying {
     const copy = this.#copy({ directory, log, synchronous: session.settings.synchronous })
     closing.track(copy)
     // To start a thread takes a tenth of a second.
-    if (isRunning && pages >= usual * WAITED_FOR) writer.pauseUntil(copy)
+    if (isRunning && !isStuck && pages >= usual * WAITED_FOR) writer.pauseUntil(copy)
   }
 
   async #copy(order: Parameters<typeof copyInThread>[0]): Promise<void> {
