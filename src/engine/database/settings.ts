@@ -127,8 +127,8 @@ export function checkpointPages({ sizeLimit }: StoredSettings): number {
   return sizeLimit >= CHECKPOINT_MIN_SIZE_LIMIT ? CHECKPOINT_PAGES : SQLITE_CHECKPOINT_PAGES
 }
 
-/** The same while a directory is kept up: upkeep copies the log, so that commits seldom have to. */
-export function upkeptCheckpointPages(settings: StoredSettings): number {
+/** The same while a thread copies the log, that of upkeep or of the process, so that commits seldom have to. */
+export function deferredCheckpointPages(settings: StoredSettings): number {
   return 2 * checkpointPages(settings)
 }
 

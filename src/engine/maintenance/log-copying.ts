@@ -3,7 +3,7 @@ import { isCrowded } from '../database/giving-way.js'
 import { logIdentity } from '../database/open-files.js'
 import { DATABASE_FILE } from '../database/opening.js'
 import type { Session } from '../database/session.js'
-import { checkpointPages, upkeptCheckpointPages } from '../database/settings.js'
+import { checkpointPages, deferredCheckpointPages } from '../database/settings.js'
 import type { Shard } from '../shards/shard.js'
 import { performance } from '../timers.js'
 import { copyInThread, isThreadRunning } from './log-thread.js'
@@ -14,9 +14,6 @@ const STRIDE = 32
 const WORTH = { running: 0.5, starting: 1 }
 /** They differ by up to this from look to look and between processes, so that one of them copies and not all at once. */
 const SPREAD = 0.25
-/** From this length on writes wait for the copy, so that the log begins anew, and from this one commits copy. */
-const WAITED_FOR = 1
-const LONGEST = 2
 /** How long commits copy the log themselves after the thread could not. Milliseconds. */
 const PAUSE_MILLISECONDS = 1000
 /** How long a log is left alone that an old reader keeps from being copied. Milliseconds. */
@@ -71,8 +68,8 @@ export class LogCopying {
     if (!current) return
     const { settings, db } = current
     this.#isCrowded = isCrowded()
-    const usual = checkpointPages(settings) * (this.#hasThread && !this.#isCrowded ? LONGEST : 1)
-    const pages = culler.upkeep.inForce ? upkeptCheckpointPages(settings) : usual
+    const isDeferred = culler.upkeep.inForce || (this.#hasThread && !this.#isCrowded)
+    const pages = isDeferred ? deferredCheckpointPages(settings) : checkpointPages(settings)
     // Always, since `configure` sets the usual one again.
     db.pragma(`wal_autocheckpoint = ${reserve.isScarce ? SCARCE_PAGES : pages}`)
     this.#limited = current
@@ -104,7 +101,7 @@ export class LogCopying {
     const copy = this.#copy({ directory, log, synchronous: session.settings.synchronous })
     closing.track(copy)
     // To start a thread takes a tenth of a second.
-    if (isRunning && !isStuck && pages >= usual * WAITED_FOR) writer.pauseUntil(copy)
+    if (isRunning && !isStuck && pages >= usual) writer.pauseUntil(copy)
   }
 
   async #copy(order: Parameters<typeof copyInThread>[0]): Promise<void> {

@@ -1,7 +1,7 @@
 import { isBusy } from '../database/busy.js'
 import { logBytes } from '../database/opening.js'
 import type { Session } from '../database/session.js'
-import { upkeptCheckpointPages } from '../database/settings.js'
+import { deferredCheckpointPages } from '../database/settings.js'
 import type { Shard } from '../shards/shard.js'
 
 /** Number of pages that are worth copying between rounds and in a round. */
@@ -41,7 +41,7 @@ export class Checkpoints {
     const before = checkpoint(session, 'NOOP')
     if (before.log < 0) return
     const left = before.log - before.checkpointed
-    const isLong = before.log > upkeptCheckpointPages(session.settings) * NEAR
+    const isLong = before.log > deferredCheckpointPages(session.settings) * NEAR
     if (left < WORTH[when] && !isLong) return
     const after = checkpoint(session, 'PASSIVE')
     this.#copied += Math.max(0, after.checkpointed - before.checkpointed)
