@@ -21,6 +21,15 @@ const STUCK_MILLISECONDS = 50
 /** The length of the log, in pages, while the disk has little room. */
 const SCARCE_PAGES = 64
 
+const NOT_COPIED = { copied: -1, at: Number.NEGATIVE_INFINITY }
+
+/** A copy that is under way. */
+interface Copy {
+  readonly over: Promise<void>
+  /** Whether the one before copied nothing of the same log. */
+  readonly isStuck: boolean
+}
+
 /**
  * Has the log of a shard copied to the database in a thread. Left to commits, as SQLite does it, each copy holds the
  * loop for as long as the disk takes to sync some megabytes.
@@ -34,7 +43,7 @@ const SCARCE_PAGES = 64
 export class LogCopying {
   readonly #shard: Shard
   #writes = 0
-  #underWay = false
+  #underWay: Copy | undefined
   #spread = Math.random() * SPREAD
   /** Whether a thread can copy the log, as far as is known, so that commits need to only when it lags behind. */
   #hasThread = true
@@ -43,8 +52,10 @@ export class LogCopying {
   #wasScarce = false
   #isCrowded = false
   #failedAt = Number.NEGATIVE_INFINITY
-  /** The state of the log when it was last copied. */
-  #last = { pages: 0, copied: -1, at: Number.NEGATIVE_INFINITY }
+  /** How much of the log was copied when this process last had it copied, and when that was. */
+  #last = NOT_COPIED
+  /** The length of the log when it was last looked at. */
+  #pages = 0
 
   constructor(shard: Shard) {
     this.#shard = shard
@@ -56,10 +67,11 @@ export class LogCopying {
     if (!current) return
     if (current !== this.#limited || reserve.isScarce !== this.#wasScarce) this.setLimit()
     this.#writes += writes + current.removed
-    if (this.#writes < STRIDE || this.#underWay) return
+    if (this.#writes < STRIDE) return
     this.#writes = 0
     if (isCrowded() !== this.#isCrowded) this.setLimit()
-    if (this.#isOurs(current)) this.#look(current)
+    if (this.#underWay) this.#restWhenLong(current, this.#underWay)
+    else if (this.#isOurs(current)) this.#look(current)
   }
 
   /** Sets the length from which on commits copy the log themselves. */
@@ -84,42 +96,51 @@ export class LogCopying {
   }
 
   #look(session: Session): void {
-    const [pages, copied] = stateOf(session)
+    const [pages, copied] = this.#stateOf(session)
     const isRunning = isThreadRunning()
     const usual = checkpointPages(session.settings)
     if (pages - copied < usual * (WORTH[isRunning ? 'running' : 'starting'] + this.#spread)) return
     const now = performance.now()
     // The same log, of which the last copy has copied nothing.
-    const isStuck = copied === this.#last.copied && pages >= this.#last.pages
+    const isStuck = copied === this.#last.copied
     if (isStuck && now - this.#last.at < STUCK_MILLISECONDS) return
-    this.#last = { pages, copied, at: now }
+    this.#last = { copied, at: now }
     this.#spread = Math.random() * SPREAD
     const { directory, closing, writer } = this.#shard
     const log = logIdentity(join(directory, DATABASE_FILE))
     if (log === undefined) return
-    this.#underWay = true
-    const copy = this.#copy({ directory, log, synchronous: session.settings.synchronous })
-    closing.track(copy)
+    const over = this.#copy({ directory, log, synchronous: session.settings.synchronous })
+    closing.track(over)
+    this.#underWay = { over, isStuck }
     // To start a thread takes a tenth of a second.
-    if (isRunning && !isStuck && pages >= usual) writer.pauseUntil(copy)
+    if (isRunning && !isStuck && pages >= usual) writer.pauseUntil(over)
+  }
+
+  /** Lets writes wait for a copy when commits would have to copy the log, which they cannot do beside the thread. */
+  #restWhenLong(session: Session, { over, isStuck }: Copy): void {
+    const isLong = this.#stateOf(session)[0] >= deferredCheckpointPages(session.settings)
+    if (isLong && !isStuck) this.#shard.writer.pauseUntil(over)
   }
 
   async #copy(order: Parameters<typeof copyInThread>[0]): Promise<void> {
     const copying = await copyInThread(order)
-    this.#underWay = false
+    this.#underWay = undefined
     this.#hasThread = copying !== 'failed'
     if (!this.#hasThread) this.#failedAt = performance.now()
     this.setLimit()
   }
-}
 
-/** Number of pages in the log, and of those that are copied. */
-function stateOf(session: Session): readonly [pages: number, copied: number] {
-  try {
-    const [, pages, copied] = session.statements.prepare('logState').get() as readonly [number, number, number]
-    return [pages, copied]
-  } catch {
-    // Nothing may fail here, since the commit is over. The statement that follows meets the same error.
-    return [0, 0]
+  /** Number of pages in the log, and of those that are copied. */
+  #stateOf(session: Session): readonly [pages: number, copied: number] {
+    try {
+      const [, pages, copied] = session.statements.prepare('logState').get() as readonly [number, number, number]
+      // A log that was begun anew: nothing of it is known.
+      if (pages < this.#pages) this.#last = NOT_COPIED
+      this.#pages = pages
+      return [pages, copied]
+    } catch {
+      // Nothing may fail here, since the commit is over. The statement that follows meets the same error.
+      return [0, 0]
+    }
   }
 }

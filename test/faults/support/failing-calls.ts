@@ -11,6 +11,8 @@ import type { Kind } from './caches.js'
 const SOURCE = fileURLToPath(new URL('../fixtures/failing-calls.c', import.meta.url))
 const SCRIPT = new URL('../fixtures/failing-calls.mjs', import.meta.url)
 const PLAN_BYTES = 4096
+/** As in the source. */
+const SLOW = -2
 
 /** Whether system calls can be made to fail here: it takes Linux and a compiler of C. */
 export const failingCallsAvailable: boolean = peer('cc')
@@ -37,9 +39,18 @@ export async function failEach(calls: FailingCalls): Promise<{ failed: number; c
 }
 
 /** The environment of a process in which all of certain calls fail from its beginning, with EIO. */
-export function failAll({ calls, path }: Pick<FailingCalls, 'calls' | 'path'>): NodeJS.ProcessEnv {
+export function failAll(calls: Pick<FailingCalls, 'calls' | 'path'>): NodeJS.ProcessEnv {
+  return affectAll(calls, constants.errno.EIO)
+}
+
+/** The environment of a process in which each of certain calls takes 50 ms. */
+export function slowDown(calls: Pick<FailingCalls, 'calls' | 'path'>): NodeJS.ProcessEnv {
+  return affectAll(calls, SLOW)
+}
+
+function affectAll({ calls, path }: Pick<FailingCalls, 'calls' | 'path'>, error: number): NodeJS.ProcessEnv {
   const plan = Buffer.alloc(PLAN_BYTES)
-  for (const [at, word] of [1, 1, 2 ** 30, constants.errno.EIO].entries()) plan.writeInt32LE(word, 4 * at)
+  for (const [at, word] of [1, 1, 2 ** 30, error].entries()) plan.writeInt32LE(word, 4 * at)
   plan.write(calls, 24)
   plan.write(path, 128)
   return preload(plan)
