@@ -1,5 +1,6 @@
 import { createHash } from 'node:crypto'
 import { truncateSync } from 'node:fs'
+import { extname } from 'node:path'
 import { setTimeout as delay } from 'node:timers/promises'
 import compression from 'compression'
 import type { Express, Response } from 'express'
@@ -123,7 +124,7 @@ describe('a stale answer in the place of that of a handler', () => {
         }),
     )
     await get('/')
-    await settled(cache)
+    await expect.poll(() => valueFiles(cache.directory).map(path => extname(path))).toEqual(['.val'])
     clock.advance(5000)
     const [file] = valueFiles(cache.directory)
     const stale = await get('/', { onBytes: () => truncateSync(String(file), 1000) })
