@@ -13,6 +13,7 @@ import {
 } from 'node:fs'
 import { dirname, join } from 'node:path'
 import { PassThrough, Readable } from 'node:stream'
+import { text } from 'node:stream/consumers'
 import { fileURLToPath } from 'node:url'
 import { Cache, FanoutCache } from 'fanout-cache'
 import { beforeEach, describe, expect, it, onTestFinished } from 'vitest'
@@ -296,7 +297,7 @@ describe('a database that cannot be used', () => {
     rawDatabase(join(root, '001')).exec('BEGIN EXCLUSIVE')
     stdout.resume()
     expect(await ended).toBe(5)
-    expect(String(stderr.read())).toMatch('locked by others')
+    expect(await text(stderr.end())).toMatch('locked by others')
   })
 })
 

@@ -1,5 +1,6 @@
 import { join } from 'node:path'
 import { PassThrough } from 'node:stream'
+import { text } from 'node:stream/consumers'
 import Database from 'better-sqlite3'
 import { FanoutCache } from 'fanout-cache'
 import { describe, expect, it, onTestFinished } from 'vitest'
@@ -60,7 +61,7 @@ it('a dumb terminal is shown no bar, which it could only write down', async () =
     else stderr.once('readable', unlock)
     const io = { stdin: new PassThrough(), stdout: new PassThrough(), stderr, env: { TERM } }
     expect(await run(['expire', directory, '--timeout', '60s'], io, new AbortController().signal)).toBe(0)
-    return String(stderr.read() ?? '')
+    return text(stderr.end())
   }
   expect(await shown('dumb')).toBe('')
   expect(await shown('xterm')).toMatch(/removing/)

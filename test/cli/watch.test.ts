@@ -1,6 +1,7 @@
 import { readdirSync, statSync } from 'node:fs'
 import { join } from 'node:path'
 import { PassThrough } from 'node:stream'
+import { text } from 'node:stream/consumers'
 import Database from 'better-sqlite3'
 import { Cache, FanoutCache } from 'fanout-cache'
 import { describe, expect, it, onTestFinished } from 'vitest'
@@ -44,7 +45,7 @@ describe('watch', () => {
       const stdout = Object.assign(new PassThrough(), { isTTY: true, columns: 80, rows })
       const io = { stdin: new PassThrough(), stdout, stderr: new PassThrough(), env: { NO_COLOR: '1' } }
       await runHere(['watch', directory, '--count', '1'], io, new AbortController().signal)
-      const lines = String(stdout.read()).trimEnd().split('\n')
+      const lines = (await text(stdout.end())).trimEnd().split('\n')
       return lines.slice(4).map(line => line.split(' ')[0])
     }
     expect(await shownAt(10)).toEqual(['000', '001', '002', '003', 'all'])
@@ -57,7 +58,7 @@ describe('watch', () => {
     const stdout = Object.assign(new PassThrough(), { isTTY: true, columns: 80, rows: 24 })
     const io = { stdin: new PassThrough(), stdout, stderr: new PassThrough(), env: { TERM: 'dumb' } }
     await runHere(['watch', directory, '--count', '2', '--every', '100ms'], io, new AbortController().signal)
-    expect(String(stdout.read())).toMatch(/^([\dT:.-]+Z entries 0 [ -~]*\n){2}$/)
+    expect(await text(stdout.end())).toMatch(/^([\dT:.-]+Z entries 0 [ -~]*\n){2}$/)
   })
 
   it('tells what the services have counted, also while others hold the lock, and writes nothing', async () => {

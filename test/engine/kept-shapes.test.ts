@@ -8,8 +8,6 @@ import { Place, WaitingLine } from '../../src/engine/recipes/waiting-line.js'
 
 type Read<T> = (made: T) => unknown
 
-/** Bit of `%GetOptimizationStatus`: the function has compiled code. */
-const OPTIMIZED = 1 << 4
 /** V8 forgets a shape some collections after the last object of it. */
 const COLLECTIONS = 4
 
@@ -28,8 +26,19 @@ beforeAll(() => {
     %PrepareFunctionForOptimization(read); read(make()); read(make()); %OptimizeFunctionOnNextCall(read); read(make())`,
   ) as typeof compile
   const status = new Function('read', 'return %GetOptimizationStatus(read)') as (read: Read<never>) => number
-  isCompiled = read => (status(read) & OPTIMIZED) !== 0
+  const compiled = compiledBits(status)
+  isCompiled = read => (status(read) & compiled) !== 0
 })
+
+/** The bits of the status that a function gets when it is compiled. They differ between versions of V8. */
+function compiledBits(status: (read: Read<never>) => number): number {
+  const exemplar = { value: 1 }
+  const read: Read<typeof exemplar> = made => made.value
+  read(exemplar)
+  const before = status(read)
+  compile(() => exemplar, read)
+  return status(read) & ~before
+}
 
 /** Whether code that was compiled for the objects of `make` is there after collections that leave none of them. */
 async function survives<T extends object>(make: () => T, read: Read<T>): Promise<boolean> {
