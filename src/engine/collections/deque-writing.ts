@@ -104,9 +104,14 @@ function queueItem<T>(
   return handle.write(shardOf(handle), { run, barrier: true, bytes: prepared.weight, readiness, discard }, call)
 }
 
+/** How many pages of one call are stored. */
+interface Progress {
+  pages: number
+}
+
 /**
  * Puts values at one end, one after the other, some hundreds in a commit. No other call of this process puts items
- * between those of one call.
+ * between those of one call. Where a page cannot be stored, those after it are not stored either.
  */
 export function putItems(
   handle: CacheHandle,
@@ -119,8 +124,10 @@ export function putItems(
     async encoded => {
       handle.assertWritable()
       const commits: Promise<void>[] = []
+      const progress = { pages: 0 }
       for (let at = 0; at < encoded.length; at += ITEMS_PER_COMMIT) {
-        commits.push(putSome(handle, end, encoded.slice(at, at + ITEMS_PER_COMMIT), options))
+        const inOrder = follow(progress, commits.length)
+        commits.push(putSome(handle, end, encoded.slice(at, at + ITEMS_PER_COMMIT), { options, inOrder }))
       }
       await Promise.all(commits)
     },
@@ -154,11 +161,22 @@ function encodeItem(handle: CacheHandle, value: unknown): EncodedValue {
   return handle.options.codec.encodeValue(value)
 }
 
+/** Notes that a page is stored. @throws Error when one before it is not, whose caller has an error of its own */
+function follow(progress: Progress, page: number): (session: Session) => void {
+  return session => {
+    if (progress.pages < page) throw new Error('the items before these could not be stored')
+    progress.pages = page + 1
+    session.afterRollback(() => {
+      progress.pages = page
+    })
+  }
+}
+
 async function putSome(
   handle: CacheHandle,
   end: End,
   some: readonly EncodedItem[],
-  options: Waiting | undefined,
+  { options, inOrder }: { options: Waiting | undefined; inOrder: (session: Session) => void },
 ): Promise<void> {
   const shard = shardOf(handle)
   const now = shard.disk.now()
@@ -166,6 +184,7 @@ async function putSome(
   const files = incoming.flatMap(({ readiness }) => readiness ?? [])
   const work = {
     run: (session: Session): boolean => {
+      inOrder(session)
       const rows = incoming.map(({ prepared }) => ({ value: prepared, now, expireTime: null, tag: null, tags: [] }))
       items.pushAll(session, rows, end.side)
       return items.trim(session, end.maxLength, otherSide(end.side))

@@ -1,6 +1,15 @@
 import { Readable } from 'node:stream'
-import { Cache, Deque, FanoutCache, jsonCodec, pickleCodec, structuredCodec, TimeoutError } from 'fanout-cache'
-import { describe, expect, it } from 'vitest'
+import {
+  Cache,
+  Deque,
+  FanoutCache,
+  jsonCodec,
+  pickleCodec,
+  structuredCodec,
+  TimeoutError,
+  ValueTooLargeError,
+} from 'fanout-cache'
+import { describe, expect, it, onTestFinished } from 'vitest'
 import { rawDatabase } from '../../helpers/raw-database.js'
 import { temporaryDirectory } from '../../helpers/temp-directory.js'
 import { expectNoValueFiles, valueFiles } from '../../helpers/value-files.js'
@@ -247,6 +256,24 @@ describe('values', () => {
       })(),
     )
     expect(await itemsOf(deque)).toEqual(range(1234))
+  })
+
+  it('that are refused in a later page of extend() leave out all that come after them', async () => {
+    const cache = new Cache(temporaryDirectory(), { evictionPolicy: 'none', sizeLimit: 1024 ** 2 })
+    onTestFinished(() => cache.close())
+    const deque = Deque.from(cache)
+    const items = [...range(600), 'y'.repeat(1024 ** 2 + 1), ...range(900)]
+    await expect(deque.extend(items)).rejects.toThrow(ValueTooLargeError)
+    expect(await itemsOf(deque)).toEqual(range(500))
+    await deque.extendLeft(range(600))
+    expect(await deque.length()).toBe(1100)
+  })
+
+  it('that get no number leave out the items of the same extend() that would', async () => {
+    const deque = await dequeOf([1])
+    rawDatabase(deque.directory).prepare('UPDATE Cache SET key = key + ?').run(499_999_999_999_900n)
+    await expect(deque.extend(range(510))).rejects.toThrow(/15 digits/)
+    expect(await itemsOf(deque)).toEqual([1])
   })
 
   it('one that cannot be stored leaves nothing of its extend()', async () => {
