@@ -127,12 +127,28 @@ export function leaseOf(session: Session, name: string): LeaseState | undefined 
  * Source: Kleppmann, How to do distributed locking (2016).
  */
 export function nextFence(session: Session, now: number): number {
+  return giveFence(session, lookAtFence(session, now))
+}
+
+/** A fencing number that is not given out yet. */
+export interface FreeFence {
+  readonly fence: number
+  /** Whether nobody has reserved numbers since this process did. */
+  readonly isOwn: boolean
+}
+
+/** The number that comes next in this transaction. */
+export function lookAtFence(session: Session, now: number): FreeFence {
   ensureSideTable(session, 'leases')
   const { fences } = session
   const stored = Number(session.statements.get('fence') ?? 0)
-  // True when nobody has reserved numbers since this process did.
   const isOwn = stored === fences.upTo
-  const fence = Math.max((isOwn ? fences.last : stored) + 1, Math.floor(now * 1000))
+  return { fence: Math.max((isOwn ? fences.last : stored) + 1, Math.floor(now * 1000)), isOwn }
+}
+
+/** Gives the number out: whoever looks next sees a greater one. */
+export function giveFence(session: Session, { fence, isOwn }: FreeFence): number {
+  const { fences } = session
   fences.last = fence
   if (isOwn && fence <= fences.upTo) return fence
   // A process that takes turns with others reserves none. The numbers would run ahead of the time otherwise.

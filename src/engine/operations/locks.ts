@@ -1,3 +1,4 @@
+import { randomInt } from 'node:crypto'
 import type { Session } from '../database/session.js'
 import type { EncodedKey } from '../disk/codec.js'
 import { addInline, deleteOwn, deleteRow, type NewEntry, stateOf, takeReleased } from './entries.js'
@@ -7,8 +8,9 @@ import {
   countLeases,
   dropEndedLeases,
   extendLease,
+  giveFence,
   leaseName,
-  nextFence,
+  lookAtFence,
   releaseLease,
 } from './leases.js'
 import { isSilent } from './signs-of-life.js'
@@ -16,10 +18,19 @@ import { isSilent } from './signs-of-life.js'
 /** The expiry of a released lock whose row is kept: long ago, stored in as many bytes as any other time. Seconds. */
 const RELEASED = 0.5
 
+const FENCE_DIGITS = 16
+const RANDOM_DIGITS = 15
+
+/** One acquisition of a lock. */
+export interface Grant {
+  readonly token: string
+  readonly fence: number
+}
+
 /** The operations of a kind of lock. */
 export interface LockRules {
-  /** Takes the lock. Returns its fencing number, or `undefined` while others have it. */
-  take(session: Session, token: string, seconds: number): number | undefined
+  /** Takes the lock. Returns `undefined` while others have it. */
+  take(session: Session, seconds: number): Grant | undefined
   /** Makes the lock last for `seconds` from now. Returns `false` when this token does not hold it any more. */
   extend(session: Session, token: string, seconds: number): boolean
   /** Releases the lock. @param keep whether to keep its row, because it is probably taken again soon */
@@ -41,13 +52,16 @@ export function entryLock(key: EncodedKey): LockRules {
   const raw = key.raw ? 1 : 0
   let isKept = false
   return {
-    take: (session, token, seconds) => {
-      const entry = entryOfToken(session, key, token, seconds)
+    take: (session, seconds) => {
+      const now = session.disk.now()
+      const free = lookAtFence(session, now)
+      const token = tokenOf(free.fence)
+      const entry = entryOfToken(session, key, { token, now, seconds })
       // A wrong guess costs one statement, as much as a look.
       const taken =
         (isKept && takeReleased(session, entry, RELEASED)) || addInline(session, entry) || add(session, entry)
       if (!taken && !(isHolderSilent(session, key) && replace(session, entry))) return undefined
-      return nextFence(session, entry.now)
+      return { token, fence: giveFence(session, free) }
     },
     extend: (session, token, seconds) => {
       const { mode, data } = session.disk.codec.encodeValue(token)
@@ -74,11 +88,13 @@ export function entryLock(key: EncodedKey): LockRules {
 /** A lock of `value` places. Every holder has a lease in the side table. */
 export function placesLock(group: string, value: number): LockRules {
   return {
-    take: (session, token, seconds) => {
+    take: (session, seconds) => {
       // Ended leases are removed, so that a holder that counted as dead cannot return to a place given to another.
       dropEndedLeases(session, group)
       if (countLeases(session, group) >= value) return undefined
-      return acquireLease(session, group + token, token, seconds)
+      const token = tokenOf(lookAtFence(session, session.disk.now()).fence)
+      const fence = acquireLease(session, group + token, token, seconds)
+      return fence === undefined ? undefined : { token, fence }
     },
     extend: (session, token, seconds) => extendLease(session, group + token, token, seconds),
     release: (session, token) => releaseLease(session, group + token, token),
@@ -103,9 +119,23 @@ function replace(session: Session, entry: NewEntry): boolean {
   return add(session, entry)
 }
 
-function entryOfToken(session: Session, key: EncodedKey, token: string, seconds: number): NewEntry {
+/**
+ * A new token. It begins with the fencing number, so that later ones are greater as text and as numbers too. The rest
+ * keeps it apart from those of a directory that was removed.
+ */
+function tokenOf(fence: number): string {
+  const rest = String(randomInt(2 ** 48 - 1))
+  return `${String(fence).padStart(FENCE_DIGITS, '0')}${rest.padStart(RANDOM_DIGITS, '0')}`
+}
+
+interface Claim {
+  readonly token: string
+  readonly now: number
+  readonly seconds: number
+}
+
+function entryOfToken(session: Session, key: EncodedKey, { token, now, seconds }: Claim): NewEntry {
   const { mode, data } = session.disk.codec.encodeValue(token)
-  const now = session.disk.now()
   const value = { mode, value: data, size: 0, weight: token.length }
   return { key, value, now, expireTime: now + seconds, tag: null, tags: NO_TAGS }
 }

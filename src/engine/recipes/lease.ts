@@ -5,7 +5,7 @@ import { clearTimeout, performance, setTimeout } from '../timers.js'
 
 /** A held lock. `await using` releases it at the end of its block. */
 export interface Lease extends AsyncDisposable {
-  /** Identifies this acquisition of the lock. */
+  /** Identifies this acquisition of the lock. Digits: those of later acquisitions are greater, as `fence` is. */
   readonly token: string
   /**
    * A number that grows with every acquisition, over all processes. A lease can end while its holder is paused, so the

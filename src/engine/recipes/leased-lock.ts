@@ -1,11 +1,10 @@
-import { randomUUID } from 'node:crypto'
 import type { CacheHandle } from '../cache-handle.js'
 import type { Session } from '../database/session.js'
 import type { EncodedKey } from '../disk/codec.js'
 import { type KeyIdentity, keyIdentity } from '../disk/keys.js'
 import { DiskCacheError, LockTimeoutError, TimeoutError } from '../errors.js'
 import { onAbort } from '../on-abort.js'
-import type { LockRules } from '../operations/locks.js'
+import type { Grant, LockRules } from '../operations/locks.js'
 import { checkOptionNames, checkOptionsObject, kindOf } from '../option-names.js'
 import type { Key } from '../options.js'
 import type { Shard } from '../shards/shard.js'
@@ -176,13 +175,12 @@ export class LeasedLock {
   /** One try. `undefined` when others have the lock. */
   async #attempt(shard: Shard, deadline: number, signal: AbortSignal | undefined): Promise<Lease | undefined> {
     const { ttl } = this.#keeper
-    const token = randomUUID()
     const askedAt = performance.now()
-    const run = (session: Session): number | undefined => this.#rules.take(session, token, ttl / 1000)
-    const fence = await shard.write({ run, identity: this.#identity }, { deadline, signal })
-    if (fence === undefined) return undefined
+    const run = (session: Session): Grant | undefined => this.#rules.take(session, ttl / 1000)
+    const grant = await shard.write({ run, identity: this.#identity }, { deadline, signal })
+    if (grant === undefined) return undefined
     this.#turns.taken(shard)
-    const lease = new KeptLease(this.#keeper, token, fence, askedAt + ttl)
+    const lease = new KeptLease(this.#keeper, grant.token, grant.fence, askedAt + ttl)
     if (!signal?.aborted) return lease
     // The caller has given up: release the lease, whatever comes of it.
     await lease.release().catch(() => undefined)

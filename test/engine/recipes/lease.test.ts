@@ -39,7 +39,7 @@ describe.each(SUBJECTS)('over a %s, the lease of a %s', (_kind, _name, open, mak
     expect(await next.release()).toBe(true)
   })
 
-  it('has a token of its own and a fence that grows with every acquisition', async () => {
+  it('has a token of its own and a fence, which both grow with every acquisition', async () => {
     const directory = temporaryDirectory()
     const clock = new ManualClock()
     const fences: number[] = []
@@ -64,6 +64,9 @@ describe.each(SUBJECTS)('over a %s, the lease of a %s', (_kind, _name, open, mak
     expect(fences).toEqual([...new Set(fences)].sort((a, b) => a - b))
     expect(fences.every(Number.isSafeInteger)).toBe(true)
     expect(tokens.size).toBe(fences.length)
+    expect([...tokens]).toEqual([...tokens].sort())
+    const numbers = [...tokens].map(BigInt)
+    expect(numbers.every((number, at) => at === 0 || number > (numbers[at - 1] as bigint))).toBe(true)
   })
 
   it('has a greater fence also after its directory was removed', async () => {
