@@ -28,8 +28,8 @@ export type LockFactory = (new (cache: CacheLike, key: Key) => LockLike) | ((cac
 
 /** Options of `barrier`. */
 export interface BarrierOptions<This, Args extends readonly unknown[]> {
-  /** The kind of lock. @default Lock */
-  readonly lock?: LockFactory
+  /** The kind of lock, or one lock for all calls, which has a key of its own. @default Lock */
+  readonly lock?: LockFactory | LockLike
   /** Key of the lock. Python's `barrier` of the same name uses it too. @default `barrier:` and `fn.name` */
   readonly name?: string
   /** Returns the key of a call. Each key then has a lock of its own, so that calls of other keys do not wait. */
@@ -61,22 +61,47 @@ export function barrier<
   checkFunction(fn, USAGE)
   checkOptionsObject(options, USAGE)
   checkOptionNames(options, OPTIONS, RECIPE)
-  const { key, lock = Lock } = options
+  const { key, lock = Lock } = options as BarrierOptions<This, Args>
   if (key !== undefined && typeof key !== 'function') {
     throw new TypeError(`key must be a function that makes a key, got ${kindOf(key)}`)
   }
-  const name = nameOf(target, fn, options.name, { recipe: RECIPE, prefix: 'barrier:' })
-  const makeLock = lockMaker(lock, cache)
-  const common = key === undefined ? makeLock(name) : undefined
+  const naming = { recipe: RECIPE, prefix: 'barrier:' }
+  const lockOf = isLock(lock)
+    ? onlyLock(lock, options)
+    : locksOf(lockMaker(lock, cache), nameOf(target, fn, options.name, naming), key)
   const guarded = async function (this: This, ...args: Args): Promise<Awaited<Result>> {
-    const own = common ?? makeLock([name, Reflect.apply(key as NonNullable<typeof key>, this, args)])
-    return await holding(own, async () => await Reflect.apply(fn, this, args))
+    return await holding(lockOf(this, args), async () => await Reflect.apply(fn, this, args))
   }
   return dressAs(guarded, fn) as OwnCall<F, This, Args, Result> & AsyncCall<This, Args, Result>
 }
 
+/** The lock of a call. */
+type LockOf<This, Args> = (self: This, args: Args) => LockLike
+
+function isLock(lock: LockFactory | LockLike): lock is LockLike {
+  return typeof lock === 'object' && lock !== null && typeof lock.acquire === 'function'
+}
+
+/** @throws TypeError for options that say which lock to make */
+function onlyLock(lock: LockLike, { key, name }: { key?: unknown; name?: unknown }): () => LockLike {
+  if (key === undefined && name === undefined) return () => lock
+  throw new TypeError(`${RECIPE}: name and key mean nothing beside a lock that is made: give its class, or a function`)
+}
+
+/** One lock for all calls, or one for each key. */
+function locksOf<This, Args extends readonly unknown[]>(
+  makeLock: (key: Key) => LockLike,
+  name: string,
+  key: ((this: This, ...args: Args) => Key) | undefined,
+): LockOf<This, Args> {
+  if (key) return (self, args) => makeLock([name, Reflect.apply(key, self, args)])
+  const common = makeLock(name)
+  return () => common
+}
+
 function lockMaker(lock: LockFactory, cache: CacheLike): (key: Key) => LockLike {
-  if (typeof lock !== 'function') throw new TypeError(`lock must be a class or function, got ${kindOf(lock)}`)
+  if (typeof lock !== 'function')
+    throw new TypeError(`lock must be a class or function that makes locks, or a lock, got ${kindOf(lock)}`)
   const make = isClass(lock) ? (key: Key): LockLike => new lock(cache, key) : (key: Key): LockLike => lock(cache, key)
   return key => {
     const made: unknown = make(key)

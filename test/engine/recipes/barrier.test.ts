@@ -140,6 +140,20 @@ describe('barrier', () => {
     expect(site.most).toBe(2)
   })
 
+  it('takes one lock that is made already, for all functions that have it', async () => {
+    const cache = lasting()
+    const site = new Site()
+    const lock = new RLock(cache, 'site')
+    const [first, second] = [1, 2].map(step => barrier(cache, (at: number) => site.work(at * step), { lock }))
+    const calls = [first, second, first, second].map((work, at) => work?.(at + 1))
+    expect(await lock.run(() => new Lock(cache, 'site').locked())).toBe(true)
+    expect(await Promise.all(calls)).toEqual([1, 4, 3, 8])
+    expect(site.most).toBe(1)
+    for (const beside of [{ name: 'work' }, { key: () => 1 }]) {
+      expect(() => barrier(cache, () => 1, { lock, ...beside })).toThrow(/mean nothing/)
+    }
+  })
+
   it('takes any lock with acquire and release, and tells what goes wrong with it', async () => {
     const cache = lasting()
     const release = vi.fn(async () => {})
