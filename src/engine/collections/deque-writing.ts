@@ -129,7 +129,10 @@ export function putItems(
         const inOrder = follow(progress, commits.length)
         commits.push(putSome(handle, end, encoded.slice(at, at + ITEMS_PER_COMMIT), { options, inOrder }))
       }
-      await Promise.all(commits)
+      // The error of the first page is the reason of all, and nothing is stored any more when the caller gets it.
+      const outcomes = await Promise.allSettled(commits)
+      const failed = outcomes.find(outcome => outcome.status === 'rejected')
+      if (failed) throw failed.reason
     },
   )
 }

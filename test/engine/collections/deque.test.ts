@@ -4,6 +4,7 @@ import {
   Deque,
   FanoutCache,
   jsonCodec,
+  PendingLimitError,
   pickleCodec,
   structuredCodec,
   TimeoutError,
@@ -267,6 +268,13 @@ describe('values', () => {
     expect(await itemsOf(deque)).toEqual(range(500))
     await deque.extendLeft(range(600))
     expect(await deque.length()).toBe(1100)
+  })
+
+  it('that are too many to wait are refused when those before them are stored', async () => {
+    const deque = openDeque<number>({ maxPending: { count: 2 } })
+    await deque.open()
+    await expect(deque.extend(range(3000))).rejects.toThrow(PendingLimitError)
+    expect(await itemsOf(deque)).toEqual(range(1000))
   })
 
   it('that get no number leave out the items of the same extend() that would', async () => {
