@@ -10,6 +10,7 @@ import {
 } from '@nestjs/common'
 import { HttpAdapterHost, ModuleRef, ModulesContainer, Reflector } from '@nestjs/core'
 import { lastValueFrom, type Observable, of } from 'rxjs'
+import { OwnComputation } from '../adapters/own-computation.js'
 import { CACHE_MANAGER } from './cache.constants.js'
 import { type Cache, getCacheHostToken } from './cache.tokens.js'
 import type { CacheHost } from './cache-host.js'
@@ -79,7 +80,7 @@ export class CacheInterceptor implements NestInterceptor, OnModuleInit {
     const { ttl = host.ttl, tags, audience } = notes.settled ?? (await notes.settle(context))
     if (ttl === 0) return next.handle()
     const place = audience.kind === 'person' ? `${encodeURIComponent(audience.id)}\n${key}` : key
-    if (!isHttp || !this.httpAdapterHost?.httpAdapter) return keepValue(host, place, { ttl, tags }, next.handle())
+    if (!isHttp || !this.httpAdapterHost?.httpAdapter) return keepValue(host, place, { ttl, tags }, next)
     const exchange = new HttpExchange(this.httpAdapterHost.httpAdapter, context)
     if (!concernsCache(exchange)) return next.handle()
     const body = await answerRequest({
@@ -167,15 +168,19 @@ async function keepValue(
   host: CacheHost,
   key: string,
   { ttl, tags }: { readonly ttl: number | undefined; readonly tags: readonly string[] },
-  handled: Observable<unknown>,
+  next: CallHandler,
 ): Promise<Observable<unknown>> {
   let stream: Observable<unknown> | undefined
+  const full = host.keyOf(key)
+  const own = new OwnComputation(host.cache, full)
+  // Nest binds the handler to the async context of this call.
+  const handled = own.run(() => next.handle())
   const { value } = await computeOnce<unknown>({
     cache: host.cache,
-    key: host.keyOf(key),
+    key: full,
     options: { tags, ...(ttl !== undefined && { ttl }) },
     compute: async () => {
-      const emitted = await emittedBy(handled)
+      const emitted = await emittedBy(handled).finally(() => own.end())
       if ('value' in emitted) return { value: emitted.value, keep: !isStreaming(emitted.value) }
       stream = emitted.stream
       return { value: undefined, keep: false }

@@ -1,3 +1,4 @@
+import { isOwnComputation } from '../adapters/own-computation.js'
 import { isStanding } from '../engine/for-adapters.js'
 import type { ComputeContext, Computing, DiskCache } from '../engine/index.js'
 import { kindOf } from '../engine/option-names.js'
@@ -55,6 +56,7 @@ class ComputeError extends Error {
  */
 export async function computeOnce<T>(computation: Computation<T>): Promise<Computed<T>> {
   const { cache, key, compute, options, report } = computation
+  if (isOwnComputation(cache, key)) return { value: (await compute(ALONE)).value, own: true }
   const attempt = new Attempt(computation)
   try {
     const waiting = { timeout: LOCK_MILLISECONDS, ...options, ...(attempt.signal && { signal: attempt.signal }) }

@@ -1,3 +1,4 @@
+import { OwnComputation } from '../adapters/own-computation.js'
 import type { CacheStatus } from '../middleware/policy/cache-status.js'
 import { ageField, currentAge } from '../middleware/policy/freshness.js'
 import { DEFAULT_POLICY } from '../middleware/policy/options.js'
@@ -55,6 +56,8 @@ class Answering {
   /** The value that the handler returned for this request. */
   #made: { readonly value: unknown } | undefined
   #handle: (() => Promise<unknown>) | undefined
+  /** For keys chosen by the app, which what the handler calls may use too. */
+  #own: OwnComputation | undefined
 
   constructor(request: CacheableRequest) {
     const { host, key, exchange, isNamed } = request
@@ -112,7 +115,8 @@ class Answering {
 
   /** Runs the handler, or waits for another request that does. Resolves to an answer of others that was not stored. */
   async #fly(place: Vacancy): Promise<Hit | undefined> {
-    const { host, tags } = this.#request
+    const { host, tags, isNamed } = this.#request
+    if (isNamed) this.#own ??= new OwnComputation(host.cache, this.#key)
     this.#prepare()
     let follow: (() => Promise<void>) | undefined
     const { value } = await computeOnce<unknown>({
@@ -168,13 +172,13 @@ class Answering {
   #prepare(): () => Promise<unknown> {
     const { prepare, exchange } = this.#request
     if (!this.#handle) exchange.begin()
-    this.#handle ??= prepare()
+    this.#handle ??= this.#own ? this.#own.run(prepare) : prepare()
     return this.#handle
   }
 
   async #run(): Promise<Judged> {
     const { exchange, terms, host } = this.#request
-    const value = await this.#prepare()()
+    const value = await this.#prepare()().finally(() => this.#own?.end())
     this.#made = { value }
     if (exchange.isAnswered || exchange.isResponse(value)) return { keep: false, reason: 'answered-by-handler' }
     const sendable = await this.#sendable(value)

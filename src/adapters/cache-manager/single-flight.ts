@@ -3,6 +3,7 @@ import { type DiskCache, DiskCacheError, type Duration } from '../../engine/inde
 import { storeValue } from '../keyv/stored-values.js'
 import { type ExpectedWrite, expectWrite, forgetWrite } from '../namespaced.js'
 import { isDiskCache } from '../open-cache.js'
+import { computeWithin, isOwnComputation } from '../own-computation.js'
 import { hostTtl } from '../ttl.js'
 import { valueFrom } from './cache-manager-store.js'
 
@@ -59,7 +60,11 @@ export function singleFlight<C extends object>(cache: C, options: SingleFlightOp
   }
   const shared: Wrap = async (key, compute, ...rest) => {
     const began = nowOf(tier.cache)
-    const call: Call = { tier, key: tier.keyOf(key), compute, ttl: ttlOf(rest[0]), began, options }
+    const full = tier.keyOf(key)
+    // cache-manager would wait for itself as well.
+    if (isOwnComputation(tier.cache, full)) return compute()
+    const within: Compute = () => computeWithin(tier.cache, full, compute)
+    const call: Call = { tier, key: full, compute: within, ttl: ttlOf(rest[0]), began, options }
     try {
       return await wrap(key, () => once(call), ...rest)
     } finally {

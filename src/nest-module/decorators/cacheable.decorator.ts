@@ -1,4 +1,5 @@
 import 'reflect-metadata'
+import { computeWithin } from '../../adapters/own-computation.js'
 import { checkComputing } from '../../engine/for-adapters.js'
 import { type Computing, type Duration, keyOf } from '../../engine/index.js'
 import { checkOptionNames, checkOptionsObject, kindOf } from '../../engine/option-names.js'
@@ -68,12 +69,14 @@ async function answer({ host, args, proceed, place }: MethodCall, options: Cache
   if (ttl === 0 || host.isReplaced) return proceed()
   const tags = resolved(options.tags, args)
   const given = Object.entries({ ttl, tags, staleFor, beta, lease }).filter(([, value]) => value !== undefined)
+  const { cache } = host
+  const full = host.keyOf(key)
   const { value } = await computeOnce<unknown>({
-    cache: host.cache,
-    key: host.keyOf(key),
+    cache,
+    key: full,
     options: Object.fromEntries(given),
     compute: async () => {
-      const value = await proceed()
+      const value = await computeWithin(cache, full, proceed)
       return { value, keep: !isStreaming(value) && !unless?.(value as never) }
     },
     report: error => host.report(`@Cacheable of ${place}`, error),

@@ -42,11 +42,22 @@ export function wrapMethod<M extends AnyMethod>(
       const host = this?.[slot]
       const proceed = (): unknown => original.apply(this, args)
       if (!isCacheHost(host)) return proceed()
-      return intercept({ host, args, proceed, place: `${this.constructor.name}.${String(property)}` })
+      return intercept({ host, args, proceed, place: placeOf(this, target, property) })
     }
     imitate(wrapped, original)
     descriptor.value = wrapped
   }
+}
+
+/**
+ * The class of an instance and the method, by which results are kept. A method that a subclass has replaced, and that is
+ * called by `super`, has a place of its own.
+ */
+function placeOf(instance: object, target: object, property: string | symbol): string {
+  const place = `${instance.constructor.name}.${String(property)}`
+  let holder: object | null = Object.getPrototypeOf(instance)
+  while (holder && holder !== target && !Object.hasOwn(holder, property)) holder = Object.getPrototypeOf(holder)
+  return holder === target ? place : `${place} of ${target.constructor.name}`
 }
 
 /** Adds an injected property for a cache, one for all methods of a class that use it. */
