@@ -159,7 +159,7 @@ function noCache(name?: string): Error {
 function handlingOf(next: CallHandler): () => () => Promise<unknown> {
   return () => {
     const handled = next.handle()
-    return () => lastValueFrom(handled, { defaultValue: undefined })
+    return () => lastValueFrom(handled)
   }
 }
 
