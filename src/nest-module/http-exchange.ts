@@ -15,6 +15,8 @@ interface RequestLike {
   readonly socket?: { readonly localPort?: number }
   /** The authenticated user, as set by passport and most guards. */
   readonly user?: unknown
+  /** The request that middleware gets under Fastify. */
+  readonly raw?: { readonly user?: unknown }
 }
 
 /** The common part of their responses. */
@@ -27,7 +29,6 @@ interface ResponseLike {
 /** A request and its response, accessed through the adapter of the platform. Rarely used parts are read on demand. */
 export class HttpExchange {
   readonly method: string
-  readonly hasUser: boolean
   /** The default status of the handler. */
   readonly usualStatus: number
   readonly #adapter: HttpAdapter
@@ -49,7 +50,12 @@ export class HttpExchange {
     this.#place = `${context.getClass().name}.${context.getHandler().name}`
     this.method = String(adapter.getRequestMethod(request))
     this.usualStatus = this.#response.statusCode
-    this.hasUser = request.user !== undefined && request.user !== null
+  }
+
+  /** Whether a user was authenticated so far. Interceptors between ours and the handler may do so too. */
+  get hasUser(): boolean {
+    const { user, raw } = this.#request
+    return (user ?? raw?.user ?? undefined) !== undefined
   }
 
   /** Called before the handler runs. */

@@ -16,7 +16,7 @@ import {
   Version,
   VersioningType,
 } from '@nestjs/common'
-import { APP_GUARD } from '@nestjs/core'
+import { APP_GUARD, APP_INTERCEPTOR } from '@nestjs/core'
 import type { FanoutCache } from 'fanout-cache'
 import { diskStore } from 'fanout-cache/cache-manager'
 import {
@@ -266,6 +266,14 @@ class Pages {
   }
 }
 
+@Controller()
+class Visitors {
+  @Get('visitor')
+  visitor(): object {
+    return { number: ++calls }
+  }
+}
+
 const NOON = 1_800_000_000_000
 
 async function start(options: CacheModuleOptions = {}, controllers: Type[] = [Pages]): Promise<NestApp> {
@@ -490,6 +498,27 @@ describe('CacheInterceptor shares', () => {
     expect(await app.cached(ann, ['/number'], ann, ['/number'])).toEqual(['MISS', 'MISS', 'MISS', 'HIT'])
   })
 
+  it.each<[string, (request: any, user: object) => void]>([
+    ['where an interceptor after ours tells who it is', (request, user) => Object.assign(request, { user })],
+    ['where middleware of Fastify tells who it is', (request, user) => Object.assign(request, { raw: { user } })],
+  ])('nothing of such a user with a visitor, %s', async (_, recognise) => {
+    const intercept = (context: any, next: any) => {
+      const request = context.switchToHttp().getRequest()
+      if (request.headers['x-key'] !== undefined) recognise(request, { id: request.headers['x-key'] })
+      return next.handle()
+    }
+    const app = await startApp({
+      imports: [CacheModule.register({ directory: temporaryDirectory(), shards: 1, isGlobal: true })],
+      controllers: [Visitors],
+      providers: [
+        { provide: APP_INTERCEPTOR, useClass: CacheInterceptor },
+        { provide: APP_INTERCEPTOR, useValue: { intercept } },
+      ],
+    })
+    const ann = ['/visitor', { 'x-key': 'ann' }] as const
+    expect(await app.cached(ann, ['/visitor'])).toEqual(['MISS', 'MISS'])
+  })
+
   it('with cookies where the app ignores them', async () => {
     const app = await start({ ignoreCookies: true })
     expect(await app.cached(['/number', visitor], ['/number', { cookie: 'b=2' }], ['/number', alice])).toEqual([
@@ -538,8 +567,25 @@ describe('CacheInterceptor shares', () => {
 describe('The key of CacheInterceptor', () => {
   it('does not depend on the order of parameters, but on that of equal ones', async () => {
     const app = await start()
-    const paths = ['/number?a=1&b=2', '/number?b=2&a=1', '/number?a=1&a=2', '/number?a=2&a=1', '/number?a=1&b=2#x']
-    expect(await app.cached(...paths.map(path => [path] as const))).toEqual(['MISS', 'HIT', 'MISS', 'MISS', 'HIT'])
+    const paths = ['/number?a=1&b=2', '/number?b=2&a=1', '/number?a=1&a=2', '/number?a=2&a=1']
+    expect(await app.cached(...paths.map(path => [path] as const))).toEqual(['MISS', 'HIT', 'MISS', 'MISS'])
+  })
+
+  it.each([
+    ['of one name in two forms', '/number?a=2&%61=1', '/number?%61=1&a=2'],
+    ['with malformed names', '/number?b%=1&a%=2', '/number?a%=2&b%=1'],
+    ['beyond the thousand that parsers read', `/number?b=1${'&a'.repeat(1000)}`, `/number?${'a&'.repeat(1000)}b=1`],
+  ])('depends on the order of parameters %s', async (_, one, other) => {
+    const app = await start()
+    expect(await app.cached([one], [other], [one])).toEqual(['MISS', 'MISS', 'HIT'])
+  })
+
+  it('is none for a fragment, whose parameters Fastify shows to handlers', async () => {
+    const app = await start()
+    const said: unknown[] = []
+    for (const path of ['/number#?a=1', '/number', '/number#?a=1', '/number'])
+      said.push((await app.raw(path, {})).headers['x-cache'])
+    expect(said).toEqual([undefined, 'MISS', undefined, 'HIT'])
   })
 
   it('tells hosts apart', async () => {

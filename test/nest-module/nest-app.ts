@@ -29,9 +29,9 @@ export class NestApp {
     return { status: response.status, headers: response.headers, body: isJson ? JSON.parse(text) : text }
   }
 
-  /** A request with fields that `fetch` does not let through. */
+  /** A request with fields or a path that `fetch` does not let through. */
   async raw(path: string, headers: Record<string, string>): Promise<IncomingMessage> {
-    const sent = request(this.#url + path, { headers, agent: false }).end()
+    const sent = request(this.#url, { path, headers, agent: false }).end()
     const [response] = (await once(sent, 'response')) as [IncomingMessage]
     response.resume()
     return response
