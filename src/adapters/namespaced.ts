@@ -7,7 +7,7 @@ import {
   type Valued,
 } from '../engine/for-adapters.js'
 import type { DiskCache, Entry, Waiting } from '../engine/index.js'
-import { unmarked } from './keyv/stored-values.js'
+import { expectedWrite } from './expected-writes.js'
 import type { OpenedCache } from './open-cache.js'
 
 /**
@@ -63,7 +63,8 @@ export class Namespaced {
   /** Stores a value. @throws the error with which the cache refused it */
   async set({ key, value, ttl }: NewEntry): Promise<void> {
     const full = this.keyOf(key)
-    if (wasExpected(this.cache, full, value)) return
+    const expected = expectedWrite(this.cache, full, value)
+    if (expected) return expected.store?.({ value, ttl })
     this.#door.listen()
     // An expired value is not stored, but it replaces the present one.
     if (ttl === 0) await this.cache.delete(full)
@@ -132,51 +133,6 @@ export function prefixOf(namespace: unknown): string {
   if (namespace === undefined || namespace === null || namespace === '') return ':'
   if (typeof namespace === 'string' && namespace.isWellFormed()) return `${encodeURIComponent(namespace)}:`
   throw new TypeError(`namespace must be a well-formed string, got ${kindOf(namespace)}`)
-}
-
-/** A value that the cache has already and that a host will store once more: see cache-manager/single-flight.ts. */
-export interface ExpectedWrite {
-  readonly cache: DiskCache
-  /** The key in the cache. */
-  readonly key: string
-  /** The value as it is stored. */
-  readonly value: unknown
-}
-
-/** By cache and key. Several callers may wait for one value, and each will store it. */
-const expected = new WeakMap<DiskCache, Map<string, ExpectedWrite[]>>()
-let expecting = 0
-
-/** Makes the next `set` of a key with this value do nothing. */
-export function expectWrite(write: ExpectedWrite): void {
-  const writes = expected.get(write.cache) ?? new Map<string, ExpectedWrite[]>()
-  expected.set(write.cache, writes)
-  writes.set(write.key, [...(writes.get(write.key) ?? []), write])
-  expecting++
-}
-
-export function forgetWrite(write: ExpectedWrite): void {
-  const writes = expected.get(write.cache)
-  const all = writes?.get(write.key)
-  if (!writes || !all?.includes(write)) return
-  expecting--
-  if (all.length > 1) writes.set(write.key, all.toSpliced(all.indexOf(write), 1))
-  else writes.delete(write.key)
-}
-
-function wasExpected(cache: DiskCache, key: string, value: unknown): boolean {
-  if (expecting === 0) return false
-  const found = expected
-    .get(cache)
-    ?.get(key)
-    ?.find(write => Object.is(contentOf(write.value), contentOf(value)))
-  if (found) forgetWrite(found)
-  return found !== undefined
-}
-
-/** What makes two stored values the same. The box of a value is made anew whenever it is stored. */
-function contentOf(stored: unknown): unknown {
-  return typeof stored === 'string' ? stored : unmarked(stored)
 }
 
 /** The errors of writes that a cache refused lately. */

@@ -1,7 +1,8 @@
 import { checkComputing, checkOptionNames, keepsObjects, nowOf } from '../../engine/for-adapters.js'
-import { type DiskCache, DiskCacheError, type Duration } from '../../engine/index.js'
+import { type DiskCache, DiskCacheError, type Duration, type Info } from '../../engine/index.js'
+import { setImmediate } from '../../engine/timers.js'
+import { type ExpectedWrite, expectWrite, forgetWrite } from '../expected-writes.js'
 import { storeValue } from '../keyv/stored-values.js'
-import { type ExpectedWrite, expectWrite, forgetWrite } from '../namespaced.js'
 import { isDiskCache } from '../open-cache.js'
 import { computeWithin, isOwnComputation } from '../own-computation.js'
 import { hostTtl } from '../ttl.js'
@@ -35,8 +36,10 @@ interface Call {
   readonly ttl: unknown
   readonly began: number
   readonly options: SingleFlightOptions
-  /** What the cache has already when cache-manager stores the value. */
+  /** The value that cache-manager will store. */
   expected?: ExpectedWrite
+  /** The stored form of a value of which only cache-manager knows for how long it is kept. */
+  provisional?: { readonly value: unknown }
 }
 
 /**
@@ -101,11 +104,16 @@ async function once(call: Call): Promise<unknown> {
     // The value existed when cache-manager looked, so a fresh one is wanted.
     if (found && found.storedAt < began) {
       computed = true
-      return await compute()
+      const value = await compute()
+      expectRefreshed(call, value, found)
+      return value
     }
     const stored = await cache.getOrSet(key, factory, options)
     // The caller that computed gets the same object, as from any cache of cache-manager.
-    if (made) return (made as Made).value
+    if (made) {
+      if (call.provisional) await expectFinal(call, call.provisional.value)
+      return (made as Made).value
+    }
     const value = valueFrom(stored)
     if (value !== undefined) {
       // Stored again, it would live too long, and outlive a removal that came first.
@@ -136,15 +144,55 @@ function storedAs(value: unknown, call: Call, context: Computing): unknown {
   if (value === undefined || given === 0 || tier.isCacheable?.(value) === false) context.skip()
   else {
     context.ttl(given === undefined ? UNTIL_STORED : given)
-    if (given !== undefined) expect(call, stored)
+    if (given === undefined) call.provisional = { value: stored }
+    else expect(call, stored)
   }
   return value === undefined ? undefined : stored
 }
 
 /** Keeps cache-manager from storing what the cache has. */
-function expect(call: Call, value: unknown): void {
-  call.expected = { cache: call.tier.cache, key: call.key, value }
+function expect(call: Call, value: unknown, store?: ExpectedWrite['store']): void {
+  call.expected = { cache: call.tier.cache, key: call.key, value, ...(store && { store }) }
   expectWrite(call.expected)
+}
+
+/** Lets cache-manager store a value with its own time to live, unless it was removed since it was computed. */
+async function expectFinal(call: Call, value: unknown): Promise<void> {
+  const { cache } = call.tier
+  const mine = await cache.info(call.key)
+  expect(
+    call,
+    value,
+    storingIf(call, now => mine !== undefined && now?.version === mine.version),
+  )
+}
+
+/** Lets cache-manager replace a value, unless that was removed or replaced meanwhile. It may have expired. */
+function expectRefreshed(call: Call, fresh: unknown, { version, expiresAt = Number.POSITIVE_INFINITY }: Info): void {
+  const { tier, key } = call
+  const { cache } = tier
+  const store = storingIf(call, now => (now ? now.version === version : expiresAt <= nowOf(cache)))
+  const write = { cache, key, value: storeValue(fresh, keepsObjects(cache)), store, stays: true }
+  expectWrite(write)
+  // All callers that wait for a refresh store its value at once, and none may come.
+  setImmediate(() => forgetWrite(write))
+}
+
+/** Stores a value if that is right for the present entry of its key. */
+function storingIf(
+  { tier, key }: Call,
+  isRight: (now: Info | undefined) => boolean,
+): NonNullable<ExpectedWrite['store']> {
+  return async ({ value, ttl }) => {
+    await tier.cache.transact(
+      tx => {
+        if (!isRight(tx.info(key))) return
+        if (ttl === 0) tx.delete(key)
+        else tx.set(key, value, ttl === undefined ? undefined : { ttl })
+      },
+      { keys: [key], retry: true },
+    )
+  }
 }
 
 function forget({ expected }: Call): void {

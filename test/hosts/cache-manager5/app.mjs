@@ -107,6 +107,20 @@ await run({
     assert.deepEqual(await caches[2].wrap('a', compute, 60_000), { call: 2 })
     await Promise.all(caches.map(cache => cache.store.disconnect()))
   },
+  'singleFlight answers a value that was removed while it was computed, and does not store it': async () => {
+    const cache = singleFlight(await caching(diskStore, { ...fresh(), ttl: 60_000 }))
+    for (const ttl of [undefined, 60_000]) {
+      const compute = async () => {
+        await cache.del('a')
+        return 'old'
+      }
+      assert.equal(await cache.wrap('a', compute, ttl), 'old')
+      assert.equal(await cache.get('a'), undefined)
+    }
+    assert.equal(await cache.wrap('a', async () => 'kept'), 'kept')
+    assert.ok((await cache.store.ttl('a')) > 50_000)
+    await cache.store.disconnect()
+  },
   'CommonJS loads the same, and needs no Keyv': async () => {
     const require = createRequire(import.meta.url)
     const door = require('fanout-cache/cache-manager')

@@ -241,6 +241,61 @@ export function createCacheScenarios({ createCache, Keyv, miss, diskStore, singl
       assert.ok((await cache.ttl('a')) - Date.now() > 50_000)
       await cache.disconnect()
     },
+    'singleFlight answers a value that was removed while it was computed, and does not store it': async () => {
+      const stores = [diskStore.keyv({ directory: directory(), shards: 1 })]
+      const cache = singleFlight(createCache({ stores, refreshThreshold: 30_000 }))
+      const refresh = async () => {
+        await cache.set('a', 'first', 20_000)
+        await new Promise(resolve => setTimeout(resolve, 2))
+      }
+      for (const prepare of [async () => {}, refresh]) {
+        for (const ttl of [undefined, 60_000, value => value.length * 20_000]) {
+          await prepare()
+          const [gate, begun, refreshed] = [deferred(), deferred(), deferred()]
+          const compute = () => {
+            begun.resolve()
+            return gate.promise
+          }
+          cache.on('refresh', refreshed.resolve)
+          const computing = cache.wrap('a', compute, ttl)
+          await begun.promise
+          await cache.del('a')
+          gate.resolve('old')
+          assert.equal(await computing, prepare === refresh ? 'first' : 'old')
+          if (prepare === refresh) await refreshed.promise
+          assert.equal(await cache.get('a'), miss, `${prepare.name} ${ttl}`)
+        }
+      }
+      await cache.disconnect()
+    },
+    'singleFlight keeps a refreshed value, however late, and not before what was stored meanwhile': async () => {
+      let now = Date.now()
+      const where = { directory: directory(), shards: 1, clock: { now: () => now } }
+      const stores = [diskStore.keyv(where)]
+      const cache = singleFlight(createCache({ stores, refreshThreshold: 30_000 }))
+      for (const [meanwhile, kept] of [
+        [() => {}, 'fresh'],
+        [() => cache.set('a', 'newer'), 'newer'],
+        // The value has expired before there is a fresh one.
+        [() => (now += 25_000), 'fresh'],
+      ]) {
+        await cache.set('a', 'first', 20_000)
+        now += 2
+        const [gate, begun, refreshed] = [deferred(), deferred(), deferred()]
+        const compute = () => {
+          begun.resolve()
+          return gate.promise
+        }
+        cache.on('refresh', refreshed.resolve)
+        assert.equal(await cache.wrap('a', compute, 60_000), 'first')
+        await begun.promise
+        await meanwhile()
+        gate.resolve('fresh')
+        await refreshed.promise
+        assert.equal(await cache.get('a'), kept)
+      }
+      await cache.disconnect()
+    },
     'singleFlight leaves refreshThreshold to work': async () => {
       const cache = singleFlight(
         createCache({ stores: [diskStore.keyv({ directory: directory(), shards: 1 })], refreshThreshold: 30_000 }),
