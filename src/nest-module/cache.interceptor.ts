@@ -16,6 +16,7 @@ import { type Cache, getCacheHostToken } from './cache.tokens.js'
 import type { CacheHost } from './cache-host.js'
 import { namesIn } from './check-decorators.js'
 import { computeOnce } from './compute-once.js'
+import { isKey, unexpected } from './decorators/check-arguments.js'
 import { emittedBy } from './emissions.js'
 import { answersByItself } from './handler-kind.js'
 import { HandlerNotes } from './handler-notes.js'
@@ -74,11 +75,14 @@ export class CacheInterceptor implements NestInterceptor, OnModuleInit {
     const tracked = this.trackBy(context)
     const key = typeof tracked === 'string' ? tracked : await tracked
     if (!key) return next.handle()
+    if (!isKey(key)) throw unexpected('CacheInterceptor: the key of a request', 'a text', key)
     const notes = HandlerNotes.of(this.reflector, context)
     const host = this.#hostOf(notes)
     if (host.isReplaced) return next.handle()
     const { ttl = host.ttl, tags, audience } = notes.settled ?? (await notes.settle(context))
     if (ttl === 0) return next.handle()
+    // Different ones of which would have the same key.
+    if (audience.kind === 'person' && !audience.id.isWellFormed()) return next.handle()
     const place = audience.kind === 'person' ? `${encodeURIComponent(audience.id)}\n${key}` : key
     if (!isHttp || !this.httpAdapterHost?.httpAdapter) return keepValue(host, place, { ttl, tags }, next)
     const exchange = new HttpExchange(this.httpAdapterHost.httpAdapter, context)

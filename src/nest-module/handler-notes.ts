@@ -15,6 +15,7 @@ import type {
   CacheTagsFactory,
   CacheTTLFactory,
 } from './decorators/answer.decorators.js'
+import { isKey, unexpected } from './decorators/check-arguments.js'
 import type { Audience } from './http-rules.js'
 
 /** The metadata of one handler and its class. It is read once, since each name needs a walk through prototypes. */
@@ -71,7 +72,10 @@ export class HandlerNotes {
   async #audienceFor(context: ExecutionContext): Promise<Audience> {
     if (typeof this.#audience !== 'function') return this.#audience === undefined ? ANONYMOUS : EVERYONE
     const who = await this.#audience(context)
-    return who === undefined || who === null || who === '' ? ANONYMOUS : { kind: 'person', id: String(who) }
+    if (who === undefined || who === null || who === '') return ANONYMOUS
+    // As a text, objects are all the same, and their answers would be for everybody.
+    if (isKey(who)) return { kind: 'person', id: String(who) }
+    throw unexpected('@CacheAudience', 'a text or a number, such as user.id,', who)
   }
 }
 

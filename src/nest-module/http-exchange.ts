@@ -61,6 +61,8 @@ export class HttpExchange {
   /** Called before the handler runs. */
   begin(): void {
     this.#before = { ...this.#response.getHeaders() }
+    // While the connection is there, whose client may go away: without it the platforms know less of a request.
+    this.#origin = this.origin
   }
 
   /** Whether the request has a field. @param name in lower case */

@@ -9,6 +9,8 @@ import { type NestApp, startApp } from './nest-app.js'
 
 let calls = 0
 let arrived = 0
+/** Connections that have ended before the answer. */
+let closed = 0
 let gate = new Gate()
 
 @Controller()
@@ -64,11 +66,15 @@ let directory: string
 async function start(): Promise<void> {
   calls = 0
   arrived = 0
+  closed = 0
   gate = new Gate()
   directory = temporaryDirectory()
   app = await startApp({ imports: [CacheModule.register({ directory, shards: 1 })], controllers: [Slow] }, app =>
-    app.use((_req: unknown, _res: unknown, next: () => void) => {
+    app.use((_req: unknown, res: any, next: () => void) => {
       arrived++
+      res.on('close', () => {
+        if (!res.writableFinished) closed++
+      })
       next()
     }),
   )
@@ -131,6 +137,20 @@ describe('Requests at the same time', () => {
     expect(answers.map(({ status, body }) => [status, body.message])).toEqual(Array(3).fill([503, 'failure 1']))
     await app.get('/fails')
     expect(calls).toBe(2)
+  })
+
+  it('share what was made for a client that has gone away', async () => {
+    const gone = new AbortController()
+    const left = app.get('/slow', {}, 'GET', gone.signal).catch(() => 'left')
+    await expect.poll(() => calls, { interval: 1 }).toBe(1)
+    const waiting = app.get('/slow')
+    await expect.poll(() => arrived, { interval: 1 }).toBe(2)
+    gone.abort()
+    expect(await left).toBe('left')
+    await expect.poll(() => closed, { interval: 1 }).toBe(1)
+    gate.open()
+    expect((await waiting).body.number).toBe(1)
+    expect(await app.cached(['/slow'])).toEqual(['HIT'])
   })
 
   it('keep nothing that was removed while it was made', async () => {

@@ -1,5 +1,6 @@
 import {
   Controller,
+  type ExecutionContext,
   Get,
   Header,
   Headers as HeadersOf,
@@ -274,6 +275,37 @@ class Visitors {
   }
 }
 
+const queryOf = (context: ExecutionContext) => context.switchToHttp().getRequest().query
+
+/** Told apart by what careless functions return: by values that have no text of their own. */
+@Controller()
+@UseInterceptors(CacheInterceptor)
+class Careless {
+  @Get('for-user')
+  @CacheAudience(context => ({ id: queryOf(context).id }) as never)
+  forUser(): object {
+    return { number: ++calls }
+  }
+
+  @Get('for-number')
+  @CacheAudience(context => Number(queryOf(context).id))
+  forNumber(): object {
+    return { number: ++calls }
+  }
+
+  @Get('by-object')
+  @CacheKey(context => queryOf(context))
+  byObject(): object {
+    return { number: ++calls }
+  }
+
+  @Get('ill-formed')
+  @CacheAudience(context => JSON.parse(`"\\u${queryOf(context).id}"`))
+  illFormed(): object {
+    return { number: ++calls }
+  }
+}
+
 const NOON = 1_800_000_000_000
 
 async function start(options: CacheModuleOptions = {}, controllers: Type[] = [Pages]): Promise<NestApp> {
@@ -517,6 +549,18 @@ describe('CacheInterceptor shares', () => {
     })
     const ann = ['/visitor', { 'x-key': 'ann' }] as const
     expect(await app.cached(ann, ['/visitor'])).toEqual(['MISS', 'MISS'])
+  })
+
+  it.each(['/for-user', '/for-number', '/by-object'])('nothing where a function tells nobody apart: %s', async path => {
+    const app = await start({}, [Careless])
+    const answers = [await app.get(`${path}?id=ann`), await app.get(`${path}?id=bob`)]
+    expect([answers.map(({ status }) => status), calls]).toEqual([[500, 500], 0])
+  })
+
+  it('nothing with a person whose name is no well-formed text', async () => {
+    const app = await start({}, [Careless])
+    expect(await app.cached(['/ill-formed?id=d800'], ['/ill-formed?id=d801'])).toEqual([null, null])
+    expect(calls).toBe(2)
   })
 
   it('with cookies where the app ignores them', async () => {

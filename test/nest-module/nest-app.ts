@@ -22,8 +22,13 @@ export class NestApp {
     this.#url = url
   }
 
-  async get(path: string, headers: Record<string, string> = {}, method = 'GET'): Promise<Answered> {
-    const response = await fetch(this.#url + path, { headers, method })
+  async get(
+    path: string,
+    headers: Record<string, string> = {},
+    method = 'GET',
+    signal: AbortSignal | null = null,
+  ): Promise<Answered> {
+    const response = await fetch(this.#url + path, { headers, method, signal })
     const text = await response.text()
     const isJson = response.headers.get('content-type')?.includes('json') && text !== ''
     return { status: response.status, headers: response.headers, body: isJson ? JSON.parse(text) : text }

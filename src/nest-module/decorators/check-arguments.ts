@@ -12,6 +12,11 @@ export function isFunction(value: unknown): boolean {
   return typeof value === 'function'
 }
 
+/** Whether a value has a text of its own, by which it can be told from others. */
+export function isKey(value: unknown): value is string | number | bigint {
+  return typeof value === 'string' || typeof value === 'bigint' || Number.isFinite(value)
+}
+
 /** Checks an option. @throws TypeError when it is given and of none of these types */
 export function checkOption(
   value: unknown,
