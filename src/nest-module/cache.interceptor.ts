@@ -86,7 +86,7 @@ export class CacheInterceptor implements NestInterceptor, OnModuleInit {
     const place = audience.kind === 'person' ? `${encodeURIComponent(audience.id)}\n${key}` : key
     if (!isHttp || !this.httpAdapterHost?.httpAdapter) return keepValue(host, place, { ttl, tags }, next)
     const exchange = new HttpExchange(this.httpAdapterHost.httpAdapter, context)
-    if (!concernsCache(exchange)) return next.handle()
+    if (!concernsCache(exchange) || exchange.isBegun(host.keyOf(place))) return next.handle()
     const body = await answerRequest({
       host,
       exchange,

@@ -171,14 +171,17 @@ class Answering {
   /** Prepares the handler now, since a wait for the lock of the cache may end in another async context. */
   #prepare(): () => Promise<unknown> {
     const { prepare, exchange } = this.#request
-    if (!this.#handle) exchange.begin()
+    if (!this.#handle) exchange.begin(this.#key)
     this.#handle ??= this.#own ? this.#own.run(prepare) : prepare()
     return this.#handle
   }
 
   async #run(): Promise<Judged> {
     const { exchange, terms, host } = this.#request
-    const value = await this.#prepare()().finally(() => this.#own?.end())
+    const value = await this.#prepare()().finally(() => {
+      this.#own?.end()
+      exchange.end(this.#key)
+    })
     this.#made = { value }
     if (exchange.isAnswered || exchange.isResponse(value)) return { keep: false, reason: 'answered-by-handler' }
     const sendable = await this.#sendable(value)

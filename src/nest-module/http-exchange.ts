@@ -26,6 +26,9 @@ interface ResponseLike {
   getHeader(name: string): unknown
 }
 
+/** The keys by request. An interceptor for the whole app and one of a controller see the same request. */
+const begun = new WeakMap<object, Set<string>>()
+
 /** A request and its response, accessed through the adapter of the platform. Rarely used parts are read on demand. */
 export class HttpExchange {
   readonly method: string
@@ -58,11 +61,22 @@ export class HttpExchange {
     return (user ?? raw?.user ?? undefined) !== undefined
   }
 
-  /** Called before the handler runs. */
-  begin(): void {
+  /** Whether another interceptor is waiting for the answer of the handler, to keep it under the same key. */
+  isBegun(key: string): boolean {
+    return begun.get(this.#request)?.has(key) ?? false
+  }
+
+  /** Called before the handler runs. @param key under which its answer may be kept */
+  begin(key: string): void {
+    begun.set(this.#request, (begun.get(this.#request) ?? new Set()).add(key))
     this.#before = { ...this.#response.getHeaders() }
     // While the connection is there, whose client may go away: without it the platforms know less of a request.
     this.#origin = this.origin
+  }
+
+  /** Called when the handler has answered. Others may call it again, as `retry` does. */
+  end(key: string): void {
+    begun.get(this.#request)?.delete(key)
   }
 
   /** Whether the request has a field. @param name in lower case */

@@ -6,6 +6,7 @@ import {
   Headers as HeadersOf,
   HttpCode,
   HttpException,
+  Injectable,
   Param,
   Redirect,
   Req,
@@ -302,6 +303,30 @@ class Careless {
   @Get('ill-formed')
   @CacheAudience(context => JSON.parse(`"\\u${queryOf(context).id}"`))
   illFormed(): object {
+    return { number: ++calls }
+  }
+}
+
+@Injectable()
+class OwnInterceptor extends CacheInterceptor {}
+
+@Controller('twice')
+@UseInterceptors(CacheInterceptor)
+class Twice {
+  @Get()
+  number(): object {
+    return { number: ++calls }
+  }
+
+  @Get('own')
+  @UseInterceptors(OwnInterceptor)
+  own(): object {
+    return { number: ++calls }
+  }
+
+  @Get('named')
+  @CacheKey('twice')
+  named(): object {
     return { number: ++calls }
   }
 }
@@ -605,6 +630,21 @@ describe('CacheInterceptor shares', () => {
       ...['x-17', 'x-2', 'x-1', 'x-0'].map(language => ['/language', { 'accept-language': language }] as const),
     )
     expect(said).toEqual(['HIT', 'HIT', 'MISS', 'MISS'])
+  })
+})
+
+describe('Several CacheInterceptors', () => {
+  it('answer a request once, without waiting for each other', async () => {
+    const app = await startApp({
+      imports: [CacheModule.register({ directory: temporaryDirectory(), shards: 1, isGlobal: true })],
+      controllers: [Twice],
+      providers: [{ provide: APP_INTERCEPTOR, useClass: CacheInterceptor }],
+    })
+    for (const path of ['/twice', '/twice/own', '/twice/named']) {
+      const said = [await app.get(path), await app.get(path)].map(({ headers }) => headers.get('cache-status'))
+      expect(said).toEqual(['fanout-cache; fwd=uri-miss; stored', 'fanout-cache; hit'])
+    }
+    expect(calls).toBe(3)
   })
 })
 
