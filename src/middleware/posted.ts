@@ -3,7 +3,7 @@ import type { DoorLease } from '../engine/for-doors.js'
 import type { Core } from './core.js'
 import { type HttpRequest, type HttpResponse, isGone, type Next, onClose, requestHead } from './http-message.js'
 import { LEASE_TTL } from './leader.js'
-import { variantKey } from './policy/cache-key.js'
+import { urlOfKey, variantKey } from './policy/cache-key.js'
 import { cacheStatus } from './policy/cache-status.js'
 import type { RequestHead, ResponseHead, StoredResponse } from './policy/message.js'
 import { storability } from './policy/storability.js'
@@ -29,7 +29,7 @@ class Posting {
   constructor(core: Core, req: HttpRequest, res: HttpResponse, lease: DoorLease) {
     this.#core = core
     this.#req = req
-    this.#request = { ...requestHead(req), url: lease.key.slice(core.settings.policy.name.length + 1) }
+    this.#request = { ...requestHead(req), url: urlOfKey(lease.key) }
     this.#lease = lease
     this.#requestedAt = core.store.now()
     this.#recorder = new Recorder(res, head => this.#judge(head))

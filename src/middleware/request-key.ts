@@ -1,11 +1,9 @@
 import { type HttpRequest, namedHost } from './http-message.js'
 import type { Settings } from './options.js'
-import { authorityOf, cacheKey } from './policy/cache-key.js'
+import { authorityOf, cacheKey, LONGEST_KEY } from './policy/cache-key.js'
 
 /** The key of a request, or why it has none. */
 export type RequestKey = { readonly key: string } | { readonly none: string }
-
-const LONGEST_KEY = 8192
 
 /** The additions of Express that are used here. */
 interface WithApp {
@@ -37,7 +35,7 @@ function keyOfTarget(request: HttpRequest, settings: Settings, target: string): 
   if (scheme === undefined) return { none: 'bad-scheme' }
   const host = authorityOf(hostOf(request), scheme, { authority, hosts })
   if ('none' in host) return host
-  return cacheKey({ name: policy.name, scheme, authority: host.authority, target, maxLength: LONGEST_KEY })
+  return cacheKey({ name: policy.name, scheme, authority: host.authority, target })
 }
 
 /** The key of a custom text, `name⏎=text`. The text has no line end and never equals a URL. */

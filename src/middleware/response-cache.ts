@@ -14,6 +14,7 @@ import {
   requestHead,
 } from './http-message.js'
 import { type ResponseCacheOptions, resolveSettings } from './options.js'
+import { urlOfKey } from './policy/cache-key.js'
 import { cacheStatus } from './policy/cache-status.js'
 import { hasField } from './policy/fields.js'
 import type { RequestHead } from './policy/message.js'
@@ -156,7 +157,7 @@ async function handle(exchange: Exchange): Promise<void> {
 /** The request as the rules see it, with the URL of its key. */
 function requestOf(req: HttpRequest, key: RequestKey): RequestHead {
   const head = requestHead(req)
-  const url = 'key' in key ? key.key.slice(key.key.indexOf('\n') + 1) : head.url
+  const url = 'key' in key ? urlOfKey(key.key) : head.url
   return { ...head, url }
 }
 

@@ -2,7 +2,7 @@ import type { DoorStore } from '../engine/for-doors.js'
 import type { Core } from './core.js'
 import { type HttpRequest, type HttpResponse, type Next, requestHead } from './http-message.js'
 import { decode } from './lookup.js'
-import { cacheKey } from './policy/cache-key.js'
+import { cacheKey, urlOfKey } from './policy/cache-key.js'
 import { cacheStatus } from './policy/cache-status.js'
 import { isSafe, urisToInvalidate } from './policy/invalidation.js'
 import type { RequestHead, ResponseHead } from './policy/message.js'
@@ -32,7 +32,7 @@ export function invalidate(core: Core, req: HttpRequest, request: RequestHead, h
 export function keysToInvalidate(core: Core, req: HttpRequest, request: RequestHead, head: ResponseHead): string[] {
   const { name } = core.settings.policy
   const own = keyOfUnsafe(req, core.settings)
-  const url = 'key' in own && !core.settings.key ? own.key.slice(name.length + 1) : request.url
+  const url = 'key' in own && !core.settings.key ? urlOfKey(own.key) : request.url
   const uris = urisToInvalidate({ ...request, url }, head)
   if (uris.length === 0) return []
   const keys = new Set(uris.flatMap(uri => keyOfUri(uri, name)))

@@ -11,13 +11,13 @@ export interface KeyParts {
   readonly authority: string
   /** `originalUrl`, byte for byte: path and query. */
   readonly target: string
-  /** A longer key is refused with `long-url`. @default 8192 */
-  readonly maxLength?: number
 }
 
 /** Why there is no key, in a word for `Cache-Status`. */
 export type NoKeyReason = 'no-host' | 'bad-host' | 'foreign-host' | 'bad-url' | 'long-url'
 
+/** The longest key, in characters. A longer one is refused with `long-url`. */
+export const LONGEST_KEY = 8192
 /** The longest name of a cache, in characters. */
 const LONGEST_NAME = 200
 const AUTHORITY = /^(?:\[[0-9A-Fa-f:.]{2,45}\]|[A-Za-z0-9._~%!$&'()*+,;=-]{1,255})(?::\d{0,5})?$/
@@ -49,12 +49,17 @@ export function cacheKey(parts: KeyParts): { readonly key: string } | { readonly
   if (authority === undefined) return { none: parts.authority === '' ? 'no-host' : 'bad-host' }
   if (!target.startsWith('/') || hasControl(target) || target.includes(' ')) return { none: 'bad-url' }
   const key = `${name}\n${scheme}://${authority}${target}`
-  return key.length > (parts.maxLength ?? 8192) ? { none: 'long-url' } : { key }
+  return key.length > LONGEST_KEY ? { none: 'long-url' } : { key }
 }
 
 /** Makes the key of one variant: the key, and a hash of the selecting text. No such key is a prefix of another. */
 export function variantKey(key: string, selecting: string): string {
   return `${key}\n${createHash('sha256').update(selecting).digest('hex')}`
+}
+
+/** What follows the name of the cache in a key that is of no variant: a URL, or the text that the app made its key of. */
+export function urlOfKey(key: string): string {
+  return key.slice(key.indexOf('\n') + 1)
 }
 
 /** The parts of a key made by {@link cacheKey} or {@link variantKey}; `undefined` for other keys. */
