@@ -130,7 +130,7 @@ export class DoorStore {
   }
 
   /** The size from which values of this key become files. Bytes. */
-  fileSize(key: string): number {
+  minFileSize(key: string): number {
     return this.#handle.isOpen ? this.#locate(key).shard.settings.minFileSize : 0
   }
 

@@ -7,6 +7,9 @@ import type { ResponseHead, StoredResponse } from './policy/message.js'
 /** Limit of the fields of a stored answer in characters. They lie in one row and are in memory while it is sent. */
 const MOST_FIELDS = 65_536
 
+/** Bytes of a row that are left for the head, which lies in it with a small body. */
+const HEAD_ROOM = 2048
+
 /** The limits of a body. Bytes. */
 export interface SpoolBounds {
   /** A larger body goes to a file. */
@@ -26,7 +29,7 @@ export function boundsOf(
 ): SpoolBounds {
   const length = fieldValue(response.fields, 'Content-Length')
   return {
-    inline: Math.max(0, store.fileSize(at) - 2048),
+    inline: Math.max(0, store.minFileSize(at) - HEAD_ROOM),
     most: Math.min(maxEntrySize, store.sizeLimit(at) / 2),
     length: length !== undefined && /^\d+$/.test(length) ? Number(length) : lengthOfPart(response),
   }
