@@ -152,8 +152,7 @@ export class Leader {
     const names = selectingNames(whole, settings)
     const selecting = selectingKey(names, request)
     const at = names.length === 0 ? key : variantKey(key, selecting)
-    const given = typeof settings.tags === 'function' ? settings.tags(req, head) : (settings.tags ?? [])
-    const tags = tagsOf(given, whole)
+    const tags = tagsOf(settings, req, head, whole)
     const stored = { ...whole, fields: fieldsToStore(this.#withoutAbove(whole).fields, settings.policy) }
     const spool = new Spool(store, at, boundsOf(store, settings, at, whole))
     const answer: GrowingAnswer = { stored, names, selecting, tags, spool }

@@ -78,8 +78,7 @@ class Posting {
     const { key = '' } = this.#lease ?? {}
     const names = selectingNames(stored, settings)
     const at = names.length === 0 ? key : variantKey(key, selectingKey(names, this.#request))
-    const given = typeof settings.tags === 'function' ? settings.tags(this.#req, head) : (settings.tags ?? [])
-    const tags = tagsOf(given, stored)
+    const tags = tagsOf(settings, this.#req, head, stored)
     const spool = new Spool(store, at, boundsOf(store, settings, at, stored))
     const keys = keysToInvalidate(this.#core, this.#req, this.#request, head)
     this.#isStoring = true

@@ -1,4 +1,5 @@
 import { type DoorEntry, type DoorLease, type DoorStore, kindOf, type Sighting } from '../engine/for-doors.js'
+import type { HttpRequest } from './http-message.js'
 import type { Found } from './lookup.js'
 import { decode } from './lookup.js'
 import type { Settings } from './options.js'
@@ -66,10 +67,17 @@ function keepingTime(stored: StoredResponse, { policy, keepStale }: Settings, no
 /**
  * The tags of an answer: those of the option, and those in `Cache-Tag` (by commas) and `Surrogate-Key` (by spaces).
  *
+ * @param head the answer as the option is given it
  * @throws TypeError when the option answered no tags; RangeError for too many: without the rest of them no purge of
  *   these would reach the answer
  */
-export function tagsOf(given: readonly string[], response: ResponseHead): readonly string[] {
+export function tagsOf(
+  { tags: option = [] }: Settings,
+  request: HttpRequest,
+  head: ResponseHead,
+  response: ResponseHead,
+): readonly string[] {
+  const given = typeof option === 'function' ? option(request, head) : option
   if (!Array.isArray(given) || !given.every(tag => typeof tag === 'string')) {
     throw new TypeError(`responseCache: tags must answer an array of strings, got ${kindOf(given)}`)
   }
