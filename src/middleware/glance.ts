@@ -19,7 +19,7 @@ const DEMANDING = new Set([
 export function glance(core: Core, req: HttpRequest, res: HttpResponse, key: string): boolean {
   const { headers } = req
   if (req.method !== 'GET') return false
-  // There are fewer of these than of those, and this is on the way of every hit.
+  // A request has fewer fields than the set has names, and every hit comes this way.
   for (const name in headers) if (DEMANDING.has(name) && headers[name] !== undefined) return false
   const found = find(core, req, key)
   if (!found) return false

@@ -93,14 +93,14 @@ function glances(core: Core, req: HttpRequest, res: HttpResponse, key: string): 
 /** Lets other methods than GET and HEAD pass. */
 function passOther(core: Core, req: HttpRequest, res: HttpResponse, next: Next): void {
   const { policy, key: own } = core.settings
-  // A key of the developer's own says nothing of the URI that the answer would have to be that of.
-  let isLeft = req.method !== 'POST' || !policy.cachePost || own !== undefined || res.headersSent
+  // A key that the app makes does not tell the URI whose answer this would become.
+  let isUnstored = req.method !== 'POST' || !policy.cachePost || own !== undefined || res.headersSent
   try {
-    isLeft ||= isLeftOut(core, req)
+    isUnstored ||= isLeftOut(core, req)
   } catch (error) {
     return leave(core, res, next, error)
   }
-  if (isLeft) return passUnsafe(core, req, res, next)
+  if (isUnstored) return passUnsafe(core, req, res, next)
   hearOfEnd(req, res)
   const key = keyOf(req, core.settings)
   if ('none' in key || hasField(requestHead(req).fields, 'Upgrade')) return passUnsafe(core, req, res, next)

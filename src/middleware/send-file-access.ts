@@ -81,7 +81,7 @@ export async function setGrace(cache: DiskCache, grace: number, isOpen: () => bo
   }
 }
 
-/** The parents of a directory, from the root down. */
+/** A directory and all above it, from the root down. */
 function ancestors(directory: string): string[] {
   const above = dirname(directory)
   return above === directory ? [directory] : [...ancestors(above), directory]

@@ -42,7 +42,7 @@ const TAG_LENGTH = 22
  */
 export function fieldsOf(request: HttpRequest, options: ResolvedSendFile, file: Described, present?: string): Fields {
   const kept = keptFields(file.meta)
-  const type = typeOf(request, options, file) ?? kept.type ?? typeByName(nameOf(request, file.key))
+  const type = chosen(options.type, 'type', request, file) ?? kept.type ?? typeByName(nameOf(request, file.key))
   const disposition = dispositionOf(request, options, file) ?? kept.disposition
   const control = chosen(options.cacheControl, 'cacheControl', request, file) ?? kept.cacheControl ?? present
   const modified = Math.min(kept.lastModified ?? file.storedAt, file.storedAt)
@@ -103,10 +103,7 @@ function versionTag({ path, version }: Described): string | undefined {
   return known === '' ? undefined : contentTag(createHash('sha256').update(known).digest())
 }
 
-function typeOf(request: HttpRequest, { type }: ResolvedSendFile, file: Described): string | undefined {
-  return chosen(type, 'type', request, file)
-}
-
+/** What an option says of a file: the same for all, or what its function answers for this one. */
 function chosen(
   option: string | ((request: HttpRequest, file: Info) => string | undefined) | undefined,
   name: string,

@@ -4,9 +4,13 @@ import type { Fields, StoredResponse } from './policy/message.js'
 export interface StoredHead {
   /** Version of this form. */
   readonly v: 1
+  /** The status. */
   readonly s: number
+  /** The fields. */
   readonly f: Fields
+  /** When the handler was asked. */
   readonly q: number
+  /** When it answered. */
   readonly r: number
   /** The instant at which its age was 0. */
   readonly b: number
@@ -16,6 +20,7 @@ export interface StoredHead {
   readonly x?: number
   /** The name of this variant, which the list of variants contains too. */
   readonly i?: string
+  /** The tags. */
   readonly g?: readonly string[]
   /** Whether it is fresh only by options of the route, and therefore not for requests with cookies or authorization. */
   readonly t?: 1
