@@ -97,8 +97,10 @@ export interface Context {
   answer<T>(verb: Promise<T>): Promise<T>
   /** Passes on the items of a listing. Ends with an error if the listing left out a locked shard. */
   listed<T>(items: AsyncIterable<T>): AsyncIterable<T>
-  /** Asks on the terminal; true at once with `--yes`. @throws UsageError without a terminal */
+  /** Asks on the terminal; true at once with `--yes`. @throws UsageError where nobody can be asked */
   confirm(question: string): Promise<boolean>
+  /** Throws where `confirm` would have nobody to ask: before work that is done for the question. @throws UsageError */
+  assertAskable(): void
   /** Writes a remark to stderr. */
   note(text: string): void
 }

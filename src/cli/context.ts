@@ -82,11 +82,9 @@ export class Run implements Context {
   }
 
   async confirm(question: string): Promise<boolean> {
+    this.assertAskable()
     if (this.options.flag('yes')) return true
     const { stdin, stderr } = this.io
-    if (stdin.isTTY !== true || stderr.isTTY !== true) {
-      throw new UsageError(`this needs --yes where nobody can be asked; --dry-run tells what it would do`)
-    }
     const lines = createInterface({ input: stdin, output: stderr })
     let answered = false
     try {
@@ -107,6 +105,12 @@ export class Run implements Context {
       // Nobody has pressed Enter: what follows would stand behind the question.
       if (!answered) stderr.write('\n')
     }
+  }
+
+  assertAskable(): void {
+    const { stdin, stderr } = this.io
+    if (this.options.flag('yes') || (stdin.isTTY === true && stderr.isTTY === true)) return
+    throw new UsageError('this needs --yes where nobody can be asked; --dry-run tells what it would do')
   }
 
   note(text: string): void {

@@ -1,9 +1,11 @@
 import { existsSync, mkdirSync, mkdtempSync, rmSync, statSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { PassThrough } from 'node:stream'
 import Database from 'better-sqlite3'
 import { Cache, FanoutCache, type Finding } from 'fanout-cache'
 import { afterAll, beforeAll, describe, expect, it, onTestFinished } from 'vitest'
+import { run as runWith } from '../../dist/cli.mjs'
 import { PATIENCE_MILLISECONDS } from '../helpers/patience.js'
 import { peer } from '../helpers/peers.js'
 import { runPython } from '../helpers/python.js'
@@ -196,6 +198,21 @@ describe('check', () => {
     const { code, stdout, stderr } = await runHere('check', directory, '--fix')
     expect({ code, stdout }).toEqual({ code: 2, stdout: '' })
     expect(stderr).toMatch(/^fanout-cache: .*--yes.*\n$/)
+  })
+
+  it('refuses at once where the question would go to a file', async () => {
+    const directory = temporaryDirectory()
+    const cache = await new Cache(directory).open()
+    await cache.close()
+    writeFileSync(join(directory, 'stranger'), '')
+    const [stdin, stdout, stderr] = [new PassThrough(), new PassThrough(), new PassThrough()]
+    const io = { stdin: Object.assign(stdin, { isTTY: true }), stdout, stderr, env: {} }
+    const code = await runWith(['check', directory, '--fix'], io, new AbortController().signal)
+    expect([code, String(stdout.read() ?? ''), String(stderr.read())]).toEqual([
+      2,
+      '',
+      expect.stringContaining('--yes'),
+    ])
   })
 
   it.runIf(peer('python'))('asks in a terminal what shall be repaired', async () => {

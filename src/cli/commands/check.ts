@@ -41,11 +41,11 @@ async function runCheck(context: Context): Promise<number> {
   if (!repairs) return report(context, target, await findDamage(context, target, { fix: false }))
   const isAsked = !context.options.flag('yes')
   if (isAsked) {
-    // Without a terminal nobody can confirm: fail before minutes are spent on the check.
-    if (context.io.stdin.isTTY !== true) await context.confirm('')
+    // Fails before minutes are spent on the check.
+    context.assertAskable()
     const found = await findDamage(context, target, { fix: false })
     const code = await report(context, target, found)
-    if (found.length === 0 || !(await context.confirm(`repair what is found?`))) return code
+    if (found.length === 0 || !(await context.confirm('repair what is found?'))) return code
   }
   const found = await findDamage(context, target, { fix: true })
   return report(context, target, context.options.flag('setAside') ? await giveUp(context, target, found) : found)

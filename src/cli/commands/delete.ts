@@ -55,6 +55,7 @@ async function deleteKeys(context: Context): Promise<number> {
 async function deletePrefix(context: Context, cache: Cache | FanoutCache, prefix: string): Promise<number> {
   const { dryRun, out } = context
   let count = 0
+  if (!dryRun) context.assertAskable()
   if (dryRun || !context.options.flag('yes')) {
     for await (const _key of context.listed(cache.keys({ prefix, includeExpired: true }))) {
       context.signal.throwIfAborted()

@@ -156,7 +156,8 @@ async function removing(
 }
 
 async function confirmed(context: Context, question: () => Promise<string>): Promise<boolean> {
-  // Without a question the count, which scans all rows, is not needed.
+  // Only the question needs the count, which scans all rows.
+  context.assertAskable()
   if (context.options.flag('yes') || (await context.confirm(await question()))) return true
   context.note('nothing was changed')
   return false
