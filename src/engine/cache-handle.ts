@@ -1,5 +1,5 @@
-import type { ResolvedOptions } from './cache-options.js'
-import type { Call, Kind } from './call.js'
+import type { Kind, ResolvedOptions } from './cache-options.js'
+import type { Call } from './call.js'
 import { Job, type Work } from './database/job.js'
 import type { EncodedKey } from './disk/codec.js'
 import { DirectoryKeys } from './disk/directory-keys.js'

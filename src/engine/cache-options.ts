@@ -23,6 +23,9 @@ import type {
 import { MOST_SHARDS } from './shards/layout.js'
 import { type Clock, milliseconds, SteadyClock, systemClock } from './time.js'
 
+/** The two kinds of cache, by the names of their classes. */
+export type Kind = 'Cache' | 'FanoutCache'
+
 /** Settings as given, for the whole cache: they are divided when the number of shards is known. */
 export type SettingsGiven = Partial<StoredSettings>
 
@@ -62,7 +65,7 @@ const CACHE_OPTIONS = new Set([
 const FANOUT_OPTIONS = new Set([...CACHE_OPTIONS, 'shards'])
 
 /** The names of the options of a constructor. */
-export function optionNamesOf(kind: 'Cache' | 'FanoutCache'): ReadonlySet<string> {
+export function optionNamesOf(kind: Kind): ReadonlySet<string> {
   return kind === 'Cache' ? CACHE_OPTIONS : FANOUT_OPTIONS
 }
 
@@ -78,10 +81,7 @@ const DEFAULT_PENDING: PendingLimits = { count: 250_000, bytes: 256 * 2 ** 20 }
  *
  * @throws TypeError for unknown options and wrong types, RangeError for values out of range
  */
-export function resolveOptions(
-  kind: 'Cache' | 'FanoutCache',
-  options: CacheOptions & FanoutCacheOptions = {},
-): ResolvedOptions {
+export function resolveOptions(kind: Kind, options: CacheOptions & FanoutCacheOptions = {}): ResolvedOptions {
   checkOptionsObject(options, kind)
   checkOptionNames(options, kind === 'Cache' ? CACHE_OPTIONS : FANOUT_OPTIONS, kind)
   const { disk = {}, sqlite = {}, maxPending = {} } = options
@@ -189,7 +189,7 @@ export function resolveChange(change: SettingsChange): SettingsGiven {
   return resolveSettings(change, 'configure')
 }
 
-function defaultTimeout(kind: 'Cache' | 'FanoutCache'): number {
+function defaultTimeout(kind: Kind): number {
   return kind === 'Cache' ? 60_000 : 10
 }
 

@@ -1,7 +1,5 @@
 import type { Key, Waiting } from './options.js'
 
-export type Kind = 'Cache' | 'FanoutCache'
-
 /** How one call of a writing verb waits, and what it returns when it is refused. */
 export interface Call<T> {
   readonly key?: Key

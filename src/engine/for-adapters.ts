@@ -1,4 +1,4 @@
-import { optionNamesOf } from './cache-options.js'
+import { type Kind, optionNamesOf } from './cache-options.js'
 import { CacheVerbs } from './cache-verbs.js'
 import type { DiskCache } from './contract.js'
 import { structuredCodec } from './disk/structured-codec.js'
@@ -29,7 +29,7 @@ export type { Versioned } from './verbs/reading-versioned.js'
 export { checkComputing, optionNamesOf }
 
 /** The kind of cache that lies in a directory or is open there in this process. `undefined`: none yet. */
-export function kindOfDirectory(directory: string | URL): 'Cache' | 'FanoutCache' | undefined {
+export function kindOfDirectory(directory: string | URL): Kind | undefined {
   const path = absoluteDirectory(directory)
   const engine = findEngine(path)
   if (engine) return engine.kind

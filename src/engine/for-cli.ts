@@ -1,5 +1,6 @@
 import { readdirSync, statSync } from 'node:fs'
 import { basename, dirname, join } from 'node:path'
+import type { Kind } from './cache-options.js'
 import { CacheVerbs } from './cache-verbs.js'
 import type { DiskCache } from './contract.js'
 import { DATABASE_FILE } from './database/opening.js'
@@ -31,7 +32,7 @@ export { LONGEST_TIMER, milliseconds, systemClock } from './time.js'
 export interface Place {
   /** The absolute path. */
   readonly directory: string
-  readonly kind: 'missing' | 'file' | 'empty' | 'strange' | 'Cache' | 'FanoutCache'
+  readonly kind: 'missing' | 'file' | 'empty' | 'strange' | Kind
   /** The directory of the FanoutCache, when this one is a shard of it. */
   readonly shardOf?: string
 }

@@ -1,6 +1,7 @@
 import { existsSync } from 'node:fs'
 import { Cache } from './cache.js'
 import type { CacheHandle } from './cache-handle.js'
+import type { Kind } from './cache-options.js'
 import { sqliteCode } from './database/busy.js'
 import type { Codec } from './disk/codec.js'
 import { CODECS } from './disk/codecs.js'
@@ -34,7 +35,7 @@ type AnyCache = Cache | FanoutCache
 
 /** Options of a new directory that override those of the stream. */
 export interface MakeOptions {
-  readonly kind?: 'Cache' | 'FanoutCache' | undefined
+  readonly kind?: Kind | undefined
   readonly shards?: number | undefined
 }
 
@@ -181,7 +182,7 @@ class Staging {
     await this.#stage?.remove(existsSync(this.#home.directory) ? this.#home.directory : this.#home.target)
   }
 
-  #kindToMake(header: Header): 'Cache' | 'FanoutCache' {
+  #kindToMake(header: Header): Kind {
     const { kind, shards } = this.#options.make
     return kind ?? (shards === undefined ? header.kind : 'FanoutCache')
   }

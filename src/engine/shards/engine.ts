@@ -1,5 +1,5 @@
 import { rmSync } from 'node:fs'
-import type { ResolvedOptions } from '../cache-options.js'
+import type { Kind, ResolvedOptions } from '../cache-options.js'
 import { DEFAULT_SETTINGS } from '../database/settings.js'
 import { isSame } from '../disk/built-in.js'
 import type { Events } from '../events.js'
@@ -17,8 +17,6 @@ import { afterPythonMade } from './python-layout.js'
 import { Shard } from './shard.js'
 import type { ShardEvents } from './shard-options.js'
 import { shareOf, wholeItems } from './shares.js'
-
-type Kind = 'Cache' | 'FanoutCache'
 
 /**
  * The databases of one directory, shared by all caches of the process on it. It is reference-counted, and closed by its
