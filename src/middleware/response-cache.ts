@@ -37,7 +37,7 @@ const inHand = new WeakMap<HttpRequest, Set<string>>()
 
 /**
  * Creates a shared HTTP cache (RFC 9111) in front of the handlers that follow. It stores answers that `Cache-Control`
- * allows to store or `ttl` makes fresh, and reports in `Cache-Status` (RFC 9211) what it did. When the cache fails,
+ * lets it store or `ttl` makes fresh, and reports in `Cache-Status` (RFC 9211) what it did. When the cache fails,
  * requests are served as if there were none.
  *
  * @throws TypeError for unknown options and wrong types; RangeError for values out of range

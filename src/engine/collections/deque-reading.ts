@@ -88,8 +88,8 @@ export async function valueAt(handle: CacheHandle, index: number, options: Waiti
 }
 
 /**
- * Yields all items from one end on, one at a time. Leaves out items that are appended after the first step, and items that are removed
- * meanwhile.
+ * Yields all items from one end on, one at a time. Leaves out items that are appended after the first step, and those
+ * that are removed meanwhile.
  */
 export async function* walk(handle: CacheHandle, side: 'front' | 'back'): AsyncGenerator<FoundItem> {
   const step = async (shard: Shard, from: number, last: number): Promise<FoundItem[]> => {

@@ -24,7 +24,7 @@ export interface EncodedKey {
 
 /** Encodes keys and values for the database and decodes them. A codec is pure: it uses neither files nor SQL. */
 export interface Codec {
-  /** The name of the codec: `'structured'`, `'json'`, `'pickle'`, or that of an own one. */
+  /** The name of the codec: `'structured'`, `'json'`, `'pickle'`, or that of a codec of your own. */
   readonly name: string
   /** Encodes a value. @throws TypeError that names what cannot be stored and its place in the value */
   encodeValue(value: unknown): EncodedValue

@@ -7,7 +7,7 @@ import { argumentsKey, checkArguments, type KeyRules, keptArguments, resolveIgno
 import { type AsyncCall, dressAs, nameOf } from './wrapping.js'
 
 /**
- * Options of `memoize`. The functions that take them have a type parameter of its own for the arguments of `key`,
+ * Options of `memoize`. The functions that take them have a separate type parameter for the arguments of `key`,
  * because the compiler would otherwise make optional parameters of the function required.
  */
 export interface MemoizeOptions<This, Args extends readonly unknown[]> {

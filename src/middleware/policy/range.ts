@@ -73,7 +73,7 @@ function satisfiable(specs: readonly string[], size: number): ByteRange[] {
 }
 
 /**
- * Whether `If-Range` allows to answer with ranges (RFC 9110 §13.1.5): it is missing, or equals the strong entity tag,
+ * Whether `If-Range` allows an answer with ranges (RFC 9110 §13.1.5): it is missing, or equals the strong entity tag,
  * or equals a `Last-Modified` that is strong, since it is a second before `Date` (§8.8.2.2). If no `date` is given,
  * `lastModified` is taken to be strong.
  */

@@ -41,7 +41,7 @@ export type NotStoredReason =
   | 'no-freshness'
   /** It would have to be validated each time, but has no validator. */
   | 'no-cache'
-  /** It is already stale, and nothing allows to use it. */
+  /** It is already stale, and nothing allows using it. */
   | 'stale'
   /** It would be fresh only because of an option, and the request has a cookie. */
   | 'cookie'
