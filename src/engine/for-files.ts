@@ -7,12 +7,11 @@ import { keyIdentity } from './disk/keys.js'
 import { type FileKey, FileLease, isGivenUp } from './doors/file-lease.js'
 import { within } from './doors/within.js'
 import { DiskCacheError, TimeoutError } from './errors.js'
-import type { EngineAccess } from './handle-of.js'
+import { accessEngine, type EngineAccess } from './handle-of.js'
 import { type Clearance, type FlightPlan, takeOff } from './operations/flights.js'
 import { isOver, leaseName, leaseOf } from './operations/leases.js'
 import { newToken } from './operations/signs-of-life.js'
 import type { Key } from './options.js'
-import { accessEngine } from './recipes/engine-access.js'
 import { performance } from './timers.js'
 import { sessionOf } from './verbs/reading.js'
 import { openStoredFile } from './verbs/stored-file.js'
@@ -35,7 +34,7 @@ export class FileStore {
 
   /** @throws TypeError when `cache` is neither a cache nor a view of this package */
   constructor(cache: DiskCache, user: string) {
-    this.#access = accessEngine(cache as Parameters<typeof accessEngine>[0], user)
+    this.#access = accessEngine(cache, user)
     this.#handle = this.#access.handle
   }
 

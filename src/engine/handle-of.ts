@@ -2,7 +2,9 @@ import type { CacheHandle } from './cache-handle.js'
 import { CacheVerbs, opaqueHandleOf } from './cache-verbs.js'
 import type { EncodedKey } from './disk/codec.js'
 import { knownCaches } from './known-caches.js'
+import { kindOf } from './option-names.js'
 import type { Key, Storing } from './options.js'
+import type { CacheLike } from './recipes/cache-like.js'
 
 /** The handle of a cache, for the classes of this package. */
 export function handleOf(cache: CacheVerbs): CacheHandle {
@@ -52,4 +54,11 @@ export function accessOf(cache: unknown): EngineAccess | undefined {
     storing: options => options,
     encodeKey: key => handle.encodeKey(key),
   }
+}
+
+/** The access of what a recipe or door is given: a cache, a view, or what has one. @throws TypeError for anything else */
+export function accessEngine(cache: CacheLike, user: string): EngineAccess {
+  const access = accessOf(cache) ?? accessOf((cache as { cache?: unknown } | undefined)?.cache)
+  if (access) return access
+  throw new TypeError(`${user} needs a Cache or FanoutCache, got ${kindOf(cache)}`)
 }

@@ -1,7 +1,7 @@
+import { accessEngine } from '../handle-of.js'
 import { checkOptionNames, checkOptionsObject, kindOf } from '../option-names.js'
 import { type Duration, milliseconds } from '../time.js'
 import type { CacheLike } from './cache-like.js'
-import { accessEngine } from './engine-access.js'
 import { cacheOf } from './targets.js'
 import { TokenBucket } from './token-bucket.js'
 import { type AsyncCall, checkFunction, dressAs, nameOf, type OwnCall } from './wrapping.js'

@@ -4,8 +4,8 @@ import type { EncodedKey } from '../disk/codec.js'
 import { keyIdentity } from '../disk/keys.js'
 import { toMilliseconds, toSeconds } from '../time.js'
 import { setTimeout } from '../timers.js'
-import { refuseEviction } from './engine-access.js'
 import { readPair, storePair } from './number-pair.js'
+import { refuseEviction } from './refuse-eviction.js'
 
 /** How much a bucket holds and how fast it fills. Times are milliseconds. */
 export interface BucketRules {

@@ -27,6 +27,7 @@ export interface ApplyOptions {
   /** The longest wait for the lock of each transaction. Milliseconds. */
   readonly timeout: number
   readonly signal: AbortSignal
+  /** Called with how many more entries were stored. */
   readonly told: (entries: number) => void
 }
 

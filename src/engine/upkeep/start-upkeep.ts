@@ -1,8 +1,8 @@
 import { EventEmitter } from 'node:events'
 import type { CacheHandle } from '../cache-handle.js'
 import { emitSafely } from '../events.js'
-import { accessOf } from '../handle-of.js'
-import { checkEventName, kindOf } from '../option-names.js'
+import { accessEngine } from '../handle-of.js'
+import { checkEventName } from '../option-names.js'
 import type { CacheLike } from '../recipes/cache-like.js'
 import { clearTimeout, setTimeout } from '../timers.js'
 import type { UpkeepRound } from './messages.js'
@@ -53,10 +53,9 @@ export interface Upkeep extends AsyncDisposable {
  */
 export function startUpkeep(cache: CacheLike, options?: UpkeepOptions): Upkeep {
   const resolved = resolveUpkeep(options)
-  const access = accessOf(cache) ?? accessOf((cache as { cache?: unknown } | undefined)?.cache)
-  if (!access) throw new TypeError(`startUpkeep needs a Cache or FanoutCache, got ${kindOf(cache)}`)
-  access.handle.assertWritable()
-  return new StartedUpkeep(access.handle, resolved)
+  const { handle } = accessEngine(cache, 'startUpkeep')
+  handle.assertWritable()
+  return new StartedUpkeep(handle, resolved)
 }
 
 /** Starts upkeep by the option `upkeep` of a door. @throws as startUpkeep does */
