@@ -1,8 +1,8 @@
 import { Command as Commander, CommanderError, InvalidArgumentError, Option } from 'commander'
+import { nearest } from '../engine/for-cli.js'
 import type { Command, CommandOption } from './command.js'
 import { COMMON_OPTIONS, DESTROYING_OPTIONS } from './common-options.js'
 import { UsageError } from './exit-codes.js'
-import { nearestOf } from './nearest.js'
 
 /** The parsed command line. */
 export interface Parsed {
@@ -148,7 +148,7 @@ function sentence(error: CommanderError, argv: readonly string[], commands: read
     return `the command comes first: ${NAME} ${second} ${first}`
   }
   if (error.code === 'commander.help') {
-    const [what, near] = first === 'help' ? [second, nearestOf(second, known)] : ['', undefined]
+    const [what, near] = first === 'help' ? [second, nearest(second, known)] : ['', undefined]
     if (near !== undefined) return `unknown command '${what}'; did you mean ${near}?`
     if (what !== '') return `unknown command '${what}'; ${NAME} --help lists them`
     return `say what to do: ${NAME} <command> <directory>; ${NAME} --help lists the commands`

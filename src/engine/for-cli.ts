@@ -25,7 +25,7 @@ import { readPatiently, sessionOf } from './verbs/reading.js'
 
 export { CODECS } from './disk/codecs.js'
 export { VIEWS } from './disk/structured-clone.js'
-export { editDistance, kindOf } from './option-names.js'
+export { hintFor, kindOf, nearest } from './option-names.js'
 export { LONGEST_TIMER, milliseconds, systemClock } from './time.js'
 
 /** The kind of cache at a path. */

@@ -21,7 +21,7 @@ export function checkEventName(event: unknown, known: ReadonlySet<string>): void
 }
 
 /** The end of a message about an unknown name: suggests the nearest known one. */
-export function hintFor(name: string, known: ReadonlySet<string>): string {
+export function hintFor(name: string, known: Iterable<string>): string {
   const near = nearest(name, known)
   return near === undefined ? `known are ${[...known].join(', ')}` : `did you mean ${near}?`
 }
@@ -45,17 +45,28 @@ export function kindOf(value: unknown): string {
   return typeof value === 'object' ? 'an object' : typeof value
 }
 
-function nearest(name: string, known: ReadonlySet<string>): string | undefined {
+/** The known name that was probably meant. `undefined`: none is similar. */
+export function nearest(name: string, known: Iterable<string>): string | undefined {
+  const wanted = name.toLowerCase()
   let best: string | undefined
   let least = Math.max(2, Math.floor(name.length / 3)) + 1
   for (const candidate of known) {
-    const distance = editDistance(name.toLowerCase(), candidate.toLowerCase())
+    // The last part of a name is enough: `journalMode` for `sqlite.journalMode`.
+    const forms = [candidate, candidate.split('.').at(-1) ?? candidate]
+    const distance = Math.min(...forms.map(form => editDistance(wanted, form.toLowerCase())))
     // Of short names any two are near: `key` and `per` share a letter.
     if (distance >= least || distance > Math.min(name.length, candidate.length) / 2) continue
     least = distance
     best = candidate
   }
-  return best
+  return best ?? onlyOneWith(wanted, known)
+}
+
+/** The only name that contains a text: `defaultTtl` for `ttl`. */
+function onlyOneWith(text: string, known: Iterable<string>): string | undefined {
+  if (text.length < 3) return undefined
+  const [first, ...others] = [...known].filter(candidate => candidate.toLowerCase().includes(text))
+  return others.length === 0 ? first : undefined
 }
 
 /** The Levenshtein distance, computed row by row. Two letters that are swapped are one change. */

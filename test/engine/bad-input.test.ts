@@ -35,6 +35,18 @@ describe('unknown options', () => {
     await expectMisuse(() => cache.set('key', 1, { expire: 5 } as never), TypeError, /expire.*ttl/, 'expire')
   })
 
+  it('a name that one option alone has in its own is taken for that one', async () => {
+    for (const Class of [Cache, FanoutCache]) {
+      expect(() => new Class(undefined, { ttl: '5m' } as never)).toThrow(
+        /unknown option ttl; did you mean defaultTtl\?$/,
+      )
+      expect(() => new Class(undefined, { policy: 'none' } as never)).toThrow(/did you mean evictionPolicy\?$/)
+      expect(() => new Class(undefined, { max: 5 } as never)).toThrow(/unknown option max; known are /)
+    }
+    const cache = cacheSubject('structured').make()
+    await expect(cache.getOrSet('key', () => 1, { stale: 5 } as never)).rejects.toThrow(/did you mean staleFor\?$/)
+  })
+
   it('a name that has little in common with another is not taken for it', async () => {
     const cache = cacheSubject('structured').make()
     await expect(cache.touch('key', { tag: 'a' } as never)).rejects.toThrow(/^touch: unknown option tag; known are /)

@@ -129,6 +129,7 @@ describe('values of options', () => {
         expect(() => new make(directory as never)).toThrow(TypeError)
       }
       expect(() => new make('a\u0000b')).toThrow(TypeError)
+      expect(() => new make({ directory: '/tmp' } as never)).toThrow(/options are the second argument$/)
       expect(() => new make('')).toThrow(/directory/)
       for (const url of ['https://host/cache', 'file:///a%00b', 'file:///a%2Fb', 'data:,x']) {
         expect(() => new make(new URL(url)), url).toThrow(/directory/)

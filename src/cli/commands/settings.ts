@@ -1,8 +1,7 @@
-import { configureWithin } from '../../engine/for-cli.js'
+import { configureWithin, hintFor } from '../../engine/for-cli.js'
 import type { Settings, SettingsChange } from '../../engine/index.js'
 import type { Command, Context } from '../command.js'
 import { UsageError } from '../exit-codes.js'
-import { nearestOf } from '../nearest.js'
 import { pairs } from '../output.js'
 import { bytesText, durationText, parseBytes, parseDuration } from '../units.js'
 
@@ -62,10 +61,7 @@ async function settingsOf(context: Context): Promise<void> {
 function kindOf(name: string): Kind {
   const kind = Object.hasOwn(KINDS, name) ? KINDS[name] : undefined
   if (kind) return kind
-  const near = nearestOf(name, SETTING_NAMES)
-  throw new UsageError(
-    `unknown setting '${name}'; ${near === undefined ? `known are ${SETTING_NAMES.join(', ')}` : `did you mean ${near}?`}`,
-  )
+  throw new UsageError(`unknown setting '${name}'; ${hintFor(name, SETTING_NAMES)}`)
 }
 
 function parseValue(name: string, kind: Kind, text: string): unknown {

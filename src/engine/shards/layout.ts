@@ -98,10 +98,16 @@ export function hasDatabase(directory: string): boolean {
 export function absoluteDirectory(given: unknown): string {
   const directory = given instanceof URL && given.protocol === 'file:' ? pathOf(given) : given
   if (typeof directory !== 'string' || directory === '' || directory.includes('\0')) {
-    throw new TypeError(`directory must be a path or a file URL, got ${kindOf(directory)}`)
+    // Doors take `{ directory }`, caches do not.
+    const hint = isOptions(directory) ? ': options are the second argument' : ''
+    throw new TypeError(`directory must be a path or a file URL, got ${kindOf(directory)}${hint}`)
   }
   const home = directory === '~' || directory.startsWith('~/') || directory.startsWith('~\\')
   return resolve(home ? join(homedir(), directory.slice(1)) : directory)
+}
+
+function isOptions(given: unknown): boolean {
+  return typeof given === 'object' && given !== null && 'directory' in given
 }
 
 function pathOf(url: URL): string {
