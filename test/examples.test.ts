@@ -7,6 +7,8 @@ import { text } from 'node:stream/consumers'
 import { fileURLToPath } from 'node:url'
 import { Cache } from 'fanout-cache'
 import { describe, expect, it, onTestFinished } from 'vitest'
+import { compileNatively } from './helpers/packed-package.js'
+import { PATIENCE_MILLISECONDS } from './helpers/patience.js'
 import { peer, python } from './helpers/peers.js'
 import { temporaryDirectory } from './helpers/temp-directory.js'
 
@@ -226,12 +228,8 @@ describe.each(['README.md', ...documents()])('%s', document => {
 
   it.each(snippets)('snippet %# prints what its comments say', async snippet => {
     const directory = temporaryDirectory()
-    mkdirSync(join(directory, 'node_modules'))
-    symlinkSync(PACKAGE, join(directory, 'node_modules', 'fanout-cache'), 'junction')
-    for (const name of hostsOf(snippet)) {
-      mkdirSync(dirname(join(directory, 'node_modules', name)), { recursive: true })
-      symlinkSync(join(PACKAGE, 'node_modules', name), join(directory, 'node_modules', name), 'junction')
-    }
+    linkModule(directory, 'fanout-cache', PACKAGE)
+    for (const name of hostsOf(snippet)) linkModule(directory, name, join(PACKAGE, 'node_modules', name))
     writeFileSync(join(directory, 'snippet.mjs'), snippet)
     const { code, stdout, stderr } = await end(join(directory, 'snippet.mjs'), {}, [], directory)
     const said = [...snippet.matchAll(/console\.log\(.*\/\/ (.+)$/gm)].map(match => match[1])
@@ -239,9 +237,26 @@ describe.each(['README.md', ...documents()])('%s', document => {
   })
 
   it('links to places that there are', () => {
-    const links = [...page.matchAll(/\]\((?!https?:)([^)#]+)/g)].map(([, path]) => path ?? '')
-    const missing = links.filter(path => !existsSync(join(PACKAGE, dirname(document), path)))
+    const links = [...page.matchAll(/\]\((?!https?:)([^)]+)\)/g)].map(([, link]) => link ?? '')
+    const missing = links.filter(link => {
+      const [path, anchor] = link.split('#')
+      const target = path ? join(PACKAGE, dirname(document), path) : join(PACKAGE, document)
+      return !existsSync(target) || (anchor !== undefined && !anchorsIn(readFileSync(target, 'utf8')).includes(anchor))
+    })
     expect(missing).toEqual([])
+  })
+
+  const typed = [...page.matchAll(/^```ts\n([\s\S]*?)^```$/gm)].map(match => match[1] ?? '')
+  const whole = typed.filter(snippet => snippet.includes("from 'fanout-cache'"))
+  it.each(whole)('snippet %# of TypeScript compiles', { timeout: PATIENCE_MILLISECONDS }, async snippet => {
+    const directory = temporaryDirectory()
+    const names = [...hostsOf(snippet), '@types/node', 'undici-types']
+    for (const name of names) linkModule(directory, name, join(PACKAGE, 'node_modules', name))
+    linkModule(directory, 'fanout-cache', PACKAGE)
+    writeFileSync(join(directory, 'snippet.mts'), snippet)
+    const compilerOptions = { target: 'ES2023', module: 'nodenext', strict: true, noEmit: true, types: ['node'] }
+    writeFileSync(join(directory, 'tsconfig.json'), JSON.stringify({ compilerOptions, files: ['snippet.mts'] }))
+    expect(await compileNatively(join(directory, 'tsconfig.json'))).toEqual([])
   })
 })
 
@@ -279,6 +294,24 @@ function hostsOf(snippet: string): string[] {
   const specifiers = [...snippet.matchAll(/ from '([^'.][^']*)'/g)].map(([, specifier = '']) => specifier)
   const names = specifiers.map(specifier => /^(@[^/]+\/)?[^/]+/.exec(specifier)?.[0] ?? specifier)
   return [...new Set(names)].filter(name => name !== 'fanout-cache' && !isBuiltin(name))
+}
+
+/** Puts a package into the `node_modules` of a directory. */
+function linkModule(directory: string, name: string, path: string): void {
+  const place = join(directory, 'node_modules', name)
+  mkdirSync(dirname(place), { recursive: true })
+  symlinkSync(path, place, 'junction')
+}
+
+/** The anchors that GitHub gives to the headings of a page. */
+function anchorsIn(page: string): string[] {
+  const headings = [...page.replaceAll(/^```[\s\S]*?^```$/gm, '').matchAll(/^#+ (.+)$/gm)]
+  return headings.map(([, heading = '']) =>
+    heading
+      .toLowerCase()
+      .replaceAll(/[^\w\- ]/g, '')
+      .replaceAll(' ', '-'),
+  )
 }
 
 /** The pages of docs. */
