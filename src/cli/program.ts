@@ -135,6 +135,12 @@ function programExamples(commands: readonly Command[]): string {
 }
 
 /** The message for an unknown option that resembles no known one. */
+/** Our own suggestion: that of commander for `del` is `help`. */
+function unknownCommand(name: string, known: readonly string[]): string {
+  const near = nearest(name, known)
+  return `unknown command '${name}'; ${near === undefined ? `${NAME} --help lists them` : `did you mean ${near}?`}`
+}
+
 function unknownOption([first = '']: readonly string[], commands: readonly Command[]): string {
   if (!commands.some(({ name }) => name === first)) return `the command comes first, options behind it`
   return `${NAME} help ${first} lists them; what begins with - and is none goes behind --`
@@ -144,19 +150,16 @@ function unknownOption([first = '']: readonly string[], commands: readonly Comma
 function sentence(error: CommanderError, argv: readonly string[], commands: readonly Command[]): string {
   const [first = '', second = ''] = argv
   const known = commands.map(({ name }) => name)
-  if (error.code === 'commander.unknownCommand' && known.includes(second)) {
-    return `the command comes first: ${NAME} ${second} ${first}`
+  if (error.code === 'commander.unknownCommand') {
+    return known.includes(second) ? `the command comes first: ${NAME} ${second} ${first}` : unknownCommand(first, known)
   }
   if (error.code === 'commander.help') {
-    const [what, near] = first === 'help' ? [second, nearest(second, known)] : ['', undefined]
-    if (near !== undefined) return `unknown command '${what}'; did you mean ${near}?`
-    if (what !== '') return `unknown command '${what}'; ${NAME} --help lists them`
+    if (first === 'help' && second !== '') return unknownCommand(second, known)
     return `say what to do: ${NAME} <command> <directory>; ${NAME} --help lists the commands`
   }
   const [message = '', hint = ''] = error.message.replace(/^error: /, '').split('\n')
   const meant = /^\(Did you mean (.*)\?\)$/.exec(hint)?.[1]
   if (meant !== undefined) return `${message}; did you mean ${meant}?`
-  if (error.code === 'commander.unknownCommand') return `${message}; ${NAME} --help lists them`
   if (error.code === 'commander.unknownOption') return `${message}; ${unknownOption(argv, commands)}`
   return message
 }

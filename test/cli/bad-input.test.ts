@@ -48,6 +48,8 @@ const WRONG: readonly (readonly [line: string, words: string])[] = [
   ['', 'say what to do'],
   ['stast DIR', "unknown command 'stast'; did you mean stats?"],
   ['help stast', "unknown command 'stast'; did you mean stats?"],
+  ['del DIR user:1', "unknown command 'del'; did you mean delete?"],
+  ['help del', "unknown command 'del'; did you mean delete?"],
   ['help ab', "unknown command 'ab'; fanout-cache --help lists them"],
   ['help frobnicate', "unknown command 'frobnicate'; fanout-cache --help lists them"],
   ['frobnicate DIR', 'fanout-cache --help lists them'],
