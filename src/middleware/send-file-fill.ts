@@ -3,9 +3,10 @@ import { Readable } from 'node:stream'
 import { checkOptionNames, type GrowingFile, kindOf, milliseconds } from '../engine/for-doors.js'
 import type { FileKey, FileLease, FileStore } from '../engine/for-files.js'
 import type { PlainData } from '../engine/index.js'
-import { performance, setImmediate, setTimeout } from '../engine/timers.js'
+import { performance, setImmediate } from '../engine/timers.js'
 import type { HttpRequest } from './http-message.js'
 import { Intake, toReadable } from './intake.js'
+import { PollPauses } from './poll-pauses.js'
 import { contentTag, type KeptFields, toKeep } from './send-file-fields.js'
 import type { FillBody, ResolvedSendFile } from './send-file-options.js'
 
@@ -27,8 +28,6 @@ const BODY_OPTIONS = new Set([
   ...['body', 'type', 'size', 'ttl', 'tags', 'lastModified'],
   ...['disposition', 'cacheControl', 'encoding'],
 ])
-const FIRST_POLL = 2
-const LONGEST_POLL = 50
 
 const fills = new WeakMap<object, Map<unknown, Fill>>()
 
@@ -123,7 +122,7 @@ export class Fill {
     if (alone) return undefined
     const until = performance.now() + options.collapseTimeout
     let hasWaited = false
-    for (let wait = FIRST_POLL; ; wait = Math.min(LONGEST_POLL, wait * 1.5)) {
+    for (const pauses = new PollPauses(); ; ) {
       const clearance = await store.takeOff(at, options.lease, patience)
       if (clearance !== 'held' && clearance !== undefined) return clearance
       // Read without the lock, which the filling process takes now and then.
@@ -131,8 +130,7 @@ export class Fill {
       hasWaited = true
       while (!store.isFree(at)) {
         if (performance.now() >= until) return undefined
-        await new Promise(resolve => setTimeout(resolve, wait * (0.5 + Math.random() / 2)))
-        wait = Math.min(LONGEST_POLL, wait * 1.5)
+        await pauses.next()
       }
       if (performance.now() >= until) return undefined
     }
