@@ -74,6 +74,7 @@ export class Culler {
     const evicted = victims.filter(({ key }) => key !== null)
     if (evicted.length === 0) return
     if (session.settings.statistics) session.statements.run('addEvictions', BigInt(evicted.length))
+    this.#shard.memory?.willEvict(evicted.map(({ key, raw }) => ({ data: key, raw })))
     session.afterCommit(() => this.tell(evicted))
   }
 

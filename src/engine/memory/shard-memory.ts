@@ -28,7 +28,7 @@ export class ShardMemory {
   /** Entries of earlier epochs belong to a database that is not open any more. */
   #first = 0
   #dataVersion: unknown
-  #willChange = false
+  #evicted: readonly EncodedKey[] = NO_KEYS
   readonly #payoff = new Payoff()
   /** Entries of earlier epochs were kept before reads bypassed the memory, so that their changes prove nothing. */
   #keptSince = 0
@@ -107,8 +107,9 @@ export class ShardMemory {
    * Called after a commit of this connection. Forgets the keys it wrote; after other writes any row may have changed.
    */
   committed(jobs: readonly { readonly job: Job }[]): void {
-    let changed = this.#willChange
-    this.#willChange = false
+    let changed = false
+    for (const key of this.#evicted) this.#tier.forget(keyIdentity(key), this)
+    this.#evicted = NO_KEYS
     for (const { job } of jobs) {
       const { identity } = job.work
       if (identity === undefined) changed = true
@@ -123,9 +124,12 @@ export class ShardMemory {
     this.changed()
   }
 
-  /** Called when the open transaction removes rows that none of its jobs names. */
-  willChange(): void {
-    this.#willChange = true
+  /**
+   * Called with what the open transaction evicts after its jobs, which do not name it. Other entries stay current, so
+   * that a full cache does not compare all of them after each write. What has expired needs no call: nobody gets it.
+   */
+  willEvict(keys: readonly EncodedKey[]): void {
+    this.#evicted = keys
   }
 
   /** Called when any row may have changed. */

@@ -171,10 +171,8 @@ export class Shard implements WriterHost {
   }
 
   epilogue(session: Session): void {
-    const { removals } = session
     capGrace(session)
     this.culler.afterWrites(session)
-    if (session.removals !== removals) this.memory?.willChange()
   }
 
   committed(jobs: readonly { readonly job: Job }[]): void {

@@ -1,8 +1,9 @@
 import { setFlagsFromString } from 'node:v8'
 import { runInNewContext } from 'node:vm'
-import { FanoutCache, jsonCodec, type Key } from 'fanout-cache'
-import { describe, expect, it, onTestFinished } from 'vitest'
+import { type CacheOptions, FanoutCache, jsonCodec, type Key, type Storing } from 'fanout-cache'
+import { describe, expect, it, onTestFinished, vi } from 'vitest'
 import { ManualClock } from '../../helpers/manual-clock.js'
+import { rawDatabase } from '../../helpers/raw-database.js'
 import { temporaryDirectory } from '../../helpers/temp-directory.js'
 import { figures, forgetful, hitsOf, nextTurn, remembering, rememberingShards } from './support.js'
 
@@ -50,6 +51,39 @@ describe('what memory keeps', () => {
     await cache.clear()
     expect(await figures(cache)).toMatchObject({ count: 0, bytes: 0, evictions: 0 })
     expect(await cache.getMany(['a', 'b'])).toEqual([undefined, undefined])
+  })
+
+  it('takes no room for what a write has evicted', async () => {
+    const cache = await remembering({}, { maxItems: 2 })
+    for (const key of ['a', 'b', 'c', 'd']) {
+      await cache.set(key, key)
+      await cache.get(key)
+    }
+    expect(await figures(cache)).toMatchObject({ count: 2, evictions: 0 })
+    expect(await hitsOf(cache, () => cache.getMany(['c', 'd']))).toBe(2)
+  })
+
+  it.each<[string, CacheOptions, Storing]>([
+    ['evicts', { maxItems: 4 }, {}],
+    ['removes what has expired', {}, { ttl: 1000 }],
+  ])('does not compare the others with their rows when a write %s', async (_, options, storing) => {
+    const clock = new ManualClock()
+    const cache = await remembering({}, { clock, ...options })
+    await cache.set('old', 1, storing)
+    const keys = ['a', 'b', 'c']
+    await cache.setMany(keys.map(key => [key, key] as const))
+    for (let again = 0; again < 2; again++) await cache.getMany(['old', ...keys])
+    clock.advance(1000)
+    await cache.set('new', 2)
+    expect(await cache.count()).toBe(4)
+    await nextTurn()
+    const statement = rawDatabase(cache.directory).prepare('SELECT 1')
+    const run = vi.spyOn(Object.getPrototypeOf(statement) as typeof statement, 'get')
+    onTestFinished(() => run.mockRestore())
+    // One asks whether others have written.
+    expect(await cache.getMany(keys)).toEqual(keys)
+    expect(run).toHaveBeenCalledTimes(1)
+    expect(await cache.get('old')).toBeUndefined()
   })
 
   it('shares plain data when it may be frozen, and freezes all of it', async () => {
