@@ -58,7 +58,6 @@ export class ModelCache<Input, Output> {
 
   /** Reads the value of a key. Resolves to `undefined` when there is none that fits. */
   async get(key: Key, options?: Waiting): Promise<Output | undefined> {
-    this.#counters.gets++
     const { stored, fromMemory } = await this.#store.read(key, options)
     return this.#answer(stored === undefined ? undefined : await this.#fitting(key, stored), { fromMemory })
   }
@@ -163,7 +162,6 @@ export class ModelCache<Input, Output> {
     if (typeof factory !== 'function') {
       throw new TypeError(`getOrSet: the second argument must be a function that computes, got ${kindOf(factory)}`)
     }
-    this.#counters.gets++
     const slides = options.staleFor === undefined && options.beta === undefined
     for (let attempt = 0; attempt < TRIES; attempt++) {
       let isNew = false
@@ -241,6 +239,7 @@ export class ModelCache<Input, Output> {
     found: Found | undefined,
     { fromMemory = false, isNew = false }: { readonly fromMemory?: boolean; readonly isNew?: boolean } = {},
   ): Output | undefined {
+    this.#counters.gets++
     if (found === undefined || isNew) this.#counters.misses++
     else this.#counters.hits++
     if (found !== undefined && fromMemory) this.#counters.memoryHits++

@@ -12,11 +12,11 @@ export interface TierStats {
 
 /** Figures of the cache of a model. All but `items` and `bytes` are counted by this process. */
 export interface ModelStats {
-  /** Keys that were read, by `get`, `getMany` and `getOrSet`. */
+  /** Keys that were read, by `get`, `getMany` and `getOrSet`: all hits and misses. What rejected is not counted. */
   readonly gets: number
   /** Reads that found a value that fits. */
   readonly hits: number
-  /** Reads that found none, also those of `getOrSet` that then called the factory. */
+  /** Reads that found none, also those of `getOrSet` that then computed the value. */
   readonly misses: number
   /** Values that were stored. */
   readonly puts: number

@@ -3,6 +3,9 @@ import { formatPath, isThenable } from '../disk/describe.js'
 import type { ValueIssue } from '../errors.js'
 import { kindOf } from '../option-names.js'
 
+/** `get` could not tell `undefined` from a miss. */
+const MISSING: readonly ValueIssue[] = [{ path: 'value', message: 'the schema makes undefined of it, which is a miss' }]
+
 /** The result of checking a value with a schema. */
 export type Checked<Output> = { readonly value: Output } | { readonly issues: readonly ValueIssue[] }
 
@@ -29,8 +32,8 @@ export function check<Output>(
 }
 
 function toChecked<Output>(result: StandardSchemaV1.Result<Output>): Checked<Output> {
-  if (result.issues === undefined) return { value: result.value }
-  return { issues: result.issues.map(toIssue) }
+  if (result.issues !== undefined) return { issues: result.issues.map(toIssue) }
+  return result.value === undefined ? { issues: MISSING } : { value: result.value }
 }
 
 function toIssue({ message, path = [] }: StandardSchemaV1.Issue): ValueIssue {

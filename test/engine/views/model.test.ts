@@ -68,6 +68,32 @@ for (const { name: place, subject, limits } of PLACES) {
       expect(await model.get('ann')).toEqual(ANN)
     })
 
+    it('does not store what it could only answer as a miss', async () => {
+      const schema = zodUser.optional()
+      const model = start().cache.model(defineModel({ name: 'Maybe', version: 1, schema, ...limits }))
+      await expect(model.put('none', undefined)).rejects.toThrow(/^Maybe: value: .*undefined/)
+      await expect(model.putMany([['none', undefined]])).rejects.toThrow(InvalidValueError)
+      expect([await model.count(), await model.has('none')]).toEqual([0, false])
+      expect(await model.getOrSet('none', () => ANN)).toEqual(ANN)
+      const lost = z.any().transform(() => undefined)
+      const wrong = start().cache.model(defineModel({ name: 'Lost', version: 1, schema: lost, ...limits }))
+      await expect(wrong.put('a', 1)).rejects.toThrow(InvalidValueError)
+      const named = start().cache.model(
+        defineModel({ name: 'N', version: 1, schema: z.string().default('-'), ...limits }),
+      )
+      expect([await named.put('a', undefined), await named.get('a')]).toEqual([true, '-'])
+    })
+
+    it.each([
+      ['at once', z.any()],
+      ['later', z.any().refine(async () => true)],
+    ])('refuses what keeps all it has inside, with a schema that answers %s', async (_, schema) => {
+      const model = start().cache.model(defineModel({ name: 'Any', version: 1, schema, ...limits }))
+      await expect(model.put('url', new URL('http://localhost'))).rejects.toThrow(/^expected value .*got a URL$/)
+      await expect(model.put('answer', new Response('text'))).rejects.toThrow(TypeError)
+      expect(await model.count()).toBe(0)
+    })
+
     it('answers what the schema makes of what was put', async () => {
       const schema = z.object({ at: z.iso.datetime().transform(text => new Date(text)), tries: z.number().default(3) })
       const model = start().cache.model(defineModel({ name: 'Event', version: 'a', schema, ...limits }))
@@ -439,6 +465,8 @@ for (const { name: place, subject, limits } of PLACES) {
       await models.getMany(['a', 'b', 'none'])
       await models.delete('a')
       await models.deleteMany(['a', 'b'])
+      const failing = models.getOrSet('none', () => Promise.reject(new Error('no source')))
+      await expect(failing).rejects.toThrow('no source')
       const stats = await models.stats()
       expect(stats).toMatchObject({ gets: 5, hits: 3, misses: 2, puts: 2, deletes: 3, invalid: 0, migrated: 0 })
       expect(stats.disk).toMatchObject({ evictions: 0, items: 0, bytes: expect.any(Number) })
