@@ -2,7 +2,7 @@ import { types } from 'node:util'
 import { Deserializer, serialize } from 'node:v8'
 import { DecodeError } from '../errors.js'
 import { describeKind, formatPath, notStorable, type Path } from './describe.js'
-import { assertHarmless } from './v8-format.js'
+import { assertHarmless, assertHarmlessAndFindEmpty } from './v8-format.js'
 
 type ViewConstructor = new (buffer: ArrayBuffer) => ArrayBufferView
 
@@ -31,15 +31,18 @@ const BUFFER = 10
  * @throws {TypeError} that names the part that `structuredClone` does not support
  */
 export function cloneToBytes(value: unknown): Buffer {
-  if (isOpaque(value)) throw notStorable(value, { where: 'value' })
+  let hasEmpty: boolean
+  let bytes: Buffer
   try {
-    const bytes = serialize(value)
+    bytes = serialize(value)
     // Values that could not be read back are refused, above all sparse arrays with millions of places.
-    assertHarmless(bytes)
-    return bytes
+    hasEmpty = assertHarmlessAndFindEmpty(bytes)
   } catch (error) {
     throw explain(value, error)
   }
+  const opaque = hasEmpty ? findPart(value, isOpaque) : undefined
+  if (opaque) throw notStorable(opaque.value, { where: formatPath('value', opaque.path) })
+  return bytes
 }
 
 /**
@@ -87,33 +90,39 @@ export function isOpaque(value: unknown): boolean {
 function explain(value: unknown, error: unknown): unknown {
   if (error instanceof DecodeError) return new TypeError(`value cannot be stored: ${error.message}`, { cause: error })
   if (error instanceof RangeError) return new TypeError('value is nested too deeply to be stored', { cause: error })
-  const culprit = findCulprit(value)
+  const culprit = findPart(value, (part, children) => children === 0 && !isClonable(part))
   if (culprit !== undefined)
     return notStorable(culprit.value, { where: formatPath('value', culprit.path), cause: error })
   const detail = error instanceof Error ? error.message : describeKind(error)
   return new TypeError(`value cannot be stored: ${detail}`, { cause: error })
 }
 
-/** Finds the first part, breadth first, that cannot be cloned. It may be slow, since an error follows. */
-function findCulprit(root: unknown): { value: unknown; path: Path } | undefined {
+interface Part {
+  readonly value: unknown
+  readonly path: Path
+}
+
+/** Finds the first part of a value, breadth first, that is wanted. */
+function findPart(root: unknown, isWanted: (value: unknown, children: number) => boolean): Part | undefined {
   const seen = new Set<unknown>()
-  const queue: { value: unknown; path: Path }[] = [{ value: root, path: [] }]
+  const queue: Part[] = [{ value: root, path: [] }]
   for (const part of queue) {
     if (seen.has(part.value)) continue
     seen.add(part.value)
     const children = childrenOf(part.value, part.path)
-    if (children.length === 0 && !isClonable(part.value)) return part
-    queue.push(...children)
+    if (isWanted(part.value, children.length)) return part
+    for (const child of children) queue.push(child)
   }
   return undefined
 }
 
-function childrenOf(value: unknown, path: Path): { value: unknown; path: Path }[] {
+function childrenOf(value: unknown, path: Path): Part[] {
   if (typeof value !== 'object' || value === null || ArrayBuffer.isView(value)) return []
   if (types.isMap(value))
     return [...value.entries()].flat().map((part, at) => ({ value: part, path: [...path, at >> 1] }))
   if (types.isSet(value)) return [...value].map((part, at) => ({ value: part, path: [...path, at] }))
-  if (Array.isArray(value)) return value.map((part, at) => ({ value: part, path: [...path, at] }))
+  // Holes are no parts.
+  if (Array.isArray(value)) return value.flatMap((part, at) => [{ value: part, path: [...path, at] }])
   return Object.entries(value).map(([name, part]) => ({ value: part, path: [...path, name] }))
 }
 

@@ -26,7 +26,16 @@ export function assertHarmless(bytes: Buffer): void {
   new TagWalk(bytes).run()
 }
 
+/** The same. Returns whether there is an object without properties in it. */
+export function assertHarmlessAndFindEmpty(bytes: Buffer): boolean {
+  const walk = new TagWalk(bytes)
+  walk.run()
+  return walk.metEmpty
+}
+
 class TagWalk {
+  /** Whether it has met an object without properties. */
+  metEmpty = false
   readonly #bytes: Buffer
   #at = 2
   #elements = 0
@@ -176,7 +185,10 @@ function defineEnd(character: string, opening: string, counts: number): void {
   })
 }
 
-defineEnd('{', 'o', 1)
+define('{', walk => {
+  if (walk.varint() === 0) walk.metEmpty = true
+  walk.close(tag('o'))
+})
 defineEnd(':', ';', 1)
 defineEnd(',', "'", 1)
 defineEnd('@', 'a', 2)

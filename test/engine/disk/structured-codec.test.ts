@@ -130,6 +130,36 @@ describe('encodeValue() of objects', () => {
     expect(() => structuredCodec.encodeValue(value)).toThrow(/^expected value to be data that can be stored, got a/)
   })
 
+  it.each<[string, unknown, string]>([
+    [
+      'an object',
+      { at: [{}, { link: new URL('http://localhost') }] },
+      'value.at[1].link to be data that can be stored, got a URL',
+    ],
+    [
+      'a Map',
+      new Map<string, unknown>([
+        ['a', {}],
+        ['b', new Headers()],
+      ]),
+      'value[1] to be data that can be stored, got a Headers',
+    ],
+    [
+      'an array with holes',
+      Object.assign(new Array(3), { 2: new URL('http://localhost') }),
+      'value[2] to be data that can be stored, got a URL',
+    ],
+    ['a Set', new Set([{}, new URLSearchParams()]), 'value[1] to be data that can be stored, got a URLSearchParams'],
+  ])('refuses one inside of %s too, and says where', (_, value, message) => {
+    expect(() => structuredCodec.encodeValue(value)).toThrow(`expected ${message}`)
+  })
+
+  it('takes empty objects, and those of which nothing but properties is left', () => {
+    class Nothing {}
+    const value = { a: {}, date: new Date(0), map: new Map(), made: new Nothing(), bare: Object.create(null) }
+    expect(roundTrip(value)).toEqual({ a: {}, date: new Date(0), map: new Map(), made: {}, bare: {} })
+  })
+
   it('refuses bytes whose memory was transferred, and takes empty ones', () => {
     const bytes = new Uint8Array(8)
     structuredClone(bytes, { transfer: [bytes.buffer] })
