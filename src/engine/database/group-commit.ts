@@ -2,12 +2,12 @@ import { isDiskFull } from '../file-errors.js'
 import { performance } from '../timers.js'
 import { isBusy, isLostSchema, sqliteCode } from './busy.js'
 import type { Job } from './job.js'
-import type { CommitTask, Session } from './session.js'
+import { type CommitTask, LARGEST_PAGE_LIMIT, type Session } from './session.js'
 
 interface Steps {
   prologue(session: Session): void
   epilogue(session: Session): void
-  makeRoom(grew: boolean): boolean
+  makeRoom(grows: boolean): boolean
   committed(jobs: readonly { readonly job: Job }[]): void
 }
 
@@ -69,13 +69,13 @@ export function commitTogether(host: Steps, session: Session, batch: readonly Jo
     runSome(session, batch, ran, limits)
     return commit(host, session, batch, ran)
   } catch (error) {
-    const { grew } = session
+    const { grows } = session
     rollBack(session)
     const tried = batch.slice(0, ran.length + 1)
     const rest = batch.slice(tried.length)
     // The body of a user must not run again, whatever the error is.
     if (isWhole(error) && !tried[0]?.work.alone) return { done: [], failed: [], notRun: [...batch], error }
-    if (isFull(error)) return retryFull(host, session, { tried, rest, grew, error }, limits)
+    if (isFull(error)) return retryFull(host, session, { tried, rest, grows, error }, limits)
     if (tried[0]?.work.alone) return failure(tried, error, rest)
     return commitApart(host, session, tried, rest)
   }
@@ -84,7 +84,7 @@ export function commitTogether(host: Steps, session: Session, batch: readonly Jo
 interface FullBatch {
   readonly tried: readonly Job[]
   readonly rest: Job[]
-  readonly grew: boolean
+  readonly grows: boolean
   readonly error: unknown
 }
 
@@ -92,13 +92,29 @@ interface FullBatch {
  * Retries a batch on a full disk: jobs that only remove go through, others need room, and marks of reads are dropped.
  */
 function retryFull(host: Steps, session: Session, batch: FullBatch, limits: Limits): Outcome {
-  const { tried, rest, grew, error } = batch
+  const { tried, rest, grows, error } = batch
   const [only] = tried
   if (tried.every(job => job.work.optional)) return failure(tried, error, rest)
   if (tried.length > 1) return commitOneByOne(host, session, tried, rest, limits)
-  const roomMade = host.makeRoom(grew)
+  const roomMade = host.makeRoom(grows)
+  if (only?.work.inPages) return commitPage(host, session, tried, rest)
   if (!roomMade || !only || only.work.alone) return failure(tried, error, rest)
   return commitApart(host, session, tried, rest)
+}
+
+/**
+ * Removes a page with the room that was made, of as few rows as need be: SQLite moves other pages into the place of
+ * those that it frees, so that the log of a hundred rows of many KB is longer than the reserve.
+ */
+function commitPage(host: Steps, session: Session, page: readonly Job[], rest: Job[]): Outcome {
+  for (let rows = Math.min(session.pageRows, 2 * LARGEST_PAGE_LIMIT); ; ) {
+    const outcome = commitApart(host, session, page, rest)
+    rows = Math.floor(rows / 2)
+    if (rows === 0 || !outcome.failed.some(({ error }) => isFull(error))) return outcome
+    session.pageRows = rows
+    // An empty transaction has been committed where SQLite had rolled back the page.
+    host.makeRoom(false)
+  }
 }
 
 function commitOneByOne(host: Steps, session: Session, jobs: readonly Job[], rest: Job[], limits: Limits): Outcome {

@@ -18,6 +18,8 @@ export interface Work<T> {
   readonly readiness?: Promise<unknown> | undefined
   /** Used instead of `run`: takes the writer exclusively until `release` is called. */
   readonly hold?: (release: () => void) => void
+  /** Removes at most `session.pageRows` rows, so that fewer may fit where the log of more finds no room. */
+  readonly inPages?: boolean
   /** Not worth making room for: it fails on a full disk. */
   readonly optional?: boolean
   /** Called when the work failed or was refused. Removes the value file that no row will name. */

@@ -15,6 +15,9 @@ export interface SignOfLife {
   readonly since: number
 }
 
+/** The largest limit of `pageRows` but none. */
+export const LARGEST_PAGE_LIMIT = 64
+
 /** The side tables, which are created on first use. */
 export type SideTable = 'entryTags' | 'unlinkLater' | 'leases' | 'freshness'
 
@@ -46,10 +49,14 @@ export class Session {
   pagedUntil = 0
   /** Number of removed rows, for comparison by loops that count. */
   removals = 0
+  /** How many rows a removal in pages may remove in one transaction. Fewer after a page that found the disk full. */
+  pageRows: number = Number.POSITIVE_INFINITY
   /** Number of committed transactions, for comparison by readers. */
   commits = 0
   /** Whether rows were stored, so that culling has something to look at. */
   grew = false
+  /** Whether rows were to be stored. SQLite may have found no room for them. */
+  grows = false
   /** Whether the last stored key was new. The next one probably is as well. */
   storesNewKeys = false
   /** Whether a read runs inside a batch of writes. It runs again when the batch is rolled back. */
@@ -176,6 +183,7 @@ export class Session {
   takeCommitTasks(writes: number): CommitTask[] {
     this.commits++
     if (this.#rollbacks.length > 0) this.#rollbacks.length = 0
+    this.pageRows = this.pageRows < LARGEST_PAGE_LIMIT ? this.pageRows * 2 : Number.POSITIVE_INFINITY
     const tell = this.#watch.committed(this, writes)
     this.#reset()
     tell?.()
@@ -193,6 +201,7 @@ export class Session {
   #reset(): void {
     if (this.stored.length > 0) this.stored = []
     this.grew = false
+    this.grows = false
     this.bytes = 0
     this.removed = 0
     this.expired = 0

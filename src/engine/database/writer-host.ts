@@ -15,7 +15,7 @@ export interface WriterHost {
   /** Called when jobs are committed, before their promises settle. */
   committed(jobs: readonly { readonly job: Job }[]): void
   /** Makes room on a full disk, for jobs that grow or that remove. Returns whether a retry is worth it. */
-  makeRoom(grew: boolean): boolean
+  makeRoom(grows: boolean): boolean
   /** The error as callers see it. */
   translate(error: unknown): unknown
   /** Takes a damaged or moved database out of use. Returns whether the jobs may wait for another one. */

@@ -106,7 +106,7 @@ export class Culler {
     this.#following = true
     const page = (): void => {
       const run = (session: Session): { readonly more: boolean } => this.enforce(session, { spared: this.#spared })
-      this.#shard.write({ run }, { deadline: Number.POSITIVE_INFINITY }).then(
+      this.#shard.write({ run, inPages: true }, { deadline: Number.POSITIVE_INFINITY }).then(
         ({ more }) => {
           this.#following = more
           if (more) page()

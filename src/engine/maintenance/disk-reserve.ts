@@ -106,17 +106,17 @@ export class DiskReserve {
    * Frees space outside of any transaction: drops the reserve, truncates the write-ahead log and, for a write that
    * grows, removes expired entries and evicts by the policy. Returns whether a retry is worth it.
    *
-   * @param grew whether the space is for new content; a removal needs no more than the reserve
+   * @param grows whether the space is for new content; a removal needs no more than the reserve
    * @param bytes how many bytes should become free beyond the need of a small write
    */
-  makeRoom(grew: boolean, bytes = 0): boolean {
+  makeRoom(grows: boolean, bytes = 0): boolean {
     const session = this.#shard.current
     if (!session || session.db.inTransaction) return false
     this.#shard.marks.drop()
     const reserved = this.giveUp()
     this.#checkpoint(session)
-    if (!grew) {
-      this.#lent = reserved
+    if (!grows) {
+      if (reserved) this.#lent = true
       return reserved
     }
     const removed = this.#evictUntil(session, bytes)

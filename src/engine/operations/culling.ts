@@ -119,7 +119,7 @@ export function keepLimits(session: Session, { milliseconds, share, spared, shar
     if (page.length === 0 && kept === last) return { victims, more: false, slack: sizeLimit - bytes }
     if (page.length === 0) kept = last
     for (const [rowid, filename, size, key, raw] of page) {
-      if (bytes <= sizeLimit && surplus <= 0) break
+      if ((bytes <= sizeLimit && surplus <= 0) || victims.length >= session.pageRows) break
       deleteRow(session, rowid, filename, size)
       session.evicted++
       victims.push({ key, raw: raw !== 0, size, reason: bytes > sizeLimit ? 'size' : 'items' })
@@ -128,7 +128,8 @@ export function keepLimits(session: Session, { milliseconds, share, spared, shar
       // Evicting adds no bytes: where only the entries are too many, the volume need not be known exactly.
       if (bytes > sizeLimit) bytes = pageBytes(session, pages) + files
     }
-    if (performance.now() > until) return { victims, more: bytes > sizeLimit || surplus > 0, slack: 0 }
+    if (performance.now() > until || victims.length >= session.pageRows)
+      return { victims, more: bytes > sizeLimit || surplus > 0, slack: 0 }
   }
   return { victims, more: false, slack: sizeLimit - bytes }
 }

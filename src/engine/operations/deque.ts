@@ -153,7 +153,7 @@ export function trim(session: Session, most: number, side: Side): boolean {
   let excess = lengthOf(session) - most
   if (excess <= 0) return false
   const [row, page] = TRIMMED[side]
-  const { next } = removePages(session, () => {
+  const { next } = removePages(session, true, () => {
     // A few too many go in one step, however slow the machine is.
     const rows = session.statements.all<RemovalRow>(excess === 1 ? row : page).slice(0, excess)
     excess -= rows.length

@@ -102,6 +102,7 @@ export function toEntryRow(row: readonly unknown[] | undefined): EntryRow | unde
 export function storeRow(session: Session, entry: NewEntry, state: StateRow | undefined): number {
   const { statements } = session
   const { value, now, key } = entry
+  session.grows = true
   const filename = value.file ? placeFile(session, value.file) : null
   const columns = [entry.tag, value.size, value.mode, filename, value.value] as const
   let rowid: number
@@ -140,6 +141,7 @@ function placeFile(session: Session, file: PendingFile): string {
  */
 export function storeInline(session: Session, entry: NewEntry): boolean {
   const isNew = session.storesNewKeys
+  session.grows = true
   const first = isNew ? insertInline : updateInline
   if (!first(session, entry)) {
     const second = isNew ? updateInline : insertInline
@@ -152,6 +154,7 @@ export function storeInline(session: Session, entry: NewEntry): boolean {
 
 /** Writes a new entry that lies in the database and has no further tags. Returns `false` when its key has a row. */
 export function addInline(session: Session, entry: NewEntry): boolean {
+  session.grows = true
   if (!insertInline(session, entry)) return false
   noteStored(session, entry)
   return true

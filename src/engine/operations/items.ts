@@ -53,6 +53,7 @@ export function touch(session: Session, key: EncodedKey, change: Change, now: nu
         'meta can be changed only on an entry that was stored with meta, or that is bytes or text in a file',
       )
     }
+    session.grows = true
     session.statements.run('touchMeta', change.meta, rowid)
     noteGrown(session, key, change.meta.length)
   }

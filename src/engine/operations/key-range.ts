@@ -29,7 +29,7 @@ export interface ExpiryCursor {
 export function clearRange(session: Session, range: KeyRange, cursor: Extent | undefined): Page<Extent> {
   let extent = cursor ?? wholeExtent(session)
   if (range.hidden) {
-    return removePages(session, () => {
+    return removePages(session, extent, () => {
       const { after, last } = extent
       const rows = session.statements.all<RemovalRow>('cleared', after, last, ...boundsOf(session, extent))
       extent = { ...extent, after: rows.at(-1)?.[0] ?? last }
@@ -38,7 +38,7 @@ export function clearRange(session: Session, range: KeyRange, cursor: Extent | u
     })
   }
   const end = prefixEnd(range.prefix)
-  return removePages(session, () => {
+  return removePages(session, extent, () => {
     // The rows found are removed, so that the next page starts at the same place.
     const bounds = boundsOf(session, extent)
     const rows = session.statements.all<RemovalRow>('rangeCleared', range.prefix, end, extent.last, ...bounds)
@@ -72,7 +72,7 @@ export function expireRange(
   cursor: ExpiryCursor | undefined,
 ): Page<ExpiryCursor> {
   let at = cursor ?? { time: Number.NEGATIVE_INFINITY, rowid: 0 }
-  const page = removePages(session, () => {
+  const page = removePages(session, at, () => {
     type Row = readonly [rowid: number, filename: string | null, size: number, expireTime: number]
     const rows = session.statements.all<Row>('expiredAfter', now, at.time, at.rowid)
     const last = rows.at(-1)

@@ -21,7 +21,7 @@ const PAGE_BYTES = 64 * 2 ** 20
 
 /** Removes the rows that have expired by `now`. */
 export function expire(session: Session, now: number): Page<true> {
-  const page = removePages(session, () => ({
+  const page = removePages(session, true as const, () => ({
     rows: session.statements.all<RemovalRow>('expired', now),
     next: true as const,
     last: rows => rows < PAGE_ROWS,
@@ -32,7 +32,7 @@ export function expire(session: Session, now: number): Page<true> {
 
 export function clear(session: Session, cursor: Extent | undefined): Page<Extent> {
   let extent = cursor ?? wholeExtent(session)
-  return removePages(session, () => {
+  return removePages(session, extent, () => {
     const { after, last } = extent
     const rows = session.statements.all<RemovalRow>('cleared', after, last, ...boundsOf(session, extent))
     extent = { ...extent, after: rows.at(-1)?.[0] ?? last }
@@ -48,7 +48,7 @@ export interface PrefixCursor extends Extent {
 export function clearPrefix(session: Session, prefix: string, cursor: PrefixCursor | undefined): Page<PrefixCursor> {
   let at = cursor ?? { ...wholeExtent(session), from: prefix }
   const end = prefixEnd(prefix)
-  return removePages(session, () => {
+  return removePages(session, at, () => {
     const bounds = boundsOf(session, at)
     const rows = session.statements.all<PrefixRow>('clearedByPrefix', at.from, end, at.last, ...bounds)
     at = { ...at, from: rows.at(-1)?.[3] ?? at.from }
@@ -74,7 +74,7 @@ export function evict(
   concerns?: (rowid: number) => boolean,
 ): Page<TagCursor> {
   let at = cursor ?? { ...wholeExtent(session), further: false }
-  return removePages(session, () => {
+  return removePages(session, at, () => {
     const page = at.further ? furtherPage(session, tag, at) : tagPage(session, tag, at)
     const firstStageEnds = page.ended && !at.further && session.has('entryTags') && typeof tag === 'string'
     at = firstStageEnds ? { ...at, after: 0, further: true } : { ...at, after: page.after }
@@ -118,22 +118,29 @@ export interface Step<Cursor> {
   readonly last: (rows: number) => boolean
 }
 
-/** Removes the rows of step after step until the page is full. */
-export function removePages<Cursor>(session: Session, step: () => Step<Cursor>): Page<Cursor> {
+/**
+ * Removes the rows of step after step until the page is full.
+ *
+ * @param from where the first step begins. A step of which the page removes a part is done again by the next page
+ */
+export function removePages<Cursor>(session: Session, from: Cursor, step: () => Step<Cursor>): Page<Cursor> {
   const until = performance.now() + PAGE_MILLISECONDS
   let removed = 0
   let bytes = 0
-  for (;;) {
+  for (let begin = from; ; ) {
     const { rows, next, extent, last } = step()
-    for (const [rowid, filename, size] of rows) {
+    const room = session.pageRows - removed
+    const isCut = rows.length > room
+    for (const [rowid, filename, size] of isCut ? rows.slice(0, room) : rows) {
       deleteRow(session, rowid, filename, size)
       bytes += size
     }
-    removed += rows.length
-    if (last(rows.length)) return { removed, next: undefined }
-    if (bytes > PAGE_BYTES || performance.now() > until) {
+    removed += isCut ? room : rows.length
+    if (!isCut && last(rows.length)) return { removed, next: undefined }
+    if (isCut || bytes > PAGE_BYTES || performance.now() > until) {
       if (extent) continueAfter(session, extent)
-      return { removed, next }
+      return { removed, next: isCut ? begin : next }
     }
+    begin = next
   }
 }

@@ -110,7 +110,7 @@ export function takeForNobody(session: Session, key: EncodedKey, token: string):
 export function clearItems(session: Session, cursor?: ClearCursor): Page<ClearCursor> {
   if (!cursor && session.has('leases')) session.statements.run('revokeTaken')
   let at = cursor ?? { ...wholeExtent(session), taken: true }
-  return removePages(session, () => {
+  return removePages(session, at, () => {
     const taken = at.taken ? session.statements.all<RemovalRow>('takenCleared') : []
     if (taken.length === PAGE_ROWS) return { rows: taken, next: at, extent: at, last: () => false }
     at = { ...at, taken: false }

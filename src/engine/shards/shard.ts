@@ -181,9 +181,9 @@ export class Shard implements WriterHost {
     this.#housekeeping.committed(jobs.length)
   }
 
-  makeRoom(grew: boolean): boolean {
+  makeRoom(grows: boolean): boolean {
     try {
-      return this.reserve.makeRoom(grew)
+      return this.reserve.makeRoom(grows)
     } catch (error) {
       this.events.failed(this.translate(error) as Error)
       return false

@@ -74,9 +74,10 @@ export async function keepUp(
 const EXPIRE: Step = {
   isDue: session => session.unlinkLater || session.statements.all('expired', session.disk.now()).length > 0,
   page: session => {
-    const count = removeExpired(session, session.disk.now(), ROWS_PER_PAGE)
+    const most = Math.min(ROWS_PER_PAGE, session.pageRows)
+    const count = removeExpired(session, session.disk.now(), most)
     const graces = endGrace(session, session.disk.now())
-    return { count, more: graces || count === ROWS_PER_PAGE }
+    return { count, more: graces || count === most }
   },
 }
 
@@ -107,7 +108,10 @@ async function inPages(shard: Shard, leading: Leading, { isDue, page }: Step): P
     const { current } = shard
     // Checked without the write lock, since most rounds of most caches have nothing to do.
     if (current && unlessBusy(() => !isDue(current))) return total
-    const { count, more } = await shard.write({ run: page }, { deadline: performance.now() + leading.patience })
+    const { count, more } = await shard.write(
+      { run: page, inPages: true },
+      { deadline: performance.now() + leading.patience },
+    )
     total += count
     if (!more) return total
     await pause(PAUSE_MILLISECONDS)

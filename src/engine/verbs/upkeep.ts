@@ -206,7 +206,7 @@ async function removeFrom<Cursor>(
       // Each page gets the whole wait again, since the caller waits for progress.
       const deadline = waiting.wait === Number.POSITIVE_INFINITY ? waiting.wait : performance.now() + waiting.wait
       const page = await shard.write(
-        { run: session => step(session, at, shard), barrier },
+        { run: session => step(session, at, shard), barrier, inPages: true },
         { deadline, signal: waiting.signal },
       )
       removed += page.removed
