@@ -27,7 +27,12 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
   'engine/on-abort': [],
   'engine/once-per-process': [],
   'engine/option-names': [],
-  'engine/translate-error': ['engine/errors', 'engine/file-errors', 'engine/database/busy'],
+  'engine/translate-error': [
+    'engine/errors',
+    'engine/file-errors',
+    'engine/database/busy',
+    'engine/database/full-disk',
+  ],
 
   'engine/observe/': ['type engine/', 'engine/once-per-process'],
 

@@ -1,5 +1,6 @@
 import { sep } from 'node:path'
 import { isBusy, sqliteCode } from './database/busy.js'
+import { meansFull } from './database/full-disk.js'
 import {
   CorruptError,
   DirectoryError,
@@ -70,7 +71,7 @@ export function isCorruption(error: unknown): boolean {
 function translateSqlite(code: string, error: Error, directory: string): DiskCacheError {
   const options = { cause: error }
   if (isBusy(error)) return new TimeoutError(directory, 0, options)
-  if (code === 'SQLITE_FULL' || code === 'SQLITE_IOERR_SHMSIZE') return new DiskFullError(directory, options)
+  if (meansFull(error, directory) || code === 'SQLITE_IOERR_SHMSIZE') return new DiskFullError(directory, options)
   if (isCorruption(error)) return new CorruptError(directory, error.message, options)
   if (code.startsWith('SQLITE_READONLY_CANTINIT') || code.startsWith('SQLITE_READONLY_RECOVERY')) {
     return new DirectoryError(

@@ -21,6 +21,8 @@ const FAULTS: readonly FailingCalls[] = [
   { kind: 'Cache', program: 'answers', calls: 'create write', path: 'cache.db-tmp', error: 'EIO' },
   { kind: 'Cache', program: 'answers', calls: 'read', path: '/', error: 'EIO' },
   { kind: 'Cache', program: 'quota', calls: 'create write', path: 'cache.db-tmp', error: 'EDQUOT' },
+  { kind: 'Cache', program: 'quota', calls: 'create write', path: 'cache.db', error: 'EDQUOT', persists: true },
+  { kind: 'FanoutCache', program: 'quota', calls: 'write', path: 'cache.db', error: 'EDQUOT', persists: true },
   { kind: 'Cache', program: 'quarantine', calls: 'rename-folder', path: '/', error: 'EXDEV', persists: true },
   { kind: 'Cache', program: 'log', calls: 'stat', path: 'cache.db-wal', error: 'EIO', persists: true },
 ]

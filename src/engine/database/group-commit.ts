@@ -1,10 +1,11 @@
-import { isDiskFull } from '../file-errors.js'
 import { performance } from '../timers.js'
 import { isBusy, isLostSchema, sqliteCode } from './busy.js'
+import { meansFull } from './full-disk.js'
 import type { Job } from './job.js'
 import { type CommitTask, LARGEST_PAGE_LIMIT, type Session } from './session.js'
 
 interface Steps {
+  readonly directory: string
   prologue(session: Session): void
   epilogue(session: Session): void
   makeRoom(grows: boolean): boolean
@@ -70,12 +71,13 @@ export function commitTogether(host: Steps, session: Session, batch: readonly Jo
     return commit(host, session, batch, ran)
   } catch (error) {
     const { grows } = session
+    const isFull = meansFull(error, host.directory)
     rollBack(session)
     const tried = batch.slice(0, ran.length + 1)
     const rest = batch.slice(tried.length)
     // The body of a user must not run again, whatever the error is.
-    if (isWhole(error) && !tried[0]?.work.alone) return { done: [], failed: [], notRun: [...batch], error }
-    if (isFull(error)) return retryFull(host, session, { tried, rest, grows, error }, limits)
+    if (!isFull && isWhole(error) && !tried[0]?.work.alone) return { done: [], failed: [], notRun: [...batch], error }
+    if (isFull) return retryFull(host, session, { tried, rest, grows, error }, limits)
     if (tried[0]?.work.alone) return failure(tried, error, rest)
     return commitApart(host, session, tried, rest)
   }
@@ -110,7 +112,7 @@ function commitPage(host: Steps, session: Session, page: readonly Job[], rest: J
   for (let rows = Math.min(session.pageRows, 2 * LARGEST_PAGE_LIMIT); ; ) {
     const outcome = commitApart(host, session, page, rest)
     rows = Math.floor(rows / 2)
-    if (rows === 0 || !outcome.failed.some(({ error }) => isFull(error))) return outcome
+    if (rows === 0 || !outcome.failed.some(({ error }) => meansFull(error, host.directory))) return outcome
     session.pageRows = rows
     // An empty transaction has been committed where SQLite had rolled back the page.
     host.makeRoom(false)
@@ -190,7 +192,7 @@ function commitApart(host: Steps, session: Session, retried: readonly Job[], res
     try {
       session.statements.run('begin')
       host.prologue(session)
-      const ran = runApart(session, candidates, failed)
+      const ran = runApart(host, session, candidates, failed)
       const outcome = commit(
         host,
         session,
@@ -201,7 +203,8 @@ function commitApart(host: Steps, session: Session, retried: readonly Job[], res
     } catch (error) {
       rollBack(session)
       candidates = candidates.filter(job => !failed.some(failure => failure.job === job))
-      if (isWhole(error)) return { done: [], failed, notRun: [...candidates, ...rest], error }
+      if (isWhole(error) && !meansFull(error, host.directory))
+        return { done: [], failed, notRun: [...candidates, ...rest], error }
       if (error instanceof TransactionLost) continue
       failed.push(...candidates.map(job => ({ job, error })))
       return { done: [], failed, notRun: rest }
@@ -212,7 +215,7 @@ function commitApart(host: Steps, session: Session, retried: readonly Job[], res
 /** Thrown when SQLite has rolled back the whole transaction because of one statement. */
 class TransactionLost extends Error {}
 
-function runApart(session: Session, jobs: readonly Job[], failed: Failure[]): Ran[] {
+function runApart({ directory }: Steps, session: Session, jobs: readonly Job[], failed: Failure[]): Ran[] {
   const ran: Ran[] = []
   for (const job of jobs) {
     const from = session.mark()
@@ -220,7 +223,7 @@ function runApart(session: Session, jobs: readonly Job[], failed: Failure[]): Ra
     try {
       ran.push({ job, result: job.work.run(session), from: from.commits, tasks: NONE })
     } catch (error) {
-      if (isWhole(error)) throw error
+      if (isWhole(error) && !meansFull(error, directory)) throw error
       failed.push({ job, error })
       if (!session.db.inTransaction) throw new TransactionLost()
       session.statements.run('rollbackTo')
@@ -256,9 +259,4 @@ function isWhole(error: unknown): boolean {
   const code = sqliteCode(error)
   if (code === undefined) return false
   return isBusy(error) || isLostSchema(error) || /^SQLITE_(CORRUPT|NOTADB|IOERR|READONLY|CANTOPEN)/.test(code)
-}
-
-function isFull(error: unknown): boolean {
-  if (sqliteCode(error) === 'SQLITE_FULL') return true
-  return isDiskFull(error)
 }
