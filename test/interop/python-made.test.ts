@@ -43,6 +43,18 @@ withPython('a database that Python made', () => {
     expect(before).toHaveLength(5)
   })
 
+  it('is written by the first calls even if one of them fails', async () => {
+    const directory = temporaryDirectory()
+    const python = startPython()
+    await openInPython(python, directory)
+    await python.call(`cache.set('text', 'no number')`)
+    const cache = openCache(directory)
+    const calls = await Promise.allSettled([cache.set('a', 1), cache.incr('text'), cache.set('b', 2)])
+    expect(calls.map(({ status }) => status)).toEqual(['fulfilled', 'rejected', 'fulfilled'])
+    expect(await cache.getMany(['a', 'text', 'b'])).toEqual([1, 'no number', 2])
+    await expectClean(cache, python)
+  })
+
   it('is read, and not changed, by a readonly cache', async () => {
     const directory = temporaryDirectory()
     const python = startPython()
