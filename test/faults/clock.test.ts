@@ -1,4 +1,4 @@
-import { type Cache, Deque, Lock, startUpkeep } from 'fanout-cache'
+import { type Cache, Deque, type FanoutCache, Lock, startUpkeep } from 'fanout-cache'
 import { describe, expect, it, onTestFinished } from 'vitest'
 import { FixtureProcess } from '../helpers/child-process.js'
 import { ManualClock } from '../helpers/manual-clock.js'
@@ -65,6 +65,18 @@ describe.each(KINDS)('a %s whose wall clock jumps back', kind => {
       expect(await cache.get('k')).toBe(change)
     }
     expect(new Set(versions).size).toBe(versions.length)
+  })
+
+  it('clears a namespace of what it stored before the jump, whatever the keys', async () => {
+    const directory = temporaryDirectory()
+    const clock = new ManualClock()
+    const first = cacheOf(kind, directory, { clock }) as Cache | FanoutCache
+    for (const key of ['', 'k', '1:k']) await first.namespace('n').set(key, 1, { retry: true })
+    await first.close()
+    clock.advance(-HOUR)
+    const cache = cacheOf(kind, directory, { clock }) as Cache | FanoutCache
+    expect(await cache.namespace('n').clear({ retry: true })).toBe(3)
+    expect(await cache.count()).toBe(0)
   })
 
   it('evicts in the order of its writes after the jump', async () => {
