@@ -1,4 +1,5 @@
 import type { IncomingMessage, ServerResponse } from 'node:http'
+import { kindOf } from '../engine/for-doors.js'
 import type { Fields, RequestHead } from './policy/message.js'
 
 /** A request of which nothing is said about the route. */
@@ -35,6 +36,18 @@ export type HttpResponse = ServerResponse
 
 /** Passes the request to the next handler or, with an error, to error handlers. */
 export type Next = (error?: unknown) => void
+
+/**
+ * Checks what a plain server may have left out: it is seldom called, and a request would then have no answer.
+ *
+ * @throws TypeError
+ */
+export function assertNext(next: unknown, place: string): asserts next is Next {
+  if (typeof next === 'function') return
+  throw new TypeError(
+    `${place}: the third argument must be a function that answers what is left to it, got ${kindOf(next)}`,
+  )
+}
 
 /**
  * The request for the rules of HTTP. Fields are taken from `headers`, which middleware may have changed, and not from

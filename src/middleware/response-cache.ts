@@ -4,6 +4,7 @@ import { Core, type Exchange } from './core.js'
 import { answer, pass, revalidate } from './exchange.js'
 import { glance } from './glance.js'
 import {
+  assertNext,
   type Handled,
   type HttpRequest,
   type HttpResponse,
@@ -51,6 +52,7 @@ export function responseCache<Request extends HttpRequest = RoutedRequest>(
   const { upkeep } = core.settings
   startUpkeepOf(cache, upkeep)
   return function responseCache(req, res, next) {
+    assertNext(next, 'responseCache')
     if (req.method !== 'GET' && req.method !== 'HEAD') return passOther(core, req, res, next)
     if (res.headersSent) return next()
     let key: RequestKey

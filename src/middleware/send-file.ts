@@ -3,6 +3,7 @@ import { type FileKey, FileStore } from '../engine/for-files.js'
 import type { DiskCache, Key, StoredFile } from '../engine/index.js'
 import { performance } from '../engine/timers.js'
 import {
+  assertNext,
   type Handled,
   type HttpRequest,
   type HttpResponse,
@@ -59,7 +60,10 @@ export function sendFile<Request extends HttpRequest = RoutedRequest>(
   const resolved = resolveSendFile(options)
   const sender = new FileSender(cache, resolved)
   startUpkeepOf(cache, resolved.upkeep)
-  return (request, response, next) => sender.handle(request, response, next)
+  return (request, response, next) => {
+    assertNext(next, 'sendFile')
+    return sender.handle(request, response, next)
+  }
 }
 
 /** One request. */
