@@ -80,7 +80,7 @@ class CopyingDeserializer extends Deserializer {
  * Whether a value, such as a `Response`, a `URL` or `Headers`, keeps all that it has inside: V8 would write it as an empty
  * object.
  */
-export function isOpaque(value: unknown): boolean {
+function isOpaque(value: unknown): boolean {
   if (typeof value !== 'object' || value === null || !(Symbol.toStringTag in value)) return false
   if (types.isMap(value) || types.isSet(value) || types.isAnyArrayBuffer(value) || ArrayBuffer.isView(value))
     return false

@@ -18,7 +18,6 @@ import {
   type PuttingComputed,
   sealed,
   sealedAll,
-  waitingOf,
   withoutWaiting,
 } from './model-values.js'
 import { Renewals } from './renewals.js'
@@ -71,7 +70,7 @@ export class ModelCache<Input, Output> {
     checkModelOptions(options, 'put', 'storing')
     const sealing = sealed(this.#model, value, { ttl: options.ttl, keep: this.#store.copyOf })
     const envelope = sealing instanceof Promise ? await sealing : sealing
-    const isStored = await this.#store.cache.set(key, envelope, this.#storing(options))
+    const isStored = await this.#store.put(key, envelope, this.#storing(options))
     if (isStored) this.#counters.puts++
     return isStored
   }
@@ -113,7 +112,7 @@ export class ModelCache<Input, Output> {
       return true
     }
     const keys = pairs.map(([key]) => key)
-    if (!(await this.#transact(put, keys, options))) return false
+    if (!(await this.#store.transact(put, keys, options))) return false
     this.#counters.puts += pairs.length
     return true
   }
@@ -124,7 +123,7 @@ export class ModelCache<Input, Output> {
     checkModelOptions(options, 'deleteMany', 'waiting')
     const all = Array.from(keys)
     if (all.length === 0) return []
-    const removed = await this.#transact(tx => tx.deleteMany(all), all, options)
+    const removed = await this.#store.transact(tx => tx.deleteMany(all), all, options)
     this.#counters.deletes += all.length
     return removed ?? all.map(() => false)
   }
@@ -169,7 +168,7 @@ export class ModelCache<Input, Output> {
         isNew = true
         return computed(this.#model, factory, context, options.ttl)
       }
-      const stored = await this.#store.cache.getOrSet(key, compute, this.#storing(options))
+      const stored = await this.#store.getOrSet(key, compute, this.#storing(options))
       if (stored === undefined) return this.#answer(undefined)
       const found = await this.#fitting(key, stored, { slides: slides && !isNew })
       if (isNew && found) this.#counters.puts++
@@ -288,11 +287,5 @@ export class ModelCache<Input, Output> {
   #storing<O extends Putting>(options: O): O {
     const { ttl } = this.#model
     return options.ttl === undefined && ttl !== undefined ? { ...options, ttl } : options
-  }
-
-  /** Runs a transaction with the waiting of `set`: a FanoutCache retries by default. `undefined`: it refused. */
-  #transact<T>(body: (tx: Transaction) => T, keys: readonly Key[], options: Waiting): Promise<T | undefined> {
-    const retry = this.#store.access.handle.kind === 'FanoutCache'
-    return this.#store.cache.transact(body, { keys, ...(retry && { retry }), ...waitingOf(options) })
   }
 }

@@ -1,9 +1,13 @@
 import type { DiskCache, Transaction } from '../contract.js'
 import { DiskCacheError, ReadonlyError } from '../errors.js'
 import type { EngineAccess } from '../handle-of.js'
-import type { Item, Key, Storing, Waiting } from '../options.js'
+import type { ComputeContext, Computing, Item, Key, Storing, Waiting } from '../options.js'
 import { PLAIN, readAs } from '../verbs/getting.js'
 import { peekItem, peekItems } from '../verbs/peeking.js'
+import type { Envelope } from './envelope.js'
+import { waitingOf } from './model-values.js'
+
+const INSIDE = /^expected value\.value/
 
 /** The store of the entries of a model: a cache of its own or a part of another one. */
 export class ModelStore {
@@ -62,6 +66,26 @@ export class ModelStore {
     )
   }
 
+  /** Stores a value in its envelope. */
+  put(key: Key, envelope: Envelope, storing: Storing): Promise<boolean> {
+    return naming(() => this.cache.set(key, envelope, storing))
+  }
+
+  /** Reads a value in its envelope, or computes and stores it. */
+  getOrSet(
+    key: Key,
+    compute: (context: ComputeContext<unknown>) => Promise<unknown>,
+    options: Computing,
+  ): Promise<unknown> {
+    return naming(() => this.cache.getOrSet(key, compute, options))
+  }
+
+  /** Runs a transaction with the waiting of `set`: a FanoutCache retries by default. `undefined`: it refused. */
+  transact<T>(body: (tx: Transaction) => T, keys: readonly Key[], options: Waiting): Promise<T | undefined> {
+    const retry = this.access.handle.kind === 'FanoutCache'
+    return naming(() => this.cache.transact(body, { keys, ...(retry && { retry }), ...waitingOf(options) }))
+  }
+
   /** Removes an entry if its version is still the one seen. Does nothing when it cannot be written now. */
   remove(key: Key, seen: Item<unknown>): Promise<boolean> {
     return this.#change(key, seen, tx => tx.delete(key))
@@ -97,5 +121,15 @@ export class ModelStore {
       if (isRefused || error instanceof ReadonlyError) return false
       throw error
     }
+  }
+}
+
+/** Lets an error that names a part of an envelope name that part of the value in it. */
+async function naming<T>(store: () => Promise<T>): Promise<T> {
+  try {
+    return await store()
+  } catch (error) {
+    if (!(error instanceof TypeError) || !INSIDE.test(error.message)) throw error
+    throw new TypeError(error.message.replace(INSIDE, 'expected value'), { cause: error.cause })
   }
 }

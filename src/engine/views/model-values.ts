@@ -1,5 +1,3 @@
-import { notStorable } from '../disk/describe.js'
-import { isOpaque } from '../disk/structured-clone.js'
 import { InvalidValueError } from '../errors.js'
 import { checkOptionNames, checkOptionsObject, kindOf } from '../option-names.js'
 import type { ComputeContext, Computing, Key, Storing, Waiting } from '../options.js'
@@ -56,19 +54,18 @@ export function sealed(model: ResolvedModel, value: unknown, sealing: Sealing): 
   const life = ttl === undefined || ttl === null ? ttl : endless(milliseconds(ttl, 'ttl'))
   const checked = check(model.schema, value)
   const envelope = seal(model, value, life)
-  const fitting = (one: Checked<unknown>, kept: Envelope): Envelope => {
-    refuseMisfit(model, one, key)
-    // Inside of the envelope the codec takes it as V8 does: for an empty object.
-    if (isOpaque(value)) throw notStorable(value)
-    return kept
-  }
-  if (!(checked instanceof Promise)) return fitting(checked, envelope)
+  if (!(checked instanceof Promise)) return ifFitting(model, checked, envelope, key)
   const kept = keep(envelope)
-  return checked.then(one => fitting(one, kept))
+  return checked.then(one => ifFitting(model, one, kept, key))
 }
 
-function refuseMisfit(model: ResolvedModel, checked: Checked<unknown>, key: Key | undefined): void {
-  if (!('issues' in checked)) return
+function ifFitting(
+  model: ResolvedModel,
+  checked: Checked<unknown>,
+  envelope: Envelope,
+  key: Key | undefined,
+): Envelope {
+  if (!('issues' in checked)) return envelope
   throw new InvalidValueError(model.name, key === undefined ? '' : ` ${kindOf(key)}`, checked.issues)
 }
 

@@ -87,10 +87,14 @@ for (const { name: place, subject, limits } of PLACES) {
     it.each([
       ['at once', z.any()],
       ['later', z.any().refine(async () => true)],
-    ])('refuses what keeps all it has inside, with a schema that answers %s', async (_, schema) => {
+    ])('names the part that cannot be stored, with a schema that answers %s', async (_, schema) => {
       const model = start().cache.model(defineModel({ name: 'Any', version: 1, schema, ...limits }))
       await expect(model.put('url', new URL('http://localhost'))).rejects.toThrow(/^expected value .*got a URL$/)
-      await expect(model.put('answer', new Response('text'))).rejects.toThrow(TypeError)
+      const parts = { list: [1, () => 1] }
+      const error = /^expected value\.list\[1\] to be data that can be stored, got a function$/
+      await expect(model.put('answer', parts)).rejects.toThrow(error)
+      await expect(model.putMany([['answer', parts]])).rejects.toThrow(error)
+      await expect(model.getOrSet('answer', () => parts)).rejects.toThrow(error)
       expect(await model.count()).toBe(0)
     })
 
