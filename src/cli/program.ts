@@ -134,13 +134,13 @@ function programExamples(commands: readonly Command[]): string {
   return `\nExamples:\n${lines.join('\n')}\n\nHelp of one command, with more examples: ${NAME} help <command>`
 }
 
-/** The message for an unknown option that resembles no known one. */
-/** Our own suggestion: that of commander for `del` is `help`. */
+/** The message for an unknown command, with a suggestion of our own: that of commander for `del` is `help`. */
 function unknownCommand(name: string, known: readonly string[]): string {
   const near = nearest(name, known)
   return `unknown command '${name}'; ${near === undefined ? `${NAME} --help lists them` : `did you mean ${near}?`}`
 }
 
+/** The message for an unknown option that resembles no known one. */
 function unknownOption([first = '']: readonly string[], commands: readonly Command[]): string {
   if (!commands.some(({ name }) => name === first)) return `the command comes first, options behind it`
   return `${NAME} help ${first} lists them; what begins with - and is none goes behind --`

@@ -7,7 +7,6 @@ import { remove } from '../operations/items.js'
 import { kindOf } from '../option-names.js'
 import type { Key } from '../options.js'
 import type { CacheLike } from './cache-like.js'
-
 import { type NumberPair, readPair, storePair, toPair } from './number-pair.js'
 import { cacheOf } from './targets.js'
 
