@@ -1,6 +1,6 @@
-import { rmSync } from 'node:fs'
 import { describe, expect, it } from 'vitest'
 import { collect } from '../helpers/collect.js'
+import { removeTree } from '../helpers/temp-directory.js'
 import { noise, SHARDS, type Subject } from './subjects.js'
 
 const TEXT = noise(100)
@@ -71,7 +71,7 @@ function changing(subject: Subject): void {
     const cache = subject.make({ cullLimit: 7, maxItems: 500 })
     await cache.set('key', 1)
     await cache.configure({ cullLimit: 3, maxItems: 600 })
-    rmSync(cache.directory, { recursive: true })
+    removeTree(cache.directory)
     await cache.set('key', 2)
     expect(await cache.settings()).toMatchObject({ cullLimit: 3, maxItems: 600 })
   })

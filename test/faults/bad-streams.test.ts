@@ -1,9 +1,9 @@
-import { createReadStream, readdirSync, rmSync, writeFileSync } from 'node:fs'
+import { createReadStream, readdirSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { Readable } from 'node:stream'
 import { setTimeout as delay } from 'node:timers/promises'
 import { describe, expect, it } from 'vitest'
-import { temporaryDirectory } from '../helpers/temp-directory.js'
+import { removeTree, temporaryDirectory } from '../helpers/temp-directory.js'
 import { expectNoValueFiles } from '../helpers/value-files.js'
 import { cacheOf, KINDS } from './support/caches.js'
 
@@ -65,7 +65,7 @@ describe.each(KINDS)('a %s whose directory a file has taken', kind => {
     const directory = join(temporaryDirectory(), 'cache')
     const cache = cacheOf(kind, directory)
     await cache.open()
-    rmSync(directory, { recursive: true })
+    removeTree(directory)
     writeFileSync(directory, 'in the way')
     const source = new Readable({ read: () => undefined })
     await expect(cache.set('key', source)).rejects.toMatchObject({ code: 'ERR_CACHE_DIRECTORY' })
@@ -76,7 +76,7 @@ describe.each(KINDS)('a %s whose directory a file has taken', kind => {
     const directory = join(temporaryDirectory(), 'cache')
     const cache = cacheOf(kind, directory)
     await cache.open()
-    rmSync(directory, { recursive: true })
+    removeTree(directory)
     writeFileSync(directory, 'in the way')
     const lost: unknown[] = []
     const onLost = (error: unknown): number => lost.push(error)

@@ -5,7 +5,7 @@ import { CorruptError, type DiskCache, type Key } from 'fanout-cache'
 import { describe, expect, it } from 'vitest'
 import { FixtureProcess } from '../helpers/child-process.js'
 import { collect } from '../helpers/collect.js'
-import { temporaryDirectory } from '../helpers/temp-directory.js'
+import { removeTree, temporaryDirectory } from '../helpers/temp-directory.js'
 import { cacheOf, KINDS, type Kind, kindsOf, optionsOf, shardsOf } from './support/caches.js'
 import { readElsewhere } from './support/reader.js'
 
@@ -35,8 +35,8 @@ const LOGS = [
 ] as const
 
 const DELETIONS: readonly (readonly [string, (directory: string, shard: string) => void])[] = [
-  ['the whole directory', directory => rmSync(directory, { recursive: true })],
-  ['the directory of a database', (directory, shard) => rmSync(join(directory, shard), { recursive: true })],
+  ['the whole directory', directory => removeTree(directory)],
+  ['the directory of a database', (directory, shard) => removeTree(join(directory, shard))],
   ['the database', (directory, shard) => removeDatabase(join(directory, shard), ['', '-wal', '-shm'])],
   ['the database, but not its log', (directory, shard) => removeDatabase(join(directory, shard), [''])],
   ...LOGS.map(([name, suffixes]) => {
@@ -88,15 +88,15 @@ describe.each(KINDS)('a %s whose files are deleted while it is open', kind => {
   it('answers every other verb after the whole directory has vanished', async () => {
     const directory = join(temporaryDirectory(), 'cache')
     const cache = await filled(kind, directory)
-    rmSync(directory, { recursive: true })
+    removeTree(directory)
     expect(typeof (await cache.delete(0, { retry: true }))).toBe('boolean')
-    rmSync(directory, { recursive: true, force: true })
+    removeTree(directory)
     expect(['old 1', undefined]).toContain(await cache.pop(1, { retry: true }))
-    rmSync(directory, { recursive: true, force: true })
+    removeTree(directory)
     expect(await cache.incr('count', 1, { retry: true })).toBe(1)
-    rmSync(directory, { recursive: true, force: true })
+    removeTree(directory)
     expect(typeof (await cache.clear({ retry: true }))).toBe('number')
-    rmSync(directory, { recursive: true, force: true })
+    removeTree(directory)
     await cache.check()
     await cache.stats()
     await cache.close()
@@ -109,7 +109,7 @@ describe.each(KINDS)('a %s whose files are deleted while it is open', kind => {
     const before: Key[] = []
     for await (const key of cache.keys()) {
       if (before.push(key) === 5) {
-        rmSync(directory, { recursive: true })
+        removeTree(directory)
         await cache.set('fresh', 1, { retry: true })
       }
     }
@@ -120,7 +120,7 @@ describe.each(KINDS)('a %s whose files are deleted while it is open', kind => {
   it('closes without a word when the directory has vanished', async () => {
     const directory = join(temporaryDirectory(), 'cache')
     const cache = await filled(kind, directory)
-    rmSync(directory, { recursive: true })
+    removeTree(directory)
     await cache.close()
     expect(await cache.get(0)).toBeUndefined()
     expect(await cache.set(0, 'again', { retry: true })).toBe(true)

@@ -1,12 +1,12 @@
 import { execFileSync, spawnSync } from 'node:child_process'
-import { chmodSync, chownSync, mkdirSync, readdirSync, renameSync, rmSync, symlinkSync, writeFileSync } from 'node:fs'
+import { chmodSync, chownSync, mkdirSync, readdirSync, renameSync, symlinkSync, writeFileSync } from 'node:fs'
 import { dirname, join } from 'node:path'
 import { setFlagsFromString } from 'node:v8'
 import { runInNewContext } from 'node:vm'
 import { type CacheOptions, DirectoryError } from 'fanout-cache'
 import { describe, expect, it, onTestFinished } from 'vitest'
 import { FixtureProcess } from '../helpers/child-process.js'
-import { temporaryDirectory } from '../helpers/temp-directory.js'
+import { removeTree, temporaryDirectory } from '../helpers/temp-directory.js'
 import { valueFiles } from '../helpers/value-files.js'
 import { cacheOf, KINDS, type Kind, optionsOf, shardsOf } from './support/caches.js'
 import { LockHolder } from './support/lock-holder.js'
@@ -131,7 +131,7 @@ describe.skipIf(process.platform === 'win32').each(KINDS)('a %s on a directory',
     const directory = join(temporaryDirectory(), 'cache')
     const cache = cacheOf(kind, directory)
     await cache.set(0, 'v')
-    rmSync(directory, { recursive: true })
+    removeTree(directory)
     writeFileSync(directory, 'in the way')
     const unhandled: unknown[] = []
     const note = (error: unknown): void => void unhandled.push(error)

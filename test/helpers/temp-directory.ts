@@ -7,6 +7,11 @@ import { onTestFinished } from 'vitest'
 export function temporaryDirectory(): string {
   const directory = mkdtempSync(join(tmpdir(), 'fanout-cache-test-'))
   // Retries: a worker that is still closing its files may put one back while the tree is being removed.
-  onTestFinished(() => rmSync(directory, { recursive: true, force: true, maxRetries: 5, retryDelay: 100 }))
+  onTestFinished(() => removeTree(directory))
   return directory
+}
+
+/** Removes a directory in which a cache that is open may be making a file at this moment. */
+export function removeTree(directory: string): void {
+  rmSync(directory, { recursive: true, force: true, maxRetries: 5, retryDelay: 100 })
 }

@@ -5,7 +5,7 @@ import { describe, expect, it, onTestFinished } from 'vitest'
 import { overwriteAll } from '../../faults/support/damage.js'
 import { ManualClock } from '../../helpers/manual-clock.js'
 import { rawDatabase } from '../../helpers/raw-database.js'
-import { temporaryDirectory } from '../../helpers/temp-directory.js'
+import { removeTree, temporaryDirectory } from '../../helpers/temp-directory.js'
 import { figures, forgetful, hitsOf, nextTurn, remembering, rememberingShards, Stranger } from './support.js'
 
 describe('memory and others who write', () => {
@@ -166,7 +166,7 @@ describe('memory and a database that is gone', () => {
     const cache = await remembering({ mode: 'frozen' })
     await cache.set('a', { n: 1 })
     await cache.get('a')
-    rmSync(cache.directory, { recursive: true })
+    removeTree(cache.directory)
     await expect.poll(() => cache.set('b', 1).then(() => cache.get('a'))).toBeUndefined()
     expect(await cache.get('b')).toBe(1)
   })

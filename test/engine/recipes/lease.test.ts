@@ -1,4 +1,3 @@
-import { rmSync } from 'node:fs'
 import { setTimeout as pause } from 'node:timers/promises'
 import {
   BoundedSemaphore,
@@ -11,7 +10,7 @@ import {
 } from 'fanout-cache'
 import { describe, expect, it } from 'vitest'
 import { ManualClock } from '../../helpers/manual-clock.js'
-import { temporaryDirectory } from '../../helpers/temp-directory.js'
+import { removeTree, temporaryDirectory } from '../../helpers/temp-directory.js'
 import { blockWrites, due, elsewhere, held, isWaiting, KINDS, type Open, rejection } from './lock-support.js'
 
 type Make = (cache: DiskCache, options?: LockOptions) => Lock | RLock | BoundedSemaphore
@@ -74,7 +73,7 @@ describe.each(SUBJECTS)('over a %s, the lease of a %s', (_kind, _name, open, mak
     const cache = open({}, directory)
     const { fence } = await make(cache).acquire()
     await cache.close()
-    rmSync(directory, { recursive: true })
+    removeTree(directory)
     await pause(5)
     expect((await elsewhere(() => make(open({}, directory)).acquire())).fence).toBeGreaterThan(fence)
   })
