@@ -40,7 +40,7 @@ export function cloneToBytes(value: unknown): Buffer {
   } catch (error) {
     throw explain(value, error)
   }
-  const opaque = hasEmpty ? findPart(value, isOpaque) : undefined
+  const opaque = hasEmpty && containsOpaque(value) ? findPart(value, isOpaque) : undefined
   if (opaque) throw notStorable(opaque.value, { where: formatPath('value', opaque.path) })
   return bytes
 }
@@ -85,6 +85,33 @@ function isOpaque(value: unknown): boolean {
   if (types.isMap(value) || types.isSet(value) || types.isAnyArrayBuffer(value) || ArrayBuffer.isView(value))
     return false
   return !types.isBoxedPrimitive(value) && Object.keys(value).length === 0
+}
+
+/** Whether a value is such an object or has one as a part. Empty objects are common, so no places are noted here. */
+function containsOpaque(root: unknown): boolean {
+  const seen = new Set<unknown>()
+  const rest: unknown[] = [root]
+  const add = (part: unknown): void => {
+    if (typeof part === 'object' && part !== null) rest.push(part)
+  }
+  for (let value = rest.pop(); value !== undefined; value = rest.pop()) {
+    if (seen.has(value)) continue
+    seen.add(value)
+    if (isOpaque(value)) return true
+    eachPart(value, add)
+  }
+  return false
+}
+
+function eachPart(value: unknown, visit: (part: unknown) => void): void {
+  if (typeof value !== 'object' || value === null || ArrayBuffer.isView(value)) return
+  if (types.isMap(value)) {
+    for (const [key, part] of value) {
+      visit(key)
+      visit(part)
+    }
+  } else if (types.isSet(value) || Array.isArray(value)) value.forEach(visit)
+  else for (const name of Object.keys(value)) visit((value as Record<string, unknown>)[name])
 }
 
 function explain(value: unknown, error: unknown): unknown {
