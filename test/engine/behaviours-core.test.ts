@@ -7,6 +7,7 @@ import Database from 'better-sqlite3'
 import {
   Cache,
   type CacheOptions,
+  Deque,
   DiskCacheError,
   FanoutCache,
   jsonCodec,
@@ -57,6 +58,18 @@ describe('opening and settings', () => {
     expect(await cache.check()).toEqual([])
   })
 
+  it.each([
+    ['a Deque', async (directory: string) => await new Deque(directory).append('item')],
+    [
+      'a Cache that never evicts',
+      async (directory: string) => await new Cache(directory, { evictionPolicy: 'none' }).set('key', 1),
+    ],
+  ])('the pages of %s are half as large', async (_, write) => {
+    const directory = temporaryDirectory()
+    await write(directory)
+    expect(rawDatabase(directory).pragma('page_size', { simple: true })).toBe(2048)
+  })
+
   // test_pragmas
   it.each([
     ['Cache', 1, (directory: string, options?: CacheOptions) => new Cache(directory, options)],
@@ -69,21 +82,23 @@ describe('opening and settings', () => {
     const directory = temporaryDirectory()
     const connections = connectionsIn(directory)
     const inForce = (): unknown[] => [...connections].filter(({ open }) => open).map(pragmasOf)
+    // A page of the setting has 4 KiB, and what SQLite counts in KiB is negative.
+    const kibibytes = (pages: number): number => -4 * pages
     const all = (pragmas: object): unknown[] => Array.from({ length: shards }, () => pragmas)
     const first = make(directory, {
       sqlite: { cacheSize: 600, synchronous: 2, mmapSize: 2 ** 20, journalMode: 'delete' },
     })
     await first.set('key', 1)
-    const given = { cache_size: 600 / shards, synchronous: 2, mmap_size: 2 ** 20, journal_mode: 'delete' }
+    const given = { cache_size: kibibytes(600) / shards, synchronous: 2, mmap_size: 2 ** 20, journal_mode: 'delete' }
     expect(inForce()).toEqual(all(given))
     await first.configure({ sqlite: { cacheSize: 300, synchronous: 0 } })
-    expect(inForce()).toEqual(all({ ...given, cache_size: 300 / shards, synchronous: 0 }))
+    expect(inForce()).toEqual(all({ ...given, cache_size: kibibytes(300) / shards, synchronous: 0 }))
     await first.close()
     expect(inForce()).toEqual([])
     const second = make(directory)
     await second.get('key')
     // Mapping is for those who ask for it.
-    expect(inForce()).toEqual(all({ ...given, cache_size: 300 / shards, synchronous: 0, mmap_size: 0 }))
+    expect(inForce()).toEqual(all({ ...given, cache_size: kibibytes(300) / shards, synchronous: 0, mmap_size: 0 }))
     await second.close()
   })
 

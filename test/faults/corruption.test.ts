@@ -38,8 +38,9 @@ function overwriteTable(shard: string, table: string): void {
   // A change by somebody else: what others have of the file in memory is read anew.
   db.exec("UPDATE Settings SET value = value WHERE key = 'count'")
   db.pragma('wal_checkpoint(TRUNCATE)')
+  const size = Number(db.pragma('page_size', { simple: true }))
   db.close()
-  overwrite(join(shard, 'cache.db'), (Number(page) - 1) * 4096, 4096)
+  overwrite(join(shard, 'cache.db'), (Number(page) - 1) * size, size)
 }
 
 /** Reads and overwrites every entry of the damaged database, so that each of its pages is visited. */

@@ -8,7 +8,14 @@ import { type Connection, connect, connectReadonly } from './connection.js'
 import { fileIdentity, logIdentity, type OpenFiles } from './open-files.js'
 import { inspectSchema, type SchemaState } from './schema-check.js'
 import { createSchema } from './schema-write.js'
-import { applyPragmas, DEFAULT_SETTINGS, JOURNAL_MODES, readSettings, type StoredSettings } from './settings.js'
+import {
+  applyPragmas,
+  DEFAULT_SETTINGS,
+  JOURNAL_MODES,
+  pageBytes,
+  readSettings,
+  type StoredSettings,
+} from './settings.js'
 import { Statements } from './statements.js'
 
 export const DATABASE_FILE = 'cache.db'
@@ -121,7 +128,8 @@ function create(db: Connection, options: OpeningOptions, schema: SchemaState, is
   const settings = { ...DEFAULT_SETTINGS, ...options.initial, ...options.given }
   if (isNew) chmodSync(join(directory, DATABASE_FILE), modes.file)
   if (schema.empty) {
-    // Before anything else: the first page that is written fixes auto_vacuum.
+    // Before anything else: the first page that is written fixes both.
+    db.pragma(`page_size = ${pageBytes(settings)}`)
     db.pragma(`auto_vacuum = ${settings.autoVacuum}`)
     setJournalMode(db, settings.journalMode)
   }

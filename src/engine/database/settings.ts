@@ -132,10 +132,25 @@ export function deferredCheckpointPages(settings: StoredSettings): number {
   return 2 * checkpointPages(settings)
 }
 
+/**
+ * Size of the pages of a new database. A commit writes whole pages to the log. Queues, locks and whatever else never
+ * evicts are written about as often as they are read, mostly in small rows, and use smaller pages than a cache, whose
+ * values of some KiB would be read more slowly from them. Python opens either.
+ */
+export function pageBytes({ evictionPolicy }: Partial<StoredSettings>): number {
+  return evictionPolicy === 'none' ? 2048 : 4096
+}
+
+/** A page cache is given in pages of this size, whatever the database has, as in Python. KiB. */
+const CACHED_PAGE_KIB = 4
+const MOST_CACHE_KIB = 2 ** 31 - 1
+
 /** Sets the pragmas of one connection from checked settings, never from text of the database. */
 export function applyPragmas(db: Connection, settings: StoredSettings, shards: number, mmapSize: number): void {
-  const pages = settings.cacheSize
-  db.pragma(`cache_size = ${Math.trunc(pages / shards) || pages}`)
+  const { cacheSize } = settings
+  // A negative size counts in KiB, and 0 stays 0.
+  const kibibytes = cacheSize > 0 ? cacheSize * CACHED_PAGE_KIB : -cacheSize
+  db.pragma(`cache_size = ${-Math.min(Math.ceil(kibibytes / shards), MOST_CACHE_KIB)}`)
   db.pragma(`mmap_size = ${mmapSize}`)
   db.pragma(`synchronous = ${settings.synchronous}`)
   db.pragma(`wal_autocheckpoint = ${checkpointPages(settings)}`)

@@ -18,7 +18,8 @@ export class QueueFloor {
 
   constructor(directory) {
     this.db = new Database(join(directory, 'cache.db'), { fileMustExist: true })
-    this.db.pragma('cache_size = 8192')
+    // 32 MiB, whatever the size of a page.
+    this.db.pragma('cache_size = -32768')
     this.db.pragma('synchronous = 1')
     // As the package does: SQLite's own 1,000 would cost this one more.
     this.db.pragma('wal_autocheckpoint = 2000')

@@ -9,6 +9,7 @@ import {
   writeSync,
 } from 'node:fs'
 
+/** Two pages of a database that never evicts. */
 const PAGE = 4096
 
 /** Ways to damage the file of a database. No page type is 0xa5, so that SQLite knows such a page for damaged. */
