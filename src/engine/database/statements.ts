@@ -23,6 +23,9 @@ const SQL = {
   // A value with its version, for the memory tier, and the version alone.
   versionedValue: `raw SELECT mode, filename, value, rowid, access_time, store_time, expire_time FROM Cache
     WHERE key = ? AND raw = ? AND (expire_time IS NULL OR expire_time > ?)`,
+  // The same of a row that is known: where others write, each look reads pages anew, and this needs none of the index.
+  versionedRow: `raw SELECT mode, filename, value, rowid, access_time, store_time, expire_time FROM Cache
+    WHERE rowid = ? AND +key = ? AND +raw = ? AND (expire_time IS NULL OR expire_time > ?)`,
   version: 'raw SELECT rowid, store_time, expire_time FROM Cache WHERE key = ? AND raw = ?',
   bareExpiringValue: `raw SELECT mode, filename, value, expire_time FROM Cache
     WHERE key = ? AND raw = ? AND (expire_time IS NULL OR expire_time > ?)`,

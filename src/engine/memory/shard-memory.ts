@@ -171,14 +171,20 @@ export class ShardMemory {
 
   #look(entry: MemoryEntry, session: Session): MemoryEntry | undefined {
     if (entry.isMiss || entry.bytes > SMALL) return isVersion(entry, session) ? entry : undefined
-    const values = [entry.data, entry.raw, session.disk.now()] as const
-    const row = session.statements.prepare('versionedValue').get(...values) as VersionedValueRow | undefined
+    const row = rowOf(entry, session)
     if (!row) return undefined
     const [, , , rowid, , storeTime, expireTime] = row
     if (isSame(entry, rowid, storeTime, expireTime)) return entry
     this.looked()
     return this.#tier.renew(entry, row)
   }
+}
+
+/** The live row of a key: mostly the one that is known, since overwriting keeps it. */
+function rowOf({ rowid, data, raw }: MemoryEntry, { statements, disk }: Session): VersionedValueRow | undefined {
+  const now = disk.now()
+  const row = statements.prepare('versionedRow').get(rowid, data, raw, now)
+  return (row ?? statements.prepare('versionedValue').get(data, raw, now)) as VersionedValueRow | undefined
 }
 
 function isVersion(entry: MemoryEntry, session: Session): boolean {
