@@ -5,6 +5,7 @@ import { checkOptionNames, checkOptionsObject, kindOf } from './option-names.js'
 import { findEngine } from './shards/engine.js'
 import { canonicalDirectory } from './shards/layout.js'
 import type { Shard } from './shards/shard.js'
+import { wholeSize } from './shards/shares.js'
 
 /*
  * Functions of the engine for the metrics doors. Counters and figures are found by directory, so that they also work
@@ -79,7 +80,7 @@ export function figuresOf({ directory }: Counters): Figures | undefined {
     return {
       bytes: sum(shard => volume(openSession(shard))),
       walBytes: sum(({ directory }) => logBytes(directory)),
-      sizeLimit: sum(({ settings }) => settings.sizeLimit),
+      sizeLimit: wholeSize(shards.map(({ settings }) => settings)),
       items: sum(shard => openSession(shard).statements.get<number>('setting', 'count') ?? 0),
       maxItems: Number.isFinite(maxItems) ? maxItems : undefined,
       shards: shards.length,

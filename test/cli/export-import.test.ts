@@ -116,6 +116,17 @@ describe('export and import', () => {
     }
   })
 
+  it('carry a cache whose shards have fractions of its limit', async () => {
+    const root = temporaryDirectory()
+    const cache = new FanoutCache(join(root, 'a'), { shards: 7, sizeLimit: 1e9 })
+    await cache.set('key', 1)
+    await cache.close()
+    await importNew(join(root, 'b'), await exported(join(root, 'a')))
+    expect(JSON.parse((await cliHere(['stats', join(root, 'b'), '--json'])).stdout)).toMatchObject({ sizeLimit: 1e9 })
+    const { stdout } = await cliHere(['watch', join(root, 'b'), '--count', '1', '--json'])
+    expect(JSON.parse(stdout)).toMatchObject({ sizeLimit: 1e9 })
+  })
+
   it('carry an index and a deque, whose taken items wait again in the copy', async () => {
     const root = temporaryDirectory()
     const cache = new FanoutCache(join(root, 'a'))

@@ -31,6 +31,17 @@ describe('shards', () => {
     expect(await cache.check()).toEqual([])
   })
 
+  it('a size limit is told as it was given, whatever the number of shards', async () => {
+    for (const shards of [6, 7, 9, 11]) {
+      const cache = structured.make({ shards, sizeLimit: 1e9 } as object)
+      const settings = await cache.settings()
+      expect(settings.sizeLimit).toBe(1e9)
+      expect(await cache.configure(settings)).toEqual(settings)
+      const again = new FanoutCache(cache.directory, { sizeLimit: 1e9 })
+      await again.close()
+    }
+  })
+
   // test_init
   it('the number of shards is that of the directory when it is not given', async () => {
     const directory = temporaryDirectory()

@@ -88,7 +88,8 @@ function figuresOf(look: Look, before: Look | undefined): Figures {
     time: new Date(systemClock.now()).toISOString(),
     count: sum('count'),
     size: sum('size'),
-    sizeLimit: sum('sizeLimit'),
+    // The shares of the shards may be fractions.
+    sizeLimit: Math.round(sum('sizeLimit')),
     wal: sum('wal'),
     statistics: look.shards.some(({ statistics }) => statistics),
     hits: sum('hits'),

@@ -16,7 +16,7 @@ import { canonicalDirectory, countShards, DEFAULT_SHARDS, hasDatabase, shardDire
 import { afterPythonMade } from './python-layout.js'
 import { Shard } from './shard.js'
 import type { ShardEvents } from './shard-options.js'
-import { shareOf, wholeItems } from './shares.js'
+import { shareOf, wholeItems, wholeSize } from './shares.js'
 
 /**
  * The databases of one directory, shared by all caches of the process on it. It is reference-counted, and closed by its
@@ -200,7 +200,7 @@ export class Engine implements ShardEvents {
     const stored = this.shards.map(({ settings }) => settings)
     const others: Readonly<Record<string, unknown>> = {
       shards: this.shards.length,
-      sizeLimit: stored.reduce((sum, { sizeLimit }) => sum + sizeLimit, 0),
+      sizeLimit: wholeSize(stored),
       maxItems: wholeItems(stored),
       defaultTtl: this.#options.defaultTtl ?? null,
       'disk.directoryMode': modes.directory,

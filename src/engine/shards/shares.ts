@@ -26,6 +26,11 @@ function itemsShare(maxItems: number, shards: number, at: number): number {
   return Math.max(1, Math.floor(maxItems / shards) + (at < maxItems % shards ? 1 : 0))
 }
 
+/** The size limit of the whole cache in whole bytes: seven sevenths as stored do not add up exactly. */
+export function wholeSize(shards: readonly Pick<StoredSettings, 'sizeLimit'>[]): number {
+  return Math.round(shards.reduce((sum, { sizeLimit }) => sum + sizeLimit, 0))
+}
+
 /** The item limit of the whole cache. `null` when a shard has none. */
 export function wholeItems(shards: readonly Pick<StoredSettings, 'maxItems'>[]): number | null {
   return shards.reduce<number | null>(

@@ -8,7 +8,7 @@ import * as removal from '../operations/removal.js'
 import { kindOf } from '../option-names.js'
 import type { CacheStats, Expiring, Settings, StatsOptions, Tag, Waiting } from '../options.js'
 import type { Shard } from '../shards/shard.js'
-import { wholeItems } from '../shards/shares.js'
+import { wholeItems, wholeSize } from '../shards/shares.js'
 import { performance } from '../timers.js'
 import { patienceOf, readPatiently, sessionOf } from './reading.js'
 import { checkVerbOptions, encodeTag, type ResolvedWaiting, resolveNow, resolveWaiting } from './verb-options.js'
@@ -245,7 +245,7 @@ function wholeSettings(stored: readonly StoredSettings[]): Settings {
     statistics: first.statistics,
     tagIndex: first.tagIndex,
     evictionPolicy: first.evictionPolicy,
-    sizeLimit: stored.reduce((sum, { sizeLimit }) => sum + sizeLimit, 0),
+    sizeLimit: wholeSize(stored),
     maxItems: wholeItems(stored),
     cullLimit: first.cullLimit,
     disk: { minFileSize: first.minFileSize, unlinkGrace: first.unlinkGrace * 1000 },
