@@ -1,9 +1,9 @@
 import { fstatSync } from 'node:fs'
-import { createInterface } from 'node:readline'
 import type { Key } from '../engine/index.js'
 import type { Context, Io } from './command.js'
 import { UsageError } from './exit-codes.js'
 import { parseJsonKey } from './keys.js'
+import { parseJson } from './tagged-json.js'
 
 /**
  * Reads keys from stdin, one for each line. With `--key-json` a line is the JSON of a key, or an object with `key` as
@@ -14,14 +14,32 @@ import { parseJsonKey } from './keys.js'
 export async function* inputKeys({ io, options, signal }: Context): AsyncGenerator<Key> {
   const isJson = options.flag('keyJson')
   let number = 0
-  // Without the signal it would wait for ever for the end of a stdin that is destroyed.
-  for await (const line of createInterface({ input: io.stdin, crlfDelay: Number.POSITIVE_INFINITY, signal })) {
+  for await (const line of linesOf(io.stdin)) {
     signal.throwIfAborted()
     number++
     if (line === '') continue
     yield isJson ? keyOfLine(line, number) : line
   }
   signal.throwIfAborted()
+}
+
+/** The lines of a stream. Unlike readline, of which later versions of Node take more for the end of a line. */
+async function* linesOf(stdin: NodeJS.ReadableStream): AsyncGenerator<string> {
+  const decoder = new TextDecoder()
+  let rest = ''
+  for await (const chunk of stdin) {
+    const text = typeof chunk === 'string' ? chunk : decoder.decode(chunk, { stream: true })
+    rest += text
+    if (!text.includes('\n')) continue
+    const lines = rest.split('\n')
+    rest = lines.pop() ?? ''
+    for (const line of lines) yield withoutReturn(line)
+  }
+  yield withoutReturn(rest + decoder.decode())
+}
+
+function withoutReturn(line: string): string {
+  return line.endsWith('\r') ? line.slice(0, -1) : line
 }
 
 /**
@@ -39,11 +57,11 @@ export function checkStdin({ stdin }: Io, instead: string): void {
 
 function keyOfLine(line: string, number: number): Key {
   try {
-    const listed: unknown = line.startsWith('{') ? JSON.parse(line) : undefined
+    const listed = line.startsWith('{') ? parseJson(line, 'the key') : undefined
     const isListed = typeof listed === 'object' && listed !== null && 'key' in listed
     return parseJsonKey(isListed ? JSON.stringify(listed.key) : line)
   } catch (error) {
-    if (!(error instanceof UsageError || error instanceof SyntaxError)) throw error
+    if (!(error instanceof UsageError)) throw error
     throw new UsageError(`line ${number} of stdin: ${error.message}`, { cause: error })
   }
 }

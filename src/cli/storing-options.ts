@@ -3,6 +3,7 @@ import type { CommandOption } from './command.js'
 import { UsageError } from './exit-codes.js'
 import { parseTag, TAG_JSON } from './keys.js'
 import type { Options } from './options.js'
+import { parseJson } from './tagged-json.js'
 import { parseTtl } from './units.js'
 
 export const TTL: CommandOption = {
@@ -37,11 +38,5 @@ function furtherTag(tag: Tag): string {
 export const META: CommandOption = {
   flags: '--meta <json>',
   summary: 'plain data kept beside the value, as JSON',
-  parse: text => {
-    try {
-      return JSON.parse(text) as PlainData
-    } catch (error) {
-      throw new UsageError(`it must be JSON: ${(error as Error).message}`, { cause: error })
-    }
-  },
+  parse: text => parseJson(text, 'it') as PlainData,
 }

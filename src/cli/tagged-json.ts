@@ -1,5 +1,5 @@
 import { types } from 'node:util'
-import { VIEWS } from '../engine/for-cli.js'
+import { lostNumber, lostNumberText, VIEWS } from '../engine/for-cli.js'
 import { UsageError } from './exit-codes.js'
 
 /*
@@ -187,14 +187,23 @@ function wrong(tag: string, expected: string): UsageError {
   return new UsageError(`${tag} must hold ${expected}`)
 }
 
-/** Parses tagged JSON. @throws UsageError that names `what` was parsed */
-export function parseTagged(text: string, what: string): unknown {
+/** Parses JSON whose numbers are kept as they are. @throws UsageError that names `what` was parsed */
+export function parseJson(text: string, what: string): Json {
   let json: Json
   try {
     json = JSON.parse(text) as Json
   } catch (error) {
     throw new UsageError(`${what} must be JSON: ${(error as Error).message}`, { cause: error })
   }
+  // Another key or value than the one that was meant would be read, stored or deleted.
+  const lost = lostNumber(text)
+  if (lost !== undefined) throw new UsageError(`${what}: ${lostNumberText(lost)}`)
+  return json
+}
+
+/** Parses tagged JSON. @throws UsageError that names `what` was parsed */
+export function parseTagged(text: string, what: string): unknown {
+  const json = parseJson(text, what)
   if (isDeeper(json)) throw new UsageError(`${what} is nested more than ${DEEPEST} deep`)
   return fromTagged(json)
 }

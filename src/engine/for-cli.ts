@@ -27,6 +27,7 @@ export { CODECS } from './disk/codecs.js'
 export { VIEWS } from './disk/structured-clone.js'
 export { hintFor, kindOf, nearest } from './option-names.js'
 export { LONGEST_TIMER, milliseconds, systemClock } from './time.js'
+export { lostNumber, lostNumberText } from './transfer/lost-digits.js'
 
 /** The kind of cache at a path. */
 export interface Place {

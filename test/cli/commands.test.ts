@@ -288,6 +288,7 @@ describe('set and get', () => {
     const values = [
       '[1.5,{"$number":"NaN"},{"$number":"-0"}]',
       '{"$bigint":"123456789012345678901234567890"}',
+      '[1152921504606847000,9007199254740992,1e+300,"\\"9007199254740993\\\\",["1e999"]]',
       '{"a":{"$bytes":"AAEC"},"b":{"$date":"2026-01-02T03:04:05.006Z"}}',
       '[{"$map":[[1,{"$set":["a"]}]]},{"$regexp":["a+","gi"]}]',
       '{"$array":["Float32Array","AACAPw=="]}',
@@ -383,6 +384,20 @@ describe('a listing', () => {
     await cache.set('red \u001b[31m\u009b\u202e\nline', 1)
     await cache.close()
     expect(await cliHere(['ls', directory])).toEqual(done('red \\u001b[31m\\u009b\\u202e\\nline\n'))
+  })
+
+  it.each([
+    ['as they are', [], ['a\u2028b', 'c\rd', 'é\u0085', ' e ']],
+    ['as JSON', ['--key-json'], ['{"key":"a\u2028b"}', '"c\\rd"', '{"key":"é\u0085"}', ' " e " ']],
+  ])('names keys to delete by the line, whatever else a line could end with: %s', async (_name, options, lines) => {
+    const directory = temporaryDirectory()
+    const cache = new Cache(directory)
+    await cache.setMany(['a\u2028b', 'c\rd', 'é\u0085', ' e ', 'a', 'b', 'c', 'd', 'é'].map(key => [key, 1]))
+    await cache.close()
+    const input = `${lines[0]}\n${lines[1]}\r\n\n${lines[2]}\n${lines[3]}`
+    const deleted = await cliHere(['delete', directory, '--stdin', '--json', ...options], { input })
+    expect(json(deleted)).toEqual({ deleted: 4, missing: [], dryRun: false })
+    expect((await cliHere(['ls', directory])).stdout.split('\n')).toEqual(['a', 'b', 'c', 'd', 'é', ''])
   })
 
   it('ends quietly when nobody reads on', async () => {

@@ -334,6 +334,7 @@ describe('import', () => {
       ],
       ['has a misspelt name', changed(1, '{"key":"a","vlaue":1}'), /line 2 .*did you mean value/],
       ['has a tag that is none', changed(1, '{"key":"a","value":{"$byte":""}}'), /line 2 .*\$bytes/],
+      ['has a number that none can hold', changed(1, '{"key":[9007199254740993],"value":1}'), /line 2 .*\$bigint/],
       [
         'has a key that is none',
         changed(2, '{"key":{"$stored":{"raw":true,"data":null}},"value":1}'),

@@ -8,6 +8,7 @@ import { readEntry } from './entry-line.js'
 import { bytesOf } from './exact-json.js'
 import { checkHeader, checkTrailer, type Header, objectOf, type Trailer } from './format.js'
 import type { Line } from './line-reader.js'
+import { lostNumber, lostNumberText } from './lost-digits.js'
 import type { Stage, StagedEntry } from './stage.js'
 import { StreamError } from './stream-error.js'
 
@@ -162,5 +163,7 @@ function parse(text: string): Readonly<Record<string, unknown>> {
   } catch {
     throw new TypeError('it is no JSON')
   }
+  const lost = lostNumber(text)
+  if (lost !== undefined) throw new RangeError(lostNumberText(lost))
   return objectOf(line, 'it')
 }
