@@ -1,3 +1,4 @@
+import { inspect } from 'node:util'
 import {
   type Attributes,
   context,
@@ -49,5 +50,7 @@ async function finish(span: Span, { verb }: VerbCall, run: () => Promise<unknown
 
 function textOf(key: VerbCall['key']): string {
   if (typeof key === 'string') return key
-  return Buffer.isBuffer(key) ? key.toString('hex') : String(key)
+  if (key instanceof Uint8Array) return Buffer.from(key).toString('hex')
+  // `String` takes all objects for one, and the parts of an array for text.
+  return inspect(key, { breakLength: Number.POSITIVE_INFINITY, depth: null, maxArrayLength: null })
 }

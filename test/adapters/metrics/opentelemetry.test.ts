@@ -16,7 +16,7 @@ import {
   PeriodicExportingMetricReader,
 } from '@opentelemetry/sdk-metrics'
 import { BasicTracerProvider, InMemorySpanExporter, SimpleSpanProcessor } from '@opentelemetry/sdk-trace-base'
-import { FanoutCache } from 'fanout-cache'
+import { FanoutCache, type Key } from 'fanout-cache'
 import { instrument } from 'fanout-cache/opentelemetry'
 import { afterAll, beforeAll, describe, expect, it, onTestFinished } from 'vitest'
 import { temporaryDirectory } from '../../helpers/temp-directory.js'
@@ -203,6 +203,20 @@ describe('spans of OpenTelemetry', () => {
     expect(failed?.attributes['error.type']).toBe('RangeError')
     expect(failed?.status).toEqual({ code: SpanStatusCode.ERROR, message: 'down' })
     expect(failed?.events[0]).toMatchObject({ name: 'exception', attributes: { 'exception.message': 'down' } })
+  })
+
+  it.each([
+    ["[ 'a', 2 ]", ['a', 2]],
+    ['{ user: { id: 5n } }', { user: { id: 5n } }],
+    ['[Object: null prototype] { a: 1 }', Object.assign(Object.create(null) as object, { a: 1 })],
+    ['01ff', new Uint8Array([1, 255])],
+    ['null', null],
+  ] as [string, Key][])('tell keys apart that are no text: %s', async (text, key) => {
+    const { tracerProvider, spans } = tracing()
+    const cache = opened()
+    onTestFinished(instrument(cache, { tracerProvider, spans: true, keys: true }).stop)
+    expect(await cache.get(key)).toBeUndefined()
+    expect(spans()[0]?.attributes['fanout_cache.key']).toBe(text)
   })
 
   it('are of one cache alone, once however often it is asked for', async () => {
