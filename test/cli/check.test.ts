@@ -193,6 +193,25 @@ describe('check', () => {
     )
   })
 
+  it.each([
+    ['is damaged', 4, (shard: string) => writeFileSync(join(shard, 'cache.db'), 'x'.repeat(8192))],
+    ['is locked', 5, locked],
+  ])('names the shard that keeps vacuum from its end, since it %s', async (_what, expected, spoil) => {
+    const directory = join(temporaryDirectory(), 'cache')
+    const cache = new FanoutCache(directory, { shards: 3 })
+    await cache.set('key', 1)
+    await cache.close()
+    spoil(join(directory, '001'))
+    const { code, stderr } = await runHere('vacuum', directory, '--timeout', '50ms')
+    expect({ code, stderr }).toEqual({ code: expected, stderr: expect.stringContaining(join(directory, '001')) })
+  })
+
+  function locked(shard: string): void {
+    const holder = new Database(join(shard, 'cache.db'))
+    onTestFinished(() => void holder.close())
+    holder.exec('BEGIN IMMEDIATE')
+  }
+
   it('refuses to repair unasked, and before it has looked', async () => {
     const directory = await withOrphans(1)
     const { code, stdout, stderr } = await runHere('check', directory, '--fix')

@@ -5,13 +5,14 @@ import { DATABASE_FILE, databaseBytes } from '../database/opening.js'
 import { DiskCacheError } from '../errors.js'
 import { fieldOf } from '../file-errors.js'
 import type { Finding } from '../options.js'
+import { translateError } from '../translate-error.js'
 import { checkShard, expectCheck } from './check.js'
 import { copyLogs } from './copy-logs.js'
 import { examine } from './examine.js'
 import { inspectDatabase } from './inspect-database.js'
 import { LOCK_SLICE_MILLISECONDS, StoppedError, TaskControl } from './task-control.js'
-import { vacuumShard } from './vacuum.js'
-import type { CheckTask, WorkerMessage, WorkerOrder, WorkerTask } from './worker-client.js'
+import { type Vacuumed, vacuumShard } from './vacuum.js'
+import type { CheckTask, Place, WorkerMessage, WorkerOrder, WorkerTask } from './worker-client.js'
 
 /** How long each step of the maintenance thread waits for locks by default. Milliseconds. */
 const LOCK_TIMEOUT = 60_000
@@ -22,7 +23,7 @@ async function run(task: WorkerTask, control: TaskControl): Promise<unknown> {
       return check(task, control)
     case 'vacuum':
       control.expect(task.shards.reduce((sum, { directory }) => sum + databaseBytes(directory), 0))
-      return task.shards.map(({ directory, prefix }) => ({ ...vacuumShard(directory, control), prefix }))
+      return task.shards.map(place => vacuum(place, control))
     case 'examine':
       return task.places.map(place => examine(place, task.now, control))
     case 'inspect':
@@ -31,6 +32,15 @@ async function run(task: WorkerTask, control: TaskControl): Promise<unknown> {
       return makeIndex(task.directory, task.sql, control)
     case 'logs':
       return copyLogs(stop)
+  }
+}
+
+/** Vacuums a database, which its errors name: the directory of the cache has several. */
+function vacuum({ directory, prefix }: Place, control: TaskControl): Vacuumed & Pick<Place, 'prefix'> {
+  try {
+    return { ...vacuumShard(directory, control), prefix }
+  } catch (error) {
+    throw translateError(error, directory)
   }
 }
 
