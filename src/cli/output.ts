@@ -99,8 +99,8 @@ export function pairs(entries: readonly (readonly [name: string, value: string])
 
 /** Makes foreign text safe for one line of a terminal: control characters are written as in JSON. */
 export function printable(text: string): string {
-  // C1 controls and marks of text direction affect terminals as well.
-  return text.replace(/[\p{Cc}\u2028-\u202e\u2066-\u2069]/gu, escapeCharacter)
+  // C1 controls, ends of lines and marks of text direction affect terminals as well.
+  return text.replace(/[\p{Cc}\p{Bidi_Control}\u2028\u2029]/gu, escapeCharacter)
 }
 
 function escapeCharacter(character: string): string {

@@ -381,9 +381,9 @@ describe('a listing', () => {
   it('shows keys that would act on a terminal as JSON writes them', async () => {
     const directory = temporaryDirectory()
     const cache = new Cache(directory)
-    await cache.set('red \u001b[31m\u009b\u202e\nline', 1)
+    await cache.set('red \u001b[31m\u009b\u202e\u200f\nline', 1)
     await cache.close()
-    expect(await cliHere(['ls', directory])).toEqual(done('red \\u001b[31m\\u009b\\u202e\\nline\n'))
+    expect(await cliHere(['ls', directory])).toEqual(done('red \\u001b[31m\\u009b\\u202e\\u200f\\nline\n'))
   })
 
   it.each([
