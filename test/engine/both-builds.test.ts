@@ -72,6 +72,22 @@ describe.each([
     expect(calls).toBe(1)
   })
 
+  it('is kept up once for both, with the same options', async () => {
+    const cache = open('FanoutCache')
+    const second = new other.FanoutCache(cache.directory)
+    onTestFinished(() => second.close())
+    const upkeep = own.startUpkeep(cache, { every: '1m' })
+    expect(await upkeep.run()).toMatchObject({ expired: 0 })
+    for (const one of [cache, second]) {
+      const joined = other.startUpkeep(one, { every: '1m' })
+      expect(await joined.run()).toMatchObject({ expired: 0 })
+      expect(joined.isLeader).toBe(true)
+      expect(() => other.startUpkeep(cache, { every: '2m' })).toThrow(RangeError)
+    }
+    await upkeep.stop()
+    expect(await other.startUpkeep(second, { every: '1m' }).run()).toMatchObject({ expired: 0 })
+  })
+
   it('is one for collections, which a FanoutCache is not', async () => {
     const cache = open('Cache') as imported.Cache
     await other.Deque.from(cache).extend([1, 2])

@@ -5,6 +5,7 @@ import { DATABASE_FILE } from '../database/opening.js'
 import { DiskFullError, StorageError, TimeoutError } from '../errors.js'
 import { threadFailure } from '../maintenance/threads.js'
 import { UPKEEP_LEASE } from '../maintenance/upkeep-notice.js'
+import { oncePerProcess } from '../once-per-process.js'
 import type { Victim } from '../operations/culling.js'
 import { acquireLease, isOver, leaseOf, releaseLease } from '../operations/leases.js'
 import { newToken } from '../operations/signs-of-life.js'
@@ -232,8 +233,8 @@ export class UpkeepRunner {
   }
 }
 
-/** The runners by the first shard of their engine. */
-const runners = new WeakMap<Shard, UpkeepRunner>()
+/** The runners by the first shard of their engine, which both builds of the package share. */
+const runners = oncePerProcess('upkeeps', () => new WeakMap<Shard, UpkeepRunner>())
 
 /**
  * The upkeep of the engine of an open handle. It is created if there is none.
