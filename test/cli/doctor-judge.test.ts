@@ -158,8 +158,10 @@ describe('the doctor', () => {
     const volume = DATABASE.rows ? DATABASE.rows.pageBytes - DATABASE.rows.freeBytes + DATABASE.rows.fileBytes : 0
     expect(todoOf(volume * 100)).toMatch(/^make room elsewhere: the cache takes /)
     expect(todoOf(volume * 2)).toContain(
-      `sizeLimit ${Math.max(1, Math.floor(volume / 2 / MIB))}MiB, then fanout-cache cull`,
+      `sizeLimit ${Math.max(1, Math.floor(volume / 2 / MIB))}MiB, then fanout-cache cull ${HEALTHY.directory}`,
     )
+    const inodes = judge(withSpace({ freeFiles: 500 })).find(({ id }) => id === 'free-inodes')
+    expect(inodes?.todo).toMatch(/disk\.minFileSize 128KiB.* maxItems, then fanout-cache cull \/srv\/cache$/)
   })
 
   const PLACE: readonly (readonly [what: string, facts: Facts, id: string, severity: string, words: RegExp])[] = [

@@ -90,7 +90,7 @@ const judgeLog: Judge = ({ databases }) => {
     advice(
       'log',
       `a write-ahead log of ${bytesText(most)}: somebody reads for so long that it cannot be copied back, or it was left by a crash`,
-      'end the process that reads (fuser -v <directory>/cache.db-wal); the log is copied back by the next writes, fanout-cache vacuum shortens it at once',
+      'end the process that reads (fuser -v <directory>/cache.db-wal); the log is copied back by the next writes, fanout-cache vacuum <directory> shortens it at once',
       placesOf(long),
     ),
   ]

@@ -84,7 +84,7 @@ export const judgeSpace: Judge = facts => {
     share: freeFiles / files,
     isExhausted: freeFiles < 1000,
     what: `${freeFiles.toLocaleString('en')} of ${files.toLocaleString('en')} inodes free`,
-    todo: 'make room, or keep fewer values as files: fanout-cache settings <directory> disk.minFileSize 128KiB, then fanout-cache cull',
+    todo: 'make room, or store fewer values as files from now on (fanout-cache settings <directory> disk.minFileSize 128KiB); those that are there go with their entries: a lower maxItems, then fanout-cache cull <directory>',
   })
   return [space, inodes]
 }
@@ -114,7 +114,7 @@ function roomOf(facts: Facts, bytes: number): string {
   if (own.length === 0) return 'make room'
   const volume = volumeOf(own)
   if (volume < bytes / 10) return `make room elsewhere: the cache takes ${bytesText(volume)}`
-  return `make room, or have less: fanout-cache settings <directory> sizeLimit ${mebibytes(volume / 2)}, then fanout-cache cull`
+  return `make room, or have less: fanout-cache settings <directory> sizeLimit ${mebibytes(volume / 2)}, then fanout-cache cull <directory>`
 }
 
 function ownOf({ databases }: Facts): readonly ExaminedDatabase[] {
