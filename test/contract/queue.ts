@@ -264,6 +264,17 @@ function transacting(subject: Subject<Cache>): void {
     expect(await cache.count()).toBe(1)
   })
 
+  it('transact() lists the items with their values', async () => {
+    const cache = subject.make()
+    await cache.push('a')
+    await cache.push(LARGE, { prefix: 'jobs' })
+    const listed = await cache.transact(tx => [...tx.entries()])
+    expect(listed).toEqual([
+      [FIRST, 'a'],
+      ['jobs-500000000000000', LARGE],
+    ])
+  })
+
   it('transact() that is undone puts back what was pulled', async () => {
     const cache = subject.make()
     await cache.push(LARGE)

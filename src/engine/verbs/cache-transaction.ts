@@ -6,6 +6,7 @@ import { isThenable } from '../disk/describe.js'
 import { incr } from '../operations/counters.js'
 import { entryOf, isLive, type NewEntry, removeFile, type Taken } from '../operations/entries.js'
 import { add, remove, set, take, touch } from '../operations/items.js'
+import type { KeyRow } from '../operations/listing.js'
 import { kindOf } from '../option-names.js'
 import type { Counting, Expiring, Info, Item, Key, Listing, Storing, Tag, Touching } from '../options.js'
 import type { Shard } from '../shards/shard.js'
@@ -143,14 +144,16 @@ export class CacheTransaction implements Transaction {
   }
 
   *keys(options?: Listing): Generator<Key> {
-    yield* this.#list(resolveListing(options, 'keys'))
+    for (const [session, row] of this.#list(resolveListing(options, 'keys'))) yield keyOf(session, row)
   }
 
   *entries<T = unknown>(options?: Listing): Generator<[Key, T]> {
     const listing = resolveListing(options, 'entries')
-    for (const key of this.#list(listing)) {
-      const value = this.#read(this.locate(key), listing)
-      if (value) yield [key, value.value as T]
+    for (const [session, row] of this.#list(listing)) {
+      // By the bytes of the row: not every key that a listing shows can be looked up, such as those of a queue under
+      // jsonCodec.
+      const found = readEntry(session, { data: row[1], raw: row[2] !== 0 }, listing)
+      if (found) yield [keyOf(session, row), found.value as T]
     }
   }
 
@@ -249,9 +252,8 @@ export class CacheTransaction implements Transaction {
 
   /** Reads a value. The access is noted when the transaction is committed. */
   #lookUp(key: Key): Found | undefined {
-    const located = this.locate(key)
-    const { session, shard, encoded } = located
-    const found = this.#read(located)
+    const { session, shard, encoded } = this.locate(key)
+    const found = readEntry(session, encoded)
     session.afterCommit(() => {
       if (found) noteFound(shard, session, encoded, found.row[0], found.row[5])
       else miss(shard, session, encoded)
@@ -259,22 +261,26 @@ export class CacheTransaction implements Transaction {
     return found
   }
 
-  *#list(listing: ResolvedListing): Generator<Key> {
-    for (const [session, row] of listRows(this.sessions(), listing)) {
-      yield session.disk.decodeKey(row[1], row[2] !== 0)
+  *#list(listing: ResolvedListing): Generator<[Session, KeyRow]> {
+    for (const listed of listRows(this.sessions(), listing)) {
+      yield listed
       this.#check()
     }
-  }
-
-  #read({ session, shard, encoded }: Located, listing?: ResolvedListing): Found | undefined {
-    const row = entryOf(session, encoded)
-    if (!row || !(listing?.includeExpired || isLive(row[4], shard.disk.now()))) return undefined
-    const value = storedValue(session, row)
-    return value && { session, row, value: value.value }
   }
 
   #check(): void {
     if (this.#state.open) return
     throw new TypeError('this transaction is over: its verbs work only inside the body of transact')
   }
+}
+
+function readEntry(session: Session, key: EncodedKey, listing?: ResolvedListing): Found | undefined {
+  const row = entryOf(session, key)
+  if (!row || !(listing?.includeExpired || isLive(row[4], session.disk.now()))) return undefined
+  const value = storedValue(session, row)
+  return value && { session, row, value: value.value }
+}
+
+function keyOf(session: Session, [, data, raw]: KeyRow): Key {
+  return session.disk.decodeKey(data, raw !== 0)
 }
