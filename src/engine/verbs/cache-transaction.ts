@@ -274,7 +274,8 @@ export class CacheTransaction implements Transaction {
   }
 }
 
-function readEntry(session: Session, key: EncodedKey, listing?: ResolvedListing): Found | undefined {
+/** Reads a live entry by the bytes of its key, without noting the access. */
+export function readEntry(session: Session, key: EncodedKey, listing?: ResolvedListing): Found | undefined {
   const row = entryOf(session, key)
   if (!row || !(listing?.includeExpired || isLive(row[4], session.disk.now()))) return undefined
   const value = storedValue(session, row)

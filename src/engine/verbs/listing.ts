@@ -1,6 +1,7 @@
 import type { CacheHandle } from '../cache-handle.js'
 import type { Session } from '../database/session.js'
 import type { EntryRow } from '../database/statements.js'
+import type { EncodedKey } from '../disk/codec.js'
 import { keyIdentity } from '../disk/keys.js'
 import { nextTurn } from '../fairness.js'
 import { isInexact, toEntryRow } from '../operations/entries.js'
@@ -26,6 +27,17 @@ const ROWIDS_PER_PAGE = 100
 /** Lists the keys of all shards, one shard after the other, in stored order. */
 export async function* listKeys(handle: CacheHandle, options: Listing | undefined, verb: string): AsyncGenerator<Key> {
   for await (const { shard, row } of rows(handle, resolveListing(options, verb))) yield decodedKey(shard, row)
+}
+
+/** Lists keys with their bytes in the database: under jsonCodec no other bytes find the item of a queue. */
+export async function* listEncodedKeys(
+  handle: CacheHandle,
+  options: Listing,
+  verb: string,
+): AsyncGenerator<{ key: Key; encoded: EncodedKey }> {
+  for await (const { shard, row } of rows(handle, resolveListing(options, verb))) {
+    yield { key: decodedKey(shard, row), encoded: { data: row[1], raw: row[2] !== 0 } }
+  }
 }
 
 /** Lists keys with their values. An entry whose file has disappeared meanwhile is left out. */

@@ -5,11 +5,13 @@ import { deleteRow } from '../operations/entries.js'
 import { peek, peekItem, pull, push } from '../operations/queue.js'
 import type { Item, Key, Peeking, Pulling, Pushing } from '../options.js'
 import type { Shard } from '../shards/shard.js'
-import { CacheTransaction } from './cache-transaction.js'
+import { CacheTransaction, readEntry } from './cache-transaction.js'
+import type { ResolvedListing } from './listing-options.js'
 import { storedValue } from './open-transaction.js'
 import { checkPeekItem } from './queue.js'
 import { itemOf, toInfo } from './reading.js'
 import { checkQueue, type HeadOf } from './storing.js'
+import { listRows } from './transaction-listing.js'
 import { checkVerbOptions } from './verb-options.js'
 
 /** The verbs of a transaction of a `Cache`, with its queue. */
@@ -40,8 +42,11 @@ export class CacheQueueTransaction extends CacheTransaction implements QueueTran
     return this.#look<T>((session, now) => peek(session, head, side, now))
   }
 
-  peekItem<T = unknown>(options?: Pick<Peeking, 'last'>): Item<T> | undefined {
+  /** @param prefix of the text keys among which it looks. Default: among all */
+  peekItem<T = unknown>(options?: Pick<Peeking, 'last'>, prefix?: string): Item<T> | undefined {
     const last = checkPeekItem(options)
+    if (prefix !== undefined)
+      return this.#lookThrough<T>({ prefix, tag: undefined, reverse: last, includeExpired: false })
     return this.#look<T>((session, now) => peekItem(session, last, now))
   }
 
@@ -57,6 +62,14 @@ export class CacheQueueTransaction extends CacheTransaction implements QueueTran
         deleteRow(session, row[0], row[10], row[8])
       }
     })
+  }
+
+  #lookThrough<T>(listing: ResolvedListing): Item<T> | undefined {
+    for (const [session, [, data, raw]] of listRows(this.sessions(), listing)) {
+      const found = readEntry(session, { data, raw: raw !== 0 })
+      if (found) return itemOf<T>(toInfo(session, found.row), found.value as T)
+    }
+    return undefined
   }
 
   #shard(): { session: Session; shard: Shard } {

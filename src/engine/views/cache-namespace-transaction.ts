@@ -1,6 +1,5 @@
 import type { QueueTransaction, Transaction } from '../contract.js'
 import type { Item, Key, Peeking, Pulling, Pushing } from '../options.js'
-import { checkPeekItem } from '../verbs/queue.js'
 import type { CacheQueueTransaction } from '../verbs/queue-transaction.js'
 import type { HeadOf } from '../verbs/storing.js'
 import type { NamespaceKeys } from './namespace-keys.js'
@@ -34,11 +33,7 @@ export class CacheNamespaceTransaction extends NamespaceTransaction implements Q
   }
 
   peekItem<T = unknown>(options?: Pick<Peeking, 'last'>): Item<T> | undefined {
-    for (const key of this.keys({ reverse: checkPeekItem(options) })) {
-      const item = this.getItem<T>(key)
-      if (item) return item
-    }
-    return undefined
+    return renamed(this.#keys, this.#tx.peekItem<T>(options, this.#keys.prefix))
   }
 
   protected override viewOf(tx: Transaction): QueueTransaction {

@@ -2,6 +2,7 @@ import type { Cache } from '../cache.js'
 import type { Queueing, QueueTransaction, Transaction } from '../contract.js'
 import { accessOf, type EngineAccess } from '../handle-of.js'
 import type { Item, Key, Listing, Peeking, Pulling, Pushing, Transacting } from '../options.js'
+import { listEncodedKeys } from '../verbs/listing.js'
 import { peekItem } from '../verbs/peeking.js'
 import { checkPeekItem, peekValue, pullValue } from '../verbs/queue.js'
 import type { CacheQueueTransaction } from '../verbs/queue-transaction.js'
@@ -61,9 +62,9 @@ export class CacheNamespace extends Namespace implements Queueing {
   async peekItem<T = unknown>(options?: Peeking): Promise<Item<T> | undefined> {
     const reverse = checkPeekItem(options)
     const { last: _last, ...waiting } = options ?? {}
-    const { handle, encodeKey, hostKey } = this.#access
-    for await (const key of this.keys({ reverse })) {
-      const item = await peekItem(handle, encodeKey(key), waiting, hostKey(key))
+    const { handle } = this.#access
+    for await (const { key, encoded } of listEncodedKeys(handle, { prefix: this.#keys.prefix, reverse }, 'peekItem')) {
+      const item = await peekItem(handle, encoded, waiting, key)
       if (item) return renamed(this.#keys, item) as Item<T>
     }
     return undefined

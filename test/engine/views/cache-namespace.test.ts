@@ -12,6 +12,15 @@ for (const codec of ['structured', 'json', 'pickle'] as const) {
   describe(`queues of a namespace of a Cache with the ${codec} codec`, () => {
     const make = (): Cache => cacheSubject(codec).make() as Cache
 
+    it('are seen by peekItem(), in transactions as well', async () => {
+      const part = make().namespace('part')
+      await part.push('first')
+      await part.push('last', { prefix: 'p' })
+      const items = [await part.peekItem(), await part.transact(tx => tx.peekItem())]
+      for (const item of items) expect(item).toMatchObject({ key: 'p-500000000000000', value: 'last' })
+      expect(await part.peekItem({ last: false })).toMatchObject({ key: 500_000_000_000_000, value: 'first' })
+    })
+
     it('are those of a Cache, and of the namespace alone, whatever they are called', async () => {
       const [host, alone] = [make(), make()]
       const all = [host.namespace('q'), host.namespace('q:1').namespace('inner')]
