@@ -1,3 +1,5 @@
+import { statSync } from 'node:fs'
+import { join } from 'node:path'
 import { Cache, Deque, FanoutCache, type FanoutCacheOptions } from 'fanout-cache'
 import { describe, expect, it, onTestFinished } from 'vitest'
 import { cacheSubject, fanoutSubject } from '../contract/subjects.js'
@@ -136,6 +138,14 @@ describe('values of options', () => {
         expect(() => new make(new URL(url)), url).toThrow(TypeError)
       }
     }
+  })
+
+  it('a mode of -0 is one of 0, for which Node would end the process', async () => {
+    const directory = join(temporaryDirectory(), 'new')
+    await using cache = new Cache(directory, { disk: { directoryMode: -0, fileMode: -0 } })
+    // Only root can open a directory of that mode.
+    await cache.open().catch(() => undefined)
+    expect(statSync(directory).mode & 0o777).toBe(0)
   })
 
   it('a sizeLimit of less than 64 KiB per shard is a RangeError', async () => {
