@@ -34,7 +34,8 @@ const UNITS: Readonly<Record<string, number>> = {
  */
 export function milliseconds(duration: unknown, name: string): number {
   if (typeof duration === 'number') {
-    if (duration >= 0) return duration
+    // Plus 0, because Node and SQLite's driver refuse -0 where they want a whole number.
+    if (duration >= 0) return duration + 0
     throw new RangeError(`${name} must be a duration of 0 or more milliseconds, got ${duration}`)
   }
   if (typeof duration !== 'string') {

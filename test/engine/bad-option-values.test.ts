@@ -148,6 +148,12 @@ describe('values of options', () => {
     expect(statSync(directory).mode & 0o777).toBe(0)
   })
 
+  it('a timeout of -0 is one of 0, for check() as well', async () => {
+    await using cache = new Cache(temporaryDirectory())
+    await cache.set('k', 1)
+    expect(await cache.check({ timeout: -0 })).toEqual([])
+  })
+
   it('a sizeLimit of less than 64 KiB per shard is a RangeError', async () => {
     expect(() => new Cache(temporaryDirectory(), { sizeLimit: 65_535 })).toThrow(RangeError)
     const directory = temporaryDirectory()
