@@ -79,6 +79,17 @@ it('a limit without an end, as Python may store one, is the largest number', asy
   expect([sizeLimit, maxItems]).toEqual([Number.MAX_SAFE_INTEGER, null])
 })
 
+it('a fraction of a row that writes may remove is left out', async () => {
+  const directory = temporaryDirectory()
+  const cache = cacheOf('Cache', directory)
+  await cache.configure({ cullLimit: 0 })
+  for (let entry = 0; entry < 3; entry += 1) await cache.set(entry, 1, { ttl: 0 })
+  store('Cache', directory, 'cull_limit', 1.5)
+  expect((await cache.settings()).cullLimit).toBe(1)
+  await cache.set('a', 1)
+  expect(await cache.count()).toBe(3)
+})
+
 describe.each(KINDS)('a %s that finds in its settings', kind => {
   // The shards of a FanoutCache read what a Cache reads.
   it.each(ROWS.filter((_, at) => kind === 'Cache' || at % 5 === 0))(

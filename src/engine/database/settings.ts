@@ -184,10 +184,19 @@ function decode(name: SettingName, value: unknown): unknown {
       return isNumber(value, 0, 2) ? Math.trunc(value) : undefined
     case 'cacheSize':
       return isNumber(value, -(2 ** 31), 2 ** 31) ? Math.trunc(value) : undefined
-    default:
-      // Python users may store `float('inf')` or `sys.maxsize` for no limit.
-      return isNumber(value, 0, Number.POSITIVE_INFINITY) ? Math.min(value, Number.MAX_SAFE_INTEGER) : undefined
+    case 'sizeLimit':
+    case 'unlinkGrace':
+      return limited(value)
+    default: {
+      const limit = limited(value)
+      return limit === undefined ? undefined : Math.trunc(limit)
+    }
   }
+}
+
+function limited(value: unknown): number | undefined {
+  // Python users may store `float('inf')` or `sys.maxsize` for no limit.
+  return isNumber(value, 0, Number.POSITIVE_INFINITY) ? Math.min(value, Number.MAX_SAFE_INTEGER) : undefined
 }
 
 function isNumber(value: unknown, least: number, most: number): value is number {
