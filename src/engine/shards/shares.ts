@@ -26,9 +26,10 @@ function itemsShare(maxItems: number, shards: number, at: number): number {
   return Math.max(1, Math.floor(maxItems / shards) + (at < maxItems % shards ? 1 : 0))
 }
 
-/** The size limit of the whole cache in whole bytes: seven sevenths as stored do not add up exactly. */
+/** The size limit of the whole cache. Fractions of bytes, as Python stores them too, do not always add up to a whole. */
 export function wholeSize(shards: readonly Pick<StoredSettings, 'sizeLimit'>[]): number {
-  return Math.round(shards.reduce((sum, { sizeLimit }) => sum + sizeLimit, 0))
+  const sum = shards.reduce((total, { sizeLimit }) => total + sizeLimit, 0)
+  return Math.min(Math.round(sum), Number.MAX_SAFE_INTEGER)
 }
 
 /** The item limit of the whole cache. `null` when a shard has none. */
