@@ -2,6 +2,7 @@ import { existsSync } from 'node:fs'
 import { join } from 'node:path'
 import { Readable } from 'node:stream'
 import { buffer, text } from 'node:stream/consumers'
+import { runInNewContext } from 'node:vm'
 import type { StoredFile } from 'fanout-cache'
 import { describe, expect, it } from 'vitest'
 import { openFiles } from '../helpers/open-files.js'
@@ -119,6 +120,12 @@ function failing(subject: Subject): void {
 }
 
 function forced(subject: Subject): void {
+  it('set() takes metadata that was made in another realm, as Jest runs tests in one', async () => {
+    const cache = subject.make()
+    await cache.set('key', 'value', { meta: runInNewContext('({ headers: { etag: "a" } })') })
+    expect((await cache.info('key'))?.meta).toEqual({ headers: { etag: 'a' } })
+  })
+
   it('set() with file or meta keeps a small value as a file and answers it unchanged', async () => {
     const cache = subject.make()
     const values: Record<string, unknown> = { text: 'grüße', number: 7, object: { a: [1] }, nothing: null }

@@ -1,4 +1,5 @@
 import { keepShape } from '../kept-shapes.js'
+import { isPlainObject } from './describe.js'
 
 // Deeper trees are left to V8, whose writer checks the stack.
 const MAX_DEPTH = 200
@@ -25,12 +26,10 @@ function isPlain(value: unknown, visited: Visited, depth: number): boolean {
 function isPlainTree(value: object, visited: Visited, depth: number): boolean {
   if (!visited.add(value) || (value as { toJSON?: unknown }).toJSON !== undefined) return false
   if (Array.isArray(value)) return isPlainArray(value, visited, depth)
-  // Objects of another realm go through v8, which is slower and just as faithful.
-  const prototype: unknown = Object.getPrototypeOf(value)
-  if (prototype !== Object.prototype && prototype !== null) return false
+  if (!isPlainObject(value)) return false
   // for-in allocates nothing. The inherited properties that it adds can only make the result stricter.
   for (const name in value) {
-    if (!isPlain((value as Record<string, unknown>)[name], visited, depth)) return false
+    if (!isPlain(value[name], visited, depth)) return false
   }
   return true
 }

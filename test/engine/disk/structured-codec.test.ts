@@ -73,6 +73,12 @@ describe('encodeValue() of objects', () => {
     )
   })
 
+  it('stores plain data of another realm as JSON', () => {
+    const value: unknown = runInNewContext('({ a: [1, { b: null }] })')
+    expect(modeOf(value)).toBe(MODE_JSON)
+    expect(roundTrip(value)).toEqual({ a: [1, { b: null }] })
+  })
+
   it('gives back whatever structuredClone carries', () => {
     fc.assert(
       // In an array, for bytes alone come back as a Buffer.
@@ -94,7 +100,7 @@ describe('encodeValue() of objects', () => {
     ['a bigint', { a: 1n }],
     ['a Date', { at: new Date(5) }],
     ['an array that says it is sparse', Object.assign([], { length: 100_000 })],
-    ['an object of another realm', runInNewContext('({ a: [1, new Map([[1, 2]])] })')],
+    ['a Map of another realm', runInNewContext('({ a: [1, new Map([[1, 2]])] })')],
     ['bytes within', { bytes: Buffer.from('abc'), array: new Uint8Array(3) }],
   ])('leaves %s to v8', (_name, value) => {
     expect(modeOf(value)).toBe(MODE_V8)
