@@ -125,19 +125,40 @@ withPython('a database that Python made', () => {
   })
 
   it.each([
-    { shards: 3, seconds: [0, 0.5] },
-    { shards: undefined, seconds: [0.15, 0.35] },
-  ])('is waited for while Python makes its shards slowly, opened with shards: $shards', async ({ shards, seconds }) => {
+    { shards: 3, second: 0, third: 0.5 },
+    { shards: 3, second: 0, third: 2.5 },
+    { shards: undefined, second: 0.15, third: 0.35 },
+  ])('is waited for while Python makes its shards slowly, the third in $third s, with shards: $shards', async row => {
+    const { shards, second, third } = row
     const directory = temporaryDirectory()
     const python = startPython()
     const make = (shard: string, after = 0): Promise<void> =>
       openInPython(python, directory, `(time.sleep(${after}), Cache(directory + '/${shard}'))[1]`)
     await make('000')
-    await make('001', seconds[0])
+    await make('001', second)
     const cache = new FanoutCache(directory, shards === undefined ? {} : { shards })
     onTestFinished(() => cache.close())
-    await Promise.all([cache.open(), make('002', seconds[1])])
-    expect(() => new FanoutCache(directory, { shards: 2 })).toThrow(RangeError)
-    await new FanoutCache(directory, { shards: 3 }).close()
+    await Promise.all([cache.open(), make('002', third)])
+    await expectShards(directory, 3)
+  })
+
+  it('is waited for while its last shard is unfinished', async () => {
+    const directory = temporaryDirectory()
+    const python = startPython()
+    await openInPython(python, directory, `Cache(directory + '/000')`)
+    // The triggers are the last that Python makes.
+    await python.call(`cache._sql('DROP TRIGGER Settings_size_delete')`)
+    const cache = new FanoutCache(directory)
+    onTestFinished(() => cache.close())
+    const finish = `(time.sleep(1), open(directory + '/finishes', 'w').close(), Cache(directory + '/000'))[2]`
+    const finished = openInPython(python, directory, finish)
+    await cache.open()
+    expect(existsSync(join(directory, 'finishes'))).toBe(true)
+    await finished
   })
 })
+
+async function expectShards(directory: string, shards: number): Promise<void> {
+  expect(() => new FanoutCache(directory, { shards: shards - 1 })).toThrow(RangeError)
+  await new FanoutCache(directory, { shards }).close()
+}
