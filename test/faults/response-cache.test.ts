@@ -8,6 +8,7 @@ import { purge, responseCache } from 'fanout-cache/express'
 import { describe, expect, it, onTestFinished } from 'vitest'
 import { FixtureProcess } from '../helpers/child-process.js'
 import { Gate } from '../helpers/gate.js'
+import { PATIENCE_MILLISECONDS } from '../helpers/patience.js'
 import { rawDatabase } from '../helpers/raw-database.js'
 import { temporaryDirectory } from '../helpers/temp-directory.js'
 import { type Asking, ask, listen, type Reply } from '../middleware/support/http.js'
@@ -22,9 +23,13 @@ const BODY = 'y'.repeat(1000)
 const CHUNK = 65_536
 const LONG = Buffer.alloc(24 * 2 ** 20, 'a long answer, ')
 
-/** A process that serves, and its port. */
+/** A process that serves, and its port. It waits for others as long as they live. */
 async function serving(directory: string, more: object = {}): Promise<{ process: FixtureProcess; port: number }> {
-  const process = new FixtureProcess(SCRIPT, { directory, ...more })
+  const process = new FixtureProcess(SCRIPT, {
+    directory,
+    options: { collapseTimeout: PATIENCE_MILLISECONDS },
+    ...more,
+  })
   const line = await process.line('port')
   return { process, port: Number(line.split(' ')[1]) }
 }
