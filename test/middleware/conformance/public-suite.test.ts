@@ -102,12 +102,14 @@ describe.runIf(hostInstalled('cache-tests'))('the public tests of HTTP caches', 
       results.filter(({ id, passed }) => passed !== (expected.get(id) ?? true))
     // A second try runs them anew.
     const [begun] = running.splice(at, 1, undefined)
-    const first = await (begun ?? suite.run(one))
-    const doubtful = surprises(first).map(({ id }) => id)
+    let results: readonly Result[] = await (begun ?? suite.run(one))
     // Some of them are about freshness of two seconds, which a busy machine may miss.
-    const again = doubtful.length === 0 ? [] : await suite.run(one, doubtful)
-    expect(surprises(again)).toEqual([])
-    const results = first.map(result => again.find(({ id }) => id === result.id) ?? result)
+    for (let tries = 0; tries < 4 && surprises(results).length > 0; tries++) {
+      const doubtful = surprises(results).map(({ id }) => id)
+      const again = await suite.run(one, doubtful)
+      results = results.map(result => again.find(({ id }) => id === result.id) ?? result)
+    }
+    expect(surprises(results)).toEqual([])
     expect([...expected.keys()].filter(id => !results.some(result => result.id === id))).toEqual([])
     expect(readFileSync(PAGE, 'utf8')).toContain(`| ${one.line} | ${tallyOf(results).join(' | ')} |`)
   })
