@@ -16,6 +16,8 @@ export function openCache() {
     evictionPolicy: 'least-recently-used',
     statistics: true,
     tagIndex: true,
+    // A worker that waits for its turn of a busy processor may hold a lock meanwhile.
+    timeout: '1s',
   })
   cache.on('error', error => console.error(`cache: ${error.message}`))
   cache.on('refused', ({ key, reason }) => console.error(`cache: not stored: ${String(key)} (${reason})`))
