@@ -1,6 +1,7 @@
 import { createHash } from 'node:crypto'
 import { Readable } from 'node:stream'
 import { type GrowingFile, kindOf } from '../engine/for-doors.js'
+import { News } from './news.js'
 
 /** Bytes per read of a file. */
 const CHUNK = 2 ** 18
@@ -40,7 +41,7 @@ export class Intake {
   readonly #source: Readable
   readonly #options: IntakeOptions
   readonly #readers = new Set<Reader>()
-  readonly #wakers = new Set<() => void>()
+  readonly #news = new News()
   readonly #hash = createHash('sha256')
   /** Bytes after those in the file. Empty while the file is written. */
   #window: Buffer[] = []
@@ -79,7 +80,7 @@ export class Intake {
 
   leave(reader: Reader): void {
     this.#readers.delete(reader)
-    this.#wake()
+    this.#news.tell()
     this.#free()
   }
 
@@ -87,14 +88,16 @@ export class Intake {
   async *read(reader: Reader, last: number = Number.POSITIVE_INFINITY): AsyncGenerator<Buffer, void, undefined> {
     try {
       while (reader.at <= last) {
+        const { count } = this.#news
         const chunk = await this.#chunkAt(reader.at, Math.min(last, this.#sure))
         if (chunk) {
           reader.at += chunk.byteLength
-          this.#wake()
+          this.#news.tell()
           yield chunk
         } else if (this.#end === 'complete') return
         else if (this.#end === 'failed') throw this.#error
-        else await this.#news()
+        // Changes during the search count, since they have woken nobody.
+        else await this.#news.after(count)
       }
     } finally {
       this.leave(reader)
@@ -132,7 +135,7 @@ export class Intake {
       this.#error = error
       throw error
     } finally {
-      this.#wake()
+      this.#news.tell()
     }
   }
 
@@ -143,7 +146,7 @@ export class Intake {
       throw new RangeError(`fill: ${size} bytes were promised, and more came`)
     }
     const rest = await this.#write(bytes)
-    this.#wake()
+    this.#news.tell()
     if (rest.byteLength === 0) return
     this.#window.push(rest)
     await this.#room()
@@ -174,10 +177,11 @@ export class Intake {
   /** Waits until little is kept in memory, unless nobody reads any more. Readers wait for the end themselves. */
   async #room(): Promise<void> {
     while (this.#size !== this.#options.size) {
+      const { count } = this.#news
       if (this.#readers.size === 0) throw new Error('fill: nobody reads it, and it cannot be stored')
       this.#forget(Math.min(...[...this.#readers].map(({ at }) => at)))
       if (this.#window.reduce((sum, { byteLength }) => sum + byteLength, 0) < WINDOW) return
-      await this.#news()
+      await this.#news.after(count)
     }
   }
 
@@ -208,16 +212,6 @@ export class Intake {
     if (!this.#isClosed || this.#readers.size > 0) return
     this.#window = []
     this.#options.file?.handle.close().catch(() => undefined)
-  }
-
-  #news(): Promise<void> {
-    return new Promise(resolve => this.#wakers.add(resolve))
-  }
-
-  #wake(): void {
-    const wakers = [...this.#wakers]
-    this.#wakers.clear()
-    for (const wake of wakers) wake()
   }
 }
 
