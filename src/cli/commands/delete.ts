@@ -1,5 +1,6 @@
 import type { Cache, FanoutCache, Key } from '../../engine/index.js'
 import type { Command, Context } from '../command.js'
+import { confirmed, countOf } from '../confirming.js'
 import { EXIT, UsageError } from '../exit-codes.js'
 import { checkStdin, inputKeys } from '../input-keys.js'
 import { KEY_JSON, keyJson, keyText, parseKey } from '../keys.js'
@@ -54,23 +55,17 @@ async function deleteKeys(context: Context): Promise<number> {
 
 async function deletePrefix(context: Context, cache: Cache | FanoutCache, prefix: string): Promise<number> {
   const { dryRun, out } = context
-  let count = 0
-  if (!dryRun) context.assertAskable()
-  if (dryRun || !context.options.flag('yes')) {
-    for await (const _key of context.listed(cache.keys({ prefix, includeExpired: true }))) {
-      context.signal.throwIfAborted()
-      count++
-    }
-  }
+  const listing = { prefix, includeExpired: true }
+  const count = (): Promise<number> => countOf(context, cache.keys(listing))
   if (dryRun) {
-    await out.show({ deleted: count, dryRun }, [`${count} would be deleted`])
+    const deleted = await count()
+    await out.show({ deleted, dryRun }, [`${deleted} would be deleted`])
     return EXIT.done
   }
-  if (!(await context.confirm(`Delete ${count} entries that begin with '${prefix}' in ${cache.directory}?`))) {
-    context.note('nothing was changed')
-    return EXIT.no
-  }
-  const { removed } = await removePages(context, cache, context.listed(cache.keys({ prefix, includeExpired: true })))
+  const question = async (): Promise<string> =>
+    `Delete ${await count()} entries that begin with '${prefix}' in ${cache.directory}?`
+  if (!(await confirmed(context, question))) return EXIT.no
+  const { removed } = await removePages(context, cache, context.listed(cache.keys(listing)))
   await out.show({ deleted: removed, dryRun }, [`${removed} deleted`])
   return EXIT.done
 }

@@ -1,6 +1,7 @@
 import { countExpired } from '../../engine/for-cli.js'
 import type { Cache, FanoutCache } from '../../engine/index.js'
 import type { Command, Context } from '../command.js'
+import { confirmed, countOf } from '../confirming.js'
 import { EXIT } from '../exit-codes.js'
 import { parseTag, TAG_JSON, tagText } from '../keys.js'
 import { progress } from '../progress.js'
@@ -155,24 +156,7 @@ async function removing(
   }
 }
 
-async function confirmed(context: Context, question: () => Promise<string>): Promise<boolean> {
-  // Only the question needs the count, which scans all rows.
-  context.assertAskable()
-  if (context.options.flag('yes') || (await context.confirm(await question()))) return true
-  context.note('nothing was changed')
-  return false
-}
-
 async function tellRemoved({ out, dryRun }: Context, removed: number): Promise<number> {
   await out.show({ removed, dryRun }, [dryRun ? `${removed} would be removed` : `${removed} removed`])
   return EXIT.done
-}
-
-async function countOf(context: Context, keys: AsyncIterable<unknown>): Promise<number> {
-  let count = 0
-  for await (const _key of context.listed(keys)) {
-    context.signal.throwIfAborted()
-    count++
-  }
-  return count
 }

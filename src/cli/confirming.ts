@@ -1,0 +1,23 @@
+import type { Context } from './command.js'
+
+/**
+ * Asks before a removal, and tells when nothing is removed.
+ *
+ * @param question is called only where somebody is asked: it counts what would go
+ */
+export async function confirmed(context: Context, question: () => Promise<string>): Promise<boolean> {
+  context.assertAskable()
+  if (context.options.flag('yes') || (await context.confirm(await question()))) return true
+  context.note('nothing was changed')
+  return false
+}
+
+/** Counts the items of a listing. */
+export async function countOf(context: Context, keys: AsyncIterable<unknown>): Promise<number> {
+  let count = 0
+  for await (const _key of context.listed(keys)) {
+    context.signal.throwIfAborted()
+    count++
+  }
+  return count
+}
