@@ -45,7 +45,6 @@ export interface Command {
 export interface InputStream extends NodeJS.ReadableStream {
   readonly isTTY?: boolean
   readonly fd?: number
-  destroy?(error?: Error): unknown
 }
 
 export interface OutputStream extends NodeJS.WritableStream {

@@ -261,13 +261,8 @@ export class Recorder {
   readonly #closed = (): void => {
     if (this.#over) return
     this.#over = true
-    const verdict = this.#verdict ?? this.#decideNothing()
-    if (verdict.kind !== 'swallow') verdict.sink?.abort()
-  }
-
-  #decideNothing(): Verdict {
-    this.#verdict = { kind: 'pass', add: [] }
-    return this.#verdict
+    this.#verdict ??= { kind: 'pass', add: [] }
+    if (this.#verdict.kind !== 'swallow') this.#verdict.sink?.abort()
   }
 }
 

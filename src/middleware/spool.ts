@@ -62,10 +62,6 @@ export class Spool implements BodySink {
     if (bounds.length !== undefined && bounds.length > bounds.most) this.#isStorable = false
   }
 
-  get size(): number {
-    return this.#size
-  }
-
   /** Whether the body has ended. */
   get isOver(): boolean {
     return this.#end !== undefined
