@@ -1,4 +1,4 @@
-import { setTimeout } from '../engine/timers.js'
+import { sleep } from '../engine/timers.js'
 
 /** Milliseconds. */
 const FIRST = 2
@@ -14,6 +14,6 @@ export class PollPauses {
   async next(): Promise<void> {
     const pause = this.#pause * (0.5 + Math.random() / 2)
     this.#pause = Math.min(LONGEST, this.#pause * 1.5)
-    await new Promise(resolve => setTimeout(resolve, pause))
+    await sleep(pause)
   }
 }

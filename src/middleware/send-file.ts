@@ -16,6 +16,7 @@ import {
 import { Intake } from './intake.js'
 import { appendCacheStatus, type CacheStatus } from './policy/cache-status.js'
 import { evaluate, validatorsOf } from './policy/conditional.js'
+import { formatHttpDate } from './policy/dates.js'
 import type { Fields, RequestHead } from './policy/message.js'
 import { hearOfEnd } from './queued.js'
 import { hasFallback, isInternal, mayRedirect, redirectField } from './send-file-accel.js'
@@ -252,7 +253,7 @@ class FileSender {
   #fieldsOf({ request, response }: Visit, file: Described): Fields {
     const present = response.getHeader('Cache-Control')
     const fields = fieldsOf(request, this.#options, file, present === undefined ? undefined : String(present))
-    return [...fields, ['Date', new Date(this.#store.now()).toUTCString()]]
+    return [...fields, ['Date', formatHttpDate(this.#store.now())]]
   }
 
   /** Switches off the buffering of nginx, which would write a streamed answer to a file of its own. */

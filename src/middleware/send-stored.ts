@@ -133,7 +133,7 @@ async function send(request: RequestHead, response: HttpResponse, answer: Stored
   if (ranges.kind === 'unsatisfiable') {
     return refuse(response, 416, [...refusalFields(fields), ['Content-Range', unsatisfiedRange(size ?? 0)]])
   }
-  if (ranges.kind === 'single') return sendRange(response, answer, fields, ranges)
+  if (ranges.kind === 'single') return sendPart(response, answer, fields, { range: ranges, from: 0, size: size ?? 0 })
   if (ranges.kind === 'multi') return sendRanges(response, answer, fields, ranges.ranges)
   return sendWhole(request, response, answer, setField(fields, 'Accept-Ranges', 'bytes'))
 }
@@ -164,15 +164,6 @@ async function sendWhole(
   putHead(response, status, head)
   response.end()
   return { status, complete: true }
-}
-
-function sendRange(response: HttpResponse, { body }: StoredAnswer, fields: Fields, range: ByteRange): Promise<Sent> {
-  const head: Fields = [
-    ...partial(fields),
-    ['Content-Range', contentRange(range, sizeOf(body) ?? 0)],
-    ['Content-Length', String(range.end - range.start + 1)],
-  ]
-  return sendBytes(response, body, { status: 206, fields: head }, range)
 }
 
 function sendPart(
