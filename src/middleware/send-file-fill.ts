@@ -8,7 +8,7 @@ import type { HttpRequest } from './http-message.js'
 import { Intake, toReadable } from './intake.js'
 import { PollPauses } from './poll-pauses.js'
 import { contentTag, type KeptFields, toKeep } from './send-file-fields.js'
-import type { FillBody, ResolvedSendFile } from './send-file-options.js'
+import { checkTags, type FillBody, type ResolvedSendFile } from './send-file-options.js'
 
 /** The result of a fill, known before its bytes have arrived. */
 export interface Filled {
@@ -241,11 +241,6 @@ function checkBody(answer: unknown): FillBody {
     throw new RangeError(`sendFile: size of what fill answers must be a number of bytes, got ${kindOf(size)}`)
   }
   if (ttl !== undefined && ttl !== null) milliseconds(ttl, 'sendFile: ttl of what fill answers')
-  if (
-    tags !== undefined &&
-    !(Array.isArray(tags) && tags.every(tag => typeof tag === 'string' && tag.isWellFormed()))
-  ) {
-    throw new TypeError(`sendFile: tags of what fill answers must be an array of strings, got ${kindOf(tags)}`)
-  }
+  checkTags(tags, 'tags of what fill answers')
   return answer as FillBody
 }

@@ -155,7 +155,7 @@ export function resolveSendFile(options: unknown): ResolvedSendFile {
   if (typeof name !== 'string' || !NAME.test(name)) {
     throw new TypeError(`sendFile: name must be a string of printable ASCII, got ${kindOf(name)}`)
   }
-  checkTags(tags)
+  checkTags(tags, 'tags')
   if (ttl !== undefined && ttl !== null) milliseconds(ttl, 'sendFile: ttl')
   const lease = milliseconds(given.lease ?? DEFAULT_LEASE, 'sendFile: lease')
   if (lease < LEAST_LEASE || lease === Number.POSITIVE_INFINITY) {
@@ -227,7 +227,9 @@ export function fieldValueOrNone(value: unknown): string | undefined {
   return typeof value === 'string' && FIELD_VALUE.test(value) ? value : undefined
 }
 
-function checkTags(tags: unknown): void {
-  if (tags === undefined || (Array.isArray(tags) && tags.every(tag => typeof tag === 'string'))) return
-  throw new TypeError(`sendFile: tags must be an array of strings, got ${kindOf(tags)}`)
+/** @throws TypeError for what the cache would refuse when the file is stored */
+export function checkTags(tags: unknown, name: string): void {
+  if (tags === undefined) return
+  if (Array.isArray(tags) && tags.every(tag => typeof tag === 'string' && tag.isWellFormed())) return
+  throw new TypeError(`sendFile: ${name} must be an array of strings, got ${kindOf(tags)}`)
 }
