@@ -13,7 +13,7 @@ const CHUNK = 2 ** 20
 const CHUNKS = 48
 /** What may be written before the handler has to wait, with what the buffers of a connection take. */
 const MOST_AHEAD = 16
-const QUIET_TURNS = 100
+const QUIET_TURNS = 20
 
 function* chunks(): Generator<Buffer> {
   for (let at = 0; at < CHUNKS; at++) yield Buffer.alloc(CHUNK, String.fromCharCode(97 + (at % 26)))
