@@ -6,7 +6,6 @@ import { promisify } from 'node:util'
 import type { ResponseCacheOptions } from 'fanout-cache/express'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { HostApp, hostInstalled } from '../../helpers/host.js'
-import { PATIENCE_MILLISECONDS } from '../../helpers/patience.js'
 import { type Exceptions, OF_ALL, OF_OPENED, OF_SAFE } from './public-suite-exceptions.js'
 
 /** What came of one test of the suite. */
@@ -72,7 +71,8 @@ class Suite {
     const { stdout } = await promisify(execFile)(
       process.execPath,
       [script, JSON.stringify({ express, options, directory, only })],
-      { signal: this.#gone.signal, timeout: PATIENCE_MILLISECONDS, maxBuffer: 2 ** 24 },
+      // The test has a time of its own, after which the signal ends it.
+      { signal: this.#gone.signal, maxBuffer: 2 ** 24 },
     )
     const results = /^results (.*)$/m.exec(stdout)?.[1]
     if (results === undefined) throw new Error(`no results: ${stdout.slice(-1000)}`)
