@@ -334,6 +334,7 @@ describe('sendFile()', () => {
     [{ accel: { type: 'sendfile', grace: -1 } }, /accel.grace must be a duration/],
     [{ ttl: 'soon' }, /ttl must be milliseconds/],
     [{ tags: 'a' }, /tags must be an array of strings/],
+    [{ tags: ['\ud800'] }, /tags must be an array of strings/],
     [{ lease: 1 }, /lease must be at least 100/],
     [{ collapseTimeout: true }, /collapseTimeout must be/],
     [{ name: '' }, /name must be a string/],
