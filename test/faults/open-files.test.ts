@@ -1,7 +1,12 @@
 import { spawnSync } from 'node:child_process'
+import { mkdirSync } from 'node:fs'
+import { join } from 'node:path'
+import { SchemaError } from 'fanout-cache'
 import { describe, expect, it } from 'vitest'
+import { openFiles } from '../helpers/open-files.js'
+import { rawDatabase } from '../helpers/raw-database.js'
 import { temporaryDirectory } from '../helpers/temp-directory.js'
-import { KINDS } from './support/caches.js'
+import { cacheOf, KINDS, shardsOf } from './support/caches.js'
 
 const WINDOWS = process.platform === 'win32'
 
@@ -97,6 +102,17 @@ describe.skipIf(WINDOWS).each(KINDS)('a %s in a process that may have 128 files 
       `Set(1) { 'ERR_CACHE_STORAGE' }\n${'ERR_CACHE_STORAGE\n'.repeat(5)}true 33000\n`,
     )
   })
+})
+
+it.each(KINDS)('a %s closes the database that it refuses to open', async kind => {
+  const directory = temporaryDirectory()
+  for (const shard of shardsOf(kind)) {
+    const place = join(directory, shard)
+    mkdirSync(place, { recursive: true })
+    rawDatabase(place).exec('CREATE TABLE Cache (other)').close()
+  }
+  await expect(cacheOf(kind, directory).open()).rejects.toThrow(SchemaError)
+  expect(openFiles(directory, /cache\.db/)).toEqual([])
 })
 
 describe.skipIf(WINDOWS)('a script that is given as text', () => {
