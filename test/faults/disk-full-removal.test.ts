@@ -1,8 +1,9 @@
+import { rmSync, statSync } from 'node:fs'
 import { join } from 'node:path'
 import { type Cache, type CacheOptions, Deque, DiskFullError, type FanoutCache } from 'fanout-cache'
 import { describe, expect, it, onTestFinished } from 'vitest'
 import { ManualClock } from '../helpers/manual-clock.js'
-import { cacheOf, KINDS, type Kind, kindsOf } from './support/caches.js'
+import { cacheOf, KINDS, type Kind, kindsOf, shardsOf } from './support/caches.js'
 import { fillUp, mountTmpfs, tmpfsAvailable } from './support/tmpfs.js'
 
 const RETRY = { retry: true } as const
@@ -62,6 +63,17 @@ describe.skipIf(!tmpfsAvailable).each(KINDS)('a %s with long values in its datab
     fillUp()
     const space = cache.namespace('space')
     for (let key = 0; key < count / 2; key += 1) expect(await space.delete(`${key}`, RETRY), `delete ${key}`).toBe(true)
+  })
+
+  it('leaves its log alone with later writes, once there is room again', async () => {
+    const { cache, count, fillUp } = await cacheFilling(kind)
+    const filler = fillUp()
+    const space = cache.namespace('space')
+    for (let key = 0; key < count - 1; key += 1) await space.delete(`${key}`, RETRY)
+    rmSync(filler)
+    for (let key = 0; key < 40; key += 1) await space.set(`${key}`, key, RETRY)
+    const logs = shardsOf(kind).map(shard => statSync(join(cache.directory, shard, 'cache.db-wal')).size)
+    expect(Math.min(...logs)).toBeGreaterThan(0)
   })
 
   it('evicts down to a limit that was lowered', async () => {
