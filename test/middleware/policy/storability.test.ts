@@ -131,6 +131,7 @@ describe('storability by fields', () => {
     ['max-age=60, public', STORED],
     ['max-age=60, public=1', 'authorization'],
     ['max-age=60, must-revalidate', STORED],
+    ['max-age=60, must-revalidate=1', 'authorization'],
     ['s-maxage=60', STORED],
     ['s-maxage=x, max-age=60', 'authorization'],
     ['max-age=60, proxy-revalidate', 'authorization'],
