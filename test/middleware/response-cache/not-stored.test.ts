@@ -1,10 +1,13 @@
 import { once } from 'node:events'
 import { connect } from 'node:net'
+import { join } from 'node:path'
 import { Readable } from 'node:stream'
+import Database from 'better-sqlite3'
+import type { Response } from 'express'
 import { describe, expect, it, onTestFinished } from 'vitest'
 import { Gate } from '../../helpers/gate.js'
 import type { Reply } from '../support/http.js'
-import { type Site, site } from './support/app.js'
+import { type Site, settled, site } from './support/app.js'
 
 const CHUNK = 2 ** 20
 /** More than what is kept in memory for those who read slowly. */
@@ -103,5 +106,47 @@ describe('those who have joined an answer that is not stored after all', () => {
     const { cut, body } = await joined.reply
     expect([cut, body.byteLength < TOO_MANY * CHUNK]).toEqual([true, true])
     expect(await idle.isWhole()).toBe(true)
+  })
+})
+
+describe('the request after one whose answer was not stored', () => {
+  const tags = Array.from({ length: 300 }, (_, tag) => `tag-${tag}`).join()
+
+  it.each<[what: string, spoil: (res: Response) => unknown]>([
+    ['a 304 about another version than the stored one', res => res.set('ETag', '"2"').status(304).end()],
+    ['a 304 with more tags than an answer can have', res => res.set('Cache-Tag', tags).status(304).end()],
+    ['an answer that broke off', res => res.write('a part', () => res.destroy())],
+  ])('stores its own, after %s', async (_what, spoil) => {
+    let isSpoilt = false
+    const made = await site(app => {
+      app.get('/', (_req, res) => {
+        res.set({ 'Cache-Control': 'max-age=10', ETag: '"1"' })
+        if (isSpoilt) spoil(res)
+        else res.end('whole')
+      })
+    })
+    await made.get('/')
+    await expect.poll(() => made.status('/')).toMatch(/^hit/)
+    made.clock.advance(11_000)
+    isSpoilt = true
+    await made.get('/')
+    isSpoilt = false
+    expect(await made.status('/')).toMatch(/; stored$/)
+  })
+
+  it('stores its own, after a variant that the database refused', async () => {
+    const made = await site(app => {
+      app.get('/', (_req, res) => void res.set({ 'Cache-Control': 'max-age=10', Vary: 'Accept' }).end('a variant'))
+    })
+    await made.cache.count()
+    const shards = ['000', '001'].map(shard => new Database(join(made.cache.directory, shard, 'cache.db')))
+    onTestFinished(() => void shards.map(shard => shard.close()))
+    for (const shard of shards) {
+      shard.exec("CREATE TRIGGER refuse BEFORE INSERT ON Cache BEGIN SELECT RAISE(ABORT, 'no room'); END")
+    }
+    await made.get('/')
+    await settled(made.cache)
+    for (const shard of shards) shard.exec('DROP TRIGGER refuse')
+    expect(await made.status('/')).toMatch(/; stored$/)
   })
 })
