@@ -1,7 +1,8 @@
 import { existsSync, mkdirSync, readdirSync, symlinkSync, utimesSync, writeFileSync } from 'node:fs'
-import { dirname, join } from 'node:path'
+import { dirname, join, relative } from 'node:path'
 import { describe, expect, it } from 'vitest'
 import { FixtureProcess } from '../helpers/child-process.js'
+import { rawDatabase } from '../helpers/raw-database.js'
 import { temporaryDirectory } from '../helpers/temp-directory.js'
 import { valueFiles } from '../helpers/value-files.js'
 import { cacheOf, KINDS, kindsOf, optionsOf, shardsOf } from './support/caches.js'
@@ -71,6 +72,31 @@ describe.each(KINDS)('leftovers in the directory of a %s', kind => {
     expect(readdirSync(directory).length).toBeGreaterThan(0)
     expect(valueFiles(directory)).toHaveLength(2)
     await writer.kill()
+  })
+
+  it('stay when they are in grace, although they are old', async () => {
+    const directory = temporaryDirectory()
+    const first = cacheOf(kind, directory, { disk: { unlinkGrace: '1d' } })
+    const keys = Array.from({ length: 16 }, (_, key) => key)
+    for (const key of keys) await first.set(key, 'y'.repeat(40_000))
+    for (const key of keys) await first.delete(key)
+    await first.close()
+    const shards = shardsOf(kind).map(shard => join(directory, shard))
+    const old = shards.map(shard => orphan(shard, 2 * HOUR_SECONDS, '1'))
+    const graced = shards.map(shard => {
+      const path = orphan(shard, 2 * HOUR_SECONDS, '2')
+      // As another process does that lets it go.
+      const later = 'INSERT INTO UnlinkLater (filename, size, due) VALUES (?, 40000, ?)'
+      rawDatabase(shard)
+        .prepare(later)
+        .run(relative(shard, path), Date.now() / 1000 + HOUR_SECONDS)
+      return path
+    })
+
+    const cache = cacheOf(kind, directory)
+    await cache.open()
+    await expect.poll(() => old.filter(path => existsSync(path))).toEqual([])
+    expect(graced.filter(path => !existsSync(path))).toEqual([])
   })
 
   it('stay when they are not such as a cache makes', async () => {
