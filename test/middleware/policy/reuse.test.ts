@@ -200,6 +200,8 @@ describe('mayServeStaleOnError (RFC 5861 §4)', () => {
     ['max-age=60, must-revalidate', 61, { staleIfError: Number.POSITIVE_INFINITY }, false],
     ['max-age=60', 999_999, { staleIfError: Number.POSITIVE_INFINITY }, true],
     ['max-age=60', 1, {}, true],
+    ['max-age=60, must-revalidate', 1, {}, true],
+    ['max-age=60, stale-if-error=x', 61, { staleIfError: '1h' }, false],
   ])('%s after %d s with %j: %s', (response, after, options, expected) => {
     expect(mayServeStaleOnError(ok(`Cache-Control: ${response}`), NOW + after * SECOND, resolvePolicy(options))).toBe(
       expected,

@@ -100,6 +100,7 @@ describe('storability by fields', () => {
     [['Cache-Control: no-cache', `Last-Modified: ${date(-9)}`], STORED],
     [['Cache-Control: no-cache, max-age=60'], 'no-cache'],
     [['Cache-Control: no-cache'], 'no-cache'],
+    [['Cache-Control: no-cache, stale-while-revalidate=9'], 'no-cache'],
     [['ETag: "a"', `Last-Modified: ${date(-9)}`], 'no-freshness'],
     [['Cache-Control: public'], 'no-freshness'],
     [[], 'no-freshness'],

@@ -21,6 +21,7 @@ describe('varyOf (RFC 9110 §12.5.5)', () => {
     [['Vary: Foo', 'Vary: *'], '*'],
     [['Vary: *, *'], '*'],
     [['Vary: Foo Bar'], '*'],
+    [['Vary: Foo, __proto__'], '*'],
     [['Vary: "Foo"'], '*'],
   ])('%j names %j', (lines, names) => {
     expect(varyOf(fieldsOf(lines))).toEqual(names)
