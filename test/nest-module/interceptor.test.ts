@@ -300,6 +300,13 @@ class Careless {
     return { number: ++calls }
   }
 
+  @Get('joined')
+  @CacheKey(context => queryOf(context).key)
+  @CacheAudience(context => queryOf(context).id)
+  joined(): object {
+    return { number: ++calls }
+  }
+
   @Get('ill-formed')
   @CacheAudience(context => JSON.parse(`"\\u${queryOf(context).id}"`))
   illFormed(): object {
@@ -580,6 +587,11 @@ describe('CacheInterceptor shares', () => {
     const app = await start({}, [Careless])
     const answers = [await app.get(`${path}?id=ann`), await app.get(`${path}?id=bob`)]
     expect([answers.map(({ status }) => status), calls]).toEqual([[500, 500], 0])
+  })
+
+  it('nothing between persons whose names and keys make one text', async () => {
+    const app = await start({}, [Careless])
+    expect(await app.cached(['/joined?id=ann%0Ab&key=c'], ['/joined?id=ann&key=b%0Ac'])).toEqual(['MISS', 'MISS'])
   })
 
   it('nothing with a person whose name is no well-formed text', async () => {
