@@ -4,6 +4,7 @@ import { join } from 'node:path'
 import { Readable } from 'node:stream'
 import Database from 'better-sqlite3'
 import type { Response } from 'express'
+import { purge } from 'fanout-cache/express'
 import { describe, expect, it, onTestFinished } from 'vitest'
 import { Gate } from '../../helpers/gate.js'
 import type { Reply } from '../support/http.js'
@@ -131,6 +132,24 @@ describe('the request after one whose answer was not stored', () => {
     isSpoilt = true
     await made.get('/')
     isSpoilt = false
+    expect(await made.status('/')).toMatch(/; stored$/)
+  })
+
+  it('stores its own, and nothing is left of a variant that was purged while it arrived', async () => {
+    const rest = new Gate()
+    const made = await site(app => {
+      app.get('/', async (_req, res) => {
+        res.set({ 'Cache-Control': 'max-age=10', Vary: 'Accept' }).write('a part, ')
+        await rest.opened
+        res.end('and the rest')
+      })
+    })
+    const { reply } = await begun(made)
+    await purge(made.cache, { url: '/' })
+    rest.open()
+    await reply
+    await settled(made.cache)
+    await expect.poll(() => made.cache.count()).toBe(0)
     expect(await made.status('/')).toMatch(/; stored$/)
   })
 
