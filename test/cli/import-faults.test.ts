@@ -1,6 +1,15 @@
 import { subscribe, unsubscribe } from 'node:diagnostics_channel'
 import { once } from 'node:events'
-import { existsSync, mkdirSync, readdirSync, readFileSync, renameSync, statSync, writeFileSync } from 'node:fs'
+import {
+  existsSync,
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  renameSync,
+  statSync,
+  utimesSync,
+  writeFileSync,
+} from 'node:fs'
 import { dirname, join, relative } from 'node:path'
 import { PassThrough, Readable } from 'node:stream'
 import { text } from 'node:stream/consumers'
@@ -237,6 +246,28 @@ describe('an import that is ended', () => {
     expect((await working.ended).code).toBe(0)
     expect(stages(directory)).toEqual([])
     expect(await findings(directory)).toEqual([])
+  })
+
+  it('by SIGKILL leaves what the next one finds by its name, which takes nothing else beside the target', async () => {
+    const root = temporaryDirectory()
+    const made = ['new.import-0123456789abcdef', 'new.import-backup', 'other.import-0123456789abcdef']
+    for (const name of made) {
+      mkdirSync(join(root, name))
+      writeFileSync(join(root, name, 'file'), 'of an operator')
+      utimesSync(join(root, name), 0, 0)
+    }
+    const working = start('import', join(root, 'new'), '--create')
+    working.child.stdin.write(stream.slice(0, stream.length / 2))
+    const known = new Set(readdirSync(root))
+    const own = () => readdirSync(root).filter(name => !known.has(name) && stages(join(root, name)).length > 0)
+    await until('a directory in the making', () => own().length > 0)
+    const [directory = ''] = own()
+    await importNew(join(root, 'new'), stream)
+    expect(readdirSync(root).sort()).toEqual([...made.slice(1), 'new', directory].sort())
+    working.child.stdin.end(stream.slice(stream.length / 2))
+    const { code, stderr } = await working.ended
+    expect([code, stderr]).toEqual([4, expect.stringContaining('was made by somebody else meanwhile')])
+    expect(readdirSync(root).sort()).toEqual([...made.slice(1), 'new'].sort())
   })
 
   it('by SIGKILL leaves files that the next one spares while they are in grace', async () => {
