@@ -80,11 +80,8 @@ function policyOf({ ttl, ignoreCookies }: Terms): Policy {
 }
 
 /** The request for the rules. When the app has defined who shares an answer, credentials are left out. */
-function requestOf({ head, hasUser }: HttpExchange, { audience }: Terms): RequestHead {
-  const { fields } = head
-  if (audience.kind !== 'anonymous') return { ...head, fields: deleteField(fields, 'Authorization', 'Cookie') }
-  // The user was authenticated by something other than Authorization, such as a key in another field.
-  return hasUser ? { ...head, fields: setField(fields, 'Authorization', 'user') } : head
+function requestOf({ head }: HttpExchange, { audience }: Terms): RequestHead {
+  return audience.kind === 'anonymous' ? head : { ...head, fields: deleteField(head.fields, 'Authorization', 'Cookie') }
 }
 
 function responseOf(exchange: HttpExchange, { audience }: Terms, now: number): StoredResponse {
