@@ -89,6 +89,23 @@ describe.each(APPS)('fill under %s', (_name, app) => {
     expect(fills()).toBe(2)
   })
 
+  it.each<[what: string, none: () => undefined]>([
+    ['there was none', () => undefined],
+    [
+      'it could not be fetched',
+      () => {
+        throw new Error('no file')
+      },
+    ],
+  ])('stores a file also when %s when it was asked for before', async (_what, none) => {
+    let isThere = false
+    const { port } = await serve(newCache(), () => (isThere ? TEXT : none()), {}, app)
+    await ask(port, '/a')
+    isThere = true
+    const { text, headers } = await ask(port, '/a')
+    expect([text, headers['cache-status']]).toEqual([TEXT, expect.stringContaining('; stored')])
+  })
+
   it('hands on an error, and keeps nothing of it', async () => {
     const fail = (): never => {
       throw new Error('no file')

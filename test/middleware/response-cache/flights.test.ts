@@ -3,10 +3,11 @@ import { once } from 'node:events'
 import { createReadStream } from 'node:fs'
 import { request as httpRequest } from 'node:http'
 import { pipeline } from 'node:stream'
-import { purge } from 'fanout-cache/express'
+import express, { type RequestHandler } from 'express'
+import { purge, responseCache } from 'fanout-cache/express'
 import { describe, expect, it } from 'vitest'
 import { Gate } from '../../helpers/gate.js'
-import type { Reply } from '../support/http.js'
+import { ask, listen, type Reply } from '../support/http.js'
 import { settled, site, statusOf } from './support/app.js'
 
 /** A route that waits at a gate, and counts its calls. */
@@ -418,6 +419,53 @@ describe('a stale answer', () => {
     await expect.poll(() => status('/')).toBe('hit; ttl=1')
     expect((await get('/')).text).toBe('2 a=b')
     expect(calls).toBe(2)
+  })
+
+  it('is renewed later when what stands above the cache has refused to renew it', async () => {
+    let [calls, arrived, refused] = [0, 0, 0]
+    const made = await site(
+      app =>
+        void app.get('/', (_req, res) => {
+          res.set('Cache-Control', 'max-age=1, stale-while-revalidate=60').send(`${++calls}`)
+        }),
+      {
+        above: app =>
+          app.use((_req, res, next) => {
+            // The second request of the stale answer is that of the cache itself.
+            if (++arrived !== 3) return next()
+            refused++
+            res.status(401).end()
+          }),
+      },
+    )
+    await made.get('/')
+    await settled(made.cache)
+    made.clock.advance(5000)
+    expect((await made.get('/')).text).toBe('1')
+    await expect.poll(() => refused).toBe(1)
+    await expect.poll(async () => (await made.get('/')).text).toBe('2')
+  })
+
+  it('is renewed later when another process was renewing it', async () => {
+    const gate = new Gate()
+    let calls = 0
+    const handler: RequestHandler = async (_req, res) => {
+      if (++calls === 2) await gate.opened
+      res.set('Cache-Control', 'max-age=1, stale-while-revalidate=60').send(`${calls}`)
+    }
+    const made = await site(app => void app.get('/', handler), { options: { authority: 'a.test' } })
+    const { port } = await listen(express().use(responseCache(made.cache, { authority: 'a.test' }) as never, handler))
+    await made.get('/')
+    await settled(made.cache)
+    made.clock.advance(5000)
+    const first = made.get('/', { headers: { 'cache-control': 'no-cache' } })
+    await expect.poll(() => calls).toBe(2)
+    expect((await ask(port, '/')).text).toBe('1')
+    gate.open()
+    await first
+    await settled(made.cache)
+    made.clock.advance(5000)
+    await expect.poll(async () => (await ask(port, '/')).text).toBe('3')
   })
 
   it.each([10, 300_000])('of %i bytes stands in for it also when its error is answered otherwise', async size => {

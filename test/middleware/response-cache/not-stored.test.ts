@@ -2,11 +2,12 @@ import { once } from 'node:events'
 import { connect } from 'node:net'
 import { join } from 'node:path'
 import { Readable } from 'node:stream'
-import Database from 'better-sqlite3'
 import type { Response } from 'express'
 import { purge } from 'fanout-cache/express'
 import { describe, expect, it, onTestFinished } from 'vitest'
 import { Gate } from '../../helpers/gate.js'
+import { rawDatabase } from '../../helpers/raw-database.js'
+import { valueFiles } from '../../helpers/value-files.js'
 import type { Reply } from '../support/http.js'
 import { type Site, settled, site } from './support/app.js'
 
@@ -153,13 +154,25 @@ describe('the request after one whose answer was not stored', () => {
     expect(await made.status('/')).toMatch(/; stored$/)
   })
 
+  it('finds no file of an answer that came while others held the lock', async () => {
+    const body = Buffer.alloc(3_000_000, 'a long body, ')
+    const made = await site(app => {
+      app.get('/', (_req, res) => void res.set('Cache-Control', 'max-age=10').end(body))
+    })
+    await made.cache.count()
+    const shards = ['000', '001'].map(shard => rawDatabase(join(made.cache.directory, shard)))
+    for (const shard of shards) shard.exec('BEGIN IMMEDIATE')
+    expect((await made.get('/')).body.equals(body)).toBe(true)
+    for (const shard of shards) shard.exec('ROLLBACK')
+    await expect.poll(() => valueFiles(made.cache.directory)).toEqual([])
+  })
+
   it('stores its own, after a variant that the database refused', async () => {
     const made = await site(app => {
       app.get('/', (_req, res) => void res.set({ 'Cache-Control': 'max-age=10', Vary: 'Accept' }).end('a variant'))
     })
     await made.cache.count()
-    const shards = ['000', '001'].map(shard => new Database(join(made.cache.directory, shard, 'cache.db')))
-    onTestFinished(() => void shards.map(shard => shard.close()))
+    const shards = ['000', '001'].map(shard => rawDatabase(join(made.cache.directory, shard)))
     for (const shard of shards) {
       shard.exec("CREATE TRIGGER refuse BEFORE INSERT ON Cache BEGIN SELECT RAISE(ABORT, 'no room'); END")
     }
