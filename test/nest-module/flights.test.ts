@@ -12,6 +12,7 @@ let arrived = 0
 /** Connections that have ended before the answer. */
 let closed = 0
 let gate = new Gate()
+let isPublic = false
 
 @Controller()
 @UseInterceptors(CacheInterceptor)
@@ -44,6 +45,14 @@ class Slow {
     await gate.opened
     req.res.vary('Accept-Language')
     return { language: req.headers['accept-language'] }
+  }
+
+  @Get('changing')
+  async changing(@Req() req: any) {
+    const number = ++calls
+    if (isPublic) req.res.set('Cache-Control', 'public, max-age=60')
+    await gate.opened
+    return { number }
   }
 
   @Get('fails')
@@ -162,6 +171,29 @@ describe('Requests at the same time', () => {
     expect((await answer).body.number).toBe(1)
     expect(await app.cached(['/slow'])).toEqual(['MISS'])
     await expect.poll(() => cache.count()).toBe(1)
+  })
+})
+
+describe('A request with credentials that waits with others', () => {
+  beforeEach(start)
+
+  it('gets nothing that is theirs, and was removed before it was stored', async () => {
+    const alice = { authorization: 'alice' }
+    isPublic = true
+    gate.open()
+    // Answers of this handler may be for all.
+    expect((await app.get('/changing', alice)).body.number).toBe(1)
+    isPublic = false
+    gate = new Gate()
+    const first = app.get('/changing')
+    await expect.poll(() => calls, { interval: 1 }).toBe(2)
+    const waiting = app.get('/changing', alice)
+    await expect.poll(() => arrived, { interval: 1 }).toBe(3)
+    await nextTurn()
+    expect(calls).toBe(2)
+    await app.app.get('CACHE_MANAGER').del('/changing')
+    gate.open()
+    expect([(await first).body.number, (await waiting).body.number]).toEqual([2, 3])
   })
 })
 
