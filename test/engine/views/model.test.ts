@@ -10,7 +10,7 @@ import {
   type ModelCache,
 } from 'fanout-cache'
 import * as v from 'valibot'
-import { describe, expect, it } from 'vitest'
+import { describe, expect, it, onTestFinished } from 'vitest'
 import { z } from 'zod'
 import { cacheSubject, fanoutSubject, withClock } from '../../contract/subjects.js'
 import { collect } from '../../helpers/collect.js'
@@ -474,6 +474,25 @@ for (const { name: place, subject, limits } of PLACES) {
       const stats = await models.stats()
       expect(stats).toMatchObject({ gets: 5, hits: 3, misses: 2, puts: 2, deletes: 3, invalid: 0, migrated: 0 })
       expect(stats.disk).toMatchObject({ evictions: 0, items: 0, bytes: expect.any(Number) })
+    })
+
+    it('rejects with the first error of several values, and leaves no other unheard', async () => {
+      const unheard: unknown[] = []
+      const hear = (error: unknown): void => void unheard.push(error)
+      process.prependListener('unhandledRejection', hear)
+      onTestFinished(() => void process.off('unhandledRejection', hear))
+      const schema = schemaOf(value => {
+        if (value === 'late') return Promise.reject(new Error('late'))
+        throw new Error('at once')
+      })
+      const model = start().cache.model(defineModel({ name: 'User', version: 1, schema, ...limits }))
+      const putting = model.putMany([
+        ['a', 'late'],
+        ['b', 'now'],
+      ])
+      await expect(putting).rejects.toThrow('at once')
+      await new Promise(resolve => setImmediate(resolve))
+      expect(unheard).toEqual([])
     })
 
     it('reads with readonly, and leaves what does not fit where it is', async () => {
