@@ -1,4 +1,14 @@
-import { existsSync, mkdirSync, mkdtempSync, rmSync, statSync, writeFileSync } from 'node:fs'
+import {
+  closeSync,
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  openSync,
+  rmSync,
+  statSync,
+  writeFileSync,
+  writeSync,
+} from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { PassThrough } from 'node:stream'
@@ -175,6 +185,21 @@ describe('check', () => {
     const again = new FanoutCache(directory)
     // The sound shard has kept its third.
     expect(await again.count()).toBe(30)
+    await again.close()
+  })
+
+  it('gives up no database that it has repaired', async () => {
+    const directory = join(temporaryDirectory(), 'cache')
+    const cache = new Cache(directory)
+    await cache.setMany(Array.from({ length: 100 }, (_, at) => [at, at]))
+    await cache.close()
+    const file = openSync(join(directory, 'cache.db'), 'r+')
+    writeSync(file, Buffer.from([0, 1]), 0, 2, 52)
+    closeSync(file)
+    const fixed = await runHere('check', directory, '--fix', '--yes', '--set-aside')
+    expect(fixed).toMatchObject({ code: 0, stdout: expect.stringMatching(/integrity +repaired/), stderr: '' })
+    const again = new Cache(directory)
+    expect(await again.count()).toBe(100)
     await again.close()
   })
 
