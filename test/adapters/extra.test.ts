@@ -280,6 +280,18 @@ describe('express-session', () => {
       .get('/new', (request, response) => request.session.regenerate(error => response.json(String(error))))
       .get('/out', (request, response) => request.session.destroy(error => response.json(String(error))))
 
+  it('lists and counts sessions, whatever their ids are', async () => {
+    const store = new DiskSessionStore(place())
+    onTestFinished(() => store.disconnect())
+    const ids = ['__proto__', 'constructor', 'a:b']
+    for (const id of ids) {
+      await new Promise(resolve => store.set(id, { cookie: { originalMaxAge: null }, user: id } as never, resolve))
+    }
+    const all = await new Promise<object>(resolve => store.all((_error, sessions) => resolve(sessions ?? {})))
+    expect(Object.entries(all).map(([id, { user }]) => [id, user])).toEqual(ids.map(id => [id, id]))
+    expect(await new Promise(resolve => store.length((_error, length) => resolve(length)))).toBe(3)
+  })
+
   it('keeps sessions over restarts, and shares them', async () => {
     const where = place()
     const stores = [1, 2].map(() => new DiskSessionStore(where))

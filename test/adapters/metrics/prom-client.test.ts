@@ -1,3 +1,4 @@
+import { execFileSync } from 'node:child_process'
 import { Cache, Deque, FanoutCache } from 'fanout-cache'
 import { collectMetrics } from 'fanout-cache/prom-client'
 import {
@@ -85,6 +86,19 @@ describe('a scrape', () => {
     stop()
     stop()
     expect(await register.metrics()).toBe('\n')
+  })
+
+  it('listens to nothing any more when it is stopped', () => {
+    const script = `
+      import { hasSubscribers } from 'node:diagnostics_channel'
+      import { Cache } from 'fanout-cache'
+      import { collectMetrics } from 'fanout-cache/prom-client'
+      const names = ['commit', 'lock-wait', 'compute'].map(name => 'fanout-cache:' + name)
+      const { stop } = collectMetrics(new Cache('${temporaryDirectory()}'), { durations: true })
+      console.log(names.filter(hasSubscribers).length)
+      stop()
+      console.log(names.filter(hasSubscribers).length)`
+    expect(execFileSync(process.execPath, ['--input-type=module', '-e', script], { encoding: 'utf8' })).toBe('3\n0\n')
   })
 
   it('has no label that comes from keys, however many there are', async () => {
