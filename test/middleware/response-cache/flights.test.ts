@@ -446,6 +446,30 @@ describe('a stale answer', () => {
     await expect.poll(async () => (await made.get('/')).text).toBe('2')
   })
 
+  it('is renewed beside at most sixty-three others, and given all the same', async () => {
+    const gate = new Gate()
+    let [calls, isStale] = [0, false]
+    const made = await site(
+      app =>
+        void app.get('/:page', async (req, res) => {
+          calls++
+          if (isStale) await gate.opened
+          res.set('Cache-Control', 'max-age=1, stale-while-revalidate=60').send(req.params.page)
+        }),
+    )
+    const pages = Array.from({ length: 70 }, (_, page) => `${page}`)
+    for (const page of pages) await made.get(`/${page}`)
+    await settled(made.cache)
+    made.clock.advance(5000)
+    isStale = true
+    const stale = await Promise.all(pages.map(page => made.get(`/${page}`)))
+    expect(stale.map(({ text }) => text)).toEqual(pages)
+    await expect.poll(() => calls).toBeGreaterThanOrEqual(70 + 64)
+    await settled(made.cache)
+    expect(calls).toBe(70 + 64)
+    gate.open()
+  })
+
   it('is renewed later when another process was renewing it', async () => {
     const gate = new Gate()
     let calls = 0
