@@ -115,6 +115,19 @@ describe.each(storages())('a stored answer in %s', (_name, storage) => {
     expect(ofFreshness.filter(name => name in reply.headers)).toEqual(status < 400 ? ofFreshness : [])
   })
 
+  it('leaves out of a refusal what others have set of its freshness', async () => {
+    const { body } = storage()
+    const make = async (): Promise<StoredAnswer> => ({ status: 200, fields: FIELDS, body: await body(TEXT) })
+    const { port } = await serve(make, response => {
+      for (const [name, value] of OF_FRESHNESS) response.setHeader(name, value)
+    })
+    for (const asked of [{ Range: 'bytes=26-' }, { 'If-Match': '"x"' }]) {
+      const { status, headers } = await ask(port, '/', { headers: asked as Record<string, string> })
+      const left = OF_FRESHNESS.filter(([name]) => name.toLowerCase() in headers).map(([name]) => name)
+      expect([status >= 400, left, headers['cache-control']]).toEqual([true, ['Cache-Control'], 'no-store'])
+    }
+  })
+
   it('sends HEAD as it sends GET, without the body and whatever the range', async () => {
     const { body } = storage()
     const { port } = await serve(async () => ({ status: 200, fields: FIELDS, body: await body(TEXT) }))

@@ -470,6 +470,39 @@ describe('a stale answer', () => {
     gate.open()
   })
 
+  it('is renewed by a request of the cache itself, whose token the handler does not see and nobody can use again', async () => {
+    const TOKEN = 'x-fanout-cache-validation'
+    const gate = new Gate()
+    const seen: string[] = []
+    let token: unknown
+    const made = await site(
+      app =>
+        void app.get('/', async (req, res) => {
+          seen.push(JSON.stringify([req.headers, req.headersDistinct, req.rawHeaders]).toLowerCase())
+          if (seen.length > 1) await gate.opened
+          res.set('Cache-Control', 'max-age=1, stale-while-revalidate=60').send(`${seen.length}`)
+        }),
+      {
+        above: app =>
+          app.use((req, _res, next) => {
+            token ??= req.headers[TOKEN]
+            next()
+          }),
+      },
+    )
+    await made.get('/')
+    await settled(made.cache)
+    made.clock.advance(5000)
+    await made.get('/')
+    await expect.poll(() => seen.length).toBe(2)
+    const replayed = await made.get('/', { headers: { [TOKEN]: String(token) } })
+    expect([replayed.status, replayed.text, seen.length]).toEqual([200, '1', 2])
+    gate.open()
+    await expect.poll(async () => (await made.get('/')).text).toBe('2')
+    expect(token).toEqual(expect.any(String))
+    expect(seen.filter(fields => fields.includes(TOKEN))).toEqual([])
+  })
+
   it('is renewed later when another process was renewing it', async () => {
     const gate = new Gate()
     let calls = 0
