@@ -1,4 +1,4 @@
-import { rmSync, writeFileSync } from 'node:fs'
+import { chmodSync, rmSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import type { DiskCache, Key } from 'fanout-cache'
 import { Cache, FanoutCache } from 'fanout-cache'
@@ -391,8 +391,28 @@ describe('acceleration', () => {
     [{ type: 'sendfile' }, 90_000, 90_000],
   ])('leaves replaced files where they are for a while: %o', async (accel, before, after) => {
     const cache = new Cache(temporaryDirectory(), { disk: { unlinkGrace: before } })
-    await serve(cache, accel ? { accel } : {})
+    await cache.set('file', Buffer.from(TEXT), { file: true })
+    const port = await serve(cache, accel ? { accel } : {})
+    expect((await ask(port, '/file')).headers['cache-status']).toContain('detail=accel')
     await expect.poll(async () => (await cache.settings()).disk.unlinkGrace).toBe(after)
+    // It is set beside the answer.
+    for (let turn = 0; turn < 20; turn++) await cache.set('other', turn)
+    expect((await cache.settings()).disk.unlinkGrace).toBe(after)
+  })
+
+  it('warns of nothing where a group of the web server can read', async () => {
+    const warnings: string[] = []
+    const listener = (warning: Error & { code?: string }): void => void warnings.push(warning.code ?? '')
+    process.on('warning', listener)
+    onTestFinished(() => void process.off('warning', listener))
+    const root = temporaryDirectory()
+    chmodSync(root, 0o750)
+    const cache = new Cache(join(root, 'cache'), { disk: { directoryMode: 0o2750, fileMode: 0o640 } })
+    await cache.set('file', Buffer.from(TEXT), { file: true })
+    const port = await serve(cache, { accel: { type: 'nginx', prefix: '/_cache/' } })
+    expect((await ask(port, '/file')).headers['cache-status']).toContain('detail=accel')
+    for (let turn = 0; turn < 20; turn++) await cache.set('other', turn)
+    expect(warnings).toEqual([])
   })
 
   it('warns where a web server could read nothing, once for a directory', async () => {
