@@ -135,6 +135,12 @@ describe('an import that is ended', () => {
     expect(readdirSync(around)).toEqual(['new'])
   })
 
+  it('by a stream that breaks off leaves no directory that was made on the way', async () => {
+    const root = temporaryDirectory()
+    const { code } = await run(['import', join(root, 'a/b/new'), '--create'], stream.slice(0, stream.length / 2))
+    expect([code, readdirSync(root)]).toEqual([65, []])
+  })
+
   it.each(['SIGINT', 'SIGTERM'] as const)('by %s while it reads, leaves everything as it was', async signal => {
     const directory = join(temporaryDirectory(), 'a')
     const before = await someCache(directory)
