@@ -126,6 +126,30 @@ describe('a cache is not poisoned by', () => {
 })
 
 describe('answers for one person', () => {
+  it.each([{}, { range: 'bytes=0-' }])(
+    'are not taken for those of another that lie at their place, with %j',
+    async more => {
+      const made = await site(
+        app =>
+          void app.get('/', (req, res) => {
+            res.set({ 'Cache-Control': 'max-age=60', Vary: 'X-Person' }).send(`for ${req.get('x-person')}`)
+          }),
+      )
+      const people = ['ann', 'bob'].map(person => ({ headers: { 'x-person': person, ...more } }))
+      for (const asked of people) await made.get('/', { headers: { 'x-person': asked.headers['x-person'] } })
+      await settled(made.cache)
+      const variants: string[] = []
+      for await (const key of made.cache.keys()) if (String(key).split('\n').length === 3) variants.push(String(key))
+      const answers = await made.cache.getMany(variants)
+      expect(answers).toHaveLength(2)
+      await made.cache.setMany([
+        [variants[0] as string, answers[1]],
+        [variants[1] as string, answers[0]],
+      ])
+      for (const asked of people) expect((await made.get('/', asked)).text).toBe(`for ${asked.headers['x-person']}`)
+    },
+  )
+
   it.each<[string, Record<string, string>, SiteOptions, Asking['headers']]>([
     ['with Set-Cookie', { ...FRESH, 'Set-Cookie': 'id=1' }, {}, {}],
     ['that vary by Cookie', { ...FRESH, Vary: 'Cookie' }, {}, {}],

@@ -1,6 +1,7 @@
 import type { Express, Request, Response } from 'express'
 import { purge } from 'fanout-cache/express'
 import { describe, expect, it } from 'vitest'
+import { Gate } from '../../helpers/gate.js'
 import { settled, site, statusOf } from './support/app.js'
 
 const WHOLE = Buffer.from(Array.from({ length: 1000 }, (_, at) => at % 256))
@@ -63,6 +64,27 @@ describe('storePartial', () => {
     expect([statusOf(part).slice(0, 3), part.status]).toEqual(['hit', 206])
     expect(part.body).toEqual(WHOLE.subarray(500, 600))
     expect(calls).toEqual(['bytes=0-9', 'all'])
+  })
+
+  it('lets no part that comes late replace the whole', async () => {
+    const calls: string[] = []
+    const late = new Gate()
+    const { get, cache } = await site(
+      app => {
+        app.use((req, _res, next) => void (req.headers.range ? late.opened.then(() => next()) : next()))
+        ranged(calls)(app)
+      },
+      { options: { storePartial: true } },
+    )
+    const part = get('/', range(0, 9))
+    const whole = await get('/')
+    expect(whole.body).toEqual(WHOLE)
+    await settled(cache)
+    late.open()
+    expect((await part).status).toBe(206)
+    await settled(cache)
+    const again = await get('/')
+    expect([statusOf(again).slice(0, 3), again.body.equals(WHOLE)]).toEqual(['hit', true])
   })
 
   it.each<[string, Parameters<typeof ranged>[1]]>([
