@@ -398,6 +398,39 @@ describe('one flight', () => {
   })
 })
 
+describe('an answer that is for one person, because of a cookie', () => {
+  it('keeps nobody with a cookie waiting, and is stored where it comes without one', async () => {
+    const [first, others] = [new Gate(), new Gate()]
+    let [calls, arrived] = [0, 0]
+    const made = await site(
+      app =>
+        void app.get('/', async (req, res) => {
+          await (++calls === 1 ? first.opened : others.opened)
+          res.send(`for ${req.get('cookie') ?? 'all'}`)
+        }),
+      {
+        options: { ttl: '1m' },
+        above: app =>
+          app.use((_req, _res, next) => {
+            arrived++
+            next()
+          }),
+      },
+    )
+    const asked = ['a=1', 'b=2', 'c=3', undefined]
+    const replies = asked.map(cookie => made.get('/', cookie === undefined ? {} : { headers: { cookie } }))
+    await expect.poll(() => arrived).toBe(4)
+    await expect.poll(() => calls).toBe(1)
+    await settled(made.cache)
+    first.open()
+    await expect.poll(() => calls).toBe(4)
+    others.open()
+    const told = (await Promise.all(replies)).map(reply => [reply.text, statusOf(reply)])
+    expect(told.find(([text]) => text === 'for all')?.[1]).toBe('fwd=uri-miss; stored')
+    expect(told.map(([text]) => text).sort()).toEqual(['for a=1', 'for all', 'for b=2', 'for c=3'])
+  })
+})
+
 describe('a stale answer', () => {
   it('is given while a new one is fetched, once', async () => {
     const gate = new Gate()

@@ -274,4 +274,21 @@ describe('purge', () => {
     await settled(cache)
     expect(await status(path, { headers: { 'x-n': '1' } })).toMatch(/^hit/)
   })
+
+  it('counts how long an answer is stale from the first of several soft ones', async () => {
+    const { get, cache, clock, status } = await site(
+      app =>
+        void app.get('/', (_req, res) => void res.set('Cache-Control', 'max-age=1000, stale-if-error=40').send('x')),
+    )
+    await get('/')
+    await settled(cache)
+    for (let round = 0; round < 2; round++) {
+      expect(await purge(cache, { url: '/', soft: true })).toBe(1)
+      clock.advance(30_000)
+    }
+    expect(await status('/', { headers: { 'Cache-Control': 'only-if-cached, max-stale=59' } })).toBe(
+      'detail=only-if-cached',
+    )
+    expect(await status('/', { headers: { 'Cache-Control': 'only-if-cached, max-stale=60' } })).toMatch(/^hit/)
+  })
 })
