@@ -418,3 +418,15 @@ describe('100,000 entries with 2,000 files', () => {
     120_000,
   )
 })
+
+it('an import gives its files the mode of those that are there', async () => {
+  const directory = join(temporaryDirectory(), 'a')
+  const cache = new Cache(directory, { disk: { directoryMode: 0o2770, fileMode: 0o660 } })
+  await cache.set('key', 1)
+  await cache.close()
+  await run(['import', directory, '--yes'], streamOf(fileEntry('file', Buffer.alloc(40_000))))
+  const again = new Cache(directory)
+  const { path = '' } = (await again.info('file')) ?? {}
+  await again.close()
+  expect((statSync(join(directory, path)).mode & 0o777).toString(8)).toBe('660')
+})
