@@ -125,6 +125,25 @@ describe('a cache is not poisoned by', () => {
   })
 })
 
+it('a hit unites what it varies by with what middleware above has named', async () => {
+  const made = await site(
+    app => void app.get('/', (_req, res) => void res.set({ 'Cache-Control': 'max-age=60', Vary: 'Accept' }).send('x')),
+    {
+      above: app =>
+        app.use((_req, res, next) => {
+          res.set('Vary', 'Origin')
+          next()
+        }),
+    },
+  )
+  await made.get('/')
+  await settled(made.cache)
+  const { headers } = await made.get('/')
+  expect([headers['cache-status'], headers.vary]).toEqual([expect.stringContaining('hit'), 'Origin, Accept'])
+  const fallback = { headers: { 'X-Cache-Sendfile-Fallback': '1' } }
+  expect(await made.status('/', fallback)).toBe('fwd=bypass; detail=fallback')
+})
+
 describe('answers for one person', () => {
   it.each([{}, { range: 'bytes=0-' }])(
     'are not taken for those of another that lie at their place, with %j',

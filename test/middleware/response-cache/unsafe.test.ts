@@ -89,3 +89,15 @@ describe('an unsafe request', () => {
     expect((await get('/', earlier)).text).toBe('version 3')
   })
 })
+
+it('an unsafe request removes what is kept under the key that the app makes of it', async () => {
+  const made = await site(
+    app => void app.all('/:page', (_req, res) => void res.set('Cache-Control', 'max-age=60').send('x')),
+    { options: { key: req => req.url?.split('?')[0] } },
+  )
+  await made.get('/a?1')
+  await settled(made.cache)
+  expect(await made.status('/a?2')).toMatch(/^hit/)
+  await made.get('/a?3', { method: 'POST' })
+  await expect.poll(() => made.status('/a?4')).toMatch(/^fwd=uri-miss/)
+})
