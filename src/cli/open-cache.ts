@@ -2,6 +2,7 @@ import { statSync } from 'node:fs'
 import { basename, dirname } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { CODECS, contentAt, jsonDiskCodec, LONGEST_TIMER, type Place, placeAt } from '../engine/for-cli.js'
+import { modesOf } from '../engine/for-transfer.js'
 import { Cache, type Codec, FanoutCache, TimeoutError } from '../engine/index.js'
 import { CliError, EXIT } from './exit-codes.js'
 
@@ -42,6 +43,7 @@ export async function openCache(path: string, options: OpeningOptions): Promise<
       readonly: options.access === 'read',
       onCorrupt: 'throw',
       ...(codec && { codec }),
+      ...(isThere && options.access === 'write' && { disk: modesThere(place.directory) }),
     } as const
     const Kind = kind === 'Cache' ? Cache : FanoutCache
     return within(new Kind(place.directory, settings), options)
@@ -54,6 +56,12 @@ export async function openCache(path: string, options: OpeningOptions): Promise<
   if (!codec) return cache
   await cache.close()
   return await opened(codec)
+}
+
+/** The modes of what is there, for what is made beside it: the same users can read both. */
+function modesThere(directory: string): { readonly directoryMode?: number; readonly fileMode?: number } {
+  const modes = modesOf(directory)
+  return modes.exact ? { directoryMode: modes.directory, fileMode: modes.file } : {}
 }
 
 /** Gives up after `timeout`: a FanoutCache alone would wait a minute for a database that is locked completely. */

@@ -28,7 +28,7 @@ import { translateError } from './translate-error.js'
  */
 
 export type { ExportOptions } from './transfer/export.js'
-export { reclaimImports, subCachesOf } from './transfer/home.js'
+export { modesOf, reclaimImports, subCachesOf } from './transfer/home.js'
 export { CodecError, ConflictError, StreamError } from './transfer/stream-error.js'
 
 type AnyCache = Cache | FanoutCache

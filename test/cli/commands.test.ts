@@ -1,5 +1,5 @@
 import { chmodSync, lstatSync, readFileSync, statSync, symlinkSync, writeFileSync } from 'node:fs'
-import { join } from 'node:path'
+import { dirname, join } from 'node:path'
 import { Cache, FanoutCache } from 'fanout-cache'
 import { describe, expect, it } from 'vitest'
 import { FixtureProcess } from '../helpers/child-process.js'
@@ -430,4 +430,17 @@ describe('looking', () => {
     await cliHere(['clear', directory, '--dry-run'])
     expect(readFileSync(join(directory, 'cache.db')).equals(before)).toBe(true)
   })
+})
+
+it('set gives a file and its folder the modes of what is there', async () => {
+  const directory = join(temporaryDirectory(), 'a')
+  const cache = new FanoutCache(directory, { shards: 1, disk: { directoryMode: 0o2770, fileMode: 0o660 } })
+  await cache.set('key', 1)
+  await cache.close()
+  expect(await cli(['set', directory, 'file', '-'], { input: 'x'.repeat(40_000) })).toEqual(done(''))
+  const again = new FanoutCache(directory)
+  const { path = '' } = (await again.info('file')) ?? {}
+  await again.close()
+  const modes = [path, dirname(path)].map(name => (statSync(join(directory, name)).mode & 0o777).toString(8))
+  expect(modes).toEqual(['660', '770'])
 })

@@ -419,7 +419,7 @@ describe('100,000 entries with 2,000 files', () => {
   )
 })
 
-it('an import gives its files the mode of those that are there', async () => {
+it('an import gives its files and folders the modes of those that are there', async () => {
   const directory = join(temporaryDirectory(), 'a')
   const cache = new Cache(directory, { disk: { directoryMode: 0o2770, fileMode: 0o660 } })
   await cache.set('key', 1)
@@ -428,5 +428,6 @@ it('an import gives its files the mode of those that are there', async () => {
   const again = new Cache(directory)
   const { path = '' } = (await again.info('file')) ?? {}
   await again.close()
-  expect((statSync(join(directory, path)).mode & 0o777).toString(8)).toBe('660')
+  const modes = [path, dirname(path)].map(name => (statSync(join(directory, name)).mode & 0o777).toString(8))
+  expect(modes).toEqual(['660', '770'])
 })
