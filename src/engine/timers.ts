@@ -5,13 +5,15 @@ import promised from 'node:timers/promises'
 /*
  * Timers of the system, as they are when the package is loaded. The fake ones that a test installs later stand still, and
  * with them every wait for a turn of the loop, for a lock of another process and for its end. Such waits are no matter of
- * the test's time, which entries live by: that is `Date`, read by the clock. Heartbeats, which are set with
- * `setInterval`, are left to the test.
+ * the test's time, which entries live by: that is `Date`, read by the clock. Nor are heartbeats: a test that runs all its
+ * timers would never come to their end.
  */
 
 export const setImmediate: typeof timers.setImmediate = timers.setImmediate
 export const setTimeout: typeof timers.setTimeout = timers.setTimeout
 export const clearTimeout: typeof timers.clearTimeout = timers.clearTimeout
+export const setInterval: typeof timers.setInterval = timers.setInterval
+export const clearInterval: typeof timers.clearInterval = timers.clearInterval
 export const nextTick: typeof process.nextTick = process.nextTick
 
 /** Resolves in the next turn of the loop. */

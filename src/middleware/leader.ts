@@ -1,4 +1,5 @@
 import { randomUUID } from 'node:crypto'
+import { clearInterval, setInterval } from '../engine/timers.js'
 import { type BodySink, NOWHERE } from './body-sink.js'
 import { replaceConditions } from './conditionals.js'
 import type { Exchange } from './core.js'

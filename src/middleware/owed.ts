@@ -1,3 +1,4 @@
+import { clearInterval, setInterval } from '../engine/timers.js'
 import { Chunks } from './chunks.js'
 
 /** How long joined requests wait for a handler that waits for its own client. Milliseconds. */

@@ -1,5 +1,6 @@
 import { randomUUID } from 'node:crypto'
 import type { DoorLease } from '../engine/for-doors.js'
+import { clearInterval, setInterval } from '../engine/timers.js'
 import type { Core } from './core.js'
 import { type HttpRequest, type HttpResponse, isGone, type Next, onClose, requestHead } from './http-message.js'
 import { LEASE_TTL } from './leader.js'

@@ -8,7 +8,10 @@ import { temporaryDirectory } from '../helpers/temp-directory.js'
 // What the tests of an app replace. The package is loaded before, as theirs is.
 beforeEach(() => {
   vi.useFakeTimers({
-    toFake: ['setTimeout', 'clearTimeout', 'setImmediate', 'clearImmediate', 'Date', 'performance'],
+    toFake: [
+      ...(['setTimeout', 'clearTimeout', 'setInterval', 'clearInterval'] as const),
+      ...(['setImmediate', 'clearImmediate', 'Date', 'performance'] as const),
+    ],
     now: 1_700_000_000_000,
   })
 })
@@ -64,4 +67,25 @@ it('entries live by the time of the test', async () => {
   expect(await cache.get('key')).toBe(1)
   vi.advanceTimersByTime(2000)
   expect(await cache.get('key')).toBeUndefined()
+})
+
+it('an open cache has no timer among those that a test runs to their end', async () => {
+  const cache = closing(new FanoutCache(temporaryDirectory(), { shards: 2, memory: {} }))
+  await cache.set('key', 1)
+  expect(vi.getTimerCount()).toBe(0)
+})
+
+it('timers of a computation are run to their end, and what it answers is stored', async () => {
+  const cache = closing(new FanoutCache(temporaryDirectory(), { shards: 1 }))
+  let value: Promise<string> | undefined
+  await new Promise<void>(began => {
+    const slow = (): Promise<string> => {
+      began()
+      return new Promise(resolve => setTimeout(() => resolve('late'), 3_600_000))
+    }
+    value = cache.getOrSet('key', slow, { ttl: '2h' })
+  })
+  vi.runAllTimers()
+  expect(await value).toBe('late')
+  expect(await cache.get('key')).toBe('late')
 })

@@ -8,7 +8,7 @@ import { extendLease, releaseLease } from '../operations/leases.js'
 import type { Key, PlainData } from '../options.js'
 import type { Shard } from '../shards/shard.js'
 import type { Duration } from '../time.js'
-import { performance } from '../timers.js'
+import { clearInterval, performance, setInterval } from '../timers.js'
 import { encodeMeta, resolveStoring } from '../verbs/verb-options.js'
 import { GrowingFile } from './growing-file.js'
 
