@@ -21,15 +21,15 @@ import {
  */
 export interface DoorOptions extends FanoutCacheOptions {
   /** The directory of the cache. It is created when missing. */
-  readonly directory?: string | URL
+  readonly directory?: string | URL | undefined
   /** A cache to use instead of a directory. The door never closes it. */
-  readonly cache?: DiskCache
+  readonly cache?: DiskCache | undefined
   /**
    * Does the upkeep of the directory in a thread of one process, as `startUpkeep` does, until this door is closed.
    *
    * @default false
    */
-  readonly upkeep?: boolean | UpkeepOptions
+  readonly upkeep?: boolean | UpkeepOptions | undefined
 }
 
 /** A directory, as a path or a file URL, options with one, or a cache. */

@@ -14,13 +14,13 @@ export type EvictionPolicy = 'least-recently-stored' | 'least-recently-used' | '
 /** How value files are stored. */
 export interface DiskOptions {
   /** Values of at least this size become files. Bytes; characters for strings. @default 32768 */
-  readonly minFileSize?: number
+  readonly minFileSize?: number | undefined
   /** Mode of the directories that the cache creates. @default 0o700 */
-  readonly directoryMode?: number
+  readonly directoryMode?: number | undefined
   /** Mode of the files that the cache creates. @default 0o600 */
-  readonly fileMode?: number
+  readonly fileMode?: number | undefined
   /** How long a replaced or removed value file stays readable at its path. Milliseconds or a string. @default 0 */
-  readonly unlinkGrace?: Duration
+  readonly unlinkGrace?: Duration | undefined
 }
 
 /** Pragmas that every connection sets. They are stored in the directory as DiskCache stores them. */
@@ -33,13 +33,13 @@ export interface SqliteOptions {
    *
    * @default no memory is mapped
    */
-  readonly mmapSize?: number
+  readonly mmapSize?: number | undefined
   /** How transactions are logged: `'wal'`, `'delete'`, `'truncate'` or `'persist'`. @default 'wal' */
-  readonly journalMode?: string
+  readonly journalMode?: string | undefined
   /** How often SQLite flushes to the disk: 0 off, 1 normal, 2 full, 3 extra. @default 1 */
-  readonly synchronous?: number
+  readonly synchronous?: number | undefined
   /** How free pages are returned: 0 none, 1 full, 2 incremental. Takes effect in a new database only. @default 1 */
-  readonly autoVacuum?: number
+  readonly autoVacuum?: number | undefined
 }
 
 /** How value files are stored, as the settings of a directory say. */
@@ -73,21 +73,21 @@ export interface Settings {
 /** The settings that `configure` changes. What is absent stays as it is. */
 export interface SettingsChange {
   /** Whether hits, misses and evictions are counted. */
-  readonly statistics?: boolean
+  readonly statistics?: boolean | undefined
   /** Whether there is an index of tags. */
-  readonly tagIndex?: boolean
+  readonly tagIndex?: boolean | undefined
   /** Which entries are evicted first. */
-  readonly evictionPolicy?: EvictionPolicy
+  readonly evictionPolicy?: EvictionPolicy | undefined
   /** Limit of database pages and value files, in bytes, of all shards together; at least 65,536 for each shard. */
-  readonly sizeLimit?: number
+  readonly sizeLimit?: number | undefined
   /** Limit of entries, of all shards together. `null`: no limit. */
-  readonly maxItems?: number | null
+  readonly maxItems?: number | null | undefined
   /** How many expired rows one write removes at most. 0: writes neither expire nor evict. */
-  readonly cullLimit?: number
+  readonly cullLimit?: number | undefined
   /** How value files are stored. */
-  readonly disk?: Pick<DiskOptions, 'minFileSize' | 'unlinkGrace'>
+  readonly disk?: Pick<DiskOptions, 'minFileSize' | 'unlinkGrace'> | undefined
   /** The pragmas of every connection. */
-  readonly sqlite?: SqliteOptions
+  readonly sqlite?: SqliteOptions | undefined
 }
 
 /**
@@ -97,21 +97,21 @@ export interface SettingsChange {
  */
 export interface MemoryOptions {
   /** Limit of entries. @default no limit */
-  readonly maxItems?: number
+  readonly maxItems?: number | undefined
   /**
    * Limit in bytes, at least 65,536. One entry may take a sixteenth of it; larger values are always read from disk.
    *
    * @default 33554432
    */
-  readonly maxBytes?: number
+  readonly maxBytes?: number | undefined
   /**
    * How long a value stays in memory after it was read. Its own time to live applies as well. More than 0.
    *
    * @default no limit
    */
-  readonly ttl?: Duration
+  readonly ttl?: Duration | undefined
   /** Whether `ttl` starts anew with every read. Needs a finite `ttl`. @default false */
-  readonly sliding?: boolean
+  readonly sliding?: boolean | undefined
   /**
    * How readers share a value.
    *
@@ -120,27 +120,27 @@ export interface MemoryOptions {
    *
    * @default 'copy'
    */
-  readonly mode?: 'copy' | 'frozen'
+  readonly mode?: 'copy' | 'frozen' | undefined
 }
 
 /** Limits of the writes that wait for the database, for each shard. */
 export interface PendingLimits {
   /** How many writes may wait. @default 250_000 */
-  readonly count?: number
+  readonly count?: number | undefined
   /** Bytes of their values. @default 268435456 */
-  readonly bytes?: number
+  readonly bytes?: number | undefined
 }
 
 /** Options of a `Cache`. Those that `Settings` has are stored in the directory and apply to all its processes. */
 export interface CacheOptions {
   /** How long a verb waits for a lock. @default 60_000 for Cache, 10 for FanoutCache */
-  readonly timeout?: Duration
+  readonly timeout?: Duration | undefined
   /** Time to live of entries that are stored without one. `null`: they never expire. @default null */
-  readonly defaultTtl?: Duration | null
+  readonly defaultTtl?: Duration | null | undefined
   /** How keys and values are encoded. @default structuredCodec */
-  readonly codec?: Codec
+  readonly codec?: Codec | undefined
   /** Never writes: no rows, no statistics, no repairs. Verbs that write reject with `ReadonlyError`. @default false */
-  readonly readonly?: boolean
+  readonly readonly?: boolean | undefined
   /**
    * What is done with a damaged database.
    *
@@ -149,33 +149,33 @@ export interface CacheOptions {
    *
    * @default 'throw' for Cache, 'quarantine' for FanoutCache
    */
-  readonly onCorrupt?: 'throw' | 'quarantine'
+  readonly onCorrupt?: 'throw' | 'quarantine' | undefined
   /** The wall clock. @default the clock of the system */
-  readonly clock?: Clock
+  readonly clock?: Clock | undefined
   /**
    * Limit of database pages and value files, in bytes, of all shards together; at least 65,536 for each shard.
    *
    * @default 1073741824
    */
-  readonly sizeLimit?: number
+  readonly sizeLimit?: number | undefined
   /** Limit of entries, of all shards together. `null`: no limit. @default null */
-  readonly maxItems?: number | null
+  readonly maxItems?: number | null | undefined
   /** How many expired rows one write removes at most. 0: writes neither expire nor evict. @default 10 */
-  readonly cullLimit?: number
+  readonly cullLimit?: number | undefined
   /** Counts hits, misses and evictions. @default false */
-  readonly statistics?: boolean
+  readonly statistics?: boolean | undefined
   /** Keeps an index of tags, so that `evict(tag)` does not scan all rows. @default false */
-  readonly tagIndex?: boolean
+  readonly tagIndex?: boolean | undefined
   /** Limits of the writes that wait for the database. Further writes are refused with `PendingLimitError`. */
-  readonly maxPending?: PendingLimits
+  readonly maxPending?: PendingLimits | undefined
   /** Which entries are evicted first. @default 'least-recently-stored' */
-  readonly evictionPolicy?: EvictionPolicy
+  readonly evictionPolicy?: EvictionPolicy | undefined
   /** How value files are stored. */
-  readonly disk?: DiskOptions
+  readonly disk?: DiskOptions | undefined
   /** The pragmas of every connection. */
-  readonly sqlite?: SqliteOptions
+  readonly sqlite?: SqliteOptions | undefined
   /** Keeps values that were read in memory too. `{}` switches it on with its defaults. @default off */
-  readonly memory?: MemoryOptions
+  readonly memory?: MemoryOptions | undefined
 }
 
 /** Options of a `FanoutCache`. */
@@ -185,5 +185,5 @@ export interface FanoutCacheOptions extends CacheOptions {
    *
    * @default the number of the directory, 8 for a new one
    */
-  readonly shards?: number
+  readonly shards?: number | undefined
 }

@@ -41,11 +41,11 @@ export interface Waiting {
    * @default true for add, set, touch, pop, popItem, delete, incr, decr, setMany, deleteMany of a FanoutCache, else
    *   false
    */
-  readonly retry?: boolean
+  readonly retry?: boolean | undefined
   /** The longest wait, also with `retry`. @default the cache's `timeout`; no limit with `retry` */
-  readonly timeout?: Duration
+  readonly timeout?: Duration | undefined
   /** Ends the wait when it is aborted. The verb then rejects with the reason of the signal. */
-  readonly signal?: AbortSignal
+  readonly signal?: AbortSignal | undefined
 }
 
 /** How an entry is stored. */
@@ -55,34 +55,34 @@ export interface Storing extends Waiting {
    *
    * @default the cache's `defaultTtl`
    */
-  readonly ttl?: Duration | null
+  readonly ttl?: Duration | null | undefined
   /** The tag of the entry. Python's DiskCache knows this one tag only. */
-  readonly tag?: Tag
+  readonly tag?: Tag | undefined
   /** Further tags. `evict(tag)` and listings match them as they match `tag`. */
-  readonly tags?: readonly string[]
+  readonly tags?: readonly string[] | undefined
   /** Stores the value as a file, whatever its size. @default only from `disk.minFileSize` on */
-  readonly file?: true
+  readonly file?: true | undefined
   /** Plain data that is stored beside the value and can be read without it. At most 16 KiB as JSON; implies `file`. */
-  readonly meta?: PlainData
+  readonly meta?: PlainData | undefined
 }
 
 /** What `touch` changes. What is absent stays as it is. */
 export interface Touching extends Waiting {
   /** New time to live, from now on. `null` and `Infinity`: never expires. */
-  readonly ttl?: Duration | null
+  readonly ttl?: Duration | null | undefined
   /**
    * New metadata. The entry must have been stored with `meta`, or be bytes or text in a file; for others `touch`
    * rejects with `TypeError`.
    */
-  readonly meta?: PlainData
+  readonly meta?: PlainData | undefined
   /** Changes the entry only if its `Info.version` is still this one. */
-  readonly ifVersion?: string
+  readonly ifVersion?: string | undefined
 }
 
 /** How a counter is changed. */
 export interface Counting extends Storing {
   /** The number that a missing counter starts from. `null`: it is not created. @default 0 */
-  readonly default?: number | bigint | null
+  readonly default?: number | bigint | null | undefined
 }
 
 /** How `getOrSet` computes and stores a missing value. */
@@ -93,7 +93,7 @@ export interface Computing extends Storing {
    *
    * @default 0
    */
-  readonly staleFor?: Duration
+  readonly staleFor?: Duration | undefined
   /**
    * Computes a new value before the old one expires; the old one is returned meanwhile. The computation begins the
    * earlier the longer it takes and the greater `beta` is; 1 is a good value. Source: Vattani, Chierichetti,
@@ -101,13 +101,13 @@ export interface Computing extends Storing {
    *
    * @default no early computation
    */
-  readonly beta?: number
+  readonly beta?: number | undefined
   /**
    * How long a computing process may give no sign of life before another takes over. At least 100 milliseconds.
    *
    * @default 10_000
    */
-  readonly lease?: Duration
+  readonly lease?: Duration | undefined
 }
 
 /** What the `factory` of `getOrSet` is given. */
@@ -162,69 +162,69 @@ export interface Item<T> extends Info {
 /** Which entries are listed. They come in the order in which their keys were first stored. */
 export interface Listing {
   /** Lists only string keys that begin with this text. */
-  readonly prefix?: string
+  readonly prefix?: string | undefined
   /** Lists only entries with this tag. */
-  readonly tag?: Tag
+  readonly tag?: Tag | undefined
   /** Lists the last entry first. @default false */
-  readonly reverse?: boolean
+  readonly reverse?: boolean | undefined
   /** Also lists entries that have expired and were not removed yet. @default false */
-  readonly includeExpired?: boolean
+  readonly includeExpired?: boolean | undefined
 }
 
 /** Which entry of the stored order is read. */
 export interface Peeking extends Waiting {
   /** Reads the last entry; with `false` the first one. @default true */
-  readonly last?: boolean
+  readonly last?: boolean | undefined
 }
 
 /** Which bytes of a `StoredFile` are read, both ends included. */
 export interface FileRange {
   /** The first byte, counted from 0. @default 0 */
-  readonly start?: number
+  readonly start?: number | undefined
   /** The last byte. @default the last one of the file */
-  readonly end?: number
+  readonly end?: number | undefined
   /** Leaves the file open for further ranges; the caller then calls `close()`. @default false */
-  readonly keepOpen?: boolean
+  readonly keepOpen?: boolean | undefined
 }
 
 /** Which entries `expire` removes. */
 export interface Expiring extends Waiting {
   /** The instant to judge by, in epoch milliseconds. @default the current time */
-  readonly now?: number
+  readonly now?: number | undefined
 }
 
 /** What `check` does with the damage it finds. */
 export interface Checking extends Waiting {
   /** Repairs the damage. @default false */
-  readonly fix?: boolean
+  readonly fix?: boolean | undefined
 }
 
 /** How `stats` reads the figures. */
 export interface StatsOptions {
   /** Lets the counters start from 0 afterwards. @default false */
-  readonly reset?: boolean
+  readonly reset?: boolean | undefined
 }
 
 /** What `transact` locks. */
 export interface Transacting extends Waiting {
   /** The keys that the body uses: a FanoutCache then locks the shards of these only. @default all shards */
-  readonly keys?: readonly Key[]
+  readonly keys?: readonly Key[] | undefined
 }
 
 /** How a value is put into a queue. */
 export interface Pushing extends Storing {
   /** The name of the queue. @default the queue without a name, whose keys are integers */
-  readonly prefix?: string
+  readonly prefix?: string | undefined
   /** The end at which the value is added. @default 'back' */
-  readonly side?: 'back' | 'front'
+  readonly side?: 'back' | 'front' | undefined
 }
 
 /** Which value of a queue is taken. */
 export interface Pulling extends Waiting {
   /** The name of the queue. @default the queue without a name, whose keys are integers */
-  readonly prefix?: string
+  readonly prefix?: string | undefined
   /** The end from which the value is taken. @default 'front' */
-  readonly side?: 'front' | 'back'
+  readonly side?: 'front' | 'back' | undefined
 }
 
 /** Damage that `check` found. */

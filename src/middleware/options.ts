@@ -11,29 +11,29 @@ import { POLICY_OPTION_NAMES, type Policy, type PolicyOptions, resolvePolicy } f
  */
 export interface ResponseCacheOptions<Request extends HttpRequest = RoutedRequest> extends PolicyOptions {
   /** Returns the key of a request. `undefined`: the request bypasses the cache. @default scheme, host and URL */
-  readonly key?: (request: Request) => string | undefined
+  readonly key?: ((request: Request) => string | undefined) | undefined
   /** Tags of an answer, in addition to those of its fields `Cache-Tag` and `Surrogate-Key`. @default none */
-  readonly tags?: readonly string[] | ((request: Request, response: ResponseHead) => readonly string[])
+  readonly tags?: readonly string[] | ((request: Request, response: ResponseHead) => readonly string[]) | undefined
   /** Returns whether a request bypasses the cache. What is truthy counts, a promise too. @default none does */
-  readonly bypass?: (request: Request) => boolean
+  readonly bypass?: ((request: Request) => boolean) | undefined
   /** Request fields that select an answer, in addition to those of its `Vary`. @default none */
-  readonly vary?: readonly string[]
+  readonly vary?: readonly string[] | undefined
   /** Limit of a stored body. Bytes. @default half the limit of a shard */
-  readonly maxEntrySize?: number
+  readonly maxEntrySize?: number | undefined
   /** How long a stale answer with a validator is kept for validation. @default '1d' */
-  readonly keepStale?: Duration
+  readonly keepStale?: Duration | undefined
   /** How long a request waits for another one, of any process, that fetches the same answer. @default '5s' */
-  readonly collapseTimeout?: Duration
+  readonly collapseTimeout?: Duration | undefined
   /** Host of all keys, or scheme and host such as `https://example.com`. @default those of the request */
-  readonly authority?: string
+  readonly authority?: string | undefined
   /** The hosts that are cached. Requests for others bypass the cache. @default all */
-  readonly hosts?: readonly string[]
+  readonly hosts?: readonly string[] | undefined
   /** Limit of variants of one URL. Beyond it a new one replaces the oldest. @default 16 */
-  readonly maxVariants?: number
+  readonly maxVariants?: number | undefined
   /** How often a process must get requests for a URL before it stores an answer. 1: at once. @default 1 */
-  readonly minUses?: number
+  readonly minUses?: number | undefined
   /** Does the upkeep of the directory in a thread of one process, as `startUpkeep` does. @default false */
-  readonly upkeep?: boolean | UpkeepOptions
+  readonly upkeep?: boolean | UpkeepOptions | undefined
 }
 
 /** The checked options. Durations are milliseconds. */

@@ -9,20 +9,20 @@ import { removeKeys } from './unsafe.js'
 /** Options of `purge`. Give exactly one of `url`, `tag`, `prefix` and `key`. */
 export interface PurgeOptions {
   /** Purges the answer of a URL with all variants: `https://host/path?query`, or `/path?query` for all hosts. */
-  readonly url?: string
+  readonly url?: string | undefined
   /** Purges all answers with a tag and, without `soft`, all other entries of the cache with it. */
-  readonly tag?: string
+  readonly tag?: string | undefined
   /**
    * Purges all answers whose URLs begin with a text: `https://host/path`, or `/path` for all hosts. `/news` includes
    * `/newsletter`.
    */
-  readonly prefix?: string
+  readonly prefix?: string | undefined
   /** Purges the answer of a key that the option `key` of `responseCache` returned. */
-  readonly key?: string
+  readonly key?: string | undefined
   /** Marks answers as stale instead of removing them. They are validated, and may be served stale. @default false */
-  readonly soft?: boolean
+  readonly soft?: boolean | undefined
   /** The name of the `responseCache`. @default 'fanout-cache' */
-  readonly name?: string
+  readonly name?: string | undefined
 }
 
 const KNOWN: ReadonlySet<string> = new Set<keyof PurgeOptions>(['url', 'tag', 'prefix', 'key', 'soft', 'name'])

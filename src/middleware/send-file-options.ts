@@ -12,9 +12,9 @@ export type Disposition = 'inline' | 'attachment' | DispositionParts
 /** The parts of a Content-Disposition. */
 export interface DispositionParts {
   /** Whether the file is shown or saved. @default 'attachment' */
-  readonly type?: 'inline' | 'attachment'
+  readonly type?: 'inline' | 'attachment' | undefined
   /** The name under which it is saved, without a path. @default the last part of the key, or of the path of the URL */
-  readonly filename?: string
+  readonly filename?: string | undefined
 }
 
 /** The bytes of a file. */
@@ -25,21 +25,21 @@ export interface FillBody {
   /** The bytes of the file. */
   readonly body: FillContent
   /** Content-Type. @default the type of the extension of the name */
-  readonly type?: string
+  readonly type?: string | undefined
   /** Size of a stream in bytes, if known. Ranges can then be sent while it arrives. */
-  readonly size?: number
+  readonly size?: number | undefined
   /** Time to live. @default the option `ttl` of sendFile, otherwise the `defaultTtl` of the cache */
-  readonly ttl?: Duration | null
+  readonly ttl?: Duration | null | undefined
   /** Tags, in addition to the option `tags` of sendFile. */
-  readonly tags?: readonly string[]
+  readonly tags?: readonly string[] | undefined
   /** Last-Modified: a Date or epoch milliseconds. @default when the file was stored */
-  readonly lastModified?: Date | number
+  readonly lastModified?: Date | number | undefined
   /** Content-Disposition. @default none */
-  readonly disposition?: Disposition
+  readonly disposition?: Disposition | undefined
   /** Cache-Control. @default that of the response, otherwise 'no-cache' */
-  readonly cacheControl?: string
+  readonly cacheControl?: string | undefined
   /** Content-Encoding of the bytes, such as `br`. */
-  readonly encoding?: string
+  readonly encoding?: string | undefined
 }
 
 /** How the web server in front sends the file, whose path it is told. */
@@ -57,7 +57,7 @@ export interface NginxAcceleration {
    *
    * @default '5s'
    */
-  readonly grace?: Duration
+  readonly grace?: Duration | undefined
 }
 
 /** X-Sendfile: Apache with mod_xsendfile, lighttpd. */
@@ -65,9 +65,9 @@ export interface SendfileAcceleration {
   /** Sends `X-Sendfile`. */
   readonly type: 'sendfile'
   /** Path of the directory of the cache in the web server. @default its path in this process */
-  readonly root?: string
+  readonly root?: string | undefined
   /** How long a replaced file stays at its path. A file that the server does not find is an error. @default '30s' */
-  readonly grace?: Duration
+  readonly grace?: Duration | undefined
 }
 
 /** Options of `sendFile`. */
@@ -80,31 +80,33 @@ export interface SendFileOptions<Request extends HttpRequest = RoutedRequest> {
    *
    * @default the next handler answers
    */
-  readonly fill?: (request: Request) => FillContent | FillBody | undefined | Promise<FillContent | FillBody | undefined>
+  readonly fill?:
+    | ((request: Request) => FillContent | FillBody | undefined | Promise<FillContent | FillBody | undefined>)
+    | undefined
   /** Content-Type of all answers. @default that stored with the file, otherwise by the extension of its name */
-  readonly type?: string | ((request: Request, file: Info) => string | undefined)
+  readonly type?: string | ((request: Request, file: Info) => string | undefined) | undefined
   /** Content-Disposition of all answers. @default that stored with the file, otherwise none */
-  readonly disposition?: Disposition | ((request: Request, file: Info) => Disposition | undefined)
+  readonly disposition?: Disposition | ((request: Request, file: Info) => Disposition | undefined) | undefined
   /**
    * Cache-Control of all answers.
    *
    * @default that stored with the file, otherwise that of the response, else 'no-cache'
    */
-  readonly cacheControl?: string | ((request: Request, file: Info) => string | undefined)
+  readonly cacheControl?: string | ((request: Request, file: Info) => string | undefined) | undefined
   /** Lets the web server send the file. @default this process sends it */
-  readonly accel?: Acceleration
+  readonly accel?: Acceleration | undefined
   /** Time to live of files from `fill`. @default the `defaultTtl` of the cache */
-  readonly ttl?: Duration | null
+  readonly ttl?: Duration | null | undefined
   /** Tags of files from `fill`. @default none */
-  readonly tags?: readonly string[]
+  readonly tags?: readonly string[] | undefined
   /** How long a process that fetches may give no sign of life before another takes over. @default 10_000 */
-  readonly lease?: Duration
+  readonly lease?: Duration | undefined
   /** How long a request waits for a file that another process fetches, before it fetches it too. @default 5000 */
-  readonly collapseTimeout?: Duration
+  readonly collapseTimeout?: Duration | undefined
   /** The name of this cache in Cache-Status (RFC 9211). @default 'fanout-cache' */
-  readonly name?: string
+  readonly name?: string | undefined
   /** Does the upkeep of the directory in a thread of one process, as `startUpkeep` does. @default false */
-  readonly upkeep?: boolean | UpkeepOptions
+  readonly upkeep?: boolean | UpkeepOptions | undefined
 }
 
 /** The checked options. Durations are milliseconds. */

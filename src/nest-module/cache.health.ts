@@ -24,9 +24,9 @@ export interface DiskCacheStatus {
 /** Options of `isHealthy`. */
 export interface DiskCacheHealthOptions {
   /** The `name` of the registration. @default the one without a name */
-  readonly name?: string
+  readonly name?: string | undefined
   /** The longest wait for the locks of the databases. @default '1s' */
-  readonly timeout?: Duration
+  readonly timeout?: Duration | undefined
 }
 
 const OPTIONS = new Set(['name', 'timeout'])

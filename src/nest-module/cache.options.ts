@@ -8,9 +8,9 @@ export interface CacheManagerOptions extends Omit<FanoutCacheOptions, 'defaultTt
    *
    * @default a temporary directory, removed when the app closes
    */
-  readonly directory?: string | URL
+  readonly directory?: string | URL | undefined
   /** Default time to live: milliseconds or a string such as `'5m'`. 0: never expires. @default never */
-  readonly ttl?: Duration
+  readonly ttl?: Duration | undefined
   /** The store: `diskStore`, the result of `diskStore(options)`, or a promise. Excludes `stores`. @default diskStore */
   readonly store?: unknown
   /**
@@ -19,24 +19,24 @@ export interface CacheManagerOptions extends Omit<FanoutCacheOptions, 'defaultTt
    */
   readonly stores?: unknown
   /** Namespace of the keys in the directory. @default the `name` of the registration, if it has one */
-  readonly namespace?: string
+  readonly namespace?: string | undefined
   /** `wrap` refreshes a value in the background when less than this is left. Milliseconds. @default no refresh */
-  readonly refreshThreshold?: number
+  readonly refreshThreshold?: number | undefined
   /** Option of cache-manager 6 and 7: does not wait for all of several stores. @default false */
-  readonly nonBlocking?: boolean
+  readonly nonBlocking?: boolean | undefined
   /** Option of cache-manager 7: the result of `cacheManager.cacheId()`. @default a random one */
-  readonly cacheId?: string
+  readonly cacheId?: string | undefined
   /** Limit of entries; the name of `maxItems` in older stores. @default no limit */
-  readonly max?: number
+  readonly max?: number | undefined
   /**
    * Lets requests with a `Cookie` share answers whose time to live the app has given, like requests without one. For
    * sites whose cookies do not affect any cached answer.
    *
    * @default false
    */
-  readonly ignoreCookies?: boolean
+  readonly ignoreCookies?: boolean | undefined
   /** Does the upkeep of the directory in a thread of one process, as `startUpkeep` does. @default false */
-  readonly upkeep?: boolean | UpkeepOptions
+  readonly upkeep?: boolean | UpkeepOptions | undefined
 }
 
 /** {@link CacheManagerOptions} and the options of a store of the app. */
@@ -48,9 +48,9 @@ export type CacheModuleOptions<StoreConfig extends object = object> = CacheOptio
 /** How a cache is registered. */
 export interface CacheRegistration {
   /** Makes the tokens available in all modules. @default false */
-  readonly isGlobal?: boolean
+  readonly isGlobal?: boolean | undefined
   /** Registers a further cache, available by `getDiskCacheToken(name)` and `getCacheManagerToken(name)`. */
-  readonly name?: string
+  readonly name?: string | undefined
 }
 
 /** A provider that creates the options. */

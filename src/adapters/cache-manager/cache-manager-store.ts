@@ -11,17 +11,17 @@ import { Glob } from './glob.js'
  */
 export interface DiskStoreOptions extends DoorOptions {
   /** Time to live of values stored without one: milliseconds or a string. 0: never expires. @default never */
-  readonly ttl?: number | string
+  readonly ttl?: number | string | undefined
   /**
    * Namespace of the keys. Entries of others are neither read nor cleared.
    *
    * @default none, separate from all namespaces
    */
-  readonly namespace?: string
+  readonly namespace?: string | undefined
   /** Decides which values are stored. @default all but undefined */
-  readonly isCacheable?: (value: unknown) => boolean
+  readonly isCacheable?: ((value: unknown) => boolean) | undefined
   /** How long before its expiry cache-manager refreshes a value in the background. Milliseconds. @default no refresh */
-  readonly refreshThreshold?: number
+  readonly refreshThreshold?: number | undefined
 }
 
 /**

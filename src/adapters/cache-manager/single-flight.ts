@@ -24,7 +24,7 @@ type Wrap = (key: string, compute: Compute, ...rest: unknown[]) => Promise<unkno
 /** Options of `singleFlight`. */
 export interface SingleFlightOptions {
   /** How long a computing process may give no sign of life before another takes over. @default 10_000 */
-  readonly lease?: Duration
+  readonly lease?: Duration | undefined
 }
 
 /** One call of `wrap`. */

@@ -6,7 +6,7 @@ import { hostTtl } from '../ttl.js'
 /** Options of `diskDriver`. */
 export interface BentoDriverOptions extends DoorOptions {
   /** Prefix of the keys. @default that of the BentoCache, which is 'bentocache' */
-  readonly prefix?: string
+  readonly prefix?: string | undefined
 }
 
 /** The driver that `useL2Layer` takes. */

@@ -39,7 +39,7 @@ export interface CachifiedCache {
 /** Options of `cachifiedDisk`. */
 export interface CachifiedOptions extends DoorOptions {
   /** Namespace of the keys. @default 'cachified' */
-  readonly namespace?: string
+  readonly namespace?: string | undefined
 }
 
 /**

@@ -20,7 +20,7 @@ export interface RateLimitConfig {
 /** Options of `DiskRateLimitStore`. */
 export interface RateLimitStoreOptions extends DoorOptions {
   /** Prefix of the keys. Each limiter needs its own. @default 'rate-limit' */
-  readonly prefix?: string
+  readonly prefix?: string | undefined
 }
 
 /**

@@ -13,9 +13,9 @@ const PATIENT_READ: Waiting = { timeout: '10s' }
 /** Options of `DiskSessionStore`. */
 export interface SessionStoreOptions extends DoorOptions {
   /** Prefix of the keys of sessions. @default 'sessions' */
-  readonly prefix?: string
+  readonly prefix?: string | undefined
   /** Time to live of a session whose cookie ends with the browser session: milliseconds or a string. @default '1d' */
-  readonly ttl?: Duration
+  readonly ttl?: Duration | undefined
 }
 
 /** Called when a session was stored or removed. `error` is absent when that has succeeded. */

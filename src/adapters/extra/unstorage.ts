@@ -63,9 +63,9 @@ export interface DriverFlags {
 /** Options of `diskDriver`. */
 export interface DiskDriverOptions extends DoorOptions {
   /** Prefix of the keys. @default 'unstorage' */
-  readonly base?: string
+  readonly base?: string | undefined
   /** Time to live of items stored without one: seconds or a string such as '5m'. @default they never expire */
-  readonly ttl?: Duration
+  readonly ttl?: Duration | undefined
 }
 
 /** A driver for `createStorage({ driver })` of unstorage. */

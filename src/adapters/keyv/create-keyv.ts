@@ -7,15 +7,15 @@ import { KeyvValueStore } from './keyv-disk-store.js'
 /** Options of `createKeyv`: those of Keyv and those of the cache, such as `directory`, `sizeLimit` and `shards`. */
 export interface CreateKeyvOptions extends DoorOptions {
   /** Namespace of the keys. @default none, which is separate from all namespaces */
-  readonly namespace?: string
+  readonly namespace?: string | undefined
   /** Time to live of values stored without one: milliseconds or a string. @default they never expire */
-  readonly ttl?: number | string
+  readonly ttl?: number | string | undefined
   /** Option of Keyv: emits the event `error` for failures of the store. @default true, Keyv's own */
-  readonly emitErrors?: boolean
+  readonly emitErrors?: boolean | undefined
   /** Option of Keyv: rejects for failures of the store. @default false, Keyv's own */
-  readonly throwOnErrors?: boolean
+  readonly throwOnErrors?: boolean | undefined
   /** Option of Keyv: counts hits and misses in `keyv.stats`. @default false, Keyv's own */
-  readonly stats?: boolean
+  readonly stats?: boolean | undefined
 }
 
 type KeyvClass = new (options: KeyvOptions) => Keyv

@@ -13,19 +13,19 @@ export type { InDirectory }
 /** Options of `instrument`. */
 export interface InstrumentOptions {
   /** The provider of meters. @default the global one, which must be set before */
-  readonly meterProvider?: MeterProvider
+  readonly meterProvider?: MeterProvider | undefined
   /** The provider of tracers. @default the global one */
-  readonly tracerProvider?: TracerProvider
+  readonly tracerProvider?: TracerProvider | undefined
   /** The name of the cache in attributes. @default the last part of the directory */
-  readonly name?: string
+  readonly name?: string | undefined
   /** Further attributes of all metrics and spans. @default none */
-  readonly attributes?: Attributes
+  readonly attributes?: Attributes | undefined
   /** Creates a span for each call of a verb that returns a promise. @default false */
-  readonly spans?: boolean
+  readonly spans?: boolean | undefined
   /** Adds the key to spans. Keys may name persons. @default false */
-  readonly keys?: boolean
+  readonly keys?: boolean | undefined
   /** Measures calls (`db.client.operation.duration`), which costs some microseconds each. @default false */
-  readonly durations?: boolean
+  readonly durations?: boolean | undefined
 }
 
 /** The instrumentation of one cache. */

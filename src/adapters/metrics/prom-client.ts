@@ -16,19 +16,19 @@ export type { InDirectory, Register }
 /** Options of `collectMetrics`. */
 export interface CollectOptions {
   /** The register that collects the metrics. @default the global register of prom-client */
-  readonly register?: Register
+  readonly register?: Register | undefined
   /** The prefix of the names of all metrics. @default 'fanout_cache_' */
-  readonly prefix?: string
+  readonly prefix?: string | undefined
   /**
    * The value of the label `cache`, which distinguishes the caches of a register.
    *
    * @default last part of the directory
    */
-  readonly name?: string
+  readonly name?: string | undefined
   /** Further labels. All caches of one register and prefix must have the same ones. @default none */
-  readonly labels?: Readonly<Record<string, string>>
+  readonly labels?: Readonly<Record<string, string>> | undefined
   /** Measures the duration of calls by verb (`verb_seconds`), which costs about a microsecond each. @default false */
-  readonly durations?: boolean
+  readonly durations?: boolean | undefined
 }
 
 /** The collection of the metrics of one cache. */

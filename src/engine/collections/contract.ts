@@ -20,7 +20,7 @@ export interface DequeOptions extends CollectionOptions {
    *
    * @default Infinity
    */
-  readonly maxLength?: number
+  readonly maxLength?: number | undefined
 }
 
 /** How `take` takes an item. */
@@ -30,9 +30,9 @@ export interface Taking extends Waiting {
    *
    * @default '30s'
    */
-  readonly lease?: Duration
+  readonly lease?: Duration | undefined
   /** The end from which the item is taken. @default 'front' */
-  readonly side?: 'front' | 'back'
+  readonly side?: 'front' | 'back' | undefined
 }
 
 /**
@@ -53,7 +53,7 @@ export interface TakenItem<T> extends AsyncDisposable {
 /** In which direction items or entries are listed. */
 export interface Walking {
   /** Lists the last one first. @default false */
-  readonly reverse?: boolean
+  readonly reverse?: boolean | undefined
 }
 
 /**

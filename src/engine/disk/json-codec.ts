@@ -14,7 +14,7 @@ export interface JsonCodecOptions {
    *
    * @default 1
    */
-  readonly compressLevel?: number
+  readonly compressLevel?: number | undefined
 }
 
 /** The codec of Python's `JSONDisk`. */

@@ -29,11 +29,11 @@ export type LockFactory = (new (cache: CacheLike, key: Key) => LockLike) | ((cac
 /** Options of `barrier`. */
 export interface BarrierOptions<This, Args extends readonly unknown[]> {
   /** The kind of lock, or one lock for all calls, which has a key of its own. @default Lock */
-  readonly lock?: LockFactory | LockLike
+  readonly lock?: LockFactory | LockLike | undefined
   /** Key of the lock. Python's `barrier` of the same name uses it too. @default `barrier:` and `fn.name` */
-  readonly name?: string
+  readonly name?: string | undefined
   /** Returns the key of a call. Each key then has a lock of its own, so that calls of other keys do not wait. */
-  readonly key?: (this: This, ...args: Args) => Key
+  readonly key?: ((this: This, ...args: Args) => Key) | undefined
 }
 
 /**

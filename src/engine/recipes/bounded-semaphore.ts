@@ -11,7 +11,7 @@ import { SharedLock } from './shared-lock.js'
 /** Options of a semaphore. */
 export interface SemaphoreOptions extends LockOptions {
   /** How many holders there may be at the same time, 1 to 10,000. All users of the key should agree. @default 1 */
-  readonly value?: number
+  readonly value?: number | undefined
 }
 
 const OPTIONS = new Set(['ttl', 'allowEviction', 'value'])

@@ -8,15 +8,15 @@ export interface LockOptions {
    *
    * @default 30_000
    */
-  readonly ttl?: Duration
+  readonly ttl?: Duration | undefined
   /** Allows a cache that may evict the lock when it is full. Without it `acquire` rejects there. @default false */
-  readonly allowEviction?: boolean
+  readonly allowEviction?: boolean | undefined
 }
 
 /** How `acquire` waits. */
 export interface Acquiring {
   /** The longest wait. @default no limit */
-  readonly timeout?: Duration
+  readonly timeout?: Duration | undefined
   /** Ends the wait when it is aborted. `acquire` then rejects with the reason of the signal. */
-  readonly signal?: AbortSignal
+  readonly signal?: AbortSignal | undefined
 }

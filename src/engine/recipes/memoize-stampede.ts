@@ -21,7 +21,7 @@ export interface MemoizeStampedeOptions<This, Args extends readonly unknown[]> e
   /** Time to live of results: milliseconds or a string, more than 0 and finite. Required. */
   readonly ttl: Duration
   /** How early results are renewed before they expire: 0 not at all, above 1 earlier. @default 1 */
-  readonly beta?: number
+  readonly beta?: number | undefined
 }
 
 /**

@@ -16,24 +16,24 @@ export interface MemoizeOptions<This, Args extends readonly unknown[]> {
    *
    * @default `fn.name`
    */
-  readonly name?: string
+  readonly name?: string | undefined
   /**
    * Time to live of results: milliseconds or a string. 0: stored results are still read, new ones are not stored.
    *
    * @default the cache's `defaultTtl`
    */
-  readonly ttl?: Duration | null
+  readonly ttl?: Duration | null | undefined
   /** Tag of the results. */
-  readonly tag?: Tag
+  readonly tag?: Tag | undefined
   /** Makes the types of arguments part of the key, which keeps the results of 1, 1n and true apart. @default false */
-  readonly typed?: boolean
+  readonly typed?: boolean | undefined
   /**
    * Arguments that are not part of the key: positions, counted from 0, and names of properties of arguments that are
    * plain objects. @default none
    */
-  readonly ignore?: readonly (number | string)[] | ReadonlySet<number | string>
+  readonly ignore?: readonly (number | string)[] | ReadonlySet<number | string> | undefined
   /** Returns the whole key of a call, instead of name and arguments. Two functions must not return the same key. */
-  readonly key?: (this: This, ...args: Args) => Key
+  readonly key?: ((this: This, ...args: Args) => Key) | undefined
 }
 
 /** A function whose results are kept in a cache. */

@@ -17,11 +17,11 @@ export interface ThrottleOptions {
   /** The time for `count` calls: milliseconds or a string, more than 0 and finite. */
   readonly per: Duration
   /** Key of the stored state. Python's `throttle` of the same name shares it. @default `throttle:` and `fn.name` */
-  readonly name?: string
+  readonly name?: string | undefined
   /** How long the state is kept when nobody calls. At least `per`. `null`: for ever. @default null */
-  readonly ttl?: Duration | null
+  readonly ttl?: Duration | null | undefined
   /** Allows a cache that may evict the state when it is full, after which the throttle starts anew. @default false */
-  readonly allowEviction?: boolean
+  readonly allowEviction?: boolean | undefined
 }
 
 /**

@@ -4,19 +4,19 @@ import { type Duration, LONGEST_TIMER, milliseconds } from '../time.js'
 /** Options of `startUpkeep`, and of the option `upkeep` of doors. */
 export interface UpkeepOptions {
   /** The time between two rounds: milliseconds or a string. @default '5s' */
-  readonly every?: Duration
+  readonly every?: Duration | undefined
   /**
    * How long the working process may give no sign of life before another one takes over.
    *
    * @default '15s'
    */
-  readonly lease?: Duration
+  readonly lease?: Duration | undefined
   /**
    * The share of `sizeLimit` and `maxItems`, 0.5 to 1, to which a round evicts, so that writes seldom do.
    *
    * @default 0.95
    */
-  readonly target?: number
+  readonly target?: number | undefined
 }
 
 /** The checked options. Durations are milliseconds. */

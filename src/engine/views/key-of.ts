@@ -10,7 +10,7 @@ export interface KeyBuilderOptions {
    *
    * @default no limit
    */
-  readonly maxLength?: number
+  readonly maxLength?: number | undefined
 }
 
 const OPTIONS = new Set(['maxLength'])

@@ -24,19 +24,19 @@ export interface ModelDefinition<Schema extends StandardSchemaV1> {
     fromVersion: string | number | undefined,
   ): StandardSchemaV1.InferInput<Schema> | undefined | Promise<StandardSchemaV1.InferInput<Schema> | undefined>
   /** Time to live of the entries: milliseconds or a string. `null`: never expires. @default the cache's `defaultTtl` */
-  readonly ttl?: Duration | null
+  readonly ttl?: Duration | null | undefined
   /** Whether `ttl` starts anew with a `get`. Expiry is renewed when an eighth of `ttl` has passed. @default false */
-  readonly sliding?: boolean
+  readonly sliding?: boolean | undefined
   /** Limit of entries on disk. The least recently used are evicted. @default the limit of the cache */
-  readonly maxItems?: number
+  readonly maxItems?: number | undefined
   /** Limit of bytes on disk, at least 65,536. @default the limit of the cache */
-  readonly sizeLimit?: number
+  readonly sizeLimit?: number | undefined
   /** Which entries are evicted first. @default 'least-recently-used' for a model with limits of its own */
-  readonly evictionPolicy?: EvictionPolicy
+  readonly evictionPolicy?: EvictionPolicy | undefined
   /** Values of more stored bytes than this are not kept in memory. @default a sixteenth of `memory.maxBytes` */
-  readonly maxItemSize?: number
+  readonly maxItemSize?: number | undefined
   /** A memory tier with limits of its own. @default that of the cache */
-  readonly memory?: MemoryOptions
+  readonly memory?: MemoryOptions | undefined
 }
 
 /** A model, created by `defineModel` and passed to `cache.model`. */

@@ -11,9 +11,9 @@ export interface NamespaceOptions {
    *
    * @default 1
    */
-  readonly version?: number
+  readonly version?: number | undefined
   /** Time to live of entries stored without one. `null`: they never expire. @default the cache's `defaultTtl` */
-  readonly defaultTtl?: Duration | null
+  readonly defaultTtl?: Duration | null | undefined
 }
 
 const OPTIONS = new Set(['version', 'defaultTtl'])

@@ -8,9 +8,9 @@ export type RequestDirective = 'no-store' | 'no-cache' | 'max-age' | 'min-fresh'
 /** Freshness by the time since `Last-Modified`. */
 export interface Heuristics {
   /** The fraction of that time, more than 0 and at most 1. @default 0.1 */
-  readonly fraction?: number
+  readonly fraction?: number | undefined
   /** The longest freshness: milliseconds or a string. @default '1d' */
-  readonly max?: Duration
+  readonly max?: Duration | undefined
 }
 
 /** Options of the rules. Options that relax a rule are off by default. Durations are milliseconds or strings. */
@@ -21,7 +21,7 @@ export interface PolicyOptions {
    *
    * @default 'fanout-cache'
    */
-  readonly name?: string
+  readonly name?: string | undefined
   /**
    * Freshness of answers with status 200, 203, 204, 300, 301 and 308 when neither `Cache-Control` nor `Expires` nor a
    * targeted field determines it. It counts from their arrival. Requests with a cookie bypass such answers, unless
@@ -29,67 +29,67 @@ export interface PolicyOptions {
    *
    * @default such answers are not fresh
    */
-  readonly ttl?: Duration
+  readonly ttl?: Duration | undefined
   /** Like `ttl`, by status, also for other statuses: `{ 404: '10s' }`. Overrides `ttl`. @default none */
-  readonly statusTtl?: Readonly<Record<number, Duration>>
+  readonly statusTtl?: Readonly<Record<number, Duration>> | undefined
   /** Lets requests with a cookie use and store answers that are fresh by `ttl` and `statusTtl`. @default false */
-  readonly ignoreCookies?: boolean
+  readonly ignoreCookies?: boolean | undefined
   /**
    * How long stale answers without their own `stale-while-revalidate` are served while they are validated in the
    * background (RFC 5861 §3).
    *
    * @default 0
    */
-  readonly staleWhileRevalidate?: Duration
+  readonly staleWhileRevalidate?: Duration | undefined
   /**
    * How long stale answers without their own `stale-if-error` are served when the handler fails (RFC 5861 §4).
    *
    * @default 0
    */
-  readonly staleIfError?: Duration
+  readonly staleIfError?: Duration | undefined
   /**
    * Serves stale answers that the response or an option allows despite `s-maxage`, which forbids it by RFC 9111
    * §5.2.2.10.
    *
    * @default false
    */
-  readonly staleDespiteSMaxage?: boolean
+  readonly staleDespiteSMaxage?: boolean | undefined
   /** Stores answers with `Set-Cookie`, which all clients then get. @default false */
-  readonly storeSetCookie?: boolean
+  readonly storeSetCookie?: boolean | undefined
   /**
    * Gives answers with `Last-Modified` and no other freshness a fraction of the time since then (RFC 9111 §4.2.2).
    * `true`: a tenth, at most a day.
    *
    * @default false
    */
-  readonly heuristics?: boolean | Heuristics
+  readonly heuristics?: boolean | Heuristics | undefined
   /** Stores partial answers (206) as entries of their own. @default false */
-  readonly storePartial?: boolean
+  readonly storePartial?: boolean | undefined
   /**
    * Stores answers to POST for later GETs if they have explicit freshness and a `Content-Location` equal to their URI
    * (RFC 9110 §9.3.3).
    *
    * @default false
    */
-  readonly cachePost?: boolean
+  readonly cachePost?: boolean | undefined
   /**
    * Stores answers that must be validated before each use, such as those with `no-cache` and an `ETag`.
    *
    * @default true
    */
-  readonly storeForValidation?: boolean
+  readonly storeForValidation?: boolean | undefined
   /**
    * Request directives that are obeyed. The others would let a client send each of its requests to the handler.
    *
    * @default no-store, max-stale, only-if-cached
    */
-  readonly requestDirectives?: readonly RequestDirective[] | 'all'
+  readonly requestDirectives?: readonly RequestDirective[] | 'all' | undefined
   /**
    * Targeted fields that apply to this cache, the most specific first (RFC 9213).
    *
    * @default `<name>-Cache-Control`, `CDN-Cache-Control`
    */
-  readonly targets?: readonly string[]
+  readonly targets?: readonly string[] | undefined
 }
 
 /** The checked and complete options. Durations are milliseconds. */

@@ -8,13 +8,13 @@ import { type AnyMethod, type MethodCall, type MethodDecoratorFor, wrapMethod } 
 /** Options of `@CacheEvict`. Functions get the arguments of the call. */
 export interface CacheEvictOptions {
   /** Removes keys: those of `@CacheKey`, `@Cacheable` or the cache manager, or URLs such as `/cats`. */
-  readonly key?: string | readonly string[] | ((...args: never[]) => string | readonly string[])
+  readonly key?: string | readonly string[] | ((...args: never[]) => string | readonly string[]) | undefined
   /** Removes all entries with one of these tags. */
-  readonly tags?: readonly string[] | ((...args: never[]) => readonly string[])
+  readonly tags?: readonly string[] | ((...args: never[]) => readonly string[]) | undefined
   /** Removes all entries of the registration. @default false */
-  readonly all?: boolean
+  readonly all?: boolean | undefined
   /** The `name` of the registration. @default the one without a name */
-  readonly cache?: string
+  readonly cache?: string | undefined
 }
 
 const OPTIONS = new Set(['key', 'tags', 'all', 'cache'])

@@ -16,15 +16,15 @@ export type AsyncMethod = (...args: never[]) => Promise<unknown>
 /** Options of `@Cacheable`. Functions get the arguments of the call. */
 export interface CacheableOptions extends Pick<Computing, 'staleFor' | 'beta' | 'lease'> {
   /** The key, as `cacheManager.del(key)` takes it. @default class, method, and `keyOf` of the arguments */
-  readonly key?: string | ((...args: never[]) => string)
+  readonly key?: string | ((...args: never[]) => string) | undefined
   /** Time to live: milliseconds or a string. 0: not cached. @default the `ttl` of the module */
-  readonly ttl?: Duration | ((...args: never[]) => Duration)
+  readonly ttl?: Duration | ((...args: never[]) => Duration) | undefined
   /** The tags of the result, for `@CacheEvict({ tags })`. @default none */
-  readonly tags?: readonly string[] | ((...args: never[]) => readonly string[])
+  readonly tags?: readonly string[] | ((...args: never[]) => readonly string[]) | undefined
   /** Returns whether a result is not kept. `undefined` never is. @default all others are kept */
-  readonly unless?: (value: never) => boolean
+  readonly unless?: ((value: never) => boolean) | undefined
   /** The `name` of the registration. @default the one without a name */
-  readonly cache?: string
+  readonly cache?: string | undefined
 }
 
 const OPTIONS = new Set(['key', 'ttl', 'tags', 'unless', 'cache', 'staleFor', 'beta', 'lease'])
