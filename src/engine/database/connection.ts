@@ -149,11 +149,17 @@ function bindingMissing(error: unknown): DriverError | undefined {
       { cause: error },
     )
   }
-  const wrongVersion = code === 'ERR_DLOPEN_FAILED'
-  if (!wrongVersion && !fieldOf(error, 'message')?.includes('Could not locate the bindings file')) return undefined
+  const built = 'allow its install script ("allowScripts": { "better-sqlite3": true } in package.json) and run '
+  if (code === 'ERR_DLOPEN_FAILED') {
+    const cure = process.versions['electron'] ? 'run "npx @electron/rebuild"' : `${built}"npm rebuild better-sqlite3"`
+    return new DriverError(`the native part of better-sqlite3 was built for another Node or system: ${cure}`, {
+      cause: error,
+    })
+  }
+  if (!fieldOf(error, 'message')?.includes('Could not locate the bindings file')) return undefined
   return new DriverError(
-    'the native part of better-sqlite3 is missing or was built for another Node: allow its install script ' +
-      '("allowScripts": { "better-sqlite3": true } in package.json) and run "npm rebuild better-sqlite3"',
+    `the native part of better-sqlite3 is missing: ${built}"npm rebuild better-sqlite3"; in a bundled app, leave ` +
+      'better-sqlite3 out of the bundle and install it beside',
     { cause: error },
   )
 }

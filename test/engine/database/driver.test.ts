@@ -43,18 +43,28 @@ async function errorsWith(driver: { version: string; constructed: string }, napi
   return stdout.trim().split('\n')
 }
 
-const CURE =
-  'the native part of better-sqlite3 is missing or was built for another Node: allow its install script ' +
-  '("allowScripts": { "better-sqlite3": true } in package.json) and run "npm rebuild better-sqlite3"'
+const REBUILD =
+  'allow its install script ("allowScripts": { "better-sqlite3": true } in package.json) and run "npm rebuild better-sqlite3"'
 
 it.each([
-  ['has no native part', `throw new Error('Could not locate the bindings file. Tried: …')`],
+  [
+    'has no native part',
+    `throw new Error('Could not locate the bindings file. Tried: …')`,
+    `is missing: ${REBUILD}; in a bundled app, leave better-sqlite3 out of the bundle and install it beside`,
+  ],
   [
     'was built for another Node',
     `throw Object.assign(new Error('NODE_MODULE_VERSION'), { code: 'ERR_DLOPEN_FAILED' })`,
+    `was built for another Node or system: ${REBUILD}`,
   ],
-])('a driver that %s is a DriverError with the cure', async (_title, constructed) => {
-  const told = JSON.stringify(['DriverError', 'ERR_CACHE_DRIVER', CURE])
+  [
+    'was not built for Electron',
+    `process.versions.electron = '40.0.0'
+     throw Object.assign(new Error('NODE_MODULE_VERSION'), { code: 'ERR_DLOPEN_FAILED' })`,
+    'was built for another Node or system: run "npx @electron/rebuild"',
+  ],
+])('a driver that %s is a DriverError with the cure', async (_title, constructed, cure) => {
+  const told = JSON.stringify(['DriverError', 'ERR_CACHE_DRIVER', `the native part of better-sqlite3 ${cure}`])
   expect(await errorsWith({ version: '12.11.1', constructed })).toEqual(Array(8).fill(told))
 })
 
