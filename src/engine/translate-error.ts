@@ -89,5 +89,10 @@ function translateSqlite(code: string, error: Error, directory: string): DiskCac
       'system a database in WAL mode opens only beside its -wal and -shm files'
     return new DirectoryError(directory, why, options)
   }
+  // A vacuum, or the sort of a large index. The message of SQLite is that of a broken disk.
+  if (code === 'SQLITE_IOERR_GETTEMPPATH') {
+    const why = 'SQLite finds no directory for temporary files: set TMPDIR to one that can be written'
+    return new StorageError(directory, why, options)
+  }
   return new StorageError(directory, `${code}: ${error.message}`, options)
 }
