@@ -1,4 +1,4 @@
-import { mkdirSync, realpathSync, symlinkSync } from 'node:fs'
+import { mkdirSync, readdirSync, readFileSync, realpathSync, symlinkSync } from 'node:fs'
 import { createRequire } from 'node:module'
 import { dirname, join } from 'node:path'
 import { build } from 'tsdown'
@@ -64,4 +64,11 @@ it.each([
   const sentence = expect.stringContaining('leave fanout-cache out of the bundle, or build its threads into it')
   expect(findings).toEqual(sentence)
   expect(errors).toEqual([sentence])
+})
+
+it('no thread is started in the form whose neighbours Turbopack takes into the build, declarations too', () => {
+  const dist = join(root, 'dist')
+  const files = readdirSync(dist).filter(name => /\.[cm]js$/.test(name))
+  expect(files.length).toBeGreaterThan(20)
+  expect(files.filter(name => /new [\w.]*\bWorker\(/.test(readFileSync(join(dist, name), 'utf8')))).toEqual([])
 })

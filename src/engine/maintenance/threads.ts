@@ -13,7 +13,8 @@ const MISSING = ['MODULE_NOT_FOUND', 'ERR_MODULE_NOT_FOUND', 'ERR_INVALID_URL', 
 /** Starts a thread of this package, or throws. Its errors are to go through `threadFailure`. */
 export function startThread(name: ThreadName, options: WorkerOptions): Worker {
   const file = fileBeside(name) ?? installedFile(name) ?? namedFile(name)
-  return new Worker(file, { ...options, ...foreignFlags() })
+  // After `new Worker` and a computed name, Turbopack takes every file beside this one into its build, declarations too.
+  return Reflect.construct(Worker, [file, { ...options, ...foreignFlags() }])
 }
 
 /** Says what to do about a thread that may not start, or whose file was left behind when the package was bundled. */
