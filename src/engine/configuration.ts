@@ -26,7 +26,7 @@ export interface DiskOptions {
 /** Pragmas that every connection sets. They are stored in the directory as DiskCache stores them. */
 export interface SqliteOptions {
   /** Pages of 4 KiB of the page cache, of all shards together; negative: KiB. @default 8192 */
-  readonly cacheSize?: number
+  readonly cacheSize?: number | undefined
   /**
    * Bytes of the database that each connection maps into memory. 67108864 (64 MiB) is stored by default but not used:
    * memory is mapped only when the option is given.
