@@ -37,7 +37,6 @@ export class Floor {
   /** Opens a database that is there, or makes one with `create`. */
   constructor(directory, { create = false } = {}) {
     this.db = new Database(join(directory, 'cache.db'), { fileMustExist: !create })
-    if (create) this.db.pragma('page_size = 2048')
     if (create) this.db.pragma('auto_vacuum = 1')
     // The settings with which DiskCache and the package open theirs: 8,192 pages of 4 KiB.
     this.db.pragma('cache_size = -32768')
