@@ -1,9 +1,14 @@
 import { join } from 'node:path'
 import { parentPort } from 'node:worker_threads'
 import { isBusy } from '../database/busy.js'
-import { connect } from '../database/connection.js'
+import { type Connection, connect } from '../database/connection.js'
 import { logIdentity } from '../database/open-files.js'
 import { DATABASE_FILE } from '../database/opening.js'
+
+/** Pages that came while others were copied, so few that writes may wait until they are copied too. */
+const FEW_PAGES = 128
+/** A log that grows faster than it is copied is left after so many rounds. */
+const MOST_ROUNDS = 5
 
 /** A message to the thread: a log that is to be copied. */
 export interface LogOrder {
@@ -15,12 +20,19 @@ export interface LogOrder {
   readonly synchronous: number
 }
 
+/** A message to the thread: writes wait now, so that the rest of a log can be copied. */
+export interface RestOrder {
+  readonly id: number
+  readonly rest: true
+}
+
 /** Whether the thread has copied the log, found that somebody else was copying it, or could not. */
 export type Copying = 'copied' | 'busy' | 'failed'
 
+/** `nearly`: all but a few pages are copied, and the thread waits for the order to copy these. */
 export interface LogAnswer {
   readonly id: number
-  readonly copying: Copying
+  readonly copying: Copying | 'nearly'
 }
 
 /**
@@ -29,35 +41,71 @@ export interface LogAnswer {
  * @param stop flags: the first is set to stop the thread; the thread clears the second while it runs statements
  */
 export function copyLogs(stop: Int32Array): Promise<never> {
-  parentPort?.on('message', ({ id, ...order }: LogOrder) => {
+  const copier = new LogCopier()
+  parentPort?.on('message', (order: LogOrder | RestOrder) => {
     Atomics.store(stop, 1, 0)
-    const copying = Atomics.load(stop, 0) === 0 ? tryToCopy(order) : 'failed'
+    const copying = Atomics.load(stop, 0) === 0 ? copier.follow(order) : 'failed'
     Atomics.store(stop, 1, 1)
     Atomics.notify(stop, 1)
-    parentPort?.postMessage({ id, copying } satisfies LogAnswer)
+    parentPort?.postMessage({ id: order.id, copying } satisfies LogAnswer)
   })
   return new Promise(() => undefined)
 }
 
-function tryToCopy(order: Omit<LogOrder, 'id'>): Copying {
-  try {
-    return copyLog(order)
-  } catch (error) {
-    // Any other error is met again by the commit that copies the log when it has become too long.
-    return isBusy(error) ? 'busy' : 'failed'
+class LogCopier {
+  /** A connection is open only while its log is copied, so that nothing keeps the files of a closed cache. */
+  readonly #open = new Map<number, Connection>()
+
+  follow(order: LogOrder | RestOrder): LogAnswer['copying'] {
+    let copying: LogAnswer['copying'] = 'failed'
+    try {
+      copying = 'rest' in order ? this.#copyRest(order) : this.#copyMost(order)
+    } catch (error) {
+      // Any other error is met again by the commit that copies the log when it has become too long.
+      if (isBusy(error)) copying = 'busy'
+    }
+    if (copying !== 'nearly') this.#close(order.id)
+    return copying
+  }
+
+  #copyMost({ id, directory, log, synchronous }: LogOrder): LogAnswer['copying'] {
+    const path = join(directory, DATABASE_FILE)
+    if (logIdentity(path) !== log) return 'failed'
+    const db = connect(path, { readonly: false, mustExist: true })
+    this.#open.set(id, db)
+    db.pragma(`synchronous = ${synchronous}`)
+    let before = 0
+    for (let round = 1; round <= MOST_ROUNDS; round++) {
+      const { busy, log: pages, checkpointed } = copyLog(db)
+      if (busy !== 0) return 'busy'
+      // A reader needs the old state of what is not copied, or nobody writes, or a writer has begun the log anew.
+      if (checkpointed < pages || pages <= before) return 'copied'
+      if (pages - before <= FEW_PAGES) return 'nearly'
+      before = pages
+    }
+    return 'nearly'
+  }
+
+  #copyRest({ id }: RestOrder): Copying {
+    const db = this.#open.get(id)
+    if (!db) return 'failed'
+    return copyLog(db).busy === 0 ? 'copied' : 'busy'
+  }
+
+  #close(id: number): void {
+    this.#open.get(id)?.close()
+    this.#open.delete(id)
   }
 }
 
-/** A connection is opened for each copy, so that nothing keeps the files of a closed cache. */
-function copyLog({ directory, log, synchronous }: Omit<LogOrder, 'id'>): Copying {
-  const path = join(directory, DATABASE_FILE)
-  if (logIdentity(path) !== log) return 'failed'
-  const db = connect(path, { readonly: false, mustExist: true })
-  try {
-    db.pragma(`synchronous = ${synchronous}`)
-    const [state] = db.pragma('wal_checkpoint(PASSIVE)') as { readonly busy: number }[]
-    return state?.busy === 0 ? 'copied' : 'busy'
-  } finally {
-    db.close()
-  }
+interface LogState {
+  readonly busy: number
+  /** Pages in the log when it was looked at, and those of them that are copied. */
+  readonly log: number
+  readonly checkpointed: number
+}
+
+function copyLog(db: Connection): LogState {
+  const [state] = db.pragma('wal_checkpoint(PASSIVE)') as LogState[]
+  return state ?? { busy: 1, log: 0, checkpointed: 0 }
 }

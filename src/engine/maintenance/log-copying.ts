@@ -35,7 +35,7 @@ interface Copy {
  * loop for as long as the disk takes to sync some megabytes.
  *
  * The thread copies while writes go on, which the log grows by. SQLite begins it anew only when a commit finds all of it
- * copied, so beyond its usual length writes wait, without holding the loop, until the rest is copied.
+ * copied, so writes wait, without holding the loop, while the few pages are copied that have come meanwhile.
  *
  * Of the processes on a directory, one whose thread runs already copies before the others start theirs. Where processes
  * wait for each other's locks, commits copy: a thread would only take the processor from some process.
@@ -109,11 +109,11 @@ export class LogCopying {
     const { directory, closing, writer } = this.#shard
     const log = logIdentity(join(directory, DATABASE_FILE))
     if (log === undefined) return
-    const over = this.#copy({ directory, log, synchronous: session.settings.synchronous })
+    const over = this.#copy({ directory, log, synchronous: session.settings.synchronous }, () => {
+      if (!isStuck) writer.pauseUntil(over)
+    })
     closing.track(over)
     this.#underWay = { over, isStuck }
-    // To start a thread takes a tenth of a second.
-    if (isRunning && !isStuck && pages >= usual) writer.pauseUntil(over)
   }
 
   /** Lets writes wait for a copy when commits would have to copy the log, which they cannot do beside the thread. */
@@ -122,8 +122,8 @@ export class LogCopying {
     if (isLong && !isStuck) this.#shard.writer.pauseUntil(over)
   }
 
-  async #copy(order: Parameters<typeof copyInThread>[0]): Promise<void> {
-    const copying = await copyInThread(order)
+  async #copy(...order: Parameters<typeof copyInThread>): Promise<void> {
+    const copying = await copyInThread(...order)
     this.#underWay = undefined
     this.#hasThread = copying !== 'failed'
     if (!this.#hasThread) this.#failedAt = performance.now()

@@ -1,6 +1,6 @@
 import type { Worker } from 'node:worker_threads'
 import { clearTimeout, setTimeout } from '../timers.js'
-import type { Copying, LogAnswer, LogOrder } from './copy-logs.js'
+import type { Copying, LogAnswer, LogOrder, RestOrder } from './copy-logs.js'
 import { askToStop, discharge, enlist } from './leaving.js'
 import { startThread } from './threads.js'
 import type { WorkerOrder } from './worker-client.js'
@@ -8,13 +8,18 @@ import type { WorkerOrder } from './worker-client.js'
 /** After this time without an order the thread ends. Milliseconds. */
 const IDLE_MILLISECONDS = 10_000
 
-type Answered = (copying: Copying) => void
+/** Who waits for a copy. */
+interface Waiting {
+  /** Called when all but a few pages are copied. What the caller writes from then on prolongs the copy. */
+  readonly nearly: () => void
+  readonly answered: (copying: Copying) => void
+}
 
 /** The thread of this process that copies logs. It keeps the process alive only while somebody waits for it. */
 class LogThread {
   readonly #worker: Worker
   readonly #stop = new Int32Array(new SharedArrayBuffer(2 * Int32Array.BYTES_PER_ELEMENT))
-  readonly #waiting = new Map<number, Answered>()
+  readonly #waiting = new Map<number, Waiting>()
   #ids = 0
   #idle: NodeJS.Timeout | undefined
 
@@ -31,22 +36,28 @@ class LogThread {
     })
     this.#worker.once('exit', () => {
       discharge(this.#stop)
-      for (const answered of this.#waiting.values()) answered('failed')
+      for (const { answered } of this.#waiting.values()) answered('failed')
       this.#waiting.clear()
       onEnd(failed)
     })
   }
 
-  copy(order: Omit<LogOrder, 'id'>): Promise<Copying> {
+  copy(order: Omit<LogOrder, 'id'>, nearly: () => void): Promise<Copying> {
     clearTimeout(this.#idle)
     const id = ++this.#ids
     this.#worker.ref()
     this.#worker.postMessage({ id, ...order } satisfies LogOrder)
-    return new Promise(resolve => this.#waiting.set(id, resolve))
+    return new Promise(answered => this.#waiting.set(id, { nearly, answered }))
   }
 
   #hear({ id, copying }: LogAnswer): void {
-    this.#waiting.get(id)?.(copying)
+    const waiting = this.#waiting.get(id)
+    if (copying === 'nearly') {
+      waiting?.nearly()
+      this.#worker.postMessage({ id, rest: true } satisfies RestOrder)
+      return
+    }
+    waiting?.answered(copying)
     this.#waiting.delete(id)
     if (this.#waiting.size > 0) return
     this.#worker.unref()
@@ -66,15 +77,19 @@ export function isThreadRunning(): boolean {
   return thread !== undefined
 }
 
-/** Copies a log. When that fails, commits must copy it. */
-export async function copyInThread(order: Omit<LogOrder, 'id'>): Promise<Copying> {
+/**
+ * Copies a log. When that fails, commits must copy it.
+ *
+ * @param nearly called when all but a few pages are copied
+ */
+export async function copyInThread(order: Omit<LogOrder, 'id'>, nearly: () => void): Promise<Copying> {
   if (isUnable) return 'failed'
   try {
     thread ??= new LogThread(failed => {
       thread = undefined
       isUnable ||= failed
     })
-    return await thread.copy(order)
+    return await thread.copy(order, nearly)
   } catch {
     isUnable = true
     return 'failed'
