@@ -10,9 +10,8 @@ const FEW_PAGES = 128
 /** A log that grows faster than it is copied is left after so many rounds. */
 const MOST_ROUNDS = 5
 
-/** A message to the thread: a log that is to be copied. */
+/** A log that is to be copied. */
 export interface LogOrder {
-  readonly id: number
   readonly directory: string
   /** Identity of the log. Another one at its place is left alone. */
   readonly log: string
@@ -20,20 +19,14 @@ export interface LogOrder {
   readonly synchronous: number
 }
 
-/** A message to the thread: writes wait now, so that the rest of a log can be copied. */
-export interface RestOrder {
-  readonly id: number
-  readonly rest: true
-}
+/** A message to the thread. `rest`: writes wait now, so that the rest of the log can be copied. */
+export type LogMessage = LogOrder | 'rest'
 
 /** Whether the thread has copied the log, found that somebody else was copying it, or could not. */
 export type Copying = 'copied' | 'busy' | 'failed'
 
 /** `nearly`: all but a few pages are copied, and the thread waits for the order to copy these. */
-export interface LogAnswer {
-  readonly id: number
-  readonly copying: Copying | 'nearly'
-}
+export type LogAnswer = Copying | 'nearly'
 
 /**
  * Copies logs to their databases in this thread, whose messages say which. Neither writers nor readers wait meanwhile.
@@ -42,37 +35,37 @@ export interface LogAnswer {
  */
 export function copyLogs(stop: Int32Array): Promise<never> {
   const copier = new LogCopier()
-  parentPort?.on('message', (order: LogOrder | RestOrder) => {
+  parentPort?.on('message', (message: LogMessage) => {
     Atomics.store(stop, 1, 0)
-    const copying = Atomics.load(stop, 0) === 0 ? copier.follow(order) : 'failed'
+    const answer = Atomics.load(stop, 0) === 0 ? copier.follow(message) : 'failed'
     Atomics.store(stop, 1, 1)
     Atomics.notify(stop, 1)
-    parentPort?.postMessage({ id: order.id, copying } satisfies LogAnswer)
+    parentPort?.postMessage(answer)
   })
   return new Promise(() => undefined)
 }
 
 class LogCopier {
-  /** A connection is open only while its log is copied, so that nothing keeps the files of a closed cache. */
-  readonly #open = new Map<number, Connection>()
+  /** Open only while a log is copied, so that nothing keeps the files of a closed cache. */
+  #db: Connection | undefined
 
-  follow(order: LogOrder | RestOrder): LogAnswer['copying'] {
-    let copying: LogAnswer['copying'] = 'failed'
+  follow(message: LogMessage): LogAnswer {
+    let answer: LogAnswer = 'failed'
     try {
-      copying = 'rest' in order ? this.#copyRest(order) : this.#copyMost(order)
+      answer = message === 'rest' ? this.#copyRest() : this.#copyMost(message)
     } catch (error) {
       // Any other error is met again by the commit that copies the log when it has become too long.
-      if (isBusy(error)) copying = 'busy'
+      if (isBusy(error)) answer = 'busy'
     }
-    if (copying !== 'nearly') this.#close(order.id)
-    return copying
+    if (answer !== 'nearly') this.#close()
+    return answer
   }
 
-  #copyMost({ id, directory, log, synchronous }: LogOrder): LogAnswer['copying'] {
+  #copyMost({ directory, log, synchronous }: LogOrder): LogAnswer {
     const path = join(directory, DATABASE_FILE)
     if (logIdentity(path) !== log) return 'failed'
     const db = connect(path, { readonly: false, mustExist: true })
-    this.#open.set(id, db)
+    this.#db = db
     db.pragma(`synchronous = ${synchronous}`)
     let before = 0
     for (let round = 1; round <= MOST_ROUNDS; round++) {
@@ -86,15 +79,14 @@ class LogCopier {
     return 'nearly'
   }
 
-  #copyRest({ id }: RestOrder): Copying {
-    const db = this.#open.get(id)
-    if (!db) return 'failed'
-    return copyLog(db).busy === 0 ? 'copied' : 'busy'
+  #copyRest(): Copying {
+    if (!this.#db) return 'failed'
+    return copyLog(this.#db).busy === 0 ? 'copied' : 'busy'
   }
 
-  #close(id: number): void {
-    this.#open.get(id)?.close()
-    this.#open.delete(id)
+  #close(): void {
+    this.#db?.close()
+    this.#db = undefined
   }
 }
 

@@ -1,6 +1,6 @@
 import type { Worker } from 'node:worker_threads'
 import { clearTimeout, setTimeout } from '../timers.js'
-import type { Copying, LogAnswer, LogOrder, RestOrder } from './copy-logs.js'
+import type { Copying, LogAnswer, LogMessage, LogOrder } from './copy-logs.js'
 import { askToStop, discharge, enlist } from './leaving.js'
 import { startThread } from './threads.js'
 import type { WorkerOrder } from './worker-client.js'
@@ -8,8 +8,9 @@ import type { WorkerOrder } from './worker-client.js'
 /** After this time without an order the thread ends. Milliseconds. */
 const IDLE_MILLISECONDS = 10_000
 
-/** Who waits for a copy. */
-interface Waiting {
+/** A copy that somebody waits for. */
+interface Awaited {
+  readonly order: LogOrder
   /** Called when all but a few pages are copied. What the caller writes from then on prolongs the copy. */
   readonly nearly: () => void
   readonly answered: (copying: Copying) => void
@@ -19,8 +20,8 @@ interface Waiting {
 class LogThread {
   readonly #worker: Worker
   readonly #stop = new Int32Array(new SharedArrayBuffer(2 * Int32Array.BYTES_PER_ELEMENT))
-  readonly #waiting = new Map<number, Waiting>()
-  #ids = 0
+  /** The copy that is under way, and those after it: writes that wait for the end of one wait for no other. */
+  readonly #line: Awaited[] = []
   #idle: NodeJS.Timeout | undefined
 
   constructor(onEnd: (failed: boolean) => void) {
@@ -36,30 +37,40 @@ class LogThread {
     })
     this.#worker.once('exit', () => {
       discharge(this.#stop)
-      for (const { answered } of this.#waiting.values()) answered('failed')
-      this.#waiting.clear()
+      for (const { answered } of this.#line.splice(0)) answered('failed')
       onEnd(failed)
     })
   }
 
-  copy(order: Omit<LogOrder, 'id'>, nearly: () => void): Promise<Copying> {
+  copy(order: LogOrder, nearly: () => void): Promise<Copying> {
     clearTimeout(this.#idle)
-    const id = ++this.#ids
-    this.#worker.ref()
-    this.#worker.postMessage({ id, ...order } satisfies LogOrder)
-    return new Promise(answered => this.#waiting.set(id, { nearly, answered }))
+    return new Promise(answered => {
+      this.#line.push({ order, nearly, answered })
+      if (this.#line.length > 1) return
+      this.#worker.ref()
+      this.#send(order)
+    })
   }
 
-  #hear({ id, copying }: LogAnswer): void {
-    const waiting = this.#waiting.get(id)
-    if (copying === 'nearly') {
-      waiting?.nearly()
-      this.#worker.postMessage({ id, rest: true } satisfies RestOrder)
+  #send(message: LogMessage): void {
+    this.#worker.postMessage(message)
+  }
+
+  #hear(answer: LogAnswer): void {
+    const [awaited] = this.#line
+    if (answer === 'nearly') {
+      awaited?.nearly()
+      this.#send('rest')
       return
     }
-    waiting?.answered(copying)
-    this.#waiting.delete(id)
-    if (this.#waiting.size > 0) return
+    this.#line.shift()
+    awaited?.answered(answer)
+    const [next] = this.#line
+    if (next) this.#send(next.order)
+    else this.#rest()
+  }
+
+  #rest(): void {
     this.#worker.unref()
     this.#idle = setTimeout(() => {
       askToStop(this.#stop)
@@ -82,7 +93,7 @@ export function isThreadRunning(): boolean {
  *
  * @param nearly called when all but a few pages are copied
  */
-export async function copyInThread(order: Omit<LogOrder, 'id'>, nearly: () => void): Promise<Copying> {
+export async function copyInThread(order: LogOrder, nearly: () => void): Promise<Copying> {
   if (isUnable) return 'failed'
   try {
     thread ??= new LogThread(failed => {
