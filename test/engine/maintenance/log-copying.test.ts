@@ -118,3 +118,23 @@ it('commits copy the log where no thread can be started', async () => {
   const bytes = Number(await run(process.execPath, ['--input-type=module', '--eval', script], root))
   expect(bytes).toBeLessThan((WORTH + 500) * FRAME)
 })
+
+it('no log is left of caches whose logs are copied one after another', async () => {
+  const directories = Array.from({ length: 3 }, () => temporaryDirectory())
+  await Promise.all(
+    directories.map(async directory => {
+      const cache = newCache(directory)
+      await cache.set('first', 1)
+      const db = rawDatabase(directory)
+      const state = (): LogState => (db.pragma('wal_checkpoint(NOOP)') as LogState[])[0] as LogState
+      // Until it has been copied and begun anew.
+      for (let at = 0, most = 0; at < 4000 && state().log >= most; at++) {
+        most = state().log
+        await cache.set(at % 500, `value ${at}`)
+      }
+      db.close()
+      await cache.close()
+    }),
+  )
+  expect(directories.flatMap(directory => readdirSync(directory)).filter(name => /-(wal|shm)$/.test(name))).toEqual([])
+})

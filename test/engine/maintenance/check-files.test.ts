@@ -1,0 +1,49 @@
+import { existsSync, mkdirSync, rmSync, utimesSync, writeFileSync } from 'node:fs'
+import { join } from 'node:path'
+import type { Finding } from 'fanout-cache'
+import { expect, it } from 'vitest'
+import { checkFiles } from '../../../src/engine/maintenance/check-files.js'
+import { TaskControl } from '../../../src/engine/maintenance/task-control.js'
+import { cacheSubject } from '../../contract/subjects.js'
+import { rawDatabase } from '../../helpers/raw-database.js'
+
+const structured = cacheSubject('structured')
+const FOLDER = '3a/4b'
+const NAME = `${FOLDER}/${'0'.repeat(28)}.val`
+
+/** A cache of one small entry, beside it a folder for values, and a check of its files that takes its first look at the call. */
+async function checked(fix: boolean) {
+  const cache = structured.make()
+  await cache.set('key', 'small')
+  const { directory } = cache
+  mkdirSync(join(directory, FOLDER), { recursive: true })
+  // Of long ago, since times of directories are coarse.
+  utimesSync(join(directory, FOLDER), 1, 1)
+  const db = rawDatabase(directory)
+  const findings: Finding[] = []
+  const control = new TaskControl(1000)
+  const check = () => checkFiles({ directory, db, fix, findings, control, unlinkLater: false })
+  return { directory, findings, check }
+}
+
+it.each([false, true])('a file that is named while check looks twice is no finding (fix: %s)', async fix => {
+  const { directory, findings, check } = await checked(fix)
+  const path = join(directory, NAME)
+  writeFileSync(path, 'value')
+  const over = check()
+  rawDatabase(directory).prepare('UPDATE Cache SET filename = ?, size = 5').run(NAME)
+  await over
+  expect(findings).toEqual([])
+  expect(existsSync(path)).toBe(true)
+})
+
+it.each([false, true])('an empty folder that others use while check looks twice is no finding (fix: %s)', async fix => {
+  const { directory, findings, check } = await checked(fix)
+  const over = check()
+  const path = join(directory, NAME)
+  writeFileSync(path, 'value')
+  rmSync(path)
+  await over
+  expect(findings).toEqual([])
+  expect(existsSync(join(directory, FOLDER))).toBe(true)
+})
