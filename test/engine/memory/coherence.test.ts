@@ -8,6 +8,9 @@ import { rawDatabase } from '../../helpers/raw-database.js'
 import { removeTree, temporaryDirectory } from '../../helpers/temp-directory.js'
 import { figures, forgetful, hitsOf, nextTurn, remembering, rememberingShards, Stranger } from './support.js'
 
+/** Too large to be compared together with its value. */
+const LARGE = 'x'.repeat(5000)
+
 describe('memory and others who write', () => {
   it('answers a second get without the database', async () => {
     const cache = await remembering()
@@ -88,6 +91,41 @@ describe('memory and others who write', () => {
     else if (verb === 'has') expect(await cache.has('c')).toBe(true)
     else expect(await cache[verb](verb === 'info' ? 'c' : 'a')).toBeDefined()
     expect(await cache.get('a')).toBe('new')
+  })
+
+  // A small value is read anew with its version; a large one, and one that is gone, are not.
+  it.each([
+    ['a new value', (stranger: Stranger) => stranger.set('a', 'new'), 'new'],
+    ['a large new value', (stranger: Stranger) => stranger.set('a', LARGE), LARGE],
+    ['that an entry is gone', (stranger: Stranger) => stranger.delete('a'), undefined],
+  ])('shows nothing older than %s that it has met in the same turn', async (_what, write, expected) => {
+    const cache = await remembering()
+    const stranger = new Stranger(cache.directory)
+    await cache.setMany([
+      ['a', _what === 'a large new value' ? `${LARGE}, once` : 'old'],
+      ['b', 'old'],
+    ])
+    await cache.getMany(['a', 'b'])
+    // Any row may have changed: each is compared when it is wanted.
+    await cache.transact(tx => tx.set('c', 1))
+    expect(await cache.get('b')).toBe('old')
+    stranger.set('b', 'new')
+    write(stranger)
+    expect(await cache.get('a')).toBe(expected)
+    expect(await cache.get('b')).toBe('new')
+  })
+
+  it('sees a new end of an entry whose value nobody has changed', async () => {
+    const clock = new ManualClock()
+    const cache = await remembering({}, { clock })
+    await cache.set('a', 'value', { ttl: '1h' })
+    expect(await cache.get('a')).toBe('value')
+    // As touch of Python's diskcache does it.
+    rawDatabase(cache.directory).prepare('UPDATE Cache SET expire_time = store_time + 60').run()
+    await nextTurn()
+    expect(await cache.get('a')).toBe('value')
+    clock.advance(61_000)
+    expect(await cache.get('a')).toBeUndefined()
   })
 
   it('shows what a transaction has shown that was rolled back', async () => {
