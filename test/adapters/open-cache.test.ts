@@ -1,7 +1,7 @@
 import { existsSync, mkdtempSync } from 'node:fs'
 import { join } from 'node:path'
 import { pathToFileURL } from 'node:url'
-import { Cache, FanoutCache } from 'fanout-cache'
+import { Cache, FanoutCache, startUpkeep } from 'fanout-cache'
 import { diskStore } from 'fanout-cache/cache-manager'
 import { createKeyv, KeyvDiskStore } from 'fanout-cache/keyv'
 import { KeyvDiskStore as KeyvDiskStore6 } from 'fanout-cache/keyv6'
@@ -64,6 +64,15 @@ describe.each(Object.entries(DOORS))('%s', (_name, make) => {
     await store.disconnect()
     expect(await cache.count()).toBe(1)
     expect(store.cache).toBe(cache)
+  })
+
+  it('ends with it the upkeep of a cache that it was given', async () => {
+    await using cache = new FanoutCache(temporaryDirectory(), { shards: 1 })
+    const store = make({ cache, upkeep: { every: '7s' } })
+    await store.set('a', 'b')
+    await store.disconnect()
+    // A second upkeep of one cache with other options is refused.
+    await startUpkeep(cache, { every: '8s' }).stop()
   })
 
   it('opens a directory as what it is: a Cache or a FanoutCache', async () => {
