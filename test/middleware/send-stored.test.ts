@@ -259,9 +259,9 @@ describe('a stored answer', () => {
     expect([sent, errors]).toEqual([[{ status: 200, complete: false }], []])
   })
 
-  it('cuts the connection when the body cannot be read to its end', async () => {
+  it.each([10, undefined])('cuts the connection when a body of size %s cannot be read to its end', async size => {
     const received = new Gate()
-    const broken = { ...brokenFile(3, received.opened), size: 10 }
+    const broken = { ...brokenFile(3, received.opened), size }
     const { port, sent, errors, done } = await serve(async () => ({
       status: 200,
       fields: FIELDS,
