@@ -230,6 +230,12 @@ class Pages {
     return { language, number: ++calls }
   }
 
+  @Get('greeting')
+  greeting(@Res({ passthrough: true }) res: any): object {
+    res.set('Vary', 'Accept-Language')
+    return { number: ++calls }
+  }
+
   @Get('named')
   @CacheKey('named')
   named(): object {
@@ -607,6 +613,19 @@ describe('CacheInterceptor shares', () => {
       'HIT',
       'MISS',
     ])
+  })
+
+  it('a variant, with the names of its Vary joined to those that are there', async () => {
+    const registered = CacheModule.register({ store: diskStore, directory: temporaryDirectory(), ttl: '1m', shards: 1 })
+    const above = (_req: unknown, res: { setHeader(name: string, value: string): unknown }, next: () => void): void => {
+      res.setHeader('Vary', 'Origin')
+      next()
+    }
+    const app = await startApp({ imports: [registered], controllers: [Pages] }, app => app.use(above))
+    await app.get('/greeting')
+    const { headers } = await app.get('/greeting')
+    expect(headers.get('x-cache')).toBe('HIT')
+    expect(headers.get('vary')).toBe('Origin, Accept-Language')
   })
 
   it('a variant with those who send the same', async () => {
