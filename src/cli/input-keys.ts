@@ -25,7 +25,8 @@ export async function* inputKeys({ io, options, signal }: Context): AsyncGenerat
 
 /** The lines of a stream. Unlike readline, of which later versions of Node take more for the end of a line. */
 async function* linesOf(stdin: NodeJS.ReadableStream): AsyncGenerator<string> {
-  const decoder = new TextDecoder()
+  // A byte order mark in front belongs to the key: without it another key would be meant.
+  const decoder = new TextDecoder('utf-8', { ignoreBOM: true })
   let rest = ''
   for await (const chunk of stdin) {
     const text = typeof chunk === 'string' ? chunk : decoder.decode(chunk, { stream: true })

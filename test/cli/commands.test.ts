@@ -400,6 +400,16 @@ describe('a listing', () => {
     expect((await cliHere(['ls', directory])).stdout.split('\n')).toEqual(['a', 'b', 'c', 'd', 'é', ''])
   })
 
+  it('names keys to delete with a byte order mark that is part of the first', async () => {
+    const directory = temporaryDirectory()
+    const cache = new Cache(directory)
+    await cache.setMany(['a', '\ufeffa', '\ufeffb'].map(key => [key, 1]))
+    await cache.close()
+    const deleted = await cli(['delete', directory, '--stdin', '--json'], { input: '\ufeffa\n\ufeffb\n' })
+    expect(json(deleted)).toEqual({ deleted: 2, missing: [], dryRun: false })
+    expect(await cli(['get', directory, 'a'])).toEqual(done('1\n'))
+  })
+
   it('ends quietly when nobody reads on', async () => {
     const directory = temporaryDirectory()
     const cache = new Cache(directory)
