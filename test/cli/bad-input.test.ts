@@ -74,6 +74,7 @@ const WRONG: readonly (readonly [line: string, words: string])[] = [
   ['set DIR key {"$date":"x"} --value-json', '$date must hold an ISO date'],
   ['set DIR key {"$dat":"x"} --value-json', 'unknown tag $dat'],
   ['get DIR 9007199254740993 --key-json', 'the key: 9007199254740993 is beyond what a number holds'],
+  [`get DIR 1${'0'.repeat(400)} --key-json`, `the key: 1${'0'.repeat(39)}… is beyond`],
   ['delete DIR ["a",-9007199254740993] --key-json', '{"$bigint":"…"}'],
   ['set DIR key {"a":1e400} --value-json', 'the value: 1e400 is beyond what a number holds'],
   ['set DIR key value --meta [12345678901234567890]', 'it: 12345678901234567890 is beyond'],

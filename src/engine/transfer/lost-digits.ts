@@ -1,6 +1,8 @@
 /** What a literal must have to be more than a number can hold: many digits, or a large exponent. */
 const SUSPICIOUS = /\d{16}|[eE]\+?\d{3}/
 const LITERAL = /-?\d[\d.eE+-]*/g
+/** Characters of a number that a message shows. */
+const LONGEST = 40
 
 /**
  * Finds a number in JSON of which `JSON.parse` makes another one without a word: 9007199254740993, 1e400. Fractions
@@ -19,7 +21,8 @@ export function lostNumber(json: string): string | undefined {
 
 /** The sentence about such a number. */
 export function lostNumberText(literal: string): string {
-  return `${literal} is beyond what a number holds; a whole number of so many digits is written {"$bigint":"…"}`
+  const shown = literal.length > LONGEST ? `${literal.slice(0, LONGEST)}…` : literal
+  return `${shown} is beyond what a number holds; a whole number of so many digits is written {"$bigint":"…"}`
 }
 
 function isLost(literal: string): boolean {
