@@ -156,6 +156,19 @@ withPython('a database that Python made', () => {
     expect(existsSync(join(directory, 'finishes'))).toBe(true)
     await finished
   })
+
+  it('is not waited for when it was begun before the clock was set back', async () => {
+    const directory = temporaryDirectory()
+    const python = startPython()
+    await openInPython(python, directory, `Cache(directory + '/000')`)
+    await python.call(`cache._sql('DROP TRIGGER Settings_size_delete')`)
+    vi.useFakeTimers({ toFake: ['Date'], now: Date.now() - 3_600_000 })
+    onTestFinished(() => void vi.useRealTimers())
+    const cache = new FanoutCache(directory)
+    onTestFinished(() => cache.close())
+    await cache.open()
+    expect(await cache.set('key', 1)).toBe(true)
+  })
 })
 
 async function expectShards(directory: string, shards: number): Promise<void> {

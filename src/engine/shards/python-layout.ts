@@ -29,11 +29,11 @@ type Stage = 'unfinished' | 'whole' | 'other'
 export async function afterPythonMade(root: string, wanted: number | undefined): Promise<void> {
   for (let count = countShards(root); count !== undefined; ) {
     const last = shardDirectory(root, count - 1)
-    if (!(systemClock.now() - bornAt(last) <= MAKING_MILLISECONDS)) return
+    if (!(distanceFromNow(bornAt(last)) <= MAKING_MILLISECONDS)) return
     const stage = stageOf(last)
     const isMissing = stage === 'unfinished' || (wanted !== undefined && count < wanted)
     const patience = isMissing ? UNFINISHED_MILLISECONDS : YOUNG_MILLISECONDS
-    if (stage === 'other' || systemClock.now() - changedAt(last, stage) > patience) return
+    if (stage === 'other' || distanceFromNow(changedAt(last, stage)) > patience) return
     await sleep(pauseAfter(root, count))
     const next = countShards(root)
     if (next === count && !isMissing) return
@@ -46,6 +46,11 @@ function pauseAfter(root: string, count: number): number {
   const born = Array.from({ length: count }, (_, at) => bornAt(shardDirectory(root, at)))
   const taken = born.map((time, at) => time - (born[at - 1] ?? time)).filter(Number.isFinite)
   return Math.min(YOUNG_MILLISECONDS, Math.max(STABLE_MILLISECONDS, SLOWER * Math.max(...taken)))
+}
+
+/** Milliseconds between a time and now. One far ahead is of a clock that was set back since, and no reason to wait for it. */
+function distanceFromNow(time: number): number {
+  return Math.abs(systemClock.now() - time)
 }
 
 /** Epoch milliseconds; NaN when it is not there. */
