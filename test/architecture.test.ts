@@ -203,7 +203,7 @@ const FOR_ALL = ['engine/timers', 'engine/own-place']
 const CLOCK = 'engine/time.ts'
 /** The only file that takes timers from where a test may replace them. The command line has a process of its own. */
 const TIMERS = 'engine/timers'
-const REPLACEABLE = ['setImmediate', 'setTimeout', 'clearTimeout', 'performance']
+const REPLACEABLE = ['setImmediate', 'setTimeout', 'clearTimeout', 'setInterval', 'clearInterval', 'performance']
 const LONGEST = 300
 
 const src = fileURLToPath(new URL('../src/', import.meta.url))

@@ -7,6 +7,7 @@ import { type Place, runTask, type TaskOptions } from './maintenance/worker-clie
 import type { Finding } from './options.js'
 import type { CachePlace } from './shards/places.js'
 import { systemClock } from './time.js'
+import { clearInterval, setInterval } from './timers.js'
 import { translateError } from './translate-error.js'
 
 export { driverVersions } from './database/connection.js'

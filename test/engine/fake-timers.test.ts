@@ -1,5 +1,5 @@
 import { join } from 'node:path'
-import { Cache, FanoutCache } from 'fanout-cache'
+import { Cache, Deque, FanoutCache } from 'fanout-cache'
 import { afterEach, beforeEach, expect, it, onTestFinished, vi } from 'vitest'
 import { collect } from '../helpers/collect.js'
 import { rawDatabase } from '../helpers/raw-database.js'
@@ -73,6 +73,15 @@ it('an open cache has no timer among those that a test runs to their end', async
   const cache = closing(new FanoutCache(temporaryDirectory(), { shards: 2, memory: {} }))
   await cache.set('key', 1)
   expect(vi.getTimerCount()).toBe(0)
+})
+
+it('a taken item has no timer among those that a test runs to their end', async () => {
+  const deque = new Deque(temporaryDirectory())
+  onTestFinished(() => deque.close())
+  await deque.append('item')
+  const item = await deque.take()
+  expect(vi.getTimerCount()).toBe(0)
+  expect(await item?.done()).toBe(true)
 })
 
 it('timers of a computation are run to their end, and what it answers is stored', async () => {

@@ -1,6 +1,7 @@
 import { parentPort, workerData } from 'node:worker_threads'
 import { DirectoryError } from '../errors.js'
 import { type Clock, SteadyClock, systemClock } from '../time.js'
+import { clearInterval, setInterval } from '../timers.js'
 import { isPassing, Keeper } from './keeper.js'
 import type { FromThread, ToThread, UpkeepTask } from './messages.js'
 import { LeaseGone } from './round.js'

@@ -8,6 +8,14 @@ import { itemsOf, openDeque, range, withClock } from './support.js'
 
 const LARGE = 'z'.repeat(40_000)
 
+// The package keeps the timers that it finds when it is loaded: these ask for those of the moment.
+vi.hoisted(() => {
+  const timers = process.getBuiltinModule('node:timers')
+  const current: Pick<typeof timers, 'setInterval' | 'clearInterval'> = globalThis
+  timers.setInterval = ((...args: Parameters<typeof setInterval>) =>
+    current.setInterval(...args)) as typeof timers.setInterval
+  timers.clearInterval = timer => current.clearInterval(timer)
+})
 // The timers of heartbeats are the test's; the rest of time stands still.
 beforeEach(() => {
   vi.useFakeTimers({ toFake: ['setInterval', 'clearInterval'] })
