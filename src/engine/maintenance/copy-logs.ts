@@ -7,7 +7,7 @@ import { DATABASE_FILE } from '../database/opening.js'
 
 /** Pages that came while others were copied, so few that writes may wait until they are copied too. */
 const FEW_PAGES = 128
-/** A log that grows faster than it is copied is left after so many rounds. */
+/** Where a log grows as fast as it is copied, writes wait for what is left after so many rounds, however much it is. */
 const MOST_ROUNDS = 5
 
 /** A log that is to be copied. */
