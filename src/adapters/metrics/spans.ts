@@ -52,5 +52,10 @@ function textOf(key: VerbCall['key']): string {
   if (typeof key === 'string') return key
   if (key instanceof Uint8Array) return Buffer.from(key).toString('hex')
   // `String` takes all objects for one, and the parts of an array for text.
-  return inspect(key, { breakLength: Number.POSITIVE_INFINITY, depth: null, maxArrayLength: null })
+  return inspect(key, {
+    breakLength: Number.POSITIVE_INFINITY,
+    depth: null,
+    maxArrayLength: null,
+    maxStringLength: null,
+  })
 }

@@ -97,7 +97,7 @@ export class Writer {
     this.#schedule()
   }
 
-  /** Lets further writes wait, without a timeout, until a promise settles. To be called in `committed`. */
+  /** Lets further writes wait, without a timeout, until a promise settles. Not to be called during a batch. */
   pauseUntil(over: Promise<unknown>): void {
     this.#resting = true
     const goOn = (): void => {

@@ -219,6 +219,15 @@ describe('spans of OpenTelemetry', () => {
     expect(spans()[0]?.attributes['fanout_cache.key']).toBe(text)
   })
 
+  it('have a key whole, however long the text in it is', async () => {
+    const { tracerProvider, spans } = tracing()
+    const cache = opened()
+    onTestFinished(instrument(cache, { tracerProvider, spans: true, keys: true }).stop)
+    const text = 'a'.repeat(10_001)
+    expect(await cache.get([text])).toBeUndefined()
+    expect(spans()[0]?.attributes['fanout_cache.key']).toBe(`[ '${text}' ]`)
+  })
+
   it('are of one cache alone, once however often it is asked for', async () => {
     const { tracerProvider, spans } = tracing()
     const [cache, other] = [opened(), opened()]
