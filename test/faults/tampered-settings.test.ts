@@ -79,6 +79,16 @@ it('a limit without an end, as Python may store one, is the largest number', asy
   expect([sizeLimit, maxItems]).toEqual([Number.MAX_SAFE_INTEGER, null])
 })
 
+it('a fraction of an entry that may stay is left out', async () => {
+  const directory = temporaryDirectory()
+  const cache = cacheOf('Cache', directory)
+  await cache.configure({ maxItems: 5 })
+  store('Cache', directory, 'max_items', 2.5)
+  expect((await cache.settings()).maxItems).toBe(2)
+  for (let entry = 0; entry < 5; entry += 1) await cache.set(entry, 1)
+  expect(await cache.count()).toBe(2)
+})
+
 it('a fraction of a row that writes may remove is left out', async () => {
   const directory = temporaryDirectory()
   const cache = cacheOf('Cache', directory)

@@ -175,7 +175,8 @@ function decode(name: SettingName, value: unknown): unknown {
     case 'journalMode':
       return typeof value === 'string' && JOURNAL_MODES.includes(value.toLowerCase()) ? value.toLowerCase() : undefined
     case 'maxItems':
-      return value === null || isNumber(value, 1, Number.MAX_SAFE_INTEGER) ? value : undefined
+      if (value === null) return null
+      return isNumber(value, 1, Number.MAX_SAFE_INTEGER) ? Math.trunc(value) : undefined
     case 'compressLevel':
       return isNumber(value, 0, 9) ? Math.trunc(value) : undefined
     case 'synchronous':
