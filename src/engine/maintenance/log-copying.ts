@@ -6,7 +6,7 @@ import type { Session } from '../database/session.js'
 import { checkpointPages, deferredCheckpointPages } from '../database/settings.js'
 import type { Shard } from '../shards/shard.js'
 import { performance } from '../timers.js'
-import { copyInThread, isThreadRunning } from './log-thread.js'
+import { copyInThread, isThreadRunning, mayHaveThread } from './log-thread.js'
 
 /** The log is looked at once per this many writes and removed rows. A look costs as much as a small read. */
 const STRIDE = 32
@@ -69,7 +69,9 @@ export class LogCopying {
     this.#writes += writes + current.removed
     if (this.#writes < STRIDE) return
     this.#writes = 0
-    if (isCrowded() !== this.#isCrowded) this.setLimit()
+    const isBack = this.#isThreadBack()
+    if (isBack) this.#hasThread = true
+    if (isBack || isCrowded() !== this.#isCrowded) this.setLimit()
     if (this.#underWay) this.#restWhenLong(current, this.#underWay)
     else if (this.#isOurs(current)) this.#look(current)
   }
@@ -93,6 +95,15 @@ export class LogCopying {
     const { culler } = this.#shard
     if (settings.journalMode !== 'wal' || culler.upkeep.inForce || this.#isCrowded) return false
     return performance.now() - this.#failedAt > PAUSE_MILLISECONDS
+    return this.#isPauseOver()
+  }
+
+  /** Whether the thread is to be tried again, for which the log must become longer than commits have let it since. */
+  #isThreadBack(): boolean {
+    return !this.#hasThread && mayHaveThread() && this.#isPauseOver()
+  }
+
+  #isPauseOver(): boolean {
   }
 
   #look(session: Session): void {

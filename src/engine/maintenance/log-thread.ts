@@ -88,6 +88,11 @@ export function isThreadRunning(): boolean {
   return thread !== undefined
 }
 
+/** Whether this process has never failed to start the thread. */
+export function mayHaveThread(): boolean {
+  return !isUnable
+}
+
 /**
  * Copies a log. When that fails, commits must copy it.
  *

@@ -138,3 +138,27 @@ it('no log is left of caches whose logs are copied one after another', async () 
   )
   expect(directories.flatMap(directory => readdirSync(directory)).filter(name => /-(wal|shm)$/.test(name))).toEqual([])
 })
+
+it('copies in a thread again after a thread has ended early', async () => {
+  const directory = temporaryDirectory()
+  const script = `
+    import threads from 'node:worker_threads'
+    import { syncBuiltinESMExports } from 'node:module'
+    let started = 0
+    let answers = 0
+    threads.Worker = class extends threads.Worker {
+      constructor(...order) {
+        super(...order)
+        if (started++ === 0) void this.terminate()
+        this.on('message', () => answers++)
+      }
+    }
+    syncBuiltinESMExports()
+    const { Cache } = await import(${JSON.stringify(pathToFileURL(join(root, 'dist/index.mjs')).href)})
+    const cache = new Cache(${JSON.stringify(directory)})
+    const end = Date.now() + 15_000
+    for (let at = 0; answers === 0 && Date.now() < end; at++) await cache.set(at % 500, at)
+    console.log(answers > 0 ? 'copied' : 'never')
+    await cache.close()`
+  expect((await run(process.execPath, ['--input-type=module', '--eval', script], root)).trim()).toBe('copied')
+})
