@@ -13,3 +13,10 @@ it.skipIf(!failingCallsAvailable)('the log stays short on a disk that takes long
   expect(Number(pages)).toBeGreaterThan(1000)
   expect(Number(pages)).toBeLessThan(MOST)
 })
+
+it.skipIf(!failingCallsAvailable)('the log of large verbs stays short on such a disk', async () => {
+  const order = { directory: temporaryDirectory(), writes: 4000, entries: 60_000 }
+  const [pages] = await new FixtureProcess(WRITER, order, slowDown({ calls: 'sync', path: 'cache.db' })).done()
+  expect(Number(pages)).toBeGreaterThan(1000)
+  expect(Number(pages)).toBeLessThan(MOST)
+})

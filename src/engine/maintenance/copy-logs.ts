@@ -22,8 +22,11 @@ export interface LogOrder {
 /** A message to the thread. `rest`: writes wait now, so that the rest of the log can be copied. */
 export type LogMessage = LogOrder | 'rest'
 
-/** Whether the thread has copied the log, found that somebody else was copying it, or could not. */
-export type Copying = 'copied' | 'busy' | 'failed'
+/**
+ * Whether the thread has copied the log, or as much of it as a reader of an old state lets it (`held`), found that
+ * somebody else was copying it, or could not.
+ */
+export type Copying = 'copied' | 'held' | 'busy' | 'failed'
 
 /** `nearly`: all but a few pages are copied, and the thread waits for the order to copy these. */
 export type LogAnswer = Copying | 'nearly'
@@ -71,8 +74,10 @@ class LogCopier {
     for (let round = 1; round <= MOST_ROUNDS; round++) {
       const { busy, log: pages, checkpointed } = copyLog(db)
       if (busy !== 0) return 'busy'
-      // A reader needs the old state of what is not copied, or nobody writes, or a writer has begun the log anew.
-      if (checkpointed < pages || pages <= before) return 'copied'
+      if (checkpointed < pages) return 'held'
+      // A writer has begun the log anew.
+      if (pages < before) return 'copied'
+      // Also when nothing has come: the next commit may come before the answer, and would find the log not copied.
       if (pages - before <= FEW_PAGES) return 'nearly'
       before = pages
     }
@@ -81,7 +86,9 @@ class LogCopier {
 
   #copyRest(): Copying {
     if (!this.#db) return 'failed'
-    return copyLog(this.#db).busy === 0 ? 'copied' : 'busy'
+    const { busy, log: pages, checkpointed } = copyLog(this.#db)
+    if (busy !== 0) return 'busy'
+    return checkpointed < pages ? 'held' : 'copied'
   }
 
   #close(): void {

@@ -8,7 +8,7 @@ import type { Shard } from '../shards/shard.js'
 import { performance } from '../timers.js'
 import { copyInThread, isThreadRunning, mayHaveThread } from './log-thread.js'
 
-/** The log is looked at once per this many writes and removed rows. A look costs as much as a small read. */
+/** The log is looked at once per this many writes, stored and removed rows. A look costs as much as a small read. */
 const STRIDE = 32
 /** Lengths of the log, in usual ones, at which a process has it copied: with the thread running, and without one. */
 const WORTH = { running: 0.5, starting: 1 }
@@ -66,7 +66,8 @@ export class LogCopying {
     const { current, reserve } = this.#shard
     if (!current) return
     if (current !== this.#limited || reserve.isScarce !== this.#wasScarce) this.setLimit()
-    this.#writes += writes + current.removed
+    // One write of `setMany` stores up to a thousand entries.
+    this.#writes += Math.max(writes, current.stored.length) + current.removed
     if (this.#writes < STRIDE) return
     this.#writes = 0
     const isBack = this.#isThreadBack()
@@ -94,7 +95,6 @@ export class LogCopying {
   #isOurs({ settings }: Session): boolean {
     const { culler } = this.#shard
     if (settings.journalMode !== 'wal' || culler.upkeep.inForce || this.#isCrowded) return false
-    return performance.now() - this.#failedAt > PAUSE_MILLISECONDS
     return this.#isPauseOver()
   }
 
@@ -104,6 +104,7 @@ export class LogCopying {
   }
 
   #isPauseOver(): boolean {
+    return performance.now() - this.#failedAt > PAUSE_MILLISECONDS
   }
 
   #look(session: Session): void {
@@ -136,6 +137,8 @@ export class LogCopying {
   async #copy(...order: Parameters<typeof copyInThread>): Promise<void> {
     const copying = await copyInThread(...order)
     this.#underWay = undefined
+    // The next log may have the same length: it has been begun anew, and this one is not stuck.
+    if (copying === 'copied') this.#last = NOT_COPIED
     this.#hasThread = copying !== 'failed'
     if (!this.#hasThread) this.#failedAt = performance.now()
     this.setLimit()
