@@ -13,5 +13,13 @@ export function temporaryDirectory(): string {
 
 /** Removes a directory in which a cache that is open may be making a file at this moment. */
 export function removeTree(directory: string): void {
-  rmSync(directory, { recursive: true, force: true, maxRetries: 5, retryDelay: 100 })
+  for (let tries = 0; tries < 5; tries++) {
+    try {
+      return rmSync(directory, { recursive: true, force: true, maxRetries: 5, retryDelay: 100 })
+    } catch (error) {
+      // Node tries again to remove the directory, but not the file that was made in it meanwhile.
+      if ((error as NodeJS.ErrnoException).code !== 'ENOTEMPTY') throw error
+    }
+  }
+  rmSync(directory, { recursive: true, force: true })
 }

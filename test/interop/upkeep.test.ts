@@ -15,7 +15,9 @@ withPython('upkeep beside Python', () => {
     expect(await upkeep.run()).toMatchObject({ expired: 0 })
     await python.call(`for key in range(80):
     cache.set(key, b'x' * (40000 if key % 8 == 0 else 10), expire=0.001 if key % 2 == 0 else None)
-cache['lasting'] = b'y' * 40000`)
+cache['lasting'] = b'y' * 40000
+import time
+time.sleep(0.1)`)
     expect(await upkeep.run()).toMatchObject({ expired: 40, evicted: 0 })
     expect(await python.call('len(cache)')).toBe(41)
     await expect.poll(() => valueFiles(directory).length).toBe(1)
