@@ -26,17 +26,26 @@ export async function* inputKeys({ io, options, signal }: Context): AsyncGenerat
 /** The lines of a stream. Unlike readline, of which later versions of Node take more for the end of a line. */
 async function* linesOf(stdin: NodeJS.ReadableStream): AsyncGenerator<string> {
   // A byte order mark in front belongs to the key: without it another key would be meant.
-  const decoder = new TextDecoder('utf-8', { ignoreBOM: true })
+  const decoder = new TextDecoder('utf-8', { ignoreBOM: true, fatal: true })
   let rest = ''
   for await (const chunk of stdin) {
-    const text = typeof chunk === 'string' ? chunk : decoder.decode(chunk, { stream: true })
+    const text = typeof chunk === 'string' ? chunk : decoded(() => decoder.decode(chunk, { stream: true }))
     rest += text
     if (!text.includes('\n')) continue
     const lines = rest.split('\n')
     rest = lines.pop() ?? ''
     for (const line of lines) yield withoutReturn(line)
   }
-  yield withoutReturn(rest + decoder.decode())
+  yield withoutReturn(rest + decoded(() => decoder.decode()))
+}
+
+function decoded(decode: () => string): string {
+  try {
+    return decode()
+  } catch (error) {
+    // Replacement characters would make it another key.
+    throw new UsageError('stdin is no text in UTF-8', { cause: error })
+  }
 }
 
 function withoutReturn(line: string): string {

@@ -410,6 +410,16 @@ describe('a listing', () => {
     expect(await cli(['get', directory, 'a'])).toEqual(done('1\n'))
   })
 
+  it('deletes no other key for bytes that are no text', async () => {
+    const directory = temporaryDirectory()
+    const cache = new Cache(directory)
+    await cache.set('\ufffd', 1)
+    await cache.close()
+    const refused = await cli(['delete', directory, '--stdin'], { input: Buffer.from([0xff, 10]) })
+    expect(refused).toMatchObject({ code: 2, stderr: expect.stringContaining('stdin is no text in UTF-8') })
+    expect(await cli(['get', directory, '\ufffd'])).toEqual(done('1\n'))
+  })
+
   it('ends quietly when nobody reads on', async () => {
     const directory = temporaryDirectory()
     const cache = new Cache(directory)
