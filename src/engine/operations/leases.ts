@@ -10,8 +10,9 @@ export type LeaseKind = 'flight' | 'lock' | 'semaphore' | 'taken' | 'purged' | '
 /** How long ended leases are kept. Seconds. */
 const FORGET_AFTER = 60
 
-/** How many fencing numbers a process reserves: one for each millisecond of a second, see nextFence. */
+/** How many fencing numbers a process reserves: no more than a millisecond has microseconds, see nextFence. */
 const RESERVED_FENCES = 1000
+const MICROSECONDS = 1_000_000
 
 type LeaseRow = readonly [token: string, due: number, fence: number]
 
@@ -118,11 +119,11 @@ export function leaseOf(session: Session, name: string): LeaseState | undefined 
 
 /**
  * Returns a number that grows with every call, over all processes. A resource can refuse holders with a smaller number
- * than the greatest it has seen. The number is no less than the time in milliseconds, so that it also grows when the
- * directory was removed meanwhile.
+ * than the greatest it has seen. Numbers begin at the time in microseconds, faster than which nobody takes them, so that
+ * they also grow when the directory was removed meanwhile.
  *
  * The stored number is no less than all that were returned. A process that is alone reserves some, so that most of its
- * acquisitions write one page less.
+ * acquisitions write one page less, and uses them up whatever the time is by then.
  *
  * Source: Kleppmann, How to do distributed locking (2016).
  */
@@ -143,7 +144,8 @@ export function lookAtFence(session: Session, now: number): FreeFence {
   const { fences } = session
   const stored = Number(session.statements.get('fence') ?? 0)
   const isOwn = stored === fences.upTo
-  return { fence: Math.max((isOwn ? fences.last : stored) + 1, Math.floor(now * 1000)), isOwn }
+  if (isOwn && fences.last < fences.upTo) return { fence: fences.last + 1, isOwn }
+  return { fence: Math.max(stored + 1, Math.floor(now * MICROSECONDS)), isOwn }
 }
 
 /** Gives the number out: whoever looks next sees a greater one. */

@@ -78,6 +78,23 @@ describe.each(SUBJECTS)('over a %s, the lease of a %s', (_kind, _name, open, mak
     expect((await elsewhere(() => make(open({}, directory)).acquire())).fence).toBeGreaterThan(fence)
   })
 
+  it('has a greater fence also after its directory was removed in which it was taken many times a millisecond', async () => {
+    const directory = temporaryDirectory()
+    const clock = new ManualClock()
+    const cache = open({ clock }, directory)
+    const lock = make(cache)
+    let last = 0
+    for (let time = 0; time < 50; time++) {
+      const lease = await lock.acquire()
+      last = lease.fence
+      await lease.release()
+    }
+    await cache.close()
+    removeTree(directory)
+    clock.advance(5)
+    expect((await elsewhere(() => make(open({ clock }, directory)).acquire())).fence).toBeGreaterThan(last)
+  })
+
   it('is extended by itself while the process lives', async () => {
     const clock = new ManualClock()
     const cache = open({ clock })
