@@ -105,7 +105,9 @@ export class KeptLease implements Lease {
   async release(): Promise<boolean> {
     if (this.#ended) return false
     this.#end()
-    return this.#keeper.release(this.token, this.#lasts)
+    const released = await this.#keeper.release(this.token, this.#lasts)
+    if (!released) this.#tellLost()
+    return released
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
@@ -123,6 +125,10 @@ export class KeptLease implements Lease {
   #lose(): void {
     if (this.#ended) return
     this.#end()
+    this.#tellLost()
+  }
+
+  #tellLost(): void {
     this.#isLost = true
     this.#lost?.abort(new LeaseLostError(this.#keeper.label))
   }

@@ -193,6 +193,20 @@ describe.each(SUBJECTS)('over a %s, the lease of a %s', (_kind, _name, open, mak
     expect(await next.release()).toBe(true)
   })
 
+  it('tells its signal as well when its release finds out that it was lost', async () => {
+    const clock = new ManualClock()
+    const cache = open({ clock })
+    const lease = await make(cache).acquire()
+    const { signal } = lease
+    clock.advance(30_000)
+    const next = await elsewhere(() => held(make(cache).tryAcquire()))
+    expect(await lease.release()).toBe(false)
+    expect(signal.reason).toBeInstanceOf(LeaseLostError)
+    expect(await next.release()).toBe(true)
+    expect(await next.release()).toBe(false)
+    expect(next.signal.aborted).toBe(false)
+  })
+
   it('does not take away what others have since it ended', async () => {
     const clock = new ManualClock()
     const cache = open({ clock })
