@@ -15,6 +15,7 @@ import type { Readable } from 'node:stream'
 import { text } from 'node:stream/consumers'
 import { Cache, Deque, type DiskCache, Index, type Key } from 'fanout-cache'
 import { describe, expect, it, onTestFinished } from 'vitest'
+import { rawDatabase } from '../helpers/raw-database.js'
 import { temporaryDirectory } from '../helpers/temp-directory.js'
 import { valueFiles } from '../helpers/value-files.js'
 import { cacheOf, KINDS, kindsOf, shardsOf } from './support/caches.js'
@@ -184,4 +185,25 @@ describe('a value file that a check removes while its value is taken', () => {
     removeUnknownFilesAtCommits(cache.directory)
     expect(await take(cache)).toBe(LARGE)
   })
+})
+
+it('setDefault() of an Index stores a value once that another process removes at once', async () => {
+  const index = new Index<string>(temporaryDirectory())
+  onTestFinished(() => index.close())
+  await index.size()
+  const db = rawDatabase(index.directory)
+  let removed = 0
+  const remove = (): void => {
+    const path = db.prepare("DELETE FROM Cache WHERE key = 'a' RETURNING filename").pluck().get()
+    if (typeof path !== 'string') return
+    rmSync(join(index.directory, path))
+    removed++
+  }
+  subscribe('fanout-cache:commit', remove)
+  onTestFinished(() => {
+    unsubscribe('fanout-cache:commit', remove)
+  })
+  expect(await index.setDefault('a', LARGE)).toBe(LARGE)
+  expect(removed).toBe(1)
+  expect(await index.size()).toBe(0)
 })

@@ -5,6 +5,7 @@ import { entryOf, type NewEntry } from '../operations/entries.js'
 import { add } from '../operations/items.js'
 import type { Storing } from '../options.js'
 import type { Shard } from '../shards/shard.js'
+import { copyOf } from '../verbs/copying.js'
 import { isThere, readValue } from '../verbs/reading.js'
 import { type EncodedCall, storeEncoded } from '../verbs/storing.js'
 import { type Looked, lookAt, lookedValue } from '../verbs/taking.js'
@@ -27,9 +28,11 @@ export async function storeDefault<V>(handle: CacheHandle, encoded: EncodedCall,
       looked = row && lookAt(shard, session, row)
       return stored
     }
-    await storeEncoded(handle, encoded, options, { operation, ordered: true })
+    const stored = await storeEncoded(handle, encoded, options, { operation, ordered: true })
     const known = looked && (await lookedValue(shard, looked))
     if (known) return known.value as V
+    // Another process has removed or replaced it since. Storing it again would give it to two.
+    if (stored && encoded.encodedValue) return copyOf(handle.options.codec, encoded.value as V)
   }
 }
 
