@@ -96,7 +96,8 @@ function takeTokens(session: Session, rules: BucketRules, wanted: number): Takin
   const now = toMilliseconds(instant)
   const stored = readPair(session, key, instant, label)
   const last = stored ? toMilliseconds(stored[0]) : now
-  const tally = stored ? stored[1] : count
+  // Rounding leaves a debt of less than a token. Nobody waits for a greater one, which nobody has made.
+  const tally = stored ? Math.max(-1, stored[1]) : count
   // An instant further ahead than the time to fill was written before the clock was set back. Time continues from now.
   const since = last > now + per ? now : last
   const tokens = Math.min(count, tally + (Math.max(0, now - since) * count) / per)

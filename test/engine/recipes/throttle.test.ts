@@ -151,6 +151,14 @@ describe('throttle', () => {
     }
   })
 
+  it('goes on when its entry says that more tokens are missing than were ever taken', async () => {
+    const { cache, clock } = stopped()
+    const begun = clock.now()
+    await cache.set('bucket', [begun / 1000, -1e6])
+    await letTimePass(clock, throttle(cache, () => 1, RATE)())
+    expect(clock.now() - begun).toBeLessThan(60_000)
+  })
+
   it('leaves alone an entry that is something else', async () => {
     const { cache } = stopped()
     await cache.set('bucket', 'an address book')
