@@ -49,7 +49,8 @@ export class RLock extends SharedLock {
     const lock = newEntryLock('RLock', cache, key, options)
     super(lock)
     followContexts()
-    this.#name = `${lock.handle.directory}\n${lock.lineName}`
+    // The real path: links to one directory lead to one lock.
+    this.#name = `${lock.handle.counters.directory}\n${lock.lineName}`
   }
 
   override async acquire(options?: Acquiring): Promise<Lease> {

@@ -1,7 +1,8 @@
 import { EventEmitterAsyncResource } from 'node:events'
+import { symlinkSync, unlinkSync } from 'node:fs'
 import { setTimeout as pause } from 'node:timers/promises'
 import { type Lease, LeaseLostError, Lock, LockTimeoutError, RLock } from 'fanout-cache'
-import { describe, expect, it } from 'vitest'
+import { describe, expect, it, onTestFinished } from 'vitest'
 import { FixtureProcess } from '../../helpers/child-process.js'
 import { ManualClock } from '../../helpers/manual-clock.js'
 import { temporaryDirectory } from '../../helpers/temp-directory.js'
@@ -37,6 +38,16 @@ describe.each(KINDS)('an RLock of a %s', (_kind, open) => {
     expect(await elsewhere(() => new RLock(cache, '1').tryAcquire())).toBe(undefined)
     await other.release()
     await held(elsewhere(() => new RLock(cache, '1').tryAcquire()))
+  })
+
+  it('is the same lock by whatever link its directory was opened', async () => {
+    const directory = temporaryDirectory()
+    const link = `${directory}-link`
+    symlinkSync(directory, link)
+    onTestFinished(() => unlinkSync(link))
+    const [cache, second] = [open({}, directory), open({}, link)]
+    await using _outer = await new RLock(cache, 'report').acquire()
+    await using _again = await held(new RLock(second, 'report').tryAcquire())
   })
 
   it('is not one with that of another directory', async () => {
