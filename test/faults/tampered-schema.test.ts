@@ -1,5 +1,5 @@
 import type Database from 'better-sqlite3'
-import { SchemaError } from 'fanout-cache'
+import { Lock, SchemaError } from 'fanout-cache'
 import { describe, expect, it } from 'vitest'
 import { temporaryDirectory } from '../helpers/temp-directory.js'
 import { cacheOf, KINDS, type Kind } from './support/caches.js'
@@ -215,6 +215,22 @@ describe.each(KINDS)('a %s on a database with', kind => {
       expect(await cache.getOrSet(key, () => 'new', options)).toBe('new')
     }
     expect(await cache.check()).toEqual([])
+  })
+
+  it('a number of the last fence beyond all that count opens, and fences grow', async () => {
+    const directory = temporaryDirectory()
+    const acquire = async (): Promise<number> => {
+      const cache = cacheOf(kind, directory)
+      const lease = await new Lock(cache, 'lock', { allowEviction: true }).acquire()
+      await lease.release()
+      await cache.close()
+      return lease.fence
+    }
+    const first = await acquire()
+    tamper(kind, directory, db => db.exec('UPDATE Fence SET number = 1 << 60'))
+    const second = await acquire()
+    expect(second).toBeGreaterThan(first)
+    expect(await acquire()).toBeGreaterThan(second)
   })
 
   it('the indexes of an older DiskCache opens', async () => {

@@ -13,6 +13,9 @@ const FORGET_AFTER = 60
 /** How many fencing numbers a process reserves: no more than a millisecond has microseconds, see nextFence. */
 const RESERVED_FENCES = 1000
 const MICROSECONDS = 1_000_000
+/** The year 2112: numbers do not follow a clock that is beyond it, so that they stay safe integers and grow. */
+const LATEST_FENCE_TIME = 2 ** 52
+const LARGEST_FENCE = 1.5 * 2 ** 52
 
 type LeaseRow = readonly [token: string, due: number, fence: number]
 
@@ -142,10 +145,12 @@ export interface FreeFence {
 export function lookAtFence(session: Session, now: number): FreeFence {
   ensureSideTable(session, 'leases')
   const { fences } = session
-  const stored = Number(session.statements.get('fence') ?? 0)
+  const number = Number(session.statements.get('fence') ?? 0)
+  // Nobody has counted to a greater one: it was tampered with, and numbers beyond 2 ** 53 do not grow.
+  const stored = number <= LARGEST_FENCE ? number : 0
   const isOwn = stored === fences.upTo
   if (isOwn && fences.last < fences.upTo) return { fence: fences.last + 1, isOwn }
-  return { fence: Math.max(stored + 1, Math.floor(now * MICROSECONDS)), isOwn }
+  return { fence: Math.max(stored + 1, Math.min(Math.floor(now * MICROSECONDS), LATEST_FENCE_TIME)), isOwn }
 }
 
 /** Gives the number out: whoever looks next sees a greater one. */

@@ -95,6 +95,20 @@ describe.each(SUBJECTS)('over a %s, the lease of a %s', (_kind, _name, open, mak
     expect((await elsewhere(() => make(open({ clock }, directory)).acquire())).fence).toBeGreaterThan(last)
   })
 
+  it('has a fence that grows also where the clock is centuries ahead', async () => {
+    const clock = new ManualClock()
+    clock.advance(3000 * 365 * 86_400_000)
+    const cache = open({ clock })
+    const fences: number[] = []
+    for (let time = 0; time < 5; time++) {
+      const lease = await make(cache).acquire()
+      fences.push(lease.fence)
+      await lease.release()
+    }
+    expect(fences).toEqual([...new Set(fences)].sort((a, b) => a - b))
+    expect(fences.every(Number.isSafeInteger)).toBe(true)
+  })
+
   it('is extended by itself while the process lives', async () => {
     const clock = new ManualClock()
     const cache = open({ clock })
