@@ -8,12 +8,19 @@ const PART = 1 / 8
 /** Limit of entries whose next renewal is remembered. For any other entry a read examines the entry itself. */
 const MOST_KNOWN = 10_000
 
+/** What is remembered of an entry that was examined. Milliseconds. */
+interface Examined {
+  /** The time to live that it had. Under another one it was stored anew, and may end before `due`. */
+  readonly ttl: number
+  /** When it should be examined again, since the epoch. */
+  readonly due: number
+}
+
 /** Sliding expiry: reads renew the time to live, but seldom enough that reads do not become writes. */
 export class Renewals {
   readonly #model: ResolvedModel
   readonly #store: ModelStore
-  /** When an entry should be examined again. Epoch milliseconds. */
-  readonly #due = new Map<KeyIdentity, number>()
+  readonly #examined = new Map<KeyIdentity, Examined>()
 
   constructor(model: ResolvedModel, store: ModelStore) {
     this.#model = model
@@ -26,10 +33,10 @@ export class Renewals {
     if (typeof ttl !== 'number' || this.#store.access.handle.options.readonly) return
     const identity = keyIdentity(this.#store.access.encodeKey(key))
     const now = this.#store.now()
-    const due = this.#due.get(identity)
-    if (due !== undefined && now < due && due - now <= ttl) return
+    const known = this.#examined.get(identity)
+    if (known?.ttl === ttl && now < known.due && known.due - now <= ttl) return
     const renewedUntil = await this.#store.renew(key, ttl, ttl * PART)
-    if (this.#due.size >= MOST_KNOWN) this.#due.clear()
-    this.#due.set(identity, renewedUntil - ttl * (1 - PART))
+    if (this.#examined.size >= MOST_KNOWN) this.#examined.clear()
+    this.#examined.set(identity, { ttl, due: renewedUntil - ttl * (1 - PART) })
   }
 }

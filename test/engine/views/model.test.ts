@@ -405,6 +405,19 @@ for (const { name: place, subject, limits } of PLACES) {
       }
     })
 
+    it('slides by the time to live of what was put last, also shortly before the one before is due', async () => {
+      const { cache, clock } = start()
+      const model = users(cache, { ttl: '800s', sliding: true })
+      await model.put('k', ANN)
+      await model.get('k')
+      clock.advance(25_000)
+      await model.put('k', BOB, { ttl: '80s' })
+      clock.advance(74_000)
+      await model.get('k')
+      clock.advance(69_000)
+      expect(await model.get('k')).toEqual(BOB)
+    })
+
     it('slides by the time to live of an entry that was migrated', async () => {
       const { cache, clock } = start()
       await users(cache).put('k', ANN, { ttl: '800s' })
