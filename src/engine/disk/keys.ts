@@ -65,6 +65,20 @@ export function keyIdentity({ data, raw }: EncodedKey): KeyIdentity {
   return data === null ? '\udc00n' : `\udc00${raw ? 'b' : 'p'}${data.toString('latin1')}`
 }
 
+/**
+ * The identity of a key for a Map that outlives the call. A text that was cut out of a longer one would keep all of that
+ * in memory.
+ */
+export function lastingIdentity(key: EncodedKey): KeyIdentity {
+  const { data, raw } = key
+  return keyIdentity(typeof data === 'string' ? { data: ownText(data), raw } : key)
+}
+
+/** A copy of a well-formed text, which shares its characters with no other. */
+export function ownText(text: string): string {
+  return Buffer.from(text).toString()
+}
+
 function encodeObjectKey(key: object): EncodedKey {
   // A copy, since the caller may reuse its buffer while the key waits in the queue.
   if (types.isUint8Array(key)) return { data: Buffer.from(key), raw: true }

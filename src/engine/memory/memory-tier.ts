@@ -1,6 +1,6 @@
 import type { VersionedValueRow } from '../database/statements.js'
 import type { EncodedKey } from '../disk/codec.js'
-import { encodeKey, type KeyIdentity, keyIdentity } from '../disk/keys.js'
+import { encodeKey, type KeyIdentity, keyIdentity, lastingIdentity, ownText } from '../disk/keys.js'
 import { isLarge } from '../operations/entries.js'
 import type { MemoryStats } from '../options.js'
 import type { Shard } from '../shards/shard.js'
@@ -132,7 +132,7 @@ export class MemoryTier {
     this.#drop(identity, shard)
     if (typeof identity === 'string' && identity.length > MISSED_KEY_LENGTH) return
     if (this.#missedOnce.size >= MISSED_ONCE) this.#missedOnce.clear()
-    this.#missedOnce.add(identity)
+    this.#missedOnce.add(lastingIdentity(key))
   }
 
   /** Forgets the entry of a key that was written. */
@@ -225,7 +225,7 @@ export class MemoryTier {
     if (!memory) return undefined
     const own = ownKey(key)
     const identity = typeof own.data === 'string' && own.raw ? own.data : keyIdentity(own)
-    const alias = this.#aliases && text !== undefined ? copyOf(text) : undefined
+    const alias = this.#aliases && text !== undefined ? ownText(text) : undefined
     const bytes = ENTRY_BYTES + keyBytes(own, identity) + (alias === undefined ? 0 : textBytes(alias) + 64) + kept.bytes
     if (bytes > this.#keeping.most) {
       this.#drop(identity, shard)
@@ -264,12 +264,8 @@ export class MemoryTier {
 
 /** Copies a key, since a slice of a long string or a large buffer would keep all of it alive. */
 function ownKey({ data, raw }: EncodedKey): EncodedKey {
-  if (typeof data === 'string') return { data: copyOf(data), raw }
+  if (typeof data === 'string') return { data: ownText(data), raw }
   return { data: Buffer.isBuffer(data) ? ownBytes(data) : data, raw }
-}
-
-function copyOf(text: string): string {
-  return Buffer.from(text).toString()
 }
 
 function keyBytes({ data }: EncodedKey, identity: KeyIdentity): number {

@@ -1,4 +1,4 @@
-import { type KeyIdentity, keyIdentity } from '../disk/keys.js'
+import { type KeyIdentity, keyIdentity, lastingIdentity } from '../disk/keys.js'
 import type { Key } from '../options.js'
 import type { ResolvedModel } from './model.js'
 import type { ModelStore } from './model-store.js'
@@ -31,12 +31,12 @@ export class Renewals {
   async read(key: Key, own: number | null | undefined): Promise<void> {
     const ttl = own === undefined ? this.#model.ttl : own
     if (typeof ttl !== 'number' || this.#store.access.handle.options.readonly) return
-    const identity = keyIdentity(this.#store.access.encodeKey(key))
+    const encoded = this.#store.access.encodeKey(key)
     const now = this.#store.now()
-    const known = this.#examined.get(identity)
+    const known = this.#examined.get(keyIdentity(encoded))
     if (known?.ttl === ttl && now < known.due && known.due - now <= ttl) return
     const renewedUntil = await this.#store.renew(key, ttl, ttl * PART)
     if (this.#examined.size >= MOST_KNOWN) this.#examined.clear()
-    this.#examined.set(identity, { ttl, due: renewedUntil - ttl * (1 - PART) })
+    this.#examined.set(lastingIdentity(encoded), { ttl, due: renewedUntil - ttl * (1 - PART) })
   }
 }

@@ -1,7 +1,16 @@
 import { setFlagsFromString } from 'node:v8'
 import { runInNewContext } from 'node:vm'
-import { type CacheOptions, FanoutCache, jsonCodec, type Key, type Storing } from 'fanout-cache'
+import {
+  type Cache,
+  type CacheOptions,
+  defineModel,
+  FanoutCache,
+  jsonCodec,
+  type Key,
+  type Storing,
+} from 'fanout-cache'
 import { describe, expect, it, onTestFinished, vi } from 'vitest'
+import { z } from 'zod'
 import { ManualClock } from '../../helpers/manual-clock.js'
 import { rawDatabase } from '../../helpers/raw-database.js'
 import { temporaryDirectory } from '../../helpers/temp-directory.js'
@@ -10,6 +19,7 @@ import { figures, forgetful, hitsOf, nextTurn, remembering, rememberingShards } 
 /** What the test and the engine take besides: it does not grow with the entries. */
 const UNCOUNTED_BYTES = 150_000
 const KIB = 1024
+const SLIDING = defineModel({ name: 'Sliding', version: 1, schema: z.number(), ttl: '1h', sliding: true })
 
 function collectGarbage(): void {
   setFlagsFromString('--expose-gc')
@@ -230,6 +240,27 @@ describe('what memory keeps', () => {
     collectGarbage()
     expect((await figures(cache)).count).toBe(entries.length)
     expect(process.memoryUsage().arrayBuffers - before).toBeLessThan(entries.length * 1024)
+  })
+
+  it.each<[string, (cache: Cache, key: string) => Promise<unknown>]>([
+    ['a missing key', (cache, key) => cache.get(key)],
+    [
+      'a key of a sliding model',
+      async (cache, key) => {
+        const model = cache.model(SLIDING)
+        await model.put(key, 1)
+        await model.get(key)
+      },
+    ],
+  ])('holds nothing of a long text for %s that was cut out of it', async (_what, use) => {
+    const cache = await remembering()
+    const cutOut = (at: number): string => Buffer.alloc(100_000, `key ${at} `).toString('latin1').slice(0, 50)
+    await use(cache, cutOut(0))
+    collectGarbage()
+    const before = process.memoryUsage().heapUsed
+    for (let at = 1; at <= 200; at++) await use(cache, cutOut(at))
+    collectGarbage()
+    expect(process.memoryUsage().heapUsed - before).toBeLessThan(5_000_000)
   })
 
   it('gives bytes with an ArrayBuffer of their own, as the database does', async () => {
