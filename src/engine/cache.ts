@@ -4,7 +4,7 @@ import { resolveOptions } from './cache-options.js'
 import { CacheViews, type OpenModel } from './cache-views.js'
 import type { Queueing, QueueTransaction } from './contract.js'
 import { handleOf } from './handle-of.js'
-import { inheritedOptions } from './inherited-options.js'
+import { modelOptions } from './inherited-options.js'
 import { traced } from './observe/verbs.js'
 import type { CacheOptions, Item, Key, Listing, Peeking, Pulling, Pushing, Transacting } from './options.js'
 import { listSortedKeys } from './verbs/listing.js'
@@ -75,5 +75,5 @@ export class Cache extends CacheViews implements Queueing {
 const openModel: OpenModel = (host, name, limits) => {
   // Python's check() and ours skip paths that contain `cache.db`.
   const directory = join(host.directory, `cache.db-model-${name}`)
-  return new Cache(directory, { ...inheritedOptions(host), ...limits })
+  return new Cache(directory, modelOptions(host, limits))
 }

@@ -7,7 +7,7 @@ import type { DequeOptions } from './collections/contract.js'
 import { Deque } from './collections/deque.js'
 import { Index } from './collections/persistent-index.js'
 import { handleOf } from './handle-of.js'
-import { inheritedOptions } from './inherited-options.js'
+import { inheritedOptions, modelOptions } from './inherited-options.js'
 import { checkOptionNames, checkOptionsObject, kindOf } from './option-names.js'
 import type { CacheOptions, FanoutCacheOptions } from './options.js'
 import { expectedShards } from './shards/layout.js'
@@ -103,7 +103,8 @@ export class FanoutCache extends CacheViews {
   }
 }
 
-const openModel: OpenModel = (host, name, limits) => (host as FanoutCache).cache(`models/${name}`, limits)
+const openModel: OpenModel = (host, name, limits) =>
+  (host as FanoutCache).cache(`models/${name}`, modelOptions(host, limits))
 
 /** Compares a second request for a sub-cache with the first. @throws RangeError that names the options that differ */
 function sameOptions(name: string, known: Cache, further: Cache): Cache {

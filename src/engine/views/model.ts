@@ -35,7 +35,7 @@ export interface ModelDefinition<Schema extends StandardSchemaV1> {
   readonly evictionPolicy?: EvictionPolicy | undefined
   /** Values of more stored bytes than this are not kept in memory. @default a sixteenth of `memory.maxBytes` */
   readonly maxItemSize?: number | undefined
-  /** A memory tier with limits of its own. @default that of the cache */
+  /** A memory tier with limits of its own. @default that of the cache; none for a model with other limits */
   readonly memory?: MemoryOptions | undefined
 }
 

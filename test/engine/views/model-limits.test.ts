@@ -1,4 +1,5 @@
-import { readdirSync } from 'node:fs'
+import { readdirSync, statSync } from 'node:fs'
+import { join } from 'node:path'
 import { Cache, defineModel, type FanoutCache, keyOf, type Model } from 'fanout-cache'
 import { describe, expect, it, onTestFinished, vi } from 'vitest'
 import { z } from 'zod'
@@ -140,6 +141,30 @@ for (const subject of [cacheSubject('structured'), fanoutSubject('structured')] 
       expect(await again.model(textModel(name, { maxItems: 5 })).get('k')).toBe('v')
       const inside = readdirSync(directory, { recursive: true, encoding: 'utf8' })
       expect(inside.filter(path => /%2E%2E%2F%2E%2E%2Fa%2Fb%3A%20%C3%BC%2A%3F%2E$/.test(path))).toHaveLength(1)
+    })
+
+    it('are those given to the cache where the model has none', async () => {
+      const { cache, clock } = start({ maxItems: 30, sizeLimit: 2 ** 20, defaultTtl: '1m' })
+      const models = cache.model(textModel('Text', { memory: {} }))
+      for (let at = 0; at < 40; at++) await models.put(at, 'x')
+      expect(await models.count()).toBe(30)
+      for (let at = 0; at < 40; at++) await models.put(at, noise(60_000))
+      expect((await models.stats()).disk.bytes).toBeLessThanOrEqual(2 ** 20)
+      await models.put('lasting', 'x', { ttl: null })
+      clock.advance(60_000)
+      expect([await models.get(39), await models.get('lasting')]).toEqual([undefined, 'x'])
+    })
+
+    it.skipIf(process.platform === 'win32')('lie in directories and files with the modes of the cache', async () => {
+      const directory = join(temporaryDirectory(), 'new')
+      const disk = { directoryMode: 0o770, fileMode: 0o660 }
+      const cache = subject.make({ disk }, directory) as Host
+      await cache.model(textModel('Text', { maxItems: 5 })).put('k', 'v'.repeat(100_000))
+      await cache.close()
+      const inside = readdirSync(directory, { recursive: true, encoding: 'utf8' })
+      const found = inside.filter(path => path.includes('Text')).map(path => statSync(join(directory, path)))
+      const modes = found.map(entry => `${entry.isDirectory() ? 'd' : 'f'}${(entry.mode & 0o777).toString(8)}`)
+      expect([...new Set(modes)].sort()).toEqual(['d770', 'f660'])
     })
 
     it('must be the same for one name, and need a directory: a namespace has none', async () => {
