@@ -19,10 +19,12 @@ export interface ModelDefinition<Schema extends StandardSchemaV1> {
    * Converts a value that another version stored. Return `undefined` when that is not possible; the value is a miss
    * then. `fromVersion` is `undefined` for a value that no model stored.
    */
-  migrate?(
-    value: unknown,
-    fromVersion: string | number | undefined,
-  ): StandardSchemaV1.InferInput<Schema> | undefined | Promise<StandardSchemaV1.InferInput<Schema> | undefined>
+  readonly migrate?:
+    | ((
+        value: unknown,
+        fromVersion: string | number | undefined,
+      ) => StandardSchemaV1.InferInput<Schema> | undefined | Promise<StandardSchemaV1.InferInput<Schema> | undefined>)
+    | undefined
   /** Time to live of the entries: milliseconds or a string. `null`: never expires. @default the cache's `defaultTtl` */
   readonly ttl?: Duration | null | undefined
   /** Whether `ttl` starts anew with a `get`. Expiry is renewed when an eighth of `ttl` has passed. @default false */

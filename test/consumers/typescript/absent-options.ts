@@ -28,7 +28,7 @@ type OfCaches = [
   ...[cache.PendingLimits, cache.SettingsChange, cache.NamespaceOptions],
   ...[cache.DequeOptions, cache.LockOptions, cache.SemaphoreOptions, cache.ThrottleOptions, cache.KeyBuilderOptions],
   ...[cache.BarrierOptions<void, []>, cache.MemoizeOptions<void, []>, cache.MemoizeStampedeOptions<void, []>],
-  ...[cache.UpkeepOptions, Omit<cache.ModelDefinition<ZodString>, 'migrate'>],
+  ...[cache.UpkeepOptions, cache.ModelDefinition<ZodString>],
 ]
 type OfDoors = [
   ...[http.ResponseCacheOptions, http.PurgeOptions, http.SendFileOptions, http.FillBody, http.DispositionParts],
