@@ -29,6 +29,18 @@ export function isStanding(context: object): boolean {
   return standing.get(context)?.() ?? false
 }
 
+const listeners = oncePerProcess('stored', () => new WeakMap<object, () => void>())
+
+/** Calls `listener` when the value of the computation with this context was stored. */
+export function whenStored(context: object, listener: () => void): void {
+  listeners.set(context, listener)
+}
+
+/** Tells that the value of the computation with this context was stored. */
+export function tellStored(context: object): void {
+  listeners.get(context)?.()
+}
+
 /** Creates the context of a factory. It checks options at once, so that the stack of the factory shows a mistake. */
 export function contextOf<T>(
   chosen: Chosen,

@@ -22,7 +22,7 @@ import type { ComputeContext, Computing, Key } from '../options.js'
 import type { Shard } from '../shards/shard.js'
 import { milliseconds, stopwatch, toMilliseconds, toSeconds } from '../time.js'
 import { clearInterval, performance, setInterval, setTimeout } from '../timers.js'
-import { type Chosen, contextOf, givenTags, noteStanding, refuseStream } from './compute-context.js'
+import { type Chosen, contextOf, givenTags, noteStanding, refuseStream, tellStored } from './compute-context.js'
 import { copyOf } from './copying.js'
 import { readValue } from './reading.js'
 import { storeValue } from './storing.js'
@@ -224,6 +224,7 @@ export class Flight<T> {
       const seconds = elapsed() / 1000
       refuseStream(value)
       const stored = !chosen.skip && value !== undefined && (await this.#store(value, chosen, seconds, found))
+      if (stored) tellStored(context)
       shard.watch.computed(encoded, took, stored ? 'stored' : 'unstored')
       return value
     } catch (error) {

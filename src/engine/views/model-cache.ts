@@ -2,6 +2,7 @@ import type { DiskCache, Transaction } from '../contract.js'
 import type { EngineAccess } from '../handle-of.js'
 import { kindOf } from '../option-names.js'
 import type { ComputeContext, Item, Key, Listing, Waiting } from '../options.js'
+import { whenStored } from '../verbs/compute-context.js'
 import { checkIterable } from '../verbs/verb-options.js'
 import { envelopeOf, type Opened, open, openCurrent, seal } from './envelope.js'
 import type { ResolvedModel } from './model.js'
@@ -166,12 +167,12 @@ export class ModelCache<Input, Output> {
       let isNew = false
       const compute = (context: ComputeContext<unknown>): Promise<unknown> => {
         isNew = true
+        whenStored(context, () => this.#counters.puts++)
         return computed(this.#model, factory, context, options.ttl)
       }
       const stored = await this.#store.getOrSet(key, compute, this.#storing(options))
       if (stored === undefined) return this.#answer(undefined)
       const found = await this.#fitting(key, stored, { slides: slides && !isNew })
-      if (isNew && found) this.#counters.puts++
       if (found) return this.#answer(found, { isNew })
     }
     // The misfit cannot be removed, or another version of the model keeps storing it.

@@ -10,7 +10,7 @@ import {
   type ModelCache,
 } from 'fanout-cache'
 import * as v from 'valibot'
-import { describe, expect, it, onTestFinished } from 'vitest'
+import { describe, expect, it, onTestFinished, vi } from 'vitest'
 import { z } from 'zod'
 import { cacheSubject, fanoutSubject, withClock } from '../../contract/subjects.js'
 import { collect } from '../../helpers/collect.js'
@@ -487,6 +487,25 @@ for (const { name: place, subject, limits } of PLACES) {
       const stats = await models.stats()
       expect(stats).toMatchObject({ gets: 5, hits: 3, misses: 2, puts: 2, deletes: 3, invalid: 0, migrated: 0 })
       expect(stats.disk).toMatchObject({ evictions: 0, items: 0, bytes: expect.any(Number) })
+    })
+
+    it('counts of what getOrSet has computed what was stored', async () => {
+      const { cache, clock } = start()
+      const model = users(cache)
+      const puts = async (): Promise<number> => (await model.stats()).puts
+      await model.getOrSet('skipped', context => {
+        context.skip()
+        return ANN
+      })
+      await model.getOrSet('ended', () => ANN, { ttl: 0 })
+      expect(await puts()).toBe(0)
+      const renewed = { ttl: '1s', staleFor: '1h' } as const
+      await model.getOrSet('k', () => ANN, renewed)
+      expect(await puts()).toBe(1)
+      clock.advance(2000)
+      expect(await model.getOrSet('k', () => BOB, renewed)).toEqual(ANN)
+      await vi.waitFor(async () => expect(await puts()).toBe(2))
+      expect(await model.get('k')).toEqual(BOB)
     })
 
     it('rejects with the first error of several values, and leaves no other unheard', async () => {
