@@ -7,13 +7,14 @@ import { nextTurn, turnIsLong } from '../fairness.js'
 import type { MemoryEntry } from '../memory/memory-entry.js'
 import type { MemoryTier } from '../memory/memory-tier.js'
 import { versionOf } from '../operations/entries.js'
-import { isDue } from '../operations/freshness.js'
+import { isDue, setFreshness } from '../operations/freshness.js'
 import { kindOf } from '../option-names.js'
 import type { Computing, Factory, Key, Waiting } from '../options.js'
 import type { Shard } from '../shards/shard.js'
 import { milliseconds } from '../time.js'
 import { joinFlight, LEFT_TO_OTHERS, type Order } from './flight.js'
 import { answer, begun, readThrough } from './getting.js'
+import { openSession } from './open-transaction.js'
 import { FAILED, readValue, sessionOf, tryOnce } from './reading.js'
 import { checkVerbOptions, resolveStoring, resolveWaiting } from './verb-options.js'
 
@@ -173,6 +174,15 @@ function computation(
   { data, raw }: Pick<MemoryEntry, 'data'> & { raw: number | boolean },
 ): ComputationRow | null {
   return session.statements.get<ComputationRow>('computation', data, raw ? 1 : 0) ?? null
+}
+
+/** Inside of `transact`: replaces an entry by `change`. It becomes stale when the one before would have. */
+export function keepingFreshness(handle: CacheHandle, encoded: EncodedKey, change: () => boolean): boolean {
+  const session = openSession(handle.route(encoded))
+  const row = session.has('freshness') ? computation(session, encoded) : null
+  const isChanged = change()
+  if (row && isChanged) setFreshness(session, encoded, { due: row[1], seconds: row[2] })
+  return isChanged
 }
 
 function foundOf(value: unknown, due: string | undefined): Found | undefined {

@@ -2,6 +2,7 @@ import type { DiskCache, Transaction } from '../contract.js'
 import { DiskCacheError, ReadonlyError } from '../errors.js'
 import type { EngineAccess } from '../handle-of.js'
 import type { ComputeContext, Computing, Item, Key, Storing, Waiting } from '../options.js'
+import { keepingFreshness } from '../verbs/computing.js'
 import { PLAIN, readAs } from '../verbs/getting.js'
 import { peekItem, peekItems } from '../verbs/peeking.js'
 import type { Envelope } from './envelope.js'
@@ -96,7 +97,8 @@ export class ModelStore {
     const { expiresAt, tag, tags } = seen
     const ttl = expiresAt === undefined ? null : Math.max(0, expiresAt - this.now())
     const storing: Storing = { ttl, tags, ...(tag !== undefined && { tag }) }
-    return this.#change(key, seen, tx => tx.set(key, value, storing))
+    const { handle, encodeKey } = this.access
+    return this.#change(key, seen, tx => keepingFreshness(handle, encodeKey(key), () => tx.set(key, value, storing)))
   }
 
   /**

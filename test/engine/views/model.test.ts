@@ -274,6 +274,20 @@ for (const { name: place, subject, limits } of PLACES) {
       expect(await next.get('ann')).toBeUndefined()
     })
 
+    it('computes anew what it migrates when that would have been due', async () => {
+      const { cache, clock } = start()
+      const life = { ttl: '1m', staleFor: '1d' } as const
+      await users(cache).getOrSet('ann', () => ANN, life)
+      const next = users(cache, { version: 2, migrate: (value: User) => value })
+      clock.advance(50_000)
+      expect(await next.get('ann')).toEqual(ANN)
+      expect(await next.getOrSet('ann', () => BOB, life)).toEqual(ANN)
+      clock.advance(10_000)
+      expect(await next.getOrSet('ann', () => BOB, life)).toEqual(ANN)
+      await vi.waitFor(async () => expect(await next.get('ann')).toEqual(BOB))
+      expect((await next.stats()).migrated).toBe(1)
+    })
+
     it.each([
       [
         'throws',
