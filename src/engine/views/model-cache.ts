@@ -1,7 +1,7 @@
 import type { DiskCache, Transaction } from '../contract.js'
 import type { EngineAccess } from '../handle-of.js'
 import { kindOf } from '../option-names.js'
-import type { ComputeContext, Item, Key, Listing, Waiting } from '../options.js'
+import type { ComputeContext, Item, Key, Listing, Tag, Waiting } from '../options.js'
 import { whenStored } from '../verbs/compute-context.js'
 import { checkIterable } from '../verbs/verb-options.js'
 import { envelopeOf, type Opened, open, openCurrent, seal } from './envelope.js'
@@ -202,6 +202,11 @@ export class ModelCache<Input, Output> {
   /** Removes all entries of the model that exist at the time of the call. Resolves to how many. */
   clear(options?: Waiting): Promise<number> {
     return this.#store.cache.clear(options)
+  }
+
+  /** Removes the entries of the model that have a tag. Resolves to how many. */
+  evict(tag: Tag, options?: Waiting): Promise<number> {
+    return this.#store.cache.evict(tag, options)
   }
 
   /** Returns the figures of this model: what was read and put through this object, and its entries on disk. */

@@ -141,6 +141,19 @@ for (const { name: place, subject, limits } of PLACES) {
       expect(await other.get('ann')).toEqual(BOB)
     })
 
+    it('evicts by tag what is its own', async () => {
+      const { cache } = start()
+      const [model, other] = [users(cache), cache.model(defineModel({ name: 'Other', version: 1, schema: zodUser }))]
+      const tagged = { tags: ['a'] }
+      for (const models of [model, other]) await models.put('ann', ANN, tagged)
+      await model.putMany([[1, ANN]], tagged)
+      await model.put('bob', BOB, { tag: 'b' })
+      expect([await model.get('ann'), await model.evict('a')]).toEqual([ANN, 2])
+      expect(await model.getMany(['ann', 1, 'bob'])).toEqual(new Map([['bob', BOB]]))
+      expect([await model.get('ann'), await other.get('ann')]).toEqual([undefined, ANN])
+      expect((await model.stats()).disk.evictions).toBe(0)
+    })
+
     it.each([zodUser, asyncUser])('stores values as they were at the call, whenever it stores them', async schema => {
       const model = start().cache.model(defineModel({ name: 'User', version: 1, schema, ...limits }))
       const [ann, bob] = [structuredClone(ANN), structuredClone(BOB)] as [User, User]
