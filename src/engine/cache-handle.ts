@@ -12,7 +12,7 @@ import type { MemoryTier } from './memory/memory-tier.js'
 import { channels } from './observe/channels.js'
 import { type Counters, countersOf } from './observe/counters.js'
 import type { Key, Waiting } from './options.js'
-import { acquireEngine, type Engine, findEngine, joinEngine, releaseEngine } from './shards/engine.js'
+import { acquireEngine, type Engine, findEngine, joinEngine, releaseEngine, removeTemporary } from './shards/engine.js'
 import { absoluteDirectory, canonicalDirectory, temporaryDirectory } from './shards/layout.js'
 import type { Shard } from './shards/shard.js'
 import { performance } from './timers.js'
@@ -283,7 +283,8 @@ export class CacheHandle {
     try {
       if (this.#parts.size > 0) await Promise.all([...this.#parts].map(end => end()))
     } finally {
-      if (engine) await releaseEngine(engine, this.events, this.#temporary)
+      if (engine) await releaseEngine(engine, this.events)
+      if (this.#temporary) removeTemporary(this.directory)
     }
   }
 }

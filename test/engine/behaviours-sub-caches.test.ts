@@ -1,12 +1,14 @@
 import { existsSync, readdirSync } from 'node:fs'
 import { join } from 'node:path'
-import { pickleCodec } from 'fanout-cache'
+import { defineModel, FanoutCache, pickleCodec } from 'fanout-cache'
 import { describe, expect, it } from 'vitest'
+import { z } from 'zod'
 import { fanoutSubject } from '../contract/subjects.js'
 
 // FanoutCache.cache, deque and index, as upstream's tests/test_djangocache.py shows them.
 
 const structured = fanoutSubject('structured')
+const LIMITED = defineModel({ name: 'Limited', version: 1, schema: z.string(), maxItems: 5 })
 
 describe('caches below a FanoutCache', () => {
   // test_cache (test_djangocache.py)
@@ -88,5 +90,17 @@ describe('caches below a FanoutCache', () => {
       expect(() => fanout.cache('test', { sizeLimt: 1 } as never)).toThrow(/did you mean sizeLimit/)
     }
     expect(fanout.cache('test', { evictionPolicy: 'least-recently-stored' })).toBe(below)
+  })
+
+  it.each<[string, (fanout: FanoutCache) => Promise<unknown>]>([
+    ['cache', fanout => fanout.cache('name').set('key', 1)],
+    ['deque', fanout => fanout.deque('name').append(1)],
+    ['model with limits', fanout => fanout.model(LIMITED).put('key', 'value')],
+  ])('a temporary one goes with its directory when only a %s below it was used', async (_what, use) => {
+    const fanout = new FanoutCache()
+    await use(fanout)
+    expect(existsSync(fanout.directory)).toBe(true)
+    await fanout.close()
+    expect(existsSync(fanout.directory)).toBe(false)
   })
 })

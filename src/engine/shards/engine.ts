@@ -281,10 +281,14 @@ function makeEngine(kind: Kind, directory: string, options: ResolvedOptions): En
   }
 }
 
-/** Releases an engine. The last user closes it and removes a temporary directory. */
-export async function releaseEngine(engine: Engine, user: Events, temporary: boolean): Promise<void> {
+/** Releases an engine. The last user closes it. */
+export async function releaseEngine(engine: Engine, user: Events): Promise<void> {
   const last = await engine.close(user)
   if (!last) return
   for (const [key, candidate] of engines()) if (candidate === engine) engines().delete(key)
-  if (temporary) rmSync(engine.directory, { recursive: true, force: true })
+}
+
+/** Removes a temporary directory that nobody uses any more, also when only caches below it were ever opened. */
+export function removeTemporary(directory: string): void {
+  if (!findEngine(directory)) rmSync(directory, { recursive: true, force: true })
 }
