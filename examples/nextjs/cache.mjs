@@ -16,8 +16,8 @@ export const cache = new FanoutCache(process.env.NEXT_CACHE_DIRECTORY ?? '.next/
   sizeLimit: 2 * 1024 ** 3,
   evictionPolicy: 'least-recently-used',
 })
-// Apart from the entries: an evicted tag would bring back all that it had revalidated.
-const tags = cache.cache('tags', { evictionPolicy: 'none' })
+// Apart from the entries: a tag that was evicted, or lost with the power, would bring back all that it had revalidated.
+const tags = cache.cache('tags', { evictionPolicy: 'none', sqlite: { synchronous: 2 } })
 
 const resource = new AsyncResource('cache')
 
