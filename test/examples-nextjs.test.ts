@@ -93,19 +93,21 @@ describe('nextjs/cache-handler.mjs', () => {
 
   it('serves no page of another build, and what was fetched to all', async () => {
     const directory = temporaryDirectory()
-    const [old, fresh, building, developing] = [
+    const [old, fresh, deployed, building, developing] = [
       new NextProcess(directory, serverDirectory('build-1')),
       new NextProcess(directory, serverDirectory('build-2')),
+      // A configuration with a deploymentId has one BUILD_ID for all its builds.
+      new NextProcess(directory, serverDirectory('build-2'), { NEXT_DEPLOYMENT_ID: 'next' }),
       new NextProcess(directory, serverDirectory('build-2'), { NEXT_PHASE: 'phase-production-build' }),
       new NextProcess(directory, join(temporaryDirectory(), 'server')),
     ]
-    for (const process of [old, building, developing]) {
+    for (const process of [old, deployed, building, developing]) {
       await process.set(KEY, page('first'), { cacheControl: { revalidate: false } })
       await process.set(`fetched by ${process.pid}`, fetched(1), { fetchCache: true, tags: ['news'] })
       expect(await fresh.get(KEY)).toBeNull()
       expect(await fresh.get(`fetched by ${process.pid}`, FETCH_CONTEXT)).not.toBeNull()
     }
-    expect(await old.get(KEY)).not.toBeNull()
+    expect([await old.get(KEY), await deployed.get(KEY)]).not.toContain(null)
     expect([await building.get(KEY), await developing.get(KEY)]).toEqual([null, null])
   })
 

@@ -58,10 +58,11 @@ export default class CacheHandler {
   }
 
   /** @param {string} name @param {GetContext} context */
-  async #read(name, { tags = [], softTags = [], revalidate: seconds }) {
+  async #read(name, { kind, tags = [], softTags = [], revalidate: seconds }) {
     const entry = /** @type {Entry | undefined} */ (await cache.get(name))
     const { latest, marks } = await readMarks([...(entry?.tags ?? []), ...tags, ...softTags])
-    this.#revalidations.set(name, latest)
+    // One handler serves all images, for ever; they have no tags.
+    if (kind !== 'IMAGE') this.#revalidations.set(name, latest)
     if (!entry) return null
     const state = judge(marks, entry.revalidation)
     if (state === 'expired') return null
