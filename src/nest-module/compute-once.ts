@@ -68,12 +68,18 @@ export async function computeOnce<T>(computation: Computation<T>): Promise<Compu
     const value = await Promise.race([stored, attempt.isMade])
     if (!attempt.own && value !== NOT_KEPT) return { value: decodeStored(value) as T, own: false }
   } catch (error) {
-    if (!attempt.own && error instanceof ComputeError) throw error.cause
+    if (error instanceof ComputeError) throw error.cause
   } finally {
     attempt.settle()
   }
   const { value } = await (attempt.own ?? compute(ALONE))
   return { value, own: true }
+}
+
+/** Tells an error of `compute` from those of the cache. One in the background ends in the log, which has the message only. */
+function rethrow(error: unknown): never {
+  const reason = error instanceof Error ? error.message : kindOf(error)
+  throw new ComputeError(`a value could not be computed: ${reason}`, { cause: error })
 }
 
 /** The context of a computation without the cache. */
@@ -113,19 +119,13 @@ class Attempt<T> {
   async run(context: ComputeContext<unknown>): Promise<unknown> {
     clearTimeout(this.#timer)
     this.own = this.#computation.compute({ ttl: context.ttl, isStanding: () => isStanding(context) })
-    try {
-      const { value, keep } = await this.own
-      if (!keep) {
-        context.skip()
-        return NOT_KEPT
-      }
-      if (!this.#isSettled) this.#timer = setTimeout(() => this.#goOn(NOT_KEPT), STORING_MILLISECONDS)
-      return value === undefined ? undefined : encodeStored(value, this.#computation.cache)
-    } catch (error) {
-      // A background computation ends in the log, which has the message only.
-      const reason = error instanceof Error ? error.message : kindOf(error)
-      throw new ComputeError(`a value could not be computed: ${reason}`, { cause: error })
+    const { value, keep } = await this.own.catch(rethrow)
+    if (!keep) {
+      context.skip()
+      return NOT_KEPT
     }
+    if (!this.#isSettled) this.#timer = setTimeout(() => this.#goOn(NOT_KEPT), STORING_MILLISECONDS)
+    return value === undefined ? undefined : encodeStored(value, this.#computation.cache)
   }
 
   settle(): void {

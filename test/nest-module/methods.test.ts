@@ -16,8 +16,8 @@ import {
   getDiskCacheToken,
 } from 'fanout-cache/nest'
 import { of } from 'rxjs'
-import { beforeEach, describe, expect, it, vi } from 'vitest'
-import { Gate } from '../helpers/gate.js'
+import { beforeEach, describe, expect, it, onTestFinished, vi } from 'vitest'
+import { Gate, nextTurn } from '../helpers/gate.js'
 import { ManualClock } from '../helpers/manual-clock.js'
 import { rawDatabase } from '../helpers/raw-database.js'
 import { temporaryDirectory } from '../helpers/temp-directory.js'
@@ -49,6 +49,12 @@ class Users {
     const call = ++calls
     await gate.opened
     return call
+  }
+
+  @Cacheable({ key: 'later' })
+  async later(): Promise<unknown> {
+    await nextTurn()
+    return result
   }
 
   @Cacheable({ key: 'fails' })
@@ -193,6 +199,23 @@ describe('@Cacheable', () => {
       expect([await users.plain(), await users.plain(), calls]).toEqual([value, value, 2])
     }
   })
+
+  it.each<[string, unknown]>([
+    ['a function', { run: () => 1 }],
+    ['a toJSON that throws', { toJSON: () => new URL('nowhere') }],
+  ])(
+    'hands on a value with %s to all who ask at the same time, and says in the log why it is not kept',
+    async (_, value) => {
+      const logged = vi.spyOn(Logger.prototype, 'error').mockReturnValue()
+      onTestFinished(() => logged.mockRestore())
+      const { users } = await start()
+      result = value
+      for (const answer of await Promise.all([users.later(), users.later(), users.later()])) expect(answer).toBe(value)
+      expect(logged.mock.calls[0]).toEqual([
+        expect.stringMatching(/^@Cacheable of Users\.later went on without the cache: /),
+      ])
+    },
+  )
 
   it('keeps it under the key of the cache manager, with time to live and tags', async () => {
     const { app, users, cache } = await start()
