@@ -1,7 +1,8 @@
 import { deleteField, fieldLines, listMembers, setField } from '../middleware/policy/fields.js'
-import { freshnessOf } from '../middleware/policy/freshness.js'
+import { ageField, freshnessOf } from '../middleware/policy/freshness.js'
 import type { Fields, RequestHead, StoredResponse } from '../middleware/policy/message.js'
 import { DEFAULT_POLICY, type Policy } from '../middleware/policy/options.js'
+import { ageingOf } from '../middleware/policy/reuse.js'
 import { permitsAuthorized, storability } from '../middleware/policy/storability.js'
 import { fieldsToStore } from '../middleware/policy/stored-fields.js'
 import { effectiveDirectives } from '../middleware/policy/targeted.js'
@@ -61,8 +62,10 @@ export function verdictOn(exchange: HttpExchange, terms: Terms, now: number): Ve
   if (!storable.store) return { keep: false, reason: storable.reason }
   const vary = varyOf(response.fields)
   if (vary === '*') return { keep: false, reason: 'vary-star' }
-  const { lifetime: life } = freshnessOf(response, policy)
-  const fields = deleteField(fieldsToStore(exchange.changes(), policy), ...OWN_FIELDS)
+  const { age, ttl: life } = ageingOf(response, now, policy)
+  const kept = deleteField(fieldsToStore(exchange.changes(), policy), ...OWN_FIELDS)
+  // That of one from another server goes on from where it was (RFC 9111 §4.2.3).
+  const fields: Fields = age < 1000 ? kept : setField(kept, 'Age', ageField(age))
   return { keep: true, life, reach: reachOf(exchange, terms, now), vary, fields }
 }
 

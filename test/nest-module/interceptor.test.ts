@@ -1,4 +1,5 @@
 import {
+  type CallHandler,
   Controller,
   type ExecutionContext,
   Get,
@@ -7,6 +8,7 @@ import {
   HttpCode,
   HttpException,
   Injectable,
+  type NestInterceptor,
   Param,
   Redirect,
   Req,
@@ -19,6 +21,7 @@ import {
   VersioningType,
 } from '@nestjs/common'
 import { APP_GUARD, APP_INTERCEPTOR } from '@nestjs/core'
+import type { NestExpressApplication } from '@nestjs/platform-express'
 import type { FanoutCache } from 'fanout-cache'
 import { diskStore } from 'fanout-cache/cache-manager'
 import {
@@ -31,7 +34,7 @@ import {
   CacheTTL,
   getDiskCacheToken,
 } from 'fanout-cache/nest'
-import { EMPTY, of } from 'rxjs'
+import { EMPTY, of, retry } from 'rxjs'
 import { beforeEach, describe, expect, it } from 'vitest'
 import { ManualClock } from '../helpers/manual-clock.js'
 import { temporaryDirectory } from '../helpers/temp-directory.js'
@@ -404,6 +407,53 @@ describe('CacheInterceptor keeps', () => {
     expect(calls).toBe(2)
   })
 
+  it('what an interceptor above has made its handler answer at the second try', async () => {
+    @Injectable()
+    class Retrying implements NestInterceptor {
+      intercept(_context: ExecutionContext, next: CallHandler) {
+        return next.handle().pipe(retry(1))
+      }
+    }
+    @Controller()
+    @UseInterceptors(Retrying, CacheInterceptor)
+    class Flaky {
+      @Get('flaky')
+      flaky(): object {
+        if (++calls === 1) throw new HttpException('try again', 503)
+        return { number: calls }
+      }
+    }
+    const app = await start({}, [Flaky])
+    expect(await app.cached(['/flaky'], ['/flaky'])).toEqual(['MISS', 'HIT'])
+    expect(calls).toBe(2)
+  })
+
+  it('an answer with the age that it came with, which uses up its freshness', async () => {
+    @Controller()
+    @UseInterceptors(CacheInterceptor)
+    class Proxied {
+      @Get('proxied')
+      @Header('Cache-Control', 'max-age=60')
+      @Header('Age', '50')
+      proxied(): object {
+        return { number: ++calls }
+      }
+    }
+    const clock = new ManualClock(NOON)
+    const app = await start({ clock }, [Proxied])
+    const ages: unknown[] = []
+    for (const seconds of [0, 9, 1]) {
+      clock.advance(seconds * 1000)
+      const { headers, body } = await app.get('/proxied')
+      ages.push([headers.get('x-cache'), headers.get('age'), body.number])
+    }
+    expect(ages).toEqual([
+      ['MISS', '50', 1],
+      ['HIT', '59', 1],
+      ['MISS', '50', 2],
+    ])
+  })
+
   it('says how old an answer is and how long it is kept', async () => {
     const clock = new ManualClock(NOON)
     const app = await start({ clock })
@@ -714,6 +764,18 @@ describe('The key of CacheInterceptor', () => {
     expect((await app.raw('/number', { host: 'a.test' })).headers['x-cache']).toBe('HIT')
     await app.app.get(CACHE_MANAGER).del('/number')
     expect((await app.raw('/number', { host: 'b.test' })).headers['x-cache']).toBe('MISS')
+  })
+
+  it('tells the schemes apart by which clients came, where the app trusts who says so', async () => {
+    const registered = CacheModule.register({ directory: temporaryDirectory(), shards: 1 })
+    const app = await startApp({ imports: [registered], controllers: [Pages] }, app =>
+      (app as NestExpressApplication).set('trust proxy', true),
+    )
+    const said: unknown[] = []
+    for (const scheme of ['https', 'http', 'https', 'http', 'https']) {
+      said.push(...(await app.cached(['/number', { 'x-forwarded-proto': scheme }])))
+    }
+    expect(said).toEqual(['MISS', 'MISS', 'MISS', 'HIT', 'HIT'])
   })
 
   it('tells versions of one URL apart', async () => {
