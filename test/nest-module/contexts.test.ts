@@ -1,4 +1,5 @@
 import { AsyncLocalStorage } from 'node:async_hooks'
+import { Readable } from 'node:stream'
 import {
   Controller,
   type ExecutionContext,
@@ -8,6 +9,7 @@ import {
   Injectable,
   Param,
   Scope,
+  StreamableFile,
   UseInterceptors,
   VersioningType,
 } from '@nestjs/common'
@@ -168,6 +170,18 @@ describe('CacheInterceptor on an Observable outside of HTTP', () => {
     for (const handled of [of('first'), of('second')]) {
       expect(await lastValueFrom((await listen(handled)).pipe(toArray()))).toEqual(['first'])
     }
+  })
+
+  it.each<[string, unknown]>([
+    ['a stream', Readable.from(['a'])],
+    ['a web stream', new Blob(['a']).stream()],
+    ['a Blob', new Blob(['a'])],
+    ['a response', new Response('a')],
+    ['a file to be streamed', new StreamableFile(Buffer.from('a'))],
+  ])('keeps nothing of %s', async (_what, value) => {
+    const { listen, cache } = await listener()
+    for (const _ of [1, 2]) expect(await lastValueFrom(await listen(of(value)))).toBe(value)
+    expect(await cache.count()).toBe(0)
   })
 
   it.each<[string, Observable<unknown>, unknown[]]>([

@@ -1,7 +1,7 @@
-import { Controller, Get, Headers as HeadersOf, HttpException, Req, UseInterceptors } from '@nestjs/common'
+import { Controller, Get, Headers as HeadersOf, HttpException, Logger, Req, UseInterceptors } from '@nestjs/common'
 import { FanoutCache } from 'fanout-cache'
 import { CacheInterceptor, CacheModule, CacheTTL, getDiskCacheToken } from 'fanout-cache/nest'
-import { beforeEach, describe, expect, it, onTestFinished } from 'vitest'
+import { beforeEach, describe, expect, it, onTestFinished, vi } from 'vitest'
 import { Gate, nextTurn } from '../helpers/gate.js'
 import { rawDatabase } from '../helpers/raw-database.js'
 import { temporaryDirectory } from '../helpers/temp-directory.js'
@@ -160,6 +160,16 @@ describe('Requests at the same time', () => {
     gate.open()
     expect((await waiting).body.number).toBe(1)
     expect(await app.cached(['/slow'])).toEqual(['HIT'])
+  })
+
+  it('run it for themselves behind one that takes more than five seconds, without a word in the log', async () => {
+    const logged = vi.spyOn(Logger.prototype, 'error').mockReturnValue()
+    onTestFinished(() => logged.mockRestore())
+    const answers = [app.get('/slow'), app.get('/slow')]
+    await expect.poll(() => calls).toBe(2)
+    gate.open()
+    expect((await Promise.all(answers)).map(({ body }) => body.number).sort()).toEqual([1, 2])
+    expect(logged.mock.calls).toEqual([])
   })
 
   it('keep nothing that was removed while it was made', async () => {
