@@ -182,6 +182,16 @@ describe('fill', () => {
     expect(await cache.has('a')).toBe(false)
   })
 
+  it.each<[what: string, body: (canceled: () => void) => unknown]>([
+    ['stream', canceled => new Readable({ read: () => undefined }).on('close', canceled)],
+    ['web stream', canceled => new ReadableStream({ cancel: canceled })],
+  ])('ends the %s of what it refuses', async (_what, make) => {
+    const canceled = new Gate()
+    const { port } = await serve(newCache(), () => ({ body: make(canceled.open), typ: 'b' }) as never)
+    expect((await ask(port, '/a')).status).toBe(500)
+    await canceled.opened
+  })
+
   it('sends a file to all who ask while it arrives, and fetches it once', async () => {
     const cache = newCache()
     const { make, begun, release } = halves(Buffer.alloc(600_000, 'a'), Buffer.alloc(600_000, 'b'))

@@ -4,6 +4,7 @@ import type { DiskCache, Key } from 'fanout-cache'
 import { Cache, FanoutCache } from 'fanout-cache'
 import { type SendFileOptions, sendFile } from 'fanout-cache/express'
 import { describe, expect, it, onTestFinished } from 'vitest'
+import { redirectField } from '../../src/middleware/send-file-accel.js'
 import { ManualClock } from '../helpers/manual-clock.js'
 import { temporaryDirectory } from '../helpers/temp-directory.js'
 import { APPS, plain } from './support/apps.js'
@@ -230,6 +231,16 @@ describe('the fields of sendFile()', () => {
     expect(await tag('/text')).not.toBe(text)
   })
 
+  it('tell nothing of where a file lies', async () => {
+    const cache = newCache()
+    await cache.set('file', Buffer.from(TEXT), { file: true })
+    const port = await serve(cache)
+    const tag = String((await ask(port, '/file')).headers.etag).slice(1, -1)
+    const { path = '' } = (await cache.info('file')) ?? {}
+    expect(path).toMatch(/\.val$/)
+    expect(path.startsWith(Buffer.from(tag, 'base64url').toString())).toBe(false)
+  })
+
   it('do not vary with the answers before them', async () => {
     const cache = newCache()
     await cache.set('a', 'x')
@@ -399,6 +410,27 @@ describe('acceleration', () => {
     for (let turn = 0; turn < 20; turn++) await cache.set('other', turn)
     expect((await cache.settings()).disk.unlinkGrace).toBe(after)
   })
+
+  it.each(['/_cache/a', '/_cache', '/%5fcache/x/..'])('answers nothing for the internal %s', async path => {
+    const port = await serve(newCache(), {
+      key: () => 'a',
+      fill: () => 'filled',
+      accel: { type: 'nginx', prefix: '/_cache/' },
+    })
+    expect(await ask(port, path)).toMatchObject({
+      status: 404,
+      text: '',
+      headers: { 'cache-status': 'fanout-cache; fwd=bypass; detail=internal' },
+    })
+  })
+
+  it.each(['../cache/a.val', 'a/../../b', '/etc/passwd', 'a//b', './a', 'cache.db', '000/cache.db-wal', 'a\\b', 'a\0'])(
+    'names no web server the path %j, whoever has let it through',
+    path => {
+      expect(redirectField({ type: 'nginx', prefix: '/_cache/', grace: 0 }, '/srv', path)).toBeUndefined()
+      expect(redirectField({ type: 'sendfile', root: undefined, grace: 0 }, '/srv', path)).toBeUndefined()
+    },
+  )
 
   it('warns of nothing where a group of the web server can read', async () => {
     const warnings: string[] = []

@@ -211,6 +211,26 @@ describe('a stored answer', () => {
     expect(headers['x-word']).toBe('one, two')
   })
 
+  it('has no field of a content that it does not send, whoever has set that', async () => {
+    const { port } = await serve(
+      () => plain(FIELDS),
+      response => {
+        response.setHeader('Content-Encoding', 'gzip')
+        response.setHeader('Content-Language', 'en')
+      },
+    )
+    const asked: Record<string, string>[] = [
+      { 'If-None-Match': '"tag"' },
+      { 'If-Match': '"x"' },
+      { Range: 'bytes=26-' },
+    ]
+    for (const headers of asked) {
+      const reply = await ask(port, '/', { headers })
+      const left = ['content-encoding', 'content-language', 'content-type'].filter(name => name in reply.headers)
+      expect([reply.status >= 300, left]).toEqual([true, []])
+    }
+  })
+
   it('has no body with 204', async () => {
     const { port } = await serve(async () => ({ status: 204, fields: [['X-A', 'b']], body: Buffer.from('no') }))
     const reply = await ask(port, '/')

@@ -82,3 +82,28 @@ describe('a request is counted once', () => {
     expect(await countedBy(one, () => purge(one.cache, { url: '/' }))).toEqual([0, 0])
   })
 })
+
+describe('a list of variants', () => {
+  it('is used by each hit of one of them, so that it is not evicted before them', async () => {
+    const made = await site(
+      app =>
+        void app.get('/', (req, res) => {
+          res.set({ 'Cache-Control': 'max-age=60', Vary: 'X-A' }).send(req.get('x-a'))
+        }),
+      { cacheOptions: { evictionPolicy: 'least-recently-used' } },
+    )
+    const asking = { headers: { 'X-A': '1' } }
+    await made.get('/', asking)
+    await stored(made, 2)
+    made.clock.advance(30_000)
+    expect(await made.status('/', asking)).toMatch(/^hit/)
+    await settled(made.cache)
+    // Marks of reads are written with the next write.
+    for (const key of ['a', 'b', 'c', 'd']) await made.cache.set(key, 1)
+    const ages: number[] = []
+    for await (const key of made.cache.keys({ prefix: 'fanout-cache\n' })) {
+      ages.push(made.clock.now() - ((await made.cache.info(key))?.accessedAt ?? 0))
+    }
+    expect(ages).toEqual([0, 0])
+  })
+})

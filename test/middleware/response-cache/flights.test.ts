@@ -287,6 +287,17 @@ describe('one flight', () => {
     expect(await status('/')).toMatch(/^fwd=uri-miss/)
   })
 
+  it('stores nothing after an hour, by when what was purged meanwhile is forgotten', async () => {
+    const { get, gate, called, cache, clock, status } = await slow(FRESH)
+    const first = get('/')
+    await called(1)
+    clock.advance(3_600_000)
+    gate.open()
+    expect((await first).text).toBe('answer 1 ')
+    await settled(cache)
+    expect(await status('/')).toMatch(/^fwd=uri-miss/)
+  })
+
   it('is not joined by those who come after a purge', async () => {
     const { get, gate, called, cache } = await slow(FRESH)
     const first = get('/')

@@ -469,6 +469,23 @@ const SCENARIOS: readonly (readonly [title: string, steps: (site: Site) => reado
       { ask: { path: '/%61?b=1&c=2' }, ...MISS },
     ],
   ],
+  [
+    'sends all of what is not stored to who has seen it later than its date',
+    made => [
+      {
+        ask: { 'if-modified-since': ago(made, 10) },
+        origin: {
+          fields: [
+            ['Cache-Control', 'no-store'],
+            ['Date', ago(made, 20)],
+          ],
+        },
+        ...MISS,
+        status: 200,
+        body: 'answer 1',
+      },
+    ],
+  ],
 ]
 
 describe('a cache in front of a proxy', () => {

@@ -181,6 +181,31 @@ describe('a client that does not read a long answer', () => {
   })
 
   it.runIf(process.platform === 'linux')(
+    'leaves no file open when it goes away while its answer is looked for',
+    async () => {
+      let hastens = false
+      const made = await site(
+        app =>
+          void app.get('/', (_req, res) => void res.set({ 'Cache-Control': 'max-age=1', ETag: '"1"' }).end(LONG_CHUNK)),
+        {
+          above: app =>
+            app.use((_req, res, next) => {
+              next()
+              if (hastens) res.destroy()
+            }),
+        },
+      )
+      await made.get('/')
+      await settled(made.cache)
+      made.clock.advance(5000)
+      hastens = true
+      await expect(made.get('/')).rejects.toThrow('socket hang up')
+      await settled(made.cache)
+      expect(openFiles(made.cache.directory)).toEqual([])
+    },
+  )
+
+  it.runIf(process.platform === 'linux')(
     'does not take a part of it for the whole when its file is cut short',
     async () => {
       const ending = new Gate()

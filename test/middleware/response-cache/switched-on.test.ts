@@ -121,6 +121,16 @@ describe('storePartial', () => {
     expect(await cache.count()).toBe(stored)
   })
 
+  it('stores the whole behind a part that must not be stored', async () => {
+    const calls: string[] = []
+    const app = ranged(calls, { fields: { 'Cache-Control': 'no-store' } })
+    const { get, status, cache } = await site(app, { options: { storePartial: true } })
+    expect(statusOf(await get('/', range(0, 9)))).toBe('fwd=uri-miss; detail=no-store')
+    expect(await status('/')).toBe('fwd=uri-miss; stored')
+    await settled(cache)
+    expect(await status('/')).toMatch(/^hit/)
+  })
+
   it('forgets a part that was purged', async () => {
     const calls: string[] = []
     const { get, cache } = await site(ranged(calls), { options: { storePartial: true } })
