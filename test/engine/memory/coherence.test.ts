@@ -115,6 +115,22 @@ describe('memory and others who write', () => {
     expect(await cache.get('b')).toBe('new')
   })
 
+  it('shows nothing older in one getMany than that an entry before it is gone', async () => {
+    const cache = await remembering()
+    const stranger = new Stranger(cache.directory)
+    await cache.setMany([
+      ['a', 'old'],
+      ['b', 'old'],
+    ])
+    await cache.getMany(['a', 'b'])
+    // Any row may have changed: each is compared when it is wanted.
+    await cache.transact(tx => tx.set('c', 1))
+    expect(await cache.get('b')).toBe('old')
+    stranger.set('b', 'new')
+    stranger.delete('a')
+    expect(await cache.getMany(['a', 'b'])).toEqual([undefined, 'new'])
+  })
+
   it('sees a new end of an entry whose value nobody has changed', async () => {
     const clock = new ManualClock()
     const cache = await remembering({}, { clock })

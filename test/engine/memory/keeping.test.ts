@@ -14,7 +14,7 @@ import { z } from 'zod'
 import { ManualClock } from '../../helpers/manual-clock.js'
 import { rawDatabase } from '../../helpers/raw-database.js'
 import { temporaryDirectory } from '../../helpers/temp-directory.js'
-import { figures, forgetful, hitsOf, nextTurn, remembering, rememberingShards } from './support.js'
+import { figures, forgetful, hitsOf, nextTurn, remembering, rememberingShards, Stranger } from './support.js'
 
 /** What the test and the engine take besides: it does not grow with the entries. */
 const UNCOUNTED_BYTES = 150_000
@@ -71,6 +71,16 @@ describe('what memory keeps', () => {
     }
     expect(await figures(cache)).toMatchObject({ count: 2, evictions: 0 })
     expect(await hitsOf(cache, () => cache.getMany(['c', 'd']))).toBe(2)
+  })
+
+  it('keeps what was evicted once and stored again, whatever is written later', async () => {
+    const cache = await remembering({}, { maxItems: 2 })
+    for (const key of ['a', 'b', 'c']) await cache.set(key, 1)
+    await cache.delete('b')
+    await cache.set('a', 2)
+    await cache.get('a')
+    await cache.set('c', 2)
+    expect(await hitsOf(cache, async () => expect(await cache.get('a')).toBe(2))).toBe(1)
   })
 
   it.each<[string, CacheOptions, Storing]>([
@@ -178,6 +188,18 @@ describe('what memory keeps', () => {
     expect(await cache.stats()).toMatchObject({ hits: 0, misses: 5 })
     await cache.set('missing', 'found')
     expect(await cache.get('missing')).toBe('found')
+  })
+
+  it('remembers a key whose row has expired as missing, also when others write elsewhere', async () => {
+    const clock = new ManualClock()
+    const cache = await remembering({}, { clock })
+    await cache.set('a', 1, { ttl: 1000 })
+    await cache.set('b', 1)
+    clock.advance(1000)
+    for (let again = 0; again < 2; again++) expect(await cache.get('a')).toBeUndefined()
+    new Stranger(cache.directory).set('b', 2)
+    await nextTurn()
+    expect(await hitsOf(cache, async () => expect(await cache.get('a')).toBeUndefined())).toBe(1)
   })
 
   it('leaves large values and files on disk', async () => {
