@@ -1,4 +1,4 @@
-import { existsSync, readdirSync } from 'node:fs'
+import { existsSync, readdirSync, rmSync } from 'node:fs'
 import { join } from 'node:path'
 import Database from 'better-sqlite3'
 import { Cache, type DiskCache, DiskCacheError, ReadonlyError } from 'fanout-cache'
@@ -80,6 +80,17 @@ describe.each(KINDS)('a %s with readonly', kind => {
     await expectEntries(cache)
     await cache.close()
     expect(versions()).toEqual(before)
+  })
+
+  it('lays aside no space, which it would not need', async () => {
+    const directory = temporaryDirectory()
+    await make(kind, directory)
+    const reserves = shardsOf(kind).map(shard => join(directory, shard, 'cache.db-reserve'))
+    for (const path of reserves) rmSync(path)
+    const cache = cacheOf(kind, directory, { readonly: true })
+    await expectEntries(cache)
+    await cache.close()
+    expect(reserves.filter(path => existsSync(path))).toEqual([])
   })
 
   it('rejects when the directory does not exist, and does not make it', async () => {

@@ -60,6 +60,19 @@ describe.each(KINDS)('leftovers in the directory of a %s', kind => {
     expect(kindsOf(await cache.check())).toEqual([])
   })
 
+  it('vanish by themselves when they are stages of killed imports', async () => {
+    const directory = temporaryDirectory()
+    await cacheOf(kind, directory).close()
+    const stages = ['0123456789abcdef', 'fedcba9876543210.new'].map(name => join(directory, `cache.db-import-${name}`))
+    const [killed = '', begun = ''] = stages
+    for (const stage of stages) mkdirSync(stage, { recursive: true })
+    writeFileSync(join(killed, '1'), 'x')
+
+    await cacheOf(kind, directory).open()
+    await expect.poll(() => existsSync(killed)).toBe(false)
+    expect(existsSync(begun)).toBe(true)
+  })
+
   it('stay when somebody is still writing them', async () => {
     const directory = temporaryDirectory()
     const writer = new FixtureProcess(ENDLESS, { kind, directory, options: optionsOf(kind) })
