@@ -169,6 +169,25 @@ describe.skipIf(!tmpfsAvailable).each(KINDS)('a %s on a full disk', kind => {
     expect(kindsOf(await cache.check())).toEqual([])
   })
 
+  it('answers from memory nothing of what it evicts for a large write', async () => {
+    const { root, directory } = newDisk()
+    const { cache } = await writerOn(kind, directory, { sizeLimit: UNBOUNDED, memory: {} })
+    const keys = Array.from({ length: 100 }, (_, key) => `small-${key}`)
+    for (const key of keys) {
+      await cache.set(key, 's'.repeat(2000))
+      await cache.set(`file-${key}`, 'f'.repeat(40_000))
+      await cache.get(key)
+    }
+    expect((await cache.getMany(keys)).length).toBe(keys.length)
+    fillUp(root)
+    expect(await cache.set('large', 'l'.repeat(400_000))).toBe(true)
+    const answered = (await cache.getMany(keys)).filter(value => value !== undefined)
+    const infos = await Promise.all(keys.map(key => cache.info(key)))
+    const left = infos.filter(info => info !== undefined)
+    expect(left.length).toBeLessThan(keys.length)
+    expect(answered).toHaveLength(left.length)
+  })
+
   it('evicts no more for a small write than the write needs', async () => {
     const { root, directory } = newDisk()
     const { cache, writer } = await writerOn(kind, directory, { sizeLimit: UNBOUNDED })
