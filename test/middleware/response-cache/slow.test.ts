@@ -200,8 +200,9 @@ describe('a client that does not read a long answer', () => {
       made.clock.advance(5000)
       hastens = true
       await expect(made.get('/')).rejects.toThrow('socket hang up')
+      // It has been opened by then.
       await settled(made.cache)
-      expect(openFiles(made.cache.directory)).toEqual([])
+      await expect.poll(() => openFiles(made.cache.directory)).toEqual([])
     },
   )
 
