@@ -165,6 +165,16 @@ return [cache.get('from node'), len(cache), [str(w.message) for w in cache.check
   })
 })
 
+it('cull --dry-run counts no entry twice that has expired and is beyond the limit', async () => {
+  const directory = join(temporaryDirectory(), 'cache')
+  const cache = new Cache(directory, { cullLimit: 0, maxItems: 2 })
+  for (let at = 0; at < 5; at++) await cache.set(at, at, { ttl: at < 2 ? 1 : null })
+  await cache.close()
+  await expect
+    .poll(async () => (await cliHere(['cull', directory, '--dry-run'])).stdout)
+    .toBe('2 expired, 0 B and 1 entries beyond the limits\n')
+})
+
 it('incr counts on where a number has too few digits, and adds to fractions', async () => {
   const directory = temporaryDirectory()
   const incr = async (...args: string[]): Promise<string> => {

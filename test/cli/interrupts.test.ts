@@ -113,7 +113,9 @@ describe.runIf(peer('python'))('a question on a terminal', () => {
     ['\n', 1, 'nothing was changed', 1],
     ['\u0004', 1, 'nothing was changed', 1],
     ['\u0003', 130, 'interrupted', 1],
+    ['yikes\n', 1, 'nothing was changed', 1],
     ['y\n', 0, '1 removed', 0],
+    ['Yes\n', 0, '1 removed', 0],
   ])('answered by %j ends with exit code %i', async (answer, code, words, left) => {
     const ended = atTerminal(answer, 'clear', directory)
     expect(ended).toEqual({ code, shown: expect.stringContaining(words) })

@@ -301,6 +301,15 @@ for (const { name: place, subject, limits } of PLACES) {
       expect((await next.stats()).migrated).toBe(1)
     })
 
+    it('lets what never expires go on so when it migrates it, whatever the default of the cache is', async () => {
+      const { cache, clock } = start({ defaultTtl: '1h' })
+      await users(cache).put('ann', ANN, { ttl: null })
+      const next = users(cache, { version: 2, migrate: (value: User) => value })
+      expect(await next.get('ann')).toEqual(ANN)
+      clock.advance(2 * 3_600_000)
+      expect(await next.get('ann')).toEqual(ANN)
+    })
+
     it.each([
       [
         'throws',
