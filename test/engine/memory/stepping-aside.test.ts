@@ -47,6 +47,27 @@ describe('memory where others write between any two reads', () => {
     expect(await figures(cache)).toMatchObject({ hits, misses: misses + 3 })
   })
 
+  it('is not given up again for what has changed while it was passed by', async () => {
+    const cache = await remembering()
+    const stranger = new Stranger(cache.directory)
+    const keys = Array.from({ length: 100 }, (_, at) => `${at}`)
+    const change = (value: number): void => {
+      for (const key of keys) stranger.put(key, value)
+    }
+    await cache.set('a', 'kept')
+    for (let round = 0; round < 40; round++) {
+      change(round)
+      await nextTurn()
+      await cache.getMany(keys)
+    }
+    expect(await hitsOf(cache, () => cache.getMany(keys))).toBe(0)
+    change(40)
+    let reads = 0
+    while ((await hitsOf(cache, () => cache.get('a'))) === 0) expect(reads++).toBeLessThan(PATIENCE)
+    expect(new Set(await cache.getMany(keys))).toEqual(new Set([40]))
+    expect(await hitsOf(cache, () => cache.getMany(keys))).toBe(keys.length)
+  })
+
   it('stays in use where most of what is kept has not changed', async () => {
     const cache = await remembering()
     const stranger = new Stranger(cache.directory)
