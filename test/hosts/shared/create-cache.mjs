@@ -190,6 +190,17 @@ export function createCacheScenarios({ createCache, Keyv, miss, diskStore, singl
       )
       await Promise.all(caches.map(cache => cache.disconnect()))
     },
+    'singleFlight hands one error to all who wait for the value': async () => {
+      const where = { directory: directory(), shards: 1 }
+      const caches = Array.from({ length: 3 }, () => singleFlight(createCache({ stores: [diskStore.keyv(where)] })))
+      const [gate, error] = [deferred(), new TypeError('mine')]
+      let calls = 0
+      const compute = () => gate.promise.then(() => Promise.reject(calls++ === 0 ? error : new Error('computed again')))
+      const answers = caches.map(cache => cache.wrap('a', compute, 60_000).catch(reason => reason))
+      setTimeout(gate.resolve, 20)
+      for (const answer of await Promise.all(answers)) assert.equal(answer, error)
+      await Promise.all(caches.map(cache => cache.disconnect()))
+    },
     'singleFlight stores a value once, however late those go on who waited for it': async () => {
       let now = Date.now()
       const where = { directory: directory(), shards: 1, clock: { now: () => now } }
