@@ -174,7 +174,7 @@ class FileSender {
       return true
     } catch (error) {
       // Functions of the route have failed, or the answer is under way.
-      if (!fields || response.headersSent || isMisuse(error)) throw error
+      if (!fields || response.headersSent) throw error
       this.#store.tell(error, visit.key)
       return false
     } finally {
@@ -270,9 +270,4 @@ class FileSender {
 function left({ deadline }: Visit): number {
   // The time may have passed because of the machine and not of the database.
   return Math.max(LEAST_PATIENCE, deadline - performance.now())
-}
-
-/** Whether an error comes from wrong options of the route and not from the cache. */
-function isMisuse(error: unknown): boolean {
-  return error instanceof TypeError || error instanceof RangeError
 }
