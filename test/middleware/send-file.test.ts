@@ -208,6 +208,13 @@ describe('the fields of sendFile()', () => {
       {},
       { 'content-type': 'text/plain; charset=utf-8' },
     ],
+    [
+      'no date that there is not',
+      'a',
+      { lastModified: -1e16 },
+      {},
+      { 'last-modified': 'Thu, 01 Jan 2026 00:00:00 GMT' },
+    ],
     ['nothing of metadata of another kind', 'a.txt', ['type'], {}, { 'content-type': 'text/plain; charset=utf-8' }],
   ])('tell %s', async (_what, key, meta, options, fields) => {
     const cache = new Cache(temporaryDirectory(), { clock: new ManualClock() })
