@@ -470,6 +470,14 @@ const SCENARIOS: readonly (readonly [title: string, steps: (site: Site) => reado
     ],
   ],
   [
+    'keeps what cannot be validated for another minute, for those who take it stale',
+    () => [
+      { origin: { fields: [max(10)] } },
+      { ask: { 'cache-control': 'max-stale=3600' }, after: 69, ...HIT },
+      { ask: { 'cache-control': 'max-stale=3600' }, after: 1, ...MISS },
+    ],
+  ],
+  [
     'sends all of what is not stored to who has seen it later than its date',
     made => [
       {
