@@ -131,6 +131,17 @@ describe('storePartial', () => {
     expect(await status('/')).toMatch(/^hit/)
   })
 
+  it('asks for a stale part as for a new one', async () => {
+    const calls: string[] = []
+    const { get, cache, clock } = await site(ranged(calls), { options: { storePartial: true } })
+    await get('/', range(0, 9))
+    await settled(cache)
+    clock.advance(61_000)
+    const again = await get('/', range(0, 9))
+    expect([again.status, again.body.equals(WHOLE.subarray(0, 10))]).toEqual([206, true])
+    expect(calls).toEqual(['bytes=0-9', 'bytes=0-9'])
+  })
+
   it('forgets a part that was purged', async () => {
     const calls: string[] = []
     const { get, cache } = await site(ranged(calls), { options: { storePartial: true } })
