@@ -766,6 +766,13 @@ describe('The key of CacheInterceptor', () => {
     expect((await app.raw('/number', { host: 'b.test' })).headers['x-cache']).toBe('MISS')
   })
 
+  it('does not tell apart the ports on which processes of one app listen', async () => {
+    const directory = temporaryDirectory()
+    const [one, other] = [await start({ directory }), await start({ directory })]
+    expect(await one.cached(['/number'])).toEqual(['MISS'])
+    expect(await other.cached(['/number'])).toEqual(['HIT'])
+  })
+
   it('tells the schemes apart by which clients came, where the app trusts who says so', async () => {
     const registered = CacheModule.register({ directory: temporaryDirectory(), shards: 1 })
     const app = await startApp({ imports: [registered], controllers: [Pages] }, app =>
