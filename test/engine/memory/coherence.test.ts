@@ -216,6 +216,29 @@ describe('memory and a database that is gone', () => {
     await expect.poll(() => cache.set('b', 1).then(() => cache.get('a'))).toBe('new')
   })
 
+  // SQLite counts the writes of others from one number on for each connection.
+  it.each([1, 2, 3])(
+    'sees what others write to the one in its place, after %d writes to the one before',
+    async count => {
+      const cache = await remembering()
+      const before = new Stranger(cache.directory)
+      await cache.set('a', 'old')
+      for (let again = 0; again < 2; again++) await cache.get('a')
+      for (let writes = 1; writes <= count; writes++) {
+        before.set('a', writes)
+        await nextTurn()
+        expect(await cache.get('a')).toBe(writes)
+      }
+      removeTree(cache.directory)
+      await expect.poll(() => cache.set('b', 'old').then(() => cache.getItem('a'))).toBeUndefined()
+      const after = new Stranger(cache.directory)
+      expect(await cache.get('b')).toBe('old')
+      await nextTurn()
+      after.set('b', 'new')
+      expect(await cache.get('b')).toBe('new')
+    },
+  )
+
   it('forgets what was in a directory that was removed', async () => {
     const cache = await remembering({ mode: 'frozen' })
     await cache.set('a', { n: 1 })
