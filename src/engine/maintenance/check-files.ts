@@ -4,7 +4,7 @@ import type { Connection } from '../database/connection.js'
 import { slashed } from '../disk/safe-filename.js'
 import { VALUE_FILE } from '../disk/value-files.js'
 import { isMissing, systemCode } from '../file-errors.js'
-import { setTimeout } from '../timers.js'
+import { sleep } from '../timers.js'
 import type { CheckContext } from './check.js'
 
 /** Pause before the second look at a file. A commit unlinks the files it released within this time. */
@@ -24,7 +24,7 @@ export async function checkFiles(context: CheckContext): Promise<void> {
   const unknown = strangers(context, files)
   if (unknown.length + empty.length === 0) return
   const stamps = new Map(empty.map(folder => [folder, stampOf(directory, folder)]))
-  await new Promise(resolve => setTimeout(resolve, SECOND_LOOK_MILLISECONDS))
+  await sleep(SECOND_LOOK_MILLISECONDS)
   const still = strangers(context, unknown)
   if (context.fix)
     for (let at = 0; at < still.length; at += FILES_PER_LOCK) repair(context, still.slice(at, at + FILES_PER_LOCK))

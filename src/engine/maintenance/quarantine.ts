@@ -11,7 +11,7 @@ import { CorruptError, TimeoutError } from '../errors.js'
 import { isMissing, systemCode } from '../file-errors.js'
 import type { Shard } from '../shards/shard.js'
 import { isoNow } from '../time.js'
-import { performance, setTimeout } from '../timers.js'
+import { performance, sleep } from '../timers.js'
 import { runTask } from './worker-client.js'
 
 /** An empty database that serves as a lock. The system releases it when its holder dies, in whatever container. */
@@ -160,6 +160,6 @@ async function takeLock(lock: Connection, directory: string, patience: number): 
       if (!isBusy(error)) throw error
       if (performance.now() >= deadline) throw new TimeoutError(directory, 0, { cause: error })
     }
-    await new Promise(resolve => setTimeout(resolve, POLL_MILLISECONDS))
+    await sleep(POLL_MILLISECONDS)
   }
 }

@@ -3,7 +3,7 @@ import type { Session } from '../database/session.js'
 import type { EncodedKey } from '../disk/codec.js'
 import { keyIdentity } from '../disk/keys.js'
 import { toMilliseconds, toSeconds } from '../time.js'
-import { setTimeout } from '../timers.js'
+import { sleep } from '../timers.js'
 import { readPair, storePair } from './number-pair.js'
 import { refuseEviction } from './refuse-eviction.js'
 
@@ -69,7 +69,7 @@ export class TokenBucket {
       try {
         const { granted, delay } = await this.#ask()
         for (const { go } of this.#line.splice(0, granted)) go()
-        if (this.#line.length > 0) await new Promise(resolve => setTimeout(resolve, delay))
+        if (this.#line.length > 0) await sleep(delay)
       } catch (error) {
         for (const { fail } of this.#line.splice(0)) fail(error)
       }

@@ -19,7 +19,7 @@ import { finishQuarantine, mayBeMoving, quarantine } from '../maintenance/quaran
 import type { ShardMemory } from '../memory/shard-memory.js'
 import { ShardWatch } from '../observe/shard-watch.js'
 import { capGrace } from '../operations/grace.js'
-import { performance, setTimeout } from '../timers.js'
+import { performance, sleep } from '../timers.js'
 import { isCorruption, translateError } from '../translate-error.js'
 import { Closing } from './closing.js'
 import { DamagedRows } from './damaged-rows.js'
@@ -258,7 +258,7 @@ export class Shard implements WriterHost {
         // TimeoutError: others move the database aside, or did so during the opening.
         if ((isBusy(error) || error instanceof TimeoutError) && !late) {
           const wait = Math.min(backoff(failures), Math.max(0, deadline - performance.now()))
-          await new Promise(resolve => setTimeout(resolve, wait))
+          await sleep(wait)
         } else if (sqliteCode(error) === 'SQLITE_IOERR_SHMSIZE' && this.reserve.giveUp()) {
           // The disk is full: the room of the reserve is used for the shared memory of the log.
         } else if (

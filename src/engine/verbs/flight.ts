@@ -21,7 +21,7 @@ import { kindOf } from '../option-names.js'
 import type { ComputeContext, Computing, Key } from '../options.js'
 import type { Shard } from '../shards/shard.js'
 import { milliseconds, stopwatch, toMilliseconds, toSeconds } from '../time.js'
-import { clearInterval, performance, setInterval, setTimeout } from '../timers.js'
+import { clearInterval, performance, setInterval, sleep } from '../timers.js'
 import { type Chosen, contextOf, givenTags, noteStanding, refuseStream, tellStored } from './compute-context.js'
 import { copyOf } from './copying.js'
 import { readValue } from './reading.js'
@@ -196,7 +196,7 @@ export class Flight<T> {
   async #waitForOthers(): Promise<void> {
     const { shard, handle } = this.#order
     for (let wait = FIRST_POLL; !this.#giveUp.signal.aborted; wait = Math.min(LONGEST_POLL, wait * 1.5)) {
-      await new Promise(resolve => setTimeout(resolve, wait * (0.5 + Math.random() / 2)))
+      await sleep(wait * (0.5 + Math.random() / 2))
       const session = shard.current
       if (!session || !handle.isOpen || this.#isClosed) return
       shard.memory?.looked()

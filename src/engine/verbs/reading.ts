@@ -10,7 +10,7 @@ import { entryOf, isInexact, isLarge, isLive, tagsOf, toEntryRow, versionOf } fr
 import type { Info, Item, PlainData } from '../options.js'
 import type { Shard } from '../shards/shard.js'
 import { toExpiry, toMilliseconds } from '../time.js'
-import { performance, setTimeout } from '../timers.js'
+import { performance, sleep } from '../timers.js'
 import { runOf } from './reading-among-writes.js'
 import { decodeTag } from './verb-options.js'
 
@@ -45,7 +45,7 @@ export async function readPatiently<T>(
         throw shard.translate(error)
       }
       if (attemptedAt >= deadline) throw new TimeoutError(shard.directory, 0, { cause: error })
-      await new Promise(resolve => setTimeout(resolve, Math.min(backoff(failures), deadline - attemptedAt)))
+      await sleep(Math.min(backoff(failures), deadline - attemptedAt))
       // Checked here only, since no single wait is longer than a few milliseconds.
       signal?.throwIfAborted()
     }

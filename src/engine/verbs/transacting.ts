@@ -11,7 +11,7 @@ import { StorageError, TimeoutError } from '../errors.js'
 import { kindOf } from '../option-names.js'
 import type { Key, Transacting } from '../options.js'
 import type { Shard } from '../shards/shard.js'
-import { performance, setTimeout } from '../timers.js'
+import { performance, sleep } from '../timers.js'
 import { isCorruption, translateError } from '../translate-error.js'
 import type { TransactionScope } from './cache-transaction.js'
 import { openSession, promiseError } from './open-transaction.js'
@@ -130,7 +130,7 @@ export async function acrossShards<T>(
       for (const shard of shards) shard.writer.refuseLate(attemptedAt)
       if (attemptedAt >= deadline) throw new TimeoutError(shards[0]?.directory ?? '')
       const wait = Math.min(backoff(failures), Math.max(0, deadline - performance.now()))
-      await new Promise(resolve => setTimeout(resolve, wait))
+      await sleep(wait)
     }
   } catch (error) {
     // Each shard finds out itself whether it is the damaged one.
@@ -256,7 +256,7 @@ async function commitPatiently(session: Session, until: number): Promise<void> {
     } catch (error) {
       if (!isBusy(error) || performance.now() >= until) throw error
     }
-    await new Promise(resolve => setTimeout(resolve, backoff(failures)))
+    await sleep(backoff(failures))
   }
 }
 
