@@ -1,6 +1,7 @@
 import { performance } from '../engine/timers.js'
 import type { Exchange } from './core.js'
-import type { Flight, GrowingAnswer } from './flights.js'
+import type { Flight } from './flights.js'
+import type { GrowingAnswer } from './growing-answer.js'
 import { isGone, onClose } from './http-message.js'
 import { LEASE_TTL, Leader } from './leader.js'
 import { count, type Found, holdBody, type Lookup, lookUp } from './lookup.js'

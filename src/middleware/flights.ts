@@ -1,9 +1,8 @@
 import { createHash } from 'node:crypto'
 import { type DoorLease, type DoorStore, LONGEST_TIMER, within } from '../engine/for-doors.js'
 import { clearTimeout, performance, setTimeout } from '../engine/timers.js'
+import type { GrowingAnswer } from './growing-answer.js'
 import type { Found } from './lookup.js'
-import type { StoredResponse } from './policy/message.js'
-import type { Spool } from './spool.js'
 
 /** The outcome of a flight for the requests that wait for it. */
 export type Outcome =
@@ -24,16 +23,6 @@ export type Outcome =
   | { readonly kind: 'personal' }
   /** The handler has not answered in time, so that another request asks it. */
   | { readonly kind: 'late' }
-
-/** An answer whose body is still arriving, and which others may have too. */
-export interface GrowingAnswer {
-  readonly stored: StoredResponse
-  /** The names of the fields that select the answer. */
-  readonly names: readonly string[]
-  readonly selecting: string
-  readonly tags: readonly string[]
-  readonly spool: Spool
-}
 
 /** How long a request waits for the landing of a flight that has its answer, if the database is locked. Milliseconds. */
 const LANDING = 20

@@ -1,12 +1,11 @@
-import { randomUUID } from 'node:crypto'
 import { clearInterval, setInterval } from '../engine/timers.js'
 import { type BodySink, NOWHERE } from './body-sink.js'
 import { replaceConditions } from './conditionals.js'
 import type { Exchange } from './core.js'
-import type { Flight, GrowingAnswer } from './flights.js'
+import type { Flight } from './flights.js'
+import { type GrowingAnswer, growing } from './growing-answer.js'
 import { onClose } from './http-message.js'
 import type { Found } from './lookup.js'
-import { variantKey } from './policy/cache-key.js'
 import { cacheStatus, type ForwardReason } from './policy/cache-status.js'
 import { evaluate, validatorsOf } from './policy/conditional.js'
 import { formatHttpDate } from './policy/dates.js'
@@ -15,15 +14,12 @@ import type { Fields, ResponseHead, StoredResponse } from './policy/message.js'
 import { mayServeStaleOnError } from './policy/reuse.js'
 import { isServerError } from './policy/statuses.js'
 import { afterHead, afterUpdate, type Fate, isPersonal, storability } from './policy/storability.js'
-import { fieldsToStore } from './policy/stored-fields.js'
 import { updatedBy304 } from './policy/update.js'
 import { freshenedBy, validationFields } from './policy/validation.js'
-import { selectingKey } from './policy/vary.js'
 import { Recorder, type Verdict } from './recorder.js'
 import { notModified, type Status, serveFound } from './serve.js'
-import { Spool } from './spool.js'
-import { boundsOf, canHold } from './spool-bounds.js'
-import { receivedAnswer, renewAnswer, renewedHead, selectingNames, storeAnswer, tagsOf } from './stored-answer.js'
+import { canHold } from './spool-bounds.js'
+import { receivedAnswer, renewAnswer, renewedHead, storeAnswer } from './stored-answer.js'
 import { toStored } from './stored-head.js'
 
 /** The lease of a flight. Milliseconds. */
@@ -148,35 +144,27 @@ export class Leader {
   }
 
   #record(head: ResponseHead, whole: StoredResponse): Verdict {
-    const { core, request, key, req } = this.#exchange
-    const { settings, store } = core
-    const names = selectingNames(whole, settings)
-    const selecting = selectingKey(names, request)
-    const at = names.length === 0 ? key : variantKey(key, selecting)
-    const tags = tagsOf(settings, req, head, whole)
-    const stored = { ...whole, fields: fieldsToStore(this.#withoutAbove(whole).fields, settings.policy) }
-    const spool = new Spool(store, at, boundsOf(store, settings, at, whole))
-    const answer: GrowingAnswer = { stored, names, selecting, tags, spool }
+    const answer = growing(this.#exchange, head, whole, this.#withoutAbove(whole).fields)
     this.#flight.settle({ kind: 'tail', answer })
-    void this.#storeWhenEnded(answer, at)
-    return this.#toClient(head, spool, this.#flight.lease ? { stored: true } : {})
+    void this.#storeWhenEnded(answer)
+    return this.#toClient(head, answer.spool, this.#flight.lease ? { stored: true } : {})
   }
 
   #withoutAbove(response: StoredResponse): StoredResponse {
-    return { ...response, fields: response.fields.filter(([name]) => !this.#recorder?.isFromAbove(name)) }
+    return { ...response, fields: this.#recorder?.withoutAbove(response.fields) ?? response.fields }
   }
 
-  async #storeWhenEnded(answer: GrowingAnswer, at: string): Promise<void> {
+  async #storeWhenEnded(answer: GrowingAnswer): Promise<void> {
     const { core } = this.#exchange
     const { lease } = this.#flight
-    const { spool, names, stored, tags } = answer
+    const { at, spool, stored } = answer
     let undo = (): unknown => undefined
     try {
       undo = core.store.onClosing(at, () => spool.isOver || spool.forgo())
       const end = await spool.ended
       const isKnown = core.store.now() - stored.requestedAt < LONGEST_FLIGHT
       if (end === 'complete' && lease && isKnown) {
-        await storeAnswer(core.store, core.settings, { lease, at, names, stored, id: randomUUID(), tags, spool })
+        await storeAnswer(core.store, core.settings, lease, answer)
       } else {
         spool.file?.abandon()
         if (lease) core.store.release(lease)

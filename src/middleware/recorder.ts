@@ -100,11 +100,16 @@ export class Recorder {
     clearStatusMessage(response)
   }
 
+  /** The fields that are the handler's. */
+  withoutAbove(fields: Fields): Fields {
+    return fields.filter(([name]) => !this.#isFromAbove(name))
+  }
+
   /**
    * Whether a field was on the response before the handler ran, and is as it was: it will be there again at every hit.
    * Fields that say what the answer is and how long it is fresh are part of it all the same.
    */
-  isFromAbove(name: string): boolean {
+  #isFromAbove(name: string): boolean {
     if (OF_ANSWER.test(name)) return false
     const before = this.#before.get(name.toLowerCase())
     return before !== undefined && String(before) === String(this.#response.getHeader(name))

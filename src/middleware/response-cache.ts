@@ -105,17 +105,10 @@ function passOther(core: Core, req: HttpRequest, res: HttpResponse, next: Next):
   if (isUnstored) return passUnsafe(core, req, res, next)
   hearOfEnd(req, res)
   const key = keyOf(req, core.settings)
-  if ('none' in key || hasField(requestHead(req).fields, 'Upgrade')) return passUnsafe(core, req, res, next)
-  let isHanded = false
-  const handOn: Next = error => {
-    isHanded = true
-    next(error)
-  }
-  passPost(core, req, res, handOn, key.key).catch(error => {
-    core.store.tell(error)
-    if (isHanded) res.destroy()
-    else passUnsafe(core, req, res, next)
-  })
+  const request = requestOf(req, key)
+  if ('none' in key || hasField(request.fields, 'Upgrade')) return passUnsafe(core, req, res, next)
+  const exchange = { core, req, res, next, request, key: key.key }
+  attempt(exchange, passPost, () => passUnsafe(core, req, res, next))
 }
 
 interface Incoming {
@@ -127,23 +120,31 @@ interface Incoming {
 }
 
 function take(core: Core, { req, res, next, key, isBypassed }: Incoming): void {
-  let isHanded = false
-  const handOn: Next = error => {
-    isHanded = true
-    next(error)
-  }
   const request = requestOf(req, key)
-  const exchange: Exchange = { core, req, res, next: handOn, request, key: 'key' in key ? key.key : '' }
+  const exchange: Exchange = { core, req, res, next, request, key: 'key' in key ? key.key : '' }
   const reason = isBypassed ? 'option' : reasonToPass(req, request, key)
   if (reason !== undefined) return pass(exchange, 'bypass', reason)
   const own = inHand.get(req) ?? new Set<string>()
   if (own.has(exchange.key)) return next()
   inHand.set(req, own.add(exchange.key))
-  handle(exchange).catch(error => {
+  attempt(exchange, handle, () => pass(exchange, 'miss', 'error'))
+}
+
+/** Answers a request, or does something else when that fails: the handler is there for what the cache could not. */
+function attempt(
+  { core, req, res, next, request, key }: Exchange,
+  run: (exchange: Exchange) => Promise<void>,
+  otherwise: () => void,
+): void {
+  let isHanded = false
+  const handOn: Next = error => {
+    isHanded = true
+    next(error)
+  }
+  run({ core, req, res, next: handOn, request, key }).catch(error => {
     core.store.tell(error)
-    // The handler is there to answer what the cache could not.
     if (isHanded || res.headersSent) res.destroy()
-    else if (!isGone(res)) pass(exchange, 'miss', 'error')
+    else if (!isGone(res)) otherwise()
   })
 }
 

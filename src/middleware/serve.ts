@@ -1,5 +1,5 @@
 import type { Exchange } from './core.js'
-import type { GrowingAnswer } from './flights.js'
+import type { GrowingAnswer } from './growing-answer.js'
 import { type HttpResponse, isGone } from './http-message.js'
 import { type Found, openBody } from './lookup.js'
 import { Outlet } from './outlet.js'

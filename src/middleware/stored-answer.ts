@@ -1,4 +1,6 @@
+import { randomUUID } from 'node:crypto'
 import { type DoorEntry, type DoorLease, type DoorStore, kindOf, type Sighting } from '../engine/for-doors.js'
+import type { GrowingAnswer } from './growing-answer.js'
 import type { HttpRequest } from './http-message.js'
 import type { Found } from './lookup.js'
 import { decode } from './lookup.js'
@@ -13,7 +15,6 @@ import { staleWindows } from './policy/stale-windows.js'
 import { permitsAuthorized } from './policy/storability.js'
 import { effectiveDirectives } from './policy/targeted.js'
 import { varyOf } from './policy/vary.js'
-import type { Spool } from './spool.js'
 import { encodeInline, encodeMeta, isVariantList, type StoredHead, type Variant } from './stored-head.js'
 
 const PLAIN: RequestHead = { method: 'GET', url: '', fields: [] }
@@ -108,41 +109,36 @@ export function selectingNames(response: ResponseHead, settings: Settings): read
   return names === '*' ? [] : [...new Set([...names, ...settings.vary])].sort()
 }
 
-/** An answer on its way into the cache. */
-export interface NewAnswer {
-  readonly lease: DoorLease
-  /** Where it lies: the key of the lease, or that of a variant. */
-  readonly at: string
-  readonly names: readonly string[]
-  readonly stored: StoredResponse
-  readonly id: string
-  readonly tags: readonly string[]
-  readonly spool: Spool
-}
-
-/** Stores an answer whose body is complete. False when it was not stored; then nothing of it is left. */
-export async function storeAnswer(store: DoorStore, settings: Settings, answer: NewAnswer): Promise<boolean> {
-  const { lease, at, stored, tags, spool } = answer
-  const entry = entryOf(store, settings, answer)
-  if (!entry) {
-    store.release(lease)
-    return false
-  }
-  const { file } = spool
+/** Stores an answer whose body is complete. When it cannot be stored, nothing of it is left. */
+export async function storeAnswer(
+  store: DoorStore,
+  settings: Settings,
+  lease: DoorLease,
+  answer: GrowingAnswer,
+): Promise<void> {
+  const { at, names, stored, tags, spool } = answer
+  const id = randomUUID()
+  const entry = entryOf(store, settings, answer, id)
+  if (!entry) return store.release(lease)
   if (at === lease.key) {
-    return store.land(lease, tags, current => (stored.status === 206 && hasWhole(current) ? undefined : entry), file)
+    const isLess = (current: Sighting | undefined): boolean => stored.status === 206 && hasWhole(current)
+    await store.land(lease, tags, current => (isLess(current) ? undefined : entry), spool.file)
+    return
   }
   // The list names the variant: until it does, the variant is not there, and when the list is purged, it never was.
   const until = store.now() + entry.ttl
-  if (!(await store.put(at, entry))) {
-    store.release(lease)
-    return false
-  }
-  const variant: Variant = { n: answer.names, k: at, i: answer.id, e: until }
-  const { dropped, landed } = await landVariant(store, settings, answer, variant)
+  if (!(await store.put(at, entry))) return store.release(lease)
+  let dropped: readonly string[] = []
+  const landed = await store.land(lease, tags, current => {
+    const list = current && decode(current)
+    const known = list && isVariantList(list.head) ? list.head.variants : []
+    const now = store.now()
+    const others = known.filter(one => one.k !== at && one.e > now)
+    dropped = others.slice(settings.maxVariants - 1).map(one => one.k)
+    return listEntry(store, [{ n: names, k: at, i: id, e: until }, ...others].slice(0, settings.maxVariants))
+  })
   const gone = landed ? dropped : [at]
   if (gone.length > 0) await store.edit(gone, () => 'remove').catch(error => store.tell(error))
-  return landed
 }
 
 /** Renews the fields of an answer that a 304 has confirmed; its body stays where it is. */
@@ -152,19 +148,17 @@ export async function renewAnswer(
   lease: DoorLease,
   found: Found,
   stored: StoredResponse,
-): Promise<boolean> {
+): Promise<void> {
   const head = renewedHead(found.head, stored, settings)
   const { g: tags = [] } = head
   const ttl = keepingTime(stored, settings, store.now())
   const meta = found.body ? '' : encodeMeta(head)
-  if (meta === undefined || tags.length > MOST_TAGS) {
-    store.release(lease)
-    return false
-  }
+  if (meta === undefined || tags.length > MOST_TAGS) return store.release(lease)
   const value = found.body ? { bytes: encodeInline(head, found.body) } : { meta, version: found.version }
   const entry: DoorEntry = { value, ttl, tags }
   if (found.key === lease.key) {
-    return store.land(lease, tags, current => (current?.version === found.version ? entry : undefined))
+    await store.land(lease, tags, current => (current?.version === found.version ? entry : undefined))
+    return
   }
   const landed = await store.land(lease, tags, current => {
     const list = current && decode(current)
@@ -173,7 +167,7 @@ export async function renewAnswer(
     if (!variants.some(one => one.k === found.key && one.i === found.head.i)) return undefined
     return listEntry(store, variants)
   })
-  return landed && (await store.put(found.key, entry, found.version))
+  if (landed) await store.put(found.key, entry, found.version)
 }
 
 /** Whether more is stored than a part, which a part must not replace. */
@@ -182,33 +176,18 @@ function hasWhole(current: Sighting | undefined): boolean {
   return !!seen && (isVariantList(seen.head) || seen.head.s !== 206)
 }
 
-function entryOf(store: DoorStore, settings: Settings, answer: NewAnswer): DoorEntry | undefined {
-  const { stored, id, tags, spool } = answer
+function entryOf(
+  store: DoorStore,
+  settings: Settings,
+  { stored, tags, spool }: GrowingAnswer,
+  id: string,
+): DoorEntry | undefined {
   const head = headOf(stored, settings, { id, tags })
   const ttl = keepingTime(stored, settings, store.now())
   const { bytes, file } = spool
   if (bytes && !file) return { value: { bytes: encodeInline(head, bytes) }, ttl, tags }
   const meta = encodeMeta(head)
   return file && meta !== undefined ? { value: { file, meta }, ttl, tags } : undefined
-}
-
-async function landVariant(
-  store: DoorStore,
-  { maxVariants }: Settings,
-  { lease, tags }: NewAnswer,
-  variant: Variant,
-): Promise<{ readonly landed: boolean; readonly dropped: readonly string[] }> {
-  let dropped: readonly string[] = []
-  const landed = await store.land(lease, tags, current => {
-    const list = current && decode(current)
-    const known = list && isVariantList(list.head) ? list.head.variants : []
-    const now = store.now()
-    const others = known.filter(one => one.k !== variant.k && one.e > now)
-    const kept = [variant, ...others].slice(0, maxVariants)
-    dropped = others.slice(maxVariants - 1).map(one => one.k)
-    return listEntry(store, kept)
-  })
-  return { landed, dropped }
 }
 
 /** The list lives as long as the longest of its variants. It has no tags: what they name goes by itself. */

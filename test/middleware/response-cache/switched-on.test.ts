@@ -223,6 +223,19 @@ describe('cachePost', () => {
     expect([(await get('/doc')).text, state.gets]).toEqual(['version 1', 2])
   })
 
+  it('is reached by purges of tags that stand above the cache', async () => {
+    const { state, mount } = document((_req, res) => void res.send(`version ${state.version}`))
+    const { get, cache } = await site(mount, {
+      options: { cachePost: true },
+      above: app => void app.use((_req, res, next) => next(void res.set('Cache-Tag', 'documents'))),
+    })
+    await get('/doc', post())
+    await settled(cache)
+    expect(await purge(cache, { tag: 'documents' })).toBe(1)
+    await get('/doc')
+    expect(state.gets).toBe(1)
+  })
+
   it('does not store what was purged while the handler ran', async () => {
     const { state, mount } = document(async (_req, res) => {
       const text = `version ${state.version}`
