@@ -1,4 +1,5 @@
 import { fstatSync } from 'node:fs'
+import { linesOf } from '../engine/for-transfer.js'
 import type { Key } from '../engine/index.js'
 import type { Context, Io } from './command.js'
 import { UsageError } from './exit-codes.js'
@@ -13,43 +14,13 @@ import { parseJson } from './tagged-json.js'
  */
 export async function* inputKeys({ io, options, signal }: Context): AsyncGenerator<Key> {
   const isJson = options.flag('keyJson')
-  let number = 0
-  for await (const line of linesOf(io.stdin)) {
+  const source = io.stdin as AsyncIterable<Uint8Array>
+  // Replacement characters for what is no text would make it another key.
+  for await (const { text, number } of linesOf(source, (_line, what) => new UsageError(`stdin ${what}`))) {
     signal.throwIfAborted()
-    number++
-    if (line === '') continue
-    yield isJson ? keyOfLine(line, number) : line
+    if (text !== '') yield isJson ? keyOfLine(text, number) : text
   }
   signal.throwIfAborted()
-}
-
-/** The lines of a stream. Unlike readline, of which later versions of Node take more for the end of a line. */
-async function* linesOf(stdin: NodeJS.ReadableStream): AsyncGenerator<string> {
-  // A byte order mark in front belongs to the key: without it another key would be meant.
-  const decoder = new TextDecoder('utf-8', { ignoreBOM: true, fatal: true })
-  let rest = ''
-  for await (const chunk of stdin) {
-    const text = typeof chunk === 'string' ? chunk : decoded(() => decoder.decode(chunk, { stream: true }))
-    rest += text
-    if (!text.includes('\n')) continue
-    const lines = rest.split('\n')
-    rest = lines.pop() ?? ''
-    for (const line of lines) yield withoutReturn(line)
-  }
-  yield withoutReturn(rest + decoded(() => decoder.decode()))
-}
-
-function decoded(decode: () => string): string {
-  try {
-    return decode()
-  } catch (error) {
-    // Replacement characters would make it another key.
-    throw new UsageError('stdin is no text in UTF-8', { cause: error })
-  }
-}
-
-function withoutReturn(line: string): string {
-  return line.endsWith('\r') ? line.slice(0, -1) : line
 }
 
 /**

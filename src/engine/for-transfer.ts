@@ -29,6 +29,7 @@ import { translateError } from './translate-error.js'
 
 export type { ExportOptions } from './transfer/export.js'
 export { modesOf, reclaimImports, subCachesOf } from './transfer/home.js'
+export { linesOf } from './transfer/line-reader.js'
 export { CodecError, ConflictError, StreamError } from './transfer/stream-error.js'
 
 type AnyCache = Cache | FanoutCache
@@ -88,7 +89,7 @@ export async function importStream(
     const codecFor = (header: Header): Codec => staging.codecFor(header)
     const intake = new Intake({ codecFor, includeExpired, now }, header => staging.begin(header))
     try {
-      for await (const line of linesOf(source)) {
+      for await (const line of linesOf(source, (number, what) => new StreamError(number, `it ${what}`))) {
         options.signal.throwIfAborted()
         await intake.take(line)
         options.read(line.bytes)

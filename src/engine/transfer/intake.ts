@@ -63,9 +63,11 @@ export class Intake {
     return this.#taken
   }
 
-  /** Reads a line. @throws StreamError for a line that is not valid at this place */
-  async take({ number, text }: Line): Promise<void> {
-    this.#line = number
+  /** Reads a line. A blank one says nothing. @throws StreamError for a line that is not valid at this place */
+  async take(line: Line): Promise<void> {
+    const text = line.text.trim()
+    if (text === '') return
+    this.#line = line.number
     try {
       await this.#takeLine(parse(text))
     } catch (error) {
