@@ -58,7 +58,11 @@ export async function withProgress<T>(
       known = progressed
     }
     // Counting the steps takes time, so it is done only if somebody sees them.
-    return await work({ timeout: patience.timeout, signal, ...(io.stderr.isTTY === true && { onProgress }) })
+    return await work({
+      timeout: patience.timeout,
+      signal,
+      onProgress: io.stderr.isTTY === true ? onProgress : undefined,
+    })
   } finally {
     signal.removeEventListener('abort', onAbort)
     clearTimeout(hint)

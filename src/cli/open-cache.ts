@@ -42,8 +42,8 @@ export async function openCache(path: string, options: OpeningOptions): Promise<
       timeout: options.timeout,
       readonly: options.access === 'read',
       onCorrupt: 'throw',
-      ...(codec && { codec }),
-      ...(isThere && options.access === 'write' && { disk: modesThere(place.directory) }),
+      codec,
+      disk: isThere && options.access === 'write' ? modesThere(place.directory) : undefined,
     } as const
     const Kind = kind === 'Cache' ? Cache : FanoutCache
     return within(new Kind(place.directory, settings), options)

@@ -221,25 +221,18 @@ function settingsOf({ settings }: Header): CacheOptions {
   if (!settings) return {}
   const { statistics, tagIndex, evictionPolicy, sizeLimit, maxItems, cullLimit, disk, sqlite } =
     settings as Partial<Settings>
-  const given = {
+  return {
     statistics,
     tagIndex,
     evictionPolicy: evictionPolicy as EvictionPolicy | undefined,
     sizeLimit,
     maxItems: maxItems ?? undefined,
     cullLimit,
-    disk: disk && withoutAbsent({ minFileSize: disk.minFileSize, unlinkGrace: disk.unlinkGrace }),
-    sqlite:
-      sqlite &&
-      withoutAbsent({
-        journalMode: sqlite.journalMode,
-        autoVacuum: sqlite.autoVacuum,
-        synchronous: sqlite.synchronous,
-      }),
+    disk: disk && { minFileSize: disk.minFileSize, unlinkGrace: disk.unlinkGrace },
+    sqlite: sqlite && {
+      journalMode: sqlite.journalMode,
+      autoVacuum: sqlite.autoVacuum,
+      synchronous: sqlite.synchronous,
+    },
   }
-  return withoutAbsent(given) as CacheOptions
-}
-
-function withoutAbsent(fields: Readonly<Record<string, unknown>>): Record<string, unknown> {
-  return Object.fromEntries(Object.entries(fields).filter(([, value]) => value !== undefined))
 }

@@ -67,7 +67,7 @@ export async function revalidate(exchange: Exchange, flight: Flight): Promise<vo
   const { core, key, request, res } = exchange
   flight.isLed = true
   const lookup = await lookUp(core.store, key, request)
-  const need: Need = { fwd: 'stale', ...(lookup.found && { stale: lookup.found }) }
+  const need: Need = { fwd: 'stale', stale: lookup.found }
   if (lookup.subject === flight.subject && (await acquire(exchange, flight)) === 'granted') {
     return new Leader(exchange, flight, await hold(exchange, need), 'stale').run()
   }
@@ -89,7 +89,7 @@ export function pass(exchange: Exchange, fwd: ForwardReason, detail?: string): v
     ) {
       core.uncacheable.forget(key)
     }
-    const line = cacheStatus({ name: policy.name, fwd, ...(detail !== undefined && { detail }) })
+    const line = cacheStatus({ name: policy.name, fwd, detail })
     return { kind: 'pass', add: [['Cache-Status', line]] }
   })
   next()

@@ -147,7 +147,7 @@ export class Leader {
     const answer = growing(this.#exchange, head, whole, this.#withoutAbove(whole).fields)
     this.#flight.settle({ kind: 'tail', answer })
     void this.#storeWhenEnded(answer)
-    return this.#toClient(head, answer.spool, this.#flight.lease ? { stored: true } : {})
+    return this.#toClient(head, answer.spool, { stored: this.#flight.lease !== undefined })
   }
 
   #withoutAbove(response: StoredResponse): StoredResponse {
@@ -211,7 +211,7 @@ export class Leader {
     const storing = isStored ? this.#renewStored(stale, updated) : this.#drop(stale, fate)
     // It may fail while the answer is being sent, which is no reason to cut that.
     storing.catch(error => core.store.tell(error))
-    await this.#serve(found, { fwd: this.#fwd, fwdStatus: 304, ...(isStored && { stored: true }) })
+    await this.#serve(found, { fwd: this.#fwd, fwdStatus: 304, stored: isStored })
   }
 
   async #renewStored(stale: Found, updated: StoredResponse): Promise<void> {
@@ -245,7 +245,7 @@ export class Leader {
   async #serveStale(stale: Found, fwdStatus?: number): Promise<void> {
     this.#flight.settle({ kind: 'found', found: stale, standsIn: true })
     this.#giveUp('again')
-    await this.#serve(stale, { fwd: this.#fwd, ...(fwdStatus && { fwdStatus }), detail: 'stale-if-error' })
+    await this.#serve(stale, { fwd: this.#fwd, fwdStatus, detail: 'stale-if-error' })
   }
 
   async #serve(found: Found, status: Status): Promise<void> {

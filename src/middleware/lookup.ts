@@ -17,7 +17,7 @@ export interface Found {
   readonly key: string
   readonly head: StoredHead
   /** Its body, if small. Otherwise it is in a file. */
-  readonly body?: Buffer
+  readonly body: Buffer | undefined
   /** Its open file, if held. It can be read once, whatever happens to the entry. */
   readonly file?: StoredFile
   readonly version: string
@@ -112,5 +112,5 @@ async function findVariant(store: DoorStore, variant: Variant): Promise<Pick<Loo
 }
 
 function foundOf(key: string, head: StoredHead, body: Buffer | undefined, version: string): Found {
-  return { key, head, version, ...(body && { body }) }
+  return { key, head, body, version }
 }

@@ -71,11 +71,11 @@ export function resolveSettings(options: ResponseCacheOptions<HttpRequest> = {})
   callable(bypass, 'bypass')
   if (typeof tags !== 'function') texts(tags, 'tags')
   return {
-    ...(key && { key: heard(key) }),
-    ...(tags && { tags: typeof tags === 'function' ? heard(tags) : [...tags] }),
-    ...(bypass && { bypass: heard(bypass) }),
-    ...(options.upkeep !== undefined && { upkeep: options.upkeep }),
-    ...(options.hosts && { hosts: hostList(options.hosts) }),
+    key: key && heard(key),
+    tags: typeof tags === 'function' ? heard(tags) : tags && [...tags],
+    bypass: bypass && heard(bypass),
+    upkeep: options.upkeep,
+    hosts: options.hosts && hostList(options.hosts),
     policy: resolvePolicy(options),
     vary: fieldNames(options.vary),
     maxEntrySize: whole(options.maxEntrySize, 'maxEntrySize', 0, Number.POSITIVE_INFINITY),
@@ -121,12 +121,12 @@ function hostList(value: unknown): readonly string[] {
   throw new RangeError(`${PLACE}: hosts must hold hosts such as 'example.com:8080', got ${kindOf(wrong)}`)
 }
 
-function fixedAuthority(value: unknown): { readonly scheme?: string; readonly authority?: string } {
+function fixedAuthority(value: unknown): Pick<Settings, 'scheme' | 'authority'> {
   if (value === undefined) return {}
   if (typeof value !== 'string') throw new TypeError(`${PLACE}: authority must be a string, got ${kindOf(value)}`)
   const [, scheme, host = ''] = /^(?:(https?):\/\/)?([^/?#]+)\/?$/i.exec(value) ?? []
   const authority = normalAuthority(host, scheme?.toLowerCase() ?? 'http')
-  if (authority !== undefined) return { authority, ...(scheme && { scheme: scheme.toLowerCase() }) }
+  if (authority !== undefined) return { authority, scheme: scheme?.toLowerCase() }
   throw new RangeError(
     `${PLACE}: authority must be a host, or scheme and host such as 'https://example.com', got ${kindOf(value)}`,
   )

@@ -67,8 +67,7 @@ function prepare(bytes: Buffer): Ready | undefined {
   if (!seen) return undefined
   const { head, body } = seen
   if (isVariantList(head)) return { bytes, variants: head }
-  const answer = answerOf(head, body)
-  return { bytes, ...(answer && { answer }) }
+  return { bytes, answer: answerOf(head, body) }
 }
 
 function answerOf(head: StoredHead, body: Buffer): ReadyAnswer | undefined {

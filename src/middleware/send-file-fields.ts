@@ -86,7 +86,7 @@ export function contentTag(hash: Buffer): string {
 function keptFields(meta: PlainData | undefined): KeptFields {
   if (typeof meta !== 'object' || meta === null || Array.isArray(meta)) return {}
   const { type, etag, lastModified, disposition, cacheControl, encoding } = meta as Record<string, unknown>
-  const kept = {
+  return {
     type: fieldValueOrNone(type),
     etag: typeof etag === 'string' && ETAG.test(etag) ? etag : undefined,
     lastModified: typeof lastModified === 'number' && Math.abs(lastModified) < 8.64e15 ? lastModified : undefined,
@@ -94,7 +94,6 @@ function keptFields(meta: PlainData | undefined): KeptFields {
     cacheControl: fieldValueOrNone(cacheControl),
     encoding: fieldValueOrNone(encoding),
   }
-  return Object.fromEntries(Object.entries(kept).filter(([, value]) => value !== undefined))
 }
 
 /** A tag from the path or the version, which are never reused. They are hashed, since clients must not learn them. */

@@ -23,7 +23,7 @@ export async function serveFound(exchange: Exchange, found: Found, status: Statu
   const aged = setField(head.f, 'Age', ageField(currentAge(toStored(head), core.store.now())))
   const fields = appendCacheStatus(aged, { ...status, name: core.settings.policy.name })
   const part = head.s === 206 ? slotOf(request, head) : undefined
-  await sendStored(request, res, { status: head.s, fields, body, ...(part && { part }) })
+  await sendStored(request, res, { status: head.s, fields, body, part })
   return true
 }
 

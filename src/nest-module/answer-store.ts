@@ -155,5 +155,5 @@ export class AnswerStore {
 }
 
 function hitOf({ storedAt, expiresAt }: Versioned<unknown>, answer: Answer): Hit {
-  return { answer, storedAt, ...(expiresAt !== undefined && { expiresAt }) }
+  return { answer, storedAt, expiresAt }
 }

@@ -182,7 +182,7 @@ async function keepValue(
   const { value } = await computeOnce<unknown>({
     cache: host.cache,
     key: full,
-    options: { tags, ...(ttl !== undefined && { ttl }) },
+    options: { tags, ttl },
     compute: async () => {
       const emitted = await emittedBy(handled).finally(() => own.end())
       if ('value' in emitted) return { value: emitted.value, keep: !isStreaming(emitted.value) }

@@ -214,7 +214,7 @@ class Answering {
   async #pass(detail?: string): Promise<unknown> {
     const { exchange, terms, host } = this.#request
     const { keep } = await this.#run()
-    this.#tell({ fwd: detail === 'credentials' ? 'bypass' : 'miss', ...(detail !== undefined && { detail }) })
+    this.#tell({ fwd: detail === 'credentials' ? 'bypass' : 'miss', detail })
     // Further requests may wait for each other.
     if (keep && reachOf(exchange, terms, host.now()) > 0) host.reaching.add(exchange.origin)
     return this.#made?.value
@@ -229,7 +229,8 @@ class Answering {
       exchange.replay(answer.status, fields)
       const age = currentAge({ status, fields, requestedAt: storedAt, receivedAt: storedAt }, now)
       exchange.setHeader('Age', ageField(age))
-      exchange.tell({ name: NAME, hit: true, ...(expiresAt !== undefined && { ttl: expiresAt - now }), collapsed })
+      const ttl = expiresAt === undefined ? undefined : expiresAt - now
+      exchange.tell({ name: NAME, hit: true, ttl, collapsed })
     } catch (error) {
       this.#report(error)
       return false

@@ -31,13 +31,9 @@ export async function makeStore(
   const made: unknown = factory
     ? await factory(isOurs ? ownOptions(options, ttl, temporary) : { ...options, ttl })
     : given
-  if (isDiskCache(made)) return diskStore({ cache: made, ...named(options), ...(ttl !== undefined && { ttl }) })
+  if (isDiskCache(made)) return diskStore({ cache: made, namespace: options.namespace, ttl })
   if (typeof made === 'object' && made !== null) return made
   throw new TypeError(`CacheModule: store must be diskStore, a store or a factory of one, got ${kindOf(made)}`)
-}
-
-function named({ namespace }: CacheManagerOptions): { readonly namespace?: string } {
-  return namespace === undefined ? {} : { namespace }
 }
 
 function factoryIn(store: unknown): StoreFactory | undefined {

@@ -44,7 +44,6 @@ export async function openHost(given: CacheManagerOptions, name: string | undefi
     await opened.close()
     throw error
   }
-  const { ignoreCookies } = options
   return new CacheHost({
     ...opened,
     close: async () => {
@@ -52,8 +51,8 @@ export async function openHost(given: CacheManagerOptions, name: string | undefi
       await opened.close()
     },
     manager: sharingWrap(opened.manager),
-    ...(ttl !== undefined && { ttl }),
-    ...(ignoreCookies !== undefined && { ignoreCookies }),
+    ttl,
+    ignoreCookies: options.ignoreCookies,
   })
 }
 

@@ -152,7 +152,7 @@ function storedAs(value: unknown, call: Call, context: Computing): unknown {
 
 /** Keeps cache-manager from storing what the cache has. */
 function expect(call: Call, value: unknown, store?: ExpectedWrite['store']): void {
-  call.expected = { cache: call.tier.cache, key: call.key, value, ...(store && { store }) }
+  call.expected = { cache: call.tier.cache, key: call.key, value, store }
   expectWrite(call.expected)
 }
 

@@ -158,7 +158,7 @@ class Bars {
 
   constructor({ io }: Context, size: number | undefined) {
     this.#io = io
-    this.#reading = progress(io, { what: 'bytes read', ...(size !== undefined && { total: size }) })
+    this.#reading = progress(io, { what: 'bytes read', total: size })
   }
 
   read(bytes: number): void {

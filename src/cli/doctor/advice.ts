@@ -19,11 +19,11 @@ export interface Advice {
 export type Judge = (facts: Facts) => readonly Advice[]
 
 export function trouble(id: string, what: string, todo: string, where?: readonly string[]): Advice {
-  return { id, severity: 'trouble', what, todo, ...(where && { where }) }
+  return { id, severity: 'trouble', what, todo, where }
 }
 
 export function advice(id: string, what: string, todo: string, where?: readonly string[]): Advice {
-  return { id, severity: 'advice', what, todo, ...(where && { where }) }
+  return { id, severity: 'advice', what, todo, where }
 }
 
 export function ok(id: string, what: string): Advice {

@@ -25,9 +25,9 @@ const ORDER: readonly Severity[] = ['trouble', 'advice', 'ok']
 
 /** Judges all facts, and sorts the advice with the worst first. Commands in it name the directory. */
 export function judge(facts: Facts): readonly Advice[] {
-  const named = ({ todo, ...advice }: Advice): Advice => ({
+  const named = (advice: Advice): Advice => ({
     ...advice,
-    ...(todo !== undefined && { todo: todo.replaceAll('<directory>', quoted(facts.directory)) }),
+    todo: advice.todo?.replaceAll('<directory>', quoted(facts.directory)),
   })
   return JUDGES.flatMap(each => each(facts))
     .map(named)

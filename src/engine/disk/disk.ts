@@ -19,7 +19,7 @@ export interface PreparedValue {
   bytes?: Buffer | undefined
   /** Bytes that it holds in memory while it waits. */
   readonly weight: number
-  file?: PendingFile
+  file?: PendingFile | undefined
 }
 
 /** Where a value is stored. */

@@ -102,5 +102,5 @@ function prepared(value: Exclude<DoorValue, { version: string }>, file: PendingF
   if ('bytes' in value) {
     return { mode: MODE_RAW, value: value.bytes as SqlValue, size: 0, weight: value.bytes.byteLength }
   }
-  return { mode: MODE_BINARY, value: value.meta, size: file?.size ?? 0, weight: 0, ...(file && { file }) }
+  return { mode: MODE_BINARY, value: value.meta, size: file?.size ?? 0, weight: 0, file }
 }

@@ -67,7 +67,7 @@ export function resolveMemoizing(
   const { ttl, tag } = options
   if (ttl !== undefined && ttl !== null) milliseconds(ttl, 'ttl')
   if (tag !== undefined) encodeTag(tag)
-  return { ...(ttl !== undefined && { ttl }), ...(tag !== undefined && { tag }) }
+  return { ttl, tag }
 }
 
 export function callKeys<This, Args extends readonly unknown[], Result>(

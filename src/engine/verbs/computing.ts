@@ -9,7 +9,7 @@ import type { MemoryTier } from '../memory/memory-tier.js'
 import { versionOf } from '../operations/entries.js'
 import { isDue, setFreshness } from '../operations/freshness.js'
 import { kindOf } from '../option-names.js'
-import type { Computing, Factory, Key, Waiting } from '../options.js'
+import type { Computing, Factory, Key } from '../options.js'
 import type { Shard } from '../shards/shard.js'
 import { milliseconds } from '../time.js'
 import { joinFlight, LEFT_TO_OTHERS, type Order } from './flight.js'
@@ -83,7 +83,7 @@ function checkRequest<T>(
 
 async function fulfil<T>(handle: CacheHandle, request: Request<T>): Promise<T> {
   const { encoded, resolved } = request
-  const { signal } = resolved.options
+  const { timeout, signal } = resolved.options
   const shard = handle.route(encoded)
   const read = (): Looked => readComputed(handle.memory, shard, request)
   for (;;) {
@@ -91,7 +91,7 @@ async function fulfil<T>(handle: CacheHandle, request: Request<T>): Promise<T> {
     // and computes; only a value that was found gives way to the loop.
     let found: unknown = isQuiet(shard, encoded) && !signal?.aborted ? tryOnce(read) : FAILED
     if (found === FAILED) {
-      found = await handle.read(shard, encoded, waitingOf(resolved.options), read, request.key)
+      found = await handle.read(shard, encoded, { timeout, signal }, read, request.key)
     } else if (found instanceof Promise) {
       const reading = begun(found as Promise<Found | undefined>, read)
       found = await handle.read(shard, undefined, signal && { signal }, reading, request.key)
@@ -121,10 +121,6 @@ function serve<T>({ value, due }: Found, handle: CacheHandle, shard: Shard, requ
 
 function orderOf<T>(handle: CacheHandle, shard: Shard, { key, encoded, factory, resolved }: Request<T>): Order<T> {
   return { handle, shard, key, encoded, factory, ...resolved }
-}
-
-function waitingOf({ timeout, signal }: Computing): Waiting {
-  return { ...(timeout !== undefined && { timeout }), ...(signal && { signal }) }
 }
 
 function readComputed(memory: MemoryTier | undefined, shard: Shard, request: Lookup): Looked {

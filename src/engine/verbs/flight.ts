@@ -257,7 +257,6 @@ export class Flight<T> {
     const { tag = options.tag } = chosen
     const { tags, file, meta, retry, timeout = retry ? undefined : lease } = options
     const storing = { tag, tags, file, meta, retry, timeout, ttl: life + staleFor }
-    const given = Object.fromEntries(Object.entries(storing).filter(([, one]) => one !== undefined))
     const isKept = staleFor > 0 || options.beta !== undefined
     const operation = (session: Session, entry: NewEntry): boolean => {
       const due = life === Number.POSITIVE_INFINITY ? null : toSeconds(toMilliseconds(entry.now) + life)
@@ -265,7 +264,7 @@ export class Flight<T> {
     }
     this.#isStoring = true
     try {
-      const landed = await storeValue(handle, key, value, given, { name: 'set', operation, ordered: false })
+      const landed = await storeValue(handle, key, value, storing, { name: 'set', operation, ordered: false })
       if (landed) this.#phase = 'over'
       return landed
     } catch (error) {

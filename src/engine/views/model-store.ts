@@ -96,7 +96,7 @@ export class ModelStore {
   replace(key: Key, seen: Item<unknown>, value: unknown): Promise<boolean> {
     const { expiresAt, tag, tags } = seen
     const ttl = expiresAt === undefined ? null : Math.max(0, expiresAt - this.now())
-    const storing: Storing = { ttl, tags, ...(tag !== undefined && { tag }) }
+    const storing: Storing = { ttl, tags, tag }
     const { handle, encodeKey } = this.access
     return this.#change(key, seen, tx => keepingFreshness(handle, encodeKey(key), () => tx.set(key, value, storing)))
   }
