@@ -1,6 +1,4 @@
-import type { Cache, FanoutCache } from '../engine/index.js'
-import type { Options } from './options.js'
-import type { Output } from './output.js'
+import type { Context } from './context.js'
 
 /** One option of a command as data, from which parsing, help, completions and docs are generated. */
 export interface CommandOption {
@@ -59,47 +57,4 @@ export interface Io {
   readonly stdout: OutputStream
   readonly stderr: OutputStream
   readonly env: Readonly<Record<string, string | undefined>>
-}
-
-/** The waiting options that a command passes to its verbs. */
-export interface Patience {
-  /** Milliseconds. */
-  readonly timeout: number
-  readonly signal: AbortSignal
-}
-
-/** The context in which a command runs. */
-export interface Context {
-  /** The directory as given. Empty when the command has none. */
-  readonly directory: string
-  /** The arguments after the directory. */
-  readonly operands: readonly string[]
-  readonly options: Options
-  readonly io: Io
-  readonly out: Output
-  /** Aborted by Ctrl-C, SIGTERM and a closed output; the command rejects with its reason. */
-  readonly signal: AbortSignal
-  readonly patience: Patience
-  /** Whether to change nothing, and only say what would change. */
-  readonly dryRun: boolean
-  /**
-   * Opens the cache of the directory, a Cache or a FanoutCache. It is closed when the command has ended. `'read'`
-   * opens it readonly.
-   *
-   * @throws CliError when there is no cache and `create` is not given
-   */
-  open(access: 'read' | 'write', options?: { readonly create?: 'Cache' | 'FanoutCache' }): Promise<Cache | FanoutCache>
-  /**
-   * Awaits a verb of the open cache. Throws the error where a FanoutCache would return `false` or `undefined`, and a
-   * UsageError for wrong arguments.
-   */
-  answer<T>(verb: Promise<T>): Promise<T>
-  /** Passes on the items of a listing. Ends with an error if the listing left out a locked shard. */
-  listed<T>(items: AsyncIterable<T>): AsyncIterable<T>
-  /** Asks on the terminal; true at once with `--yes`. @throws UsageError where nobody can be asked */
-  confirm(question: string): Promise<boolean>
-  /** Throws where `confirm` would have nobody to ask: before work that is done for the question. @throws UsageError */
-  assertAskable(): void
-  /** Writes a remark to stderr. */
-  note(text: string): void
 }

@@ -1,4 +1,4 @@
-import type { Context } from './command.js'
+import type { Context } from './context.js'
 
 /**
  * Asks before a removal, and tells when nothing is removed.

@@ -1,21 +1,32 @@
 import { createInterface } from 'node:readline'
 import { type Cache, type FanoutCache, TimeoutError } from '../engine/index.js'
-import type { Command, Context, Io, Patience } from './command.js'
+import type { Command, Io } from './command.js'
 import { DEFAULT_TIMEOUT } from './common-options.js'
 import { UsageError } from './exit-codes.js'
 import { openCache } from './open-cache.js'
 import type { Options } from './options.js'
 import { Output, printable } from './output.js'
 
-/** One run of one command. */
-export class Run implements Context {
+/** The waiting options that a command passes to its verbs. */
+export interface Patience {
+  /** Milliseconds. */
+  readonly timeout: number
+  readonly signal: AbortSignal
+}
+
+/** The context in which a command runs: one run of it. */
+export class Context {
+  /** The directory as given. Empty when the command has none. */
   readonly directory: string
+  /** The arguments after the directory. */
   readonly operands: readonly string[]
   readonly options: Options
   readonly io: Io
   readonly out: Output
+  /** Aborted by Ctrl-C, SIGTERM and a closed output; the command rejects with its reason. */
   readonly signal: AbortSignal
   readonly patience: Patience
+  /** Whether to change nothing, and only say what would change. */
   readonly dryRun: boolean
   readonly #opened: (Cache | FanoutCache)[] = []
   #refusal: Error | undefined
@@ -33,6 +44,12 @@ export class Run implements Context {
     this.dryRun = options.flag('dryRun')
   }
 
+  /**
+   * Opens the cache of the directory, a Cache or a FanoutCache. It is closed when the command has ended. `'read'`
+   * opens it readonly.
+   *
+   * @throws CliError when there is no cache and `create` is not given
+   */
   async open(
     access: 'read' | 'write',
     options: { readonly create?: 'Cache' | 'FanoutCache' } = {},
@@ -59,6 +76,10 @@ export class Run implements Context {
     return cache
   }
 
+  /**
+   * Awaits a verb of the open cache. Throws the error where a FanoutCache would return `false` or `undefined`, and a
+   * UsageError for wrong arguments.
+   */
   async answer<T>(verb: Promise<T>): Promise<T> {
     this.#refusal = undefined
     let value: T
@@ -75,12 +96,14 @@ export class Run implements Context {
     return value
   }
 
+  /** Passes on the items of a listing. Ends with an error if the listing left out a locked shard. */
   async *listed<T>(items: AsyncIterable<T>): AsyncGenerator<T> {
     this.#unread = undefined
     yield* items
     if (this.#unread) throw this.#unread
   }
 
+  /** Asks on the terminal; true at once with `--yes`. @throws UsageError where nobody can be asked */
   async confirm(question: string): Promise<boolean> {
     this.assertAskable()
     if (this.options.flag('yes')) return true
@@ -107,16 +130,19 @@ export class Run implements Context {
     }
   }
 
+  /** Throws where `confirm` would have nobody to ask: before work that is done for the question. @throws UsageError */
   assertAskable(): void {
     const { stdin, stderr } = this.io
     if (this.options.flag('yes') || (stdin.isTTY === true && stderr.isTTY === true)) return
     throw new UsageError('this needs --yes where nobody can be asked; --dry-run tells what it would do')
   }
 
+  /** Writes a remark to stderr. */
   note(text: string): void {
     this.io.stderr.write(`fanout-cache: ${printable(text)}\n`)
   }
 
+  /** Closes what the command has opened. */
   async close(): Promise<void> {
     for (const cache of this.#opened.splice(0)) await cache.close()
   }

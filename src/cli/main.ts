@@ -1,6 +1,6 @@
 import type { Io } from './command.js'
 import { COMMANDS } from './commands/index.js'
-import { Run } from './context.js'
+import { Context } from './context.js'
 import {
   CliError,
   ENDINGS,
@@ -41,7 +41,7 @@ export async function run(argv: readonly string[], io: Io, signal: AbortSignal):
 }
 
 async function runCommand({ command, operands, values }: Parsed, io: Io, signal: AbortSignal): Promise<number> {
-  const context = new Run(command, operands, new Options(values), io, signal)
+  const context = new Context(command, operands, new Options(values), io, signal)
   try {
     const code = await command.run(context)
     signal.throwIfAborted()

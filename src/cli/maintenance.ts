@@ -1,5 +1,5 @@
 import { type CachePlace, findPlaces, type MaintenanceOptions } from '../engine/for-maintenance.js'
-import type { Context } from './command.js'
+import type { Context } from './context.js'
 import { cachePlace, checkContent } from './open-cache.js'
 import { progress } from './progress.js'
 

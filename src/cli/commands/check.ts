@@ -1,6 +1,7 @@
 import { checkPlaces, setAside } from '../../engine/for-maintenance.js'
 import type { Finding } from '../../engine/index.js'
-import type { Command, Context } from '../command.js'
+import type { Command } from '../command.js'
+import type { Context } from '../context.js'
 import { EXIT, UsageError } from '../exit-codes.js'
 import { type Target, targetOf, withProgress } from '../maintenance.js'
 import { printable, table } from '../output.js'

@@ -1,6 +1,7 @@
-import type { Command, Context } from '../command.js'
+import type { Command } from '../command.js'
 import { bashCompletions } from '../completions/bash.js'
 import { zshCompletions } from '../completions/zsh.js'
+import type { Context } from '../context.js'
 import { UsageError } from '../exit-codes.js'
 
 const SHELLS: Readonly<Record<string, (commands: readonly Command[]) => string>> = {

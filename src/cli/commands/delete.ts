@@ -1,6 +1,7 @@
 import type { Cache, FanoutCache, Key } from '../../engine/index.js'
-import type { Command, Context } from '../command.js'
+import type { Command } from '../command.js'
 import { confirmed, countOf } from '../confirming.js'
+import type { Context } from '../context.js'
 import { EXIT, UsageError } from '../exit-codes.js'
 import { checkStdin, inputKeys } from '../input-keys.js'
 import { KEY_JSON, keyJson, keyText, parseKey } from '../keys.js'

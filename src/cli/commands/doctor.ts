@@ -1,4 +1,5 @@
-import type { Command, Context } from '../command.js'
+import type { Command } from '../command.js'
+import type { Context } from '../context.js'
 import type { Advice, Severity } from '../doctor/advice.js'
 import { collectFacts } from '../doctor/facts.js'
 import { judge } from '../doctor/judge.js'

@@ -1,5 +1,6 @@
 import { type ExportOptions, exportStream, subCachesOf } from '../../engine/for-transfer.js'
-import type { Command, Context } from '../command.js'
+import type { Command } from '../command.js'
+import type { Context } from '../context.js'
 import { EXIT, UsageError } from '../exit-codes.js'
 import { parseTag, TAG_JSON } from '../keys.js'
 import { progress } from '../progress.js'

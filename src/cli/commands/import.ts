@@ -9,7 +9,8 @@ import {
   reclaimImports,
   StreamError,
 } from '../../engine/for-transfer.js'
-import type { Command, Context } from '../command.js'
+import type { Command } from '../command.js'
+import type { Context } from '../context.js'
 import { CliError, EXIT, UsageError } from '../exit-codes.js'
 import { checkStdin } from '../input-keys.js'
 import { cachePlace, checkContent, lookAt } from '../open-cache.js'

@@ -1,5 +1,6 @@
 import type { Counting, DiskCache, Key } from '../../engine/index.js'
-import type { Command, Context } from '../command.js'
+import type { Command } from '../command.js'
+import type { Context } from '../context.js'
 import { UsageError } from '../exit-codes.js'
 import { KEY_JSON, keyJson, parseKey } from '../keys.js'
 import { STORING_OPTIONS, storingOf } from '../storing-options.js'

@@ -1,6 +1,7 @@
 import { infos } from '../../engine/for-cli.js'
 import type { Listing } from '../../engine/index.js'
-import type { Command, Context } from '../command.js'
+import type { Command } from '../command.js'
+import type { Context } from '../context.js'
 import { INFO_HEAD, infoJson, infoLine } from '../entry-text.js'
 import { keyJson, keyText, parseTag, TAG_JSON } from '../keys.js'
 import { parseCount } from '../units.js'

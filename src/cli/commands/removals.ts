@@ -1,6 +1,7 @@
 import { countExpired } from '../../engine/for-cli.js'
 import type { Cache, FanoutCache } from '../../engine/index.js'
-import type { Command, Context } from '../command.js'
+import type { Command } from '../command.js'
+import type { Context } from '../context.js'
 import { confirmed, countOf } from '../confirming.js'
 import { EXIT } from '../exit-codes.js'
 import { parseTag, TAG_JSON, tagText } from '../keys.js'

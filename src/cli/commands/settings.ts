@@ -1,6 +1,7 @@
 import { configureWithin, hintFor } from '../../engine/for-cli.js'
 import type { Settings, SettingsChange } from '../../engine/index.js'
-import type { Command, Context } from '../command.js'
+import type { Command } from '../command.js'
+import type { Context } from '../context.js'
 import { UsageError } from '../exit-codes.js'
 import { pairs } from '../output.js'
 import { bytesText, durationText, parseBytes, parseDuration } from '../units.js'

@@ -1,6 +1,7 @@
 import { countExpired } from '../../engine/for-cli.js'
 import { FanoutCache } from '../../engine/index.js'
-import type { Command, Context } from '../command.js'
+import type { Command } from '../command.js'
+import type { Context } from '../context.js'
 import { pairs } from '../output.js'
 import { bytesText, countText, percentText } from '../units.js'
 

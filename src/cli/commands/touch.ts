@@ -1,5 +1,6 @@
 import type { PlainData } from '../../engine/index.js'
-import type { Command, Context } from '../command.js'
+import type { Command } from '../command.js'
+import type { Context } from '../context.js'
 import { EXIT, UsageError } from '../exit-codes.js'
 import { KEY_JSON, keyJson, keyText, parseKey } from '../keys.js'
 import { META, TTL } from '../storing-options.js'

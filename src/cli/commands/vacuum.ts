@@ -1,6 +1,7 @@
 import { type DatabaseFacts, examinePlaces, type VacuumReport, vacuumPlaces } from '../../engine/for-maintenance.js'
-import type { Command, Context } from '../command.js'
+import type { Command } from '../command.js'
 import { DRY_RUN } from '../common-options.js'
+import type { Context } from '../context.js'
 import { CliError, EXIT } from '../exit-codes.js'
 import { placeOf, type Target, targetOf, withProgress } from '../maintenance.js'
 import { table } from '../output.js'
