@@ -22,6 +22,7 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
 
   'engine/fairness': [],
   'engine/file-errors': [],
+  'engine/group-by': [],
   'engine/kept-shapes': [],
   'engine/make-directory': ['engine/file-errors'],
   'engine/on-abort': [],
@@ -103,6 +104,7 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
     'engine/errors',
     'engine/fairness',
     'engine/file-errors',
+    'engine/group-by',
     'engine/on-abort',
     'engine/once-per-process',
     'engine/time',

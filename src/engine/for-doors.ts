@@ -17,6 +17,7 @@ import { type DoorLease, endLease, isCurrent, takeLease } from './doors/door-lea
 import { editEntries, evictAll, hasTraces, supersede, waitOf } from './doors/door-removal.js'
 import { Glances, type Glimpse } from './doors/glances.js'
 import { GrowingFile } from './doors/growing-file.js'
+import { Opening, tellOf } from './doors/opening.js'
 import { plainHandle } from './doors/plain-handle.js'
 import { within } from './doors/within.js'
 import { DiskCacheError } from './errors.js'
@@ -49,11 +50,12 @@ const STORING_PATIENCE = 5000
 export class DoorStore {
   readonly #handle: CacheHandle
   readonly #glances: Glances
-  #opening: Promise<boolean> | undefined
+  readonly #opening: Opening
 
   constructor(cache: DiskCache, user: string) {
     this.#handle = plainHandle(cache, user)
     this.#glances = new Glances(this.#handle)
+    this.#opening = new Opening(this.#handle, error => this.tell(error))
   }
 
   /** Epoch milliseconds. */
@@ -69,26 +71,12 @@ export class DoorStore {
   tell(error: unknown): void {
     // Work that was under way when the cache was closed may fail quietly.
     if (!this.#handle.isOpen && error instanceof DiskCacheError && error.refusal === undefined) return
-    if (error instanceof DiskCacheError && error.refusal !== undefined) this.#handle.tellRefused(error, [undefined])
-    else this.#handle.failed(error instanceof Error ? error : new Error(String(error)))
+    tellOf(this.#handle, error)
   }
 
   /** Opens the cache if that takes only a moment. `false`: the request is served without it. */
   ready(): true | Promise<boolean> {
-    if (this.#handle.isOpen) return true
-    this.#opening ??= this.#handle
-      .open()
-      .then(
-        () => true,
-        error => {
-          this.tell(error)
-          return false
-        },
-      )
-      .finally(() => {
-        this.#opening = undefined
-      })
-    return within(this.#opening, 2 * PATIENCE, false)
+    return this.#handle.isOpen || within(this.#opening.opened(), 2 * PATIENCE, false)
   }
 
   /** Reads an entry in the database synchronously and without counting it. Callers of one turn share the object. */

@@ -5,8 +5,9 @@ import type { DiskCache, StoredFile } from './contract.js'
 import type { Session } from './database/session.js'
 import { keyIdentity } from './disk/keys.js'
 import { type FileKey, FileLease, isGivenUp } from './doors/file-lease.js'
+import { Opening, tellOf } from './doors/opening.js'
 import { within } from './doors/within.js'
-import { DiskCacheError, TimeoutError } from './errors.js'
+import { TimeoutError } from './errors.js'
 import { accessEngine, type EngineAccess } from './handle-of.js'
 import { type Clearance, type FlightPlan, takeOff } from './operations/flights.js'
 import { isOver, leaseName, leaseOf } from './operations/leases.js'
@@ -30,12 +31,13 @@ const DATABASES = ['cache.db', '000/cache.db']
 export class FileStore {
   readonly #handle: CacheHandle
   readonly #access: EngineAccess
-  #opening: Promise<boolean> | undefined
+  readonly #opening: Opening
 
   /** @throws TypeError when `cache` is neither a cache nor a view of this package */
   constructor(cache: DiskCache, user: string) {
     this.#access = accessEngine(cache, user)
     this.#handle = this.#access.handle
+    this.#opening = new Opening(this.#handle, error => this.tell(error))
   }
 
   get directory(): string {
@@ -60,8 +62,7 @@ export class FileStore {
 
   /** Emits an error that no caller gets, as `refused` or `error`. */
   tell(error: unknown, key?: Key): void {
-    if (error instanceof DiskCacheError && error.refusal !== undefined) this.#handle.tellRefused(error, [key])
-    else this.#handle.failed(error instanceof Error ? error : new Error(String(error)))
+    tellOf(this.#handle, error, key)
   }
 
   get isOpen(): boolean {
@@ -70,7 +71,7 @@ export class FileStore {
 
   /** Opens the cache, however long that takes. Resolves to whether it is open. */
   async warm(): Promise<boolean> {
-    return this.#handle.isOpen || (await this.#opened())
+    return this.#handle.isOpen || (await this.#opening.opened())
   }
 
   /** Opens the cache within `patience` milliseconds. `false`: the request is served without it. */
@@ -78,7 +79,7 @@ export class FileStore {
     if (this.#handle.isOpen) return true
     // A new directory is created once, and nobody can have locked it: waiting longer is worth it.
     const isNew = !DATABASES.some(name => existsSync(join(this.directory, name)))
-    return within(this.#opened(), isNew ? MAKING : patience, false)
+    return within(this.#opening.opened(), isNew ? MAKING : patience, false)
   }
 
   /**
@@ -152,23 +153,6 @@ export class FileStore {
     } catch {
       // The log is under recovery, or the database was moved. Asking for the lease will find out.
       return true
-    }
-  }
-
-  #opened(): Promise<boolean> {
-    this.#opening ??= this.#open().finally(() => {
-      this.#opening = undefined
-    })
-    return this.#opening
-  }
-
-  async #open(): Promise<boolean> {
-    try {
-      await this.#handle.open()
-      return true
-    } catch (error) {
-      this.tell(error)
-      return false
     }
   }
 }

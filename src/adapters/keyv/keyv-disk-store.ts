@@ -1,4 +1,5 @@
 import { EventEmitter } from 'node:events'
+import { groupBy } from '../../engine/for-adapters.js'
 import type { DiskCache } from '../../engine/index.js'
 import { Door, Namespaced } from '../namespaced.js'
 import { type CacheSource, type DoorOptions, openCache, optionsOf } from '../open-cache.js'
@@ -136,17 +137,21 @@ export class KeyvDiskStore extends EventEmitter {
    * Stores several entries, those of one shard in one commit. Keyv's type demands void, but Keyv returns the result.
    */
   async setMany(entries: readonly KeyvEntry[]): Promise<boolean[] & void> {
-    const rows = entries.map(({ key, value, ttl }) => ({
+    const rows = entries.map(({ key, value, ttl }, at) => ({
       ...this.#place(key),
+      at,
       value: toStored(value, this.#door),
       ttl: this.#ttlOf(ttl),
     }))
     const answers: boolean[] = []
     // All namespaces are called now, so that later calls take effect after them.
-    const storing = Array.from(grouped(rows), async ([space, places]) => {
-      const stored = await space.setMany(places.map(at => rows[at] as NonNullable<(typeof rows)[0]>))
-      for (const [index, at] of places.entries()) answers[at] = stored[index] ?? false
-    })
+    const storing = Array.from(
+      groupBy(rows, ({ space }) => space),
+      async ([space, own]) => {
+        const stored = await space.setMany(own)
+        for (const [index, { at }] of own.entries()) answers[at] = stored[index] ?? false
+      },
+    )
     await Promise.all(storing)
     return answers as boolean[] & void
   }
@@ -243,17 +248,6 @@ export interface KeyvEntry {
 
 function isOf(key: string, { namespace }: Owner): boolean {
   return namespace !== undefined && key.startsWith(namespace) && key[namespace.length] === ':'
-}
-
-/** Groups the positions of entries by their namespace. */
-function grouped(rows: readonly Place[]): Map<Namespaced, number[]> {
-  const groups = new Map<Namespaced, number[]>()
-  for (const [at, { space }] of rows.entries()) {
-    const known = groups.get(space)
-    if (known) known.push(at)
-    else groups.set(space, [at])
-  }
-  return groups
 }
 
 /** Refuses namespaces such as `a` and `a:b` in one store, since the key `a:b:c` could belong to either. */

@@ -11,7 +11,7 @@ import { performance } from '../timers.js'
 import { encodeValue, type Incoming, takeIn } from '../verbs/storing.js'
 import { type TakenValue, takeOutValue } from '../verbs/taking.js'
 import { removeInPages } from '../verbs/upkeep.js'
-import { type IncomingValue, isStream, takeValue } from '../verbs/value-source.js'
+import { discardAll, type IncomingValue, isStream, storingAll, takeValue } from '../verbs/value-source.js'
 import { resolveStoring } from '../verbs/verb-options.js'
 import { patient, shardOf } from './collection-cache.js'
 import { rowsOf, walkPages } from './deque-reading.js'
@@ -184,7 +184,6 @@ async function putSome(
   const shard = shardOf(handle)
   const now = shard.disk.now()
   const incoming = takeValues(handle, some, now)
-  const files = incoming.flatMap(({ readiness }) => readiness ?? [])
   const work = {
     run: (session: Session): boolean => {
       inOrder(session)
@@ -193,11 +192,7 @@ async function putSome(
       return items.trim(session, end.maxLength, otherSide(end.side))
     },
     barrier: true,
-    bytes: incoming.reduce((sum, { prepared }) => sum + prepared.weight, 0),
-    ...(files.length > 0 && { readiness: Promise.all(files) }),
-    discard: () => {
-      for (const { discard } of incoming) discard?.()
-    },
+    ...storingAll(incoming),
   }
   const more = await handle.write(shard, work, { options: patient(handle, options), refused: false })
   if (more) await trimOn(handle, end, options)
@@ -211,7 +206,7 @@ function takeValues(handle: CacheHandle, some: readonly EncodedItem[], now: numb
     for (const { value, encoded } of some) incoming.push(takeValue(shardOf(handle), encoded, value, storing))
     return incoming
   } catch (error) {
-    for (const { discard } of incoming) discard?.()
+    discardAll(incoming)
     throw error
   }
 }

@@ -1,5 +1,6 @@
 import type { CacheHandle } from '../cache-handle.js'
 import type { Session } from '../database/session.js'
+import { groupBy } from '../group-by.js'
 import { stateOf } from '../operations/entries.js'
 import { acquireLease, holdsLease, leaseName, leaseOf } from '../operations/leases.js'
 import { removedSince, stampRemoval } from '../operations/stamps.js'
@@ -49,13 +50,7 @@ export async function editEntries(
   { stamps }: { readonly stamps: boolean },
 ): Promise<Map<string, Edit>> {
   const done = new Map<string, Edit>()
-  const byShard = new Map<Shard, string[]>()
-  for (const key of keys) {
-    const shard = handle.route(handle.encodeKey(key))
-    const own = byShard.get(shard)
-    if (own) own.push(key)
-    else byShard.set(shard, [key])
-  }
+  const byShard = groupBy(keys, key => handle.route(handle.encodeKey(key)))
   const jobs = Array.from(byShard, ([shard, own]) => {
     const run = (session: Session): void => {
       if (stamps) stampRemoval(session, { keys: own })

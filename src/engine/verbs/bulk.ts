@@ -2,12 +2,13 @@ import type { CacheHandle } from '../cache-handle.js'
 import type { Entry } from '../contract.js'
 import type { Session } from '../database/session.js'
 import type { EncodedKey, EncodedValue } from '../disk/codec.js'
+import { groupBy } from '../group-by.js'
 import type { NewEntry } from '../operations/entries.js'
 import { remove, set } from '../operations/items.js'
 import { kindOf } from '../option-names.js'
 import type { Key, Storing, Waiting } from '../options.js'
 import type { Shard } from '../shards/shard.js'
-import { type IncomingValue, isStream, takeValue } from './value-source.js'
+import { discardAll, type IncomingValue, isStream, storingAll, takeValue } from './value-source.js'
 import { checkIterable, checkVerbOptions, resolveStoring } from './verb-options.js'
 
 /** Limit of entries in one transaction. More of them would block the event loop for more than a few milliseconds. */
@@ -15,6 +16,7 @@ const ENTRIES_PER_COMMIT = 1000
 
 interface Incoming {
   readonly key: Key
+  readonly shard: Shard
   /** Index of its result. */
   readonly at: number
   readonly entry: NewEntry
@@ -56,20 +58,19 @@ export async function storeEntries(
 ): Promise<boolean[]> {
   handle.assertWritable()
   const answers: boolean[] = entries.map(() => false)
-  const perShard = new Map<Shard, Incoming[]>()
+  const incoming: Incoming[] = []
   try {
     for (const [at, entry] of entries.entries()) {
-      const shard = handle.route(entry.encodedKey)
-      const incoming = takeEntry(handle, shard, entry, at)
-      if (incoming) push(perShard, shard, incoming)
+      const taken = takeEntry(handle, entry, at)
+      if (taken) incoming.push(taken)
     }
   } catch (error) {
-    // None of the entries is stored, so their files are removed.
-    for (const { value } of [...perShard.values()].flat()) value.discard?.()
+    // None of the entries is stored.
+    discardAll(incoming.map(({ value }) => value))
     throw error
   }
-  const stored = [...perShard].flatMap(([shard, incoming]) =>
-    chunks(incoming).map(chunk => storeChunk(handle, shard, chunk, options, answers)),
+  const stored = [...groupBy(incoming, ({ shard }) => shard)].flatMap(([shard, own]) =>
+    chunks(own).map(chunk => storeChunk(handle, shard, chunk, options, answers)),
   )
   await Promise.all(stored)
   return answers
@@ -78,10 +79,10 @@ export async function storeEntries(
 /** Prepares one of several entries. `undefined`: a FanoutCache refuses it as too large, and stores the others. */
 function takeEntry(
   handle: CacheHandle,
-  shard: Shard,
   { key, encodedKey, value, encoded, options }: EncodedEntry,
   at: number,
 ): Incoming | undefined {
+  const shard = handle.route(encodedKey)
   const now = shard.disk.now()
   const storing = resolveStoring(options, now, handle.options.defaultTtl)
   try {
@@ -89,6 +90,7 @@ function takeEntry(
     const { expireTime, tag, tags } = storing
     return {
       key,
+      shard,
       at,
       value: incoming,
       entry: { key: encodedKey, value: incoming.prepared, now, expireTime, tag, tags },
@@ -106,15 +108,10 @@ export async function removeKeys(
 ): Promise<boolean[]> {
   checkVerbOptions(options, 'deleteMany', 'waiting')
   checkIterable(keys, 'deleteMany')
-  const answers: boolean[] = []
-  const perShard = new Map<Shard, { readonly at: number; readonly key: Key; readonly encoded: EncodedKey }[]>()
-  for (const key of keys) {
-    const encoded = handle.encodeKey(key)
-    push(perShard, handle.route(encoded), { at: answers.length, key, encoded })
-    answers.push(false)
-  }
-  const removed = [...perShard].flatMap(([shard, places]) =>
-    chunks(places).map(async chunk => {
+  const places = Array.from(keys, (key, at) => ({ key, at, encoded: handle.encodeKey(key) }))
+  const answers = places.map(() => false)
+  const removed = [...groupBy(places, ({ encoded }) => handle.route(encoded))].flatMap(([shard, own]) =>
+    chunks(own).map(async chunk => {
       const now = shard.disk.now()
       const run = (session: Session): boolean[] => chunk.map(({ encoded }) => remove(session, encoded, now))
       const call = { keys: chunk.map(({ key }) => key), options, refused: [], retry: true }
@@ -133,18 +130,13 @@ async function storeChunk(
   options: Waiting | undefined,
   answers: boolean[],
 ): Promise<void> {
-  const files = chunk.flatMap(({ value }) => value.readiness ?? [])
   const work = {
     run: (session: Session): boolean => {
       for (const { entry } of chunk) set(session, entry)
       return true
     },
     barrier: true,
-    bytes: chunk.reduce((sum, { value }) => sum + value.prepared.weight, 0),
-    ...(files.length > 0 && { readiness: Promise.all(files) }),
-    discard: () => {
-      for (const { value } of chunk) value.discard?.()
-    },
+    ...storingAll(chunk.map(({ value }) => value)),
   }
   const call = { keys: chunk.map(({ key }) => key), options, refused: false, retry: true }
   const stored = await handle.write<boolean>(shard, work, call)
@@ -155,12 +147,6 @@ async function storeChunk(
 export function checkEntry(entry: Entry): void {
   if (Array.isArray(entry) && entry.length >= 2 && entry.length <= 3) return
   throw new TypeError(`setMany: entries must be [key, value] or [key, value, options], got ${kindOf(entry)}`)
-}
-
-function push<K, V>(map: Map<K, V[]>, key: K, value: V): void {
-  const known = map.get(key)
-  if (known) known.push(value)
-  else map.set(key, [value])
 }
 
 function chunks<T>(items: readonly T[]): T[][] {

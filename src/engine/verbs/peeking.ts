@@ -3,6 +3,7 @@ import type { Session } from '../database/session.js'
 import type { EntryRow } from '../database/statements.js'
 import type { EncodedKey } from '../disk/codec.js'
 import { keyIdentity } from '../disk/keys.js'
+import { groupBy } from '../group-by.js'
 import { entryOf, isLive } from '../operations/entries.js'
 import type { Info, Item, Key, Waiting } from '../options.js'
 import type { Shard } from '../shards/shard.js'
@@ -39,18 +40,12 @@ export async function peekItems(
   keys: readonly EncodedKey[],
   options: Waiting | undefined,
 ): Promise<Found[]> {
-  const places = new Map<Shard, number[]>()
-  for (const [at, key] of keys.entries()) {
-    const shard = handle.route(key)
-    const own = places.get(shard)
-    if (own) own.push(at)
-    else places.set(shard, [at])
-  }
+  const places = groupBy(keys.entries(), ([, key]) => handle.route(key))
   const found: Found[] = keys.map(() => undefined)
-  const reading = Array.from(places, async ([shard, ats]) => {
-    const own = ats.map(at => keys[at] as EncodedKey)
+  const reading = Array.from(places, async ([shard, entries]) => {
+    const own = entries.map(([, key]) => key)
     const items = await handle.read(shard, placeOf(shard, own), options, () => peek(shard, own))
-    for (const [nth, at] of ats.entries()) found[at] = items?.[nth]
+    for (const [nth, [at]] of entries.entries()) found[at] = items?.[nth]
   })
   await Promise.all(reading)
   return found

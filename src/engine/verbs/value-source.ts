@@ -1,5 +1,6 @@
 import { Readable } from 'node:stream'
 import type { ReadableStream } from 'node:stream/web'
+import type { Work } from '../database/job.js'
 import type { EncodedValue } from '../disk/codec.js'
 import { giveBack } from '../disk/copy-buffers.js'
 import type { PreparedValue } from '../disk/disk.js'
@@ -19,6 +20,21 @@ export interface IncomingValue {
   readonly readiness?: Promise<unknown>
   /** Removes the file when no row will name it. */
   readonly discard?: () => void
+}
+
+/** What a write that stores several values tells the writer of them. */
+export function storingAll(values: readonly IncomingValue[]): Pick<Work<unknown>, 'bytes' | 'readiness' | 'discard'> {
+  const files = values.flatMap(({ readiness }) => readiness ?? [])
+  return {
+    bytes: values.reduce((sum, { prepared }) => sum + prepared.weight, 0),
+    readiness: files.length > 0 ? Promise.all(files) : undefined,
+    discard: () => discardAll(values),
+  }
+}
+
+/** Removes the files of values that are not stored. */
+export function discardAll(values: readonly IncomingValue[]): void {
+  for (const { discard } of values) discard?.()
 }
 
 /** Whether a value is to be streamed to a file. */
