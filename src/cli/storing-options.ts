@@ -24,9 +24,9 @@ export function storingOf(options: Options): Pick<Storing, 'ttl' | 'tag' | 'tags
   const ttl = options.parsed<number | null>('ttl')
   const [tag, ...further] = options.all('tag').map(text => parseTag(text, options))
   return {
-    ...(ttl === undefined ? undefined : { ttl }),
-    ...(tag === undefined ? undefined : { tag }),
-    ...(further.length === 0 ? undefined : { tags: further.map(furtherTag) }),
+    ttl,
+    tag,
+    tags: further.map(furtherTag),
   }
 }
 

@@ -1,10 +1,10 @@
 import { randomUUID } from 'node:crypto'
+import { valueFor, valueFrom } from '../adapters/cache-manager/cache-manager-store.js'
 import { getVersioned, type Versioned } from '../engine/for-adapters.js'
 import type { DiskCache, Storing, Transaction } from '../engine/index.js'
 import { selectingKey } from '../middleware/policy/vary.js'
 import { type Answer, type Kept, readKept, storedAnswer, storedVariants, type Variants } from './answer.js'
 import { digest, type HttpExchange } from './http-exchange.js'
-import { decodeStored, encodeStored } from './stored-value.js'
 
 /** A kept answer. */
 export interface Hit {
@@ -67,7 +67,7 @@ export class AnswerStore {
 
   #placeOf(item: Versioned<unknown> | undefined): Hit | Vacancy | Promise<Hit | Vacancy> {
     if (!item) return { flight: this.#key }
-    const kept = readKept(decodeStored(item.value))
+    const kept = readKept(valueFrom(item.value))
     if ('variants' in kept) return this.#findVariant(item.version, kept.variants)
     if (kept.answer.origin === undefined || kept.answer.origin === this.origin) return hitOf(item, kept.answer)
     return { flight: this.#keyOf('', this.#selection([])), found: { version: item.version } }
@@ -102,14 +102,14 @@ export class AnswerStore {
     const at = this.#keyOf(variants.generation, this.#selection(variants.vary))
     await this.#transact([this.#key, at], tx => {
       if (this.#variantsIn(tx)?.generation === variants.generation)
-        tx.set(at, encodeStored(storedAnswer(answer), this.#cache), keeping)
+        tx.set(at, valueFor(this.#cache, storedAnswer(answer)), keeping)
     })
   }
 
   async #findVariant(version: string, variants: Variants): Promise<Hit | Vacancy> {
     const key = this.#keyOf(variants.generation, this.#selection(variants.vary))
     const item = await getVersioned(this.#cache, key)
-    const kept = item && readKept(decodeStored(item.value))
+    const kept = item && readKept(valueFrom(item.value))
     if (item && kept && 'answer' in kept) return hitOf(item, kept.answer)
     return { flight: key, found: { version, variants } }
   }
@@ -131,7 +131,7 @@ export class AnswerStore {
     await this.#transact([this.#key, at], tx => {
       if (tx.info(this.#key)?.version !== version || !isStanding()) return
       tx.set(this.#key, storedVariants(next), keeping)
-      tx.set(at, encodeStored(storedAnswer(answer), this.#cache), keeping)
+      tx.set(at, valueFor(this.#cache, storedAnswer(answer)), keeping)
     })
   }
 

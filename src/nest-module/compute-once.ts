@@ -1,9 +1,9 @@
+import { valueFor, valueFrom } from '../adapters/cache-manager/cache-manager-store.js'
 import { isOwnComputation } from '../adapters/own-computation.js'
 import { isStanding } from '../engine/for-adapters.js'
 import type { ComputeContext, Computing, DiskCache } from '../engine/index.js'
 import { kindOf } from '../engine/option-names.js'
 import { clearTimeout, setTimeout } from '../engine/timers.js'
-import { decodeStored, encodeStored } from './stored-value.js'
 
 /** How long an answer waits until it is stored. */
 const STORING_MILLISECONDS = 25
@@ -66,7 +66,7 @@ export async function computeOnce<T>(computation: Computation<T>): Promise<Compu
       if (!(error instanceof ComputeError) && !attempt.gaveUp) report(error)
     })
     const value = await Promise.race([stored, attempt.isMade])
-    if (!attempt.own && value !== NOT_KEPT) return { value: decodeStored(value) as T, own: false }
+    if (!attempt.own && value !== NOT_KEPT) return { value: valueFrom(value) as T, own: false }
   } catch (error) {
     if (error instanceof ComputeError) throw error.cause
   } finally {
@@ -125,7 +125,7 @@ class Attempt<T> {
       return NOT_KEPT
     }
     if (!this.#isSettled) this.#timer = setTimeout(() => this.#goOn(NOT_KEPT), STORING_MILLISECONDS)
-    return value === undefined ? undefined : encodeStored(value, this.#computation.cache)
+    return value === undefined ? undefined : valueFor(this.#computation.cache, value)
   }
 
   settle(): void {

@@ -85,7 +85,7 @@ async function overStore(
     const prefix = prefixIn(store)
     if (installed.takes === 'keyvs') {
       refuseLaterKeyv(store, installed)
-      const keyv = isKeyv(store) ? store : createKeyvOf(installed.keyv(), cache, namespaced(namespaceOf(prefix)))
+      const keyv = isKeyv(store) ? store : createKeyvOf(installed.keyv(), cache, { namespace: namespaceOf(prefix) })
       return { cache, prefix, close, manager: installed.make({ ...settings, stores: [keyv] }) }
     }
     if (!isStore5(store))
@@ -130,8 +130,9 @@ function keyvOf(
     )
   }
   const engine = engineOf(store)
-  if (engine && isStore5(store)) return createKeyvOf(installed.keyv(), engine, namespaced(namespaceOf(prefixIn(store))))
-  if (isDiskCache(store)) return createKeyvOf(installed.keyv(), store, namespaced(namespace))
+  if (engine && isStore5(store))
+    return createKeyvOf(installed.keyv(), engine, { namespace: namespaceOf(prefixIn(store)) })
+  if (isDiskCache(store)) return createKeyvOf(installed.keyv(), store, { namespace })
   const Keyv = installed.keyv() as new (options: object) => object
   return new Keyv({ store, namespace, ...(ttl !== undefined && { ttl }) })
 }
@@ -159,10 +160,6 @@ function prefixIn(store: unknown): string {
 
 function namespaceOf(prefix: string): string | undefined {
   return prefix === ':' ? undefined : decodeURIComponent(prefix.slice(0, -1))
-}
-
-function namespaced(namespace: string | undefined): { readonly namespace?: string } {
-  return namespace === undefined ? {} : { namespace }
 }
 
 /** Whether a store is a Keyv, of whatever version. */

@@ -1,4 +1,4 @@
-import { kindOf } from '../../engine/for-adapters.js'
+import { keepsObjects, kindOf } from '../../engine/for-adapters.js'
 import type { DiskCache } from '../../engine/index.js'
 import { readEnvelope, storeValue, textOf, unmarked } from '../keyv/stored-values.js'
 import { Door, Namespaced, type NewEntry } from '../namespaced.js'
@@ -123,6 +123,11 @@ export class DiskStore {
     const given = ttl === undefined || ttl === null ? this.#ttl : hostTtl(ttl)
     return { key, value: storeValue(value, this.#door.boxes), ttl: given }
   }
+}
+
+/** Encodes a value for a cache in which stores of cache-manager find it. */
+export function valueFor(cache: DiskCache, value: unknown): unknown {
+  return storeValue(value, keepsObjects(cache))
 }
 
 /** Decodes a stored value, also one that a plain Keyv has stored. */

@@ -1,12 +1,11 @@
-import { checkComputing, checkOptionNames, keepsObjects, nowOf } from '../../engine/for-adapters.js'
+import { checkComputing, checkOptionNames, nowOf } from '../../engine/for-adapters.js'
 import { type DiskCache, DiskCacheError, type Duration, type Info } from '../../engine/index.js'
 import { setImmediate } from '../../engine/timers.js'
 import { type ExpectedWrite, expectWrite, forgetWrite } from '../expected-writes.js'
-import { storeValue } from '../keyv/stored-values.js'
 import { isDiskCache } from '../open-cache.js'
 import { computeWithin, isOwnComputation } from '../own-computation.js'
 import { hostTtl } from '../ttl.js'
-import { valueFrom } from './cache-manager-store.js'
+import { valueFor, valueFrom } from './cache-manager-store.js'
 
 /** Time to live of a value until cache-manager stores it, when only cache-manager knows the final one. Milliseconds. */
 const UNTIL_STORED = 10_000
@@ -117,7 +116,7 @@ async function once(call: Call): Promise<unknown> {
     const value = valueFrom(stored)
     if (value !== undefined) {
       // Stored again, it would live too long, and outlive a removal that came first.
-      expect(call, storeValue(value, keepsObjects(cache)))
+      expect(call, valueFor(cache, value))
       return value
     }
     if (found === undefined) return value
@@ -140,7 +139,7 @@ async function once(call: Call): Promise<unknown> {
 function storedAs(value: unknown, call: Call, context: Computing): unknown {
   const { tier, ttl } = call
   const given = hostTtl(typeof ttl === 'function' ? ttl(value) : ttl)
-  const stored = storeValue(value, keepsObjects(tier.cache))
+  const stored = valueFor(tier.cache, value)
   if (value === undefined || given === 0 || tier.isCacheable?.(value) === false) context.skip()
   else {
     context.ttl(given === undefined ? UNTIL_STORED : given)
@@ -172,7 +171,7 @@ function expectRefreshed(call: Call, fresh: unknown, { version, expiresAt = Numb
   const { tier, key } = call
   const { cache } = tier
   const store = storingIf(call, now => (now ? now.version === version : expiresAt <= nowOf(cache)))
-  const write = { cache, key, value: storeValue(fresh, keepsObjects(cache)), store, stays: true }
+  const write = { cache, key, value: valueFor(cache, fresh), store, stays: true }
   expectWrite(write)
   // All callers that wait for a refresh store its value at once, and none may come.
   setImmediate(() => forgetWrite(write))

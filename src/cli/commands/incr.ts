@@ -29,7 +29,7 @@ async function increment(context: Context): Promise<void> {
   const { options, operands, patience, out } = context
   const delta = parseNumber(operands[1] ?? '1')
   const initial = options.parsed<number | bigint>('default')
-  const counting = { ...storingOf(options), ...patience, ...(initial === undefined ? undefined : { default: initial }) }
+  const counting = { ...storingOf(options), ...patience, default: initial }
   const cache = await context.open('write')
   const key = parseKey(operands[0] ?? '', options)
   const value = await context.answer(add(cache, key, delta, counting))

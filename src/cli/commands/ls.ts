@@ -57,11 +57,10 @@ async function list(context: Context): Promise<void> {
 
 /** The listing of the options. */
 function listingOf({ options }: Context): Listing {
-  const prefix = options.text('prefix')
   const tag = options.text('tag')
   return {
-    ...(prefix === undefined ? undefined : { prefix }),
-    ...(tag === undefined ? undefined : { tag: parseTag(tag, options) }),
+    prefix: options.text('prefix'),
+    tag: tag === undefined ? undefined : parseTag(tag, options),
     reverse: options.flag('reverse'),
     includeExpired: options.flag('expired'),
   }

@@ -1,8 +1,8 @@
 import { countExpired } from '../../engine/for-cli.js'
 import type { Cache, FanoutCache } from '../../engine/index.js'
 import type { Command } from '../command.js'
-import type { Context } from '../context.js'
 import { confirmed, countOf } from '../confirming.js'
+import type { Context } from '../context.js'
 import { EXIT } from '../exit-codes.js'
 import { parseTag, TAG_JSON, tagText } from '../keys.js'
 import { progress } from '../progress.js'
@@ -138,7 +138,7 @@ async function removing(
   remove: () => Promise<number>,
   total?: number,
 ): Promise<number> {
-  const bar = progress(context.io, { what: 'removing', ...(total === undefined ? undefined : { total }) })
+  const bar = progress(context.io, { what: 'removing', total })
   const before = await context.answer(cache.count())
   let looking = Promise.resolve()
   const timer = setInterval(() => {

@@ -46,7 +46,7 @@ async function setValue(context: Context): Promise<number> {
   const { options, operands, patience, out } = context
   const key = parseKey(operands[0] ?? '', options)
   const kind = options.text('kind') === 'Cache' ? 'Cache' : 'FanoutCache'
-  const storing = { ...storingOf(options), ...metaOf(context), ...patience }
+  const storing = { ...storingOf(options), meta: options.parsed<PlainData>('meta'), ...patience }
   checkSources(context)
   if (options.has('kind') && !options.flag('create')) throw new UsageError('--kind goes with --create')
   const cache = await context.open('write', options.flag('create') ? { create: kind } : {})
@@ -56,11 +56,6 @@ async function setValue(context: Context): Promise<number> {
   if (!stored) context.note(`there is a key ${keyText(cache, key)} already`)
   if (out.json) await out.document({ key: keyJson(cache, key), stored })
   return stored ? EXIT.done : EXIT.no
-}
-
-function metaOf({ options }: Context): { readonly meta?: PlainData } {
-  const meta = options.parsed<PlainData>('meta')
-  return meta === undefined ? {} : { meta }
 }
 
 /** Checks the sources of the value, before anything is opened or created. @throws UsageError */

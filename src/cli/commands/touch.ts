@@ -25,8 +25,7 @@ async function touchKey(context: Context): Promise<number> {
   if (ttl === undefined && meta === undefined) throw new UsageError('say what to change: --ttl <duration>, or never')
   const cache = await context.open('write')
   const key = parseKey(context.operands[0] ?? '', options)
-  const change = { ...(ttl === undefined ? undefined : { ttl }), ...(meta === undefined ? undefined : { meta }) }
-  const touched = await context.answer(cache.touch(key, { ...change, ...patience }))
+  const touched = await context.answer(cache.touch(key, { ttl, meta, ...patience }))
   if (out.json) await out.document({ key: keyJson(cache, key), touched })
   if (!touched) context.note(`there is no key ${keyText(cache, key)}${meta === undefined ? '' : ', or it is no file'}`)
   return touched ? EXIT.done : EXIT.no
