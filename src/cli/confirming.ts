@@ -1,13 +1,8 @@
 import type { Context } from './context.js'
 
-/**
- * Asks before a removal, and tells when nothing is removed.
- *
- * @param question is called only where somebody is asked: it counts what would go
- */
+/** Asks before a removal, and tells when nothing is removed. */
 export async function confirmed(context: Context, question: () => Promise<string>): Promise<boolean> {
-  context.assertAskable()
-  if (context.options.flag('yes') || (await context.confirm(await question()))) return true
+  if (await context.confirm(question)) return true
   context.note('nothing was changed')
   return false
 }

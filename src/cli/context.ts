@@ -103,10 +103,16 @@ export class Context {
     if (this.#unread) throw this.#unread
   }
 
-  /** Asks on the terminal; true at once with `--yes`. @throws UsageError where nobody can be asked */
-  async confirm(question: string): Promise<boolean> {
+  /**
+   * Asks on the terminal; true at once with `--yes`.
+   *
+   * @param ask is called only where somebody is asked: it may count what would go
+   * @throws UsageError where nobody can be asked
+   */
+  async confirm(ask: () => string | Promise<string>): Promise<boolean> {
     this.assertAskable()
     if (this.options.flag('yes')) return true
+    const question = await ask()
     const { stdin, stderr } = this.io
     const lines = createInterface({ input: stdin, output: stderr })
     let answered = false

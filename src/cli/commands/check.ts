@@ -46,7 +46,7 @@ async function runCheck(context: Context): Promise<number> {
     context.assertAskable()
     const found = await findDamage(context, target, { fix: false })
     const code = await report(context, target, found)
-    if (found.length === 0 || !(await context.confirm('repair what is found?'))) return code
+    if (found.length === 0 || !(await context.confirm(() => 'repair what is found?'))) return code
   }
   const found = await findDamage(context, target, { fix: true })
   return report(context, target, context.options.flag('setAside') ? await giveUp(context, target, found) : found)

@@ -67,7 +67,7 @@ async function importCache(context: Context): Promise<number> {
   if (isThere) checkContent(place)
   const chosen = choiceOf(context, directory, isThere)
   if (isThere && chosen.onConflict === 'replace' && !context.dryRun) {
-    const goOn = await context.confirm(`Replace entries of ${directory} whose keys are in the stream?`)
+    const goOn = await context.confirm(() => `Replace entries of ${directory} whose keys are in the stream?`)
     if (!goOn) return EXIT.no
   }
   const report = nothingImported()
