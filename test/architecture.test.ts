@@ -22,7 +22,6 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
 
   'engine/fairness': [],
   'engine/file-errors': [],
-  'engine/group-by': [],
   'engine/kept-shapes': [],
   'engine/make-directory': ['engine/file-errors'],
   'engine/on-abort': [],
@@ -104,7 +103,6 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
     'engine/errors',
     'engine/fairness',
     'engine/file-errors',
-    'engine/group-by',
     'engine/on-abort',
     'engine/once-per-process',
     'engine/time',
@@ -200,7 +198,7 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
 }
 
 /** What stands for something of Node's, and all rooms may import. */
-const FOR_ALL = ['engine/timers', 'engine/own-place']
+const FOR_ALL = ['engine/newer-node', 'engine/own-place', 'engine/timers']
 /** The only file that asks the system what time it is. */
 const CLOCK = 'engine/time.ts'
 /** The only file that takes timers from where a test may replace them. The command line has a process of its own. */

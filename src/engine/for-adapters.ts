@@ -19,7 +19,6 @@ import { evictWithin } from './verbs/upkeep.js'
  * the package, through its verbs.
  */
 
-export { groupBy } from './group-by.js'
 export { oncePerProcess } from './once-per-process.js'
 export { checkOptionNames, checkOptionsObject, editDistance, kindOf } from './option-names.js'
 export { type Clock, type Duration, milliseconds, systemClock } from './time.js'

@@ -1,5 +1,6 @@
 import { createHash } from 'node:crypto'
 import { type DoorLease, type DoorStore, LONGEST_TIMER, within } from '../engine/for-doors.js'
+import { withResolvers } from '../engine/newer-node.js'
 import { clearTimeout, performance, setTimeout } from '../engine/timers.js'
 import type { GrowingAnswer } from './growing-answer.js'
 import type { Found } from './lookup.js'
@@ -48,29 +49,21 @@ export class Flight {
   guard: DoorLease | undefined
   /** Called with its outcome in the same turn, because the answer may be gone in the next. */
   onOutcome: ((outcome: Outcome) => void) | undefined
-  readonly #news: Promise<Outcome>
+  readonly #settled = withResolvers<Outcome>()
+  readonly #news = withResolvers<Outcome>()
+  readonly #landing = withResolvers<void>()
   #timer: NodeJS.Timeout | undefined
-  #settle: (outcome: Outcome) => void = () => undefined
-  #tell: (news: Outcome) => void = () => undefined
-  #land: () => void = () => undefined
 
   constructor(subject: string, { isForPart }: Pick<Flight, 'isForPart'>) {
     this.subject = subject
     this.isForPart = isForPart
-    this.landed = new Promise(resolve => {
-      this.#land = resolve
-    })
-    this.outcome = new Promise(resolve => {
-      this.#settle = resolve
-    })
-    this.#news = new Promise(resolve => {
-      this.#tell = resolve
-    })
+    this.outcome = this.#settled.promise
+    this.landed = this.#landing.promise
   }
 
   /** Resolves to the outcome, or to `late`. */
   get news(): Promise<Outcome> {
-    return this.isSettled ? this.outcome : this.#news
+    return this.isSettled ? this.outcome : this.#news.promise
   }
 
   /** Called when the handler is asked. The waiting requests wait for `patience` milliseconds. */
@@ -78,7 +71,7 @@ export class Flight {
     if (this.isSettled || patience > LONGEST_TIMER) return
     const giveUp = (): void => {
       this.isLate = true
-      this.#tell({ kind: 'late' })
+      this.#news.resolve({ kind: 'late' })
     }
     this.#timer = setTimeout(giveUp, patience).unref()
   }
@@ -90,13 +83,13 @@ export class Flight {
     this.isSettled = true
     this.isLate = false
     clearTimeout(this.#timer)
-    this.#settle(outcome)
-    this.#tell(outcome)
+    this.#settled.resolve(outcome)
+    this.#news.resolve(outcome)
     if (isFirst) this.onOutcome?.(outcome)
   }
 
   land(): void {
-    this.#land()
+    this.#landing.resolve()
   }
 
   /** Waits until it has landed: for the disk up to `patience` milliseconds, for a blocked database only a moment. */

@@ -1,6 +1,7 @@
 import { createHash } from 'node:crypto'
 import { Readable } from 'node:stream'
 import { type GrowingFile, kindOf } from '../engine/for-doors.js'
+import { withResolvers } from '../engine/newer-node.js'
 import { News } from './news.js'
 
 /** Bytes per read of a file. */
@@ -37,7 +38,7 @@ export class Intake {
   readonly ended: Promise<Buffer | undefined>
   /** Resolves when the source is passed through from now on, which may never happen. */
   readonly spilled: Promise<void>
-  #spill: () => void = () => undefined
+  readonly #spilling = withResolvers<void>()
   readonly #source: Readable
   readonly #options: IntakeOptions
   readonly #readers = new Set<Reader>()
@@ -56,11 +57,9 @@ export class Intake {
   constructor(source: Readable, options: IntakeOptions) {
     this.#source = source
     this.#options = options
-    this.spilled = new Promise(resolve => {
-      this.#spill = resolve
-    })
+    this.spilled = this.#spilling.promise
     this.#isSpilled = options.file === undefined
-    if (this.#isSpilled) this.#spill()
+    if (this.#isSpilled) this.#spilling.resolve()
     this.ended = this.#run()
     // Readers get the error. Without this it would also be an unhandled rejection.
     this.ended.catch(() => undefined)
@@ -169,7 +168,7 @@ export class Intake {
       onSpill(error)
     }
     this.#isSpilled = true
-    this.#spill()
+    this.#spilling.resolve()
     this.#kept = file.size
     return bytes.subarray(file.size - before)
   }

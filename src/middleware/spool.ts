@@ -1,4 +1,5 @@
 import type { DoorStore, GrowingFile } from '../engine/for-doors.js'
+import { withResolvers } from '../engine/newer-node.js'
 import type { BodySink } from './body-sink.js'
 import { Chunks } from './chunks.js'
 import type { Followed } from './detour.js'
@@ -34,7 +35,7 @@ export class Spool implements BodySink {
   readonly #key: string
   readonly #bounds: SpoolBounds
   readonly #news = new News()
-  #settle: (end: SpoolEnd) => void = () => undefined
+  readonly #ending = withResolvers<SpoolEnd>()
   /** The beginning. */
   #memory = new Chunks()
   /** The bytes that are in no file yet. */
@@ -56,9 +57,7 @@ export class Spool implements BodySink {
     this.#store = store
     this.#key = key
     this.#bounds = bounds
-    this.ended = new Promise(resolve => {
-      this.#settle = resolve
-    })
+    this.ended = this.#ending.promise
     if (bounds.length !== undefined && bounds.length > bounds.most) this.#isStorable = false
   }
 
@@ -267,7 +266,7 @@ export class Spool implements BodySink {
     this.#news.tell()
     const settle = (): void => {
       if (end === 'broken') this.#file?.abandon()
-      this.#settle(end === 'broken' ? 'broken' : this.#isStorable ? 'complete' : 'unstorable')
+      this.#ending.resolve(end === 'broken' ? 'broken' : this.#isStorable ? 'complete' : 'unstorable')
       this.#news.tell()
     }
     if (this.#writing) void this.#settleAfterWriting(settle)

@@ -2,6 +2,7 @@ import { valueFor, valueFrom } from '../adapters/cache-manager/cache-manager-sto
 import { isOwnComputation } from '../adapters/own-computation.js'
 import { isStanding } from '../engine/for-adapters.js'
 import type { ComputeContext, Computing, DiskCache } from '../engine/index.js'
+import { withResolvers } from '../engine/newer-node.js'
 import { kindOf } from '../engine/option-names.js'
 import { clearTimeout, setTimeout } from '../engine/timers.js'
 
@@ -92,16 +93,14 @@ class Attempt<T> {
   readonly isMade: Promise<typeof NOT_KEPT>
   readonly #computation: Computation<T>
   readonly #patience: AbortController | undefined
-  #goOn: (nothing: typeof NOT_KEPT) => void = () => {}
+  readonly #making = withResolvers<typeof NOT_KEPT>()
   #timer: NodeJS.Timeout | undefined
   #isSettled = false
 
   constructor(computation: Computation<T>) {
     const { patience } = computation
     this.#computation = computation
-    this.isMade = new Promise(resolve => {
-      this.#goOn = resolve
-    })
+    this.isMade = this.#making.promise
     if (patience === undefined) return
     const controller = new AbortController()
     this.#patience = controller
@@ -124,7 +123,7 @@ class Attempt<T> {
       context.skip()
       return NOT_KEPT
     }
-    if (!this.#isSettled) this.#timer = setTimeout(() => this.#goOn(NOT_KEPT), STORING_MILLISECONDS)
+    if (!this.#isSettled) this.#timer = setTimeout(() => this.#making.resolve(NOT_KEPT), STORING_MILLISECONDS)
     return value === undefined ? undefined : valueFor(this.#computation.cache, value)
   }
 

@@ -1,6 +1,6 @@
 import { EventEmitter } from 'node:events'
-import { groupBy } from '../../engine/for-adapters.js'
 import type { DiskCache } from '../../engine/index.js'
+import { groupBy } from '../../engine/newer-node.js'
 import { Door, Namespaced } from '../namespaced.js'
 import { type CacheSource, type DoorOptions, openCache, optionsOf } from '../open-cache.js'
 import { hostTtl } from '../ttl.js'

@@ -1,3 +1,5 @@
+import { withResolvers } from '../newer-node.js'
+
 interface Opening {
   count: number
   readonly ended: Promise<void>
@@ -31,10 +33,7 @@ export class OpeningFiles {
   }
 
   #first(name: string): Opening {
-    let end = (): void => {}
-    const ended = new Promise<void>(resolve => {
-      end = resolve
-    })
+    const { promise: ended, resolve: end } = withResolvers<void>()
     const opening = { count: 0, ended, end }
     this.#files.set(name, opening)
     return opening

@@ -1,6 +1,6 @@
 import type { CacheHandle } from '../cache-handle.js'
 import type { Session } from '../database/session.js'
-import { groupBy } from '../group-by.js'
+import { groupBy } from '../newer-node.js'
 import { stateOf } from '../operations/entries.js'
 import { acquireLease, holdsLease, leaseName, leaseOf } from '../operations/leases.js'
 import { removedSince, stampRemoval } from '../operations/stamps.js'
