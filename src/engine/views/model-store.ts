@@ -6,7 +6,6 @@ import { keepingFreshness } from '../verbs/computing.js'
 import { PLAIN, readAs } from '../verbs/getting.js'
 import { peekItem, peekItems } from '../verbs/peeking.js'
 import type { Envelope } from './envelope.js'
-import { waitingOf } from './model-values.js'
 
 const INSIDE = /^expected value\.value/
 
@@ -83,8 +82,8 @@ export class ModelStore {
 
   /** Runs a transaction with the waiting of `set`: a FanoutCache retries by default. `undefined`: it refused. */
   transact<T>(body: (tx: Transaction) => T, keys: readonly Key[], options: Waiting): Promise<T | undefined> {
-    const retry = this.access.handle.kind === 'FanoutCache'
-    return naming(() => this.cache.transact(body, { keys, ...(retry && { retry }), ...waitingOf(options) }))
+    const { timeout, signal, retry = this.access.handle.kind === 'FanoutCache' } = options
+    return naming(() => this.cache.transact(body, { keys, timeout, signal, retry }))
   }
 
   /** Removes an entry if its version is still the one seen. Does nothing when it cannot be written now. */

@@ -26,14 +26,6 @@ export function withoutWaiting<O extends Waiting>(options: O): Omit<O, keyof Wai
   return others
 }
 
-export function waitingOf({ retry, timeout, signal }: Waiting): Waiting {
-  return {
-    ...(retry !== undefined && { retry }),
-    ...(timeout !== undefined && { timeout }),
-    ...(signal !== undefined && { signal }),
-  }
-}
-
 /** How a value is put into an envelope. */
 export interface Sealing {
   /** The time to live that the caller gave. */
