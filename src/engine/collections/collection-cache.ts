@@ -56,7 +56,8 @@ export function patient<Options extends Waiting>(
   handle: CacheHandle,
   options: Options | undefined,
 ): Waiting & Partial<Options> {
-  return { retry: !handle.options.given.has('timeout'), ...options } as Waiting & Partial<Options>
+  const retry = options?.retry ?? !handle.options.given.has('timeout')
+  return { ...options, retry } as Waiting & Partial<Options>
 }
 
 /** The one database of a `Cache`. */
