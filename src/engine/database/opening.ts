@@ -25,6 +25,9 @@ export function databaseBytes(directory: string): number {
   return statSync(join(directory, DATABASE_FILE), { throwIfNoEntry: false })?.size ?? 0
 }
 
+/** A longer log is truncated when all of it is copied: SQLite uses the file again as it is. Bytes. */
+export const LONGEST_LOG: number = 64 * 2 ** 20
+
 /** Size of its write-ahead log. Bytes. */
 export function logBytes(directory: string): number {
   return statSync(join(directory, `${DATABASE_FILE}-wal`), { throwIfNoEntry: false })?.size ?? 0

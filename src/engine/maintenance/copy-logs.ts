@@ -1,9 +1,9 @@
-import { join } from 'node:path'
+import { dirname, join } from 'node:path'
 import { parentPort } from 'node:worker_threads'
 import { isBusy } from '../database/busy.js'
 import { type Connection, connect } from '../database/connection.js'
 import { logIdentity } from '../database/open-files.js'
-import { DATABASE_FILE } from '../database/opening.js'
+import { DATABASE_FILE, LONGEST_LOG, logBytes } from '../database/opening.js'
 
 /** Pages that came while others were copied, so few that writes may wait until they are copied too. */
 const FEW_PAGES = 128
@@ -88,7 +88,10 @@ class LogCopier {
     if (!this.#db) return 'failed'
     const { busy, log: pages, checkpointed } = copyLog(this.#db)
     if (busy !== 0) return 'busy'
-    return checkpointed < pages ? 'held' : 'copied'
+    if (checkpointed < pages) return 'held'
+    // A reader of an old state has made it so long. Where others use it now, the next copy shortens it.
+    if (logBytes(dirname(this.#db.name)) > LONGEST_LOG) this.#db.pragma('wal_checkpoint(TRUNCATE)')
+    return 'copied'
   }
 
   #close(): void {

@@ -1,13 +1,11 @@
 import { isBusy } from '../database/busy.js'
-import { logBytes } from '../database/opening.js'
+import { LONGEST_LOG, logBytes } from '../database/opening.js'
 import type { Session } from '../database/session.js'
 import { deferredCheckpointPages } from '../database/settings.js'
 import type { Shard } from '../shards/shard.js'
 
 /** Number of pages that are worth copying between rounds and in a round. */
 const WORTH = { beside: 500, round: 16 }
-/** A log that exceeds the length which commits permit by this is truncated. Bytes. */
-const LONGEST_LOG = 64 * 2 ** 20
 /** From this share of the length which commits permit, the log is restarted under the write lock. */
 const NEAR = 0.75
 

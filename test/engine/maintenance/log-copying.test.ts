@@ -1,3 +1,4 @@
+import { randomBytes } from 'node:crypto'
 import { readdirSync, statSync } from 'node:fs'
 import { join } from 'node:path'
 import { pathToFileURL } from 'node:url'
@@ -13,6 +14,8 @@ const LONGEST = 4000
 /** Pages beyond which it never grows here: each copy lets some more writes in. */
 const MOST = 6000
 const FRAME = 4096 + 24
+/** Bytes of the longest file that a log without readers keeps. */
+const KEPT_BYTES = 64 * 2 ** 20
 
 interface LogState {
   readonly log: number
@@ -71,6 +74,28 @@ it('keeps the log of a large removal short', async () => {
   await cache.setMany(entries)
   expect(await cache.clear()).toBe(60_000)
   expect(statSync(join(directory, 'cache.db-wal')).size).toBeLessThan(MOST * FRAME)
+  expect(await cache.check()).toEqual([])
+})
+
+it('shortens the file of a log that a reader has kept long', async () => {
+  const cache = newCache()
+  await cache.set('first', 1)
+  const bytes = () => statSync(join(cache.directory, 'cache.db-wal')).size
+  const reader = rawDatabase(cache.directory)
+  reader.exec('BEGIN')
+  reader.prepare('SELECT COUNT(*) FROM Cache').get()
+  // Pages that stay the same are not written.
+  const write = () => cache.setMany(Array.from({ length: 100 }, (_, at) => [at, randomBytes(30_000)]))
+  for (let at = 0; bytes() <= KEPT_BYTES && at < 100; at++) await write()
+  expect(bytes()).toBeGreaterThan(KEPT_BYTES)
+  reader.exec('COMMIT')
+  await vi.waitFor(
+    async () => {
+      await write()
+      expect(bytes()).toBeLessThan(KEPT_BYTES)
+    },
+    { timeout: 20_000 },
+  )
   expect(await cache.check()).toEqual([])
 })
 
