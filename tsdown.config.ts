@@ -10,6 +10,7 @@ const entry = {
   cachified: 'src/adapters/extra/cachified.ts',
   'express-rate-limit': 'src/adapters/extra/express-rate-limit.ts',
   'express-session': 'src/adapters/extra/express-session.ts',
+  next: 'src/adapters/next/index.ts',
   unstorage: 'src/adapters/extra/unstorage.ts',
   'prom-client': 'src/adapters/metrics/prom-client.ts',
   opentelemetry: 'src/adapters/metrics/opentelemetry.ts',

@@ -22,7 +22,10 @@ export const turn: typeof promised.setImmediate = promised.setImmediate
 export const sleep: typeof promised.setTimeout = promised.setTimeout
 
 /** A clock that no step of the system's changes. */
-export const performance: { readonly now: () => number } = { now: system.now.bind(system) }
+export const performance: { readonly now: () => number; readonly timeOrigin: number } = {
+  now: system.now.bind(system),
+  timeOrigin: system.timeOrigin,
+}
 
 const systemDateNow = Date.now
 

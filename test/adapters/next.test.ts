@@ -1,17 +1,19 @@
 import { mkdirSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { deserialize, serialize } from 'node:v8'
-import { FanoutCache } from 'fanout-cache'
-import { describe, expect, it } from 'vitest'
-import { FixtureProcess } from './helpers/child-process.js'
-import { temporaryDirectory } from './helpers/temp-directory.js'
+import { Cache, DirectoryError, FanoutCache } from 'fanout-cache'
+import { nextHandlers } from 'fanout-cache/next'
+import { describe, expect, it, onTestFinished, vi } from 'vitest'
+import { FixtureProcess } from '../helpers/child-process.js'
+import { openFiles } from '../helpers/open-files.js'
+import { temporaryDirectory } from '../helpers/temp-directory.js'
 
 /** What is done in these tests was seen with Next.js 15.5 and 16.4. */
 const KEY = '/route-cache/APP_PAGE/c38585ba/$/news'
 const PAGE_CONTEXT = { kind: 'APP_PAGE', isFallback: false }
 const FETCH_CONTEXT = { kind: 'FETCH', revalidate: 60, tags: ['news'], softTags: ['_N_T_/layout', '_N_T_/news'] }
 
-describe('nextjs/cache-handler.mjs', () => {
+describe('CacheHandler', () => {
   it('keeps pages as they are, with Buffers and Maps, for all processes', async () => {
     const { one, two } = twoProcesses()
     await one.set(KEY, page('first'), { cacheControl: { revalidate: 60, expire: 3600 } })
@@ -146,9 +148,7 @@ describe('nextjs/cache-handler.mjs', () => {
   })
 
   it('answers a miss where the cache cannot be read, and fails to revalidate', async () => {
-    const file = join(temporaryDirectory(), 'file')
-    writeFileSync(file, '')
-    const process = new NextProcess(file, serverDirectory('build'))
+    const process = new NextProcess(noDirectory(), serverDirectory('build'))
     expect(await process.get(KEY)).toBeNull()
     expect(await process.getEntry('key')).toBeUndefined()
     await process.call('refreshTags')
@@ -171,7 +171,7 @@ describe('nextjs/cache-handler.mjs', () => {
   })
 })
 
-describe('nextjs/use-cache-handler.mjs', () => {
+describe('useCacheHandler', () => {
   it('keeps values for all processes, and gives each reader a stream of its own', async () => {
     const { one, two } = twoProcesses()
     for (const text of ['small', 'large'.repeat(50_000)]) {
@@ -255,11 +255,75 @@ describe('nextjs/use-cache-handler.mjs', () => {
   })
 })
 
+describe('nextHandlers', () => {
+  it('uses a FanoutCache that it is given, and leaves it open', async () => {
+    await using cache = new FanoutCache(temporaryDirectory())
+    const { CacheHandler, close, ...handlers } = nextHandlers(cache)
+    expect(handlers.cache).toBe(cache)
+    const handler = new CacheHandler({ serverDistDir: serverDirectory('build') })
+    await handler.set(KEY, page('first'), {})
+    await close()
+    expect(await cache.count()).toBe(1)
+  })
+
+  it('closes the cache that it has opened', async () => {
+    const directory = temporaryDirectory()
+    const { CacheHandler, cache, close } = nextHandlers(directory, { sizeLimit: 2 ** 24 })
+    const handler = new CacheHandler({ serverDistDir: serverDirectory('build') })
+    await handler.set(KEY, page('first'), {})
+    expect((await cache.settings()).sizeLimit).toBe(2 ** 24)
+    if (process.platform === 'linux') expect(openFiles(directory, /cache\.db/)).not.toEqual([])
+    await close()
+    expect(openFiles(directory, /cache\.db/)).toEqual([])
+  })
+
+  it('tells onError why a read was answered with a miss', async () => {
+    const onError = vi.fn()
+    const { CacheHandler, useCacheHandler } = nextHandlers({ directory: noDirectory(), onError })
+    const handler = new CacheHandler({ serverDistDir: serverDirectory('build') })
+    expect(await handler.get(KEY, PAGE_CONTEXT)).toBeNull()
+    expect(await useCacheHandler.get('key', [])).toBeUndefined()
+    expect(onError.mock.calls).toEqual([[expect.any(DirectoryError)], [expect.any(DirectoryError)]])
+  })
+
+  it('warns once where nobody is told of errors', async () => {
+    const warn = vi.spyOn(process, 'emitWarning').mockImplementation(() => undefined)
+    onTestFinished(() => warn.mockRestore())
+    const { useCacheHandler } = nextHandlers(noDirectory())
+    for (let at = 0; at < 3; at++) expect(await useCacheHandler.get('key', [])).toBeUndefined()
+    expect(warn.mock.calls).toEqual([[expect.any(DirectoryError)]])
+  })
+
+  it('refuses a Cache, which holds no other', async () => {
+    const directory = temporaryDirectory()
+    await using cache = new Cache(directory)
+    await cache.set('a', 1)
+    for (const source of [cache, directory, cache.namespace('next')]) {
+      expect(() => nextHandlers(source)).toThrow('nextHandlers needs a FanoutCache')
+    }
+  })
+
+  it('refuses options that are misspelt or of a wrong type', () => {
+    expect(() => nextHandlers(temporaryDirectory(), { onErr: () => {} } as never)).toThrow(/unknown option onErr/)
+    expect(() => nextHandlers(temporaryDirectory(), { onError: 'log' as never })).toThrow(
+      'onError must be a function, got',
+    )
+    expect(() => nextHandlers({})).toThrow('say where, with a directory')
+  })
+})
+
 /** Two processes of one build on one cache. */
 function twoProcesses() {
   const directory = temporaryDirectory()
   const server = serverDirectory('build')
   return { directory, one: new NextProcess(directory, server), two: new NextProcess(directory, server) }
+}
+
+/** A place at which no cache can be. */
+function noDirectory(): string {
+  const file = join(temporaryDirectory(), 'file')
+  writeFileSync(file, '')
+  return file
 }
 
 /** What `next build` leaves beside the code of the server. */
@@ -310,7 +374,7 @@ class NextProcess {
   #calls = 0
 
   constructor(directory: string, serverDistDir: string, env: NodeJS.ProcessEnv = {}) {
-    const script = new URL('./helpers/next-process.mjs', import.meta.url)
+    const script = new URL('../helpers/next-process.mjs', import.meta.url)
     const all = { NEXT_CACHE_DIRECTORY: directory, SERVER_DIST_DIR: serverDistDir, ...env }
     this.process = new FixtureProcess(script, {}, all)
   }
