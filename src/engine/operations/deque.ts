@@ -3,15 +3,14 @@ import type { EntryRow, ItemRow, RemovalRow } from '../database/statements.js'
 import type { EncodedKey } from '../disk/codec.js'
 import {
   deleteRow,
-  isInexact,
   isLarge,
   isLive,
   type KeylessEntry,
   keyed,
+  readRow,
   removeRow,
   stateOf,
   storeRow,
-  toEntryRow,
 } from './entries.js'
 import { FIRST, LEAST, MOST, type Side } from './queue.js'
 import { removePages } from './removal.js'
@@ -73,9 +72,7 @@ function keyIn(session: ReadSession, span: Span, at: number): number | undefined
 
 /** Reads the next row behind a key or before it. */
 export function rowBeside(session: ReadSession, key: number, side: Side): EntryRow | undefined {
-  const name = side === 'front' ? 'dequeAfter' : 'dequeBefore'
-  const row = session.statements.get<EntryRow>(name, key)
-  return row && isInexact(row) ? toEntryRow(session.statements.getExact(name, key)) : row
+  return readRow(session, side === 'front' ? 'dequeAfter' : 'dequeBefore', key)
 }
 
 /** Reads the first row of a side. Removes rows that were given an expiry elsewhere and have expired. */

@@ -1,5 +1,5 @@
 import type { Session } from '../database/session.js'
-import type { EntryRow, StateRow } from '../database/statements.js'
+import type { EntryRow, StatementName, StateRow } from '../database/statements.js'
 import type { EncodedKey, SqlValue } from '../disk/codec.js'
 import type { PreparedValue } from '../disk/disk.js'
 import type { PendingFile } from '../disk/value-files.js'
@@ -73,13 +73,21 @@ export function stateOf(session: Session, key: EncodedKey): StateRow | undefined
 
 /** Reads the whole row of a key, expired or not. */
 export function entryOf(session: Session, key: EncodedKey): EntryRow | undefined {
-  const raw = key.raw ? 1 : 0
-  const row = session.statements.get<EntryRow>('entry', key.data, raw)
-  return row && (isInexact(row) ? toEntryRow(session.statements.getExact('entry', key.data, raw)) : row)
+  return readRow(session, 'entry', key.data, key.raw ? 1 : 0)
+}
+
+/** Reads a whole row with a statement. Whole numbers beyond 2^53 lose no digits. */
+export function readRow(
+  { statements }: Pick<Session, 'statements'>,
+  name: StatementName,
+  ...values: unknown[]
+): EntryRow | undefined {
+  const row = statements.get<EntryRow>(name, ...values)
+  return row && isInexact(row) ? toEntryRow(statements.getExact(name, ...values)) : row
 }
 
 /** Whether a row has a number so large that it may be an integer that lost digits in the conversion from SQLite. */
-export function isInexact(row: EntryRow): boolean {
+function isInexact(row: EntryRow): boolean {
   return isLarge(row[1]) || isLarge(row[11]) || isLarge(row[7])
 }
 
@@ -88,7 +96,7 @@ export function isLarge(value: SqlValue): boolean {
 }
 
 /** Converts a row that was read with bigints: all columns except key, tag and value become numbers. */
-export function toEntryRow(row: readonly unknown[] | undefined): EntryRow | undefined {
+function toEntryRow(row: readonly unknown[] | undefined): EntryRow | undefined {
   if (!row) return undefined
   return row.map((column, at) =>
     typeof column === 'bigint' && at !== 1 && at !== 7 && at !== 11 ? Number(column) : column,

@@ -4,14 +4,13 @@ import type { EncodedKey } from '../disk/codec.js'
 import {
   deleteRow,
   entryOf,
-  isInexact,
   isLive,
   type KeylessEntry,
   keyed,
+  readRow,
   storeRow,
   type Taken,
   takeRow,
-  toEntryRow,
 } from './entries.js'
 import { lastRow, pages } from './listing.js'
 
@@ -93,21 +92,17 @@ export function* storedRows(session: Session, last: boolean): Generator<EntryRow
 }
 
 function outermost(session: Session, last: boolean): EntryRow | undefined {
-  const name = last ? 'lastByRowid' : 'firstByRowid'
-  const row = session.statements.get<EntryRow>(name)
-  return row && isInexact(row) ? toEntryRow(session.statements.getExact(name)) : row
+  return readRow(session, last ? 'lastByRowid' : 'firstByRowid')
 }
 
 /** @param beyond the key behind which the row must lie. Default: none */
 function endOf(session: Session, head: string | undefined, side: Side, beyond?: EntryRow[1]): EntryRow | undefined {
-  const { statements } = session
   const name =
     head === undefined ? (side === 'back' ? 'queueBack' : 'queueFront') : side === 'back' ? 'prefixBack' : 'prefixFront'
   const range: unknown[] =
     head === undefined ? [LEAST, MOST] : [`${head}0${LEAST}`, `${head}${MOST}`, Buffer.byteLength(head) + DIGITS]
   if (beyond !== undefined) range[side === 'front' ? 0 : 1] = beyond
-  const row = statements.get<EntryRow>(name, ...range)
-  return row && isInexact(row) ? toEntryRow(statements.getExact(name, ...range)) : row
+  return readRow(session, name, ...range)
 }
 
 function numberOf(row: EntryRow): number {

@@ -4,7 +4,7 @@ import type { EntryRow } from '../database/statements.js'
 import type { EncodedKey } from '../disk/codec.js'
 import { keyIdentity } from '../disk/keys.js'
 import { nextTurn } from '../fairness.js'
-import { isInexact, toEntryRow } from '../operations/entries.js'
+import { readRow } from '../operations/entries.js'
 import {
   type Choice,
   chosenRows,
@@ -57,8 +57,7 @@ export async function* listInfos(handle: CacheHandle, options: Listing | undefin
     const info = await readListed(handle, shard, () => {
       const session = sessionOf(shard)
       return withItsTags(session, () => {
-        let found = session.statements.get<EntryRow>('entryById', row[0])
-        if (found && isInexact(found)) found = toEntryRow(session.statements.getExact('entryById', row[0]))
+        const found = readRow(session, 'entryById', row[0])
         return found && isStill(shard, row, found, listing) ? toInfo(session, found) : undefined
       })
     })

@@ -6,7 +6,7 @@ import type { EntryRow, ValueRow } from '../database/statements.js'
 import type { EncodedKey } from '../disk/codec.js'
 import { slashed } from '../disk/safe-filename.js'
 import { TimeoutError } from '../errors.js'
-import { entryOf, isInexact, isLarge, isLive, tagsOf, toEntryRow, versionOf } from '../operations/entries.js'
+import { entryOf, isLarge, isLive, readRow, tagsOf, versionOf } from '../operations/entries.js'
 import type { Info, Item, PlainData } from '../options.js'
 import type { Shard } from '../shards/shard.js'
 import { toExpiry, toMilliseconds } from '../time.js'
@@ -82,8 +82,7 @@ export function readInfo(shard: Shard, key: EncodedKey): Info | undefined {
   const session = sessionOf(shard)
   const values = [key.data, key.raw ? 1 : 0, shard.disk.now()] as const
   return withItsTags(session, () => {
-    let row = session.statements.get<EntryRow>('info', ...values)
-    if (row && isInexact(row)) row = toEntryRow(session.statements.getExact('info', ...values))
+    const row = readRow(session, 'info', ...values)
     return row && toInfo(session, row)
   })
 }
@@ -159,9 +158,7 @@ export async function readEntryRow(
   rowid: number,
   now: number,
 ): Promise<{ row: EntryRow; value: unknown } | undefined> {
-  const { statements } = sessionOf(shard)
-  let row = statements.get<EntryRow>('entryById', rowid)
-  if (row && isInexact(row)) row = toEntryRow(statements.getExact('entryById', rowid))
+  const row = readRow(sessionOf(shard), 'entryById', rowid)
   if (!row || !isLive(row[4], now)) return undefined
   const [, , , , , , , , size, mode, filename, data] = row
   if (filename === null) return { row, value: shard.disk.decode(mode, data) }
