@@ -30,7 +30,7 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
   'engine/translate-error': [
     'engine/errors',
     'engine/file-errors',
-    'engine/database/busy',
+    'engine/database/sqlite-errors',
     'engine/database/full-disk',
   ],
 

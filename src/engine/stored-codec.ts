@@ -1,7 +1,7 @@
 import type { CacheHandle } from './cache-handle.js'
-import { sqliteCode } from './database/busy.js'
 import type { Connection } from './database/connection.js'
 import { readSettings } from './database/settings.js'
+import { sqliteCode } from './database/sqlite-errors.js'
 import type { SqlValue } from './disk/codec.js'
 import { isZlib, readCompressedJson } from './disk/compressed-json.js'
 import { type JsonCodec, jsonCodec } from './disk/json-codec.js'

@@ -1,6 +1,6 @@
 import { sep } from 'node:path'
-import { isBusy, sqliteCode } from './database/busy.js'
 import { meansFull } from './database/full-disk.js'
+import { isBusy, sqliteCode } from './database/sqlite-errors.js'
 import {
   CorruptError,
   DirectoryError,

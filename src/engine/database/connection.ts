@@ -5,6 +5,7 @@ import { DirectoryError, DriverError } from '../errors.js'
 import { fieldOf } from '../file-errors.js'
 import { ownRequire } from '../own-place.js'
 import { LONGEST_TIMER } from '../time.js'
+import { isLeftJournal } from './sqlite-errors.js'
 
 export type Connection = Database.Database
 
@@ -68,11 +69,6 @@ export function connectReadonly(path: string, timeout?: number): Connection {
     writer.close()
   }
   return connect(path, { ...options, readonly: true })
-}
-
-/** Whether a read-only connection met the journal of a killed process. */
-export function isLeftJournal(error: unknown): boolean {
-  return fieldOf(error, 'code') === 'SQLITE_READONLY_ROLLBACK'
 }
 
 function lookInto(db: Connection): void {

@@ -2,7 +2,7 @@ import { randomBytes } from 'node:crypto'
 import * as fs from 'node:fs'
 import { join } from 'node:path'
 import { isDiskFull } from '../file-errors.js'
-import { sqliteCode } from './busy.js'
+import { sqliteCode } from './sqlite-errors.js'
 
 /** More than the write that failed: a page with its header in the log. */
 const PROBE = Buffer.alloc(64 * 1024)

@@ -1,8 +1,8 @@
 import { performance } from '../timers.js'
-import { isBusy, isLostSchema, sqliteCode } from './busy.js'
 import { meansFull } from './full-disk.js'
 import type { Job } from './job.js'
 import { type CommitTask, LARGEST_PAGE_LIMIT, type Session } from './session.js'
+import { isBusy, isLostSchema, sqliteCode } from './sqlite-errors.js'
 
 interface Steps {
   readonly directory: string

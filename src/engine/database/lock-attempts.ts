@@ -1,7 +1,7 @@
 import { performance } from '../timers.js'
-import { isBusy, SPIN_MILLISECONDS } from './busy.js'
 import { lockWasMet } from './giving-way.js'
 import type { Session } from './session.js'
+import { isBusy } from './sqlite-errors.js'
 
 /** The outcome of an attempt to take the lock. */
 export interface Attempt {
@@ -11,6 +11,9 @@ export interface Attempt {
   /** Why the attempt failed: a busy lock or another error of the database. */
   readonly error?: unknown
 }
+
+/** The longest time for which an attempt is repeated at once. Most commits of others take less. */
+export const SPIN_MILLISECONDS = 0.3
 
 /** The shortest spin: a few attempts, which find out whether spinning has become worth it again. Milliseconds. */
 const SHORTEST_SPIN = 0.02
@@ -74,4 +77,16 @@ function limitStacks(limit: number): void {
   } catch {
     // Error is frozen, so stacks are written.
   }
+}
+
+const FIRST_WAIT = 1
+const LONGEST_WAIT = 16
+
+/**
+ * Milliseconds until the next attempt after `failures` failed ones: doubling, with full jitter on the upper half, so
+ * that processes that collided once do not collide again.
+ */
+export function backoff(failures: number): number {
+  const ceiling = Math.min(LONGEST_WAIT, FIRST_WAIT * 2 ** Math.min(failures, 8))
+  return ceiling / 2 + (Math.random() * ceiling) / 2
 }

@@ -1,7 +1,7 @@
 import { rmSync, statSync } from 'node:fs'
 import { systemCode } from '../file-errors.js'
-import { sqliteCode } from './busy.js'
 import type { Connection } from './connection.js'
+import { sqliteCode } from './sqlite-errors.js'
 
 /** An open database and the identities of its files at the time of opening. */
 export interface OpenFiles {

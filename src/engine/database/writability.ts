@@ -1,7 +1,6 @@
 import { accessSync, constants } from 'node:fs'
 import { dirname } from 'node:path'
-import { sqliteCode } from './busy.js'
-import { isLeftJournal } from './connection.js'
+import { isLeftJournal, isReadonly } from './sqlite-errors.js'
 
 /**
  * Whether a new connection could write where this one cannot. SQLite opens a database for reading when it may not write
@@ -10,11 +9,6 @@ import { isLeftJournal } from './connection.js'
 export function isOutOfDate(error: unknown, path: string, readonly: boolean): boolean {
   if (readonly) return isLeftJournal(error)
   return isReadonly(error) && isWritable(path) && isWritable(dirname(path))
-}
-
-/** Whether SQLite refused a write because it may only read. */
-export function isReadonly(error: unknown): boolean {
-  return sqliteCode(error)?.startsWith('SQLITE_READONLY') ?? false
 }
 
 /** Whether this user may now write a file, or create files in a directory. */

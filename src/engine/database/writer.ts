@@ -1,13 +1,13 @@
 import { PendingLimitError, TimeoutError } from '../errors.js'
 import { onAbort } from '../on-abort.js'
 import { performance } from '../timers.js'
-import { backoff, isBusy } from './busy.js'
 import { FlushTimes } from './flush-times.js'
 import { commitTogether } from './group-commit.js'
 import { Job, type Patience, type Work } from './job.js'
-import { LockAttempts } from './lock-attempts.js'
+import { backoff, LockAttempts } from './lock-attempts.js'
 import { PendingJobs } from './pending-jobs.js'
 import { Settling } from './settling.js'
+import { isBusy } from './sqlite-errors.js'
 import type { WriterHost } from './writer-host.js'
 
 export type { WriterHost }

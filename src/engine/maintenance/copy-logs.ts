@@ -1,9 +1,9 @@
 import { dirname, join } from 'node:path'
 import { parentPort } from 'node:worker_threads'
-import { isBusy } from '../database/busy.js'
 import { type Connection, connect } from '../database/connection.js'
 import { logIdentity } from '../database/open-files.js'
 import { DATABASE_FILE, LONGEST_LOG, logBytes } from '../database/opening.js'
+import { isBusy } from '../database/sqlite-errors.js'
 
 /** Pages that came while others were copied, so few that writes may wait until they are copied too. */
 const FEW_PAGES = 128

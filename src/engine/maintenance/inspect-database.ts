@@ -1,7 +1,7 @@
 import { join } from 'node:path'
-import { isBusy } from '../database/busy.js'
 import { connect } from '../database/connection.js'
 import { DATABASE_FILE } from '../database/opening.js'
+import { isBusy } from '../database/sqlite-errors.js'
 import type { Finding } from '../options.js'
 import { isCorruption } from '../translate-error.js'
 import { damaged } from './check.js'

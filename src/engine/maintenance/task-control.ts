@@ -1,4 +1,4 @@
-import { isBusy } from '../database/busy.js'
+import { isBusy } from '../database/sqlite-errors.js'
 import { performance } from '../timers.js'
 
 /** How long SQLite waits for a lock before the task checks whether it should stop. */

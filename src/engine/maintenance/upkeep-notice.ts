@@ -1,4 +1,4 @@
-import { isBusy } from '../database/busy.js'
+import { isBusy } from '../database/sqlite-errors.js'
 import { isOver, leaseOf } from '../operations/leases.js'
 import type { Shard } from '../shards/shard.js'
 

@@ -1,7 +1,7 @@
-import { isBusy } from '../database/busy.js'
 import { LONGEST_LOG, logBytes } from '../database/opening.js'
 import type { Session } from '../database/session.js'
 import { deferredCheckpointPages } from '../database/settings.js'
+import { isBusy } from '../database/sqlite-errors.js'
 import type { Shard } from '../shards/shard.js'
 
 /** Number of pages that are worth copying between rounds and in a round. */

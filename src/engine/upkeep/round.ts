@@ -1,5 +1,5 @@
-import { isBusy } from '../database/busy.js'
 import type { Session } from '../database/session.js'
+import { isBusy } from '../database/sqlite-errors.js'
 import { sweep, sweepIfDue } from '../maintenance/sweep.js'
 import { exceedsLimits, removeExpired } from '../operations/culling.js'
 import { endGrace } from '../operations/grace.js'

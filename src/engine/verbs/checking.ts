@@ -1,5 +1,5 @@
 import type { CacheHandle } from '../cache-handle.js'
-import { isLostSchema } from '../database/busy.js'
+import { isLostSchema } from '../database/sqlite-errors.js'
 import { CorruptError } from '../errors.js'
 import { strangersBesideShards } from '../maintenance/strangers.js'
 import { runTask } from '../maintenance/worker-client.js'

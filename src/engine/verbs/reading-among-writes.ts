@@ -1,5 +1,5 @@
-import { isBusy } from '../database/busy.js'
 import type { Session } from '../database/session.js'
+import { isBusy } from '../database/sqlite-errors.js'
 import type { KeyIdentity } from '../disk/keys.js'
 import { DiskCacheError } from '../errors.js'
 import type { Shard } from '../shards/shard.js'

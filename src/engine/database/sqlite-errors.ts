@@ -23,17 +23,12 @@ export function isLostSchema(error: unknown): boolean {
   )
 }
 
-/** The longest time for which an attempt is repeated at once. Most commits of others take less. */
-export const SPIN_MILLISECONDS = 0.3
+/** Whether SQLite refused a write because it may only read. */
+export function isReadonly(error: unknown): boolean {
+  return sqliteCode(error)?.startsWith('SQLITE_READONLY') ?? false
+}
 
-const FIRST_WAIT = 1
-const LONGEST_WAIT = 16
-
-/**
- * Milliseconds until the next attempt after `failures` failed ones: doubling, with full jitter on the upper half, so
- * that processes that collided once do not collide again.
- */
-export function backoff(failures: number): number {
-  const ceiling = Math.min(LONGEST_WAIT, FIRST_WAIT * 2 ** Math.min(failures, 8))
-  return ceiling / 2 + (Math.random() * ceiling) / 2
+/** Whether a read-only connection met the journal of a killed process. */
+export function isLeftJournal(error: unknown): boolean {
+  return sqliteCode(error) === 'SQLITE_READONLY_ROLLBACK'
 }
