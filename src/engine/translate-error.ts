@@ -1,6 +1,6 @@
 import { sep } from 'node:path'
 import { meansFull } from './database/full-disk.js'
-import { isBusy, sqliteCode } from './database/sqlite-errors.js'
+import { isBusy, isCorruption, sqliteCode } from './database/sqlite-errors.js'
 import {
   CorruptError,
   DirectoryError,
@@ -59,13 +59,6 @@ function isElsewhere(error: unknown, directory: string): boolean {
 /** Whether a path is that of a directory or leads into it. `/data/cache-2` is not within `/data/cache`. */
 function isWithin(path: string, directory: string): boolean {
   return path === directory || path.startsWith(directory.endsWith(sep) ? directory : directory + sep)
-}
-
-/** Whether the database file itself is damaged. */
-export function isCorruption(error: unknown): boolean {
-  const code = sqliteCode(error)
-  // A truncated log shows as a short read.
-  return code !== undefined && /^SQLITE_(CORRUPT|NOTADB|IOERR_SHORT_READ)/.test(code)
 }
 
 function translateSqlite(code: string, error: Error, directory: string): DiskCacheError {

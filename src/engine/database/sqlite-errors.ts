@@ -32,3 +32,10 @@ export function isReadonly(error: unknown): boolean {
 export function isLeftJournal(error: unknown): boolean {
   return sqliteCode(error) === 'SQLITE_READONLY_ROLLBACK'
 }
+
+/** Whether the database file itself is damaged. */
+export function isCorruption(error: unknown): boolean {
+  const code = sqliteCode(error)
+  // A truncated log shows as a short read.
+  return code !== undefined && /^SQLITE_(CORRUPT|NOTADB|IOERR_SHORT_READ)/.test(code)
+}

@@ -1,9 +1,8 @@
 import { join } from 'node:path'
 import { connect } from '../database/connection.js'
 import { DATABASE_FILE } from '../database/opening.js'
-import { isBusy } from '../database/sqlite-errors.js'
+import { isBusy, isCorruption } from '../database/sqlite-errors.js'
 import type { Finding } from '../options.js'
-import { isCorruption } from '../translate-error.js'
 import { damaged } from './check.js'
 
 /** Checks a database with a connection of its own. Takes seconds for a large one. */
