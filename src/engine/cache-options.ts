@@ -83,7 +83,7 @@ const DEFAULT_PENDING: PendingLimits = { count: 250_000, bytes: 256 * 2 ** 20 }
  */
 export function resolveOptions(kind: Kind, options: CacheOptions & FanoutCacheOptions = {}): ResolvedOptions {
   checkOptionsObject(options, kind)
-  checkOptionNames(options, kind === 'Cache' ? CACHE_OPTIONS : FANOUT_OPTIONS, kind)
+  checkOptionNames(options, optionNamesOf(kind), kind)
   const { disk = {}, sqlite = {}, maxPending = {} } = options
   const settings = resolveSettings(options, kind, DISK_OPTIONS)
   const timeout = options.timeout === undefined ? defaultTimeout(kind) : milliseconds(options.timeout, 'timeout')

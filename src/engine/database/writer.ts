@@ -10,8 +10,6 @@ import { Settling } from './settling.js'
 import { isBusy } from './sqlite-errors.js'
 import type { WriterHost } from './writer-host.js'
 
-export type { WriterHost }
-
 export interface PendingLimits {
   readonly count: number
   readonly bytes: number

@@ -1,11 +1,9 @@
 /**
  * The `mode` column: how the bytes of a value are read.
  *
- * Modes 1 to 4 are DiskCache's. The two above are ours; Python's `Disk.fetch` does not know them and returns None.
+ * Modes 1 to 4 are DiskCache's. The two after them are ours; Python's `Disk.fetch` does not know them and returns None.
  */
 
-/** Unused by DiskCache; never written. */
-export const MODE_NONE = 0
 /** The column holds the value itself: INTEGER, REAL, TEXT or BLOB. */
 export const MODE_RAW = 1
 /** A file of bytes. */

@@ -1,14 +1,6 @@
 import { describe, expect, it } from 'vitest'
 import { jsonCodec } from '../../../src/engine/disk/json-codec.js'
-import {
-  MODE_BINARY,
-  MODE_JSON,
-  MODE_NONE,
-  MODE_PICKLE,
-  MODE_RAW,
-  MODE_TEXT,
-  MODE_V8,
-} from '../../../src/engine/disk/modes.js'
+import { MODE_BINARY, MODE_JSON, MODE_PICKLE, MODE_RAW, MODE_TEXT, MODE_V8 } from '../../../src/engine/disk/modes.js'
 import { pickleCodec } from '../../../src/engine/disk/pickle-codec.js'
 import { structuredCodec } from '../../../src/engine/disk/structured-codec.js'
 import { encodeTextForFile } from '../../../src/engine/disk/text-file.js'
@@ -42,7 +34,7 @@ describe.each([structuredCodec, pickleCodec, jsonCodec])('decodeValue() of the $
 
   it.each([
     ['a mode nobody knows', 7, 'x'],
-    ['the unused mode', MODE_NONE, 'x'],
+    ['the unused mode', 0, 'x'],
     ['a pickle that is text', MODE_PICKLE, 'x'],
     ['a pickle that is NULL', MODE_PICKLE, null],
     ['a file of bytes that is a number', MODE_BINARY, 5n],
