@@ -6,39 +6,24 @@ import { writePythonJson } from './json-writer.js'
 import { MODE_BINARY, MODE_RAW } from './modes.js'
 import { decodeStored } from './native-values.js'
 
-/** Options of `createJsonCodec`. */
-export interface JsonCodecOptions {
-  /**
-   * The zlib level, 0 to 9: Python's `disk_compress_level`. Keys of another level are not found, so that a directory
-   * that has stored another level is refused.
-   *
-   * @default 1
-   */
-  readonly compressLevel?: number | undefined
-}
-
 /** The codec of Python's `JSONDisk`. */
 export interface JsonCodec extends Codec {
   /** The zlib level, 0 to 9. */
   readonly compressLevel: number
-  /** Returns the codec with another zlib level. @throws RangeError for a level that is no integer from 0 to 9 */
+  /**
+   * Returns the codec with another zlib level: Python's `disk_compress_level`. Keys of another level are not found, so
+   * that a directory that has stored another one is refused.
+   *
+   * @throws RangeError for a level that is no integer from 0 to 9
+   */
   level(compressLevel: number): JsonCodec
 }
 
 /** The codecs by level, so that two opens of a directory with the same level use the same codec. */
 const made = new Map<number, JsonCodec>()
 
-/**
- * Creates the codec of Python's `JSONDisk`: keys and values are the text of `json.dumps`, compressed with zlib. Values
- * must consist of null, booleans, numbers, bigints, strings, arrays and plain objects; all else is a TypeError. The
- * bytes of keys are those of Python linked with stock zlib. Names of objects keep their order, so that `{a, b}` and
- * `{b, a}` are two keys.
- *
- * A key of Python that contains a float without fraction (`1.0`) is read as `1`, which does not find it again.
- *
- * @throws {RangeError} for a level that is no integer from 0 to 9
- */
-export function createJsonCodec({ compressLevel = 1 }: JsonCodecOptions = {}): JsonCodec {
+/** The codec of a zlib level. @throws RangeError for a level that is no integer from 0 to 9 */
+function codecOf(compressLevel: number): JsonCodec {
   if (!Number.isInteger(compressLevel) || compressLevel < 0 || compressLevel > 9) {
     throw new RangeError(`compressLevel must be an integer from 0 to 9, got ${compressLevel}`)
   }
@@ -48,7 +33,7 @@ export function createJsonCodec({ compressLevel = 1 }: JsonCodecOptions = {}): J
   const codec: JsonCodec = {
     name: 'json',
     compressLevel,
-    level: other => createJsonCodec({ compressLevel: other }),
+    level: codecOf,
     encodeValue: value => encodeValue(value, compressLevel),
     decodeValue,
     encodeKey: key => keys.encode(key),
@@ -58,8 +43,15 @@ export function createJsonCodec({ compressLevel = 1 }: JsonCodecOptions = {}): J
   return builtIn(codec, `json ${compressLevel}`)
 }
 
-/** The codec of Python's `JSONDisk` at its default zlib level 1. See `createJsonCodec`. */
-export const jsonCodec: JsonCodec = createJsonCodec()
+/**
+ * The codec of Python's `JSONDisk` at its default zlib level 1: keys and values are the text of `json.dumps`, compressed
+ * with zlib. Values must consist of null, booleans, numbers, bigints, strings, arrays and plain objects; all else is a
+ * TypeError. The bytes of keys are those of Python linked with stock zlib. Names of objects keep their order, so that
+ * `{a, b}` and `{b, a}` are two keys.
+ *
+ * A key of Python that contains a float without fraction (`1.0`) is read as `1`, which does not find it again.
+ */
+export const jsonCodec: JsonCodec = codecOf(1)
 
 function encodeValue(value: unknown, level: number): EncodedValue {
   return { mode: MODE_RAW, data: compressJson(writePythonJson(value), level) }

@@ -1,7 +1,7 @@
 import { deflateSync } from 'node:zlib'
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
-import { createJsonCodec, jsonCodec } from '../../../src/engine/disk/json-codec.js'
+import { jsonCodec } from '../../../src/engine/disk/json-codec.js'
 import { MODE_BINARY, MODE_RAW } from '../../../src/engine/disk/modes.js'
 import { DecodeError } from '../../../src/engine/errors.js'
 import type { Key } from '../../../src/engine/options.js'
@@ -100,20 +100,19 @@ describe('the keys of the json codec', () => {
     const key = { text: 'abc'.repeat(50) }
     const levels = [0, 1, 6, 9].map(level => jsonCodec.level(level).encodeKey(key).data as Buffer)
     expect(new Set(levels.map(bytes => bytes.toString('hex'))).size).toBeGreaterThan(2)
-    expect(createJsonCodec({ compressLevel: 6 }).encodeKey(key).data).toEqual(levels[2])
     expect(jsonCodec.compressLevel).toBe(1)
     expect(jsonCodec.level(6)).toBe(jsonCodec.level(6))
     expect(jsonCodec.level(1)).toBe(jsonCodec)
   })
 
   it.each([-1, 10, 1.5, Number.NaN])('throw a RangeError for the level %s', level => {
-    expect(() => createJsonCodec({ compressLevel: level })).toThrow(RangeError)
     expect(() => jsonCodec.level(level)).toThrow(RangeError)
   })
 
   it('are the same bytes however often they are asked for', () => {
-    for (let at = 0; at < 5000; at++) jsonCodec.encodeKey(['k', at])
-    expect(jsonCodec.encodeKey(['k', 1])).toEqual(createJsonCodec().encodeKey(['k', 1]))
+    const first = jsonCodec.encodeKey(['k', 1])
+    for (let at = 2; at < 5000; at++) jsonCodec.encodeKey(['k', at])
+    expect(jsonCodec.encodeKey(['k', 1])).toEqual(first)
   })
 
   it('read what push() made of text and integers as it is', () => {
