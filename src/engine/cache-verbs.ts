@@ -35,16 +35,17 @@ import { encodeEntries, removeKeys, storeEntries } from './verbs/bulk.js'
 import { CacheTransaction } from './verbs/cache-transaction.js'
 import { check } from './verbs/checking.js'
 import { getOrSet } from './verbs/computing.js'
-import { configure } from './verbs/configuring.js'
+import { configure, settings } from './verbs/configuring.js'
+import * as figures from './verbs/figures.js'
 import { getValue, hasKey } from './verbs/getting.js'
 import { getValues } from './verbs/getting-many.js'
 import { listEntries, listKeys } from './verbs/listing.js'
 import { readInfo, readItem } from './verbs/reading.js'
+import * as removing from './verbs/removing.js'
 import { openStoredFile } from './verbs/stored-file.js'
 import { ADD, SET, storeValue } from './verbs/storing.js'
 import { takeOut, toItem } from './verbs/taking.js'
 import { transactOver } from './verbs/transacting.js'
-import * as upkeep from './verbs/upkeep.js'
 import { checkDelta, checkVerbOptions, resolveChangeOf, resolveInitial, resolveStoring } from './verbs/verb-options.js'
 
 type Run<T> = (session: Session) => T
@@ -176,27 +177,27 @@ export abstract class CacheVerbs implements DiskCache {
   }
 
   count(): Promise<number> {
-    return this.#verb('count', undefined, () => upkeep.count(this.#handle))
+    return this.#verb('count', undefined, () => figures.count(this.#handle))
   }
 
   volume(): Promise<number> {
-    return this.#verb('volume', undefined, () => upkeep.volume(this.#handle))
+    return this.#verb('volume', undefined, () => figures.volume(this.#handle))
   }
 
   expire(options?: Expiring): Promise<number> {
-    return this.#verb('expire', undefined, () => upkeep.expire(this.#handle, options))
+    return this.#verb('expire', undefined, () => removing.expire(this.#handle, options))
   }
 
   evict(tag: Tag, options?: Waiting): Promise<number> {
-    return this.#verb('evict', undefined, () => upkeep.evict(this.#handle, tag, options))
+    return this.#verb('evict', undefined, () => removing.evict(this.#handle, tag, options))
   }
 
   cull(options?: Waiting): Promise<number> {
-    return this.#verb('cull', undefined, () => upkeep.cull(this.#handle, options))
+    return this.#verb('cull', undefined, () => removing.cull(this.#handle, options))
   }
 
   clear(options?: Waiting): Promise<number> {
-    return this.#verb('clear', undefined, () => upkeep.clear(this.#handle, options))
+    return this.#verb('clear', undefined, () => removing.clear(this.#handle, options))
   }
 
   check(options?: Checking): Promise<Finding[]> {
@@ -204,7 +205,7 @@ export abstract class CacheVerbs implements DiskCache {
   }
 
   stats(options?: StatsOptions): Promise<CacheStats> {
-    return this.#verb('stats', undefined, () => upkeep.stats(this.#handle, options))
+    return this.#verb('stats', undefined, () => figures.stats(this.#handle, options))
   }
 
   async createTagIndex(): Promise<void> {
@@ -216,7 +217,7 @@ export abstract class CacheVerbs implements DiskCache {
   }
 
   settings(): Promise<Settings> {
-    return this.#verb('settings', undefined, () => upkeep.settings(this.#handle))
+    return this.#verb('settings', undefined, () => settings(this.#handle))
   }
 
   configure(settings: SettingsChange): Promise<Settings> {
@@ -270,8 +271,7 @@ export abstract class CacheVerbs implements DiskCache {
     const { expireTime, tag, tags } = resolveStoring(options, now, this.#handle.options.defaultTtl)
     const initial = resolveInitial(options.default)
     const count = { key: encoded, delta, initial, now, expireTime, tag, tags, name: kindOf(key) }
-    const run: Run<number | bigint | undefined> = session => incr(session, count)
-    return this.#write(shard, encoded, run, { key, options, refused: undefined })
+    return this.#write(shard, encoded, session => incr(session, count), { key, options, refused: undefined })
   }
 
   #locate(key: Key): { readonly shard: Shard; readonly encoded: EncodedKey; readonly now: number } {

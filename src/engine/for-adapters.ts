@@ -10,9 +10,9 @@ import { systemClock } from './time.js'
 import { checkComputing } from './verbs/computing.js'
 import { readExpiring, readManyExpiring, type Valued } from './verbs/reading-expiring.js'
 import { readVersioned, type Versioned } from './verbs/reading-versioned.js'
+import { evictWithin } from './verbs/removing.js'
 import { removePrefix as removeKeyRange } from './verbs/removing-prefix.js'
 import { stampAll } from './verbs/stamping.js'
-import { evictWithin } from './verbs/upkeep.js'
 
 /*
  * Functions of the engine for the adapters, for a cache or a namespace. Each also works on a cache of another build of

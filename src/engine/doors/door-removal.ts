@@ -6,7 +6,7 @@ import { acquireLease, holdsLease, leaseName, leaseOf } from '../operations/leas
 import { removedSince, stampRemoval } from '../operations/stamps.js'
 import type { Shard } from '../shards/shard.js'
 import { performance } from '../timers.js'
-import { evictWithin } from '../verbs/upkeep.js'
+import { evictWithin } from '../verbs/removing.js'
 import { type Edit, editOne, type Sighting } from './door-entries.js'
 import type { DoorLease } from './door-lease.js'
 

@@ -1,5 +1,11 @@
 import { DiskCacheError } from '../errors.js'
 
+/** Registers work over several turns of the loop in several shards, so that closing waits for it. */
+export function trackInAll<T>(shards: readonly { readonly closing: Closing }[], work: Promise<T>): Promise<T> {
+  for (const { closing } of shards) closing.track(work)
+  return work
+}
+
 /** Tracks the work that a shard waits for before it closes, and the listeners of closing. */
 export class Closing {
   /** Whether the shard was closed. Late reads must then open nothing, since nobody would close it. */

@@ -3,17 +3,20 @@ import { resolveChange, type SettingsGiven } from '../cache-options.js'
 import { storeSettings } from '../database/schema-write.js'
 import type { Session } from '../database/session.js'
 import { applyPragmas, type StoredSettings } from '../database/settings.js'
+import { TimeoutError } from '../errors.js'
+import { nextTurn, turnIsLong } from '../fairness.js'
 import { ensureIndexes } from '../maintenance/indexes.js'
 import type { Settings, SettingsChange } from '../options.js'
+import { trackInAll } from '../shards/closing.js'
 import type { Shard } from '../shards/shard.js'
-import { shareOf } from '../shards/shares.js'
-import { readPatiently, sessionOf } from './reading.js'
-import { patiently, settings, whole } from './upkeep.js'
+import { shareOf, wholeItems, wholeSize } from '../shards/shares.js'
+import { performance } from '../timers.js'
+import { patienceOf, readPatiently, sessionOf } from './reading.js'
 import type { ResolvedWaiting } from './verb-options.js'
 
 /** @param waiting by default a FanoutCache waits without limit, and a Cache for its `timeout` */
 export function configure(handle: CacheHandle, given: SettingsChange, waiting?: ResolvedWaiting): Promise<Settings> {
-  return whole(handle, configureAll(handle, given, waiting))
+  return trackInAll(handle.shards, configureAll(handle, given, waiting))
 }
 
 async function configureAll(
@@ -77,7 +80,7 @@ async function configureShard(
       Object.assign(shard.options.given, sharedWith(shard.options.given, change))
     })
   }
-  await patiently(handle, shard, { run, barrier: true }, waiting)
+  await writePatiently(handle, shard, { run, barrier: true }, waiting)
   const { current } = shard
   if (current)
     applyPragmas(
@@ -94,4 +97,61 @@ async function configureShard(
   }
   await ensureIndexes(shard)
   shard.culler.lookSoon()
+}
+
+/** Writes settings. Such writes are not refused: by default a FanoutCache waits for the lock without limit. */
+export async function writePatiently(
+  handle: CacheHandle,
+  shard: Shard,
+  work: Parameters<Shard['write']>[0],
+  waiting: ResolvedWaiting = {
+    wait: handle.kind === 'FanoutCache' ? Number.POSITIVE_INFINITY : handle.options.timeout,
+  },
+): Promise<void> {
+  try {
+    await shard.write(work, { deadline: performance.now() + waiting.wait, signal: waiting.signal })
+  } catch (error) {
+    if (error instanceof TimeoutError) handle.gaveUp()
+    throw error
+  }
+}
+
+export async function settings(handle: CacheHandle, shards: readonly Shard[] = handle.shards): Promise<Settings> {
+  if (turnIsLong()) {
+    await trackInAll(shards, nextTurn())
+  }
+  const stored = await Promise.all(
+    shards.map(shard =>
+      readPatiently(shard, patienceOf(handle), () => {
+        shard.refreshSettings()
+        return shard.settings
+      }).catch(error => {
+        // A FanoutCache returns the settings known last.
+        handle.unread(error)
+        return shard.settings
+      }),
+    ),
+  )
+  return wholeSettings(stored)
+}
+
+/** Combines the settings of all shards: limits are added up. */
+function wholeSettings(stored: readonly StoredSettings[]): Settings {
+  const first = stored[0] as StoredSettings
+  return {
+    statistics: first.statistics,
+    tagIndex: first.tagIndex,
+    evictionPolicy: first.evictionPolicy,
+    sizeLimit: wholeSize(stored),
+    maxItems: wholeItems(stored),
+    cullLimit: first.cullLimit,
+    disk: { minFileSize: first.minFileSize, unlinkGrace: first.unlinkGrace * 1000 },
+    sqlite: {
+      cacheSize: first.cacheSize,
+      mmapSize: first.mmapSize,
+      journalMode: first.journalMode,
+      synchronous: first.synchronous,
+      autoVacuum: first.autoVacuum,
+    },
+  }
 }

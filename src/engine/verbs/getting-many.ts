@@ -3,6 +3,7 @@ import type { EncodedKey } from '../disk/codec.js'
 import { nextTurn, turnHasTime } from '../fairness.js'
 import type { MemoryTier } from '../memory/memory-tier.js'
 import type { Key, Waiting } from '../options.js'
+import { trackInAll } from '../shards/closing.js'
 import type { Shard } from '../shards/shard.js'
 import { type Answering, answerOf, begun, lookOf, PLAIN } from './getting.js'
 import { FAILED, tryOnce } from './reading.js'
@@ -56,9 +57,7 @@ export function readMany<A>(
   })
   const answers = new Array<unknown>(keys.length)
   const reading = inBatches(places, { handle, memory: handle.memory, answering, options, answers })
-  // Closing waits for what is read in later turns.
-  for (const shard of handle.shards) shard.closing.track(reading)
-  return reading as Promise<(A | undefined)[]>
+  return trackInAll(handle.shards, reading) as Promise<(A | undefined)[]>
 }
 
 async function inBatches(places: readonly Place[], call: Call): Promise<unknown[]> {

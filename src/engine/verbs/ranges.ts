@@ -17,7 +17,7 @@ import type { Shard } from '../shards/shard.js'
 import { listKeys, steps, unlessLocked } from './listing.js'
 import { hidesPrefixes } from './listing-options.js'
 import { FAILED, sessionOf, tryOnce } from './reading.js'
-import { removeInPages } from './upkeep.js'
+import { removeInPages } from './removing.js'
 import { checkVerbOptions, encodeTag, resolveNow } from './verb-options.js'
 
 /** Number of keys that one step searches for. */

@@ -1,6 +1,6 @@
 import type { CacheHandle } from '../cache-handle.js'
 import { clearPrefix } from '../operations/removal.js'
-import { type PageStep, removeInPages } from './upkeep.js'
+import { type PageStep, removeInPages } from './removing.js'
 
 /** Removes the entries whose string keys begin with `prefix`, in pages. Waits for locks without limit. */
 export function removePrefix(handle: CacheHandle, prefix: string): Promise<number> {
