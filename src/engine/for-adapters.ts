@@ -8,10 +8,10 @@ import { findEngine } from './shards/engine.js'
 import { absoluteDirectory, countShards, hasDatabase } from './shards/layout.js'
 import { systemClock } from './time.js'
 import { checkComputing } from './verbs/computing.js'
+import { clear as clearRange } from './verbs/ranges.js'
 import { readExpiring, readManyExpiring, type Valued } from './verbs/reading-expiring.js'
 import { readVersioned, type Versioned } from './verbs/reading-versioned.js'
 import { evictWithin } from './verbs/removing.js'
-import { removePrefix as removeKeyRange } from './verbs/removing-prefix.js'
 import { stampAll } from './verbs/stamping.js'
 
 /*
@@ -78,26 +78,21 @@ export function getVersioned<T>(
   return access ? readVersioned<T>(access.handle, access.hostKey(key)) : cache.getItem<T>(key)
 }
 
-/**
- * Removes the present entries whose string keys begin with a prefix, in pages as `clear` does. Resolves to how many.
- */
-export async function removePrefix(cache: DiskCache, prefix: string): Promise<number> {
+/** Removes the present entries whose string keys begin with a prefix, in pages as `clear` does. */
+export async function removePrefix(cache: DiskCache, prefix: string): Promise<void> {
   const access = accessOf(cache)
   const hostPrefix = access?.hostPrefix(prefix)
-  if (access && hostPrefix !== undefined && access.handle.options.codec.name !== 'json') {
-    return removeKeyRange(access.handle, hostPrefix)
+  if (access && hostPrefix !== undefined) {
+    await access.handle.ready(() => clearRange(access.handle, hostPrefix, { retry: true }))
+    return
   }
-  let removed = 0
   let page: Key[] = []
-  const removePage = async (): Promise<void> => {
-    removed += (await cache.deleteMany(page, { retry: true })).filter(Boolean).length
+  for await (const key of cache.keys({ prefix, includeExpired: true })) {
+    if (page.push(key) < KEYS_PER_PAGE) continue
+    await cache.deleteMany(page, { retry: true })
     page = []
   }
-  for await (const key of cache.keys({ prefix, includeExpired: true })) {
-    if (page.push(key) >= KEYS_PER_PAGE) await removePage()
-  }
-  await removePage()
-  return removed
+  await cache.deleteMany(page, { retry: true })
 }
 
 /** The time of the clock of a cache, in epoch milliseconds. */

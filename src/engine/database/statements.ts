@@ -92,8 +92,6 @@ const SQL = {
     WHERE expire_time IS NOT NULL AND expire_time <= ? ORDER BY expire_time LIMIT 100`,
   cleared: `raw SELECT rowid, filename, size FROM Cache
     WHERE rowid > ? AND rowid <= ? AND (IFNULL(store_time, 0) <= ? OR store_time > ?) ORDER BY rowid LIMIT 100`,
-  clearedByPrefix: `raw SELECT rowid, filename, size, key FROM Cache
-    WHERE key >= ? AND key < ? AND raw = 1 AND rowid <= ? AND (IFNULL(store_time, 0) <= ? OR store_time > ?) ORDER BY key LIMIT 100`,
   taggedByIndex: `raw SELECT rowid, filename, size FROM Cache
     WHERE tag = ? AND rowid > ? AND (IFNULL(store_time, 0) <= ? OR store_time > ?) ORDER BY rowid LIMIT 100`,
   // The plus makes the planner use the rowids, which bound the page.

@@ -5,7 +5,7 @@ import { boundsOf, type Extent, existed, wholeExtent } from './extent.js'
 import { pages, prefixEnd, type ReadSession } from './listing.js'
 import { evict, type Page, removePages, type TagCursor } from './removal.js'
 
-/** The string keys that begin with a prefix, which is not empty. */
+/** The string keys that begin with a prefix. */
 export interface KeyRange {
   readonly prefix: string
   /** Whether keys are compressed, as those of the JSON codec, so that the prefix shows only after decoding. */

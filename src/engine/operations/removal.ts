@@ -4,7 +4,7 @@ import type { SqlValue } from '../disk/codec.js'
 import { performance } from '../timers.js'
 import { deleteRow } from './entries.js'
 import { boundsOf, continueAfter, type Extent, wholeExtent } from './extent.js'
-import { nextWindow, prefixEnd } from './listing.js'
+import { nextWindow } from './listing.js'
 
 /** The result of one page of a bulk removal. `next`: where the following page continues. */
 export interface Page<Cursor> {
@@ -39,24 +39,6 @@ export function clear(session: Session, cursor: Extent | undefined): Page<Extent
     return { rows, next: extent, extent, last: count => count < PAGE_ROWS }
   })
 }
-
-export interface PrefixCursor extends Extent {
-  readonly from: SqlValue
-}
-
-/** Removes entries whose string keys begin with a prefix. */
-export function clearPrefix(session: Session, prefix: string, cursor: PrefixCursor | undefined): Page<PrefixCursor> {
-  let at = cursor ?? { ...wholeExtent(session), from: prefix }
-  const end = prefixEnd(prefix)
-  return removePages(session, at, () => {
-    const bounds = boundsOf(session, at)
-    const rows = session.statements.all<PrefixRow>('clearedByPrefix', at.from, end, at.last, ...bounds)
-    at = { ...at, from: rows.at(-1)?.[3] ?? at.from }
-    return { rows, next: at, extent: at, last: count => count < PAGE_ROWS }
-  })
-}
-
-type PrefixRow = readonly [...row: RemovalRow, key: SqlValue]
 
 export interface TagCursor extends Extent {
   readonly further: boolean
@@ -110,7 +92,7 @@ function furtherPage(session: Session, tag: SqlValue, at: Extent): TagPage {
 }
 
 export interface Step<Cursor> {
-  readonly rows: readonly (RemovalRow | PrefixRow)[]
+  readonly rows: readonly RemovalRow[]
   readonly next: Cursor
   /** The extent of a removal that leaves what is stored between its pages. */
   readonly extent?: Pick<Extent, 'until'>
