@@ -11,7 +11,7 @@ import { kindOf } from '../option-names.js'
 import type { Counting, Expiring, Info, Item, Key, Listing, Storing, Tag, Touching } from '../options.js'
 import type { Shard } from '../shards/shard.js'
 import { checkEntry } from './bulk.js'
-import { type ResolvedListing, resolveListing } from './listing-options.js'
+import { keyOfRow, type ResolvedListing, resolveListing } from './listing-options.js'
 import { inSavepoint, openSavepoint, openSession, promiseError, storedValue } from './open-transaction.js'
 import { itemOf, miss, noteFound, toInfo } from './reading.js'
 import { listRows } from './transaction-listing.js'
@@ -144,7 +144,7 @@ export class CacheTransaction implements Transaction {
   }
 
   *keys(options?: Listing): Generator<Key> {
-    for (const [session, row] of this.#list(resolveListing(options, 'keys'))) yield keyOf(session, row)
+    for (const [session, row] of this.#list(resolveListing(options, 'keys'))) yield keyOfRow(session, row)
   }
 
   *entries<T = unknown>(options?: Listing): Generator<[Key, T]> {
@@ -153,7 +153,7 @@ export class CacheTransaction implements Transaction {
       // By the bytes of the row: not every key that a listing shows can be looked up, such as those of a queue under
       // jsonCodec.
       const found = readEntry(session, { data: row[1], raw: row[2] !== 0 }, listing)
-      if (found) yield [keyOf(session, row), found.value as T]
+      if (found) yield [keyOfRow(session, row), found.value as T]
     }
   }
 
@@ -280,8 +280,4 @@ export function readEntry(session: Session, key: EncodedKey, listing?: ResolvedL
   if (!row || !(listing?.includeExpired || isLive(row[4], session.disk.now()))) return undefined
   const value = storedValue(session, row)
   return value && { session, row, value: value.value }
-}
-
-function keyOf(session: Session, [, data, raw]: KeyRow): Key {
-  return session.disk.decodeKey(data, raw !== 0)
 }

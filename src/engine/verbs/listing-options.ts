@@ -1,8 +1,9 @@
 import type { SqlValue } from '../disk/codec.js'
 import type { Disk } from '../disk/disk.js'
+import type { KeyRange } from '../operations/key-range.js'
 import type { KeyRow } from '../operations/listing.js'
 import { kindOf } from '../option-names.js'
-import type { Listing } from '../options.js'
+import type { Key, Listing } from '../options.js'
 import { checkVerbOptions, encodeTag } from './verb-options.js'
 
 /** The checked options of a listing. */
@@ -31,8 +32,18 @@ export function hidesPrefixes({ disk }: { readonly disk: Disk }): boolean {
   return disk.codec.name === 'json'
 }
 
+/** The entries of a shard or session whose string keys begin with a prefix. */
+export function rangeOf(place: { readonly disk: Disk }, prefix: string): KeyRange {
+  return { prefix, hidden: hidesPrefixes(place) }
+}
+
+/** The key of a listed row. */
+export function keyOfRow({ disk }: { readonly disk: Disk }, [, data, raw]: KeyRow): Key {
+  return disk.decodeKey(data, raw !== 0)
+}
+
 /** Compares a prefix after decoding, since keys of the JSON codec are compressed. */
-export function startsWith({ disk }: { readonly disk: Disk }, [, data, raw]: KeyRow, prefix: string): boolean {
-  const key = disk.decodeKey(data, raw !== 0)
+export function startsWith(place: { readonly disk: Disk }, row: KeyRow, prefix: string): boolean {
+  const key = keyOfRow(place, row)
   return typeof key === 'string' && key.startsWith(prefix)
 }

@@ -19,14 +19,14 @@ import {
 } from '../operations/listing.js'
 import type { Info, Key, Listing } from '../options.js'
 import type { Shard } from '../shards/shard.js'
-import { hidesPrefixes, type ResolvedListing, resolveListing, startsWith } from './listing-options.js'
+import { hidesPrefixes, keyOfRow, type ResolvedListing, resolveListing, startsWith } from './listing-options.js'
 import { patienceOf, readEntryRow, readPatiently, sessionOf, toInfo, withItsTags } from './reading.js'
 
 const ROWIDS_PER_PAGE = 100
 
 /** Lists the keys of all shards, one shard after the other, in stored order. */
 export async function* listKeys(handle: CacheHandle, options: Listing | undefined, verb: string): AsyncGenerator<Key> {
-  for await (const { shard, row } of rows(handle, resolveListing(options, verb))) yield decodedKey(shard, row)
+  for await (const { shard, row } of rows(handle, resolveListing(options, verb))) yield keyOfRow(shard, row)
 }
 
 /** Lists keys with their bytes in the database: under jsonCodec no other bytes find the item of a queue. */
@@ -36,7 +36,7 @@ export async function* listEncodedKeys(
   verb: string,
 ): AsyncGenerator<{ key: Key; encoded: EncodedKey }> {
   for await (const { shard, row } of rows(handle, resolveListing(options, verb))) {
-    yield { key: decodedKey(shard, row), encoded: { data: row[1], raw: row[2] !== 0 } }
+    yield { key: keyOfRow(shard, row), encoded: { data: row[1], raw: row[2] !== 0 } }
   }
 }
 
@@ -46,7 +46,7 @@ export async function* listEntries<T>(handle: CacheHandle, options: Listing | un
   for await (const { shard, row } of rows(handle, listing)) {
     const now = listing.includeExpired ? Number.NEGATIVE_INFINITY : shard.disk.now()
     const found = await readListed(handle, shard, () => readEntryRow(shard, row[0], now))
-    if (found && isStill(shard, row, found.row, listing)) yield [decodedKey(shard, row), found.value as T]
+    if (found && isStill(shard, row, found.row, listing)) yield [keyOfRow(shard, row), found.value as T]
   }
 }
 
@@ -78,7 +78,7 @@ export async function* listSortedKeys(handle: CacheHandle, options: Listing | un
     const look = (): KeyRow[] => page.filter(row => chosen?.has(row[0]) && isChosen(sessionOf(shard), row, choice))
     for (const row of chosen ? await readOpen(handle, shard, look) : page) {
       if (isListed(row, shard.disk.now(), listing.includeExpired) && hasPrefix(shard, row, listing))
-        yield decodedKey(shard, row)
+        yield keyOfRow(shard, row)
     }
   }
 }
@@ -146,10 +146,6 @@ async function* pagesOf(
 /** Whether a row has the prefix of the listing, where SQL could not compare it. */
 function hasPrefix(shard: Shard, row: KeyRow, { prefix }: ResolvedListing): boolean {
   return prefix === undefined || !hidesPrefixes(shard) || startsWith(shard, row, prefix)
-}
-
-function decodedKey(shard: Shard, [, data, raw]: KeyRow): Key {
-  return shard.disk.decodeKey(data, raw !== 0)
 }
 
 /** Whether a row is still the listed entry, since its rowid may have been given to another one. */

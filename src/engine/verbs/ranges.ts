@@ -7,7 +7,6 @@ import {
   expireRange,
   type Figure,
   firstKeyBetween,
-  type KeyRange,
   type Tally,
   tallyRange,
 } from '../operations/key-range.js'
@@ -15,7 +14,7 @@ import type { TagCursor } from '../operations/removal.js'
 import type { Expiring, Tag, Waiting } from '../options.js'
 import type { Shard } from '../shards/shard.js'
 import { listKeys, steps, unlessLocked } from './listing.js'
-import { hidesPrefixes } from './listing-options.js'
+import { hidesPrefixes, rangeOf } from './listing-options.js'
 import { FAILED, sessionOf, tryOnce } from './reading.js'
 import { removeInPages } from './removing.js'
 import { checkVerbOptions, encodeTag, resolveNow } from './verb-options.js'
@@ -139,8 +138,4 @@ function* seekVersions(shard: Shard, prefix: string): Generator<number[]> {
 function versionIn(key: string, prefix: string): number | undefined {
   const version = /^(0|[1-9]\d{0,15}):/.exec(key.slice(prefix.length))?.[1]
   return version === undefined ? undefined : Number(version)
-}
-
-function rangeOf(shard: Shard, prefix: string): KeyRange {
-  return { prefix, hidden: hidesPrefixes(shard) }
 }

@@ -1,9 +1,9 @@
 import type { Session } from '../database/session.js'
 import type { Extent } from '../operations/extent.js'
-import { clearRange, type ExpiryCursor, evictRange, expireRange, type KeyRange } from '../operations/key-range.js'
+import { clearRange, type ExpiryCursor, evictRange, expireRange } from '../operations/key-range.js'
 import { clear, evict, expire, type Page, type TagCursor } from '../operations/removal.js'
 import type { Expiring, Tag } from '../options.js'
-import { hidesPrefixes } from './listing-options.js'
+import { rangeOf } from './listing-options.js'
 import { checkVerbOptions, encodeTag, resolveNow } from './verb-options.js'
 
 /*
@@ -40,10 +40,6 @@ export function clearIn(sessions: readonly Session[], prefix?: string): number {
   return removeIn<Extent>(sessions, (session, cursor) =>
     prefix === undefined ? clear(session, cursor) : clearRange(session, rangeOf(session, prefix), cursor),
   )
-}
-
-function rangeOf(session: Session, prefix: string): KeyRange {
-  return { prefix, hidden: hidesPrefixes(session) }
 }
 
 function removeIn<Cursor>(
