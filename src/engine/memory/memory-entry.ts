@@ -4,12 +4,12 @@ import type { KeyIdentity } from '../disk/keys.js'
 import type { LruNode } from './lru-map.js'
 import type { ShardMemory } from './shard-memory.js'
 
-/** The version of a row. Every change of the entry changes it. */
-export interface RowVersion {
+/** The row of a live entry that lies in the database. Times are seconds. */
+export interface LoadedRow {
   readonly rowid: number
   readonly storeTime: number
-  /** Seconds. */
   readonly expireTime: number | null
+  readonly accessTime: number
 }
 
 /** The known state of a key: the value of its row, or that there is none. */
@@ -21,7 +21,7 @@ export interface Fact {
   readonly data: SqlValue
   readonly raw: 0 | 1
   /** Absent: there is no live row. */
-  readonly row: (RowVersion & { readonly accessTime: number }) | undefined
+  readonly row: LoadedRow | undefined
   readonly mode: number
   readonly value: unknown
   readonly bytes: number

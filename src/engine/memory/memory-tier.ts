@@ -16,7 +16,7 @@ import {
   valueFor,
 } from './kept-value.js'
 import { LruMap } from './lru-map.js'
-import { MemoryEntry } from './memory-entry.js'
+import { type LoadedRow, MemoryEntry } from './memory-entry.js'
 import type { ResolvedMemory } from './memory-options.js'
 import { ShardMemory } from './shard-memory.js'
 
@@ -30,14 +30,6 @@ const MISSED_KEY_LENGTH = 128
 
 /** Counts from before the figures were reset. */
 export type PastFigures = Record<'hits' | 'misses' | 'evictions', number>
-
-/** The row of a live entry that lies in the database. */
-export interface LoadedRow {
-  readonly rowid: number
-  readonly storeTime: number
-  readonly expireTime: number | null
-  readonly accessTime: number
-}
 
 /**
  * Keeps values in memory in front of the shards of one engine. Every value it returns was compared with the database,

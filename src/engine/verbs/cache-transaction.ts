@@ -4,7 +4,7 @@ import type { EntryRow } from '../database/statements.js'
 import type { EncodedKey } from '../disk/codec.js'
 import { isThenable } from '../disk/describe.js'
 import { incr } from '../operations/counters.js'
-import { entryOf, isLive, type NewEntry, removeFile, type Taken } from '../operations/entries.js'
+import { entryOf, isLive, type KeylessEntry, type NewEntry, removeFile, type Taken } from '../operations/entries.js'
 import { add, remove, set, take, touch } from '../operations/items.js'
 import type { KeyRow } from '../operations/listing.js'
 import { kindOf } from '../option-names.js'
@@ -214,7 +214,7 @@ export class CacheTransaction implements Transaction {
     return value && itemOf<T>(toInfo(session, row, tags), value.value)
   }
 
-  protected newEntry(shard: Shard, value: unknown, options: Storing | undefined, verb: string): Omit<NewEntry, 'key'> {
+  protected newEntry(shard: Shard, value: unknown, options: Storing | undefined, verb: string): KeylessEntry {
     if (isStream(value)) throw new TypeError(`${verb}: a stream cannot be stored inside transact, which is synchronous`)
     const now = shard.disk.now()
     const storing = resolveStoring(options, now, this.scope.defaultTtl)

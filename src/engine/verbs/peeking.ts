@@ -7,10 +7,7 @@ import { groupBy } from '../newer-node.js'
 import { entryOf, isLive } from '../operations/entries.js'
 import type { Info, Item, Key, Waiting } from '../options.js'
 import type { Shard } from '../shards/shard.js'
-import { itemOf, sessionOf, toInfo, withItsTags } from './reading.js'
-
-/** How often a missing file is looked up again, under the name that its row has by then. */
-const TRIES = 4
+import { FILE_TRIES, itemOf, sessionOf, toInfo, withItsTags } from './reading.js'
 
 /** A live row as it was read, and the info of its entry. */
 interface Peeked {
@@ -67,7 +64,7 @@ async function peek(shard: Shard, keys: readonly EncodedKey[]): Promise<Found[]>
     // A value in the database is there or not; a file may just have been replaced, and others with it.
     const missing = rows.filter((row, at) => row !== undefined && items[at] === undefined)
     const names = missing.map(row => row?.row[10]).join()
-    if (names === gone || attempt === TRIES) return items
+    if (names === gone || attempt === FILE_TRIES) return items
     gone = names
   }
 }

@@ -16,7 +16,7 @@ import { runOf } from './reading-among-writes.js'
 import { decodeTag } from './verb-options.js'
 
 /** How often a missing file is looked up again, under the name that its row has by then. */
-const FILE_TRIES = 4
+export const FILE_TRIES = 4
 
 /** The shortest wait of a FanoutCache before it leaves a shard out of a listing, figures or settings. Milliseconds. */
 const FANOUT_PATIENCE = 1000

@@ -8,10 +8,8 @@ import { checkOptionNames, checkOptionsObject, kindOf } from '../option-names.js
 import type { FileRange, Info } from '../options.js'
 import type { Shard } from '../shards/shard.js'
 import { cutShort, FileStream } from './file-stream.js'
-import { miss, noteFound, sessionOf, toInfo, withItsTags } from './reading.js'
+import { FILE_TRIES, miss, noteFound, sessionOf, toInfo, withItsTags } from './reading.js'
 import { runOf } from './reading-among-writes.js'
-
-const FILE_TRIES = 4
 
 /** How the access of a read is counted and noted. */
 interface Accounting {

@@ -260,5 +260,5 @@ async function commitPatiently(session: Session, until: number): Promise<void> {
 }
 
 export function deadlineOf({ wait }: ResolvedWaiting): number {
-  return wait === Number.POSITIVE_INFINITY ? wait : performance.now() + wait
+  return performance.now() + wait
 }
