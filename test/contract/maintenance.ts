@@ -78,6 +78,17 @@ function figures(subject: Subject): void {
     expect(await Promise.all(figures)).toEqual([1, volume])
     await Promise.all(writes)
   })
+
+  it('stats() does not count the writes that were called after', async () => {
+    const cache = subject.make()
+    await cache.set('before', LARGE)
+    const volume = await cache.volume()
+    const writes = [cache.set('before', LARGE)]
+    const stats = cache.stats()
+    for (let key = 0; key < 25; key++) writes.push(cache.set(key, LARGE))
+    expect(await stats).toMatchObject({ count: 1, volume })
+    await Promise.all(writes)
+  })
 }
 
 function clearing(subject: Subject): void {

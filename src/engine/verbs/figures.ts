@@ -26,17 +26,18 @@ async function figuresOf(handle: CacheHandle, options: StatsOptions | undefined)
   const { reset = false } = options ?? {}
   if (typeof reset !== 'boolean') throw new TypeError(`stats: reset must be true or false, got ${kindOf(reset)}`)
   const { shards, memory, timeouts } = handle
-  const figures = {
-    hits: await sumOver(shards, async shard => (await readSetting(handle, shard, 'hits')) + shard.marks.hits),
-    misses: await sumOver(shards, async shard => (await readSetting(handle, shard, 'misses')) + shard.marks.misses),
-    evictions: await sumOver(shards, async shard =>
+  // All at once: a shard that is locked for reading is waited for by each of them.
+  const [hits, misses, evictions, entries, bytes] = await Promise.all([
+    sumOver(shards, async shard => (await readSetting(handle, shard, 'hits')) + shard.marks.hits),
+    sumOver(shards, async shard => (await readSetting(handle, shard, 'misses')) + shard.marks.misses),
+    sumOver(shards, async shard =>
       shard.settings.statistics ? readSetting(handle, shard, 'evictions') : shard.culler.evictions,
     ),
-    timeouts,
-    count: await count(handle, shards),
-    volume: await volume(handle, shards),
-    ...(memory && { memory: memory.figures }),
-  }
+    count(handle, shards),
+    volume(handle, shards),
+  ])
+  const ofMemory = memory && { memory: memory.figures }
+  const figures = { hits, misses, evictions, timeouts, count: entries, volume: bytes, ...ofMemory }
   if (reset) memory?.resetFigures()
   if (reset) handle.timeouts = 0
   if (reset) await Promise.all(shards.map(shard => resetStats(handle, shard)))
