@@ -40,6 +40,7 @@ export { within } from './doors/within.js'
 export { checkOptionNames, checkOptionsObject, kindOf } from './option-names.js'
 export { type Duration, LONGEST_TIMER, milliseconds } from './time.js'
 export { startUpkeepOf } from './upkeep/start-upkeep.js'
+export { PollPauses } from './verbs/poll-pauses.js'
 
 /** The longest wait of each of the two steps of a request for the database. It is then served without the cache. Ms. */
 const PATIENCE = 20

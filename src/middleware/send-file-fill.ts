@@ -1,12 +1,11 @@
 import { createHash } from 'node:crypto'
 import { Readable } from 'node:stream'
-import { checkOptionNames, type GrowingFile, kindOf, milliseconds } from '../engine/for-doors.js'
+import { checkOptionNames, type GrowingFile, kindOf, milliseconds, PollPauses } from '../engine/for-doors.js'
 import type { FileKey, FileLease, FileStore } from '../engine/for-files.js'
 import type { PlainData } from '../engine/index.js'
 import { performance, setImmediate } from '../engine/timers.js'
 import type { HttpRequest } from './http-message.js'
 import { Intake, toReadable } from './intake.js'
-import { PollPauses } from './poll-pauses.js'
 import { contentTag, type KeptFields, toKeep } from './send-file-fields.js'
 import { checkTags, type FillBody, type ResolvedSendFile } from './send-file-options.js'
 

@@ -1,8 +1,8 @@
+import { PollPauses } from '../engine/for-doors.js'
 import { performance } from '../engine/timers.js'
 import type { Exchange } from './core.js'
 import type { Flight } from './flights.js'
 import { isGone } from './http-message.js'
-import { PollPauses } from './poll-pauses.js'
 
 /** Waits until another process has stored the answer or has given up. Resolves to `false` when it takes too long. */
 export async function waitForOthers({ core, key, res }: Exchange, flight: Flight, deadline: number): Promise<boolean> {

@@ -21,9 +21,10 @@ import { kindOf } from '../option-names.js'
 import type { ComputeContext, Computing, Key } from '../options.js'
 import type { Shard } from '../shards/shard.js'
 import { milliseconds, stopwatch, toMilliseconds, toSeconds } from '../time.js'
-import { clearInterval, performance, setInterval, sleep } from '../timers.js'
+import { clearInterval, performance, setInterval } from '../timers.js'
 import { type Chosen, contextOf, givenTags, noteStanding, refuseStream, tellStored } from './compute-context.js'
 import { copyOf } from './copying.js'
+import { PollPauses } from './poll-pauses.js'
 import { readValue } from './reading.js'
 import { storeValue } from './storing.js'
 import { resolveWaiting } from './verb-options.js'
@@ -47,8 +48,6 @@ export interface Order<T> {
  */
 export const LEFT_TO_OTHERS: unique symbol = Symbol.for('fanout-cache.left-to-others.0')
 
-const FIRST_POLL = 2
-const LONGEST_POLL = 50
 /** The longest pause between two heartbeats: a longer one would overflow a timer. Milliseconds. */
 const LONGEST_BEAT = 3_600_000
 const HELD: Clearance = { kind: 'held' }
@@ -195,8 +194,8 @@ export class Flight<T> {
 
   async #waitForOthers(): Promise<void> {
     const { shard, handle } = this.#order
-    for (let wait = FIRST_POLL; !this.#giveUp.signal.aborted; wait = Math.min(LONGEST_POLL, wait * 1.5)) {
-      await sleep(wait * (0.5 + Math.random() / 2))
+    for (const pauses = new PollPauses(); !this.#giveUp.signal.aborted; ) {
+      await pauses.next()
       const session = shard.current
       if (!session || !handle.isOpen || this.#isClosed) return
       shard.memory?.looked()

@@ -1,4 +1,4 @@
-import { sleep } from '../engine/timers.js'
+import { sleep } from '../timers.js'
 
 /** Milliseconds. */
 const FIRST = 2
