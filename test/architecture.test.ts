@@ -24,6 +24,7 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
   'engine/file-errors': [],
   'engine/kept-shapes': [],
   'engine/make-directory': ['engine/file-errors'],
+  'engine/read-directory': ['engine/file-errors'],
   'engine/on-abort': [],
   'engine/once-per-process': [],
   'engine/option-names': [],
@@ -73,6 +74,7 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
   'engine/maintenance/': [
     'engine/errors',
     'engine/file-errors',
+    'engine/read-directory',
     'engine/time',
     'engine/translate-error',
     'type engine/options',
@@ -87,6 +89,7 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
     'engine/errors',
     'engine/file-errors',
     'engine/make-directory',
+    'engine/read-directory',
     'engine/time',
     'engine/option-names',
     'engine/translate-error',

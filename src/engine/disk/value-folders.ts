@@ -18,6 +18,9 @@ const FILES_PER_FOLDER = 64
 /** How many folders are tried until one is found that nothing foreign blocks. */
 const LOOKS = 32
 
+/** The name of a folder of value files, on each of the two levels. */
+export const VALUE_FOLDER: RegExp = /^[0-9a-f]{2}$/
+
 /** The folders of value files: two levels of 256 as in DiskCache, created when needed and removed when empty. */
 export class ValueFolders {
   readonly #directory: string

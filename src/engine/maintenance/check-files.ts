@@ -4,6 +4,7 @@ import type { Connection } from '../database/connection.js'
 import { slashed } from '../disk/safe-filename.js'
 import { VALUE_FILE } from '../disk/value-files.js'
 import { isMissing, systemCode } from '../file-errors.js'
+import { entriesIn } from '../read-directory.js'
 import { sleep } from '../timers.js'
 import type { CheckContext } from './check.js'
 
@@ -119,7 +120,7 @@ function walk(
   const visit = (relative: string): void => {
     const before = files.length
     const inner: string[] = []
-    const entries = list(join(directory, relative))
+    const entries = entriesIn(join(directory, relative))
     if (entries.length === 0 && relative !== '') empty.push(relative)
     for (const entry of entries) {
       if (entry.name.includes('cache.db')) continue
@@ -132,13 +133,4 @@ function walk(
   }
   visit('')
   return { files, empty }
-}
-
-function list(path: string): fs.Dirent[] {
-  try {
-    return fs.readdirSync(path, { withFileTypes: true })
-  } catch (error) {
-    if (isMissing(error)) return []
-    throw error
-  }
 }

@@ -9,7 +9,7 @@ import { isBusy, sqliteCode } from '../database/sqlite-errors.js'
 import { parentsArePlain } from '../disk/safe-filename.js'
 import { ORPHAN_MILLISECONDS, VALUE_FILE } from '../disk/value-files.js'
 import { ValueFolders } from '../disk/value-folders.js'
-import { isMissing } from '../file-errors.js'
+import { namesIn } from '../read-directory.js'
 import { systemClock } from '../time.js'
 import { namesOfFiles } from './check-files.js'
 
@@ -150,14 +150,4 @@ function removeUnnamed(directory: string, names: Set<string>): void {
 export function isAbandoned(path: string): boolean {
   const stat = statSync(path, { throwIfNoEntry: false })
   return stat !== undefined && systemClock.now() - stat.mtimeMs > ORPHAN_MILLISECONDS
-}
-
-/** The names in a directory. Empty when it does not exist. */
-export function namesIn(path: string): string[] {
-  try {
-    return readdirSync(path)
-  } catch (error) {
-    if (isMissing(error)) return []
-    throw error
-  }
 }

@@ -6,7 +6,7 @@ import { type Connection, connect } from '../database/connection.js'
 import { fileIdentity, isGone } from '../database/open-files.js'
 import { DATABASE_FILE } from '../database/opening.js'
 import { isBusy } from '../database/sqlite-errors.js'
-import type { FileModes } from '../disk/value-folders.js'
+import { type FileModes, VALUE_FOLDER } from '../disk/value-folders.js'
 import { CorruptError, TimeoutError } from '../errors.js'
 import { isMissing, systemCode } from '../file-errors.js'
 import type { Shard } from '../shards/shard.js'
@@ -98,7 +98,7 @@ async function makeTarget(directory: string, modes: FileModes): Promise<string> 
 }
 
 async function moveRest(directory: string, target: string): Promise<void> {
-  const folders = (await fsp.readdir(directory)).filter(entry => /^[0-9a-f]{2}$/.test(entry))
+  const folders = (await fsp.readdir(directory)).filter(entry => VALUE_FOLDER.test(entry))
   const logs = ['-wal', '-shm', '-journal'].map(suffix => DATABASE_FILE + suffix)
   for (const entry of [...logs, ...folders]) await move(join(directory, entry), join(target, entry))
 }

@@ -2,6 +2,7 @@ import * as fsp from 'node:fs/promises'
 import { join } from 'node:path'
 import { slashed } from '../disk/safe-filename.js'
 import { ORPHAN_MILLISECONDS, TEMPORARY_PREFIX, VALUE_FILE } from '../disk/value-files.js'
+import { VALUE_FOLDER } from '../disk/value-folders.js'
 import { isMissing, systemCode } from '../file-errors.js'
 import { lastRow, nextWindow } from '../operations/listing.js'
 import type { Shard } from '../shards/shard.js'
@@ -10,7 +11,6 @@ import { performance, turn } from '../timers.js'
 import { reclaimStages } from './import-stages.js'
 
 const EVERY_MILLISECONDS = 3_600_000
-const HEX = /^[0-9a-f]{2}$/
 
 const lastSweep = new WeakMap<Shard, number>()
 
@@ -44,14 +44,14 @@ async function sweepTemporary(directory: string): Promise<number> {
 
 async function sweepUnnamed(shard: Shard, stopping: Stopping): Promise<number> {
   const { directory } = shard
-  const outer = (await folders(directory)).filter(name => HEX.test(name))
+  const outer = (await folders(directory)).filter(name => VALUE_FOLDER.test(name))
   if (outer.length === 0) return 0
   // Names are read before files, since a file that is stored in between is young.
   const known = await namesInUse(shard, stopping)
   if (!known) return 0
   let removed = 0
   for (const folder of outer) {
-    for (const inner of (await folders(join(directory, folder))).filter(name => HEX.test(name))) {
+    for (const inner of (await folders(join(directory, folder))).filter(name => VALUE_FOLDER.test(name))) {
       for (const file of await list(join(directory, folder, inner))) {
         const name = `${folder}/${inner}/${file}`
         if (stopping.requested) return removed

@@ -1,16 +1,16 @@
 import { randomBytes } from 'node:crypto'
-import { existsSync, readdirSync, realpathSync, statSync } from 'node:fs'
+import { existsSync, realpathSync, statSync } from 'node:fs'
 import { homedir, tmpdir } from 'node:os'
 import { basename, dirname, join, resolve } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { DATABASE_FILE } from '../database/opening.js'
+import { VALUE_FOLDER } from '../disk/value-folders.js'
 import { isMissing, systemCode } from '../file-errors.js'
 import { kindOf } from '../option-names.js'
+import { namesIn } from '../read-directory.js'
 
 /** Names of the directories of shards: three digits as in DiskCache, or more if needed. */
 const SHARD = /^\d{3,}$/
-/** Names of the folders of value files. */
-const VALUE_FOLDER = /^[0-9a-f]{2}$/
 export const MOST_SHARDS = 1000
 /** DiskCache's default. */
 export const DEFAULT_SHARDS = 8
@@ -64,15 +64,6 @@ function namesInShard(directory: string): readonly string[] | undefined {
   } catch (error) {
     if (systemCode(error) === undefined) throw error
     return undefined
-  }
-}
-
-function namesIn(directory: string): readonly string[] {
-  try {
-    return readdirSync(directory)
-  } catch (error) {
-    if (isMissing(error)) return []
-    throw error
   }
 }
 

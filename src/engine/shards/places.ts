@@ -1,8 +1,8 @@
-import { type Dirent, readdirSync } from 'node:fs'
 import { join } from 'node:path'
 import { DATABASE_FILE } from '../database/opening.js'
-import { isMissing } from '../file-errors.js'
+import { VALUE_FOLDER } from '../disk/value-folders.js'
 import type { Place } from '../maintenance/worker-client.js'
+import { entriesIn } from '../read-directory.js'
 import { countShards, hasDatabase, shardDirectory } from './layout.js'
 
 /** A database below the directory of a cache. */
@@ -14,8 +14,6 @@ export interface CachePlace extends Place {
 /** The directories in which a FanoutCache keeps named caches and collections. */
 const NAMED = ['cache', 'deque', 'index']
 const MODEL_PREFIX = `${DATABASE_FILE}-model-`
-/** Folders of value files, which are not searched: there may be very many, and they contain no cache. */
-const VALUE_FOLDER = /^[0-9a-f]{2}$/
 /** Limit of the depth of the search. No reasonable name of a cache has more parts. */
 const DEEPEST = 8
 
@@ -37,7 +35,8 @@ function collect(directory: string, prefix: string, depth: number, places: Cache
   const isCache = hasDatabase(directory)
   if (isCache) places.push({ directory, prefix, role: 'below' }, ...models(directory, prefix))
   if (depth === 0) return
-  for (const entry of list(directory)) {
+  for (const entry of entriesIn(directory)) {
+    // Folders of value files may be very many, and contain no cache.
     if (!entry.isDirectory() || entry.name.includes(DATABASE_FILE) || (isCache && VALUE_FOLDER.test(entry.name)))
       continue
     collect(join(directory, entry.name), `${prefix}${entry.name}/`, depth - 1, places)
@@ -45,17 +44,8 @@ function collect(directory: string, prefix: string, depth: number, places: Cache
 }
 
 function models(directory: string, prefix: string): CachePlace[] {
-  return list(directory)
+  return entriesIn(directory)
     .filter(entry => entry.isDirectory() && entry.name.startsWith(MODEL_PREFIX))
     .map(({ name }) => ({ directory: join(directory, name), prefix: `${prefix}${name}/`, role: 'below' as const }))
     .filter(place => hasDatabase(place.directory))
-}
-
-function list(directory: string): Dirent[] {
-  try {
-    return readdirSync(directory, { withFileTypes: true })
-  } catch (error) {
-    if (isMissing(error)) return []
-    throw error
-  }
 }
