@@ -51,11 +51,11 @@ export function placeAt(path: string): Place {
   const entries = readdirSync(directory)
   if (entries.includes(DATABASE_FILE)) return { directory, kind: 'Cache', ...shardOf(directory) }
   if (hasShards(directory)) return { directory, kind: 'FanoutCache' }
-  return { directory, kind: isHardlyMade(directory, entries) ? 'empty' : 'strange' }
+  return { directory, kind: isAsGoodAsEmpty(directory, entries) ? 'empty' : 'strange' }
 }
 
 /** Whether a directory holds nothing, or what is left when the making of a FanoutCache fails before its databases. */
-function isHardlyMade(directory: string, entries: readonly string[]): boolean {
+function isAsGoodAsEmpty(directory: string, entries: readonly string[]): boolean {
   // Larger numbers are years.
   return entries.every(name => Number(name) < MOST_SHARDS && isEmptyShard(directory, name))
 }

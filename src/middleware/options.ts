@@ -1,10 +1,10 @@
 import { checkOptionNames, checkOptionsObject, type Duration, kindOf, milliseconds } from '../engine/for-doors.js'
 import type { UpkeepOptions } from '../engine/index.js'
-import { heard } from './heard.js'
 import type { HttpRequest, RoutedRequest } from './http-message.js'
 import { normalAuthority } from './policy/cache-key.js'
 import type { ResponseHead } from './policy/message.js'
 import { POLICY_OPTION_NAMES, type Policy, type PolicyOptions, resolvePolicy } from './policy/options.js'
+import { syncOption } from './sync-option.js'
 
 /**
  * Options of `responseCache`, in addition to those of the rules. Durations are milliseconds or strings such as `'5m'`.
@@ -71,9 +71,9 @@ export function resolveSettings(options: ResponseCacheOptions<HttpRequest> = {})
   callable(bypass, 'bypass')
   if (typeof tags !== 'function') texts(tags, 'tags')
   return {
-    key: key && heard(key),
-    tags: typeof tags === 'function' ? heard(tags) : tags && [...tags],
-    bypass: bypass && heard(bypass),
+    key: key && syncOption(key),
+    tags: typeof tags === 'function' ? syncOption(tags) : tags && [...tags],
+    bypass: bypass && syncOption(bypass),
     upkeep: options.upkeep,
     hosts: options.hosts && hostList(options.hosts),
     policy: resolvePolicy(options),

@@ -3,8 +3,8 @@ import type { Readable } from 'node:stream'
 import type { ReadableStream } from 'node:stream/web'
 import { checkOptionNames, checkOptionsObject, type Duration, kindOf, milliseconds } from '../engine/for-doors.js'
 import type { Info, Key, UpkeepOptions } from '../engine/index.js'
-import { heard } from './heard.js'
 import type { HttpRequest, RoutedRequest } from './http-message.js'
+import { syncOption } from './sync-option.js'
 
 /** The Content-Disposition of a file: whether it is shown or saved, and its name. */
 export type Disposition = 'inline' | 'attachment' | DispositionParts
@@ -165,9 +165,9 @@ export function resolveSendFile(options: unknown): ResolvedSendFile {
   }
   const collapseTimeout = milliseconds(given.collapseTimeout ?? DEFAULT_COLLAPSE, 'sendFile: collapseTimeout')
   const functions = {
-    ...(typeof type === 'function' && { type: heard(type) }),
-    ...(typeof cacheControl === 'function' && { cacheControl: heard(cacheControl) }),
-    ...(typeof disposition === 'function' && { disposition: heard(disposition) }),
+    ...(typeof type === 'function' && { type: syncOption(type) }),
+    ...(typeof cacheControl === 'function' && { cacheControl: syncOption(cacheControl) }),
+    ...(typeof disposition === 'function' && { disposition: syncOption(disposition) }),
   }
   return { ...given, ...functions, name, lease, collapseTimeout, accel: resolveAcceleration(given.accel) }
 }

@@ -1,8 +1,8 @@
 /**
- * A function of the options that must not be asynchronous. If it is, the rejected promise that it answers would be
- * nobody's, and end the process.
+ * Wraps a function of the options that is to be synchronous. If it is not, nobody awaits the promise that it returns, and
+ * its rejection would end the process.
  */
-export function heard<Given extends unknown[], Answer>(
+export function syncOption<Given extends unknown[], Answer>(
   option: (...given: Given) => Answer,
 ): (...given: Given) => Answer {
   return (...given) => {
