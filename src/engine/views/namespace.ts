@@ -238,8 +238,7 @@ export class Namespace extends HostView implements DiskCache {
   }
 
   async stats(options?: StatsOptions): Promise<CacheStats> {
-    const figures = await this.#host.stats(options)
-    const { count, bytes } = await this.#tally('volume')
+    const [figures, { count, bytes }] = await Promise.all([this.#host.stats(options), this.#tally('volume')])
     return { ...figures, count, volume: bytes }
   }
 
