@@ -3,6 +3,7 @@ import { DiskCacheError, ReadonlyError } from '../errors.js'
 import type { EngineAccess } from '../handle-of.js'
 import type { ComputeContext, Computing, Item, Key, Storing, Waiting } from '../options.js'
 import { keepingFreshness } from '../verbs/computing.js'
+import { copyOf } from '../verbs/copying.js'
 import { PLAIN, readAs } from '../verbs/getting.js'
 import { peekItem, peekItems } from '../verbs/peeking.js'
 import type { Envelope } from './envelope.js'
@@ -20,16 +21,7 @@ export class ModelStore {
   }
 
   /** A copy of a value as it would be stored. One that cannot be stored is returned as it is: storing it tells why. */
-  readonly copyOf = <T>(value: T): T => {
-    const { codec } = this.access.handle.options
-    try {
-      const { mode, data } = codec.encodeValue(value)
-      return codec.decodeValue(mode, data) as T
-    } catch (error) {
-      if (error instanceof TypeError) return value
-      throw error
-    }
-  }
+  readonly copyOf = <T>(value: T): T => copyOf(this.access.handle.options.codec, value)
 
   /** Epoch milliseconds. */
   now(): number {
