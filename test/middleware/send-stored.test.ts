@@ -1,4 +1,4 @@
-import { readdirSync, readlinkSync, truncateSync } from 'node:fs'
+import { truncateSync } from 'node:fs'
 import type { ServerResponse } from 'node:http'
 import { connect } from 'node:net'
 import { join } from 'node:path'
@@ -9,6 +9,7 @@ import { describe, expect, it } from 'vitest'
 import { requestHead } from '../../src/middleware/http-message.js'
 import { putHead, type Sent, type StoredAnswer, sendStored } from '../../src/middleware/send-stored.js'
 import { Gate } from '../helpers/gate.js'
+import { openFiles } from '../helpers/open-files.js'
 import { temporaryDirectory } from '../helpers/temp-directory.js'
 import { ask, listen, partsOf } from './support/http.js'
 
@@ -384,17 +385,4 @@ function brokenFile(good: number, arrived?: Promise<void>) {
     closed = true
   }
   return { stream, close, closed: () => closed }
-}
-
-/** Value files below a directory that this process has open. */
-function openFiles(directory: string): string[] {
-  if (process.platform !== 'linux') return []
-  return readdirSync('/proc/self/fd').flatMap(fd => {
-    try {
-      const path = readlinkSync(`/proc/self/fd/${fd}`)
-      return path.startsWith(directory) && path.includes('.val') ? [path] : []
-    } catch {
-      return []
-    }
-  })
 }

@@ -1,4 +1,3 @@
-import { createHash } from 'node:crypto'
 import { once } from 'node:events'
 import { Readable } from 'node:stream'
 import { pipeline } from 'node:stream/promises'
@@ -7,6 +6,7 @@ import { describe, expect, it } from 'vitest'
 import { Gate, nextTurn } from '../../helpers/gate.js'
 import { holdThreads } from '../../helpers/held-threads.js'
 import { settled, site } from './support/app.js'
+import { chunksOf, digest } from './support/bodies.js'
 
 const CHUNK = 2 ** 20
 /** More than what may wait for the disk. */
@@ -15,15 +15,7 @@ const CHUNKS = 48
 const MOST_AHEAD = 16
 const QUIET_TURNS = 20
 
-function* chunks(): Generator<Buffer> {
-  for (let at = 0; at < CHUNKS; at++) yield Buffer.alloc(CHUNK, String.fromCharCode(97 + (at % 26)))
-}
-
-const digest = (bytes: Iterable<Buffer>): string => {
-  const hash = createHash('sha256')
-  for (const one of bytes) hash.update(one)
-  return hash.digest('hex')
-}
+const chunks = (): Generator<Buffer> => chunksOf(CHUNKS, CHUNK)
 const WHOLE = digest(chunks())
 
 /** The ways in which a handler writes what it has at once, as far as the response lets it. */
@@ -76,9 +68,9 @@ describe('an answer whose handler is faster than the disk', () => {
     await stopped(progress)
     expect(progress.written).toBeLessThan(MOST_AHEAD)
     await release()
-    expect(digest([(await first).body])).toBe(WHOLE)
+    expect(digest((await first).body)).toBe(WHOLE)
     await expect.poll(() => status('/', { method: 'HEAD' })).toMatch(/^hit/)
-    expect(digest([(await get('/')).body])).toBe(WHOLE)
+    expect(digest((await get('/')).body)).toBe(WHOLE)
   })
 
   it.each(Object.keys(WAYS))('is stored whole for a client that needs no body (%s)', async way => {
@@ -90,18 +82,18 @@ describe('an answer whose handler is faster than the disk', () => {
     await release()
     expect((await first).status).toBe(304)
     await expect.poll(() => status('/', { method: 'HEAD' })).toMatch(/^hit/)
-    expect(digest([(await get('/')).body])).toBe(WHOLE)
+    expect(digest((await get('/')).body)).toBe(WHOLE)
   })
 
   it.each(Object.keys(WAYS))('is complete when the disk takes nothing, and not stored (%s)', async way => {
     const { get, status, cache } = await quick(way)
     const release = holdThreads()
-    expect(digest([(await get('/')).body])).toBe(WHOLE)
+    expect(digest((await get('/')).body)).toBe(WHOLE)
     await release()
     await settled(cache)
     expect(await cache.count()).toBe(0)
     expect(await cache.check()).toEqual([])
-    expect(digest([(await get('/')).body])).toBe(WHOLE)
+    expect(digest((await get('/')).body)).toBe(WHOLE)
     // A disk with much else to do may take nothing for a second once more.
     await expect.poll(() => status('/')).toMatch(/^hit/)
   })

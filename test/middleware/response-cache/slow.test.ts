@@ -1,4 +1,4 @@
-import { createHash, randomBytes } from 'node:crypto'
+import { randomBytes } from 'node:crypto'
 import { once } from 'node:events'
 import { statSync, truncateSync } from 'node:fs'
 import { connect, type Socket } from 'node:net'
@@ -10,6 +10,7 @@ import { describe, expect, it, onTestFinished } from 'vitest'
 import { Gate } from '../../helpers/gate.js'
 import { openFiles } from '../../helpers/open-files.js'
 import { type Site, type SiteOptions, settled, site } from './support/app.js'
+import { chunksOf, digest } from './support/bodies.js'
 
 const CHUNK = 65_536
 /** More than what fits into the buffers of a connection. */
@@ -19,16 +20,8 @@ const CHUNKS = 240
 const LONG_CHUNK = Buffer.alloc(2 ** 20, 'long')
 const LONG_CHUNKS = 128
 
-function* chunks(): Generator<Buffer> {
-  for (let at = 0; at < CHUNKS; at++) yield Buffer.alloc(CHUNK, String.fromCharCode(97 + (at % 26)))
-}
-
-const digest = (bytes: Buffer | readonly Buffer[]): string =>
-  [bytes]
-    .flat()
-    .reduce((hash, chunk) => hash.update(chunk), createHash('sha256'))
-    .digest('hex')
-const WHOLE = digest([...chunks()])
+const chunks = (): Generator<Buffer> => chunksOf(CHUNKS, CHUNK)
+const WHOLE = digest(chunks())
 const NOISE = Array.from({ length: CHUNKS }, () => randomBytes(CHUNK))
 const NOISE_DIGEST = digest(NOISE)
 
