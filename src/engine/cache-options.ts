@@ -245,7 +245,7 @@ function clockOf(clock: Clock | undefined): Clock {
   const now: unknown = clock.now()
   // With a clock that returns no number nothing would ever expire.
   if (typeof now === 'number' && Number.isFinite(now)) return clock
-  throw new TypeError(`clock.now() must answer epoch milliseconds, got ${kindOf(now)}`)
+  throw new TypeError(`clock.now() must return epoch milliseconds, got ${kindOf(now)}`)
 }
 
 /** The given options in flat form. Durations are normalised, so that equal ones compare equal. */

@@ -151,7 +151,7 @@ export class Fill {
       return { ...filled, isStoring: this.#lease !== undefined }
     }
     const source = toReadable(body)
-    if (!source) throw new TypeError(`sendFile: fill must answer bytes, text or a stream, got ${kindOf(body)}`)
+    if (!source) throw new TypeError(`sendFile: fill must return bytes, text or a stream, got ${kindOf(body)}`)
     const size = described.size ?? (body instanceof Blob ? body.size : undefined)
     const file = await this.#createFile()
     const onSpill = (error: unknown): void => {
@@ -227,12 +227,12 @@ function dispose(answer: unknown): void {
 
 /** Checks the result of `fill` and gives it the form of a `FillBody`. @throws TypeError when it cannot be sent */
 function checkBody(answer: unknown): FillBody {
-  if (answer === null) throw new TypeError('sendFile: fill must answer a file or undefined, got null')
+  if (answer === null) throw new TypeError('sendFile: fill must return a file or undefined, got null')
   const isContent =
     typeof answer !== 'object' || answer instanceof Uint8Array || answer instanceof Blob || 'pipe' in answer
   if (isContent || answer instanceof globalThis.ReadableStream) return { body: answer as FillBody['body'] }
   if (!('body' in answer)) {
-    throw new TypeError(`sendFile: fill must answer bytes, text, a stream or { body }, got ${kindOf(answer)}`)
+    throw new TypeError(`sendFile: fill must return bytes, text, a stream or { body }, got ${kindOf(answer)}`)
   }
   checkOptionNames(answer, BODY_OPTIONS, 'sendFile: what fill answers')
   const { size, ttl, tags } = answer as FillBody

@@ -149,7 +149,7 @@ export function resolveSendFile(options: unknown): ResolvedSendFile {
     throw new TypeError(`sendFile: key must be a function that answers the key of a request, got ${kindOf(key)}`)
   }
   if (fill !== undefined && typeof fill !== 'function') {
-    throw new TypeError(`sendFile: fill must be a function that answers a file, got ${kindOf(fill)}`)
+    throw new TypeError(`sendFile: fill must be a function that returns a file, got ${kindOf(fill)}`)
   }
   if (type !== undefined && typeof type !== 'function') checkFieldValue(type, 'type')
   if (cacheControl !== undefined && typeof cacheControl !== 'function') checkFieldValue(cacheControl, 'cacheControl')

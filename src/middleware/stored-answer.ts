@@ -80,7 +80,7 @@ export function tagsOf(
 ): readonly string[] {
   const given = typeof option === 'function' ? option(request, head) : option
   if (!Array.isArray(given) || !given.every(tag => typeof tag === 'string')) {
-    throw new TypeError(`responseCache: tags must answer an array of strings, got ${kindOf(given)}`)
+    throw new TypeError(`responseCache: tags must return an array of strings, got ${kindOf(given)}`)
   }
   const tags = united(given, response)
   if (tags.length <= MOST_TAGS) return tags

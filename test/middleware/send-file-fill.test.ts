@@ -162,9 +162,9 @@ describe('fill', () => {
   })
 
   it.each<[unknown, RegExp]>([
-    [7, /fill must answer bytes, text or a stream, got 7/],
+    [7, /fill must return bytes, text or a stream, got 7/],
     [null, /got null/],
-    [{ content: 'a' }, /fill must answer bytes, text, a stream or \{ body \}/],
+    [{ content: 'a' }, /fill must return bytes, text, a stream or \{ body \}/],
     [{ body: 'a', typ: 'b' }, /unknown option typ; did you mean type\?/],
     [{ body: 'a', type: 'b\n' }, /type of what fill answers/],
     [{ body: 'a', size: -1 }, /size of what fill answers/],

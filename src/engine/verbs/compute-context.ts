@@ -71,10 +71,10 @@ export function contextOf<T>(
 export function refuseStream(value: unknown): void {
   if (Object.prototype.toString.call(value) === '[object Response]') {
     const cure = 'read it first, as with await response.json()'
-    throw new TypeError(`getOrSet: the function must answer a value, not a Response: ${cure}`)
+    throw new TypeError(`getOrSet: the function must return a value, not a Response: ${cure}`)
   }
   if (!isStream(value)) return
   watchStream(value)
   if (value instanceof Readable) value.destroy()
-  throw new TypeError('getOrSet: the function must answer a value, not a stream')
+  throw new TypeError('getOrSet: the function must return a value, not a stream')
 }

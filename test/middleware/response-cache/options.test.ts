@@ -92,14 +92,14 @@ describe('options', () => {
       },
       /^no tags$/,
     ],
-    ['answers a text', () => 'news', /tags must answer an array of strings, got 'news'/],
-    ['answers a promise', async () => ['news'], /tags must answer an array of strings, got a promise/],
+    ['answers a text', () => 'news', /tags must return an array of strings, got 'news'/],
+    ['answers a promise', async () => ['news'], /tags must return an array of strings, got a promise/],
     [
       'answers a promise that is rejected',
       () => Promise.reject(new Error('no news')),
-      /tags must answer an array of strings, got a promise/,
+      /tags must return an array of strings, got a promise/,
     ],
-    ['answers numbers', () => [5], /tags must answer an array of strings/],
+    ['answers numbers', () => [5], /tags must return an array of strings/],
   ])('tags that %s leave the answer to the client alone', async (_what, tags, message) => {
     const { get, cache } = await site(app => void app.use((_req, res) => void res.send('x')), {
       options: { ttl: '10s', tags: tags as never },
