@@ -1,5 +1,5 @@
 import { kindOf } from '../option-names.js'
-import type { Key, Peeking } from '../options.js'
+import type { Key } from '../options.js'
 import { checkIterable } from '../verbs/verb-options.js'
 import type { Walking } from './contract.js'
 
@@ -32,13 +32,6 @@ export function checkReverse(options: Walking | undefined, verb: string): boolea
   const { reverse = false } = options ?? {}
   if (typeof reverse === 'boolean') return reverse
   throw new TypeError(`${verb}: reverse must be true or false, got ${kindOf(reverse)}`)
-}
-
-/** @throws TypeError */
-export function checkLast(options: Pick<Peeking, 'last'> | undefined, verb: string): boolean {
-  const { last = true } = options ?? {}
-  if (typeof last === 'boolean') return last
-  throw new TypeError(`${verb}: last must be true or false, got ${kindOf(last)}`)
 }
 
 /** Checks an entry of `Index.setMany`, which has no options because it never expires. @throws TypeError */

@@ -2,9 +2,10 @@ import { takeRow } from '../operations/entries.js'
 import { peekItem } from '../operations/queue.js'
 import type { Item, Key, Peeking, Pulling } from '../options.js'
 import type { TransactionScope } from '../verbs/cache-transaction.js'
+import { checkLast } from '../verbs/queue.js'
 import { CacheQueueTransaction } from '../verbs/queue-transaction.js'
 import { checkIterable, checkVerbOptions } from '../verbs/verb-options.js'
-import { checkLast, checkPair, checkReverse } from './collection-options.js'
+import { checkPair, checkReverse } from './collection-options.js'
 import type { IndexTransaction, Walking } from './contract.js'
 
 /** Entries never expire, whatever the settings of the cache are. */

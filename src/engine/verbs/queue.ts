@@ -49,9 +49,14 @@ export async function peekValue<T>(
 /** Checks the options of `peekItem` and returns whether the last entry is wanted. @throws TypeError */
 export function checkPeekItem(options: Peeking | undefined): boolean {
   checkVerbOptions(options, 'peekItem', 'peeking')
+  return checkLast(options, 'peekItem')
+}
+
+/** Returns whether the last entry is wanted, and not the first. @throws TypeError */
+export function checkLast(options: Pick<Peeking, 'last'> | undefined, verb: string): boolean {
   const { last = true } = options ?? {}
-  if (typeof last !== 'boolean') throw new TypeError(`peekItem: last must be true or false, got ${kindOf(last)}`)
-  return last
+  if (typeof last === 'boolean') return last
+  throw new TypeError(`${verb}: last must be true or false, got ${kindOf(last)}`)
 }
 
 export async function peekLast<T>(handle: CacheHandle, options: Peeking | undefined): Promise<Item<T> | undefined> {
