@@ -82,7 +82,8 @@ export function readRow(
   name: StatementName,
   ...values: unknown[]
 ): EntryRow | undefined {
-  const row = statements.get<EntryRow>(name, ...values)
+  // Not through `get`, which would spread the values once more.
+  const row = statements.prepare(name).get(...values) as EntryRow | undefined
   return row && isInexact(row) ? toEntryRow(statements.getExact(name, ...values)) : row
 }
 
