@@ -236,6 +236,7 @@ function runApart({ directory }: Steps, session: Session, jobs: readonly Job[], 
 
 /** Commits, and retries at once for a moment while readers block the COMMIT. */
 export function commitSpinning(session: Session): void {
+  session.disk.files.sync(session.placed)
   let until: number | undefined
   for (;;) {
     try {

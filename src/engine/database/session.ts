@@ -1,5 +1,6 @@
 import type { EncodedKey } from '../disk/codec.js'
 import type { Disk } from '../disk/disk.js'
+import type { PendingFile } from '../disk/pending-file.js'
 import type { ShardWatch } from '../observe/shard-watch.js'
 import type { Connection } from './connection.js'
 import { namesInSchema, type SchemaState } from './schema-check.js'
@@ -61,6 +62,8 @@ export class Session {
   storesNewKeys = false
   /** Whether a read runs inside a batch of writes. It runs again when the batch is rolled back. */
   amongWrites = false
+  /** Value files that this transaction has put into their places. */
+  placed: PendingFile[] = []
   /** Bytes that the operations of this transaction have stored. */
   bytes = 0
   /** Rows that this transaction has removed, and those of them that had expired or were evicted. */
@@ -200,6 +203,7 @@ export class Session {
 
   #reset(): void {
     if (this.stored.length > 0) this.stored = []
+    if (this.placed.length > 0) this.placed = []
     this.grew = false
     this.grows = false
     this.bytes = 0

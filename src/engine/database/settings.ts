@@ -141,6 +141,9 @@ export function pageBytes({ evictionPolicy }: Partial<StoredSettings>): number {
   return evictionPolicy === 'none' ? 2048 : 4096
 }
 
+/** The `synchronous` from which a COMMIT waits for the disk. */
+export const FULL_SYNC = 2
+
 /** A page cache is given in pages of this size, whatever the database has, as in Python. KiB. */
 const CACHED_PAGE_KIB = 4
 const MOST_CACHE_KIB = 2 ** 31 - 1

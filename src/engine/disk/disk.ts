@@ -3,10 +3,11 @@ import type { Key } from '../options.js'
 import type { Codec, EncodedValue, SqlValue } from './codec.js'
 import { copyText } from './copy-buffers.js'
 import { MODE_BINARY, MODE_JSON, MODE_PICKLE, MODE_RAW, MODE_TEXT } from './modes.js'
+import type { PendingFile } from './pending-file.js'
 import { writePickle } from './pickle/writer.js'
 import { encodeOwn } from './structured-codec.js'
 import { encodeTextForFile } from './text-file.js'
-import type { PendingFile, ValueFiles } from './value-files.js'
+import type { ValueFiles } from './value-files.js'
 
 /** A value in the form of its row. */
 export interface PreparedValue {

@@ -8,6 +8,7 @@ import { isMissing, systemCode } from '../file-errors.js'
 import { ByteMeter } from './byte-meter.js'
 import { inTurn, outOfTurn } from './file-turns.js'
 import { OpeningFiles } from './opening-files.js'
+import type { CopyBounds, PendingFile, PlannedFile } from './pending-file.js'
 import {
   closeRead,
   openPlain,
@@ -19,6 +20,7 @@ import {
   writeDescriptorNow,
   writeHandle,
 } from './plain-files.js'
+import { syncBytes, syncPlaced } from './power-failure.js'
 import { plainName, removableName, slashed } from './safe-filename.js'
 import { type FileModes, ValueFolders } from './value-folders.js'
 
@@ -36,22 +38,6 @@ export const VALUE_FILE: RegExp = /^[0-9a-f]{2}\/[0-9a-f]{2}\/[0-9a-f]{28}\.val$
 /** Attempts: others may remove empty directories between our two calls. */
 const PLACE_TRIES = 10
 
-/** What ends the copy of a stream early. */
-export interface CopyBounds {
-  /** The limit of its size. Bytes. */
-  readonly limit: number
-  readonly tooLong: (size: number) => Error
-  readonly signal?: AbortSignal | undefined
-}
-
-/** A value file that no row names yet. */
-export interface PendingFile {
-  readonly temporary: string
-  readonly size: number
-  /** Relative name. Set when the file was moved to its place. */
-  filename?: string
-}
-
 /**
  * The value files of one directory. A file is written under a temporary name and moved to its place just before the
  * commit of its row. It is never rewritten, and its name is never reused.
@@ -61,10 +47,13 @@ export class ValueFiles {
   readonly modes: FileModes
   readonly #folders: ValueFolders
   readonly #opening = new OpeningFiles()
+  readonly #isDurable: () => boolean
 
-  constructor(directory: string, modes: FileModes) {
+  /** @param isDurable whether files must outlast a power failure once their rows are committed */
+  constructor(directory: string, modes: FileModes, isDurable: () => boolean) {
     this.directory = directory
     this.modes = modes
+    this.#isDurable = isDurable
     this.#folders = new ValueFolders(directory, modes)
   }
 
@@ -81,11 +70,13 @@ export class ValueFiles {
       await writeHandle(handle, data)
       // Some file systems tell only now that there was no room.
       await handle.close()
+      const file = { temporary, size: data.byteLength }
+      await this.syncing(file)
+      return file
     } catch (error) {
       await this.#abandon(handle, temporary)
       throw error
     }
-    return { temporary, size: data.byteLength }
   }
 
   writeSync(bytes: Uint8Array | string): PendingFile {
@@ -124,11 +115,23 @@ export class ValueFiles {
     const meter = new ByteMeter(limit, tooLong)
     try {
       await pipeline(source, meter, handle.createWriteStream({ highWaterMark: 2 ** 18 }), { signal })
+      const file = { temporary, size: meter.size }
+      await this.syncing(file)
+      return file
     } catch (error) {
       await this.#abandon(handle, temporary)
       throw error
     }
-    return { temporary, size: meter.size }
+  }
+
+  /** Waits off the loop for what `sync` would wait for at the commit. `undefined` where nothing has to be waited for. */
+  syncing(file: PendingFile): Promise<void> | undefined {
+    return this.#isDurable() ? syncBytes(join(this.directory, file.temporary), file) : undefined
+  }
+
+  /** Waits until files in their places outlast a power failure. Call this before the commit of their rows. */
+  sync(files: readonly PendingFile[]): void {
+    if (files.length > 0 && this.#isDurable()) syncPlaced(this.directory, files)
   }
 
   /** Moves a file to its place and returns its relative name. Does nothing when it is there already. */
@@ -140,6 +143,7 @@ export class ValueFiles {
     for (let attempt = 1; ; attempt++) {
       try {
         if (attempt > 1) this.#folders.make(folder)
+        file.inNewFolder = attempt > 1
         fs.renameSync(from, join(this.directory, folder, name))
         break
       } catch (error) {
@@ -158,11 +162,13 @@ export class ValueFiles {
    * Moves a file to the place named by its `filename`, as late as possible. Sets its time to now, so that it does not
    * look like an orphan until its row is committed.
    */
-  settle({ temporary, filename }: Required<PendingFile>, now: number): void {
+  settle(file: PlannedFile, now: number): void {
+    const { temporary, filename } = file
     const from = join(this.directory, temporary)
     fs.utimesSync(from, now, now)
     retryMissing(attempt => {
       if (attempt > 1) this.#folders.make(dirname(filename))
+      file.inNewFolder = attempt > 1
       fs.renameSync(from, join(this.directory, filename))
     })
   }

@@ -117,7 +117,8 @@ export class FileLease {
     this.#isStoring = true
     try {
       const patience = { deadline: performance.now() + Math.max(STORING_PATIENCE, this.#access.handle.options.timeout) }
-      const stored = await shard.write({ run, identity: at.identity, discard }, patience)
+      const readiness = shard.disk.files.syncing(pending)
+      const stored = await shard.write({ run, identity: at.identity, readiness, discard }, patience)
       this.#end()
       return stored
     } catch (error) {

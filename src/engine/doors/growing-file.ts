@@ -1,5 +1,5 @@
 import type { FileHandle } from 'node:fs/promises'
-import type { PendingFile } from '../disk/value-files.js'
+import type { PendingFile } from '../disk/pending-file.js'
 import type { Shard } from '../shards/shard.js'
 import { cutShort } from '../verbs/file-stream.js'
 

@@ -2,7 +2,7 @@ import type { Session } from '../database/session.js'
 import type { EntryRow, StatementName, StateRow } from '../database/statements.js'
 import type { EncodedKey, SqlValue } from '../disk/codec.js'
 import type { PreparedValue } from '../disk/disk.js'
-import type { PendingFile } from '../disk/value-files.js'
+import type { PendingFile } from '../disk/pending-file.js'
 import { beginGrace } from './grace.js'
 import { ensureSideTable } from './side-tables.js'
 
@@ -139,6 +139,7 @@ function placeFile(session: Session, file: PendingFile): string {
   const filename = session.disk.files.place(file)
   // A quarantine moves placed files along with the database, and this write may be repeated in the next database.
   session.afterRollback(() => session.disk.files.displace(file))
+  session.placed.push(file)
   return filename
 }
 

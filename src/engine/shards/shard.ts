@@ -6,7 +6,7 @@ import { closeFiles, isStillThere } from '../database/open-files.js'
 import { DATABASE_FILE, type Opened, openDatabase } from '../database/opening.js'
 import { rewriteTriggers, storeSettings } from '../database/schema-write.js'
 import { Session } from '../database/session.js'
-import { DEFAULT_SETTINGS, readSettings, type StoredSettings } from '../database/settings.js'
+import { DEFAULT_SETTINGS, FULL_SYNC, readSettings, type StoredSettings } from '../database/settings.js'
 import { isBusy, isCorruption, isLostSchema, sqliteCode } from '../database/sqlite-errors.js'
 import { isOutOfDate } from '../database/writability.js'
 import { Writer } from '../database/writer.js'
@@ -71,7 +71,8 @@ export class Shard implements WriterHost {
     this.watch = new ShardWatch(options.counters, at, options.codec)
     const { codec, root } = options
     const prefix = root === undefined ? '' : `${relative(root, directory)}/`
-    this.disk = new Disk(codec, new ValueFiles(directory, options.modes), prefix, () => options.clock.now() / 1000)
+    const files = new ValueFiles(directory, options.modes, () => this.settings.synchronous >= FULL_SYNC)
+    this.disk = new Disk(codec, files, prefix, () => options.clock.now() / 1000)
     this.writer = new Writer(this, options.maxPending)
     this.culler = new Culler(this)
     this.reserve = new DiskReserve(this)

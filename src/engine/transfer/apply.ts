@@ -3,7 +3,7 @@ import type { CacheHandle } from '../cache-handle.js'
 import { rollBack } from '../database/group-commit.js'
 import type { Session } from '../database/session.js'
 import type { PreparedValue } from '../disk/disk.js'
-import type { PendingFile } from '../disk/value-files.js'
+import type { PlannedFile } from '../disk/pending-file.js'
 import { ValueTooLargeError } from '../errors.js'
 import { isLive, type NewEntry, stateOf, storeRow } from '../operations/entries.js'
 import { setFreshness } from '../operations/freshness.js'
@@ -106,7 +106,7 @@ async function storeRows(
   { after, limit, signal, onConflict, told }: Batch,
   counts: Applied,
 ): Promise<void> {
-  const files: [Session, Required<PendingFile>][] = []
+  const files: [Session, PlannedFile][] = []
   try {
     for (const [at, shard] of handle.shards.entries()) shard.prologue(sessions[at] as Session)
     for (const { db } of sessions) db.pragma(`cache_size = ${-Math.ceil(CACHE_KIB / sessions.length)}`)
@@ -127,7 +127,10 @@ async function storeRows(
       if (rows.length < PAGE) break
     }
     // Last, so that a process that is killed before leaves no file without a row.
-    for (const [session, file] of files) session.disk.files.settle(file, session.disk.now())
+    for (const [session, file] of files) {
+      session.disk.files.settle(file, session.disk.now())
+      session.placed.push(file)
+    }
   } catch (error) {
     for (const session of sessions) rollBack(session)
     throw error

@@ -1,0 +1,37 @@
+import { describe, expect, it } from 'vitest'
+import { FixtureProcess } from '../helpers/child-process.js'
+import { temporaryDirectory } from '../helpers/temp-directory.js'
+import { type FailingCalls, failAll, failingCallsAvailable } from './support/failing-calls.js'
+
+const WRITER = new URL('./fixtures/durable-writer.mjs', import.meta.url)
+const STORED = { set: 'stored', stream: 'stored', setMany: 'stored', transact: 'stored' }
+const FAILED = 'ERR_CACHE_STORAGE, a miss'
+
+/** How values that are files were stored where the disk cannot be waited for. */
+async function store(
+  synchronous: number,
+  calls: (directory: string) => Pick<FailingCalls, 'calls' | 'path'>,
+): Promise<unknown> {
+  const directory = temporaryDirectory()
+  const [line] = await new FixtureProcess(WRITER, { directory, synchronous }, failAll(calls(directory))).done()
+  return JSON.parse(String(line))
+}
+
+describe.skipIf(!failingCallsAvailable)('a value that is a file, with synchronous 2', () => {
+  it('is stored when its bytes are on the disk', async () => {
+    const written = await store(2, () => ({ calls: 'sync', path: 'cache.db-tmp' }))
+    expect(written).toEqual({ set: FAILED, stream: FAILED, setMany: FAILED, transact: 'stored' })
+    const placed = await store(2, () => ({ calls: 'sync', path: '.val' }))
+    expect(placed).toEqual({ ...STORED, transact: FAILED })
+  })
+
+  it('is stored when its name is on the disk', async () => {
+    const ended = await store(2, directory => ({ calls: 'sync-folder', path: `${directory}/` }))
+    expect(ended).toEqual({ set: FAILED, stream: FAILED, setMany: FAILED, transact: FAILED })
+  })
+
+  it('is not waited for with synchronous 1', async () => {
+    expect(await store(1, directory => ({ calls: 'sync-folder', path: `${directory}/` }))).toEqual(STORED)
+    for (const path of ['cache.db-tmp', '.val']) expect(await store(1, () => ({ calls: 'sync', path }))).toEqual(STORED)
+  })
+})
