@@ -21,7 +21,8 @@ export async function writeWholeFile(path: string, content: Content, signal: Abo
   // Random, since containers reuse process ids and the file of a killed process must not be in the way.
   const part = `${path}.${randomBytes(6).toString('hex')}.part`
   try {
-    await write(part, content, signal, { flags: 'wx', mode: there ? there.mode & PERMISSIONS : mode })
+    // Flushed, since a power failure could otherwise keep the name and lose the content, the old one too.
+    await write(part, content, signal, { flags: 'wx', flush: true, mode: there ? there.mode & PERMISSIONS : mode })
     // The umask has masked the mode.
     if (there) await chmod(part, there.mode & PERMISSIONS)
     await rename(part, path)
@@ -35,7 +36,7 @@ async function write(
   path: string,
   content: Content,
   signal: AbortSignal,
-  options: { readonly flags?: string; readonly mode: number },
+  options: { readonly flags?: string; readonly flush?: boolean; readonly mode: number },
 ): Promise<void> {
   try {
     await pipeline(content, createWriteStream(path, options), { signal })

@@ -1,6 +1,6 @@
 import { execFileSync, spawnSync } from 'node:child_process'
-import { existsSync, mkdirSync, readdirSync } from 'node:fs'
-import { join } from 'node:path'
+import { existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs'
+import { dirname, join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import Database from 'better-sqlite3'
 import { describe, expect, it, onTestFinished } from 'vitest'
@@ -44,6 +44,17 @@ describe.skipIf(!failingCallsAvailable)('one failing system call after the other
     expect({ status, stderr: String(stderr) }).toEqual({ status: 0, stderr: '' })
     expect(readdirSync(to).filter(name => name.startsWith('cache.db-import-'))).toHaveLength(1)
     expect(await cacheOf('Cache', to).getMany(['a', 'b'])).toEqual([Buffer.alloc(40_000), 2])
+  })
+
+  it('leaves an exported file as it was when the new one cannot be synced', async () => {
+    const directory = temporaryDirectory()
+    await cacheOf('Cache', directory).set('a', 1)
+    const path = join(temporaryDirectory(), 'export.jsonl')
+    writeFileSync(path, 'before')
+    const env = { ...process.env, ...failAll({ calls: 'sync', path: '.part' }) }
+    expect(spawnSync(process.execPath, [CLI, 'export', directory, path], { env }).status).toBe(4)
+    expect(readFileSync(path, 'utf8')).toBe('before')
+    expect(readdirSync(dirname(path))).toEqual(['export.jsonl'])
   })
 
   it('leaves the stage of a running import alone that cannot be opened', async () => {
