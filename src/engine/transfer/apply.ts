@@ -2,6 +2,7 @@ import { randomUUID } from 'node:crypto'
 import type { CacheHandle } from '../cache-handle.js'
 import { rollBack } from '../database/group-commit.js'
 import type { Session } from '../database/session.js'
+import { FULL_SYNC } from '../database/settings.js'
 import type { PreparedValue } from '../disk/disk.js'
 import type { PlannedFile } from '../disk/pending-file.js'
 import { ValueTooLargeError } from '../errors.js'
@@ -86,8 +87,9 @@ async function applyBatch(handle: CacheHandle, stage: Stage, batch: Batch, appli
   const waiting = { wait: timeout, signal }
   const counts: Applied = { stored: 0, replaced: 0, kept: 0 }
   try {
+    const synced = await syncStaged(handle, stage, batch)
     await acrossShards(handle.shards, waiting, async sessions => {
-      await storeRows(handle, stage, sessions, batch, counts)
+      await storeRows(handle, stage, sessions, { ...batch, synced }, counts)
       await commitAll(sessions, deadlineOf(waiting))
     })
   } catch (error) {
@@ -98,12 +100,26 @@ async function applyBatch(handle: CacheHandle, stage: Stage, batch: Batch, appli
   applied.kept += counts.kept
 }
 
+/** Waits before the locks are taken for files that their commit would wait for. Resolves to whether it would. */
+async function syncStaged({ shards }: CacheHandle, stage: Stage, { after, limit, signal }: Batch): Promise<boolean> {
+  if (!shards.some(({ settings }) => settings.synchronous >= FULL_SYNC)) return false
+  for (let done = 0; done < limit; done += PAGE) {
+    const rows = stage.page(after + done, Math.min(PAGE, limit - done))
+    for (const { shard, file, moving } of rows) {
+      if (file && moving) await (shards[shard] as Shard).disk.files.syncing({ ...moving, size: file.size })
+      signal.throwIfAborted()
+    }
+    if (rows.length < PAGE) break
+  }
+  return true
+}
+
 /** Stores rows in open transactions, which stay open unless this fails. */
 async function storeRows(
   handle: CacheHandle,
   stage: Stage,
   sessions: readonly Session[],
-  { after, limit, signal, onConflict, told }: Batch,
+  { after, limit, signal, onConflict, told, synced }: Batch & { readonly synced: boolean },
   counts: Applied,
 ): Promise<void> {
   const files: [Session, PlannedFile][] = []
@@ -114,9 +130,10 @@ async function storeRows(
       const rows = stage.page(after + done, Math.min(PAGE, limit - done))
       for (const row of rows) {
         const session = sessions[row.shard] as Session
-        const outcome = storeStaged(handle, session, row, onConflict)
+        const file = row.file && row.moving ? { ...row.moving, size: row.file.size, synced } : undefined
+        const outcome = storeStaged(handle, session, { row, value: preparedOf(row, file) }, onConflict)
         counts[outcome]++
-        if (outcome !== 'kept' && row.file && row.moving) files.push([session, { ...row.moving, size: row.file.size }])
+        if (outcome !== 'kept' && file) files.push([session, file])
       }
       // Nothing is evicted before the commit, so that own rows need not be remembered.
       for (const session of sessions) session.stored.length = 0
@@ -127,10 +144,7 @@ async function storeRows(
       if (rows.length < PAGE) break
     }
     // Last, so that a process that is killed before leaves no file without a row.
-    for (const [session, file] of files) {
-      session.disk.files.settle(file, session.disk.now())
-      session.placed.push(file)
-    }
+    for (const [session, file] of files) session.disk.files.settle(file, session.disk.now())
   } catch (error) {
     for (const session of sessions) rollBack(session)
     throw error
@@ -142,7 +156,7 @@ type Outcome = 'stored' | 'replaced' | 'kept'
 function storeStaged(
   handle: CacheHandle,
   session: Session,
-  row: StagedRow,
+  { row, value }: { readonly row: StagedRow; readonly value: PreparedValue },
   onConflict: ApplyOptions['onConflict'],
 ): Outcome {
   const { key, accessTime, accessCount, computed } = row
@@ -152,22 +166,20 @@ function storeStaged(
   if (hasLive && onConflict === 'fail') {
     throw new ConflictError(row.line, JSON.stringify(keyToJson(key, handle.options.codec)))
   }
-  const rowid = storeRow(session, entryOf(row), state)
+  const rowid = storeRow(session, entryOf(row, value), state)
   session.statements.run('setAccess', accessTime, BigInt(accessCount), rowid)
   if (computed) setFreshness(session, key, computed)
   if (isTakenKey(key)) takeForNobody(session, key, randomUUID())
   return hasLive ? 'replaced' : 'stored'
 }
 
-function entryOf(row: StagedRow): NewEntry {
+function entryOf(row: StagedRow, value: PreparedValue): NewEntry {
   const { key, expireTime, tag, tags } = row
-  return { key, value: preparedOf(row), now: ownInstant(row.storeTime), expireTime, tag, tags }
+  return { key, value, now: ownInstant(row.storeTime), expireTime, tag, tags }
 }
 
-function preparedOf({ value, file, moving }: StagedRow): PreparedValue {
-  const { mode, data } = value
-  if (!file || !moving) return { mode, value: data, size: 0, weight: 0 }
-  return { mode, value: data, size: file.size, weight: 0, file: { ...moving, size: file.size } }
+function preparedOf({ value }: StagedRow, file: PlannedFile | undefined): PreparedValue {
+  return { mode: value.mode, value: value.data, size: file?.size ?? 0, weight: 0, file }
 }
 
 /**
