@@ -40,7 +40,8 @@ export class FanoutCache extends CacheViews {
 
   /**
    * Returns the `Cache` of a name below this directory, at the place that DiskCache uses. `/` in the name creates
-   * nested directories. Clock, codec and `readonly` are inherited unless given. It is closed with this cache.
+   * nested directories. Clock, codec, `readonly` and `sqlite.synchronous` are inherited unless given. It is closed with
+   * this cache.
    *
    * @throws TypeError for unknown options and wrong types; RangeError for values out of range, for a name that leads
    *   out of the directory, and when the cache of this name was created with other options
@@ -50,15 +51,15 @@ export class FanoutCache extends CacheViews {
     const known = this.#subcaches.get(name)
     if (known && Object.keys(options).length === 0) return known
     const directory = join(this.directory, 'cache', ...partsOf(name, 'cache'))
-    const cache = new Cache(directory, { ...inheritedOptions(this), ...options })
+    const cache = new Cache(directory, inheritedOptions(this, options))
     if (known) return sameOptions(name, known, cache)
     this.#subcaches.set(name, cache)
     return cache
   }
 
   /**
-   * Returns the `Deque` of a name below this directory, at the place that DiskCache uses. Clock, codec and `readonly`
-   * are inherited. It is closed with this cache.
+   * Returns the `Deque` of a name below this directory, at the place that DiskCache uses. Clock, codec, `readonly` and
+   * `sqlite.synchronous` are inherited. It is closed with this cache.
    *
    * @throws TypeError for unknown options; RangeError for a name that leads out of the directory, and when the deque of
    *   this name has another `maxLength`
@@ -79,8 +80,8 @@ export class FanoutCache extends CacheViews {
   }
 
   /**
-   * Returns the `Index` of a name below this directory, at the place that DiskCache uses. Clock, codec and `readonly`
-   * are inherited. It is closed with this cache.
+   * Returns the `Index` of a name below this directory, at the place that DiskCache uses. Clock, codec, `readonly` and
+   * `sqlite.synchronous` are inherited. It is closed with this cache.
    *
    * @throws RangeError for a name that leads out of the directory
    */

@@ -1,13 +1,15 @@
 import { existsSync, readdirSync } from 'node:fs'
 import { join } from 'node:path'
+import Database from 'better-sqlite3'
 import { defineModel, FanoutCache, pickleCodec } from 'fanout-cache'
-import { describe, expect, it } from 'vitest'
+import { describe, expect, it, onTestFinished } from 'vitest'
 import { z } from 'zod'
 import { fanoutSubject } from '../contract/subjects.js'
 
 // FanoutCache.cache, deque and index, as upstream's tests/test_djangocache.py shows them.
 
 const structured = fanoutSubject('structured')
+const ONE = { sqlite: { synchronous: 1 } }
 const LIMITED = defineModel({ name: 'Limited', version: 1, schema: z.string(), maxItems: 5 })
 
 describe('caches below a FanoutCache', () => {
@@ -34,6 +36,19 @@ describe('caches below a FanoutCache', () => {
     await fanout.cache('a/deep').set('key', 2)
     expect(existsSync(join(fanout.directory, 'cache', 'a', 'deep', 'cache.db'))).toBe(true)
     expect(await fanout.cache('a').get('key')).toBe(1)
+  })
+
+  it('all of them wait for the disk where the FanoutCache does', async () => {
+    const fanout = structured.make({ sqlite: { synchronous: 2 } })
+    const below = [fanout.cache('a'), fanout.cache('b', { sqlite: { cacheSize: 100 } }), fanout.cache('c', ONE)]
+    await Promise.all([...below.map(cache => cache.set('key', 1)), fanout.model(LIMITED).put('key', 'value')])
+    await Promise.all([fanout.deque('d').append(1), fanout.index('e').set('key', 1)])
+    const stored = ['cache/a', 'cache/b', 'cache/models/Limited', 'deque/d', 'index/e', 'cache/c'].map(path => {
+      const db = new Database(join(fanout.directory, path, 'cache.db'), { readonly: true })
+      onTestFinished(() => void db.close())
+      return db.prepare("SELECT value FROM Settings WHERE key = 'sqlite_synchronous'").pluck().get()
+    })
+    expect(stored).toEqual([2, 2, 2, 2, 2, 1])
   })
 
   it('names that lead out of the directory are refused', () => {
