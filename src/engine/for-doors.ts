@@ -31,6 +31,7 @@ import { performance } from './timers.js'
 import { sessionOf } from './verbs/reading.js'
 import { stampAll } from './verbs/stamping.js'
 import { openUncounted } from './verbs/stored-file.js'
+import { storingFile } from './verbs/value-source.js'
 
 export type { DoorEntry, Edit, Role, Sighting } from './doors/door-entries.js'
 export type { DoorLease } from './doors/door-lease.js'
@@ -210,8 +211,7 @@ export class DoorStore {
       if (!stored && pending) session.afterCommit(() => shard.disk.files.discard(pending))
       return stored
     }
-    const discard = pending && (() => shard.disk.files.discard(pending))
-    return (await this.#write(shard, { run, identity: keyIdentity(encoded), discard })) ?? false
+    return (await this.#write(shard, { run, identity: keyIdentity(encoded), ...storingFile(shard, pending) })) ?? false
   }
 
   /** Writes an entry. With `version`, only if the present entry still has it. */
@@ -222,8 +222,7 @@ export class DoorStore {
       if (version !== undefined && sight(shard, encoded)?.version !== version) return false
       return write(session, encoded, entry, pending)
     }
-    const discard = pending && (() => shard.disk.files.discard(pending))
-    return (await this.#write(shard, { run, identity: keyIdentity(encoded), discard })) ?? false
+    return (await this.#write(shard, { run, identity: keyIdentity(encoded), ...storingFile(shard, pending) })) ?? false
   }
 
   /** Whether a key has an entry, or a computation for it or one of its variants, as far as a synchronous look shows. */

@@ -9,6 +9,7 @@ import type { Key, PlainData } from '../options.js'
 import type { Shard } from '../shards/shard.js'
 import type { Duration } from '../time.js'
 import { clearInterval, performance, setInterval } from '../timers.js'
+import { storingFile } from '../verbs/value-source.js'
 import { encodeMeta, resolveStoring } from '../verbs/verb-options.js'
 import { GrowingFile } from './growing-file.js'
 
@@ -98,10 +99,9 @@ export class FileLease {
     const { shard, key } = at
     if (this.#isOver || !this.#access.handle.isOpen) return false
     const pending = file.take()
-    const discard = (): void => shard.disk.files.discard(pending)
     const run = (session: Session): boolean => {
       const stored = land(session, plan, found, entry(), undefined)
-      if (!stored) session.afterCommit(discard)
+      if (!stored) session.afterCommit(() => shard.disk.files.discard(pending))
       return stored
     }
     const entry = (): NewEntry => {
@@ -117,8 +117,7 @@ export class FileLease {
     this.#isStoring = true
     try {
       const patience = { deadline: performance.now() + Math.max(STORING_PATIENCE, this.#access.handle.options.timeout) }
-      const readiness = shard.disk.files.syncing(pending)
-      const stored = await shard.write({ run, identity: at.identity, readiness, discard }, patience)
+      const stored = await shard.write({ run, identity: at.identity, ...storingFile(shard, pending) }, patience)
       this.#end()
       return stored
     } catch (error) {

@@ -37,6 +37,14 @@ export function discardAll(values: readonly IncomingValue[]): void {
   for (const { discard } of values) discard?.()
 }
 
+/** The same for a file that was written in parts. */
+export function storingFile(
+  { disk: { files } }: Shard,
+  file: PendingFile | undefined,
+): Pick<Work<unknown>, 'readiness' | 'discard'> {
+  return file ? { readiness: files.syncing(file), discard: () => files.discard(file) } : {}
+}
+
 /** Whether a value is to be streamed to a file. */
 export function isStream(value: unknown): value is Readable | ReadableStream | Blob {
   if (typeof value !== 'object' || value === null) return false
