@@ -1,6 +1,6 @@
 import type { Kind, ResolvedOptions } from './cache-options.js'
 import type { Call } from './call.js'
-import { Job, type Work } from './database/job.js'
+import { Job, turnDown, type Work } from './database/job.js'
 import type { EncodedKey } from './disk/codec.js'
 import { DirectoryKeys } from './disk/directory-keys.js'
 import { placeOf } from './disk/key-hash.js'
@@ -35,6 +35,8 @@ export class CacheHandle {
   readonly counters: Counters
   /** The memory tier in front of the shards. Present while the cache is open with the option `memory`. */
   memory: MemoryTier | undefined
+  /** The handle of the cache in whose directory this one lies. */
+  host: CacheHandle | undefined
   readonly #temporary: boolean
   #engine: Engine | undefined
   #opening: Promise<void> | undefined
@@ -54,6 +56,11 @@ export class CacheHandle {
 
   get isOpen(): boolean {
     return this.#engine !== undefined
+  }
+
+  /** Whether it was temporary, or in a temporary directory, which was removed when it was closed. */
+  get isGone(): boolean {
+    return this.#removed || this.host?.isGone === true
   }
 
   /** The shards of the open engine. */
@@ -78,7 +85,7 @@ export class CacheHandle {
 
   async open(): Promise<void> {
     if (this.#engine) return
-    if (this.#removed) throw new ClosedError(this.directory)
+    if (this.isGone) throw new ClosedError(this.directory)
     this.#opening ??= this.#acquire().finally(() => {
       this.#opening = undefined
     })
@@ -247,7 +254,7 @@ export class CacheHandle {
 
   /** Joins the engine of another handle of this process, if it is open, so that calls over both keep their order. */
   #join(): boolean {
-    if (this.#opening || this.#closing || this.#removed) return false
+    if (this.#opening || this.#closing || this.isGone) return false
     const engine = joinEngine(this.kind, this.directory, this.options, this.events)
     if (engine) this.#use(engine)
     return engine !== undefined
@@ -287,12 +294,4 @@ export class CacheHandle {
       if (this.#temporary) removeTemporary(this.directory)
     }
   }
-}
-
-/** Rejects a write that never gets into a queue, and removes the file that is being written for it. */
-function turnDown(work: Work<unknown>, error: unknown): Promise<never> {
-  work.discard?.()
-  // Nobody awaits it any more.
-  work.readiness?.catch(() => undefined)
-  return rejectInTurn(error)
 }

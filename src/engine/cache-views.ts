@@ -1,3 +1,4 @@
+import type { CacheHandle } from './cache-handle.js'
 import { CacheVerbs } from './cache-verbs.js'
 import type { CacheOptions } from './options.js'
 import type { Model } from './views/model.js'
@@ -17,6 +18,7 @@ export abstract class CacheViews extends CacheVerbs {
   /** @param handle a CacheHandle and `openModel` an OpenModel, typed `object` to keep them out of the declarations */
   protected constructor(handle: object, openModel: object) {
     super(handle)
+    ;(handle as CacheHandle).endWith(() => this.#own.close())
     this.#openModel = openModel as OpenModel
   }
 
@@ -52,14 +54,6 @@ export abstract class CacheViews extends CacheVerbs {
       part: name => new Namespace(this.#parts, modelPart(name)),
       own: (name, limits) => this.#own.get(name, limits, directory => this.#openModel(this, directory, limits)),
     })
-  }
-
-  override async close(): Promise<void> {
-    try {
-      await this.#own.close()
-    } finally {
-      await super.close()
-    }
   }
 
   get #parts(): NamespaceParts {

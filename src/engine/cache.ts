@@ -75,5 +75,7 @@ export class Cache extends CacheViews implements Queueing {
 const openModel: OpenModel = (host, name, limits) => {
   // Python's check() and ours skip paths that contain `cache.db`.
   const directory = join(host.directory, `cache.db-model-${name}`)
-  return new Cache(directory, modelOptions(host, limits))
+  const cache = new Cache(directory, modelOptions(host, limits))
+  handleOf(cache).host = handleOf(host)
+  return cache
 }

@@ -35,6 +35,7 @@ export class FanoutCache extends CacheViews {
   constructor(directory?: string | URL, options?: FanoutCacheOptions) {
     const resolved = resolveOptions('FanoutCache', options)
     super(new CacheHandle('FanoutCache', directory, resolved), openModel)
+    handleOf(this).endWith(() => this.#closeParts())
     shareOf(resolved.settings, resolved.shards ?? expectedShards(this.directory), 0)
   }
 
@@ -53,6 +54,7 @@ export class FanoutCache extends CacheViews {
     const directory = join(this.directory, 'cache', ...partsOf(name, 'cache'))
     const cache = new Cache(directory, inheritedOptions(this, options))
     if (known) return sameOptions(name, known, cache)
+    this.#add(cache)
     this.#subcaches.set(name, cache)
     return cache
   }
@@ -75,6 +77,7 @@ export class FanoutCache extends CacheViews {
     }
     const directory = join(this.directory, 'deque', ...partsOf(name, 'deque'))
     const deque = new Deque<T>(directory, { ...inheritedOptions(this), ...options })
+    this.#add(deque.cache)
     this.#deques.set(name, deque as Deque)
     return deque
   }
@@ -89,18 +92,20 @@ export class FanoutCache extends CacheViews {
     const known = this.#indexes.get(name)
     if (known) return known as Index<V>
     const index = new Index<V>(join(this.directory, 'index', ...partsOf(name, 'index')), inheritedOptions(this))
+    this.#add(index.cache)
     this.#indexes.set(name, index as Index)
     return index
   }
 
-  override async close(): Promise<void> {
+  /** What lies below a temporary directory is gone with it. */
+  #add(part: Cache): void {
+    handleOf(part).host = handleOf(this)
+  }
+
+  async #closeParts(): Promise<void> {
     const parts = [...this.#subcaches.values(), ...this.#deques.values(), ...this.#indexes.values()]
     for (const names of [this.#subcaches, this.#deques, this.#indexes]) names.clear()
-    try {
-      await Promise.all(parts.map(part => part.close()))
-    } finally {
-      await super.close()
-    }
+    await Promise.all(parts.map(part => part.close()))
   }
 }
 

@@ -1,7 +1,7 @@
 import { existsSync, readdirSync } from 'node:fs'
 import { join } from 'node:path'
 import Database from 'better-sqlite3'
-import { defineModel, FanoutCache, pickleCodec } from 'fanout-cache'
+import { Cache, defineModel, FanoutCache, pickleCodec } from 'fanout-cache'
 import { describe, expect, it, onTestFinished } from 'vitest'
 import { z } from 'zod'
 import { fanoutSubject } from '../contract/subjects.js'
@@ -79,6 +79,29 @@ describe('caches below a FanoutCache', () => {
     expect(existsSync(join(below.directory, 'cache.db-wal'))).toBe(false)
     expect(await fanout.cache('test').get('key')).toBe(1)
     await fanout.close()
+  })
+
+  it.each(['awaited', 'under way'])('what was made below a temporary cache rejects after close(), %s', async when => {
+    const fanout = new FanoutCache()
+    const cache = new Cache()
+    const below = fanout.cache('test')
+    const [deque, index] = [fanout.deque('test'), fanout.index('test')]
+    const models = [fanout.model(LIMITED), cache.model(LIMITED)]
+    const use = (): Promise<unknown>[] => [
+      below.set('key', 1),
+      deque.append(1),
+      index.set('key', 1),
+      ...models.map(model => model.put(1, 'value')),
+    ]
+    await Promise.all(use())
+    const closing = Promise.all([fanout.close(), cache.close()])
+    if (when === 'awaited') await closing
+    const attempts = [...use(), below.get('key'), fanout.cache('late').set('key', 1)]
+    for (const attempt of await Promise.allSettled(attempts)) {
+      expect(attempt).toMatchObject({ status: 'rejected', reason: { code: 'ERR_CACHE_CLOSED' } })
+    }
+    await closing
+    expect([fanout, cache].map(({ directory }) => existsSync(directory))).toEqual([false, false])
   })
 
   // FanoutCache.cache() upstream takes a disk and uses another.

@@ -1,4 +1,5 @@
 import type { KeyIdentity } from '../disk/keys.js'
+import { rejectInTurn } from '../fairness.js'
 import { keepShape } from '../kept-shapes.js'
 import type { Session } from './session.js'
 
@@ -85,3 +86,11 @@ keepShape(
     () => undefined,
   ),
 )
+
+/** Rejects a write that never gets into a queue, and removes the file that is being written for it. */
+export function turnDown(work: Work<unknown>, error: unknown): Promise<never> {
+  work.discard?.()
+  // Nobody awaits it any more.
+  work.readiness?.catch(() => undefined)
+  return rejectInTurn(error)
+}
