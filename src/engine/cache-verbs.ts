@@ -270,7 +270,7 @@ export abstract class CacheVerbs implements DiskCache {
     const { shard, encoded, now } = this.#locate(key)
     const { expireTime, tag, tags } = resolveStoring(options, now, this.#handle.options.defaultTtl)
     const initial = resolveInitial(options.default)
-    const count = { key: encoded, delta, initial, now, expireTime, tag, tags, name: kindOf(key) }
+    const count = { key: encoded, delta, initial, now, expireTime, tag, tags, verb, name: kindOf(key) }
     return this.#write(shard, encoded, session => incr(session, count), { key, options, refused: undefined })
   }
 

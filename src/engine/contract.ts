@@ -131,7 +131,7 @@ export interface DiskCache extends AsyncDisposable {
    * `default: null`, when there was no counter, or when a FanoutCache with `retry: false` refuses.
    *
    * @param delta a bigint gives a bigint result. Default 1
-   * @throws TypeError when the value is not a number; RangeError when the sum does not fit into 64 bits, or into a
+   * @throws TypeError when the value is not a number, or is a file; RangeError when the sum does not fit into 64 bits, or into a
    *   number where `delta` is one
    */
   incr(key: Key, delta?: number, options?: Counting): Promise<number>

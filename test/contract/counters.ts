@@ -174,6 +174,19 @@ function refusals(subject: Subject): void {
     expect(await cache.check()).toEqual([])
   })
 
+  it('incr() and decr() that are rejected name themselves and the reason', async () => {
+    const cache = subject.make()
+    await cache.set('text', 'not a number')
+    await cache.set('fraction', 0.5)
+    await cache.set('file', 1, { file: true })
+    await expect(cache.decr('text')).rejects.toThrow(/^decr: .*'text' is not a number/)
+    await expect(cache.decr('fraction', 1n)).rejects.toThrow(/^decr: 'fraction'/)
+    await expect(cache.decr('missing', 2n ** 64n)).rejects.toThrow(/^decr: /)
+    await expect(cache.transact(tx => tx.decr('file'), { keys: ['file'] })).rejects.toThrow(/^decr: .*'file' is a file/)
+    await expect(cache.incr('file')).rejects.toThrow(/^incr: .*'file' is a file/)
+    expect(await cache.get('file')).toBe(1)
+  })
+
   it('incr() that is rejected does not disturb the writes around it', async () => {
     const cache = subject.make()
     const before = cache.set('text', 'not a number')

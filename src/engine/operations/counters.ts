@@ -15,7 +15,8 @@ export interface Count {
   readonly expireTime: number | null
   readonly tag: SqlValue
   readonly tags: readonly string[]
-  /** The key in messages. */
+  /** The verb and the key in messages. */
+  readonly verb: string
   readonly name: string
 }
 
@@ -30,18 +31,23 @@ export function incr(session: Session, count: Count): number | bigint | undefine
   const row = entryOf(session, count.key)
   if (!row || !isLive(row[4], count.now)) {
     if (count.initial === null) return undefined
-    const sum = addNumbers(count.initial, count.delta, count.name)
+    const sum = addNumbers(count.initial, count)
     const value = disk.prepareInline(sum)
     const state = row ? ([row[0], row[10], row[8], row[4], row[3], row[9]] as const) : undefined
     storeRow(session, { ...count, value }, state)
     return sum
   }
   const [rowid, , , , , , , , , mode, filename, data] = row
-  const current = filename === null ? disk.decode(mode, data) : undefined
-  if (typeof current !== 'number' && typeof current !== 'bigint') {
-    throw new TypeError(`incr: the value of ${count.name} is not a number`)
+  if (filename !== null) {
+    throw new TypeError(
+      `${count.verb}: the value of ${count.name} is a file, and only numbers in the database can be counted`,
+    )
   }
-  const sum = addNumbers(current, count.delta, count.name)
+  const current = disk.decode(mode, data)
+  if (typeof current !== 'number' && typeof current !== 'bigint') {
+    throw new TypeError(`${count.verb}: the value of ${count.name} is not a number`)
+  }
+  const sum = addNumbers(current, count)
   const value = disk.prepareInline(sum)
   const { marks } = EVICTION_POLICIES[session.settings.evictionPolicy]
   const accessed = marks === 'access_time' ? count.now : null
@@ -52,18 +58,18 @@ export function incr(session: Session, count: Count): number | bigint | undefine
 }
 
 /** Adds two numbers, exactly if both are whole. The result has the type of the delta. */
-function addNumbers(current: number | bigint, delta: number | bigint, name: string): number | bigint {
+function addNumbers(current: number | bigint, { delta, verb, name }: Count): number | bigint {
   if (!isWhole(current) || !isWhole(delta)) {
     if (typeof delta === 'number') return Number(current) + delta
-    throw new TypeError(`incr: ${name} is at ${current}, to which no bigint can be added: pass a number as delta`)
+    throw new TypeError(`${verb}: ${name} is at ${current}, to which no bigint can be added: pass a number as delta`)
   }
   const sum = BigInt(current) + BigInt(delta)
   if (sum > INT64_MAX || sum < INT64_MIN) {
-    throw new RangeError(`incr: ${name} would leave the range of 64-bit integers`)
+    throw new RangeError(`${verb}: ${name} would leave the range of 64-bit integers`)
   }
   if (typeof delta === 'bigint') return sum
   if (sum > Number.MAX_SAFE_INTEGER || sum < Number.MIN_SAFE_INTEGER) {
-    throw new RangeError(`incr: ${name} would be ${sum}, which a number cannot hold exactly: pass a bigint as delta`)
+    throw new RangeError(`${verb}: ${name} would be ${sum}, which a number cannot hold exactly: pass a bigint as delta`)
   }
   return Number(sum)
 }

@@ -246,7 +246,7 @@ export class CacheTransaction implements Transaction {
     const now = shard.disk.now()
     const { expireTime, tag, tags } = resolveStoring(options, now, this.scope.defaultTtl)
     const initial = resolveInitial(options.default)
-    const count = { key: encoded, delta, initial, now, expireTime, tag, tags, name: kindOf(key) }
+    const count = { key: encoded, delta, initial, now, expireTime, tag, tags, verb, name: kindOf(key) }
     return this.savepoint(session, () => incr(session, count)) as number | bigint
   }
 
