@@ -38,6 +38,11 @@ export function isPlainObject(value: object): value is Record<string, unknown> {
   return Object.getPrototypeOf(prototype) === null && Object.hasOwn(prototype as object, 'isPrototypeOf')
 }
 
+/** Whether an array has properties beside its items, as that of a match has: `'ab'.match(/b/)`. */
+export function hasProperties(values: readonly unknown[]): boolean {
+  return Object.keys(values).length > values.length
+}
+
 /** Whether a value is a promise or has a method `then`. */
 export function isThenable(value: unknown): value is PromiseLike<unknown> {
   return typeof value === 'object' && value !== null && 'then' in value && typeof value.then === 'function'
@@ -61,7 +66,7 @@ interface Refusal {
 }
 
 function describeObject(value: object): string {
-  if (Array.isArray(value)) return 'an array'
+  if (Array.isArray(value)) return hasProperties(value) ? 'an array with properties' : 'an array'
   const builtin = Object.prototype.toString.call(value).slice('[object '.length, -1)
   if (builtin !== 'Object') return `${/^[AEIO]/.test(builtin) ? 'an' : 'a'} ${builtin}`
   if (isPlainObject(value)) return 'an object'

@@ -1,4 +1,4 @@
-import { formatPath, isPlainObject, notStorable } from './describe.js'
+import { formatPath, hasProperties, isPlainObject, notStorable } from './describe.js'
 import { MAX_DIGITS } from './pickle/integers.js'
 
 // About the depth of CPython's own writer.
@@ -11,7 +11,7 @@ const NOT_ASCII = /[\x7f-\uffff]/g
  * Infinity by name. Undefined properties are left out, as in JSON.stringify.
  *
  * @throws {TypeError} for values that would be read back as something else: Date, Map, bytes, undefined in an array,
- *   instances of classes, …
+ *   properties of an array, instances of classes, …
  */
 export function writePythonJson(value: unknown): string {
   return new JsonWriter('value').write(value)
@@ -54,7 +54,7 @@ class JsonWriter {
   }
 
   #container(value: object): string {
-    if (Array.isArray(value)) return this.#array(value)
+    if (Array.isArray(value) && !hasProperties(value)) return this.#array(value)
     if (isPlainObject(value) && typeof value.toJSON !== 'function') return this.#object(value)
     throw this.#refuse(value)
   }

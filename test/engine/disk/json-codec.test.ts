@@ -41,6 +41,11 @@ describe('the values of the json codec', () => {
     ['undefined', undefined, 'got undefined'],
     ['undefined in an array', [undefined], 'expected value[0] to be what JSON can say exactly, got undefined'],
     ['a hole', Object.assign([1], { 2: 1 }), 'value[1]'],
+    [
+      'what a match has beside its texts',
+      ['ab'.match(/b/)],
+      'value[0] to be what JSON can say exactly, got an array with properties',
+    ],
     ['a function', { a: () => 1 }, 'value.a'],
     ['a symbol', Symbol('s'), 'got a symbol'],
     ['a Date', { at: new Date() }, 'expected value.at to be what JSON can say exactly, got a Date'],

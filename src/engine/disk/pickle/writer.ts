@@ -1,5 +1,5 @@
 import { types } from 'node:util'
-import { formatPath, isPlainObject, notStorable } from '../describe.js'
+import { formatPath, hasProperties, isPlainObject, notStorable } from '../describe.js'
 import { OP } from './opcodes.js'
 import { PickleOutput } from './output.js'
 import { BATCH, writeBatches, writeDictBatches, writeScalar, writeTuple } from './primitives.js'
@@ -34,7 +34,7 @@ class ValueWriter {
     if (writeScalar(this.#out, value)) return
     if (typeof value !== 'object' || value === null) throw this.#refuse(value)
     if (this.#writeReference(value)) return
-    if (Array.isArray(value)) this.#writeList(value)
+    if (Array.isArray(value) && !hasProperties(value)) this.#writeList(value)
     else if (types.isMap(value)) this.#writeMap(value)
     else if (types.isSet(value)) this.#writeSet(value)
     else if (isPlainObject(value)) this.#writeObject(value)

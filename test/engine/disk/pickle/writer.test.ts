@@ -48,6 +48,11 @@ describe('writePickle()', () => {
   it.each([
     ['undefined in an array', [undefined], 'expected value[0] to be data that Python can have, got undefined'],
     ['a Date', { at: [new Date()] }, 'value.at[0]'],
+    [
+      'what a match has beside its texts',
+      { match: 'ab'.match(/b/) },
+      'value.match to be data that Python can have, got an array with properties',
+    ],
     ['a function', { f: () => 1 }, 'got a function'],
     ['an instance of a class', [new (class User {})()], 'got an instance of User'],
     ['another typed array', [new Uint16Array(1)], 'got a Uint16Array'],
