@@ -15,9 +15,9 @@ export type EvictionPolicy = 'least-recently-stored' | 'least-recently-used' | '
 export interface DiskOptions {
   /** Values of at least this size become files. Bytes; characters for strings. @default 32768 */
   readonly minFileSize?: number | undefined
-  /** Mode of the directories that the cache creates. @default 0o700 */
+  /** Mode of the directories that the cache creates. @default that of a cache which is there for others too, else 0o700 */
   readonly directoryMode?: number | undefined
-  /** Mode of the files that the cache creates. @default 0o600 */
+  /** Mode of the files that the cache creates. @default that of a database which is there for others too, else 0o600 */
   readonly fileMode?: number | undefined
   /** How long a replaced or removed value file stays readable at its path. Milliseconds or a string. @default 0 */
   readonly unlinkGrace?: Duration | undefined

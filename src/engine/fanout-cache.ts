@@ -7,7 +7,7 @@ import type { DequeOptions } from './collections/contract.js'
 import { Deque } from './collections/deque.js'
 import { Index } from './collections/persistent-index.js'
 import { handleOf } from './handle-of.js'
-import { inheritedOptions, modelOptions } from './inherited-options.js'
+import { modelOptions, withInherited } from './inherited-options.js'
 import { checkOptionNames, checkOptionsObject, kindOf } from './option-names.js'
 import type { CacheOptions, FanoutCacheOptions } from './options.js'
 import { expectedShards } from './shards/layout.js'
@@ -41,8 +41,8 @@ export class FanoutCache extends CacheViews {
 
   /**
    * Returns the `Cache` of a name below this directory, at the place that DiskCache uses. `/` in the name creates
-   * nested directories. Clock, codec, `readonly` and `sqlite.synchronous` are inherited unless given. It is closed with
-   * this cache.
+   * nested directories. Clock, codec, `readonly`, `sqlite.synchronous` and the modes of files and directories are
+   * inherited unless given. It is closed with this cache.
    *
    * @throws TypeError for unknown options and wrong types; RangeError for values out of range, for a name that leads
    *   out of the directory, and when the cache of this name was created with other options
@@ -52,7 +52,7 @@ export class FanoutCache extends CacheViews {
     const known = this.#subcaches.get(name)
     if (known && Object.keys(options).length === 0) return known
     const directory = join(this.directory, 'cache', ...partsOf(name, 'cache'))
-    const cache = new Cache(directory, inheritedOptions(this, options))
+    const cache = new Cache(directory, withInherited(this, options))
     if (known) return sameOptions(name, known, cache)
     this.#add(cache)
     this.#subcaches.set(name, cache)
@@ -60,8 +60,8 @@ export class FanoutCache extends CacheViews {
   }
 
   /**
-   * Returns the `Deque` of a name below this directory, at the place that DiskCache uses. Clock, codec, `readonly` and
-   * `sqlite.synchronous` are inherited. It is closed with this cache.
+   * Returns the `Deque` of a name below this directory, at the place that DiskCache uses. Clock, codec, `readonly`,
+   * `sqlite.synchronous` and the modes of files and directories are inherited. It is closed with this cache.
    *
    * @throws TypeError for unknown options; RangeError for a name that leads out of the directory, and when the deque of
    *   this name has another `maxLength`
@@ -76,22 +76,22 @@ export class FanoutCache extends CacheViews {
       throw new RangeError(`the deque '${name}' has the maxLength ${known.maxLength}: use setMaxLength to change it`)
     }
     const directory = join(this.directory, 'deque', ...partsOf(name, 'deque'))
-    const deque = new Deque<T>(directory, { ...inheritedOptions(this), ...options })
+    const deque = new Deque<T>(directory, withInherited(this, options))
     this.#add(deque.cache)
     this.#deques.set(name, deque as Deque)
     return deque
   }
 
   /**
-   * Returns the `Index` of a name below this directory, at the place that DiskCache uses. Clock, codec, `readonly` and
-   * `sqlite.synchronous` are inherited. It is closed with this cache.
+   * Returns the `Index` of a name below this directory, at the place that DiskCache uses. Clock, codec, `readonly`,
+   * `sqlite.synchronous` and the modes of files and directories are inherited. It is closed with this cache.
    *
    * @throws RangeError for a name that leads out of the directory
    */
   index<V = unknown>(name: string): Index<V> {
     const known = this.#indexes.get(name)
     if (known) return known as Index<V>
-    const index = new Index<V>(join(this.directory, 'index', ...partsOf(name, 'index')), inheritedOptions(this))
+    const index = new Index<V>(join(this.directory, 'index', ...partsOf(name, 'index')), withInherited(this, {}))
     this.#add(index.cache)
     this.#indexes.set(name, index as Index)
     return index

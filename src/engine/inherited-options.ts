@@ -9,8 +9,8 @@ const INHERITED_MODES = ['disk.directoryMode', 'disk.fileMode']
 const INHERITED_PRAGMAS = ['sqlite.synchronous']
 
 /** The options of a cache or collection below the directory of another one: its own, and those that it inherits. */
-export function inheritedOptions(cache: CacheVerbs, own: CacheOptions = {}): CacheOptions {
-  return { ...givenTo(cache, INHERITED), ...own, ...pragmas(cache, own) }
+export function withInherited<Options extends object>(cache: CacheVerbs, own: Options): Options {
+  return { ...givenTo(cache, INHERITED), ...own, ...partsOf(cache, own) }
 }
 
 /**
@@ -18,13 +18,15 @@ export function inheritedOptions(cache: CacheVerbs, own: CacheOptions = {}): Cac
  * it is used on, but for the memory: its limit would count once more for each model.
  */
 export function modelOptions(cache: CacheVerbs, limits: CacheOptions): CacheOptions {
-  const disk = { ...givenTo(cache, INHERITED_MODES), ...limits.disk }
-  return { ...givenTo(cache, INHERITED_BY_MODELS), ...limits, disk, ...pragmas(cache, limits) }
+  return { ...givenTo(cache, INHERITED_BY_MODELS), ...limits, ...partsOf(cache, limits) }
 }
 
-function pragmas(cache: CacheVerbs, { sqlite }: CacheOptions): Pick<CacheOptions, 'sqlite'> {
-  const inherited = givenTo(cache, INHERITED_PRAGMAS)
-  return Object.keys(inherited).length === 0 ? {} : { sqlite: { ...inherited, ...sqlite } }
+/** The options of files and of SQLite. */
+function partsOf(cache: CacheVerbs, { disk, sqlite }: CacheOptions): Pick<CacheOptions, 'disk' | 'sqlite'> {
+  return {
+    disk: { ...givenTo(cache, INHERITED_MODES), ...disk },
+    sqlite: { ...givenTo(cache, INHERITED_PRAGMAS), ...sqlite },
+  }
 }
 
 function givenTo(cache: CacheVerbs, names: readonly string[]): Record<string, never> {

@@ -1,4 +1,4 @@
-import { existsSync, readdirSync } from 'node:fs'
+import { existsSync, readdirSync, statSync } from 'node:fs'
 import { join } from 'node:path'
 import Database from 'better-sqlite3'
 import { Cache, defineModel, FanoutCache, pickleCodec } from 'fanout-cache'
@@ -102,6 +102,21 @@ describe('caches below a FanoutCache', () => {
     }
     await closing
     expect([fanout, cache].map(({ directory }) => existsSync(directory))).toEqual([false, false])
+  })
+
+  it.skipIf(process.platform === 'win32')('what lies below has the modes of files and directories', async () => {
+    const fanout = structured.make({ disk: { directoryMode: 0o770, fileMode: 0o660 } })
+    const below = fanout.cache('test', { disk: { fileMode: 0o640 } })
+    const [deque, index] = [fanout.deque('test'), fanout.index('test')]
+    await Promise.all([below.set('key', 1), deque.append(1), index.set('key', 1)])
+    const told = [below, deque, index].map(({ directory }) =>
+      [directory, join(directory, 'cache.db')].map(path => statSync(path).mode & 0o777),
+    )
+    expect(told).toEqual([
+      [0o770, 0o640],
+      [0o770, 0o660],
+      [0o770, 0o660],
+    ])
   })
 
   // FanoutCache.cache() upstream takes a disk and uses another.

@@ -50,6 +50,21 @@ describe.each(SUBJECTS)('a $name', subject => {
     }
   })
 
+  it.skipIf(process.platform === 'win32')('what is made later has the modes of the cache that is there', async () => {
+    const disk = { directoryMode: 0o2770, fileMode: 0o660 }
+    const umask = process.umask(0o077)
+    try {
+      const first = await filled(subject, { disk }, join(temporaryDirectory(), 'new'))
+      await first.close()
+      const second = await filled(subject, {}, first.directory)
+      expect(modes(second.directory)).toEqual(['d2770', 'f660'])
+      const third = subject.make({ disk }, first.directory)
+      expect(await third.set('key', 1)).toBe(true)
+    } finally {
+      process.umask(umask)
+    }
+  })
+
   it('opening a directory that is up to date writes nothing', async () => {
     const first = await filled(subject, { cullLimit: 7, statistics: true })
     await first.close()

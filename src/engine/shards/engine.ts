@@ -13,6 +13,7 @@ import type { Victim } from '../operations/culling.js'
 import { translateError, translateMaking } from '../translate-error.js'
 import { compressionOf, otherCompression } from './compress-level.js'
 import { canonicalDirectory, countShards, DEFAULT_SHARDS, hasDatabase, shardDirectory } from './layout.js'
+import { modesThere } from './modes-there.js'
 import { afterPythonMade } from './python-layout.js'
 import { Shard } from './shard.js'
 import type { ShardEvents } from './shard-options.js'
@@ -40,7 +41,6 @@ export class Engine implements ShardEvents {
   constructor(kind: Kind, directory: string, options: ResolvedOptions) {
     this.kind = kind
     this.directory = directory
-    this.#options = options
     this.counters = countersOf(canonicalDirectory(directory))
     const count = kind === 'Cache' ? 1 : adoptShards(directory, options.shards)
     const root = kind === 'Cache' ? undefined : directory
@@ -48,7 +48,9 @@ export class Engine implements ShardEvents {
     const initial = { ...share, ...compressionOf(options.codec) }
     const prepareDirectory = (): void => this.#makeShardDirectories()
     const { counters } = this
-    const shardOptions = { ...options, shards: count, counters, initial, root, prepareDirectory }
+    const first = kind === 'Cache' ? directory : shardDirectory(directory, 0)
+    this.#options = { ...options, modes: options.modes.exact ? options.modes : modesThere(first) }
+    const shardOptions = { ...this.#options, shards: count, counters, initial, root, prepareDirectory }
     // Python stores the size limit of a shard as REAL.
     const whole = kind === 'Cache' ? options.settings : { ...options.settings, realSizeLimit: true }
     this.shards = Array.from({ length: count }, (_, at) => {

@@ -1,8 +1,7 @@
 import { randomBytes } from 'node:crypto'
-import { existsSync, rmdirSync, statSync } from 'node:fs'
+import { existsSync, rmdirSync } from 'node:fs'
 import * as fsp from 'node:fs/promises'
 import { basename, dirname, join } from 'node:path'
-import { DATABASE_FILE } from '../database/opening.js'
 import type { FileModes } from '../disk/value-folders.js'
 import { DirectoryError } from '../errors.js'
 import { systemCode, whyNotMade } from '../file-errors.js'
@@ -10,6 +9,7 @@ import { isAbandoned, reclaimStages, STAGE_PREFIX } from '../maintenance/import-
 import { makeDirectory } from '../make-directory.js'
 import { namesIn } from '../read-directory.js'
 import { countShards, hasDatabase, shardDirectory } from '../shards/layout.js'
+import { modesThere } from '../shards/modes-there.js'
 import { findPlaces } from '../shards/places.js'
 import { removeTree } from './remove-tree.js'
 
@@ -110,9 +110,7 @@ export function shardsIn(directory: string): number | undefined {
 /** The modes of existing files, for new ones beside them, so that the same users can read both. */
 export function modesOf(directory: string): FileModes {
   const shard = shardsIn(directory) === undefined ? directory : shardDirectory(directory, 0)
-  const stat = statSync(join(shard, DATABASE_FILE), { throwIfNoEntry: false })
-  if (!stat) return { directory: 0o700, file: 0o600, exact: false }
-  return { directory: statSync(shard).mode & 0o7777, file: stat.mode & 0o777, exact: process.platform !== 'win32' }
+  return modesThere(shard)
 }
 
 function stagesIn(directory: string): number {
