@@ -201,7 +201,8 @@ function wholeNumber(value: unknown, name: string, least: number, most = Number.
   if (typeof value !== 'number') throw new TypeError(`${name} must be a whole number, got ${kindOf(value)}`)
   // Plus 0, because Node ends the process when the mode of a directory or file is -0.
   if (Number.isInteger(value) && value >= least && value <= most) return value + 0
-  const range = most === Number.MAX_SAFE_INTEGER ? `of at least ${least}` : `from ${least} to ${most}`
+  const range =
+    most === Number.MAX_SAFE_INTEGER && !(value > most) ? `of at least ${least}` : `from ${least} to ${most}`
   throw new RangeError(`${name} must be a whole number ${range}, got ${value}`)
 }
 

@@ -118,6 +118,16 @@ describe('values of options', () => {
     })
   }
 
+  it('the constructors say how large a number may be when it is too large', () => {
+    for (const options of [
+      { sizeLimit: 2 ** 53 },
+      { maxItems: 1e20 },
+      { memory: { maxBytes: Number.POSITIVE_INFINITY } },
+    ]) {
+      expect(() => new Cache(temporaryDirectory(), options)).toThrow(/from \d+ to 9007199254740991, got/)
+    }
+  })
+
   it('the constructor of FanoutCache throws for a bad number of shards', () => {
     const construct = (shards: unknown) => () => new FanoutCache(temporaryDirectory(), { shards } as never)
     for (const shards of ['8', null, {}]) expect(construct(shards)).toThrow(TypeError)
