@@ -7,7 +7,7 @@ import { remove } from '../operations/items.js'
 import { kindOf } from '../option-names.js'
 import type { Key } from '../options.js'
 import type { CacheLike } from './cache-like.js'
-import { type NumberPair, readPair, storePair, toPair } from './number-pair.js'
+import { type NumberPair, readPair, somethingElse, storePair, toPair } from './number-pair.js'
 import { cacheOf } from './targets.js'
 
 const RECIPE = 'Averager'
@@ -42,21 +42,23 @@ export class Averager {
    * @throws RangeError for NaN and infinite values, and when the sum would become infinite; nothing is added then
    */
   add(value: number): Promise<boolean> {
-    const checked = (): number => checkValue(value)
-    return this.#access.handle.start(checked, addend => {
-      return this.#write(false, (session, key) => {
-        const [total, count] = readPair(session, key, session.disk.now(), RECIPE) ?? [0, 0]
-        if (!Number.isFinite(total + addend)) throw new RangeError(`${RECIPE}: the sum would no longer be finite`)
-        storePair(session, key, [total + addend, count + 1], null)
-        return true
-      })
-    })
+    return this.#access.handle.start(
+      () => checkValue(value),
+      addend => {
+        return this.#write(false, (session, key) => {
+          const [total, count] = checked(readPair(session, key, session.disk.now(), RECIPE)) ?? [0, 0]
+          if (!Number.isFinite(total + addend)) throw new RangeError(`${RECIPE}: the sum would no longer be finite`)
+          storePair(session, key, [total + addend, count + 1], null)
+          return true
+        })
+      },
+    )
   }
 
   /** Reads the mean. Resolves to `undefined` when nothing was added. */
   async get(): Promise<number | undefined> {
     const stored = await this.#cache.get(this.#key)
-    return stored === undefined ? undefined : mean(toPair(stored, RECIPE))
+    return stored === undefined ? undefined : mean(checked(toPair(stored, RECIPE)))
   }
 
   /** The mean, which begins anew: over all processes one caller gets it. */
@@ -64,7 +66,7 @@ export class Averager {
     return this.#access.handle.ready(() => {
       return this.#write(undefined, (session, key) => {
         const now = session.disk.now()
-        const pair = readPair(session, key, now, RECIPE)
+        const pair = checked(readPair(session, key, now, RECIPE))
         remove(session, key, now)
         return pair && mean(pair)
       })
@@ -84,6 +86,12 @@ function checkValue(value: unknown): number {
   if (typeof value !== 'number') throw new TypeError(`${RECIPE}: value must be a number, got ${kindOf(value)}`)
   if (!Number.isFinite(value)) throw new RangeError(`${RECIPE}: value must be finite, got ${value}`)
   return value
+}
+
+/** @throws TypeError for a negative count, with which every mean would be wrong from then on */
+function checked<Pair extends NumberPair | undefined>(pair: Pair): Pair {
+  if (pair && pair[1] < 0) throw somethingElse(RECIPE)
+  return pair
 }
 
 function mean([total, count]: NumberPair): number | undefined {

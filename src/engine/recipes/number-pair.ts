@@ -22,7 +22,12 @@ export function toPair(value: unknown, what: string): NumberPair {
     const [first, second] = value.map(toNumber)
     if (first !== undefined && second !== undefined) return [first, second]
   }
-  throw new TypeError(`${what}: something else is stored under its key`)
+  throw somethingElse(what)
+}
+
+/** The error of a recipe that finds under its key what it would not have stored. */
+export function somethingElse(what: string): TypeError {
+  return new TypeError(`${what}: something else is stored under its key`)
 }
 
 /** Stores a pair in a form that Python reads. The default codec would write it as JSON, which Python does not. */
@@ -35,6 +40,6 @@ export function storePair(session: Session, key: EncodedKey, pair: NumberPair, e
 
 /** Integers of Python may exceed the safe range and are then read as bigint. */
 function toNumber(value: unknown): number | undefined {
-  if (typeof value === 'number' && Number.isFinite(value)) return value
-  return typeof value === 'bigint' ? Number(value) : undefined
+  const number = typeof value === 'bigint' ? Number(value) : value
+  return typeof number === 'number' && Number.isFinite(number) ? number : undefined
 }

@@ -51,7 +51,7 @@ for (const subject of everySubject()) {
 
     it('leaves alone what is no average', async () => {
       const cache = subject.make()
-      for (const value of ['text', 7, [1, 2, 3], ['1', 2], null, { total: 1 }]) {
+      for (const value of ['text', 7, [1, 2, 3], ['1', 2], [7, -1], [10n ** 400n, 1], null, { total: 1 }]) {
         await cache.set('key', value)
         const average = new Averager(cache, 'key')
         await expectMisuse(() => average.add(1), TypeError, /Averager: something else/)
