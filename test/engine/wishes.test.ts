@@ -1,5 +1,5 @@
-import { readdirSync, readFileSync, readlinkSync, statSync } from 'node:fs'
-import { join } from 'node:path'
+import { chmodSync, readdirSync, readFileSync, readlinkSync, statSync } from 'node:fs'
+import { dirname, join } from 'node:path'
 import type { CacheOptions, DiskCache } from 'fanout-cache'
 import { describe, expect, it } from 'vitest'
 import { cacheSubject, fanoutSubject, LARGE, type Subject } from '../contract/subjects.js'
@@ -64,6 +64,21 @@ describe.each(SUBJECTS)('a $name', subject => {
       process.umask(umask)
     }
   })
+
+  it.skipIf(process.platform === 'win32')(
+    'nobody may change what is made in a volume that is open to all',
+    async () => {
+      const first = subject.make({ disk: { directoryMode: 0o777, fileMode: 0o644 } })
+      await first.set('key', 1)
+      await first.close()
+      for (const path of databases(first)) chmodSync(dirname(path), 0o777)
+      const second = subject.make({}, first.directory)
+      await second.set('new', LARGE)
+      const { path } = (await second.info('new')) as { path: string }
+      const file = join(second.directory, path)
+      expect([statSync(file).mode & 0o777, statSync(dirname(file)).mode & 0o777]).toEqual([0o644, 0o755])
+    },
+  )
 
   it('opening a directory that is up to date writes nothing', async () => {
     const first = await filled(subject, { cullLimit: 7, statistics: true })

@@ -260,8 +260,7 @@ export class Shard implements WriterHost {
         const late = performance.now() > deadline
         // TimeoutError: others move the database aside, or did so during the opening.
         if ((isBusy(error) || error instanceof TimeoutError) && !late) {
-          const wait = Math.min(backoff(failures), Math.max(0, deadline - performance.now()))
-          await sleep(wait)
+          await sleep(Math.min(backoff(failures), Math.max(0, deadline - performance.now())))
         } else if (sqliteCode(error) === 'SQLITE_IOERR_SHMSIZE' && this.reserve.giveUp()) {
           // The disk is full: the room of the reserve is used for the shared memory of the log.
         } else if (
