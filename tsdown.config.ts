@@ -43,6 +43,8 @@ export default defineConfig({
   outputOptions: {
     // CommonJS is sloppy unless it says otherwise.
     strict: true,
+    // A default export is one name among the others, to `require` too.
+    exports: 'named',
     // The bundler's own helpers get a file: left alone they are put into index.cjs and show among its exports.
     codeSplitting: { groups: [{ name: 'runtime', test: /rolldown[\\/]runtime/ }] },
   },

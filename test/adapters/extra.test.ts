@@ -15,7 +15,7 @@ import { diskDriver as bentoDriver } from 'fanout-cache/bentocache'
 import { cachifiedDisk } from 'fanout-cache/cachified'
 import { DiskRateLimitStore } from 'fanout-cache/express-rate-limit'
 import { DiskSessionStore } from 'fanout-cache/express-session'
-import { diskDriver } from 'fanout-cache/unstorage'
+import mountedDriver, { diskDriver } from 'fanout-cache/unstorage'
 import { createStorage } from 'unstorage'
 import { afterAll, afterEach, assert, beforeAll, describe, expect, it, onTestFinished, vi } from 'vitest'
 import { temporaryDirectory } from '../helpers/temp-directory.js'
@@ -153,6 +153,23 @@ describe('unstorage: setItems', () => {
     )
     const ttls = await Promise.all(['own', 'common'].map(async key => (await driver.getMeta(key))?.ttl))
     expect(ttls.map(ttl => Math.round((ttl ?? 0) / 10) * 10)).toEqual([60, 600])
+  })
+})
+
+describe('unstorage: its default export', () => {
+  it('is the driver that Nitro makes of a mount in its configuration, the name of the driver included', async () => {
+    const mount = { driver: 'fanout-cache/unstorage', base: 'pages', ...place() }
+    const storage = createStorage({ driver: mountedDriver(mount) })
+    await storage.setItem('a', 1)
+    await storage.dispose()
+    const cache = new FanoutCache(mount.directory)
+    onTestFinished(() => cache.close())
+    expect(await cache.get('pages:a')).toBe('1')
+  })
+
+  it('refuses an option that is misspelt', () => {
+    const mount = { driver: 'fanout-cache/unstorage', bass: 'pages', ...place() }
+    expect(() => mountedDriver(mount as never)).toThrow('bass')
   })
 })
 

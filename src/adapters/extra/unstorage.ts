@@ -68,6 +68,12 @@ export interface DiskDriverOptions extends DoorOptions {
   readonly ttl?: Duration | undefined
 }
 
+/** What the configuration of Nitro says of a mount: where its driver comes from, and the options of that. */
+export interface MountOptions extends DiskDriverOptions {
+  /** The module of the driver, this one. */
+  readonly driver?: string | undefined
+}
+
 /** A driver for `createStorage({ driver })` of unstorage. */
 export interface DiskDriver {
   /** The name of the driver. */
@@ -147,6 +153,20 @@ export function diskDriver(source: CacheSource | DiskDriverOptions, given: DiskD
     },
     dispose: () => door.close(),
   }
+}
+
+/**
+ * Creates the driver of a mount that the configuration of Nitro or Nuxt names. Nitro imports the default export, and
+ * hands it all that it was told of the mount.
+ *
+ * @throws as `diskDriver` does
+ * @example
+ * export default defineNuxtConfig({
+ *   nitro: { storage: { cache: { driver: 'fanout-cache/unstorage', directory: '/var/cache/app' } } },
+ * })
+ */
+export default function mountedDriver({ driver: _itself, ...options }: MountOptions): DiskDriver {
+  return diskDriver(options)
 }
 
 function metaOf(info: Info | undefined): ItemMeta | null {
