@@ -72,3 +72,15 @@ it('no thread is started in the form whose neighbours Turbopack takes into the b
   expect(files.length).toBeGreaterThan(20)
   expect(files.filter(name => /new [\w.]*\bWorker\(/.test(readFileSync(join(dist, name), 'utf8')))).toEqual([])
 })
+
+it('the banner that docs/bundlers.md has for esbuild declares no name that the package declares too', () => {
+  const [, name = '', text = ''] =
+    /--banner:js="import { createRequire as (\w+) } from 'node:module'; (const require = \w+)/.exec(
+      readFileSync(join(root, 'docs/bundlers.md'), 'utf8'),
+    ) ?? []
+  expect(text).toBe(`const require = ${name}`)
+  const dist = join(root, 'dist')
+  const declared = new RegExp(`^(?:(?:async )?function\\*?|const|let|class|var) ${name}\\b`, 'm')
+  const files = readdirSync(dist).filter(file => file.endsWith('.mjs'))
+  expect(files.filter(file => declared.test(readFileSync(join(dist, file), 'utf8')))).toEqual([])
+})
