@@ -122,6 +122,18 @@ describe('an app of its own', () => {
     expect(await start('app.js')).toBe('ok\n')
   })
 
+  it.each([
+    ['--frozen-intrinsics', 12],
+    ['--disallow-code-generation-from-strings', 13],
+  ])('works with %s, or is told that better-sqlite3 %s does not', async (flag, refusing) => {
+    copy('commonjs')
+    await installPackage(app, packed)
+    const { version } = createRequire(import.meta.url)('better-sqlite3/package.json') as { version: string }
+    const said = await start('--no-warnings', flag, 'app.js').catch((error: Error) => error.message)
+    if (Number.parseInt(version, 10) !== refusing) expect(said).toBe('ok\n')
+    else expect(said).toMatch(new RegExp(`DriverError: better-sqlite3 ${refusing} .*${flag}`))
+  })
+
   it('runs its command line', async () => {
     app = temporaryDirectory()
     await installPackage(app, packed)

@@ -11,7 +11,7 @@ export function systemCode(error: unknown): string | undefined {
 /** A text field of an error. */
 export function fieldOf(
   error: unknown,
-  name: 'code' | 'syscall' | 'path' | 'message' | 'resource',
+  name: 'code' | 'syscall' | 'path' | 'name' | 'message' | 'resource',
 ): string | undefined {
   if (typeof error !== 'object' || error === null || !(name in error)) return undefined
   const value: unknown = error[name as keyof typeof error]

@@ -22,6 +22,7 @@ export interface ConnectOptions {
 }
 
 let checked = false
+let readsRows = false
 
 /** Opens a database with SQLite's own waiting switched off, so that waiting for locks happens outside of SQLite. */
 export function connect(path: string, options: ConnectOptions): Connection {
@@ -36,11 +37,12 @@ export function connect(path: string, options: ConnectOptions): Connection {
       fileMustExist: options.mustExist,
     })
   } catch (error) {
-    throw bindingMissing(error) ?? directoryMissing(error) ?? error
+    throw directoryMissing(error) ?? bindingMissing(error) ?? error
   }
   try {
     // Views and triggers of a tampered database can then call no function with side effects.
     db.pragma('trusted_schema = OFF')
+    checkRows(db)
     return db
   } catch (error) {
     db.close()
@@ -109,6 +111,22 @@ function checkDriver(): void {
   checked = true
 }
 
+/** Version 13 of the driver makes functions of text, which read rows. A process may have been told to make none. */
+function checkRows(db: Connection): void {
+  if (readsRows) return
+  try {
+    db.prepare('SELECT 1').get()
+  } catch (error) {
+    if (fieldOf(error, 'name') !== 'EvalError') throw error
+    throw new DriverError(
+      'better-sqlite3 13 makes code of strings, and this Node was told to make none: start it without ' +
+        '--disallow-code-generation-from-strings',
+      { cause: error },
+    )
+  }
+  readsRows = true
+}
+
 function driverVersion(): string | undefined {
   try {
     const manifest: unknown = ownRequire()('better-sqlite3/package.json')
@@ -151,6 +169,14 @@ function bindingMissing(error: unknown): DriverError | undefined {
     return new DriverError(`the native part of better-sqlite3 was built for another Node or system: ${cure}`, {
       cause: error,
     })
+  }
+  // The search of version 12 for its native part changes `Error`.
+  if (Object.isFrozen(Error) && code === undefined) {
+    return new DriverError(
+      'better-sqlite3 12 does not load with --frozen-intrinsics: start Node without it, or take Node 22 or later, ' +
+        'and better-sqlite3 13',
+      { cause: error },
+    )
   }
   if (!fieldOf(error, 'message')?.includes('Could not locate the bindings file')) return undefined
   return new DriverError(
