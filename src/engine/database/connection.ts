@@ -105,7 +105,7 @@ function checkDriver(): void {
   if (version !== undefined && Number.parseInt(version, 10) >= 13 && napi < NAPI_OF_VERSION_13) {
     throw new DriverError(
       `better-sqlite3 ${version} needs Node 22 or later and would crash Node ${process.versions.node}: ` +
-        'install better-sqlite3@^12.11.1, or a newer Node',
+        'install better-sqlite3@^12.11.1, with yarn by "resolutions" and with pnpm by "overrides", or a newer Node',
     )
   }
   checked = true

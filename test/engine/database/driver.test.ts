@@ -76,7 +76,7 @@ it('a driver that would crash this Node is refused before it is used', async () 
       'DriverError',
       'ERR_CACHE_DRIVER',
       expect.stringMatching(
-        /^better-sqlite3 13\.2\.0 needs Node 22 .*install better-sqlite3@\^12\.11\.1, or a newer Node$/,
+        /^better-sqlite3 13\.2\.0 needs Node 22 .*install better-sqlite3@\^12\.11\.1, with yarn by "resolutions" and with pnpm by "overrides", or a newer Node$/,
       ),
     ])
   }
