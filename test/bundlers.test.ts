@@ -14,10 +14,12 @@ interface Bundle {
   readonly threads: boolean
   /** Whether the bundler knows what `import.meta.url` is. */
   readonly knowsUrl: boolean
+  /** Whether better-sqlite3 is in it too, by mistake. */
+  readonly driver?: boolean
 }
 
 /** Bundles an app with the package in it, and answers what it prints where nothing is installed but better-sqlite3. */
-async function runBundled({ format, threads, knowsUrl }: Bundle): Promise<Record<string, unknown>> {
+async function runBundled({ format, threads, knowsUrl, driver = false }: Bundle): Promise<Record<string, unknown>> {
   const directory = temporaryDirectory()
   installDriver(directory)
   await build({
@@ -33,7 +35,7 @@ async function runBundled({ format, threads, knowsUrl }: Bundle): Promise<Record
     dts: false,
     clean: false,
     logLevel: 'silent',
-    deps: { alwaysBundle: [/./], neverBundle: ['better-sqlite3'], onlyBundle: false },
+    deps: { alwaysBundle: [/./], neverBundle: driver ? [] : ['better-sqlite3'], onlyBundle: false },
     define: knowsUrl ? {} : { 'import.meta.url': 'undefined' },
   })
   const app = join(directory, 'out', format === 'esm' ? 'app.mjs' : 'app.cjs')
@@ -65,6 +67,14 @@ it.each([
   expect(findings).toEqual(sentence)
   expect(errors).toEqual([sentence])
 })
+
+it.each(['esm', 'cjs'] as const)(
+  'a bundle with better-sqlite3 in it says that it belongs outside: %s',
+  async format => {
+    const running = runBundled({ format, threads: true, knowsUrl: true, driver: true })
+    await expect(running).rejects.toThrow(/DriverError: .*leave better-sqlite3 out of the bundle/)
+  },
+)
 
 it('no thread is started in the form whose neighbours Turbopack takes into the build, declarations too', () => {
   const dist = join(root, 'dist')

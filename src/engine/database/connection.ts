@@ -29,6 +29,7 @@ export function connect(path: string, options: ConnectOptions): Connection {
   checkDriver()
   checkPath(path)
   let db: Connection
+  const { prepareStackTrace } = Error
   try {
     db = new Database(path, {
       // better-sqlite3 takes whole milliseconds.
@@ -37,6 +38,8 @@ export function connect(path: string, options: ConnectOptions): Connection {
       fileMustExist: options.mustExist,
     })
   } catch (error) {
+    // The search of version 12 for its native part leaves its own where it fails, and every stack would fail after it.
+    if (Error.prepareStackTrace !== prepareStackTrace) Error.prepareStackTrace = prepareStackTrace
     throw directoryMissing(error) ?? bindingMissing(error) ?? error
   }
   try {
@@ -178,10 +181,14 @@ function bindingMissing(error: unknown): DriverError | undefined {
       { cause: error },
     )
   }
-  if (!fieldOf(error, 'message')?.includes('Could not locate the bindings file')) return undefined
+  const message = fieldOf(error, 'message') ?? ''
+  const outside = 'leave better-sqlite3 out of the bundle and install it beside'
+  if (message.includes('__filename is not defined')) {
+    return new DriverError(`better-sqlite3 is native code, and cannot be bundled: ${outside}`, { cause: error })
+  }
+  if (!message.includes('Could not locate the bindings file')) return undefined
   return new DriverError(
-    `the native part of better-sqlite3 is missing: ${built}"npm rebuild better-sqlite3"; in a bundled app, leave ` +
-      'better-sqlite3 out of the bundle and install it beside',
+    `the native part of better-sqlite3 is missing: ${built}"npm rebuild better-sqlite3"; in a bundled app, ${outside}`,
     { cause: error },
   )
 }
