@@ -6,14 +6,9 @@ import {
   removePrefix,
   type Valued,
 } from '../engine/for-adapters.js'
-import type { DiskCache, Entry, Waiting } from '../engine/index.js'
+import type { DiskCache, Entry } from '../engine/index.js'
 import { expectedWrite } from './expected-writes.js'
 import type { OpenedCache } from './open-cache.js'
-
-/**
- * Waiting of the doors. Hosts cannot express a refused write, so that verbs for several keys wait like those for one.
- */
-const PATIENT: Waiting = { retry: true }
 
 /** One entry of `setMany`. `ttl` has the form of the engine. */
 export interface NewEntry {
@@ -85,8 +80,8 @@ export class Namespaced {
       .map(({ key, value, ttl }) => [this.keyOf(key), value, ttl === undefined ? {} : { ttl }])
     this.#door.listen()
     // Both calls are made now, so that later calls take effect after them.
-    const removing = elapsed.length > 0 && this.cache.deleteMany(elapsed, PATIENT)
-    const [stored] = await Promise.all([this.cache.setMany(rows, PATIENT), removing])
+    const removing = elapsed.length > 0 && this.cache.deleteMany(elapsed)
+    const [stored] = await Promise.all([this.cache.setMany(rows), removing])
     if (rows.length > 0 && !stored.some(Boolean)) throw this.#door.refusal()
     let at = 0
     return entries.map(({ ttl }) => (ttl === 0 ? true : (stored[at++] ?? false)))
@@ -175,7 +170,7 @@ export class Door {
   /** Removes keys of the cache. @throws the error with which the cache refused one */
   async deleteMany(keys: readonly string[]): Promise<boolean[]> {
     const { count } = this.listen()
-    const removed = await this.cache.deleteMany(keys, PATIENT)
+    const removed = await this.cache.deleteMany(keys)
     for (const [at, key] of keys.entries()) if (!removed[at]) this.#throwRefusal(key, count)
     return removed
   }

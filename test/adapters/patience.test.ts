@@ -1,7 +1,9 @@
-import { FanoutCache } from 'fanout-cache'
+import { Cache, FanoutCache, TimeoutError } from 'fanout-cache'
+import { DiskRateLimitStore } from 'fanout-cache/express-rate-limit'
 import { DiskSessionStore } from 'fanout-cache/express-session'
 import { createKeyv } from 'fanout-cache/keyv'
 import { KeyvDiskStore as KeyvDiskStore6 } from 'fanout-cache/keyv6'
+import type Keyv from 'keyv'
 import { Keyv as Keyv6 } from 'keyv6'
 import { describe, expect, it, onTestFinished } from 'vitest'
 import { LockHolder } from '../faults/support/lock-holder.js'
@@ -41,6 +43,38 @@ describe('many keys at once wait for a lock as one key does', () => {
     expect(await written(holder, () => keyv.setMany([{ key: 'b', value: 2 }]))).toEqual([true])
     await holder.take()
     expect(await written(holder, () => keyv.deleteMany(['b', 'c']))).toEqual([true, false])
+    await holder.kill()
+  })
+})
+
+describe('where a Cache gives one key up', () => {
+  it.each<[string, (keyv: Keyv) => Promise<unknown>]>([
+    ['setMany', keyv => keyv.setMany([{ key: 'b', value: 2 }])],
+    ['deleteMany', keyv => keyv.deleteMany(['a'])],
+  ])('%s gives up too', async (_verb, write) => {
+    const directory = temporaryDirectory()
+    const cache = new Cache(directory, { timeout: 50 })
+    onTestFinished(() => cache.close())
+    await cache.set(':a', 1)
+    const holder = await LockHolder.holding('Cache', directory)
+    const keyv = createKeyv(cache, { throwOnErrors: true })
+    keyv.on('error', () => {})
+    await expect(keyv.set('b', 2)).rejects.toThrow(TimeoutError)
+    await expect(write(keyv)).rejects.toThrow(TimeoutError)
+    await holder.kill()
+  })
+})
+
+describe('a request that express-rate-limit takes back', () => {
+  it('is taken back when the lock is free', async () => {
+    const { cache, holder } = await held()
+    const store = new DiskRateLimitStore(cache)
+    await holder.free()
+    await store.increment('a')
+    await store.increment('a')
+    await holder.take()
+    await written(holder, () => store.decrement('a'))
+    expect(await store.get('a')).toMatchObject({ totalHits: 1 })
     await holder.kill()
   })
 })
