@@ -10,7 +10,7 @@ import { registerCacheDriverTestSuite } from 'bentocache/test_suite'
 import express from 'express'
 import { rateLimit } from 'express-rate-limit'
 import session from 'express-session'
-import { FanoutCache } from 'fanout-cache'
+import { FanoutCache, ValueTooLargeError } from 'fanout-cache'
 import { diskDriver as bentoDriver } from 'fanout-cache/bentocache'
 import { cachifiedDisk } from 'fanout-cache/cachified'
 import { DiskRateLimitStore } from 'fanout-cache/express-rate-limit'
@@ -71,6 +71,30 @@ describe('bentocache: its own suite of drivers', () => {
     expect(await bento().namespace('users').get({ key: 'b' })).toBeUndefined()
     await first.deleteByTag({ tags: ['x'] })
     expect(await bento().get({ key: 'a' })).toBeUndefined()
+  })
+
+  it('keeps a BentoCache to its prefix, and to that of the driver before it', async () => {
+    const where = place()
+    const bento = (options: { prefix?: string | undefined }) => {
+      const app = bentostore().useL2Layer(bentoDriver(where, options))
+      const made = new BentoCache({ default: 'app', prefix: 'theirs', stores: { app } })
+      onTestFinished(() => made.disconnectAll())
+      return made
+    }
+    await bento({ prefix: 'ours' }).set({ key: 'a', value: 1 })
+    await bento({ prefix: undefined }).set({ key: 'a', value: 2 })
+    expect(await bento({}).get({ key: 'a' })).toBe(2)
+    expect(await bento({ prefix: 'ours' }).get({ key: 'a' })).toBe(1)
+  })
+
+  it('removes several keys of a namespace, and none of those around it', async () => {
+    const bento = new BentoCache({ default: 'app', stores: { app: bentostore().useL2Layer(bentoDriver(place())) } })
+    onTestFinished(() => bento.disconnectAll())
+    const users = bento.namespace('users')
+    for (const cache of [bento, users]) for (const key of ['a', 'b']) await cache.set({ key, value: key })
+    await users.deleteMany({ keys: ['a', 'b'] })
+    expect(await Promise.all(['a', 'b'].map(key => users.get({ key })))).toEqual([undefined, undefined])
+    expect(await Promise.all(['a', 'b'].map(key => bento.get({ key })))).toEqual(['a', 'b'])
   })
 })
 
@@ -154,6 +178,26 @@ describe('unstorage: setItems', () => {
     const ttls = await Promise.all(['own', 'common'].map(async key => (await driver.getMeta(key))?.ttl))
     expect(ttls.map(ttl => Math.round((ttl ?? 0) / 10) * 10)).toEqual([60, 600])
   })
+
+  it('rejects when one of the items is refused', async () => {
+    const driver = diskDriver(place(), { sizeLimit: 2 ** 18 })
+    onTestFinished(() => driver.dispose())
+    const items = [
+      { key: 'small', value: 'x' },
+      { key: 'large', value: 'x'.repeat(2 ** 19) },
+    ]
+    await expect(driver.setItems(items)).rejects.toThrow(ValueTooLargeError)
+    expect(await driver.getItem('small')).toBe('x')
+  })
+})
+
+describe('unstorage: raw items', () => {
+  it.each([0, '', false, 0n])('reads %o back, which is no missing item', async value => {
+    const driver = diskDriver(place())
+    onTestFinished(() => driver.dispose())
+    await driver.setItemRaw('a', value)
+    expect(await driver.getItemRaw('a')).toEqual(typeof value === 'bigint' ? 0 : value)
+  })
 })
 
 describe('unstorage: its default export', () => {
@@ -220,7 +264,39 @@ describe('cachified', () => {
   })
 })
 
+describe('cachified: its older versions', () => {
+  it('keep an entry for as long as their swv says', async () => {
+    vi.useFakeTimers({ toFake: ['Date'], now: 1_700_000_000_000 })
+    onTestFinished(() => {
+      vi.useRealTimers()
+    })
+    const cache = cachifiedDisk(place())
+    onTestFinished(() => cache.disconnect())
+    const entry = { metadata: { createdTime: 1_700_000_000_000, ttl: 1000, swv: 10_000 }, value: 1 }
+    await cache.set('a', entry)
+    vi.setSystemTime(1_700_000_010_000)
+    expect(await cache.get('a')).toEqual(entry)
+    vi.setSystemTime(1_700_000_011_001)
+    expect(await cache.get('a')).toBeUndefined()
+  })
+})
+
 describe('express-rate-limit', () => {
+  it('tells every request of a window the same end', async () => {
+    vi.useFakeTimers({ toFake: ['Date'], now: 1_700_000_000_000 })
+    onTestFinished(() => {
+      vi.useRealTimers()
+    })
+    const store = new DiskRateLimitStore(place())
+    onTestFinished(() => store.shutdown())
+    store.init({ windowMs: 60_000 })
+    const { resetTime } = await store.increment('a')
+    expect(resetTime.getTime() - 1_700_000_060_000).toBeLessThan(1000)
+    vi.setSystemTime(1_700_000_020_000)
+    expect(await store.increment('a')).toEqual({ totalHits: 2, resetTime })
+    expect(await store.get('a')).toEqual({ totalHits: 2, resetTime })
+  })
+
   it('counts clients once over all apps of a directory, and again when their window is over', async () => {
     const where = place()
     const stores = [1, 2].map(() => new DiskRateLimitStore(where))
@@ -345,15 +421,24 @@ describe('express-session', () => {
   it('answers when a session that was touched expires', async () => {
     const store = new DiskSessionStore(place())
     onTestFinished(() => store.disconnect())
+    const cookie = { originalMaxAge: 60_000, httpOnly: true, path: '/app' }
     const session = (minutes: number) =>
-      ({ cookie: { originalMaxAge: 60_000, expires: new Date(Date.now() + minutes * 60_000) }, user: 'ada' }) as never
+      ({ cookie: { ...cookie, expires: new Date(Date.now() + minutes * 60_000) }, user: 'ada' }) as never
     await new Promise(resolve => store.set('a', session(1), resolve))
     await new Promise(resolve => store.touch('a', session(10), resolve))
     const found = await new Promise<{ cookie: { expires: string }; user: string }>(resolve =>
       store.get('a', (_error, one) => resolve(one as never)),
     )
-    expect(found.user).toBe('ada')
+    expect(found).toMatchObject({ user: 'ada', cookie })
     expect(Date.parse(found.cookie.expires)).toBeGreaterThan(Date.now() + 9 * 60_000)
+  })
+
+  it.each([null, undefined, false])('takes a cookie that expires %s for one of the browser session', async expires => {
+    const store = new DiskSessionStore(place())
+    onTestFinished(() => store.disconnect())
+    await new Promise(resolve => store.set('a', { cookie: { originalMaxAge: null, expires } } as never, resolve))
+    const info = await store.cache.info('sessions:a')
+    expect(info?.expiresAt && info.expiresAt - info.storedAt).toBe(86_400_000)
   })
 
   it.each([

@@ -34,13 +34,13 @@ export interface BentoConfig {
  * })
  */
 export function diskDriver(source: CacheSource | BentoDriverOptions, given: BentoDriverOptions = {}): BentoDriver {
-  const options = strictOptionsOf(source, given, 'diskDriver', ['prefix'])
+  const { prefix: own, ...rest } = strictOptionsOf(source, given, 'diskDriver', ['prefix'])
   return {
-    options: { ...options },
+    // Bentocache puts them over its own prefix, an undefined one too.
+    options: own === undefined ? rest : { ...rest, prefix: own },
     factory: ({ prefix }) => {
-      const { prefix: own, ...rest } = options
       const door = new Door(openCache(rest, 'diskDriver'))
-      return new DiskL2Driver(door, new Namespaced(door, prefix ?? own ?? 'bentocache'), '')
+      return new DiskL2Driver(door, new Namespaced(door, own ?? prefix ?? 'bentocache'), '')
     },
   }
 }
