@@ -210,6 +210,16 @@ describe.each(Object.entries(WAYS))('Keyv 5 by %s', (_way, make) => {
         { key: 'small', value: 1 },
       ] as never),
     ).toEqual([false, true])
+    expect(
+      await keyv.setMany([
+        { key: 'kept', value: 1 },
+        { key: 'small', value: 1, ttl: -1 },
+        { key: 'big', value: 'x'.repeat(2 ** 21) },
+      ] as never),
+    ).toEqual([true, true, false])
+    expect([await keyv.get('kept'), await keyv.get('small'), errors.length]).toEqual([1, undefined, 1])
+    expect(await keyv.setMany([{ key: 'big', value: 'x'.repeat(2 ** 21) }] as never)).toEqual([false])
+    expect(errors.length).toBe(2)
   })
 
   it('tells of a read that fails, which Keyv itself keeps to itself', async () => {

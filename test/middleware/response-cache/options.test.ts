@@ -275,6 +275,25 @@ describe('purge', () => {
     expect(await status(path, { headers: { 'x-n': '1' } })).toMatch(/^hit/)
   })
 
+  it('by an absolute address with soft leaves all variants to be validated', async () => {
+    const { cache, port, status } = await mounted()
+    expect(await purge(cache, { url: `http://127.0.0.1:${port}/varied`, soft: true })).toBe(2)
+    for (const n of ['1', '2']) expect(await status('/varied', { headers: { 'x-n': n } })).toMatch(/^fwd=stale/)
+  })
+
+  it('leaves nothing of a variant that is answered meanwhile', async () => {
+    const { get, cache } = await site(
+      (app, made) =>
+        void app.get('/', async (_req, res) => {
+          await purge(cache, { url: `http://127.0.0.1:${made().port}/` })
+          res.set({ 'Cache-Control': 'max-age=60', Vary: 'X-N' }).send('x')
+        }),
+    )
+    expect((await get('/')).status).toBe(200)
+    await settled(cache)
+    expect(await cache.count()).toBe(0)
+  })
+
   it('counts how long an answer is stale from the first of several soft ones', async () => {
     const { get, cache, clock, status } = await site(
       app =>
