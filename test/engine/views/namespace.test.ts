@@ -135,6 +135,12 @@ for (const subject of everySubject()) {
       expect([await two.delete('answer'), await one.pop('answer')]).toEqual([true, 43])
     })
 
+    it.each(['k', '~k', '~t', '~tk', '~t~t'])('keep the text %s under their prefix as it is', async key => {
+      const cache = make(subject)
+      await cache.namespace('n').set(key, 1)
+      expect(await collect(cache.keys())).toEqual([`n:1:${key}`])
+    })
+
     it('lie in each other: who clears the outer one clears the inner ones', async () => {
       const cache = make(subject)
       const outer = cache.namespace('outer', { version: 2 })
