@@ -217,6 +217,22 @@ describe('bounds', () => {
     expect(await made.status('/', with_({ 'x-n': '0' }))).toMatch(/^fwd=vary-miss/)
   })
 
+  it('a variant that is gone takes no place of one that is there', async () => {
+    const lives: Record<string, number> = { long: 1000, short: 1, new: 1000 }
+    const made = await site(
+      app =>
+        // What has a tag is kept for longer, to be validated.
+        void app.set('etag', false).get('/', (req, res) => {
+          res.set({ 'Cache-Control': `max-age=${lives[String(req.get('x-n'))]}`, Vary: 'X-N' }).send('x')
+        }),
+      { options: { maxVariants: 2 } },
+    )
+    for (const n of ['long', 'short']) await second(made, with_({ 'x-n': n }), with_({ 'x-n': n }))
+    made.clock.advance(100_000)
+    await second(made, with_({ 'x-n': 'new' }), with_({ 'x-n': 'new' }))
+    expect(await made.status('/', with_({ 'x-n': 'long' }))).toMatch(/^hit/)
+  })
+
   it('no client can go past the cache', async () => {
     const made = await echo(FRESH)
     await second(made, {}, {})
