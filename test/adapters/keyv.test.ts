@@ -420,6 +420,8 @@ describe('createKeyv', () => {
     const id = new Id()
     const cyclic: Record<string, unknown> = { id, again: [id, { id }] }
     cyclic.self = cyclic
+    const ring: unknown[] = []
+    ring.push(ring, ring)
     let deep: unknown = { id }
     for (let level = 0; level < 400; level++) deep = { deep }
     const own = Object.defineProperty({ id }, '__proto__', { value: new URL('http://a/b'), enumerable: true })
@@ -443,6 +445,8 @@ describe('createKeyv', () => {
     }
     expect(await keyv.set('a', cyclic)).toBe(true)
     expect(await keyv.get('a')).toMatchObject({ id: 'ab', again: ['ab', { id: 'ab' }] })
+    expect(await keyv.set('a', ring)).toBe(true)
+    expect(await keyv.get('a')).toEqual(ring)
     expect(await keyv.set('a', deep)).toBe(true)
     await keyv.set('a', own)
     expect(Object.entries((await keyv.get('a')) as object)).toEqual([
