@@ -128,7 +128,8 @@ export interface DiskCache extends AsyncDisposable {
   /**
    * Adds `delta` to a counter and resolves to its new value. A counter that is missing or expired starts from
    * `default`, with the given `ttl`, `tag` and `tags`; a live one keeps its own. Resolves to `undefined` only with
-   * `default: null`, when there was no counter, or when a FanoutCache with `retry: false` refuses.
+   * `default: null`, when there was no counter, or when a FanoutCache refuses: with `retry: false`, on a full disk, or
+   * with more writes waiting than `maxPending` allows.
    *
    * @param delta a bigint gives a bigint result. Default 1
    * @throws TypeError when the value is not a number, or is a file; RangeError when the sum does not fit into 64 bits, or into a
@@ -176,7 +177,10 @@ export interface DiskCache extends AsyncDisposable {
    * `timeout` it waits for a lock for a minute, or longer where the cache's `timeout` is.
    */
   check(options?: Checking): Promise<Finding[]>
-  /** Collects the figures of the cache; with `reset` (default false) its counters then start from 0. */
+  /**
+   * Collects the figures of the cache; with `reset` (default false) its counters then start from 0, for which a
+   * FanoutCache waits as `configure` does.
+   */
   stats(options?: StatsOptions): Promise<CacheStats>
   /** Creates the index of tags, as `configure({ tagIndex: true })` does. */
   createTagIndex(): Promise<void>
@@ -186,6 +190,7 @@ export interface DiskCache extends AsyncDisposable {
   settings(): Promise<Settings>
   /**
    * Changes settings for all processes that use the directory now or later, and resolves to the settings in force.
+   * A FanoutCache waits for the locks of its shards without limit, a Cache for its `timeout`.
    *
    * @throws TypeError when `sqlite.autoVacuum` would change: it takes effect only in a new directory
    */
