@@ -1,6 +1,18 @@
-import { Controller, Get, Headers as HeadersOf, HttpException, Logger, Req, UseInterceptors } from '@nestjs/common'
+import {
+  type CallHandler,
+  Controller,
+  type ExecutionContext,
+  Get,
+  Headers as HeadersOf,
+  HttpException,
+  Logger,
+  type NestInterceptor,
+  Req,
+  UseInterceptors,
+} from '@nestjs/common'
 import { FanoutCache } from 'fanout-cache'
 import { CacheInterceptor, CacheModule, CacheTTL, getDiskCacheToken } from 'fanout-cache/nest'
+import { map } from 'rxjs'
 import { beforeEach, describe, expect, it, onTestFinished, vi } from 'vitest'
 import { Gate, nextTurn } from '../helpers/gate.js'
 import { rawDatabase } from '../helpers/raw-database.js'
@@ -69,16 +81,39 @@ class Slow {
   }
 }
 
+class Signing implements NestInterceptor {
+  intercept(_context: ExecutionContext, next: CallHandler) {
+    return next.handle().pipe(
+      map(body => {
+        body.signatures.push('signed')
+        return body
+      }),
+    )
+  }
+}
+
+@Controller()
+@UseInterceptors(Signing, CacheInterceptor)
+class Signed {
+  @Get('signed')
+  async signed() {
+    calls++
+    await gate.opened
+    return { signatures: [], text: 'x'.repeat(300_000) }
+  }
+}
+
 let app: NestApp
 let directory: string
 
-async function start(): Promise<void> {
+async function start({ sizeLimit }: { readonly sizeLimit?: number } = {}): Promise<void> {
   calls = 0
   arrived = 0
   closed = 0
   gate = new Gate()
   directory = temporaryDirectory()
-  app = await startApp({ imports: [CacheModule.register({ directory, shards: 1 })], controllers: [Slow] }, app =>
+  const imports = [CacheModule.register({ directory, shards: 1, sizeLimit })]
+  app = await startApp({ imports, controllers: [Slow, Signed] }, app =>
     app.use((_req: unknown, res: any, next: () => void) => {
       arrived++
       res.on('close', () => {
@@ -100,7 +135,7 @@ async function together(path: string, headers: readonly Record<string, string>[]
 }
 
 describe('Requests at the same time', () => {
-  beforeEach(start)
+  beforeEach(() => start())
 
   it('run the handler once', async () => {
     const answers = await together(
@@ -112,6 +147,13 @@ describe('Requests at the same time', () => {
     expect(new Set(answers.map(({ body }) => JSON.stringify(body))).size).toBe(1)
     expect(answers.filter(({ headers }) => headers.get('x-cache') === 'MISS')).toHaveLength(1)
     expect(await app.cached(['/slow'])).toEqual(['HIT'])
+  })
+
+  it('get answers of their own, which others cannot change, where there is no room for one that is kept', async () => {
+    await start({ sizeLimit: 2 ** 17 })
+    const answers = await together('/signed', [{}, {}, {}, {}], 1)
+    expect(answers.map(({ body }) => body.signatures)).toEqual(Array(4).fill(['signed']))
+    expect(await app.cached(['/signed'])).toEqual(['MISS'])
   })
 
   it('run it each for themselves when they carry credentials', async () => {
@@ -185,7 +227,7 @@ describe('Requests at the same time', () => {
 })
 
 describe('A request with credentials that waits with others', () => {
-  beforeEach(start)
+  beforeEach(() => start())
 
   it('gets nothing that is theirs, and was removed before it was stored', async () => {
     const alice = { authorization: 'alice' }
@@ -208,7 +250,7 @@ describe('A request with credentials that waits with others', () => {
 })
 
 describe('A request of another host at the same time', () => {
-  beforeEach(start)
+  beforeEach(() => start())
 
   it('keeps nothing where the key was removed while its answer was made', async () => {
     gate.open()
@@ -225,7 +267,7 @@ describe('A request of another host at the same time', () => {
 })
 
 describe('Trouble in the cache', () => {
-  beforeEach(start)
+  beforeEach(() => start())
 
   it('behaves as if there were none', async () => {
     const cache = new FanoutCache(temporaryDirectory(), { shards: 1 })
