@@ -11,13 +11,14 @@ const WRITER = new URL('./fixtures/durable-writer.mjs', import.meta.url)
 const STORED = { set: 'stored', stream: 'stored', setMany: 'stored', transact: 'stored' }
 const FAILED = 'ERR_CACHE_STORAGE, a miss'
 
-/** How values that are files were stored where the disk cannot be waited for. */
+/** How values that are files were stored where the disk cannot be waited for, after as many others. */
 async function store(
   synchronous: number,
   calls: (directory: string) => Pick<FailingCalls, 'calls' | 'path'>,
+  others = 0,
 ): Promise<unknown> {
   const directory = temporaryDirectory()
-  const [line] = await new FixtureProcess(WRITER, { directory, synchronous }, failAll(calls(directory))).done()
+  const [line] = await new FixtureProcess(WRITER, { directory, synchronous, others }, failAll(calls(directory))).done()
   return JSON.parse(String(line))
 }
 
@@ -31,6 +32,12 @@ describe.skipIf(!failingCallsAvailable)('a value that is a file, with synchronou
 
   it('is stored when its name is on the disk', async () => {
     const ended = await store(2, directory => ({ calls: 'sync-folder', path: `${directory}/` }))
+    expect(ended).toEqual({ set: FAILED, stream: FAILED, setMany: FAILED, transact: FAILED })
+  })
+
+  it('is stored when the names of its folders are on the disk, whoever made them', async () => {
+    // The first 64 files have a folder each, and the next 63 lie in that of the last.
+    const ended = await store(2, directory => ({ calls: 'sync-folder', path: `${directory}$` }), 64)
     expect(ended).toEqual({ set: FAILED, stream: FAILED, setMany: FAILED, transact: FAILED })
   })
 

@@ -14,8 +14,6 @@ export interface PendingFile {
   filename?: string
   /** Whether its bytes are on the disk, not only in the memory of the system. */
   synced?: boolean
-  /** Whether its folder was made for it. */
-  inNewFolder?: boolean
 }
 
 /** A value file whose place was chosen before it is moved there. */

@@ -33,8 +33,8 @@ export function syncPlaced(directory: string, files: readonly PendingFile[]): vo
     if (file.filename === undefined) continue
     if (!file.synced) syncNow(join(directory, file.filename), OPEN_TO_SYNC)
     const folder = dirname(file.filename)
-    folders.add(folder)
-    if (file.inNewFolder) folders.add(dirname(folder)).add('.')
+    // Whoever made the folders may not have synced them yet.
+    folders.add(folder).add(dirname(folder)).add('.')
   }
   for (const folder of folders) syncFolder(join(directory, folder))
 }

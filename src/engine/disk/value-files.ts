@@ -143,7 +143,6 @@ export class ValueFiles {
     for (let attempt = 1; ; attempt++) {
       try {
         if (attempt > 1) this.#folders.make(folder)
-        file.inNewFolder = attempt > 1
         fs.renameSync(from, join(this.directory, folder, name))
         break
       } catch (error) {
@@ -168,7 +167,6 @@ export class ValueFiles {
     fs.utimesSync(from, now, now)
     retryMissing(attempt => {
       if (attempt > 1) this.#folders.make(dirname(filename))
-      file.inNewFolder = attempt > 1
       fs.renameSync(from, join(this.directory, filename))
     })
   }

@@ -23,7 +23,7 @@ export interface FailingCalls {
   readonly program: 'files' | 'streams' | 'entries' | 'answers' | 'quota' | 'quarantine' | 'log'
   /** The calls, with spaces between them. */
   readonly calls: string
-  /** A part of the paths with which they fail. */
+  /** A part of the paths with which they fail, or their end and `$`. */
   readonly path: string
   readonly error: 'EIO' | 'EMFILE' | 'EDQUOT' | 'EXDEV' | 'short'
   /** Whether all later ones fail as well, until the program is over. */
