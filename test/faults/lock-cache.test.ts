@@ -1,6 +1,9 @@
+import { subscribe, unsubscribe } from 'node:diagnostics_channel'
 import { Cache, type CacheEvents, TimeoutError } from 'fanout-cache'
 import { describe, expect, it, onTestFinished } from 'vitest'
+import { ManualClock } from '../helpers/manual-clock.js'
 import { PATIENCE_MILLISECONDS } from '../helpers/patience.js'
+import { rawDatabase } from '../helpers/raw-database.js'
 import { temporaryDirectory } from '../helpers/temp-directory.js'
 import { valueFiles } from '../helpers/value-files.js'
 import { kindsOf } from './support/caches.js'
@@ -164,6 +167,20 @@ describe('a Cache whose lock another process holds', () => {
       throw error
     })
     expect(await cache.count()).toBe(rows - removed)
+  })
+
+  it('counts what cull has expired before it waits for the lock', async () => {
+    const directory = temporaryDirectory()
+    const clock = new ManualClock()
+    const cache = new Cache(directory, { timeout: 50, clock })
+    onTestFinished(() => cache.close())
+    for (const key of [1, 2, 3]) await cache.set(key, key, { ttl: 1000 })
+    clock.advance(2000)
+    const other = rawDatabase(directory)
+    const lock = (): void => void other.exec('BEGIN IMMEDIATE')
+    subscribe('fanout-cache:commit', lock)
+    onTestFinished(() => void unsubscribe('fanout-cache:commit', lock))
+    await expect(cache.cull()).rejects.toMatchObject({ code: 'ERR_CACHE_TIMEOUT', removed: 3 })
   })
 
   it('answers peek and peekItem at once', async () => {

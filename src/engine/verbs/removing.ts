@@ -3,7 +3,6 @@ import type { Session } from '../database/session.js'
 import { TimeoutError } from '../errors.js'
 import * as removal from '../operations/removal.js'
 import type { Expiring, Tag, Waiting } from '../options.js'
-import { trackInAll } from '../shards/closing.js'
 import type { Shard } from '../shards/shard.js'
 import { performance } from '../timers.js'
 import { checkVerbOptions, encodeTag, type ResolvedWaiting, resolveNow, resolveWaiting } from './verb-options.js'
@@ -32,22 +31,19 @@ export async function clear(handle: CacheHandle, options: Waiting | undefined): 
   return removed
 }
 
-export function cull(handle: CacheHandle, options: Waiting | undefined): Promise<number> {
-  return trackInAll(handle.shards, cullAll(handle, options))
-}
+type CullPhase = 'expire' | 'enforce'
 
-async function cullAll(handle: CacheHandle, options: Waiting | undefined): Promise<number> {
+export async function cull(handle: CacheHandle, options: Waiting | undefined): Promise<number> {
   checkVerbOptions(options, 'cull', 'waiting')
-  const { shards } = handle
-  const now = (shards[0] as Shard).disk.now()
-  const expired = await removeInPages(handle, options, (session, _cursor: true | undefined) =>
-    removal.expire(session, now),
-  )
-  const enforce: PageStep<true> = (session, _cursor, shard) => {
-    const { removed, more } = shard.culler.enforce(session, { milliseconds: removal.PAGE_MILLISECONDS })
-    return { removed, next: more ? true : undefined }
-  }
-  return expired + (await removeInPages(handle, options, enforce, shards))
+  const now = (handle.shards[0] as Shard).disk.now()
+  return removeInPages(handle, options, (session, phase: CullPhase | undefined, shard): removal.Page<CullPhase> => {
+    if (phase === 'enforce') {
+      const { removed, more } = shard.culler.enforce(session, { milliseconds: removal.PAGE_MILLISECONDS })
+      return { removed, next: more ? 'enforce' : undefined }
+    }
+    const { removed, next } = removal.expire(session, now)
+    return { removed, next: next ? 'expire' : 'enforce' }
+  })
 }
 
 export type PageStep<Cursor> = (session: Session, cursor: Cursor | undefined, shard: Shard) => removal.Page<Cursor>
