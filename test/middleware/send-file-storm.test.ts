@@ -64,7 +64,8 @@ it.runIf(peer('nginx'))('answers every request while its files are replaced and 
   await expect.poll(() => front.log()).toHaveLength(REQUESTS)
   const lines = front.log()
   const accelerated = lines.filter(line => line.endsWith('accel')).length
-  expect(accelerated).toBeGreaterThan(REQUESTS * 0.8)
+  // The slower the machine, the more files are gone when nginx opens them, and the app answers.
+  expect(accelerated).toBeGreaterThan(REQUESTS / 2)
   await cache.close()
 })
 
