@@ -228,13 +228,14 @@ function wrongChoice(value: unknown, known: readonly string[], name: string): Er
   return typeof value === 'string' ? new RangeError(message) : new TypeError(message)
 }
 
-function codecOf(codec: Codec | undefined): Codec {
+/** The codec that an option names, `structuredCodec` by default. @throws TypeError when it is none */
+export function codecOf(codec: Codec | undefined): Codec {
   if (codec === undefined) return structuredCodec
   const verbs = ['encodeValue', 'decodeValue', 'encodeKey', 'decodeKey'] as const
   if (typeof codec === 'object' && codec !== null && verbs.every(verb => typeof codec[verb] === 'function'))
     return codec
   throw new TypeError(
-    `codec must be structuredCodec, jsonCodec, pickleCodec or an object like them, got ${kindOf(codec)}`,
+    `codec must be structuredCodec, jsonCodec, pickleCodec, compressed() or an object like them, got ${kindOf(codec)}`,
   )
 }
 

@@ -10,6 +10,7 @@ export type {
 } from './collections/contract.js'
 export { Deque } from './collections/deque.js'
 export { Index } from './collections/persistent-index.js'
+export { type Compression, compressed } from './compressed.js'
 export type { DiskCache, Entry, Queueing, QueueTransaction, StoredFile, Transaction } from './contract.js'
 export type { Codec, EncodedKey, EncodedValue, SqlValue } from './disk/codec.js'
 export { type JsonCodec, jsonCodec } from './disk/json-codec.js'

@@ -16,6 +16,7 @@ const MEASUREMENTS = [
   'send-file',
   'nest',
   'objects',
+  'compressed',
   'memory',
   'recipes',
   'keyv',

@@ -2,6 +2,7 @@ import {
   Cache,
   type CacheOptions,
   type Codec,
+  compressed,
   type DiskCache,
   FanoutCache,
   jsonCodec,
@@ -72,6 +73,17 @@ export function fanoutSubject(codec: CodecName): Subject<FanoutCache> {
       // Other test files load the machine: a shard's lock may take longer than 10 ms without anything being wrong.
       return closing(new FanoutCache(directory, { codec: CODECS[codec], shards: SHARDS, timeout: '1m', ...options }))
     },
+  }
+}
+
+/** A `Cache` that compresses whatever becomes smaller. */
+export function compressedSubject(): Subject<Cache> {
+  const subject = cacheSubject('structured')
+  const codec = compressed({ minSize: 0 })
+  return {
+    ...subject,
+    name: 'Cache with compressed values',
+    make: (options, directory) => subject.make({ codec, ...options }, directory),
   }
 }
 

@@ -1,3 +1,4 @@
+import { compressed } from 'fanout-cache'
 import { expect, it } from 'vitest'
 import { collect } from '../helpers/collect.js'
 import { startPython } from '../helpers/python.js'
@@ -91,5 +92,30 @@ withPython('keys that are objects or arrays', () => {
     expect(await collect(cache.keys())).toHaveLength(4)
     await expectClean(cache, python)
     expect(await rows(python, directory, 'SELECT DISTINCT raw FROM Cache')).toEqual([[0]])
+  })
+})
+
+withPython('values that Node compresses', () => {
+  it('are None to Python, which removes and replaces them like any other', async () => {
+    const directory = temporaryDirectory()
+    const python = startPython()
+    const cache = openCache(directory, { codec: compressed() })
+    await cache.setMany([
+      ['text', LONG],
+      ['object', { text: LONG }],
+      ['short', 'text'],
+    ])
+    await cache.set('file', LONG, { file: true })
+    await openInPython(python, directory)
+    expect(await python.call(`[cache.get(key) for key in ['text', 'object', 'short', 'file']]`)).toEqual([
+      null,
+      null,
+      'text',
+      LONG,
+    ])
+    await expectClean(cache, python)
+    expect(await python.call(`[cache.delete('text'), cache.set('object', 'new')]`)).toEqual([true, true])
+    expect(await cache.getMany(['text', 'object'])).toEqual([undefined, 'new'])
+    await expectClean(cache, python)
   })
 })

@@ -15,6 +15,7 @@ export function isSame(one: unknown, other: unknown): boolean {
   return kind !== undefined && kind === kindOfCodec(other)
 }
 
-function kindOfCodec(codec: unknown): string | undefined {
+/** What a codec of this package writes: equal for codecs that write the same. `undefined` for others. */
+export function kindOfCodec(codec: unknown): string | undefined {
   return (codec as { readonly [BUILT_IN]?: string } | null | undefined)?.[BUILT_IN]
 }

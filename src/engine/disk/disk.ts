@@ -1,8 +1,9 @@
 import { DecodeError } from '../errors.js'
 import type { Key } from '../options.js'
 import type { Codec, EncodedValue, SqlValue } from './codec.js'
+import { decompressValue } from './compressed-value.js'
 import { copyText } from './copy-buffers.js'
-import { MODE_BINARY, MODE_JSON, MODE_PICKLE, MODE_RAW, MODE_TEXT } from './modes.js'
+import { MODE_BINARY, MODE_COMPRESSED, MODE_JSON, MODE_PICKLE, MODE_RAW, MODE_TEXT } from './modes.js'
 import type { PendingFile } from './pending-file.js'
 import { writePickle } from './pickle/writer.js'
 import { encodeOwn } from './structured-codec.js'
@@ -64,9 +65,13 @@ export class Disk {
    */
   prepare(encoded: EncodedValue, value: unknown, placement: Placement): PreparedValue {
     const { data } = encoded
-    const isFile = placement.file || placement.meta !== undefined || reaches(data, placement.minFileSize)
-    if (!isFile) return { mode: encoded.mode, value: data, size: 0, weight: weightOf(data) }
-    const { mode, bytes } = this.#forFile(encoded, value, placement.meta !== undefined)
+    const isAsked = placement.file || placement.meta !== undefined
+    if (!isAsked && !reaches(data, placement.minFileSize)) {
+      return { mode: encoded.mode, value: data, size: 0, weight: weightOf(data) }
+    }
+    // Others may read the file.
+    const plain = isAsked && encoded.mode === MODE_COMPRESSED ? decompressValue(data) : encoded
+    const { mode, bytes } = this.#forFile(plain, value, placement.meta !== undefined)
     return { mode, bytes, value: placement.meta ?? null, size: bytes.byteLength, weight: bytes.byteLength }
   }
 

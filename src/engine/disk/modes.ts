@@ -1,7 +1,7 @@
 /**
  * The `mode` column: how the bytes of a value are read.
  *
- * Modes 1 to 4 are DiskCache's. The two after them are ours; Python's `Disk.fetch` does not know them and returns None.
+ * Modes 1 to 4 are DiskCache's. The three after them are ours; Python's `Disk.fetch` does not know them and returns None.
  */
 
 /** The column holds the value itself: INTEGER, REAL, TEXT or BLOB. */
@@ -16,3 +16,5 @@ export const MODE_PICKLE = 4
 export const MODE_JSON = 74
 /** All other values that `structuredClone` supports ('V'): the bytes of `v8.serialize`. */
 export const MODE_V8 = 86
+/** A value of another mode, compressed ('Z'). */
+export const MODE_COMPRESSED = 90

@@ -2,9 +2,10 @@ import { isUtf8 } from 'node:buffer'
 import { types } from 'node:util'
 import { DecodeError } from '../errors.js'
 import type { EncodedValue, SqlValue } from './codec.js'
+import { decompressValue } from './compressed-value.js'
 import { copyBytes } from './copy-buffers.js'
 import { describeKind, isThenable, notStorable } from './describe.js'
-import { MODE_BINARY, MODE_JSON, MODE_PICKLE, MODE_RAW, MODE_TEXT, MODE_V8 } from './modes.js'
+import { MODE_BINARY, MODE_COMPRESSED, MODE_JSON, MODE_PICKLE, MODE_RAW, MODE_TEXT, MODE_V8 } from './modes.js'
 import { fromBigInt } from './pickle/integers.js'
 import { readPickle } from './pickle/reader.js'
 import { writePickle } from './pickle/writer.js'
@@ -71,6 +72,10 @@ export function decodeStored(mode: number, data: SqlValue): unknown {
       return parseJson(typeof data === 'string' ? data : textOf(bytesOf(data, 'JSON')))
     case MODE_V8:
       return cloneFromBytes(bytesOf(data, 'structured clone'))
+    case MODE_COMPRESSED: {
+      const value = decompressValue(data)
+      return decodeStored(value.mode, value.data)
+    }
     default:
       throw new DecodeError(`no codec reads mode ${mode}`)
   }

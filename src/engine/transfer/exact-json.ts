@@ -1,5 +1,5 @@
 import type { Codec, EncodedKey, EncodedValue, SqlValue } from '../disk/codec.js'
-import { MODE_BINARY, MODE_JSON, MODE_PICKLE, MODE_RAW, MODE_TEXT, MODE_V8 } from '../disk/modes.js'
+import { MODE_BINARY, MODE_COMPRESSED, MODE_JSON, MODE_PICKLE, MODE_RAW, MODE_TEXT, MODE_V8 } from '../disk/modes.js'
 import { isInt64, toSqlNumber } from '../disk/native-values.js'
 import { fromBigInt } from '../disk/pickle/integers.js'
 import { editDistance, kindOf } from '../option-names.js'
@@ -20,6 +20,7 @@ const MODES: Readonly<Record<string, number>> = {
   pickle: MODE_PICKLE,
   json: MODE_JSON,
   v8: MODE_V8,
+  compressed: MODE_COMPRESSED,
 }
 
 /** The name of a mode, or its number when it has none. */

@@ -11,7 +11,9 @@ import {
   type Checking,
   type Codec,
   type CommitMessage,
+  type Compression,
   type ComputeContext,
+  compressed,
   Deque,
   type DiskCache,
   type Expiring,
@@ -209,7 +211,8 @@ export async function computing(cache: Cache, any: DiskCache): Promise<void> {
 
 export async function classes(): Promise<void> {
   const level: JsonCodec = jsonCodec.level(3)
-  const codecs: Codec[] = [structuredCodec, jsonCodec, pickleCodec, level]
+  const compression: Compression = { codec: pickleCodec, quality: 5, minSize: 5, maxSize: 5 }
+  const codecs: Codec[] = [structuredCodec, jsonCodec, pickleCodec, level, compressed(compression)]
   const options: CacheOptions = {
     ...{ timeout: '1m', defaultTtl: '5m', readonly: true, onCorrupt: 'quarantine', clock: { now: () => 5 } },
     ...{
