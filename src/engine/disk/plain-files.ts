@@ -8,18 +8,20 @@ import { isMissing, systemCode } from '../file-errors.js'
 /** Flags with which links are not followed, and a FIFO in the place of a file does not block. */
 const READ_PLAIN = fs.constants.O_RDONLY | (fs.constants.O_NOFOLLOW ?? 0) | (fs.constants.O_NONBLOCK ?? 0)
 
+const openAsync = promisify(fs.open)
+const readAsync = promisify(fs.read)
+const closeAsync = promisify(fs.close)
+
 /** Opens a plain file of a known size. `undefined` when it is missing, no plain file, or has another size. */
 export async function openPlain(path: string, size: number): Promise<fsp.FileHandle | undefined> {
   let handle: fsp.FileHandle
   try {
     handle = await fsp.open(path, READ_PLAIN)
   } catch (error) {
-    if (isNoFile(error)) return undefined
-    throw error
+    return noFile(error)
   }
   try {
-    const stat = await handle.stat()
-    if (stat.isFile() && stat.size === size) return handle
+    if (isWhole(handle.fd, size)) return handle
   } catch (error) {
     await closeRead(handle)
     throw error
@@ -28,24 +30,39 @@ export async function openPlain(path: string, size: number): Promise<fsp.FileHan
   return undefined
 }
 
+/** The same for a file that is read whole: a descriptor, which costs less than a `FileHandle`. */
+export async function openToRead(path: string, size: number): Promise<number | undefined> {
+  try {
+    return ifWhole(await openAsync(path, READ_PLAIN), size)
+  } catch (error) {
+    return noFile(error)
+  }
+}
+
 /** Opens a plain file synchronously. `undefined` as with `openPlain`. */
 export function openPlainNow(path: string, size: number): number | undefined {
-  let descriptor: number
   try {
-    descriptor = fs.openSync(path, READ_PLAIN)
+    return ifWhole(fs.openSync(path, READ_PLAIN), size)
   } catch (error) {
-    if (isNoFile(error)) return undefined
-    throw error
+    return noFile(error)
   }
+}
+
+/** Closes an open file unless it is a plain one of a known size. */
+function ifWhole(descriptor: number, size: number): number | undefined {
+  let isKept = false
   try {
-    const stat = fs.fstatSync(descriptor)
-    if (stat.isFile() && stat.size === size) return descriptor
-  } catch (error) {
-    closeReadNow(descriptor)
-    throw error
+    isKept = isWhole(descriptor, size)
+  } finally {
+    if (!isKept) closeReadNow(descriptor)
   }
-  closeReadNow(descriptor)
-  return undefined
+  return isKept ? descriptor : undefined
+}
+
+/** Whether an open file is a plain one of a known size. Asked at once, since the system knows that of all open files. */
+function isWhole(descriptor: number, size: number): boolean {
+  const stat = fs.fstatSync(descriptor)
+  return stat.isFile() && stat.size === size
 }
 
 /** Closes a file that was only read. Its descriptor is free in any case, and an error would hide what was read. */
@@ -61,6 +78,8 @@ function closeReadNow(descriptor: number): void {
   }
 }
 
+/** The last to close a removed file frees its blocks, which takes long where there are many. */
+const MOST_CLOSED_NOW = 2 ** 20
 /** Bytes of one call at most. Above 2^31 - 1 Node refuses to write, and ends the process when it reads. */
 const MOST_PER_CALL = 2 ** 30
 
@@ -86,7 +105,8 @@ export async function readDescriptor(descriptor: number, size: number): Promise<
     }
     return bytes
   } finally {
-    closeReadNow(descriptor)
+    if (size <= MOST_CLOSED_NOW) closeReadNow(descriptor)
+    else await closeAsync(descriptor).catch(() => undefined)
   }
 }
 
@@ -123,17 +143,17 @@ export function writeDescriptorNow(descriptor: number, bytes: Uint8Array): void 
   }
 }
 
-const readAsync = promisify(fs.read)
-
 /** @throws DecodeError when a value is longer than Buffers can be: 4 GiB in Node 20 */
 function bufferOf(size: number): Buffer {
   if (size <= constants.MAX_LENGTH) return Buffer.allocUnsafeSlow(size)
   throw new DecodeError(`a value of ${size} bytes is longer than a Buffer can be: read() gives it as a stream`)
 }
 
-function isNoFile(error: unknown): boolean {
+/** What opening answers where no plain file is. Throws all other errors. */
+function noFile(error: unknown): undefined {
   const code = systemCode(error)
-  return isMissing(error) || code === 'ELOOP' || code === 'EISDIR' || code === 'ENXIO'
+  if (isMissing(error) || code === 'ELOOP' || code === 'EISDIR' || code === 'ENXIO') return undefined
+  throw error
 }
 
 /** Attempts: others may remove empty directories between our two calls. */

@@ -10,12 +10,11 @@ import { inTurn, outOfTurn } from './file-turns.js'
 import { OpeningFiles } from './opening-files.js'
 import type { CopyBounds, PendingFile, PlannedFile } from './pending-file.js'
 import {
-  closeRead,
   openPlain,
   openPlainNow,
+  openToRead,
   readDescriptor,
   readDescriptorNow,
-  readHandle,
   retryMissing,
   writeDescriptorNow,
   writeHandle,
@@ -233,14 +232,10 @@ export class ValueFiles {
   }
 
   async #read(filename: string, size: number, opened: () => void): Promise<Buffer | undefined> {
-    const handle = await this.open(filename, size)
+    const name = plainName(this.directory, filename)
+    const descriptor = name === undefined ? undefined : await openToRead(join(this.directory, name), size)
     opened()
-    if (!handle) return undefined
-    try {
-      return await readHandle(handle, size)
-    } finally {
-      await closeRead(handle)
-    }
+    return descriptor === undefined ? undefined : readDescriptor(descriptor, size)
   }
 
   readSync(filename: string, size: number): Buffer | undefined {
