@@ -20,7 +20,7 @@ export interface InstrumentOptions {
   readonly name?: string | undefined
   /** Further attributes of all metrics and spans. @default none */
   readonly attributes?: Attributes | undefined
-  /** Creates a span for each call of a verb that returns a promise. @default false */
+  /** Creates a span for each call of a verb that returns a promise, and for what waits. @default false */
   readonly spans?: boolean | undefined
   /** Adds the key to spans. Keys may name persons. @default false */
   readonly keys?: boolean | undefined

@@ -8,11 +8,16 @@ import {
   type TracerProvider,
   trace,
 } from '@opentelemetry/api'
-import { surroundVerbs, type VerbCall } from '../../engine/for-metrics.js'
+import { kindOf, surroundVerbs, type VerbCall } from '../../engine/for-metrics.js'
 import { errorType, SCOPE, SYSTEM, type Watched } from './meter.js'
 
 /** Verbs whose result is a value, or `undefined` for a miss. */
-const READING = new Set(['get', 'getItem', 'info', 'read', 'pop', 'popItem', 'pull', 'peek', 'peekItem'])
+const READING = new Set([
+  ...['get', 'getItem', 'info', 'read', 'pop', 'popItem', 'pull', 'peek', 'peekItem'],
+  ...['popLeft', 'peekLeft', 'take', 'at'],
+])
+/** Verbs whose result is a lease, or `undefined` while others have the lock. */
+const TRYING = /\.tryAcquire$/
 
 /** Creates a span for each call, which is the parent of spans within the call. Returns a function that ends that. */
 export function traceCache(
@@ -29,23 +34,41 @@ export function traceCache(
       kind: SpanKind.CLIENT,
       attributes: { ...own, 'db.operation.name': call.verb, ...key },
     })
-    return context.with(trace.setSpan(context.active(), span), () => finish(span, call, run))
+    return context.with(trace.setSpan(context.active(), span), () => finish(span, call, keys, run))
   })
 }
 
-async function finish(span: Span, { verb }: VerbCall, run: () => Promise<unknown>): Promise<unknown> {
+async function finish(span: Span, call: VerbCall, keys: boolean, run: () => Promise<unknown>): Promise<unknown> {
+  const { verb } = call
   try {
     const answer = await run()
     if (READING.has(verb)) span.setAttribute('fanout_cache.hit', answer !== undefined)
+    if (TRYING.test(verb)) span.setAttribute('fanout_cache.outcome', answer === undefined ? 'missed' : 'acquired')
     return answer
   } catch (error) {
+    const told = keys ? toError(error) : withoutKey(toError(error), call)
     span.setAttribute('error.type', errorType(error))
-    span.recordException(error instanceof Error ? error : String(error))
-    span.setStatus({ code: SpanStatusCode.ERROR, message: error instanceof Error ? error.message : String(error) })
+    span.recordException(told)
+    span.setStatus({ code: SpanStatusCode.ERROR, message: told.message })
     throw error
   } finally {
     span.end()
   }
+}
+
+type Told = Pick<Error, 'name' | 'message' | 'stack'> & { readonly code?: string }
+
+function toError(error: unknown): Told {
+  return error instanceof Error ? error : { name: '_OTHER', message: String(error) }
+}
+
+/** What is told of an error whose message may name the key. */
+function withoutKey(error: Told, { key, named = kindOf(key) }: VerbCall): Told {
+  if (key === undefined) return error
+  const pattern = new RegExp(`(?<!\\w)${named.replaceAll(/[\\^$.*+?()[\]{}|]/g, '\\$&')}(?!\\w)`, 'g')
+  const { name, message, stack = '', code } = error
+  const hidden = { name, message: message.replaceAll(pattern, '…'), stack: stack.replaceAll(pattern, '…') }
+  return code === undefined ? hidden : { ...hidden, code }
 }
 
 function textOf(key: VerbCall['key']): string {

@@ -1,9 +1,11 @@
 import { Cache } from '../cache.js'
 import type { CacheHandle } from '../cache-handle.js'
 import { ownHandleOf } from '../handle-of.js'
+import { isTraced, traced } from '../observe/verbs.js'
 import { checkOptionNames, checkOptionsObject, kindOf } from '../option-names.js'
 import type { CacheOptions, Waiting } from '../options.js'
 import type { Shard } from '../shards/shard.js'
+import { checkVerbOptions } from '../verbs/verb-options.js'
 import type { CollectionOptions } from './contract.js'
 
 const CACHE_OPTIONS = ['timeout', 'codec', 'readonly', 'onCorrupt', 'clock', 'maxPending', 'disk', 'sqlite']
@@ -58,6 +60,31 @@ export function patient<Options extends Waiting>(
 ): Waiting & Partial<Options> {
   const retry = options?.retry ?? !handle.options.given.has('timeout')
   return { ...options, retry } as Waiting & Partial<Options>
+}
+
+/** Starts a verb at once, and reports it to those who trace. Errors that it throws become rejections. */
+export function startVerb<R>(
+  handle: CacheHandle,
+  verb: string,
+  options: Waiting | undefined,
+  begin: (handle: CacheHandle) => Promise<R>,
+): Promise<R> {
+  if (!isTraced()) return begun(handle, verb, options, begin)
+  return traced(handle, verb, undefined, () => begun(handle, verb, options, begin))
+}
+
+function begun<R>(
+  handle: CacheHandle,
+  verb: string,
+  options: Waiting | undefined,
+  begin: (handle: CacheHandle) => Promise<R>,
+): Promise<R> {
+  try {
+    checkVerbOptions(options, verb, 'waiting')
+    return begin(handle)
+  } catch (error) {
+    return Promise.reject(error)
+  }
 }
 
 /** The one database of a `Cache`. */

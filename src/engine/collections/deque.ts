@@ -1,12 +1,13 @@
 import type { Cache } from '../cache.js'
 import type { CacheHandle } from '../cache-handle.js'
 import { handleOf } from '../handle-of.js'
+import { traced } from '../observe/verbs.js'
 import type { Side } from '../operations/queue.js'
 import { kindOf } from '../option-names.js'
 import type { Waiting } from '../options.js'
 import { transactOver } from '../verbs/transacting.js'
 import { checkVerbOptions } from '../verbs/verb-options.js'
-import { checkCache, collectionCache, patient, shardOf } from './collection-cache.js'
+import { checkCache, collectionCache, patient, shardOf, startVerb } from './collection-cache.js'
 import { checkIndex, checkItems, checkMaxLength, checkReverse, checkSteps } from './collection-options.js'
 import type { DequeOptions, DequeTransaction, TakenItem, Taking, Walking } from './contract.js'
 import { countEqual, countItems, difference, peekItem, valueAt, walk } from './deque-reading.js'
@@ -124,9 +125,11 @@ export class Deque<T = unknown> implements AsyncIterable<T>, AsyncDisposable {
    */
   take(options?: Taking): Promise<TakenItem<T> | undefined> {
     const handle = handleOf(this.cache)
-    return handle.start(
-      () => resolveTaking(options),
-      taking => takeNext<T>(handle, taking, options),
+    return traced(handle, 'take', undefined, () =>
+      handle.start(
+        () => resolveTaking(options),
+        taking => takeNext<T>(handle, taking, options),
+      ),
     )
   }
 
@@ -211,11 +214,13 @@ export class Deque<T = unknown> implements AsyncIterable<T>, AsyncDisposable {
   }
 
   /** Tells whether another deque, array or iterable has equal items in the same order. */
-  async equals(other: unknown): Promise<boolean> {
-    if (Array.isArray(other) && other.length !== (await this.length())) return false
-    if (other instanceof Deque && (await other.length()) !== (await this.length())) return false
-    const items = iteratorOf(other)
-    return items !== undefined && (await difference(handleOf(this.cache), items, () => 1)) === 0
+  equals(other: unknown): Promise<boolean> {
+    return this.#call('equals', undefined, async handle => {
+      if (Array.isArray(other) && other.length !== (await this.length())) return false
+      if (other instanceof Deque && (await other.length()) !== (await this.length())) return false
+      const items = iteratorOf(other)
+      return items !== undefined && (await difference(handle, items, () => 1)) === 0
+    })
   }
 
   /**
@@ -224,10 +229,12 @@ export class Deque<T = unknown> implements AsyncIterable<T>, AsyncDisposable {
    *
    * @throws TypeError when the two items that differ have no order
    */
-  async compare(other: Iterable<T> | AsyncIterable<T>): Promise<-1 | 0 | 1> {
-    const items = iteratorOf(other)
-    if (!items) throw new TypeError(`compare needs a Deque, an array or another iterable, got ${kindOf(other)}`)
-    return difference(handleOf(this.cache), items, orderOf)
+  compare(other: Iterable<T> | AsyncIterable<T>): Promise<-1 | 0 | 1> {
+    return this.#call('compare', undefined, async handle => {
+      const items = iteratorOf(other)
+      if (!items) throw new TypeError(`compare needs a Deque, an array or another iterable, got ${kindOf(other)}`)
+      return difference(handle, items, orderOf)
+    })
   }
 
   /** Runs `body` in a transaction: all of its writes take effect, or none. `body` is synchronous and runs once. */
@@ -279,14 +286,9 @@ export class Deque<T = unknown> implements AsyncIterable<T>, AsyncDisposable {
     return { side, maxLength: this.#maxLength }
   }
 
-  /** Starts a verb at once. Errors that it throws become rejections. */
+  /** Starts a verb at once. */
   #call<R>(verb: string, options: Waiting | undefined, begin: (handle: CacheHandle) => Promise<R>): Promise<R> {
-    try {
-      checkVerbOptions(options, verb, 'waiting')
-      return begin(handleOf(this.cache))
-    } catch (error) {
-      return Promise.reject(error)
-    }
+    return startVerb(handleOf(this.cache), verb, options, begin)
   }
 
   /** Starts a verb when the cache is open. */

@@ -3,6 +3,7 @@ import type { CacheHandle } from '../cache-handle.js'
 import type { Session } from '../database/session.js'
 import { keyIdentity } from '../disk/keys.js'
 import { handleOf } from '../handle-of.js'
+import { traced } from '../observe/verbs.js'
 import { takeRow } from '../operations/entries.js'
 import { peekItem } from '../operations/queue.js'
 import type { Item, Key, Peeking, Pulling, Waiting } from '../options.js'
@@ -11,7 +12,7 @@ import { encodeCall } from '../verbs/storing.js'
 import { takeOut, toItem } from '../verbs/taking.js'
 import { transactOver } from '../verbs/transacting.js'
 import { checkIterable, checkVerbOptions } from '../verbs/verb-options.js'
-import { checkCache, collectionCache, patient, shardOf } from './collection-cache.js'
+import { checkCache, collectionCache, patient, shardOf, startVerb } from './collection-cache.js'
 import { checkPair, checkReverse } from './collection-options.js'
 import type { CollectionOptions, IndexTransaction, Walking } from './contract.js'
 import { asStoredOrItself, isEqual, iteratorOf } from './equality.js'
@@ -98,13 +99,15 @@ export class Index<V = unknown> implements AsyncIterable<[Key, V]>, AsyncDisposa
    * Resolves to the value of a key; stores `value` when there is none. Of all callers in all processes one stores it.
    */
   setDefault(key: Key, value: V, options?: Waiting): Promise<V> {
-    return this.#call('setDefault', options, waiting => {
-      const handle = handleOf(this.cache)
-      return handle.start(
-        () => encodeCall(handle, key, value),
-        encoded => storeDefault<V>(handle, encoded, { ...FOR_EVER, ...waiting }),
-      )
-    })
+    const handle = handleOf(this.cache)
+    return traced(handle, 'setDefault', key, () =>
+      this.#call('setDefault', options, waiting =>
+        handle.start(
+          () => encodeCall(handle, key, value),
+          encoded => storeDefault<V>(handle, encoded, { ...FOR_EVER, ...waiting }),
+        ),
+      ),
+    )
   }
 
   /** Removes an entry. Resolves to `false` when there was none. */
@@ -120,13 +123,11 @@ export class Index<V = unknown> implements AsyncIterable<[Key, V]>, AsyncDisposa
   /** Removes the last entry in stored order, or with `last: false` the first. Of all callers one gets it. */
   popItem(options?: Peeking): Promise<Item<V> | undefined> {
     const handle = handleOf(this.cache)
-    return handle.start(
-      () => {
-        checkVerbOptions(options, 'popItem', 'peeking')
-        return checkLast(options, 'popItem')
-      },
-      last => popEnd<V>(handle, last, options),
-    )
+    const check = (): boolean => {
+      checkVerbOptions(options, 'popItem', 'peeking')
+      return checkLast(options, 'popItem')
+    }
+    return traced(handle, 'popItem', undefined, () => handle.start(check, last => popEnd<V>(handle, last, options)))
   }
 
   /** Reads the last entry in stored order, or with `last: false` the first. */
@@ -181,20 +182,24 @@ export class Index<V = unknown> implements AsyncIterable<[Key, V]>, AsyncDisposa
    * Tells whether another map has equal entries. The order counts against an Index, a Map or another iterable of
    * entries; it does not count against a plain object.
    */
-  async equals(other: unknown): Promise<boolean> {
-    const size = other instanceof Index ? await other.size() : other instanceof Map ? other.size : undefined
-    if (size !== undefined && size !== (await this.size())) return false
-    const others = iteratorOf(other)
-    if (others) return this.#equalsInOrder(others)
-    return typeof other === 'object' && other !== null && this.#equalsObject(other)
+  equals(other: unknown): Promise<boolean> {
+    return traced(handleOf(this.cache), 'equals', undefined, async () => {
+      const size = other instanceof Index ? await other.size() : other instanceof Map ? other.size : undefined
+      if (size !== undefined && size !== (await this.size())) return false
+      const others = iteratorOf(other)
+      if (others) return this.#equalsInOrder(others)
+      return typeof other === 'object' && other !== null && this.#equalsObject(other)
+    })
   }
 
   /** Runs `body` in a transaction: all of its writes take effect, or none. `body` is synchronous and runs once. */
   transact<R>(body: (tx: IndexTransaction<V>) => R, options?: Waiting): Promise<R> {
-    return this.#call('transact', options, waiting => {
-      const handle = handleOf(this.cache)
-      return handle.ready(() => transactOver<R, OpenIndex<V>>(handle, body, waiting, scope => new OpenIndex<V>(scope)))
-    })
+    const handle = handleOf(this.cache)
+    return startVerb(handle, 'transact', options, () =>
+      handle.ready(() =>
+        transactOver<R, OpenIndex<V>>(handle, body, patient(handle, options), scope => new OpenIndex<V>(scope)),
+      ),
+    )
   }
 
   /** Waits for the writes under way, then closes. A later verb opens the index again. */

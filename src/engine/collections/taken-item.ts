@@ -13,7 +13,7 @@ import { clearInterval, setInterval } from '../timers.js'
 import { checkQueue } from '../verbs/storing.js'
 import { readFile } from '../verbs/taking.js'
 import { checkVerbOptions } from '../verbs/verb-options.js'
-import { patient, shardOf } from './collection-cache.js'
+import { patient, shardOf, startVerb } from './collection-cache.js'
 import type { TakenItem, Taking } from './contract.js'
 
 const DEFAULT_LEASE = 30_000
@@ -126,14 +126,16 @@ class LeasedItem<T> {
 
   /** Ends the taking. The heartbeat continues until the end is committed, because the commit may have to wait. */
   #end(verb: string, run: (session: Session) => boolean, options: Waiting | undefined): Promise<boolean> {
-    return this.#handle.ready(async () => {
-      checkVerbOptions(options, verb, 'waiting')
-      const call = { options: patient(this.#handle, options), refused: false }
-      const ended = await this.#handle.write(shardOf(this.#handle), { run, barrier: true }, call)
-      this.#ended = true
-      this.stop()
-      return ended
-    })
+    const handle = this.#handle
+    return startVerb(handle, verb, options, () =>
+      handle.ready(async () => {
+        const call = { options: patient(handle, options), refused: false }
+        const ended = await handle.write(shardOf(handle), { run, barrier: true }, call)
+        this.#ended = true
+        this.stop()
+        return ended
+      }),
+    )
   }
 
   /** Extends the lease. It does not reopen a closed cache; when it fails, the next beat tries again. */

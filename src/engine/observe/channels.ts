@@ -98,13 +98,16 @@ export interface CacheDiagnostics {
 /** What became of a computed value: it was stored, or returned but not stored, or the function threw. */
 export type ComputeOutcome = 'stored' | 'unstored' | 'failed'
 
-/** The context of the tracing channel `fanout-cache:verb`: one call of a verb that returns a promise. */
+/**
+ * The context of the tracing channel `fanout-cache:verb`: one call of a verb that returns a promise, or a wait within
+ * one.
+ */
 export interface VerbTrace extends AboutDirectory {
-  /** The name of the method, such as `get`. */
+  /** The name of the method, such as `get`, with that of its class for recipes, such as `Lock.acquire`. */
   readonly verb: string
   /** The key in the cache; that of a namespace has its prefix. Absent when the verb concerns several keys. */
   readonly key?: Key
-  /** The result. Set when the call has ended. */
+  /** The result. Set when the call has ended; a wait has none. */
   result?: unknown
   /** The error. Set when the call was rejected. */
   error?: unknown

@@ -7,8 +7,11 @@ import type { Counters } from './counters.js'
 export interface VerbCall {
   /** The real path of the directory of the cache. */
   readonly directory: string
+  /** The name of the method or step, such as `get` or `Lock.acquire`. */
   readonly verb: string
   readonly key?: Key
+  /** How errors name the key in their messages. Absent: as `kindOf` does. */
+  readonly named?: string
 }
 
 /** Wraps the run of a verb, for example in a span. It must return what `run` returns. */
@@ -35,17 +38,40 @@ export function isTraced(): boolean {
   return surroundings.list.length > 0 || verbChannel.hasSubscribers
 }
 
+/**
+ * Runs a step of a verb or of a request, and reports it to those who trace. They hear what `outcomeOf` says of its
+ * result, and not the result, which may be a thing of the engine.
+ */
+export function tracedStep<T>(
+  about: { readonly counters: Counters },
+  step: string,
+  key: Key,
+  run: () => Promise<T>,
+  outcomeOf?: (result: T) => string,
+): Promise<T> {
+  if (!isTraced()) return run()
+  const results: T[] = []
+  const told = traced(about, step, key, async () => {
+    const result = await run()
+    results.push(result)
+    return outcomeOf?.(result)
+  })
+  return told.then(() => results[0] as T)
+}
+
 /** Runs a verb and reports it to those who trace. */
 export function traced<T>(
   { counters }: { readonly counters: Counters },
   verb: string,
   key: Key | undefined,
   run: () => Promise<T>,
+  named?: string,
 ): Promise<T> {
   if (!isTraced()) return run()
-  const call: VerbCall = { directory: counters.directory, verb, ...(key === undefined ? undefined : { key }) }
+  const trace: VerbTrace = { directory: counters.directory, verb, ...(key === undefined ? undefined : { key }) }
+  const call: VerbCall = named === undefined ? { ...trace } : { ...trace, named }
   let inner: () => Promise<unknown> = verbChannel.hasSubscribers
-    ? () => verbChannel.tracePromise(run, { ...call } as VerbTrace) as Promise<T>
+    ? () => verbChannel.tracePromise(run, trace) as Promise<T>
     : run
   for (const around of surroundings.list) {
     const next = inner

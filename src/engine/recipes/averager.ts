@@ -3,6 +3,7 @@ import type { Session } from '../database/session.js'
 import type { EncodedKey } from '../disk/codec.js'
 import { keyIdentity } from '../disk/keys.js'
 import { accessEngine, type EngineAccess } from '../handle-of.js'
+import { traced } from '../observe/verbs.js'
 import { remove } from '../operations/items.js'
 import { kindOf } from '../option-names.js'
 import type { Key } from '../options.js'
@@ -42,17 +43,15 @@ export class Averager {
    * @throws RangeError for NaN and infinite values, and when the sum would become infinite; nothing is added then
    */
   add(value: number): Promise<boolean> {
-    return this.#access.handle.start(
-      () => checkValue(value),
-      addend => {
-        return this.#write(false, (session, key) => {
-          const [total, count] = checked(readPair(session, key, session.disk.now(), RECIPE)) ?? [0, 0]
-          if (!Number.isFinite(total + addend)) throw new RangeError(`${RECIPE}: the sum would no longer be finite`)
-          storePair(session, key, [total + addend, count + 1], null)
-          return true
-        })
-      },
-    )
+    const { handle } = this.#access
+    const add = (addend: number): Promise<boolean> =>
+      this.#write(false, (session, key) => {
+        const [total, count] = checked(readPair(session, key, session.disk.now(), RECIPE)) ?? [0, 0]
+        if (!Number.isFinite(total + addend)) throw new RangeError(`${RECIPE}: the sum would no longer be finite`)
+        storePair(session, key, [total + addend, count + 1], null)
+        return true
+      })
+    return this.#traced('add', () => handle.start(() => checkValue(value), add))
   }
 
   /** Reads the mean. Resolves to `undefined` when nothing was added. */
@@ -63,14 +62,19 @@ export class Averager {
 
   /** The mean, which begins anew: over all processes one caller gets it. */
   pop(): Promise<number | undefined> {
-    return this.#access.handle.ready(() => {
-      return this.#write(undefined, (session, key) => {
+    const pop = (): Promise<number | undefined> =>
+      this.#write(undefined, (session, key) => {
         const now = session.disk.now()
         const pair = checked(readPair(session, key, now, RECIPE))
         remove(session, key, now)
         return pair && mean(pair)
       })
-    })
+    return this.#traced('pop', () => this.#access.handle.ready(pop))
+  }
+
+  #traced<T>(verb: string, run: () => Promise<T>): Promise<T> {
+    const { handle, hostKey } = this.#access
+    return traced(handle, `${RECIPE}.${verb}`, hostKey(this.#key), run)
   }
 
   #write<T>(refused: T, operation: (session: Session, key: EncodedKey) => T): Promise<T> {

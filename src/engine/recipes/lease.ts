@@ -1,5 +1,6 @@
 import { LeaseLostError } from '../errors.js'
 import { keepShape } from '../kept-shapes.js'
+import { isTraced } from '../observe/verbs.js'
 import { type Duration, LONGEST_TIMER, milliseconds } from '../time.js'
 import { clearTimeout, performance, setTimeout } from '../timers.js'
 
@@ -39,6 +40,8 @@ export interface LeaseKeeper {
   extend(token: string, ttl: number, deadline: number): Promise<boolean>
   /** @param lasts the duration that was asked for last. Milliseconds */
   release(token: string, lasts: number): Promise<boolean>
+  /** Runs a verb of the lease and reports it to those who trace. */
+  traced<T>(verb: string, run: () => Promise<T>): Promise<T>
 }
 
 const LEAST_TTL = 20
@@ -84,7 +87,33 @@ export class KeptLease implements Lease {
 
   async extend(ttl?: Duration): Promise<boolean> {
     const time = ttl === undefined ? this.#keeper.ttl : checkTtl(ttl)
+    return !this.#ended && this.#keeper.traced('extend', () => this.#extend(time))
+  }
+
+  async release(): Promise<boolean> {
     if (this.#ended) return false
+    this.#end()
+    const { token } = this
+    const released = await (isTraced()
+      ? this.#keeper.traced('release', () => this.#keeper.release(token, this.#lasts))
+      : this.#keeper.release(token, this.#lasts))
+    if (!released) this.#tellLost()
+    return released
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.release()
+  }
+
+  /**
+   * Extends the lease from its timer. Nobody who traces hears of it, since nobody waits. Failures show in the lease
+   * itself: the next beat tries again, or the lease is lost.
+   */
+  beat(): void {
+    if (!this.#ended) this.#extend(this.#keeper.ttl).catch(() => undefined)
+  }
+
+  async #extend(time: number): Promise<boolean> {
     clearTimeout(this.#timer)
     this.#extending++
     try {
@@ -100,18 +129,6 @@ export class KeptLease implements Lease {
     } finally {
       if (--this.#extending === 0 && !this.#ended) this.#arm(this.#due - performance.now())
     }
-  }
-
-  async release(): Promise<boolean> {
-    if (this.#ended) return false
-    this.#end()
-    const released = await this.#keeper.release(this.token, this.#lasts)
-    if (!released) this.#tellLost()
-    return released
-  }
-
-  async [Symbol.asyncDispose](): Promise<void> {
-    await this.release()
   }
 
   /** Starts the timer of the next heartbeat, a third of the ttl from now. A longer extension is not cut short. */
@@ -139,12 +156,17 @@ export class KeptLease implements Lease {
   }
 }
 
-const NO_KEEPER: LeaseKeeper = { label: '', ttl: LONGEST_TIMER, extend: async () => false, release: async () => false }
+const NO_KEEPER: LeaseKeeper = {
+  label: '',
+  ttl: LONGEST_TIMER,
+  extend: async () => false,
+  release: async () => false,
+  traced: (_verb, run) => run(),
+}
 const exemplar = new KeptLease(NO_KEEPER, '', 0, 0.5)
 void exemplar.release()
 keepShape(exemplar)
 
-/** Extends a lease. Failures show in the lease itself: the next beat tries again, or the lease is lost. */
 function beat(lease: KeptLease): void {
-  lease.extend().catch(() => undefined)
+  lease.beat()
 }

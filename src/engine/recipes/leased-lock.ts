@@ -4,6 +4,7 @@ import type { EncodedKey } from '../disk/codec.js'
 import { type KeyIdentity, keyIdentity } from '../disk/keys.js'
 import { DiskCacheError, LockTimeoutError, TimeoutError } from '../errors.js'
 import { accessEngine } from '../handle-of.js'
+import { isTraced, traced } from '../observe/verbs.js'
 import { onAbort } from '../on-abort.js'
 import type { Grant, LockRules } from '../operations/locks.js'
 import { checkOptionNames, checkOptionsObject, kindOf } from '../option-names.js'
@@ -59,6 +60,9 @@ export class LeasedLock {
   /** How the lock is stored in a shard. */
   readonly #rules: LockRules
   readonly #identity: KeyIdentity
+  readonly #kind: string
+  readonly #key: Key
+  readonly #named: string
   readonly #allowEviction: boolean
   readonly #keeper: LeaseKeeper
   readonly #turns: TurnTaking
@@ -71,6 +75,9 @@ export class LeasedLock {
     const access = accessEngine(cache, kind)
     this.handle = access.handle
     this.encoded = access.encodeKey(key)
+    this.#kind = kind
+    this.#key = access.hostKey(key)
+    this.#named = kindOf(key)
     if (typeof allowEviction !== 'boolean') {
       throw new TypeError(`allowEviction must be true or false, got ${kindOf(allowEviction)}`)
     }
@@ -81,10 +88,11 @@ export class LeasedLock {
     this.#identity = keyIdentity(this.encoded)
     this.#allowEviction = allowEviction
     this.#keeper = {
-      label: `${kind} ${kindOf(key)}`,
+      label: `${kind} ${this.#named}`,
       ttl: checkTtl(ttl),
       extend: (token, time, deadline) => this.#extend(token, time, deadline),
       release: (token, lasts) => this.#release(token, lasts),
+      traced: (verb, run) => this.traced(verb, run),
     }
   }
 
@@ -122,6 +130,11 @@ export class LeasedLock {
       const look = (): boolean => this.#rules.isFree(sessionOf(shard))
       return !(await this.handle.read(shard, this.encoded, undefined, look))
     })
+  }
+
+  /** Runs a verb and reports it to those who trace, under its name behind that of the class. */
+  traced<T>(verb: string, run: () => Promise<T>): Promise<T> {
+    return isTraced() ? traced(this.handle, `${this.#kind}.${verb}`, this.#key, run, this.#named) : run()
   }
 
   async #acquire(patience: Patience): Promise<Lease> {

@@ -1,3 +1,4 @@
+import { isTraced } from '../observe/verbs.js'
 import type { Lease } from './lease.js'
 import type { LeasedLock } from './leased-lock.js'
 import type { Acquiring } from './lock-options.js'
@@ -18,16 +19,17 @@ export abstract class SharedLock {
    *   `allowEviction` is set; ReadonlyError; DiskCacheError when the cache is closed meanwhile
    */
   acquire(options?: Acquiring): Promise<Lease> {
-    return this.#lock.acquire(options)
+    const lock = this.#lock
+    return isTraced() ? lock.traced('acquire', () => lock.acquire(options)) : lock.acquire(options)
   }
 
   /** Acquires the lock only if it is free and no other caller of this process waits for it. Otherwise `undefined`. */
   tryAcquire(): Promise<Lease | undefined> {
-    return this.#lock.tryAcquire()
+    return this.#lock.traced('tryAcquire', () => this.#lock.tryAcquire())
   }
 
   /** Tells whether the lock is held, by this or another process, so that nobody could acquire it now. */
   locked(): Promise<boolean> {
-    return this.#lock.locked()
+    return this.#lock.traced('locked', () => this.#lock.locked())
   }
 }

@@ -1,4 +1,5 @@
 import { accessEngine } from '../handle-of.js'
+import { isTraced, traced } from '../observe/verbs.js'
 import { checkOptionNames, checkOptionsObject, kindOf } from '../option-names.js'
 import { type Duration, milliseconds } from '../time.js'
 import type { CacheLike } from './cache-like.js'
@@ -48,7 +49,7 @@ export function throttle<
   options: ThrottleOptions,
 ): OwnCall<F, This, Args, Result> & AsyncCall<This, Args, Result> {
   const target = cacheOf(cache, USAGE)
-  const { handle, encodeKey } = accessEngine(cache, USAGE)
+  const { handle, encodeKey, hostKey } = accessEngine(cache, USAGE)
   checkFunction(fn, USAGE)
   checkOptionsObject(options, USAGE)
   checkOptionNames(options, OPTIONS, RECIPE)
@@ -62,7 +63,7 @@ export function throttle<
   const key = encodeKey(name)
   const bucket = new TokenBucket(handle, { ...rates, key, allowEviction, label: `${RECIPE} '${name}'` })
   const throttled = async function (this: This, ...args: Args): Promise<Awaited<Result>> {
-    await bucket.take()
+    await (isTraced() ? traced(handle, RECIPE, hostKey(name), () => bucket.take()) : bucket.take())
     return await Reflect.apply(fn, this, args)
   }
   return dressAs(throttled, fn) as OwnCall<F, This, Args, Result> & AsyncCall<This, Args, Result>

@@ -1,9 +1,26 @@
 import { Readable } from 'node:stream'
+import type { CacheHandle } from '../cache-handle.js'
+import type { EncodedKey } from '../disk/codec.js'
 import { oncePerProcess } from '../once-per-process.js'
-import type { ComputeContext, Computing, Tag } from '../options.js'
+import type { ComputeContext, Computing, Key, Tag } from '../options.js'
+import type { Shard } from '../shards/shard.js'
 import { milliseconds } from '../time.js'
 import { isStream, watchStream } from './value-source.js'
 import { encodeTag } from './verb-options.js'
+
+/** One call of `getOrSet`. Durations are milliseconds. */
+export interface Order<T> {
+  readonly handle: CacheHandle
+  readonly shard: Shard
+  readonly key: Key
+  readonly encoded: EncodedKey
+  readonly factory: (context: ComputeContext<T>) => T | Promise<T>
+  readonly options: Computing
+  readonly staleFor: number
+  readonly lease: number
+  /** The present value, which is to be replaced, and its version. */
+  readonly replaced?: { readonly value: T; readonly version: string }
+}
 
 /** The options that a computation has set for its value. */
 export interface Chosen {

@@ -6,13 +6,15 @@ import { keyIdentity } from '../disk/keys.js'
 import { nextTurn, turnIsLong } from '../fairness.js'
 import type { MemoryEntry } from '../memory/memory-entry.js'
 import type { MemoryTier } from '../memory/memory-tier.js'
+import { isTraced, traced, tracedStep } from '../observe/verbs.js'
 import { versionOf } from '../operations/entries.js'
 import { isDue, setFreshness } from '../operations/freshness.js'
 import { kindOf } from '../option-names.js'
 import type { Computing, Factory, Key } from '../options.js'
 import type { Shard } from '../shards/shard.js'
 import { milliseconds } from '../time.js'
-import { joinFlight, LEFT_TO_OTHERS, type Order } from './flight.js'
+import type { Order } from './compute-context.js'
+import { joinFlight, LEFT_TO_OTHERS, WAIT } from './flight.js'
 import { answer, begun, readThrough } from './getting.js'
 import { openSession } from './open-transaction.js'
 import { FAILED, readValue, sessionOf, tryOnce } from './reading.js'
@@ -58,14 +60,15 @@ export function getOrSet<T>(
 
 /** Runs `getOrSet` without the first read, for callers that have read and counted the miss already. */
 export function computeMissing<T>(handle: CacheHandle, key: Key, factory: Factory<T>, options: Computing): Promise<T> {
-  return handle.start(
-    () => checkRequest(handle, key, factory, options),
-    async request => {
-      handle.assertWritable()
-      const order = orderOf(handle, handle.route(request.encoded), request)
-      const value = await joinFlight(order).board(request.resolved.options.signal)
-      return value === LEFT_TO_OTHERS ? fulfil(handle, request) : value
-    },
+  return traced(handle, 'getOrSet', key, () =>
+    handle.start(
+      () => checkRequest(handle, key, factory, options),
+      async request => {
+        handle.assertWritable()
+        const value = await fly(orderOf(handle, handle.route(request.encoded), request))
+        return value === LEFT_TO_OTHERS ? fulfil(handle, request) : value
+      },
+    ),
   )
 }
 
@@ -102,9 +105,17 @@ async function fulfil<T>(handle: CacheHandle, request: Request<T>): Promise<T> {
     }
     if (found !== undefined) return serve(found as Found, handle, shard, request)
     handle.assertWritable()
-    const value = await joinFlight(orderOf(handle, shard, request)).board(signal)
+    const value = await fly(orderOf(handle, shard, request))
     if (value !== LEFT_TO_OTHERS) return value
   }
+}
+
+/** Computes the value, or waits for another caller who does, which those who trace hear of. */
+function fly<T>(order: Order<T>): Promise<T | typeof LEFT_TO_OTHERS> {
+  const { handle, key, options } = order
+  const flight = joinFlight(order)
+  if (flight.isOf(order) || !isTraced()) return flight.board(options.signal)
+  return tracedStep(handle, WAIT, key, () => flight.board(options.signal))
 }
 
 function isQuiet({ writer, current }: Shard, key: EncodedKey): boolean {

@@ -1,8 +1,7 @@
-import type { CacheHandle } from '../cache-handle.js'
 import type { Session } from '../database/session.js'
-import type { EncodedKey } from '../disk/codec.js'
 import { type KeyIdentity, keyIdentity } from '../disk/keys.js'
 import { DiskCacheError } from '../errors.js'
+import { tracedStep } from '../observe/verbs.js'
 import { onAbort } from '../on-abort.js'
 import { oncePerProcess } from '../once-per-process.js'
 import type { NewEntry } from '../operations/entries.js'
@@ -18,36 +17,31 @@ import {
 import { extendLease, leaseName, releaseLease } from '../operations/leases.js'
 import { newToken } from '../operations/signs-of-life.js'
 import { kindOf } from '../option-names.js'
-import type { ComputeContext, Computing, Key } from '../options.js'
 import type { Shard } from '../shards/shard.js'
 import { milliseconds, stopwatch, toMilliseconds, toSeconds } from '../time.js'
 import { clearInterval, performance, setInterval } from '../timers.js'
-import { type Chosen, contextOf, givenTags, noteStanding, refuseStream, tellStored } from './compute-context.js'
+import {
+  type Chosen,
+  contextOf,
+  givenTags,
+  noteStanding,
+  type Order,
+  refuseStream,
+  tellStored,
+} from './compute-context.js'
 import { copyOf } from './copying.js'
 import { PollPauses } from './poll-pauses.js'
 import { readValue } from './reading.js'
 import { storeValue } from './storing.js'
 import { resolveWaiting } from './verb-options.js'
 
-/** One call of `getOrSet`. Durations are milliseconds. */
-export interface Order<T> {
-  readonly handle: CacheHandle
-  readonly shard: Shard
-  readonly key: Key
-  readonly encoded: EncodedKey
-  readonly factory: (context: ComputeContext<T>) => T | Promise<T>
-  readonly options: Computing
-  readonly staleFor: number
-  readonly lease: number
-  /** The present value, which is to be replaced, and its version. */
-  readonly replaced?: { readonly value: T; readonly version: string }
-}
-
 /**
  * The result of a flight without a value: nobody waits for it here, and another process computes it or storing failed.
  */
 export const LEFT_TO_OTHERS: unique symbol = Symbol.for('fanout-cache.left-to-others.0')
 
+/** The name under which those who trace hear of a wait for the computation of another caller. */
+export const WAIT = 'getOrSet.wait'
 /** The longest pause between two heartbeats: a longer one would overflow a timer. Milliseconds. */
 const LONGEST_BEAT = 3_600_000
 const HELD: Clearance = { kind: 'held' }
@@ -119,6 +113,11 @@ export class Flight<T> {
     }
   }
 
+  /** Whether it was started by this call, and not by one before it. */
+  isOf(order: Order<T>): boolean {
+    return this.#order === order
+  }
+
   /** Waits for the value. The computation is given up when all waiters have given up. */
   async board(signal: AbortSignal | undefined): Promise<T | typeof LEFT_TO_OTHERS> {
     this.#passengers++
@@ -162,7 +161,7 @@ export class Flight<T> {
       } else if (this.#passengers === 0) {
         return LEFT_TO_OTHERS
       } else {
-        await this.#waitForOthers()
+        await tracedStep(handle, WAIT, this.#order.key, () => this.#waitForOthers())
       }
     }
     // Without a lease nothing is stored, so the value is computed for the waiters only.

@@ -1,13 +1,4 @@
-import { AsyncLocalStorage } from 'node:async_hooks'
-import {
-  type Context,
-  type ContextManager,
-  context,
-  ROOT_CONTEXT,
-  SpanKind,
-  SpanStatusCode,
-  trace,
-} from '@opentelemetry/api'
+import { SpanKind, SpanStatusCode, trace } from '@opentelemetry/api'
 import {
   AggregationTemporality,
   InMemoryMetricExporter,
@@ -15,44 +6,13 @@ import {
   type MetricData,
   PeriodicExportingMetricReader,
 } from '@opentelemetry/sdk-metrics'
-import { BasicTracerProvider, InMemorySpanExporter, SimpleSpanProcessor } from '@opentelemetry/sdk-trace-base'
 import { FanoutCache, type Key } from 'fanout-cache'
 import { instrument } from 'fanout-cache/opentelemetry'
-import { afterAll, beforeAll, describe, expect, it, onTestFinished } from 'vitest'
+import { describe, expect, it, onTestFinished } from 'vitest'
 import { temporaryDirectory } from '../../helpers/temp-directory.js'
+import { followContexts, tracing } from '../../helpers/tracing.js'
 
-/** The contexts of OpenTelemetry, as its packages for Node keep them. */
-class Contexts implements ContextManager {
-  readonly #store = new AsyncLocalStorage<Context>()
-
-  active(): Context {
-    return this.#store.getStore() ?? ROOT_CONTEXT
-  }
-
-  with<A extends unknown[], F extends (...args: A) => ReturnType<F>>(
-    active: Context,
-    fn: F,
-    self?: ThisParameterType<F>,
-    ...args: A
-  ): ReturnType<F> {
-    return this.#store.run(active, () => fn.apply(self, args))
-  }
-
-  bind<T>(_context: Context, target: T): T {
-    return target
-  }
-
-  enable(): this {
-    return this
-  }
-
-  disable(): this {
-    return this
-  }
-}
-
-beforeAll(() => void context.setGlobalContextManager(new Contexts()))
-afterAll(() => context.disable())
+followContexts()
 
 function opened(options = {}): FanoutCache {
   const cache = new FanoutCache(temporaryDirectory(), { shards: 1, ...options })
@@ -79,12 +39,6 @@ function measuring() {
     return points?.map(({ value }) => value) ?? []
   }
   return { meterProvider, read, values }
-}
-
-function tracing() {
-  const exporter = new InMemorySpanExporter()
-  const tracerProvider = new BasicTracerProvider({ spanProcessors: [new SimpleSpanProcessor(exporter)] })
-  return { tracerProvider, spans: () => exporter.getFinishedSpans() }
 }
 
 describe('metrics of OpenTelemetry', () => {
