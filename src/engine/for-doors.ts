@@ -21,6 +21,7 @@ import { Opening, tellOf } from './doors/opening.js'
 import { plainHandle } from './doors/plain-handle.js'
 import { within } from './doors/within.js'
 import { DiskCacheError } from './errors.js'
+import { tracedStep } from './observe/verbs.js'
 import { isGroundFree } from './operations/flights.js'
 import { extendLease, leaseName, releaseLease } from './operations/leases.js'
 import { newToken } from './operations/signs-of-life.js'
@@ -38,6 +39,7 @@ export type { DoorLease } from './doors/door-lease.js'
 export type { Glimpse } from './doors/glances.js'
 export { GrowingFile } from './doors/growing-file.js'
 export { within } from './doors/within.js'
+export { isTraced } from './observe/verbs.js'
 export { checkOptionNames, checkOptionsObject, kindOf } from './option-names.js'
 export { type Duration, LONGEST_TIMER, milliseconds } from './time.js'
 export { startUpkeepOf } from './upkeep/start-upkeep.js'
@@ -74,6 +76,11 @@ export class DoorStore {
     // Work that was under way when the cache was closed may fail quietly.
     if (!this.#handle.isOpen && error instanceof DiskCacheError && error.refusal === undefined) return
     tellOf(this.#handle, error)
+  }
+
+  /** Runs a step of a request and reports it to those who trace, with what `outcomeOf` says of its result. */
+  traced<T>(step: string, key: string, run: () => Promise<T>, outcomeOf?: (result: T) => string): Promise<T> {
+    return tracedStep(this.#handle, step, key, run, outcomeOf)
   }
 
   /** Opens the cache if that takes only a moment. `false`: the request is served without it. */

@@ -9,6 +9,7 @@ import { Opening, tellOf } from './doors/opening.js'
 import { within } from './doors/within.js'
 import { TimeoutError } from './errors.js'
 import { accessEngine, type EngineAccess } from './handle-of.js'
+import { isTraced, tracedStep } from './observe/verbs.js'
 import { type Clearance, type FlightPlan, takeOff } from './operations/flights.js'
 import { isOver, leaseName, leaseOf } from './operations/leases.js'
 import { newToken } from './operations/signs-of-life.js'
@@ -82,11 +83,22 @@ export class FileStore {
     return within(this.#opening.opened(), isNew ? MAKING : patience, false)
   }
 
+  /** Runs a step of a request and reports it to those who trace, with what `outcomeOf` says of its result. */
+  traced<T>(step: string, { key }: FileKey, run: () => Promise<T>, outcomeOf?: (result: T) => string): Promise<T> {
+    return isTraced() ? tracedStep(this.#handle, step, this.#access.hostKey(key), run, outcomeOf) : run()
+  }
+
   /**
    * Opens the file of a key. Waits up to `patience` milliseconds for the database, then resolves to `undefined`. A slow
    * disk is waited for without limit.
    */
-  async read({ key, encoded, shard }: FileKey, patience: number): Promise<StoredFile | undefined> {
+  read(at: FileKey, patience: number): Promise<StoredFile | undefined> {
+    return isTraced()
+      ? this.traced('sendFile.lookup', at, () => this.#read(at, patience), toldOf)
+      : this.#read(at, patience)
+  }
+
+  async #read({ key, encoded, shard }: FileKey, patience: number): Promise<StoredFile | undefined> {
     if (!shard) return undefined
     let late = false
     const reading = this.#handle
@@ -155,4 +167,8 @@ export class FileStore {
       return true
     }
   }
+}
+
+function toldOf(file: StoredFile | undefined): string {
+  return file ? 'hit' : 'miss'
 }

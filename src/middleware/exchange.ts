@@ -4,7 +4,7 @@ import type { Flight } from './flights.js'
 import type { GrowingAnswer } from './growing-answer.js'
 import { isGone, onClose } from './http-message.js'
 import { LEASE_TTL, Leader } from './leader.js'
-import { count, type Found, holdBody, type Lookup, lookUp } from './lookup.js'
+import { count, type Found, holdBody, type Lookup, lookUp, lookUpFor } from './lookup.js'
 import { variantKey } from './policy/cache-key.js'
 import { cacheStatus, type ForwardReason } from './policy/cache-status.js'
 import { hasField } from './policy/fields.js'
@@ -18,7 +18,7 @@ import { Recorder } from './recorder.js'
 import { type Status, serveFound, serveGrowing, serveTimeout } from './serve.js'
 import { receivedAnswer } from './stored-answer.js'
 import { toStored } from './stored-head.js'
-import { waitForOthers } from './waiting.js'
+import { landsSoon, newsOf, waitFor, waitForOthers } from './waiting.js'
 
 /** How often a request looks up the answer again before it goes on without the cache. */
 const TRIES = 8
@@ -35,10 +35,10 @@ export async function answer(exchange: Exchange): Promise<void> {
   const { core, key, request } = exchange
   const deadline = performance.now() + core.settings.collapseTimeout
   let learned: readonly string[] | undefined
-  let news: Lookup | undefined = await lookUp(core.store, key, request)
+  let news: Lookup | undefined = await lookUpFor(exchange)
   count(core.store, key, news)
   for (let tries = 0; tries < TRIES; ) {
-    const lookup: Lookup = news ?? (await lookUp(core.store, key, request))
+    const lookup: Lookup = news ?? (await lookUpFor(exchange))
     news = undefined
     const need = await serveStored(exchange, lookup)
     if (!need) return
@@ -64,9 +64,9 @@ export async function answer(exchange: Exchange): Promise<void> {
 
 /** Continues a flight that the cache has started in the background. */
 export async function revalidate(exchange: Exchange, flight: Flight): Promise<void> {
-  const { core, key, request, res } = exchange
+  const { core, res } = exchange
   flight.isLed = true
-  const lookup = await lookUp(core.store, key, request)
+  const lookup = await lookUpFor(exchange)
   const need: Need = { fwd: 'stale', stale: lookup.found }
   if (lookup.subject === flight.subject && (await acquire(exchange, flight)) === 'granted') {
     return new Leader(exchange, flight, await hold(exchange, need), 'stale').run()
@@ -223,7 +223,7 @@ function cancel({ core }: Exchange, flight: Flight): false {
  */
 async function join(exchange: Exchange, flight: Flight, need: Need): Promise<boolean | 'late' | readonly string[]> {
   const isLate = flight.isSettled
-  const outcome = exchange.core.flights.outcomeFor(flight, await flight.news)
+  const outcome = exchange.core.flights.outcomeFor(flight, await newsOf(exchange, flight))
   if (isGone(exchange.res)) return true
   const status = { fwd: need.fwd, collapsed: true }
   switch (outcome.kind) {
@@ -269,7 +269,7 @@ async function joinTail(
     pass(exchange, need.fwd, 'uncacheable')
     return true
   }
-  await flight.landed
+  await waitFor(exchange, flight.landed)
   return false
 }
 
@@ -293,8 +293,7 @@ async function goAlone(
   flight: Flight,
   { need, isSoon }: { readonly need: Need; readonly isSoon: boolean },
 ): Promise<boolean> {
-  const { store, settings } = exchange.core
-  if (isSoon && (await flight.landsSoon(settings.collapseTimeout, () => store.isBlocked(exchange.key)))) return false
+  if (isSoon && (await landsSoon(exchange, flight))) return false
   pass(exchange, need.fwd, isSoon ? 'busy' : 'no-cache')
   return true
 }

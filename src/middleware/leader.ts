@@ -21,6 +21,7 @@ import { notModified, type Status, serveFound } from './serve.js'
 import { canHold } from './spool-bounds.js'
 import { receivedAnswer, renewAnswer, renewedHead, storeAnswer } from './stored-answer.js'
 import { toStored } from './stored-head.js'
+import { type Storing, storingOf } from './storing.js'
 
 /** The lease of a flight. Milliseconds. */
 export const LEASE_TTL: number = 3000
@@ -33,6 +34,7 @@ export class Leader {
   readonly #flight: Flight
   readonly #stale: Found | undefined
   readonly #fwd: ForwardReason
+  readonly #storing: Storing
   #recorder: Recorder | undefined
   #restore: () => void = () => undefined
   #heartbeat: NodeJS.Timeout | undefined
@@ -45,6 +47,7 @@ export class Leader {
     this.#flight = flight
     this.#stale = stale
     this.#fwd = fwd
+    this.#storing = storingOf(exchange)
   }
 
   run(): void {
@@ -164,7 +167,7 @@ export class Leader {
       const end = await spool.ended
       const isKnown = core.store.now() - stored.requestedAt < LONGEST_FLIGHT
       if (end === 'complete' && lease && isKnown) {
-        await storeAnswer(core.store, core.settings, lease, answer)
+        await this.#storing(() => storeAnswer(core.store, core.settings, lease, answer))
       } else {
         spool.file?.abandon()
         if (lease) core.store.release(lease)
@@ -218,7 +221,7 @@ export class Leader {
     const { store, settings } = this.#exchange.core
     const { lease } = this.#flight
     try {
-      if (lease) await renewAnswer(store, settings, lease, stale, updated)
+      if (lease) await this.#storing(() => renewAnswer(store, settings, lease, stale, updated))
     } finally {
       this.#land()
     }

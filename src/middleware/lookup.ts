@@ -1,13 +1,16 @@
-import type { DoorStore, Sighting } from '../engine/for-doors.js'
+import { type DoorStore, isTraced, type Sighting } from '../engine/for-doors.js'
 import type { StoredFile } from '../engine/index.js'
+import type { Exchange } from './core.js'
 import { variantKey } from './policy/cache-key.js'
 import type { RequestHead } from './policy/message.js'
+import { decide } from './policy/reuse.js'
 import { selectingKey } from './policy/vary.js'
 import {
   decodeInline,
   isVariantList,
   parseHead,
   type StoredHead,
+  toStored,
   type Variant,
   type VariantList,
 } from './stored-head.js'
@@ -35,6 +38,20 @@ export interface Lookup {
   /** The entries that were read: the list of variants and the answer. */
   readonly list?: Sighting
   readonly answer?: Sighting
+}
+
+/** Looks up the answer for a request, which those who trace hear of. */
+export function lookUpFor(exchange: Exchange): Promise<Lookup> {
+  const { core, key, request } = exchange
+  const { store } = core
+  if (!isTraced()) return lookUp(store, key, request)
+  const run = (): Promise<Lookup> => lookUp(store, key, request)
+  return store.traced('responseCache.lookup', key, run, ({ found }) => (found ? freshnessOf(exchange, found) : 'miss'))
+}
+
+/** Whether an answer that was found may be used as it is, or is stale or has to be validated. */
+function freshnessOf({ core, request }: Exchange, { head }: Found): 'hit' | 'stale' {
+  return decide(request, toStored(head), core.store.now(), core.settings.policy).kind === 'fresh' ? 'hit' : 'stale'
 }
 
 /** Looks up the answer for a request (RFC 9111 §4.1). {@link count} counts it. */

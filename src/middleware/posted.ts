@@ -10,12 +10,14 @@ import { storability } from './policy/storability.js'
 import { Recorder, type Verdict } from './recorder.js'
 import { canHold } from './spool-bounds.js'
 import { receivedAnswer, storeAnswer } from './stored-answer.js'
+import { type Storing, storingOf } from './storing.js'
 import { invalidate, keysToInvalidate, passUnsafe, removeKeys } from './unsafe.js'
 
 /** A POST whose answer may become that to later GETs (RFC 9110 §9.3.3). */
 class Posting {
   readonly #exchange: Exchange
   readonly #recorder: Recorder
+  readonly #storing: Storing
   readonly #requestedAt: number
   readonly #heartbeat: NodeJS.Timeout
   #lease: DoorLease | undefined
@@ -25,6 +27,7 @@ class Posting {
     this.#exchange = exchange
     this.#lease = lease
     this.#requestedAt = exchange.core.store.now()
+    this.#storing = storingOf(exchange)
     this.#recorder = new Recorder(exchange.res, head => this.#judge(head))
     this.#heartbeat = setInterval(() => this.#beat(), LEASE_TTL / 3).unref()
     onClose(exchange.res, () => this.#isStoring || this.#release())
@@ -83,8 +86,9 @@ class Posting {
     this.#lease = this.#lease && (await store.supersede(this.#lease, LEASE_TTL))
     await removeKeys(store, this.#lease ? keys.filter(one => one !== key) : keys)
     if (this.#lease) await removeKeys(store, [key], { stamps: false })
-    if ((await answer.spool.ended) !== 'complete' || !this.#lease) return
-    await storeAnswer(store, settings, this.#lease, answer)
+    const lease = this.#lease
+    if ((await answer.spool.ended) !== 'complete' || !lease) return
+    await this.#storing(() => storeAnswer(store, settings, lease, answer))
     this.#lease = undefined
   }
 

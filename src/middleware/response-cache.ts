@@ -1,4 +1,4 @@
-import { DoorStore, startUpkeepOf } from '../engine/for-doors.js'
+import { DoorStore, isTraced, startUpkeepOf } from '../engine/for-doors.js'
 import type { DiskCache } from '../engine/index.js'
 import { Core, type Exchange } from './core.js'
 import { answer, pass, revalidate } from './exchange.js'
@@ -63,7 +63,8 @@ export function responseCache<Request extends HttpRequest = RoutedRequest>(
     } catch (error) {
       return leave(core, res, next, error)
     }
-    if (!isBypassed && 'key' in key && glances(core, req, res, key.key)) return
+    // Those who trace hear of lookups, and not of a glance.
+    if (!isBypassed && 'key' in key && !isTraced() && glances(core, req, res, key.key)) return
     hearOfEnd(req, res)
     if (isGone(res)) return next()
     take(core, { req, res, next, key, isBypassed })

@@ -127,12 +127,15 @@ export class Fill {
       // Read without the lock, which the filling process takes now and then.
       if (clearance === undefined && store.isFree(at)) return hasWaited ? 'stored' : undefined
       hasWaited = true
-      while (!store.isFree(at)) {
-        if (performance.now() >= until) return undefined
-        await pauses.next()
-      }
+      await store.traced('sendFile.wait', at, () => this.#untilFree(pauses, until))
       if (performance.now() >= until) return undefined
     }
+  }
+
+  /** Waits until no other process has the lease, or the time is over. */
+  async #untilFree(pauses: PollPauses, until: number): Promise<void> {
+    const { store, at } = this.#order
+    while (!store.isFree(at) && performance.now() < until) await pauses.next()
   }
 
   async #takeIn(answer: unknown): Promise<Filled> {
@@ -213,8 +216,17 @@ export class Fill {
 
   async #store(meta: KeptFields): Promise<boolean> {
     const { ttl = this.#order.options.ttl } = this.#described
-    if (!this.#lease || !this.#file) return false
-    return this.#lease.store(this.#file, { meta: meta as PlainData, ttl, tags: this.#tags })
+    const lease = this.#lease
+    const file = this.#file
+    if (!lease || !file) return false
+    const { store, at } = this.#order
+    const storing = { meta: meta as PlainData, ttl, tags: this.#tags }
+    return store.traced(
+      'sendFile.store',
+      at,
+      () => lease.store(file, storing),
+      isStored => (isStored ? 'stored' : 'unstored'),
+    )
   }
 }
 

@@ -30,7 +30,6 @@ export async function waitForStored(
   response: HttpResponse,
   time: number,
 ): Promise<boolean> {
-  if (time === 0) return false
   let timer: NodeJS.Timeout | undefined
   let leave = (): void => undefined
   try {

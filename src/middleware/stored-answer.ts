@@ -109,25 +109,24 @@ export function selectingNames(response: ResponseHead, settings: Settings): read
   return names === '*' ? [] : [...new Set([...names, ...settings.vary])].sort()
 }
 
-/** Stores an answer whose body is complete. When it cannot be stored, nothing of it is left. */
+/** Stores an answer whose body is complete. When it cannot be stored, nothing of it is left. Resolves to whether it was. */
 export async function storeAnswer(
   store: DoorStore,
   settings: Settings,
   lease: DoorLease,
   answer: GrowingAnswer,
-): Promise<void> {
+): Promise<boolean> {
   const { at, names, stored, tags, spool } = answer
   const id = randomUUID()
   const entry = entryOf(store, settings, answer, id)
-  if (!entry) return store.release(lease)
+  if (!entry) return released(store, lease)
   if (at === lease.key) {
     const isLess = (current: Sighting | undefined): boolean => stored.status === 206 && hasWhole(current)
-    await store.land(lease, tags, current => (isLess(current) ? undefined : entry), spool.file)
-    return
+    return store.land(lease, tags, current => (isLess(current) ? undefined : entry), spool.file)
   }
   // The list names the variant: until it does, the variant is not there, and when the list is purged, it never was.
   const until = store.now() + entry.ttl
-  if (!(await store.put(at, entry))) return store.release(lease)
+  if (!(await store.put(at, entry))) return released(store, lease)
   let dropped: readonly string[] = []
   const landed = await store.land(lease, tags, current => {
     const list = current && decode(current)
@@ -139,26 +138,26 @@ export async function storeAnswer(
   })
   const gone = landed ? dropped : [at]
   if (gone.length > 0) await store.edit(gone, () => 'remove').catch(error => store.tell(error))
+  return landed
 }
 
-/** Renews the fields of an answer that a 304 has confirmed; its body stays where it is. */
+/** Renews the fields of an answer that a 304 has confirmed; its body stays where it is. Resolves to whether it did. */
 export async function renewAnswer(
   store: DoorStore,
   settings: Settings,
   lease: DoorLease,
   found: Found,
   stored: StoredResponse,
-): Promise<void> {
+): Promise<boolean> {
   const head = renewedHead(found.head, stored, settings)
   const { g: tags = [] } = head
   const ttl = keepingTime(stored, settings, store.now())
   const meta = found.body ? '' : encodeMeta(head)
-  if (meta === undefined || tags.length > MOST_TAGS) return store.release(lease)
+  if (meta === undefined || tags.length > MOST_TAGS) return released(store, lease)
   const value = found.body ? { bytes: encodeInline(head, found.body) } : { meta, version: found.version }
   const entry: DoorEntry = { value, ttl, tags }
   if (found.key === lease.key) {
-    await store.land(lease, tags, current => (current?.version === found.version ? entry : undefined))
-    return
+    return store.land(lease, tags, current => (current?.version === found.version ? entry : undefined))
   }
   const landed = await store.land(lease, tags, current => {
     const list = current && decode(current)
@@ -167,7 +166,12 @@ export async function renewAnswer(
     if (!variants.some(one => one.k === found.key && one.i === found.head.i)) return undefined
     return listEntry(store, variants)
   })
-  if (landed) await store.put(found.key, entry, found.version)
+  return landed && store.put(found.key, entry, found.version)
+}
+
+function released(store: DoorStore, lease: DoorLease): false {
+  store.release(lease)
+  return false
 }
 
 /** Whether more is stored than a part, which a part must not replace. */

@@ -18,6 +18,8 @@ const READING = new Set([
 ])
 /** Verbs whose result is a lease, or `undefined` while others have the lock. */
 const TRYING = /\.tryAcquire$/
+/** Steps of requests, whose result is a word that says what came of them. */
+const STEPS = /^(?:responseCache|sendFile)\.(?:lookup|store)$/
 
 /** Creates a span for each call, which is the parent of spans within the call. Returns a function that ends that. */
 export function traceCache(
@@ -43,6 +45,7 @@ async function finish(span: Span, call: VerbCall, keys: boolean, run: () => Prom
   try {
     const answer = await run()
     if (READING.has(verb)) span.setAttribute('fanout_cache.hit', answer !== undefined)
+    if (STEPS.test(verb)) span.setAttribute('fanout_cache.outcome', String(answer))
     if (TRYING.test(verb)) span.setAttribute('fanout_cache.outcome', answer === undefined ? 'missed' : 'acquired')
     return answer
   } catch (error) {

@@ -99,15 +99,15 @@ export interface CacheDiagnostics {
 export type ComputeOutcome = 'stored' | 'unstored' | 'failed'
 
 /**
- * The context of the tracing channel `fanout-cache:verb`: one call of a verb that returns a promise, or a wait within
- * one.
+ * The context of the tracing channel `fanout-cache:verb`: one call of a verb that returns a promise, or one step of such
+ * a call or of a request, such as a wait for others.
  */
 export interface VerbTrace extends AboutDirectory {
-  /** The name of the method, such as `get`, with that of its class for recipes, such as `Lock.acquire`. */
+  /** The name of the method or step, such as `get`, `Lock.acquire` or `responseCache.lookup`. */
   readonly verb: string
   /** The key in the cache; that of a namespace has its prefix. Absent when the verb concerns several keys. */
   readonly key?: Key
-  /** The result. Set when the call has ended; a wait has none. */
+  /** The result: of a step its outcome, such as `'hit'`; of a wait nothing. Set when the call has ended. */
   result?: unknown
   /** The error. Set when the call was rejected. */
   error?: unknown

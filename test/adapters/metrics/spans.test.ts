@@ -1,3 +1,4 @@
+import { join } from 'node:path'
 import { SpanStatusCode } from '@opentelemetry/api'
 import {
   Averager,
@@ -15,6 +16,7 @@ import {
 } from 'fanout-cache'
 import { type InDirectory, instrument } from 'fanout-cache/opentelemetry'
 import { describe, expect, it, onTestFinished } from 'vitest'
+import { FixtureProcess } from '../../helpers/child-process.js'
 import { Gate } from '../../helpers/gate.js'
 import { temporaryDirectory } from '../../helpers/temp-directory.js'
 import { followContexts, tracing } from '../../helpers/tracing.js'
@@ -284,6 +286,20 @@ describe('spans of other recipes', () => {
     ])
     expect(spans().every(({ ended }) => ended)).toBe(true)
     expect(JSON.stringify(spans().map(({ attributes, events }) => [attributes, events]))).not.toContain('secret')
+  })
+
+  it('show who waits for the computation of another process', async () => {
+    const cache = new Cache(temporaryDirectory())
+    const { below, tree } = watching(closing(cache))
+    const script = new URL('../../faults/fixtures/computer.mjs', import.meta.url)
+    const about = { kind: 'Cache', directory: cache.directory, key: 'a', act: 'wait' }
+    const other = new FixtureProcess(script, { ...about, log: join(temporaryDirectory(), 'log') })
+    other.send('go')
+    await other.line('computing')
+    const value = below('request', () => cache.getOrSet('a', () => 'mine'))
+    await expect.poll(() => tree()).toEqual(['request', '  getOrSet it', '    getOrSet.wait it'])
+    other.send('finish')
+    expect(await value).toBe(`made by ${other.pid}`)
   })
 
   it('are made for an Averager', async () => {
