@@ -48,8 +48,6 @@ export class Session {
   removedUntil = 0
   /** What is stored from now on gets a later time, so that the removal in pages that is under way leaves it. Seconds. */
   pagedUntil = 0
-  /** Number of removed rows, for comparison by loops that count. */
-  removals = 0
   /** How many rows a removal in pages may remove in one transaction. Fewer after a page that found the disk full. */
   pageRows: number = Number.POSITIVE_INFINITY
   /** Number of committed transactions, for comparison by readers. */

@@ -48,7 +48,6 @@ export function takeRow(session: Session, row: EntryRow): Taken {
 /** Removes a row and keeps its file. @param storeTime that of the row, from whoever has read it */
 export function removeRow(session: Session, rowid: number, storeTime?: number): void {
   const { statements } = session
-  session.removals++
   session.removed++
   if (storeTime === undefined) return noteRemoved(session, statements.get<number>('deleteUnseen', rowid))
   statements.prepare('delete').run(rowid)
