@@ -45,9 +45,19 @@ export const INSTRUMENTS: readonly Instrument[] = [
     label: 'reason',
   },
   { ...counter('refusals', '{write}', 'Writes turned down.', ({ counts }) => counts.refusals), label: 'reason' },
-  counter('timeouts', '{call}', 'Calls that gave up waiting for a lock.', ({ counts }) => counts.timeouts),
+  counter(
+    'timeouts',
+    '{call}',
+    'Verbs that gave up waiting for the lock of a database.',
+    ({ counts }) => counts.timeouts,
+  ),
   {
-    ...counter('lock_waits', '{wait}', 'Waits for a lock that others had.', ({ counts }) => counts.lockWaits),
+    ...counter(
+      'lock_waits',
+      '{wait}',
+      'Waits for the lock of a database that others had.',
+      ({ counts }) => counts.lockWaits,
+    ),
     label: 'outcome',
   },
   counter('commits', '{commit}', 'Transactions committed.', ({ counts }) => counts.commits),

@@ -6,7 +6,7 @@ import { add } from '../operations/items.js'
 import type { Storing } from '../options.js'
 import type { Shard } from '../shards/shard.js'
 import { copyOf } from '../verbs/copying.js'
-import { isThere, readValue } from '../verbs/reading.js'
+import { isThere, miss, noteFound, readValue } from '../verbs/reading.js'
 import { type EncodedCall, storeEncoded } from '../verbs/storing.js'
 import { type Looked, lookAt, lookedValue } from '../verbs/taking.js'
 import { shardOf } from './collection-cache.js'
@@ -26,6 +26,10 @@ export async function storeDefault<V>(handle: CacheHandle, encoded: EncodedCall,
       const stored = add(session, entry)
       const row = entryOf(session, entry.key)
       looked = row && lookAt(shard, session, row)
+      session.afterCommit(() => {
+        if (stored) miss(shard, session, entry.key)
+        else if (row) noteFound(shard, session, entry.key, row[0], row[5])
+      })
       return stored
     }
     const stored = await storeEncoded(handle, encoded, options, { operation, ordered: true })

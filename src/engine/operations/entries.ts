@@ -241,8 +241,10 @@ export function takeReleased(session: Session, { value, now, key, expireTime }: 
 /** Removes the row of a key if it has exactly this value, in the database. */
 export function deleteOwn(session: Session, key: EncodedKey, mode: number, value: SqlValue): boolean {
   const storeTime = session.statements.get<number>('deleteOwn', key.data, key.raw ? 1 : 0, mode, value)
-  if (storeTime !== undefined) noteRemoved(session, storeTime)
-  return storeTime !== undefined
+  if (storeTime === undefined) return false
+  session.removed++
+  noteRemoved(session, storeTime)
+  return true
 }
 
 /** Removes a value file after the commit, or after the grace that is set for the directory. */

@@ -1,6 +1,6 @@
 import { join } from 'node:path'
 import Database from 'better-sqlite3'
-import { Cache, Deque, FanoutCache } from 'fanout-cache'
+import { Cache, Deque, FanoutCache, Index, Lock } from 'fanout-cache'
 import { collectMetrics } from 'fanout-cache/prom-client'
 import { Registry } from 'prom-client'
 import { describe, expect, it, onTestFinished } from 'vitest'
@@ -180,6 +180,44 @@ describe('what is counted of a directory', () => {
     await deque.extend([1, 2, 3])
     await deque.popLeft()
     expect(await readDeque()).toMatchObject({ sets: 3, items: 2 })
+  })
+
+  it('is that of the caches and collections below a FanoutCache for each of them, and not for it', async () => {
+    const fanout = opened(new FanoutCache(temporaryDirectory(), { shards: 2 }))
+    const [part, deque, index] = [fanout.cache('part'), fanout.deque('jobs'), fanout.index('pages')]
+    const reads = [fanout, part, deque, index].map(counting)
+    await part.set('a', 1)
+    await part.get('a')
+    await deque.extend([1, 2])
+    const item = await deque.take()
+    await item?.done()
+    await index.set('a', 1)
+    await index.get('b')
+    expect(await Promise.all(reads.map(read => read()))).toMatchObject([
+      { gets: 0, sets: 0, deletes: 0 },
+      { gets: 1, hits: 1, sets: 1, items: 1, shards: 1 },
+      { gets: 0, sets: 2, deletes: 1, items: 1, shards: 1 },
+      { gets: 1, misses: 1, sets: 1, items: 1, shards: 1 },
+    ])
+  })
+
+  it('tells of setDefault whether there was a value', async () => {
+    const index = opened(new Index(temporaryDirectory()))
+    const read = counting(index)
+    await index.setDefault('a', 1)
+    expect(await read()).toMatchObject({ hits: 0, misses: 1, sets: 1 })
+    await index.setDefault('a', 2)
+    // The second of them finds what the first one stores, in one commit.
+    await Promise.all([index.setDefault('b', 1), index.setDefault('b', 2)])
+    expect(await read()).toMatchObject({ hits: 2, misses: 2, sets: 2 })
+  })
+
+  it('tells that a lock was released as an entry that is removed', async () => {
+    const cache = opened(new Cache(temporaryDirectory(), { evictionPolicy: 'none' }))
+    const read = counting(cache)
+    const lease = await new Lock(cache, 'a').acquire()
+    await lease.release()
+    expect(await read()).toMatchObject({ sets: 1, deletes: 1, items: 0 })
   })
 
   it('tells what memory answered, also when its figures were set back or it is gone', async () => {
