@@ -1,3 +1,4 @@
+import { basename, join } from 'node:path'
 import { SpanKind, SpanStatusCode, trace } from '@opentelemetry/api'
 import {
   AggregationTemporality,
@@ -6,6 +7,7 @@ import {
   type MetricData,
   PeriodicExportingMetricReader,
 } from '@opentelemetry/sdk-metrics'
+import Database from 'better-sqlite3'
 import { FanoutCache, type Key } from 'fanout-cache'
 import { instrument } from 'fanout-cache/opentelemetry'
 import { describe, expect, it, onTestFinished } from 'vitest'
@@ -95,6 +97,36 @@ describe('metrics of OpenTelemetry', () => {
     await a.set(4, 4)
     expect((await commits())[0]?.sum).toBe(sum)
     expect(() => instrument(b, { meterProvider, name: 'c' })).toThrow(/collected already with name: b/)
+  })
+
+  it('are those of a collection and a cache below another one as well, with their queues and waits', async () => {
+    const { meterProvider, values } = measuring()
+    const fanout = opened()
+    const parts = [fanout.cache('part'), fanout.deque('jobs'), fanout.index('pages')] as const
+    for (const one of [fanout, ...parts]) {
+      onTestFinished(instrument(one, { meterProvider, durations: true }).stop)
+      await one.open()
+    }
+    const holders = parts.map(({ directory }) => new Database(join(directory, 'cache.db')))
+    for (const holder of holders) holder.exec('BEGIN IMMEDIATE')
+    const [part, deque, index] = parts
+    const writes = Promise.all([part.set('a', 1), deque.append(1), index.setDefault('a', 1)])
+    const of = (name: string) => ({ 'fanout_cache.name': name })
+    const each = (name: string) =>
+      Promise.all(['part', 'jobs', 'pages'].map(async one => (await values(name, of(one)))[0]))
+    expect(await each('fanout_cache.queue.length')).toEqual([1, 1, 1])
+    // The first attempt is made in the check phase of the loop.
+    await new Promise(resolve => setImmediate(() => setImmediate(resolve)))
+    for (const holder of holders) holder.exec('ROLLBACK').close()
+    await writes
+    expect(await each('fanout_cache.queue.length')).toEqual([0, 0, 0])
+    expect(await each('fanout_cache.sets')).toEqual([1, 1, 1])
+    expect(await each('fanout_cache.shards')).toEqual([1, 1, 1])
+    expect(await each('fanout_cache.lock_wait.duration')).toMatchObject([{ count: 1 }, { count: 1 }, { count: 1 }])
+    const verbs = await values('db.client.operation.duration')
+    expect(verbs).toMatchObject([{ count: 1 }, { count: 1 }, { count: 1 }])
+    const [whole] = await values('fanout_cache.sets', of(basename(fanout.directory)))
+    expect(whole).toBe(0)
   })
 
   it('measure calls where that is asked for, and name the kind of an error and no message', async () => {
