@@ -56,6 +56,16 @@ export function accessOf(cache: unknown): EngineAccess | undefined {
   }
 }
 
+/** Registers the cache of a model, which is no cache to recipes and doors. */
+export function registerModelCache(modelCache: object, access: EngineAccess): void {
+  known.modelCaches.set(modelCache, access)
+}
+
+/** The access to the engine of the cache of a model. `undefined` for anything else. */
+export function accessOfModel(modelCache: object): EngineAccess | undefined {
+  return known.modelCaches.get(modelCache) as EngineAccess | undefined
+}
+
 /** The access of what a recipe or door is given: a cache, a view, or what has one. @throws TypeError for anything else */
 export function accessEngine(cache: CacheLike, user: string): EngineAccess {
   const access = accessOf(cache) ?? accessOf((cache as { cache?: unknown } | undefined)?.cache)

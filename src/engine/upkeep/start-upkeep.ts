@@ -1,10 +1,11 @@
 import { EventEmitter } from 'node:events'
 import type { CacheHandle } from '../cache-handle.js'
 import { emitSafely } from '../events.js'
-import { accessEngine } from '../handle-of.js'
+import { accessEngine, accessOfModel } from '../handle-of.js'
 import { checkEventName } from '../option-names.js'
 import type { CacheLike } from '../recipes/cache-like.js'
 import { clearTimeout, setTimeout } from '../timers.js'
+import type { ModelCache } from '../views/model-cache.js'
 import type { UpkeepRound } from './messages.js'
 import { type RunnerUser, type UpkeepRunner, upkeepOf } from './runner.js'
 import { type ResolvedUpkeep, resolveUpkeep, type UpkeepOptions } from './upkeep-options.js'
@@ -43,17 +44,19 @@ export interface Upkeep extends AsyncDisposable {
  * lease. Writes of all processes leave these tasks to it, and do them again when no process works. It keeps no process
  * alive.
  *
- * The cache is opened. It reports errors by its event `error`.
+ * The cache is opened. It reports errors by its event `error`. Caches and collections below the directory of a
+ * FanoutCache, and models with limits of their own, have directories of their own: each is kept up by a call for it.
  *
+ * @param cache a cache, a namespace, a model or a collection; its whole directory is kept up
  * @throws TypeError or RangeError that names the option, also when it differs from that of another upkeep of this
  *   process on the directory; ReadonlyError when the cache is read-only
  * @example
  * const upkeep = startUpkeep(cache, { every: '5s' })
  * console.log(await upkeep.run())
  */
-export function startUpkeep(cache: CacheLike, options?: UpkeepOptions): Upkeep {
+export function startUpkeep(cache: CacheLike | ModelCache<never, unknown>, options?: UpkeepOptions): Upkeep {
   const resolved = resolveUpkeep(options)
-  const { handle } = accessEngine(cache, 'startUpkeep')
+  const { handle } = accessOfModel(cache) ?? accessEngine(cache as CacheLike, 'startUpkeep')
   handle.assertWritable()
   return new StartedUpkeep(handle, resolved)
 }

@@ -38,6 +38,8 @@ const forgotten = new FinalizationRegistry<() => void>(stop => stop())
  * miss: it is removed, and the event `invalid` is emitted.
  */
 export class ModelCache<Input, Output> {
+  /** The absolute path of the directory of the cache that holds the values. */
+  readonly directory: string
   readonly #model: ResolvedModel
   readonly #store: ModelStore
   readonly #renewals: Renewals | undefined
@@ -46,6 +48,7 @@ export class ModelCache<Input, Output> {
 
   /** Use `cache.model(model)` instead. */
   constructor(model: object, cache: DiskCache, access: object) {
+    this.directory = cache.directory
     this.#model = model as ResolvedModel
     this.#store = new ModelStore(cache, access as EngineAccess)
     this.#renewals = this.#model.sliding ? new Renewals(this.#model, this.#store) : undefined

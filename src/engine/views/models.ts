@@ -1,6 +1,6 @@
 import type { CacheVerbs } from '../cache-verbs.js'
 import type { DiskCache } from '../contract.js'
-import { accessOf, type EngineAccess } from '../handle-of.js'
+import { accessOf, type EngineAccess, registerModelCache } from '../handle-of.js'
 import type { CacheOptions } from '../options.js'
 import { type Model, resolvedModel } from './model.js'
 import { ModelCache } from './model-cache.js'
@@ -31,7 +31,9 @@ export function modelCacheOf<Input, Output>(
   if (found) return found as ModelCache<Input, Output>
   const { name, limits } = checked
   const cache = limits === undefined ? places.part(name) : places.own(name, limits)
-  const models = new ModelCache<Input, Output>(checked, cache, accessOf(cache) as EngineAccess)
+  const access = accessOf(cache) as EngineAccess
+  const models = new ModelCache<Input, Output>(checked, cache, access)
+  registerModelCache(models, access)
   known.set(model, models)
   return models
 }

@@ -1,6 +1,6 @@
 import { join } from 'node:path'
 import Database from 'better-sqlite3'
-import { Cache, Deque, FanoutCache, Index, Lock } from 'fanout-cache'
+import { Cache, Deque, defineModel, FanoutCache, Index, Lock } from 'fanout-cache'
 import { collectMetrics } from 'fanout-cache/prom-client'
 import { Registry } from 'prom-client'
 import { describe, expect, it, onTestFinished } from 'vitest'
@@ -199,6 +199,17 @@ describe('what is counted of a directory', () => {
       { gets: 0, sets: 2, deletes: 1, items: 1, shards: 1 },
       { gets: 1, misses: 1, sets: 1, items: 1, shards: 1 },
     ])
+  })
+
+  it('is that of a model with limits of its own, where that is asked for', async () => {
+    const cache = opened(new Cache(temporaryDirectory()))
+    const schema = { '~standard': { version: 1, vendor: 'it', validate: (value: unknown) => ({ value }) } } as const
+    const model = cache.model(defineModel({ name: 'A', version: 1, schema, maxItems: 10 }))
+    const [read, whole] = [counting(model), counting(cache)]
+    await model.put('a', 1)
+    await model.get('a')
+    expect(await read()).toMatchObject({ sets: 1, hits: 1, items: 1, items_limit: 10 })
+    expect(await whole()).toMatchObject({ sets: 0, hits: 0 })
   })
 
   it('tells of setDefault whether there was a value', async () => {

@@ -5,6 +5,7 @@ import {
   Cache,
   type CacheEvents,
   type CacheOptions,
+  defineModel,
   FanoutCache,
   type Key,
   startUpkeep,
@@ -28,7 +29,7 @@ function open(options: CacheOptions = {}, directory = temporaryDirectory()): { c
 }
 
 /** An upkeep that leads, and whose first round is over. */
-async function leading(cache: Cache | FanoutCache): Promise<Upkeep> {
+async function leading(cache: Parameters<typeof startUpkeep>[0]): Promise<Upkeep> {
   const upkeep = startUpkeep(cache, SELDOM)
   expect(await upkeep.run()).toBeDefined()
   expect(upkeep.isLeader).toBe(true)
@@ -144,6 +145,27 @@ describe('a round of upkeep', () => {
     clock.advance(MINUTE)
     expect(await upkeep.run()).toMatchObject({ expired: 100 })
     expect(await cache.count()).toBe(0)
+  })
+
+  it('leaves what has a directory of its own to a call for that, which models with limits have too', async () => {
+    const clock = new ManualClock()
+    const cache = new FanoutCache(temporaryDirectory(), { clock, shards: 1 })
+    onTestFinished(() => cache.close())
+    const schema = { '~standard': { version: 1, vendor: 'it', validate: (value: unknown) => ({ value }) } } as const
+    const about = { version: 1, schema, ttl: MINUTE }
+    const own = cache.model(defineModel({ ...about, name: 'Own', maxItems: 100 }))
+    const shared = cache.model(defineModel({ ...about, name: 'Shared' }))
+    const part = cache.cache('part')
+    await Promise.all([own.put('a', 1), shared.put('a', 1), part.set('a', 1, { ttl: MINUTE })])
+    const upkeeps = [await leading(cache), await leading(part), await leading(own)]
+    clock.advance(MINUTE)
+    for (const upkeep of upkeeps) expect(await upkeep.run()).toMatchObject({ expired: 1 })
+    expect(await Promise.all([own.count(), shared.count(), part.count()])).toEqual([0, 0, 0])
+    expect(startUpkeep(shared, SELDOM).isLeader).toBe(true)
+    expect([shared.directory, own.directory]).toEqual([
+      cache.directory,
+      join(cache.directory, 'cache', 'models', 'Own'),
+    ])
   })
 
   it('is seen by the memory of the cache', async () => {
