@@ -162,6 +162,7 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
   ],
   'engine/views/': [
     'engine/*',
+    'engine/observe/verbs',
     'engine/verbs/',
     'engine/operations/',
     'engine/disk/',

@@ -3,6 +3,7 @@ import { CacheVerbs } from './cache-verbs.js'
 import type { DiskCache } from './contract.js'
 import { structuredCodec } from './disk/structured-codec.js'
 import { accessOf, handleOf } from './handle-of.js'
+import { traced } from './observe/verbs.js'
 import type { Key } from './options.js'
 import { findEngine } from './shards/engine.js'
 import { absoluteDirectory, countShards, hasDatabase } from './shards/layout.js'
@@ -83,7 +84,7 @@ export async function removePrefix(cache: DiskCache, prefix: string): Promise<vo
   const access = accessOf(cache)
   const hostPrefix = access?.hostPrefix(prefix)
   if (access && hostPrefix !== undefined) {
-    await access.handle.ready(() => clearRange(access.handle, hostPrefix, { retry: true }))
+    await clearRange(access.handle, hostPrefix, { retry: true })
     return
   }
   let page: Key[] = []
@@ -116,7 +117,7 @@ const KEYS_PER_PAGE = 500
 export function evictWholly(cache: DiskCache, tag: string, wait: number): Promise<number> {
   if (!(cache instanceof CacheVerbs)) return cache.evict(tag, { timeout: wait })
   const handle = handleOf(cache)
-  return handle.ready(() => evictWithin(handle, tag, { wait }))
+  return traced(handle, 'evict', undefined, () => handle.ready(() => evictWithin(handle, tag, { wait })))
 }
 
 /**

@@ -1,4 +1,5 @@
 import type { CacheHandle } from '../cache-handle.js'
+import { traced } from '../observe/verbs.js'
 import type { Extent } from '../operations/extent.js'
 import {
   clearRange,
@@ -25,7 +26,11 @@ const SEEKS_PER_STEP = 100
 const PAGES_IN_PLACE = 4
 
 /** Counts the entries whose string keys begin with `prefix` and, for `'volume'`, adds up their bytes. */
-export async function tally(handle: CacheHandle, prefix: string, figure: Figure): Promise<Tally> {
+export function tally(handle: CacheHandle, prefix: string, figure: Figure): Promise<Tally> {
+  return traced(handle, figure, undefined, () => handle.ready(() => tallyAll(handle, prefix, figure)))
+}
+
+async function tallyAll(handle: CacheHandle, prefix: string, figure: Figure): Promise<Tally> {
   let count = 0
   let bytes = 0
   const { shards } = handle
@@ -71,28 +76,38 @@ async function tallyInPlace(
 
 /** Removes the entries whose string keys begin with `prefix`. */
 export function clear(handle: CacheHandle, prefix: string, options: Waiting | undefined): Promise<number> {
-  checkVerbOptions(options, 'clear', 'waiting')
-  return removeInPages(handle, options, (session, cursor: Extent | undefined, shard) =>
-    clearRange(session, rangeOf(shard, prefix), cursor),
-  )
+  return removal(handle, 'clear', () => {
+    checkVerbOptions(options, 'clear', 'waiting')
+    return removeInPages(handle, options, (session, cursor: Extent | undefined, shard) =>
+      clearRange(session, rangeOf(shard, prefix), cursor),
+    )
+  })
 }
 
 /** Removes those of them that have a tag. */
 export function evict(handle: CacheHandle, prefix: string, tag: Tag, options: Waiting | undefined): Promise<number> {
-  checkVerbOptions(options, 'evict', 'waiting')
-  const encoded = encodeTag(tag)
-  return removeInPages(handle, options, (session, cursor: TagCursor | undefined, shard) =>
-    evictRange(session, rangeOf(shard, prefix), encoded, cursor),
-  )
+  return removal(handle, 'evict', () => {
+    checkVerbOptions(options, 'evict', 'waiting')
+    const encoded = encodeTag(tag)
+    return removeInPages(handle, options, (session, cursor: TagCursor | undefined, shard) =>
+      evictRange(session, rangeOf(shard, prefix), encoded, cursor),
+    )
+  })
 }
 
 /** Removes those of them that have expired. */
 export function expire(handle: CacheHandle, prefix: string, options: Expiring | undefined): Promise<number> {
-  checkVerbOptions(options, 'expire', 'expiring')
-  const now = resolveNow(options?.now) ?? (handle.shards[0] as Shard).disk.now()
-  return removeInPages(handle, options, (session, cursor: ExpiryCursor | undefined, shard) =>
-    expireRange(session, rangeOf(shard, prefix), now, cursor),
-  )
+  return removal(handle, 'expire', () => {
+    checkVerbOptions(options, 'expire', 'expiring')
+    const now = resolveNow(options?.now) ?? (handle.shards[0] as Shard).disk.now()
+    return removeInPages(handle, options, (session, cursor: ExpiryCursor | undefined, shard) =>
+      expireRange(session, rangeOf(shard, prefix), now, cursor),
+    )
+  })
+}
+
+function removal(handle: CacheHandle, verb: string, remove: () => Promise<number>): Promise<number> {
+  return traced(handle, verb, undefined, () => handle.ready(remove))
 }
 
 /** The versions below `version` that occur in keys of the form `<prefix><version>:…`. */

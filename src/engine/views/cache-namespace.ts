@@ -1,6 +1,7 @@
 import type { Cache } from '../cache.js'
 import type { Queueing, QueueTransaction, Transaction } from '../contract.js'
 import { accessOf, type EngineAccess } from '../handle-of.js'
+import { traced } from '../observe/verbs.js'
 import type { Item, Key, Listing, Peeking, Pulling, Pushing, Transacting } from '../options.js'
 import { listEncodedKeys } from '../verbs/listing.js'
 import { peekItem } from '../verbs/peeking.js'
@@ -44,22 +45,29 @@ export class CacheNamespace extends Namespace implements Queueing {
 
   async push(value: unknown, options?: Pushing): Promise<Key> {
     const { handle, storing } = this.#access
-    const key = await pushValue(handle, value, storing(options), this.#headOf)
+    const push = (): Promise<Key> => pushValue(handle, value, storing(options), this.#headOf)
+    const key = await traced(handle, 'push', undefined, push)
     return key === null ? key : this.#keys.decode(key)
   }
 
   async pull<T = unknown>(options?: Pulling): Promise<Item<T> | undefined> {
     const { handle } = this.#access
-    return renamed(this.#keys, await handle.ready(() => pullValue<T>(handle, options, this.#headOf)))
+    const pull = (): Promise<Item<T> | undefined> => pullValue<T>(handle, options, this.#headOf)
+    return renamed(this.#keys, await traced(handle, 'pull', undefined, () => handle.ready(pull)))
   }
 
   async peek<T = unknown>(options?: Pulling): Promise<Item<T> | undefined> {
     const { handle } = this.#access
-    return renamed(this.#keys, await handle.ready(() => peekValue<T>(handle, options, this.#headOf)))
+    const peek = (): Promise<Item<T> | undefined> => peekValue<T>(handle, options, this.#headOf)
+    return renamed(this.#keys, await traced(handle, 'peek', undefined, () => handle.ready(peek)))
   }
 
   /** Reads the last entry in stored order, or with `last: false` the first. Scans the keys of the namespace. */
-  async peekItem<T = unknown>(options?: Peeking): Promise<Item<T> | undefined> {
+  peekItem<T = unknown>(options?: Peeking): Promise<Item<T> | undefined> {
+    return traced(this.#access.handle, 'peekItem', undefined, () => this.#peekItem<T>(options))
+  }
+
+  async #peekItem<T>(options: Peeking | undefined): Promise<Item<T> | undefined> {
     const reverse = checkPeekItem(options)
     const { last: _last, ...waiting } = options ?? {}
     const { handle } = this.#access

@@ -1,6 +1,8 @@
 import type { DiskCache, Transaction } from '../contract.js'
+import type { EncodedKey } from '../disk/codec.js'
 import { DiskCacheError, ReadonlyError } from '../errors.js'
 import type { EngineAccess } from '../handle-of.js'
+import { traced } from '../observe/verbs.js'
 import type { ComputeContext, Computing, Item, Key, Storing, Waiting } from '../options.js'
 import { keepingFreshness } from '../verbs/computing.js'
 import { copyOf } from '../verbs/copying.js'
@@ -43,18 +45,19 @@ export class ModelStore {
   /** Reads an entry without noting the access. */
   peek(key: Key, options?: Waiting): Promise<Item<unknown> | undefined> {
     const { handle, encodeKey, hostKey } = this.access
-    return handle.start(
-      () => encodeKey(key),
-      encoded => peekItem(handle, encoded, options, hostKey(key)),
-    )
+    const read = (encoded: EncodedKey): Promise<Item<unknown> | undefined> =>
+      peekItem(handle, encoded, options, hostKey(key))
+    return traced(handle, 'getItem', hostKey(key), () => handle.start(() => encodeKey(key), read))
   }
 
   /** Reads several entries, in the order of the keys; those of one database at one moment. */
   peekAll(keys: readonly Key[], options?: Waiting): Promise<(Item<unknown> | undefined)[]> {
     const { handle, encodeKey } = this.access
-    return handle.start(
-      () => keys.map(encodeKey),
-      encoded => peekItems(handle, encoded, options),
+    return traced(handle, 'getMany', undefined, () =>
+      handle.start(
+        () => keys.map(encodeKey),
+        encoded => peekItems(handle, encoded, options),
+      ),
     )
   }
 

@@ -1,6 +1,7 @@
 import type { CacheVerbs } from '../cache-verbs.js'
 import type { DiskCache, Entry, StoredFile, Transaction } from '../contract.js'
 import { accessOf, type EngineAccess, registerView } from '../handle-of.js'
+import { traced } from '../observe/verbs.js'
 import type {
   CacheStats,
   Computing,
@@ -214,13 +215,11 @@ export class Namespace extends HostView implements DiskCache {
   }
 
   expire(options?: Expiring): Promise<number> {
-    const { handle } = this.#access
-    return handle.ready(() => ranges.expire(handle, this.#keys.prefix, options))
+    return ranges.expire(this.#access.handle, this.#keys.prefix, options)
   }
 
   evict(tag: Tag, options?: Waiting): Promise<number> {
-    const { handle } = this.#access
-    return handle.ready(() => ranges.evict(handle, this.#keys.prefix, tag, options))
+    return ranges.evict(this.#access.handle, this.#keys.prefix, tag, options)
   }
 
   /** Removes the present entries of this version and of all namespaces inside this one. Resolves to how many. */
@@ -229,12 +228,14 @@ export class Namespace extends HostView implements DiskCache {
   }
 
   /** Removes the entries of lower versions of this namespace. Resolves to how many. */
-  async clearOlderVersions(options?: Waiting): Promise<number> {
+  clearOlderVersions(options?: Waiting): Promise<number> {
     const { handle } = this.#access
-    const versions = await handle.ready(() => ranges.versionsBelow(handle, this.#family, this.version))
-    let removed = 0
-    for (const version of versions) removed += await this.#clear(`${this.#family}${version}:`, options)
-    return removed
+    return traced(handle, 'clearOlderVersions', undefined, async () => {
+      const versions = await handle.ready(() => ranges.versionsBelow(handle, this.#family, this.version))
+      let removed = 0
+      for (const version of versions) removed += await this.#clear(`${this.#family}${version}:`, options)
+      return removed
+    })
   }
 
   async stats(options?: StatsOptions): Promise<CacheStats> {
@@ -255,12 +256,10 @@ export class Namespace extends HostView implements DiskCache {
   }
 
   #clear(prefix: string, options: Waiting | undefined): Promise<number> {
-    const { handle } = this.#access
-    return handle.ready(() => ranges.clear(handle, prefix, options))
+    return ranges.clear(this.#access.handle, prefix, options)
   }
 
   #tally(figure: 'count' | 'volume'): Promise<{ readonly count: number; readonly bytes: number }> {
-    const { handle } = this.#access
-    return handle.ready(() => ranges.tally(handle, this.#keys.prefix, figure))
+    return ranges.tally(this.#access.handle, this.#keys.prefix, figure)
   }
 }

@@ -7,6 +7,7 @@ import {
   Cache,
   type CacheLike,
   Deque,
+  defineModel,
   Index,
   type Key,
   Lock,
@@ -138,6 +139,56 @@ describe('spans of an Index', () => {
     const more = ['pop', 'delete', 'count', 'equals', 'transact', 'clear']
     expect(names()).toEqual([...verbs, ...more].map(verb => `${verb} it`))
     expect(spans()[2]?.attributes['fanout_cache.key']).toBe('c')
+  })
+})
+
+describe('spans of views', () => {
+  it('are made for each verb of a namespace that answers a promise, once', async () => {
+    const cache = closing(new Cache(temporaryDirectory()))
+    const part = cache.namespace('n', { version: 2 })
+    await cache.namespace('n', { version: 1 }).set('old', 1)
+    const { tree } = watching(cache)
+    const calls: Record<string, () => Promise<unknown>> = {
+      get: () => part.get('a'),
+      set: () => part.set('a', 1),
+      getMany: () => part.getMany(['a']),
+      push: () => part.push(1),
+      peek: () => part.peek(),
+      pull: () => part.pull(),
+      peekItem: () => part.peekItem(),
+      transact: () => part.transact(() => 1),
+      count: () => part.count(),
+      volume: () => part.volume(),
+      expire: () => part.expire(),
+      evict: () => part.evict('t'),
+      clear: () => part.clear(),
+    }
+    for (const call of Object.values(calls)) await call()
+    await part.clearOlderVersions()
+    expect(tree()).toEqual([
+      ...Object.keys(calls).map(verb => `${verb} it`),
+      ...['clearOlderVersions it', '  clear it'],
+    ])
+  })
+
+  it('are made for each verb of a model that answers a promise', async () => {
+    const cache = closing(new Cache(temporaryDirectory()))
+    const schema = { '~standard': { version: 1, vendor: 'it', validate: (value: unknown) => ({ value }) } } as const
+    const model = cache.model(defineModel({ name: 'A', version: 1, schema }))
+    const { names } = watching(cache)
+    await model.put('a', 1)
+    await model.get('a')
+    await model.has('a')
+    await model.putMany([['b', 1]])
+    await model.getMany(['a', 'b'])
+    await model.getOrSet('c', () => 1)
+    await model.delete('a')
+    await model.deleteMany(['b'])
+    await model.count()
+    await model.evict('t')
+    await model.clear()
+    const verbs = ['set', 'get', 'getItem', 'transact', 'getMany', 'getOrSet', 'delete', 'transact', 'count', 'evict']
+    expect(names()).toEqual([...verbs, 'clear'].map(verb => `${verb} it`))
   })
 })
 
