@@ -79,7 +79,12 @@ export class DoorStore {
   }
 
   /** Runs a step of a request and reports it to those who trace, with what `outcomeOf` says of its result. */
-  traced<T>(step: string, key: string, run: () => Promise<T>, outcomeOf?: (result: T) => string): Promise<T> {
+  traced<T>(
+    step: string,
+    key: string | undefined,
+    run: () => Promise<T>,
+    outcomeOf?: (result: T) => string,
+  ): Promise<T> {
     return tracedStep(this.#handle, step, key, run, outcomeOf)
   }
 

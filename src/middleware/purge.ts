@@ -53,10 +53,14 @@ export async function purge(cache: DiskCache, options: PurgeOptions): Promise<nu
   const name = checkCacheName(options.name ?? 'fanout-cache')
   const store = new DoorStore(cache, 'purge')
   const job: Job = { store, cache, soft: options.soft === true }
+  return store.traced('purge', undefined, () => purgeBy(job, by, value, name))
+}
+
+async function purgeBy(job: Job, by: (typeof TARGETS)[number], value: string, name: string): Promise<number> {
   if (by === 'tag') return purgeTag(job, value)
   if (by === 'key') return purgeKeys(job, [textKey(value, name)])
   const target = by === 'url' ? purgeUrl(name, value) : purgePrefix(name, value)
-  await store.open()
+  await job.store.open()
   // An absolute URL is a single key, which needs no search.
   if (by === 'url' && parseCacheKey(target.keyPrefix)) return purgeKeys(job, [target.keyPrefix])
   return purgeMatching(job, target)

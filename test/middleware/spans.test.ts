@@ -4,7 +4,7 @@ import { Readable } from 'node:stream'
 import { SpanKind } from '@opentelemetry/api'
 import type { Express } from 'express'
 import { Cache, FanoutCache } from 'fanout-cache'
-import { sendFile } from 'fanout-cache/express'
+import { purge, sendFile } from 'fanout-cache/express'
 import { instrument } from 'fanout-cache/opentelemetry'
 import { describe, expect, it, onTestFinished } from 'vitest'
 import { FixtureProcess } from '../helpers/child-process.js'
@@ -150,6 +150,21 @@ describe('spans of responseCache', () => {
     await settled(cache)
     const own = ['  responseCache.lookup it', '  responseCache.store it']
     expect(tree()).toEqual(['first', ...own, 'second', ...own])
+  })
+
+  it('show a purge, and not what it is of', async () => {
+    const { get, tree, spans, tracer, cache } = await traced(
+      app => void app.get('/', (_req, res) => void res.set('Cache-Control', 'max-age=10').send('text')),
+    )
+    await get('/', as('request', { host: 'secret' }))
+    await expect.poll(() => tree()).toContain('  responseCache.store it')
+    await tracer.startActiveSpan('admin', async span => {
+      expect(await purge(cache, { url: 'http://secret/' })).toBe(1)
+      await expect(purge(cache, { url: 'secret' })).rejects.toThrow('secret')
+      span.end()
+    })
+    expect(tree().slice(3)).toEqual(['admin', '  purge it', '  purge it'])
+    expect(JSON.stringify(spans().map(({ attributes }) => attributes))).not.toContain('secret')
   })
 
   it('show the handler beside them, and not below', async () => {

@@ -45,7 +45,7 @@ export function isTraced(): boolean {
 export function tracedStep<T>(
   about: { readonly counters: Counters },
   step: string,
-  key: Key,
+  key: Key | undefined,
   run: () => Promise<T>,
   outcomeOf?: (result: T) => string,
 ): Promise<T> {
