@@ -9,7 +9,7 @@ import { Opening, tellOf } from './doors/opening.js'
 import { within } from './doors/within.js'
 import { TimeoutError } from './errors.js'
 import { accessEngine, type EngineAccess } from './handle-of.js'
-import { isTraced, tracedStep } from './observe/verbs.js'
+import { isTraced, tracedStep, tracedWait } from './observe/verbs.js'
 import { type Clearance, type FlightPlan, takeOff } from './operations/flights.js'
 import { isOver, leaseName, leaseOf } from './operations/leases.js'
 import { newToken } from './operations/signs-of-life.js'
@@ -86,6 +86,11 @@ export class FileStore {
   /** Runs a step of a request and reports it to those who trace, with what `outcomeOf` says of its result. */
   traced<T>(step: string, { key }: FileKey, run: () => Promise<T>, outcomeOf?: (result: T) => string): Promise<T> {
     return isTraced() ? tracedStep(this.#handle, step, this.#access.hostKey(key), run, outcomeOf) : run()
+  }
+
+  /** Reports a wait to those who trace, and returns it as it is. */
+  tracedWait<T>({ key }: FileKey, work: Promise<T>): Promise<T> {
+    return isTraced() ? tracedWait(this.#handle, 'sendFile.wait', this.#access.hostKey(key), work) : work
   }
 
   /**

@@ -127,7 +127,7 @@ export class Fill {
       // Read without the lock, which the filling process takes now and then.
       if (clearance === undefined && store.isFree(at)) return hasWaited ? 'stored' : undefined
       hasWaited = true
-      await store.traced('sendFile.wait', at, () => this.#untilFree(pauses, until))
+      await store.tracedWait(at, this.#untilFree(pauses, until))
       if (performance.now() >= until) return undefined
     }
   }

@@ -199,7 +199,7 @@ class FileSender {
     const { request, response, next } = visit
     const order = { store: this.#store, at, options: this.#options, request, patience: left(visit), alone }
     const [fill, collapsed] = joinFill(order)
-    const outcome = await (collapsed ? this.#store.traced('sendFile.wait', at, () => fill.outcome) : fill.outcome)
+    const outcome = await (collapsed ? this.#store.tracedWait(at, fill.outcome) : fill.outcome)
     if (outcome === 'stored') return false
     const status: Status = { fwd: 'uri-miss', collapsed }
     if (outcome === 'none') {
@@ -215,8 +215,8 @@ class FileSender {
     const body = content instanceof Intake ? tailBody(content, outcome.size) : content
     try {
       const patience = this.#patienceFor(visit, head, outcome)
-      const wait = (): Promise<boolean> => waitForStored(fill, outcome, response, patience)
-      if (patience > 0 && (await this.#store.traced('sendFile.wait', at, wait))) {
+      const stored = patience > 0 && waitForStored(fill, outcome, response, patience)
+      if (stored && (await this.#store.tracedWait(at, stored))) {
         const file = await this.#store.read(at, PATIENCE)
         if (file && (await this.#answer(visit, file, { ...status, stored: true }))) return true
       }

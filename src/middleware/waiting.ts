@@ -4,9 +4,13 @@ import type { Exchange } from './core.js'
 import type { Flight, Outcome } from './flights.js'
 import { isGone } from './http-message.js'
 
-/** Waits for what another request or process does. Those who trace hear of it. */
+/**
+ * Waits for what another request or process does. Those who trace hear of it beside the wait, which must not end later
+ * for them: what has come may be gone after a few microtasks.
+ */
 export function waitFor<T>({ core, key }: Exchange, work: Promise<T>): Promise<T> {
-  return isTraced() ? core.store.traced('responseCache.wait', key, () => work) : work
+  if (isTraced()) core.store.traced('responseCache.wait', key, () => work).catch(() => undefined)
+  return work
 }
 
 /** Waits for the outcome of the flight of another request, or until it is late. */

@@ -45,11 +45,15 @@ function requests() {
 const as = (who: string, headers = {}) => ({ headers: { who, ...headers } })
 
 describe('spans of responseCache', () => {
-  async function traced(mount: (app: Express) => void, directory = temporaryDirectory()) {
+  async function traced(
+    mount: (app: Express) => void,
+    directory = temporaryDirectory(),
+    collapseTimeout = PATIENCE_MILLISECONDS,
+  ) {
     const traces = requests()
     const above = (app: Express): void =>
       void app.use((req, res, next) => traces.below(() => next())(req as never, res as never))
-    const made = await site(mount, { above, directory, options: { collapseTimeout: PATIENCE_MILLISECONDS } })
+    const made = await site(mount, { above, directory, options: { collapseTimeout } })
     const options = { tracerProvider: traces.tracerProvider, spans: true, name: 'it' }
     onTestFinished(instrument(made.cache, options).stop)
     return { ...made, ...traces }
@@ -150,6 +154,24 @@ describe('spans of responseCache', () => {
     await settled(cache)
     const own = ['  responseCache.lookup it', '  responseCache.store it']
     expect(tree()).toEqual(['first', ...own, 'second', ...own])
+  })
+
+  it('take nothing from those who wait, such as an answer that is gone at once since nobody may store it', async () => {
+    const gate = new Gate()
+    let calls = 0
+    const mount = (app: Express): void =>
+      void app.get('/', async (_req, res) => {
+        const call = ++calls
+        if (call === 1) await gate.opened
+        res.set('Cache-Control', 'max-age=60').send(`answer ${call}`)
+      })
+    const { get } = await traced(mount, temporaryDirectory(), 300)
+    const first = get('/', as('first'))
+    await expect.poll(() => calls).toBe(1)
+    const others = await Promise.all(Array.from({ length: 10 }, () => get('/', as('other'))))
+    expect(new Set(others.map(({ text }) => text))).toEqual(new Set(['answer 2']))
+    gate.open()
+    expect((await first).text).toBe('answer 1')
   })
 
   it('show a purge, and not what it is of', async () => {

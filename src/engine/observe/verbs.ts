@@ -59,6 +59,20 @@ export function tracedStep<T>(
   return told.then(() => results[0] as T)
 }
 
+/**
+ * Reports a wait for what others do to those who trace, and returns it as it is: who waits must not hear of the end
+ * later than others do, be it by a microtask, since what has come may be gone by then.
+ */
+export function tracedWait<T>(
+  about: { readonly counters: Counters },
+  step: string,
+  key: Key | undefined,
+  work: Promise<T>,
+): Promise<T> {
+  if (isTraced()) tracedStep(about, step, key, () => work).catch(() => undefined)
+  return work
+}
+
 /** Runs a verb and reports it to those who trace. */
 export function traced<T>(
   { counters }: { readonly counters: Counters },

@@ -6,7 +6,7 @@ import { keyIdentity } from '../disk/keys.js'
 import { nextTurn, turnIsLong } from '../fairness.js'
 import type { MemoryEntry } from '../memory/memory-entry.js'
 import type { MemoryTier } from '../memory/memory-tier.js'
-import { isTraced, traced, tracedStep } from '../observe/verbs.js'
+import { traced, tracedWait } from '../observe/verbs.js'
 import { versionOf } from '../operations/entries.js'
 import { isDue, setFreshness } from '../operations/freshness.js'
 import { kindOf } from '../option-names.js'
@@ -114,8 +114,8 @@ async function fulfil<T>(handle: CacheHandle, request: Request<T>): Promise<T> {
 function fly<T>(order: Order<T>): Promise<T | typeof LEFT_TO_OTHERS> {
   const { handle, key, options } = order
   const flight = joinFlight(order)
-  if (flight.isOf(order) || !isTraced()) return flight.board(options.signal)
-  return tracedStep(handle, WAIT, key, () => flight.board(options.signal))
+  const value = flight.board(options.signal)
+  return flight.isOf(order) ? value : tracedWait(handle, WAIT, key, value)
 }
 
 function isQuiet({ writer, current }: Shard, key: EncodedKey): boolean {

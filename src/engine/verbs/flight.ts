@@ -1,7 +1,7 @@
 import type { Session } from '../database/session.js'
 import { type KeyIdentity, keyIdentity } from '../disk/keys.js'
 import { DiskCacheError } from '../errors.js'
-import { tracedStep } from '../observe/verbs.js'
+import { tracedWait } from '../observe/verbs.js'
 import { onAbort } from '../on-abort.js'
 import { oncePerProcess } from '../once-per-process.js'
 import type { NewEntry } from '../operations/entries.js'
@@ -161,7 +161,7 @@ export class Flight<T> {
       } else if (this.#passengers === 0) {
         return LEFT_TO_OTHERS
       } else {
-        await tracedStep(handle, WAIT, this.#order.key, () => this.#waitForOthers())
+        await tracedWait(handle, WAIT, this.#order.key, this.#waitForOthers())
       }
     }
     // Without a lease nothing is stored, so the value is computed for the waiters only.
