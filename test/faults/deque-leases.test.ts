@@ -1,5 +1,5 @@
 import { setTimeout as pause } from 'node:timers/promises'
-import { Deque, Index } from 'fanout-cache'
+import { Deque, Index, TimeoutError } from 'fanout-cache'
 import { describe, expect, it, onTestFinished } from 'vitest'
 import { FixtureProcess } from '../helpers/child-process.js'
 import { collect } from '../helpers/collect.js'
@@ -76,6 +76,18 @@ describe('items that a process has taken', () => {
       return holder.line('lost', from)
     }
     await expect.poll(asked).toBe('lost [true]')
+  })
+
+  it('come back when their lease has ended where they could not be released', async () => {
+    const deque = await filled(['a'])
+    const holder = new Deque<string>(deque.directory)
+    onTestFinished(() => holder.close())
+    const item = await holder.take({ lease: 1000 })
+    const db = rawDatabase(deque.directory)
+    db.exec('BEGIN IMMEDIATE')
+    await expect(item?.release({ timeout: 20 })).rejects.toThrow(TimeoutError)
+    db.exec('ROLLBACK')
+    await expect.poll(() => deque.peekLeft()).toBe('a')
   })
 
   it('do not keep a process alive, and survive its good end', async () => {

@@ -46,7 +46,10 @@ export interface TakenItem<T> extends AsyncDisposable {
   readonly signal: AbortSignal
   /** Removes the item for good. Resolves to `false` when it was lost; somebody else then does the work again. */
   done(options?: Waiting): Promise<boolean>
-  /** Puts the item back at its end. Resolves to `false` when it was lost. `await using` does this unless it is done. */
+  /**
+   * Puts the item back at its end. Resolves to `false` when it was lost. `await using` does this unless it is done. When it
+   * rejects, the item comes back at the end of its lease.
+   */
   release(options?: Waiting): Promise<boolean>
 }
 

@@ -120,8 +120,14 @@ class LeasedItem<T> {
     return this.#end('done', session => finishItem(session, this.#taken), options)
   }
 
-  release(options?: Waiting): Promise<boolean> {
-    return this.#end('release', session => releaseItem(session, this.#taken, this.#side), options)
+  async release(options?: Waiting): Promise<boolean> {
+    try {
+      return await this.#end('release', session => releaseItem(session, this.#taken, this.#side), options)
+    } catch (error) {
+      // At the end of `await using` nobody can ask again. The item returns when its lease has ended.
+      this.stop()
+      throw error
+    }
   }
 
   /** Ends the taking. The heartbeat continues until the end is committed, because the commit may have to wait. */
