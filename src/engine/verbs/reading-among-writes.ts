@@ -1,14 +1,12 @@
 import type { Session } from '../database/session.js'
-import { isBusy } from '../database/sqlite-errors.js'
 import type { KeyIdentity } from '../disk/keys.js'
-import { DiskCacheError } from '../errors.js'
 import type { Shard } from '../shards/shard.js'
 import { performance } from '../timers.js'
 import type { ResolvedWaiting } from './verb-options.js'
 
 /**
  * Queues a read among the pending writes, so that it sees those called before it and none called later. `undefined`
- * when they take too long; the caller then reads the committed row.
+ * when they fail or take too long; the caller then reads the committed row, and meets what concerns reading itself.
  */
 export async function readInOrder<T>(
   shard: Shard,
@@ -22,10 +20,10 @@ export async function readInOrder<T>(
   try {
     const { value } = await shard.write({ run, ...order }, { deadline, signal })
     return { value: await value }
-  } catch (error) {
+  } catch {
     abandon()
-    if (isBusy(error) || (error instanceof DiskCacheError && error.refusal !== undefined)) return undefined
-    throw shard.translate(error)
+    signal?.throwIfAborted()
+    return undefined
   }
 }
 
