@@ -1,4 +1,4 @@
-import { existsSync, rmSync, statSync } from 'node:fs'
+import { existsSync, mkdirSync, rmSync, statSync } from 'node:fs'
 import { join } from 'node:path'
 import { type CacheOptions, DiskFullError } from 'fanout-cache'
 import { describe, expect, it } from 'vitest'
@@ -154,6 +154,16 @@ describe.skipIf(!tmpfsAvailable).each(KINDS)('a %s on a full disk', kind => {
     }
     expect(await cache.count()).toBeGreaterThan(500)
     expect(kindsOf(await cache.check())).toEqual([])
+  })
+
+  it('tells that it is full where something else is in the place of the room for removals', async () => {
+    const { root, directory } = newDisk()
+    for (const shard of shardsOf(kind)) mkdirSync(join(directory, shard, 'cache.db-reserve'), { recursive: true })
+    const writer = new FullDiskWriter(kind, cacheOf(kind, directory, NOTHING_TO_EVICT))
+    await writer.set('before', 'b'.repeat(40_000))
+    fillUp(root)
+    expect(await writer.set('after', 'a'.repeat(300_000))).toBe('full')
+    await writer.expectReadable()
   })
 
   it('deletes entries that lie in the database', async () => {

@@ -4,7 +4,7 @@ import { fileIdentity } from '../database/open-files.js'
 import { DATABASE_FILE } from '../database/opening.js'
 import type { Session } from '../database/session.js'
 import { isBusy } from '../database/sqlite-errors.js'
-import { isDiskFull, isMissing, systemCode } from '../file-errors.js'
+import { isDiskFull, systemCode } from '../file-errors.js'
 import { makeRoomByRows, type Victim } from '../operations/culling.js'
 import type { Shard } from '../shards/shard.js'
 
@@ -134,8 +134,9 @@ export class DiskReserve {
       this.#givenUp = true
       return true
     } catch (error) {
-      if (isMissing(error)) return false
-      throw error
+      // There is none, it is another user's in a directory where each removes his own, or something foreign.
+      if (systemCode(error) === undefined) throw error
+      return false
     }
   }
 
