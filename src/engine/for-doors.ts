@@ -23,12 +23,13 @@ import { within } from './doors/within.js'
 import { DiskCacheError } from './errors.js'
 import { tracedStep } from './observe/verbs.js'
 import { isGroundFree } from './operations/flights.js'
-import { extendLease, leaseName, releaseLease } from './operations/leases.js'
+import { extendLease, leaseName } from './operations/leases.js'
 import { newToken } from './operations/signs-of-life.js'
 import type { RemovalScope } from './operations/stamps.js'
 import type { Key } from './options.js'
 import type { Shard } from './shards/shard.js'
 import { performance } from './timers.js'
+import { giveUpLease } from './verbs/giving-up.js'
 import { sessionOf } from './verbs/reading.js'
 import { stampAll } from './verbs/stamping.js'
 import { openUncounted } from './verbs/stored-file.js'
@@ -179,8 +180,9 @@ export class DoorStore {
     return supersede(this.#locate(lease.key).shard, lease, ttl, performance.now() + STORING_PATIENCE)
   }
 
-  release({ key, name, token }: DoorLease): void {
-    this.#background(key, { run: session => releaseLease(session, name, token), optional: true })
+  release(lease: DoorLease): void {
+    // When the cache was closed, the lease ends by itself.
+    if (this.#handle.isOpen) giveUpLease(this.#locate(lease.key).shard, lease)
   }
 
   /** Whether the result of a lease may still be stored: nobody has taken it over, or removed the key or a tag. */

@@ -4,7 +4,7 @@ import type { CacheHandle } from './cache-handle.js'
 import type { DiskCache, StoredFile } from './contract.js'
 import type { Session } from './database/session.js'
 import { keyIdentity } from './disk/keys.js'
-import { type FileKey, FileLease, isGivenUp } from './doors/file-lease.js'
+import { type FileKey, FileLease } from './doors/file-lease.js'
 import { Opening, tellOf } from './doors/opening.js'
 import { within } from './doors/within.js'
 import { TimeoutError } from './errors.js'
@@ -166,7 +166,7 @@ export class FileStore {
       const session = sessionOf(shard)
       const name = leaseName('flight', encoded)
       const lease = leaseOf(session, name)
-      return !lease || isOver(session, name, lease) || isGivenUp(lease.token)
+      return !lease || isOver(session, name, lease)
     } catch {
       // The log is under recovery, or the database was moved. Asking for the lease will find out.
       return true

@@ -4,6 +4,7 @@ import { type CacheEvents, DecodeError } from 'fanout-cache'
 import { describe, expect, it, vi } from 'vitest'
 import { Gate } from '../helpers/gate.js'
 import { ManualClock } from '../helpers/manual-clock.js'
+import { PATIENCE_MILLISECONDS } from '../helpers/patience.js'
 import { temporaryDirectory } from '../helpers/temp-directory.js'
 import { valueFiles } from '../helpers/value-files.js'
 import { cacheOf, KINDS, kindsOf } from './support/caches.js'
@@ -131,6 +132,19 @@ describe.each(KINDS)('getOrSet() on a %s that cannot be written', kind => {
     expect(new Set(refused.map(({ reason }) => reason))).toEqual(new Set(['full']))
     expect(await cache.getOrSet('stored', () => 'again')).toBe('before')
     expect(kindsOf(await cache.check())).toEqual([])
+  })
+
+  it.skipIf(!tmpfsAvailable)('lets nobody wait for it whose disk gets full during the computation', async () => {
+    const root = mountTmpfs('size=16m')
+    const cache = cacheOf(kind, join(root, 'cache'), { evictionPolicy: 'none', sizeLimit: UNBOUNDED })
+    await cache.set('stored', 'before')
+    const compute = async (): Promise<string> => {
+      fillUp(root)
+      return 'made'
+    }
+    expect(await cache.getOrSet(KEY, compute, { lease: '1h' })).toBe('made')
+    const signal = AbortSignal.timeout(PATIENCE_MILLISECONDS)
+    expect(await cache.getOrSet(KEY, () => 'again', { lease: '1h', signal })).toBe('again')
   })
 })
 

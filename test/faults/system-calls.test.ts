@@ -19,6 +19,7 @@ const FAULTS: readonly FailingCalls[] = [
   { kind: 'Cache', program: 'entries', calls: 'open create', path: '/', error: 'EMFILE' },
   { kind: 'Cache', program: 'entries', calls: 'write', path: 'cache.db-wal', error: 'EIO' },
   { kind: 'Cache', program: 'reading', calls: 'write', path: 'cache.db-wal', error: 'EIO', persists: true },
+  { kind: 'Cache', program: 'computing', calls: 'write', path: 'cache.db-wal', error: 'EIO', persists: true },
   { kind: 'Cache', program: 'answers', calls: 'create write', path: 'cache.db-tmp', error: 'EIO' },
   { kind: 'Cache', program: 'answers', calls: 'read', path: '/', error: 'EIO' },
   { kind: 'Cache', program: 'quota', calls: 'create write', path: 'cache.db-tmp', error: 'EDQUOT' },

@@ -76,6 +76,8 @@ export class Session {
   readonly fences: { last: number; upTo: number } = { last: 0, upTo: Number.NaN }
   /** The holders of leases who seem to have a clock that is ahead, by the names of these leases. */
   readonly signs: Map<string, SignOfLife> = new Map()
+  /** Tokens of leases that this process has given up, until that is written or they have ended by themselves. */
+  readonly givenUp: Set<string> = new Set()
   /** Value files that this process put into grace, with the end of the grace. Epoch seconds. */
   readonly letGo: Map<string, number> = new Map()
   /** Bytes that may still be put into grace before their sum must be computed again. */

@@ -4,11 +4,12 @@ import type { KeyIdentity } from '../disk/keys.js'
 import type { EngineAccess } from '../handle-of.js'
 import type { NewEntry } from '../operations/entries.js'
 import { type FlightPlan, isCurrent, type LiveEntry, land } from '../operations/flights.js'
-import { extendLease, releaseLease } from '../operations/leases.js'
+import { extendLease } from '../operations/leases.js'
 import type { Key, PlainData } from '../options.js'
 import type { Shard } from '../shards/shard.js'
 import type { Duration } from '../time.js'
 import { clearInterval, performance, setInterval } from '../timers.js'
+import { giveUpLease } from '../verbs/giving-up.js'
 import { storingFile } from '../verbs/value-source.js'
 import { encodeMeta, resolveStoring } from '../verbs/verb-options.js'
 import { GrowingFile } from './growing-file.js'
@@ -16,14 +17,6 @@ import { GrowingFile } from './growing-file.js'
 /** The longest wait of a store, for which no request waits. Milliseconds. */
 const STORING_PATIENCE = 5000
 const LONGEST_BEAT = 3_600_000
-
-/** The tokens of leases that this process has given up, until that is written. A lock may hold it up. */
-const givenUp = new Set<string>()
-
-/** Whether this process has given up a lease that other processes still see. */
-export function isGivenUp(token: string): boolean {
-  return givenUp.has(token)
-}
 
 /** How a file is stored. */
 export interface FileStoring {
@@ -129,15 +122,12 @@ export class FileLease {
     }
   }
 
-  /** Ends the lease. If that cannot be written, it ends by itself. */
+  /** Ends the lease. */
   release(): void {
     if (this.#isOver) return
     this.#end()
-    const { at, plan, lease } = this.#granted
-    const run = (session: Session): boolean => releaseLease(session, plan.name, plan.token)
-    givenUp.add(plan.token)
-    const written = at.shard.write({ run, optional: true }, { deadline: performance.now() + lease })
-    written.catch(() => undefined).finally(() => givenUp.delete(plan.token))
+    const { at, plan } = this.#granted
+    giveUpLease(at.shard, plan)
   }
 
   #end(): void {

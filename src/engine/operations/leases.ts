@@ -83,9 +83,9 @@ export function revokeLease(session: Session, name: string): void {
   if (session.leases) session.statements.run('revokeLease', name)
 }
 
-/** Whether a lease has ended, or its holder gives no sign of life. */
+/** Whether a lease has ended, this process has given it up, or its holder gives no sign of life. */
 export function isOver(session: Session, name: string, { token, due }: Omit<LeaseState, 'fence'>): boolean {
-  if (due <= session.disk.now()) return true
+  if (due <= session.disk.now() || session.givenUp.has(token)) return true
   const lasts = lastsOf(token)
   return lasts !== undefined && isSilent(session, name, { sign: `${token} ${due}`, lasts, due })
 }

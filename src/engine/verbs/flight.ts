@@ -14,7 +14,7 @@ import {
   land,
   takeOff,
 } from '../operations/flights.js'
-import { extendLease, leaseName, releaseLease } from '../operations/leases.js'
+import { extendLease, leaseName } from '../operations/leases.js'
 import { newToken } from '../operations/signs-of-life.js'
 import { kindOf } from '../option-names.js'
 import type { Shard } from '../shards/shard.js'
@@ -30,6 +30,7 @@ import {
   tellStored,
 } from './compute-context.js'
 import { copyOf } from './copying.js'
+import { giveUpLease } from './giving-up.js'
 import { PollPauses } from './poll-pauses.js'
 import { readValue } from './reading.js'
 import { storeValue } from './storing.js'
@@ -277,10 +278,7 @@ export class Flight<T> {
   #release(): void {
     if (this.#phase !== 'leased' || this.#isClosed) return
     this.#phase = 'over'
-    const { shard, lease } = this.#order
-    const run = (session: Session): boolean => releaseLease(session, this.#plan.name, this.#plan.token)
-    // If it cannot be released, the lease ends by itself.
-    shard.write({ run, optional: true }, { deadline: performance.now() + lease }).catch(() => undefined)
+    giveUpLease(this.#order.shard, this.#plan)
   }
 }
 

@@ -20,7 +20,16 @@ export const failingCallsAvailable: boolean = peer('cc')
 export interface FailingCalls {
   readonly kind: Kind
   /** What the process does, by the names in the script. */
-  readonly program: 'files' | 'streams' | 'entries' | 'reading' | 'answers' | 'quota' | 'quarantine' | 'log'
+  readonly program:
+    | 'files'
+    | 'streams'
+    | 'entries'
+    | 'reading'
+    | 'computing'
+    | 'answers'
+    | 'quota'
+    | 'quarantine'
+    | 'log'
   /** The calls, with spaces between them. */
   readonly calls: string
   /** A part of the paths with which they fail, or their end and `$`. */
