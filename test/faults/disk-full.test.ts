@@ -1,7 +1,8 @@
-import { existsSync, mkdirSync, rmSync, statSync } from 'node:fs'
+import fs, { existsSync, mkdirSync, rmSync, statSync } from 'node:fs'
+import { syncBuiltinESMExports } from 'node:module'
 import { join } from 'node:path'
-import { type CacheOptions, DiskFullError } from 'fanout-cache'
-import { describe, expect, it } from 'vitest'
+import { type CacheOptions, DiskFullError, StorageError } from 'fanout-cache'
+import { describe, expect, it, onTestFinished } from 'vitest'
 import { temporaryDirectory } from '../helpers/temp-directory.js'
 import { valueFiles } from '../helpers/value-files.js'
 import { cacheOf, KINDS, type Kind, kindsOf, shardsOf } from './support/caches.js'
@@ -20,6 +21,23 @@ interface Disk {
 function newDisk(): Disk {
   const root = mountTmpfs('size=16m')
   return { root, directory: join(root, 'cache') }
+}
+
+/** Lets no file of a name be opened by the synchronous calls of this process, until the test has finished. */
+function refuseToOpen(name: string): void {
+  const { openSync, writeFileSync } = fs
+  const refusing =
+    <Args extends unknown[], Result>(open: (...args: Args) => Result) =>
+    (...args: Args): Result => {
+      if (!String(args[0]).endsWith(name)) return open(...args)
+      throw Object.assign(new Error('EMFILE: too many open files, open'), { code: 'EMFILE', syscall: 'open' })
+    }
+  Object.assign(fs, { openSync: refusing(openSync), writeFileSync: refusing(writeFileSync) })
+  syncBuiltinESMExports()
+  onTestFinished(() => {
+    Object.assign(fs, { openSync, writeFileSync })
+    syncBuiltinESMExports()
+  })
 }
 
 /** A cache that has been open long enough to have laid aside the space in which it deletes on a full disk. */
@@ -164,6 +182,19 @@ describe.skipIf(!tmpfsAvailable).each(KINDS)('a %s on a full disk', kind => {
     fillUp(root)
     expect(await writer.set('after', 'a'.repeat(300_000))).toBe('full')
     await writer.expectReadable()
+  })
+
+  it('stores with the room that it has made, also when the room for removals cannot be made again', async () => {
+    const { root, directory } = newDisk()
+    const { cache, writer } = await writerOn(kind, directory, { sizeLimit: UNBOUNDED })
+    const errors: unknown[] = []
+    cache.on('error', error => errors.push(error))
+    for (let key = 0; key < 40; key += 1) await writer.set(`old ${key}`, 'o'.repeat(100_000))
+    fillUp(root)
+    refuseToOpen('cache.db-reserve')
+    expect(await cache.set('new', 'n'.repeat(300_000), { retry: true })).toBe(true)
+    expect(errors).not.toEqual([])
+    for (const error of errors) expect(error).toBeInstanceOf(StorageError)
   })
 
   it('deletes entries that lie in the database', async () => {

@@ -74,11 +74,7 @@ export class DiskReserve {
     this.#lent = false
     const session = this.#shard.current
     if (session) this.#checkpoint(session)
-    try {
-      this.#restore()
-    } catch (error) {
-      this.#shard.events.failed(this.#shard.translate(error) as Error)
-    }
+    this.#restore()
   }
 
   /**
@@ -181,15 +177,34 @@ export class DiskReserve {
     }
   }
 
+  /** Creates the reserve again. If that fails, the write for which there is room now is made all the same. */
   #restore(): void {
-    const { modes } = this.#shard.options
     try {
-      fs.writeFileSync(this.#path, Buffer.alloc(this.#size), { mode: modes.file, flag: 'wx' })
-      if (modes.exact) fs.chmodSync(this.#path, modes.file)
+      this.#recreate()
+    } catch (error) {
+      this.#shard.events.failed(this.#shard.translate(error) as Error)
+    }
+  }
+
+  #recreate(): void {
+    try {
+      this.#create()
       this.#kept = true
     } catch (error) {
       // Another process has created it.
       if (systemCode(error) !== 'EEXIST') this.#keepPart(error)
+    }
+  }
+
+  #create(): void {
+    const { modes } = this.#shard.options
+    const file = fs.openSync(this.#path, 'wx', modes.file)
+    try {
+      fs.writeFileSync(file, Buffer.alloc(this.#size))
+      // By its number: another process may have used the space and removed the file by now.
+      if (modes.exact) fs.fchmodSync(file, modes.file)
+    } finally {
+      fs.closeSync(file)
     }
   }
 
