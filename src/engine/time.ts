@@ -141,6 +141,14 @@ export function stopwatch(clock: Clock): () => number {
   return () => Math.max(elapsed(), clock.now() - began)
 }
 
+/**
+ * Milliseconds since a file was changed, as far as two clocks agree. The fake `Date` of a test may be years ahead, and a
+ * wall clock that is set forward makes a file look old that is just being written.
+ */
+export function ageOf(changedAt: number): number {
+  return Math.min(systemClock.now(), performance.timeOrigin + performance.now()) - changedAt
+}
+
 /** The current time of the system in ISO form, for names of files. */
 export function isoNow(): string {
   return new Date(systemClock.now()).toISOString()

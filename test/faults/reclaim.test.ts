@@ -1,6 +1,6 @@
 import { existsSync, mkdirSync, readdirSync, symlinkSync, utimesSync, writeFileSync } from 'node:fs'
 import { dirname, join, relative } from 'node:path'
-import { describe, expect, it } from 'vitest'
+import { describe, expect, it, onTestFinished, vi } from 'vitest'
 import { FixtureProcess } from '../helpers/child-process.js'
 import { rawDatabase } from '../helpers/raw-database.js'
 import { temporaryDirectory } from '../helpers/temp-directory.js'
@@ -85,6 +85,21 @@ describe.each(KINDS)('leftovers in the directory of a %s', kind => {
     expect(readdirSync(directory).length).toBeGreaterThan(0)
     expect(valueFiles(directory)).toHaveLength(2)
     await writer.kill()
+  })
+
+  it('stay when they are young, although the Date of a test says that they are not', async () => {
+    const directory = temporaryDirectory()
+    await cacheOf(kind, directory).close()
+    const shards = shardsOf(kind).map(shard => join(directory, shard))
+    const old = shards.map(shard => orphan(shard, 2 * HOUR_SECONDS, '1'))
+    const young = shards.map(shard => orphan(shard, 0, '2'))
+    const unfinished = shards.map(shard => join(shard, `cache.db-tmp-${'3'.repeat(32)}`))
+    for (const path of unfinished) writeFileSync(path, 'is being written')
+    vi.useFakeTimers({ toFake: ['Date'], now: Date.now() + 24 * HOUR_SECONDS * 1000 })
+    onTestFinished(() => void vi.useRealTimers())
+    await cacheOf(kind, directory).open()
+    await expect.poll(() => old.filter(path => existsSync(path))).toEqual([])
+    expect([...young, ...unfinished].filter(path => !existsSync(path))).toEqual([])
   })
 
   it('stay when they are in grace, although they are old', async () => {

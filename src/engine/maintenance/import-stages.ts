@@ -10,7 +10,7 @@ import { parentsArePlain } from '../disk/safe-filename.js'
 import { ORPHAN_MILLISECONDS, VALUE_FILE } from '../disk/value-files.js'
 import { ValueFolders } from '../disk/value-folders.js'
 import { namesIn } from '../read-directory.js'
-import { systemClock } from '../time.js'
+import { ageOf } from '../time.js'
 import { namesOfFiles } from './check-files.js'
 
 /**
@@ -149,5 +149,5 @@ function removeUnnamed(directory: string, names: Set<string>): void {
 /** Whether a directory is so old that nobody can be about to use it. */
 export function isAbandoned(path: string): boolean {
   const stat = statSync(path, { throwIfNoEntry: false })
-  return stat !== undefined && systemClock.now() - stat.mtimeMs > ORPHAN_MILLISECONDS
+  return stat !== undefined && ageOf(stat.mtimeMs) > ORPHAN_MILLISECONDS
 }

@@ -6,7 +6,7 @@ import { VALUE_FOLDER } from '../disk/value-folders.js'
 import { isMissing, systemCode } from '../file-errors.js'
 import { lastRow, nextWindow } from '../operations/listing.js'
 import type { Shard } from '../shards/shard.js'
-import { systemClock } from '../time.js'
+import { ageOf } from '../time.js'
 import { performance, turn } from '../timers.js'
 import { reclaimStages } from './import-stages.js'
 
@@ -84,7 +84,7 @@ async function namesInUse(shard: Shard, stopping: Stopping): Promise<Set<string>
 async function removeOld(path: string): Promise<boolean> {
   try {
     const stat = await fsp.lstat(path)
-    if (!stat.isFile() || systemClock.now() - stat.mtimeMs < ORPHAN_MILLISECONDS) return false
+    if (!stat.isFile() || ageOf(stat.mtimeMs) < ORPHAN_MILLISECONDS) return false
     await fsp.unlink(path)
     return true
   } catch (error) {
