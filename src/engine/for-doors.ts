@@ -225,7 +225,10 @@ export class DoorStore {
       if (!stored && pending) session.afterCommit(() => shard.disk.files.discard(pending))
       return stored
     }
-    return (await this.#write(shard, { run, identity: keyIdentity(encoded), ...storingFile(shard, pending) })) ?? false
+    const landed = await this.#write(shard, { run, identity: keyIdentity(encoded), ...storingFile(shard, pending) })
+    // The lease was to end in the write that has failed.
+    if (landed === undefined) this.release(lease)
+    return landed ?? false
   }
 
   /** Writes an entry. With `version`, only if the present entry still has it. */

@@ -1,4 +1,5 @@
 import { subscribe, unsubscribe } from 'node:diagnostics_channel'
+import { statSync } from 'node:fs'
 import { join } from 'node:path'
 import { Readable } from 'node:stream'
 import { setTimeout as delay } from 'node:timers/promises'
@@ -177,6 +178,28 @@ describe.skipIf(!tmpfsAvailable).each(KINDS)('a response cache on a %s on a full
       expect([status, text.length % BODY.length, cut]).toEqual([200, 0, false])
     }
     expect((await get('/stored')).headers['cache-status']).toMatch(/; hit/)
+  })
+
+  it('leaves no lease of an answer for which there was no room', async () => {
+    const root = mountTmpfs('size=16m')
+    const cache = cacheOf(kind, join(root, 'cache'), { evictionPolicy: 'none' })
+    for (let key = 0; key < 20; key += 1) await cache.set(key, key, { retry: true })
+    const reserves = shardsOf(kind).map(shard => join(root, 'cache', shard, 'cache.db-reserve'))
+    const sizes = (): number[] => reserves.map(path => statSync(path, { throwIfNoEntry: false })?.size ?? 0)
+    await expect.poll(() => Math.min(...sizes())).toBeGreaterThan(0)
+    const site = express()
+    site.use(responseCache(cache) as never)
+    site.use((_req, res) => {
+      fillUp(root)
+      res.set('Cache-Control', 'max-age=60').send(BODY.repeat(20))
+    })
+    const { port } = await listen(site)
+    expect((await ask(port, '/')).text).toHaveLength(20 * BODY.length)
+    const databases = shardsOf(kind).map(shard => rawDatabase(join(root, 'cache', shard)))
+    const tables = databases.map(db => db.prepare("SELECT name FROM sqlite_master WHERE name = 'Lease'").all())
+    const having = databases.filter((_db, at) => tables[at]?.length === 1)
+    expect(having).toHaveLength(1)
+    await expect.poll(() => having[0]?.prepare('SELECT name FROM Lease').all()).toEqual([])
   })
 
   it('gives all of a long answer to those who have joined it when the disk gets full', async () => {
