@@ -172,7 +172,13 @@ export class DoorStore {
 
   /** Makes a lease last for `ttl` milliseconds from now, in the background. */
   extend({ key, name, token }: DoorLease, ttl: number): void {
-    this.#background(key, { run: session => extendLease(session, name, token, ttl / 1000), optional: true })
+    // When the cache was closed, the lease ends by itself.
+    if (!this.#handle.isOpen) return
+    const run = (session: Session): boolean => extendLease(session, name, token, ttl / 1000)
+    const deadline = performance.now() + STORING_PATIENCE
+    this.#locate(key)
+      .shard.write({ run, optional: true }, { deadline })
+      .catch(() => undefined)
   }
 
   /** Invalidates older computations of the key, but not that of the lease. `undefined`: the lease was lost. */
@@ -181,7 +187,6 @@ export class DoorStore {
   }
 
   release(lease: DoorLease): void {
-    // When the cache was closed, the lease ends by itself.
     if (this.#handle.isOpen) giveUpLease(this.#locate(lease.key).shard, lease)
   }
 
@@ -288,15 +293,6 @@ export class DoorStore {
     } catch (error) {
       this.tell(error)
       return undefined
-    }
-  }
-
-  #background(key: string, work: Work<unknown>): void {
-    try {
-      const { shard } = this.#locate(key)
-      shard.write(work, { deadline: performance.now() + STORING_PATIENCE }).catch(() => undefined)
-    } catch {
-      // The cache was closed. The lease ends by itself.
     }
   }
 }
