@@ -95,6 +95,8 @@ export function putHead(response: HttpResponse, status: number, fields: Fields):
     }
     response.statusCode = status
   } catch (error) {
+    // Somebody else has answered: there is nothing to put back.
+    if (response.headersSent) throw error
     for (const [key, value] of before) {
       if (value === undefined) response.removeHeader(key)
       else response.setHeader(key, value)
@@ -196,10 +198,14 @@ async function sendBytes(
     return { status, complete: true }
   }
   const source = body.stream(end === undefined ? { start } : { start, end })
-  const begun = await begin(source)
-  const outlet = new Outlet(response)
-  putHead(response, status, fields)
-  return finish(response, status, () => outlet.pump(source, { begun, length }))
+  try {
+    const begun = await begin(source)
+    const outlet = new Outlet(response)
+    putHead(response, status, fields)
+    return await finish(response, status, () => outlet.pump(source, { begun, length }))
+  } finally {
+    source.destroy()
+  }
 }
 
 /**

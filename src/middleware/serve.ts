@@ -9,6 +9,7 @@ import { evaluate, validatorsOf } from './policy/conditional.js'
 import { deleteField, setField } from './policy/fields.js'
 import { ageField, currentAge } from './policy/freshness.js'
 import type { Fields, ResponseHead } from './policy/message.js'
+import { OF_CONTENT } from './policy/refusal.js'
 import { putHead, sendStored } from './send-stored.js'
 import { toStored } from './stored-head.js'
 
@@ -48,19 +49,16 @@ export async function serveGrowing(exchange: Exchange, answer: GrowingAnswer, st
     return true
   }
   const body = spool.read()
-  let first: IteratorResult<Buffer, void>
   try {
-    first = await body.next()
-  } catch {
-    return false
-  }
-  if (isGone(res)) {
-    await body.return()
+    const first = await body.next().catch(() => undefined)
+    if (!first) return false
+    if (isGone(res)) return true
+    putHead(res, stored.status, fields)
+    await pump(res, body, first)
     return true
+  } finally {
+    await body.return()
   }
-  putHead(res, stored.status, fields)
-  await pump(res, body, first)
-  return true
 }
 
 async function pump(
@@ -77,8 +75,6 @@ async function pump(
   } catch {
     // The client must not take a part for the whole.
     res.destroy()
-  } finally {
-    await body.return()
   }
 }
 
@@ -100,6 +96,5 @@ export function notModified(fields: Fields): ResponseHead {
 }
 
 function withoutContent(fields: Fields): Fields {
-  const names = ['Content-Type', 'Content-Length', 'Content-Encoding', 'Content-Language', 'Content-Range']
-  return deleteField(fields, ...names, 'Transfer-Encoding', 'Trailer')
+  return deleteField(fields, ...OF_CONTENT, 'Transfer-Encoding', 'Trailer')
 }

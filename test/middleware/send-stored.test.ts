@@ -359,6 +359,28 @@ describe('a stored answer', () => {
   })
 })
 
+describe('a body whose first bytes come late', () => {
+  it('is given up when somebody else has answered meanwhile, as a time limit does', async () => {
+    const source = new Readable({ read: () => undefined })
+    const sent: Sent[] = []
+    const done = new Gate()
+    const { port } = await listen(async (request, response) => {
+      const stream = (): Readable => {
+        response.writeHead(503).end('too late')
+        source.push(TEXT)
+        return source
+      }
+      const body = { size: undefined, stream, close: async () => undefined }
+      sent.push(await sendStored(requestHead(request), response, { status: 200, fields: FIELDS, body }))
+      done.open()
+    })
+    expect(await ask(port, '/')).toMatchObject({ status: 503, text: 'too late' })
+    await done.opened
+    expect(sent).toMatchObject([{ complete: false }])
+    expect(source.destroyed).toBe(true)
+  })
+})
+
 describe('putHead', () => {
   it('takes `*` for all that Vary can name', async () => {
     const { port } = await listen((_request, response) => {
@@ -367,6 +389,21 @@ describe('putHead', () => {
       response.end()
     })
     expect(await ask(port, '/')).toMatchObject({ status: 203, headers: { vary: '*' } })
+  })
+
+  it('says what is wrong with a response whose head has been sent', async () => {
+    let wrong: unknown
+    const { port } = await listen((_request, response) => {
+      response.write('other')
+      try {
+        putHead(response, 200, [['Content-Type', 'text/plain']])
+      } catch (error) {
+        wrong = error
+      }
+      response.end()
+    })
+    await ask(port, '/')
+    expect(String(wrong)).toContain('Cannot set headers after they are sent')
   })
 })
 

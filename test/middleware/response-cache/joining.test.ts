@@ -1,7 +1,9 @@
+import type { ServerResponse } from 'node:http'
 import type { Express } from 'express'
 import type { FanoutCache } from 'fanout-cache'
 import { describe, expect, it } from 'vitest'
 import { Gate } from '../../helpers/gate.js'
+import { openFiles } from '../../helpers/open-files.js'
 import { settled, site, statusOf } from './support/app.js'
 
 /** Tells when so many requests have reached the cache, and had some turns of the loop to look up what is stored. */
@@ -86,6 +88,40 @@ describe('a request that comes while an answer is under way', () => {
     expect([status, headers['content-length'], headers.etag, cut]).toEqual([200, '6', '"2"', false])
     rest.open()
     expect([(await first).text, calls]).toEqual(['2 body', 2])
+  })
+
+  it('leaves no file open when somebody else has begun to answer it', async () => {
+    const rest = new Gate()
+    const { above, reached } = arrivals()
+    const responses: ServerResponse[] = []
+    const { get, cache } = await site(
+      app =>
+        void app.get('/', async (_req, res) => {
+          res.set('Cache-Control', 'max-age=60').flushHeaders()
+          await rest.opened
+          res.end(Buffer.alloc(2 ** 20))
+        }),
+      {
+        above: app => {
+          app.use((_req, res, next) => {
+            responses.push(res)
+            next()
+          })
+          above(app)
+        },
+      },
+    )
+    const isCut = [get('/'), get('/')].map(reply =>
+      reply.then(
+        ({ cut }) => cut,
+        () => true,
+      ),
+    )
+    await reached(2, cache)
+    responses[1]?.write('too late')
+    rest.open()
+    expect(await Promise.all(isCut)).toEqual([false, true])
+    await expect.poll(() => openFiles(cache.directory)).toEqual([])
   })
 
   it('is told how long the handler took', async () => {
