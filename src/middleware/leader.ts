@@ -15,7 +15,7 @@ import { mayServeStaleOnError } from './policy/reuse.js'
 import { isServerError } from './policy/statuses.js'
 import { afterHead, afterUpdate, type Fate, isPersonal, storability } from './policy/storability.js'
 import { updatedBy304 } from './policy/update.js'
-import { freshenedBy, validationFields } from './policy/validation.js'
+import { isFreshenedBy, validationFields } from './policy/validation.js'
 import { Recorder, type Verdict } from './recorder.js'
 import { notModified, type Status, serveFound } from './serve.js'
 import { canHold } from './spool-bounds.js'
@@ -64,7 +64,7 @@ export class Leader {
 
   #prepare(): void {
     const { core, req, res } = this.#exchange
-    const own = this.#stale ? validationFields([toStored(this.#stale.head)]) : []
+    const own = this.#stale ? validationFields(toStored(this.#stale.head)) : []
     this.#restore = replaceConditions(req, own, { keepsRange: this.#flight.isForPart })
     this.#requestedAt = core.store.now()
     this.#recorder = new Recorder(
@@ -205,7 +205,7 @@ export class Leader {
     const { core } = this.#exchange
     const { settings } = core
     const before = toStored(stale.head)
-    const isAbout = freshenedBy([before], news).length > 0
+    const isAbout = isFreshenedBy(before, news)
     const updated = isAbout ? updatedBy304(before, news, settings.policy) : before
     const fate = isAbout ? afterUpdate(this.#exchange.request, before, updated, settings.policy) : 'keep'
     const found: Found = isAbout ? { ...stale, head: renewedHead(stale.head, updated, settings) } : stale

@@ -1,47 +1,29 @@
-import { isStrong, isStrongDate, validatorsOf, weaklyEqual } from './conditional.js'
-import type { Fields, ResponseHead, StoredResponse } from './message.js'
+import { isStrongDate, validatorsOf, weaklyEqual } from './conditional.js'
+import type { Fields, ResponseHead } from './message.js'
 
 /**
- * The fields that ask the handler whether stored responses are still valid (RFC 9111 §4.3.1): `If-None-Match` with the
- * entity tags of all of them, and `If-Modified-Since` if there is only one. Empty if they have no validators.
+ * The fields that ask the handler whether a stored response is still valid (RFC 9111 §4.3.1): `If-None-Match` with its
+ * entity tag, and `If-Modified-Since`. Empty if it has no validators.
  */
-export function validationFields(stored: readonly ResponseHead[]): Fields {
-  const validators = stored.map(response => validatorsOf(response.fields))
-  const etags = [...new Set(validators.flatMap(({ etag }) => etag ?? []))]
+export function validationFields(stored: ResponseHead): Fields {
+  const { etag, lastModified } = validatorsOf(stored.fields)
   const fields: [string, string][] = []
-  if (etags.length > 0) fields.push(['If-None-Match', etags.join(', ')])
-  const modified = validators.length === 1 ? validators[0]?.lastModified : undefined
-  if (modified !== undefined) fields.push(['If-Modified-Since', modified])
+  if (etag !== undefined) fields.push(['If-None-Match', etag])
+  if (lastModified !== undefined) fields.push(['If-Modified-Since', lastModified])
   return fields
 }
 
 /**
- * The stored responses that a 304 freshens (RFC 9111 §4.3.4): all with one of its strong validators; else the latest
- * with a weak one; if the 304 has no validator, the only one there is. Empty if the 304 matches none: then repeat the
- * request without conditions.
+ * Whether a 304 freshens the stored response that was to be validated (RFC 9111 §4.3.4): it has one of its validators,
+ * or none at all. If it does not, repeat the request without conditions.
  */
-export function freshenedBy<S extends StoredResponse>(stored: readonly S[], notModified: ResponseHead): readonly S[] {
+export function isFreshenedBy(stored: ResponseHead, notModified: ResponseHead): boolean {
+  const own = validatorsOf(stored.fields)
   const { etag, lastModified, date } = validatorsOf(notModified.fields)
-  if (etag === undefined && lastModified === undefined) return stored.length === 1 ? stored : []
-  const ofTag = etag === undefined ? [] : stored.filter(response => sameEtag(etag, response))
-  const ofDate = stored.filter(response => lastModified && validatorsOf(response.fields).lastModified === lastModified)
-  const strong = [
-    ...(etag !== undefined && isStrong(etag) ? ofTag : []),
-    // The same strong date is enough: a handler may give the same content a new entity tag.
-    ...(lastModified !== undefined && isStrongDate(lastModified, date) ? ofDate : []),
-  ]
-  if (strong.length > 0) return stored.filter(response => strong.includes(response))
-  return latest(etag === undefined ? ofDate : ofTag)
-}
-
-function sameEtag(etag: string, response: StoredResponse): boolean {
-  const own = validatorsOf(response.fields).etag
+  const hasDate = lastModified !== undefined && own.lastModified === lastModified
+  if (etag === undefined) return lastModified === undefined || hasDate
   // Compressing middleware may answer with the weak form of a tag that was strong before.
-  return own !== undefined && weaklyEqual(own, etag)
-}
-
-function latest<S extends StoredResponse>(stored: readonly S[]): readonly S[] {
-  const [first, ...others] = stored
-  if (first === undefined) return []
-  return [others.reduce((last, next) => (next.receivedAt > last.receivedAt ? next : last), first)]
+  if (own.etag !== undefined && weaklyEqual(own.etag, etag)) return true
+  // The same strong date is enough: a handler may give the same content a new entity tag.
+  return hasDate && isStrongDate(lastModified, date)
 }

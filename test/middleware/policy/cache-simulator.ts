@@ -12,7 +12,7 @@ import { isServerError } from '../../../src/middleware/policy/statuses.js'
 import { afterUpdate, storability } from '../../../src/middleware/policy/storability.js'
 import { fieldsToStore } from '../../../src/middleware/policy/stored-fields.js'
 import { updatedBy304, updatedByHead } from '../../../src/middleware/policy/update.js'
-import { freshenedBy, validationFields } from '../../../src/middleware/policy/validation.js'
+import { isFreshenedBy, validationFields } from '../../../src/middleware/policy/validation.js'
 import { selectingKey, varyOf } from '../../../src/middleware/policy/vary.js'
 import { date, fieldsOf, NOW, SECOND } from './messages.js'
 
@@ -115,7 +115,7 @@ export class CacheSimulator {
 
   #validate(request: RequestHead, exchange: Exchange, key: string, variant: Variant, now: number): Outcome {
     const others = this.#entries.get(key) ?? []
-    const forwarded = [...deleteField(request.fields, ...CONDITIONS), ...validationFields([variant.stored])]
+    const forwarded = [...deleteField(request.fields, ...CONDITIONS), ...validationFields(variant.stored)]
     const reply = this.#ask(request, exchange, now)
     if (!reply || isServerError(reply.stored.status)) {
       if (mayServeStaleOnError(variant.stored, now, this.#policy))
@@ -124,7 +124,7 @@ export class CacheSimulator {
     }
     const received = reply.stored.receivedAt
     if (reply.stored.status === 304) {
-      if (freshenedBy([variant.stored], reply.stored).length === 0) throw new Error('a 304 about something else')
+      if (!isFreshenedBy(variant.stored, reply.stored)) throw new Error('a 304 about something else')
       const stored = updatedBy304(variant.stored, reply.stored, this.#policy)
       const renewed = { ...variant, stored }
       const after = afterUpdate(request, variant.stored, stored, this.#policy)

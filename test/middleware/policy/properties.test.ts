@@ -12,7 +12,7 @@ import { decide, mayServeStaleOnError } from '../../../src/middleware/policy/reu
 import { storability } from '../../../src/middleware/policy/storability.js'
 import { fieldsToStore } from '../../../src/middleware/policy/stored-fields.js'
 import { updatedBy304, updatedByHead } from '../../../src/middleware/policy/update.js'
-import { freshenedBy, validationFields } from '../../../src/middleware/policy/validation.js'
+import { isFreshenedBy, validationFields } from '../../../src/middleware/policy/validation.js'
 import { selectingKey, varyOf } from '../../../src/middleware/policy/vary.js'
 import { date, NOW, SECOND } from './messages.js'
 
@@ -151,8 +151,8 @@ describe('all rules', () => {
         rangesOf(asked, { size: 10, ...validatorsOf(response.fields), now })
         updatedBy304(response, other, policy)
         updatedByHead(response, other, policy)
-        freshenedBy([response, other], other)
-        validationFields([response, other])
+        isFreshenedBy(response, other)
+        validationFields(response)
         urisToInvalidate(asked, response)
         const names = varyOf(response.fields)
         if (names !== '*') selectingKey(names, asked)
