@@ -20,6 +20,7 @@ import { stampAll } from './verbs/stamping.js'
  * the package, through its verbs.
  */
 
+export { RecentKeys } from './doors/recent-keys.js'
 export { oncePerProcess } from './once-per-process.js'
 export { checkOptionNames, checkOptionsObject, editDistance, kindOf } from './option-names.js'
 export { type Clock, type Duration, milliseconds, systemClock } from './time.js'

@@ -1,11 +1,12 @@
 import type { DoorStore } from '../engine/for-doors.js'
 import { Background } from './background.js'
-import { Flights, Uncacheable } from './flights.js'
+import { Flights } from './flights.js'
 import type { HttpRequest, HttpResponse, Next } from './http-message.js'
 import type { Settings } from './options.js'
 import { cacheStatus } from './policy/cache-status.js'
 import type { RequestHead } from './policy/message.js'
 import { ReadyAnswers } from './ready-answers.js'
+import { Uncacheable } from './uncacheable.js'
 import { Uses } from './uses.js'
 
 /** The state shared by all requests of one `responseCache`. */

@@ -1,4 +1,3 @@
-import { createHash } from 'node:crypto'
 import { type DoorLease, type DoorStore, LONGEST_TIMER, within } from '../engine/for-doors.js'
 import { withResolvers } from '../engine/newer-node.js'
 import { clearTimeout, performance, setTimeout } from '../engine/timers.js'
@@ -189,51 +188,4 @@ export class Flights {
 function tagsOf(outcome: Outcome): readonly string[] {
   if (outcome.kind === 'tail') return outcome.answer.tags
   return (outcome.kind === 'found' && outcome.found.head.g) || []
-}
-
-/** Suffix of keys that are uncacheable only for requests with credentials. No key ends with it. */
-const PERSONAL = '\n'
-/** Longer keys are remembered by their hash, since clients choose them. Characters. */
-const LONGEST_NAME = 256
-
-/** Keys whose answers were recently uncacheable. Requests for them do not wait for each other (hit-for-miss). */
-export class Uncacheable {
-  readonly #until = new Map<string, number>()
-  static readonly most = 10_000
-  static readonly time = 10_000
-
-  /** Notes an uncacheable answer. `personal`: only for requests with credentials. */
-  note(uri: string, { personal }: { readonly personal: boolean }): void {
-    const name = personal ? nameOf(uri) + PERSONAL : nameOf(uri)
-    this.#until.delete(name)
-    this.#until.set(name, performance.now() + Uncacheable.time)
-    if (this.#until.size <= Uncacheable.most) return
-    for (const oldest of this.#until.keys()) {
-      this.#until.delete(oldest)
-      break
-    }
-  }
-
-  forget(uri: string): void {
-    if (this.#until.size > 0) this.#until.delete(nameOf(uri))
-  }
-
-  /** Whether the answer to a request was recently uncacheable. `personal`: the request has credentials. */
-  has(uri: string, { personal }: { readonly personal: boolean }): boolean {
-    if (this.#until.size === 0) return false
-    const name = nameOf(uri)
-    return this.#holds(name) || (personal && this.#holds(name + PERSONAL))
-  }
-
-  #holds(name: string): boolean {
-    const until = this.#until.get(name)
-    if (until === undefined) return false
-    if (until > performance.now()) return true
-    this.#until.delete(name)
-    return false
-  }
-}
-
-function nameOf(uri: string): string {
-  return uri.length > LONGEST_NAME ? createHash('sha256').update(uri).digest('base64') : uri
 }

@@ -1,8 +1,7 @@
 import { Logger, type OnApplicationShutdown } from '@nestjs/common'
-import { evictWholly, nowOf, refuseComputed } from '../engine/for-adapters.js'
+import { evictWholly, nowOf, RecentKeys, refuseComputed } from '../engine/for-adapters.js'
 import type { DiskCache } from '../engine/index.js'
 import { performance } from '../engine/timers.js'
-import { RecentKeys } from './recent-keys.js'
 
 /** The entries to remove: by key, by tag, or all. */
 export interface Eviction {

@@ -440,6 +440,18 @@ describe('an answer that is for one person, because of a cookie', () => {
     expect(told.find(([text]) => text === 'for all')?.[1]).toBe('fwd=uri-miss; stored')
     expect(told.map(([text]) => text).sort()).toEqual(['for a=1', 'for all', 'for b=2', 'for c=3'])
   })
+
+  it('is stored again as soon as it is for all', async () => {
+    const fields: Record<string, string> = {}
+    const made = await site(app => void app.get('/', (_req, res) => void res.set(fields).send('x')), {
+      options: { ttl: '1m' },
+    })
+    const asking = { headers: { cookie: 'a=1' } }
+    expect(await made.status('/', asking)).toBe('fwd=uri-miss; detail=cookie')
+    Object.assign(fields, FRESH)
+    expect(await made.status('/', asking)).toBe('fwd=uri-miss; detail=uncacheable')
+    expect(await made.status('/', asking)).toBe('fwd=uri-miss; stored')
+  })
 })
 
 describe('a stale answer', () => {

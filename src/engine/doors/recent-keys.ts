@@ -1,4 +1,4 @@
-import { performance } from '../engine/timers.js'
+import { performance } from '../timers.js'
 
 /** A limited set of keys that forgets each after a while. */
 export class RecentKeys {
@@ -25,5 +25,9 @@ export class RecentKeys {
     if (this.#until.size <= this.#most) return
     const [oldest] = this.#until.keys()
     if (oldest !== undefined) this.#until.delete(oldest)
+  }
+
+  delete(key: string): void {
+    this.#until.delete(key)
   }
 }
