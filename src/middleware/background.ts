@@ -5,7 +5,7 @@ import type { Duplex } from 'node:stream'
 import * as streams from 'node:stream'
 import { clearTimeout, setTimeout } from '../engine/timers.js'
 import type { Flight, Flights } from './flights.js'
-import type { HttpRequest } from './http-message.js'
+import { type HttpRequest, schemeOfConnection } from './http-message.js'
 import { linesWithout, putLines } from './request-lines.js'
 
 /** The field with the token of a request that the cache makes itself. */
@@ -76,7 +76,7 @@ function serverOf(request: HttpRequest): Server | undefined {
 async function send(server: Server, original: HttpRequest, token: string, makePair: DuplexPair): Promise<void> {
   const [near, far] = makePair()
   const { remoteAddress, remotePort, remoteFamily } = original.socket
-  const encrypted = (original.socket as { encrypted?: boolean }).encrypted === true
+  const encrypted = schemeOfConnection(original) === 'https'
   // The app sees the connection of the client for whose answer the request is made.
   // A server of HTTP/2 that speaks HTTP/1 too tells them apart by `alpnProtocol`.
   Object.assign(far, { remoteAddress, remotePort, remoteFamily, encrypted, server, alpnProtocol: 'http/1.1' })

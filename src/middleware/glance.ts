@@ -4,6 +4,7 @@ import { type HttpRequest, type HttpResponse, linesOf } from './http-message.js'
 import { chooseVariant } from './lookup.js'
 import type { Fields } from './policy/message.js'
 import type { Ready, ReadyAnswer } from './ready-answers.js'
+import { FALLBACK_FIELD } from './send-file-accel.js'
 import type { VariantList } from './stored-head.js'
 
 const { write, end } = ServerResponse.prototype
@@ -12,7 +13,7 @@ const { write, end } = ServerResponse.prototype
 const DEMANDING = new Set([
   ...['range', 'if-none-match', 'if-modified-since', 'if-match', 'if-unmodified-since', 'if-range'],
   ...['cache-control', 'pragma', 'authorization', 'upgrade', 'transfer-encoding', 'content-length'],
-  'x-cache-sendfile-fallback',
+  FALLBACK_FIELD,
 ])
 
 /** Answers at once what is small, fresh and asked for in the plainest way. */

@@ -56,10 +56,14 @@ export function assertNext(next: unknown, place: string): asserts next is Next {
 export function requestHead(request: HttpRequest): RequestHead {
   const { headers, method = 'GET' } = request
   const fields = Object.entries(headers).flatMap(([name, value]) => linesOf(name, value))
-  const encrypted = (request.socket as { encrypted?: boolean } | undefined)?.encrypted === true
-  const scheme = request.protocol ?? (encrypted ? 'https' : 'http')
+  const scheme = request.protocol ?? schemeOfConnection(request)
   const url = `${scheme}://${namedHost(request) ?? 'localhost'}${request.originalUrl ?? request.url ?? '/'}`
   return { method, url, fields }
+}
+
+/** The scheme of the connection over which a request has come, whatever a proxy says. */
+export function schemeOfConnection({ socket }: HttpRequest): 'http' | 'https' {
+  return (socket as { encrypted?: boolean } | undefined)?.encrypted === true ? 'https' : 'http'
 }
 
 /**

@@ -2,6 +2,7 @@ import { createHash } from 'node:crypto'
 import { Readable } from 'node:stream'
 import { type GrowingFile, kindOf } from '../engine/for-doors.js'
 import { withResolvers } from '../engine/newer-node.js'
+import { isChunk, toBuffer } from './chunks.js'
 import { News } from './news.js'
 
 /** Bytes per read of a file. */
@@ -216,9 +217,7 @@ export class Intake {
 
 /** The bytes of a chunk. @throws TypeError when it is neither text nor bytes */
 function bytesOf(chunk: unknown): Buffer {
-  if (Buffer.isBuffer(chunk)) return chunk
-  if (typeof chunk === 'string') return Buffer.from(chunk)
-  if (chunk instanceof Uint8Array) return Buffer.from(chunk.buffer, chunk.byteOffset, chunk.byteLength)
+  if (isChunk(chunk)) return toBuffer(chunk, 'utf8')
   throw new TypeError(`fill: a stream must be of bytes or text, got ${kindOf(chunk)}`)
 }
 

@@ -2,6 +2,7 @@ import { checkOptionNames, checkOptionsObject, type Duration, kindOf, millisecon
 import type { UpkeepOptions } from '../engine/index.js'
 import type { HttpRequest, RoutedRequest } from './http-message.js'
 import { normalAuthority } from './policy/cache-key.js'
+import { isToken } from './policy/fields.js'
 import type { ResponseHead } from './policy/message.js'
 import { POLICY_OPTION_NAMES, type Policy, type PolicyOptions, resolvePolicy } from './policy/options.js'
 import { syncOption } from './sync-option.js'
@@ -37,8 +38,7 @@ export interface ResponseCacheOptions<Request extends HttpRequest = RoutedReques
 }
 
 /** The checked options. Durations are milliseconds. */
-export interface Settings
-  extends Pick<ResponseCacheOptions<HttpRequest>, 'key' | 'tags' | 'bypass' | 'hosts' | 'upkeep'> {
+export interface Settings extends Pick<ResponseCacheOptions<HttpRequest>, 'key' | 'tags' | 'bypass' | 'hosts'> {
   readonly policy: Policy
   readonly vary: readonly string[]
   readonly maxEntrySize: number
@@ -56,7 +56,6 @@ const KNOWN: ReadonlySet<string> = new Set([
   ...['key', 'tags', 'bypass', 'vary', 'maxEntrySize', 'keepStale', 'collapseTimeout'],
   ...['authority', 'hosts', 'maxVariants', 'minUses', 'upkeep'],
 ])
-const FIELD_NAME = /^[!#$%&'*+.^_`|~0-9A-Za-z-]+$/
 
 /**
  * Checks the options.
@@ -74,7 +73,6 @@ export function resolveSettings(options: ResponseCacheOptions<HttpRequest> = {})
     key: key && syncOption(key),
     tags: typeof tags === 'function' ? syncOption(tags) : tags && [...tags],
     bypass: bypass && syncOption(bypass),
-    upkeep: options.upkeep,
     hosts: options.hosts && hostList(options.hosts),
     policy: resolvePolicy(options),
     vary: fieldNames(options.vary),
@@ -109,7 +107,7 @@ function texts(value: unknown, name: string): readonly string[] {
 
 function fieldNames(value: unknown): readonly string[] {
   const names = texts(value, 'vary')
-  const wrong = names.find(one => !FIELD_NAME.test(one) || one === '*')
+  const wrong = names.find(one => !isToken(one) || one === '*')
   if (wrong === undefined) return names.map(name => name.toLowerCase())
   throw new RangeError(`${PLACE}: vary must hold names of request fields, got ${kindOf(wrong)}`)
 }

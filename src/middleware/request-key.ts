@@ -1,4 +1,4 @@
-import { type HttpRequest, namedHost } from './http-message.js'
+import { type HttpRequest, namedHost, schemeOfConnection } from './http-message.js'
 import type { Settings } from './options.js'
 import { authorityOf, cacheKey, LONGEST_KEY } from './policy/cache-key.js'
 
@@ -52,9 +52,9 @@ export function ownKey(text: unknown, name: string): RequestKey {
  */
 function schemeOf(request: HttpRequest): 'http' | 'https' | undefined {
   // The getter of Express depends only on this field, and takes longer than the rest of the key.
-  const { protocol } = request.headers['x-forwarded-proto'] === undefined ? {} : (request as { protocol?: string })
-  if (protocol !== undefined) return protocol === 'http' || protocol === 'https' ? protocol : undefined
-  return (request.socket as { encrypted?: boolean } | undefined)?.encrypted === true ? 'https' : 'http'
+  const protocol = request.headers['x-forwarded-proto'] === undefined ? undefined : request.protocol
+  if (protocol === undefined) return schemeOfConnection(request)
+  return protocol === 'http' || protocol === 'https' ? protocol : undefined
 }
 
 /** The host that the client requested. The value of a proxy counts only if Express trusts that proxy. */

@@ -24,6 +24,7 @@ import { passPost } from './posted.js'
 import { hearOfEnd } from './queued.js'
 import { keyOf, type RequestKey } from './request-key.js'
 import { addField } from './response-fields.js'
+import { hasFallback } from './send-file-accel.js'
 import { passUnsafe } from './unsafe.js'
 
 /** A middleware for Express, connect, and anything that calls middleware in the same way. */
@@ -49,8 +50,7 @@ export function responseCache<Request extends HttpRequest = RoutedRequest>(
 ): Middleware<Handled<Request>> {
   const settings = resolveSettings(options as ResponseCacheOptions<HttpRequest> | undefined)
   const core = new Core(new DoorStore(cache, 'responseCache'), settings)
-  const { upkeep } = core.settings
-  startUpkeepOf(cache, upkeep)
+  startUpkeepOf(cache, options?.upkeep)
   return function responseCache(req, res, next) {
     assertNext(next, 'responseCache')
     if (req.method !== 'GET' && req.method !== 'HEAD') return passOther(core, req, res, next)
@@ -167,6 +167,6 @@ function requestOf(req: HttpRequest, key: RequestKey): RequestHead {
 
 function reasonToPass(req: HttpRequest, request: RequestHead, key: RequestKey): string | undefined {
   if ('none' in key) return key.none
-  if (hasField(request.fields, 'X-Cache-Sendfile-Fallback')) return 'fallback'
+  if (hasFallback(req)) return 'fallback'
   return bypassOf({ method: req.method ?? 'GET', fields: request.fields })
 }

@@ -8,7 +8,7 @@ import type { ResolvedAcceleration } from './send-file-options.js'
 /**
  * Set by the web server when it could not open the file, which is then streamed. A client that sends it gains nothing.
  */
-const FALLBACK_FIELD = 'X-Cache-Sendfile-Fallback'
+export const FALLBACK_FIELD = 'x-cache-sendfile-fallback'
 
 /**
  * Conditions that the web server would evaluate against its own validators, which differ from those sent to clients.
@@ -45,7 +45,7 @@ function hasLooseIfRange({ fields }: RequestHead): boolean {
 
 /** Whether the web server has tried to send the file and failed. */
 export function hasFallback({ headers }: HttpRequest): boolean {
-  return headers[FALLBACK_FIELD.toLowerCase()] !== undefined
+  return headers[FALLBACK_FIELD] !== undefined
 }
 
 /** Whether a request is for the internal location, whose error page sends such requests of clients here. */

@@ -1,4 +1,4 @@
-import { listMembers } from './fields.js'
+import { isToken, listMembers } from './fields.js'
 import { remembered } from './remembered.js'
 
 /** What follows the `=` of a directive. */
@@ -90,6 +90,6 @@ export function qualifiedNames(directives: Directives, name: 'private' | 'no-cac
 function namesIn(value: Argument | undefined): string[] | undefined {
   if (!value?.quoted) return undefined
   const names = listMembers([value.text]).map(name => name.toLowerCase())
-  const valid = names.length > 0 && names.every(name => /^[!#$%&'*+.^_`|~0-9a-z-]+$/.test(name))
+  const valid = names.length > 0 && names.every(isToken)
   return valid ? names : undefined
 }

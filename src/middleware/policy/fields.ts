@@ -69,6 +69,13 @@ function endOfQuoted(text: string, start: number): number | undefined {
   return undefined
 }
 
+const TOKEN = /^[!#$%&'*+.^_`|~0-9A-Za-z-]+$/
+
+/** Whether a text is a token (RFC 9110 §5.6.2), as the names of fields are. */
+export function isToken(text: string): boolean {
+  return TOKEN.test(text)
+}
+
 /** The text without spaces and tabs around it, the only white space in fields (RFC 9110 §5.6.3). */
 export function trimmed(text: string): string {
   let start = 0

@@ -1,6 +1,7 @@
 import { checkOptionNames, checkOptionsObject, kindOf } from '../../engine/option-names.js'
 import { type Duration, milliseconds } from '../../engine/time.js'
 import { checkCacheName } from './cache-key.js'
+import { isToken } from './fields.js'
 
 /** Request directives that a cache can obey (RFC 9111 §5.2.1). */
 export type RequestDirective = 'no-store' | 'no-cache' | 'max-age' | 'min-fresh' | 'max-stale' | 'only-if-cached'
@@ -119,7 +120,6 @@ const DIRECTIVES: readonly RequestDirective[] = [
   'only-if-cached',
 ]
 const SAFE_DIRECTIVES: readonly RequestDirective[] = ['no-store', 'max-stale', 'only-if-cached']
-const TOKEN = /^[!#$%&'*+.^_`|~0-9A-Za-z-]+$/
 const DAY = 86_400_000
 
 /** The names of {@link PolicyOptions}, for callers that check them together with other options. */
@@ -211,11 +211,10 @@ function directivesOf(given: PolicyOptions['requestDirectives']): ReadonlySet<Re
 }
 
 function targetsOf(given: PolicyOptions['targets'], name: string): readonly string[] {
-  if (given === undefined)
-    return TOKEN.test(name) ? [`${name}-Cache-Control`, 'CDN-Cache-Control'] : ['CDN-Cache-Control']
+  if (given === undefined) return isToken(name) ? [`${name}-Cache-Control`, 'CDN-Cache-Control'] : ['CDN-Cache-Control']
   if (!Array.isArray(given)) throw new TypeError(`targets must be an array of field names, got ${kindOf(given)}`)
   for (const target of given as readonly unknown[]) {
-    if (typeof target !== 'string' || !TOKEN.test(target))
+    if (typeof target !== 'string' || !isToken(target))
       throw new TypeError(`targets must be field names, got ${kindOf(target)}`)
   }
   return [...given]

@@ -1,4 +1,4 @@
-import { listMembers, splitLine, trimmed } from './fields.js'
+import { isToken, listMembers, splitLine, trimmed } from './fields.js'
 import { remembered } from './remembered.js'
 
 /** Brings values of a request field that mean the same into the same form. */
@@ -23,9 +23,6 @@ function canonicalCoding(name: string): string {
   return name === 'x-gzip' ? 'gzip' : name
 }
 
-/** A coding without parameters. */
-const PLAIN_CODING = /^[!#$%&'*+.^_`|~0-9a-z-]+$/
-
 /**
  * The known codings that an `Accept-Encoding` accepts, those with greater weights first (RFC 9110 §12.5.3). Clients
  * that accept the same of these codings share a variant.
@@ -37,7 +34,7 @@ const acceptedCodings: (value: string) => string = /* @__PURE__ */ remembered(va
   const weights = new Map<string, number>()
   for (const { value: name, weight } of weighted([value])) {
     const coding = canonicalCoding(name)
-    if (weights.has(coding) || !PLAIN_CODING.test(coding)) return `?${value}`
+    if (weights.has(coding) || !isToken(coding)) return `?${value}`
     weights.set(coding, weight)
   }
   const star = weights.get('*')

@@ -1,4 +1,4 @@
-import { fieldLines, listMembers } from './fields.js'
+import { fieldLines, isToken, listMembers } from './fields.js'
 import type { Fields, RequestHead } from './message.js'
 import { normalised } from './vary-values.js'
 
@@ -9,7 +9,7 @@ import { normalised } from './vary-values.js'
 export function varyOf(fields: Fields): readonly string[] | '*' {
   const names = new Set(listMembers(fieldLines(fields, 'Vary')).map(name => name.toLowerCase()))
   // Node leaves `__proto__` out of the fields of a request.
-  if ([...names].some(name => name === '__proto__' || !/^[!#$%&'+.^_`|~0-9a-z-]+$/.test(name))) return '*'
+  if ([...names].some(name => name === '__proto__' || name.includes('*') || !isToken(name))) return '*'
   return [...names].sort()
 }
 
