@@ -1,4 +1,4 @@
-import { DecodeError } from '../../errors.js'
+import { wrongParts } from './machine.js'
 
 const SECONDS_PER_DAY = 86_400
 const OFFSET = /^[+-]\d\d:\d\d(:\d\d)?$/
@@ -6,7 +6,7 @@ const OFFSET = /^[+-]\d\d:\d\d(:\d\d)?$/
 /** `datetime.timezone` → how far it is ahead of UTC: '+01:00', '-05:30', '+01:01:01'. */
 export function offsetText(args: readonly unknown[]): string {
   const [seconds] = args
-  if (typeof seconds !== 'number' || !(Math.abs(seconds) < SECONDS_PER_DAY)) throw refused('timezone')
+  if (typeof seconds !== 'number' || !(Math.abs(seconds) < SECONDS_PER_DAY)) throw wrongParts('timezone')
   const whole = Math.trunc(Math.abs(seconds))
   const parts = [Math.trunc(whole / 3600), Math.trunc(whole / 60) % 60]
   if (whole % 60 !== 0) parts.push(whole % 60)
@@ -33,7 +33,7 @@ export function datetimeText(args: readonly unknown[]): string {
 export function secondsOf(args: readonly unknown[]): number {
   const [days = 0, seconds = 0, microseconds = 0] = args
   if (typeof days !== 'number' || typeof seconds !== 'number' || typeof microseconds !== 'number') {
-    throw refused('timedelta')
+    throw wrongParts('timedelta')
   }
   return days * SECONDS_PER_DAY + seconds + microseconds / 1e6
 }
@@ -41,7 +41,7 @@ export function secondsOf(args: readonly unknown[]): number {
 /** The bytes in which these classes store their fields. They are Latin-1 text when Python 2 wrote them. */
 function stateOf(args: readonly unknown[], length: number, name: string): Buffer {
   const [state] = args
-  if (!Buffer.isBuffer(state) || state.length !== length) throw refused(name)
+  if (!Buffer.isBuffer(state) || state.length !== length) throw wrongParts(name)
   return state
 }
 
@@ -59,14 +59,10 @@ function timeOf(state: Buffer): string {
 function offsetOf(args: readonly unknown[]): string {
   const [, zone] = args
   if (zone === undefined || zone === null) return ''
-  if (typeof zone !== 'string' || !OFFSET.test(zone)) throw refused('datetime')
+  if (typeof zone !== 'string' || !OFFSET.test(zone)) throw wrongParts('datetime')
   return zone
 }
 
 function digits(value: number | undefined, length: number): string {
   return String(value).padStart(length, '0')
-}
-
-function refused(name: string): DecodeError {
-  return new DecodeError(`a pickle makes a ${name} of what it is not made of`)
 }

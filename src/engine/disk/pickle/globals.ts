@@ -1,6 +1,6 @@
 import { DecodeError } from '../../errors.js'
 import { dateText, datetimeText, offsetText, secondsOf, timeText } from './date-times.js'
-import { type Instruction, NotData, type PickleMachine } from './machine.js'
+import { type Instruction, NotData, type PickleMachine, wrongParts } from './machine.js'
 import { OP } from './opcodes.js'
 import { ownBuffer } from './scalars.js'
 
@@ -72,13 +72,13 @@ function call(machine: PickleMachine): void {
   const args = machine.pop()
   const called = machine.pop()
   if (!(called instanceof DataClass)) throw new DecodeError('a pickle calls what is no class')
-  if (!Array.isArray(args)) throw refused(called.name)
+  if (!Array.isArray(args)) throw wrongParts(called.name)
   machine.push(called.construct(args, machine))
 }
 
 function setOf(args: readonly unknown[], machine: PickleMachine): Set<unknown> {
   const [items = []] = args
-  if (!Array.isArray(items)) throw refused('set')
+  if (!Array.isArray(items)) throw wrongParts('set')
   machine.containers++
   machine.charge(items.length)
   return new Set(items)
@@ -91,12 +91,12 @@ function bytesOf(args: readonly unknown[], machine: PickleMachine): Buffer {
     machine.charge(content.length)
     return ownBuffer(content)
   }
-  if (typeof content !== 'string' || (encoding !== 'latin1' && encoding !== 'latin-1')) throw refused('bytes')
+  if (typeof content !== 'string' || (encoding !== 'latin1' && encoding !== 'latin-1')) throw wrongParts('bytes')
   machine.charge(content.length)
   const bytes = Buffer.alloc(content.length)
   for (let at = 0; at < content.length; at++) {
     const code = content.charCodeAt(at)
-    if (code > 255) throw refused('bytes')
+    if (code > 255) throw wrongParts('bytes')
     bytes[at] = code
   }
   return bytes
@@ -105,11 +105,11 @@ function bytesOf(args: readonly unknown[], machine: PickleMachine): Buffer {
 /** An OrderedDict. Its items follow by SETITEMS; Python 2 passes them as a list of pairs. */
 function orderedDict(args: readonly unknown[], machine: PickleMachine): unknown {
   const [pairs = []] = args
-  if (!Array.isArray(pairs)) throw refused('OrderedDict')
+  if (!Array.isArray(pairs)) throw wrongParts('OrderedDict')
   machine.charge(pairs.length)
   const dict = machine.newDict()
   for (const pair of pairs) {
-    if (!Array.isArray(pair) || pair.length !== 2) throw refused('OrderedDict')
+    if (!Array.isArray(pair) || pair.length !== 2) throw wrongParts('OrderedDict')
     machine.setItem(dict, pair[0], pair[1])
   }
   return dict
@@ -119,16 +119,12 @@ function orderedDict(args: readonly unknown[], machine: PickleMachine): unknown 
 function constant(args: readonly unknown[]): unknown {
   const [inner] = args
   const name = Array.isArray(inner) ? inner[0] : inner
-  if (typeof name !== 'string') throw refused('Constant')
+  if (typeof name !== 'string') throw wrongParts('Constant')
   return Object.freeze({ constant: name })
 }
 
 /** A Decimal, as text with all digits. */
 function decimal(args: readonly unknown[]): unknown {
-  if (typeof args[0] !== 'string') throw refused('Decimal')
+  if (typeof args[0] !== 'string') throw wrongParts('Decimal')
   return args[0]
-}
-
-function refused(name: string): DecodeError {
-  return new DecodeError(`a pickle makes a ${name} of what it is not made of`)
 }

@@ -170,6 +170,11 @@ export class PickleMachine {
   }
 }
 
+/** The error of a class that is called with other arguments than it takes. */
+export function wrongParts(name: string): DecodeError {
+  return new DecodeError(`a pickle makes a ${name} of what it is not made of`)
+}
+
 function asData(value: unknown): unknown {
   if (value instanceof NotData) throw new DecodeError(`a pickle holds ${value.name}, which is no data`)
   return value

@@ -123,7 +123,7 @@ export class PickleOutput implements ScalarOutput {
 
   /** Writes the opcode and the length of the bytes that follow. */
   #header(short: number, long: number, huge: number, length: number): void {
-    const prefix = length < 256 ? 2 : length <= 0xffff_ffff ? 5 : 9
+    const prefix = prefixOf(length)
     this.#begin(prefix + length)
     const bytes = this.#bytes
     bytes[this.#end++] = prefix === 2 ? short : prefix === 5 ? long : huge
@@ -144,7 +144,7 @@ export class PickleOutput implements ScalarOutput {
 
   /** Opens a new frame after an opcode that is outside of all frames. */
   #endLarge(length: number): void {
-    const prefix = length < 256 ? 2 : length <= 0xffff_ffff ? 5 : 9
+    const prefix = prefixOf(length)
     if (prefix + length <= FRAME_TARGET) return
     this.#frame = this.#end
     this.#end += FRAME_HEADER
@@ -169,4 +169,10 @@ export class PickleOutput implements ScalarOutput {
     larger.set(this.#bytes.subarray(0, this.#end))
     this.#bytes = larger
   }
+}
+
+/** Bytes of an opcode and of the length behind it. */
+function prefixOf(length: number): 2 | 5 | 9 {
+  if (length < 256) return 2
+  return length <= 0xffff_ffff ? 5 : 9
 }

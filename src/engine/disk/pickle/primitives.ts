@@ -4,7 +4,7 @@ import { OP } from './opcodes.js'
 import type { ScalarOutput } from './output.js'
 
 /** The batch size in which CPython's pickler writes containers. */
-export const BATCH = 1000
+const BATCH = 1000
 
 /** Writes a scalar. Returns `false` when the value is neither null, boolean, number, bigint, string nor bytes. */
 export function writeScalar(out: ScalarOutput, value: unknown): boolean {
@@ -43,15 +43,19 @@ function writeInteger(out: ScalarOutput, value: bigint): void {
   else out.long(integerToBytes(value))
 }
 
-/** Writes items in batches: MARK, up to a thousand items, and the opcode that adds them. A single item has no MARK. */
+/**
+ * Writes items in batches: MARK, up to a thousand items, and the opcode that adds them.
+ *
+ * @param one the opcode that adds a single item without a MARK, if there is one
+ */
 export function writeBatches(
   out: ScalarOutput,
   length: number,
-  one: number,
+  one: number | undefined,
   many: number,
   item: (at: number) => void,
 ): void {
-  if (length === 1) {
+  if (length === 1 && one !== undefined) {
     item(0)
     out.op(one)
     return

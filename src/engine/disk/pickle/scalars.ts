@@ -39,7 +39,7 @@ function pushBytes(machine: PickleMachine, length: number): void {
 
 /** Copies bytes into memory of their own. Buffer.from() would use Node's pool. */
 export function ownBuffer(bytes: Uint8Array): Buffer {
-  return Buffer.from(Uint8Array.from(bytes).buffer)
+  return Buffer.from(new Uint8Array(bytes).buffer)
 }
 
 /** Parses an integer of protocols 0 and 1, which write booleans as the integers 00 and 01. */

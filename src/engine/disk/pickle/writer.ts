@@ -2,7 +2,7 @@ import { types } from 'node:util'
 import { formatPath, hasProperties, isPlainObject, notStorable } from '../describe.js'
 import { OP } from './opcodes.js'
 import { PickleOutput } from './output.js'
-import { BATCH, writeBatches, writeDictBatches, writeScalar, writeTuple } from './primitives.js'
+import { writeBatches, writeDictBatches, writeScalar, writeTuple } from './primitives.js'
 
 const MAX_DEPTH = 1000
 
@@ -85,13 +85,7 @@ class ValueWriter {
   #writeSet(set: ReadonlySet<unknown>): void {
     this.#start(set, OP.emptySet)
     const items = [...set]
-    const batches = Math.ceil(items.length / BATCH)
-    for (let batch = 0; batch < batches; batch++) {
-      this.#out.op(OP.mark)
-      const end = Math.min((batch + 1) * BATCH, items.length)
-      for (let at = batch * BATCH; at < end; at++) this.#writeHashedPart(at, items[at])
-      this.#out.op(OP.additems)
-    }
+    writeBatches(this.#out, items.length, undefined, OP.additems, at => this.#writeHashedPart(at, items[at]))
   }
 
   #writePart(step: string | number, part: unknown): void {
