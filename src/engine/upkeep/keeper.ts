@@ -47,17 +47,17 @@ export class Keeper implements Leading {
   /** @throws LeaseGone */
   async hold(): Promise<void> {
     if (this.stopping.requested) throw new LeaseGone()
-    if (this.#clock.now() >= this.#due) await this.extend()
+    if (this.#clock.now() >= this.#due) await this.#extend()
   }
 
   /** Extends the lease and its notes in the other shards. @throws LeaseGone when another process has it */
   async beat(): Promise<void> {
-    await this.extend()
+    await this.#extend()
     await Promise.all(this.#shards.map((shard, at) => this.#guarded(at, () => this.#note(shard))))
   }
 
   /** Extends the lease. @throws LeaseGone when another process has it */
-  async extend(): Promise<void> {
+  async #extend(): Promise<void> {
     const { token, lease } = this.#task
     const first = this.#shards[0] as Shard
     const due = this.#clock.now() + lease
@@ -74,7 +74,7 @@ export class Keeper implements Leading {
     const startedAt = performance.now()
     const tally: Tally = { expired: 0, evicted: 0, orphans: 0, vacuumed: 0 }
     // On a full disk the lease cannot be extended, but the round is needed all the more.
-    await this.extend().catch(error => {
+    await this.#extend().catch(error => {
       if (!isPassing(error)) throw error
     })
     await Promise.all(

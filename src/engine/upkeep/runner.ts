@@ -1,7 +1,5 @@
-import { join } from 'node:path'
 import type { CacheHandle } from '../cache-handle.js'
-import { fileIdentity } from '../database/open-files.js'
-import { DATABASE_FILE } from '../database/opening.js'
+import type { Session } from '../database/session.js'
 import { DiskFullError, StorageError, TimeoutError } from '../errors.js'
 import { threadFailure } from '../maintenance/threads.js'
 import { UPKEEP_LEASE } from '../maintenance/upkeep-notice.js'
@@ -132,7 +130,7 @@ export class UpkeepRunner {
     const held = current && leaseOf(current, UPKEEP_LEASE)
     if (!current || (held && held.token !== this.#token && !isOver(current, UPKEEP_LEASE, held))) return
     // A removed directory is created again by the next write of the app, not by the upkeep.
-    if (fileIdentity(join(first.directory, DATABASE_FILE)) !== first.identity) return
+    if (!first.isThere) return
     const seconds = this.options.lease / 1000
     const fence = await first.write(
       { run: session => acquireLease(session, UPKEEP_LEASE, this.#token, seconds) },
@@ -189,9 +187,8 @@ export class UpkeepRunner {
   async #giveBack(): Promise<void> {
     await Promise.all(
       this.#shards.map(async shard => {
-        if (!shard.current || fileIdentity(join(shard.directory, DATABASE_FILE)) !== shard.identity) return
-        if (leaseOf(shard.current, UPKEEP_LEASE)?.token !== this.#token) return
-        const run = { run: releaseOwn(this.#token), optional: true }
+        if (!shard.current || !shard.isThere || leaseOf(shard.current, UPKEEP_LEASE)?.token !== this.#token) return
+        const run = { run: (session: Session) => releaseLease(session, UPKEEP_LEASE, this.#token), optional: true }
         await shard.write(run, { deadline: performance.now() + PATIENCE })
       }),
     )
@@ -253,10 +250,6 @@ export function upkeepOf(handle: CacheHandle, options: ResolvedUpkeep): UpkeepRu
   const made = new UpkeepRunner(handle, options)
   runners.set(first, made)
   return made
-}
-
-function releaseOwn(token: string): (session: Parameters<typeof releaseLease>[0]) => boolean {
-  return session => releaseLease(session, UPKEEP_LEASE, token)
 }
 
 /** Restores Buffers, which arrive from a thread as Uint8Arrays. */

@@ -68,7 +68,6 @@ async function end(error?: unknown): Promise<void> {
   if (ended) return
   ended = true
   for (const timer of timers) clearInterval(timer)
-  keeper.stopping.requested = true
   await keeper.close()
   parentPort?.close()
   if (error !== undefined && !(error instanceof LeaseGone || error instanceof DirectoryError)) throw error
