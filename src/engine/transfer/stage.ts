@@ -10,7 +10,7 @@ import { STAGE_DATABASE, STAGE_PREFIX, STAGE_UNBORN } from '../maintenance/impor
 import { shardDirectory } from '../shards/layout.js'
 import { removeTree } from './remove-tree.js'
 
-/** An entry that was read, in the units of rows. A staged row also has its place. */
+/** An entry that was read, in the units of rows. */
 export interface StagedEntry {
   readonly line: number
   readonly key: EncodedKey
@@ -26,10 +26,8 @@ export interface StagedEntry {
   readonly computed: { readonly due: number | null; readonly seconds: number } | undefined
 }
 
-/** A staged entry with its place in the stage. */
+/** A staged entry with its place in the cache. */
 export interface StagedRow extends StagedEntry {
-  /** Its number among the rows. */
-  readonly at: number
   readonly shard: number
   /** The present and the final path of its file, relative to the directory of its shard. */
   readonly moving: { readonly temporary: string; readonly filename: string } | undefined
@@ -153,19 +151,19 @@ export class Stage {
   }
 
   #rowOf(row: RawRow): StagedRow {
-    const [at, line, , shard, data, raw, mode, value, size, file, filename, ...rest] = row
+    const [, line, , number, data, raw, mode, value, size, file, filename, ...rest] = row
     const [storeTime, expireTime, accessTime, accessCount, tag, tags, due, seconds] = rest
+    const shard = Number(number)
     return {
-      at: Number(at),
       line: Number(line),
-      shard: Number(shard),
+      shard,
       key: { data, raw: raw !== 0n },
       value: { mode: Number(mode), data: value },
       file: file === null ? undefined : { size: Number(size), number: Number(file) },
       moving:
         file === null || filename === null
           ? undefined
-          : { temporary: relative(this.#shardDirectory(Number(shard)), this.#pathOf(Number(file))), filename },
+          : { temporary: relative(this.#shardDirectory(shard), this.#pathOf(Number(file))), filename },
       storeTime,
       expireTime,
       accessTime,
@@ -210,8 +208,8 @@ function lengthOf(data: SqlValue): number {
 type RawRow = readonly [
   at: bigint,
   line: bigint,
-  path: string,
-  shard: bigint,
+  shard: string,
+  number: bigint,
   key: SqlValue,
   raw: bigint,
   mode: bigint,
