@@ -1,8 +1,9 @@
 import { EVICTION_POLICIES } from '../database/eviction-policies.js'
 import { TAG_INDEX } from '../database/schema.js'
 import type { Session } from '../database/session.js'
+import { StorageError } from '../errors.js'
 import type { Shard } from '../shards/shard.js'
-import { runInWorker } from './worker-client.js'
+import { runTask } from './worker-client.js'
 
 /** Up to this many rows an index is created at once, with more in a worker thread. A million rows take seconds. */
 const FEW_ROWS = 5000
@@ -21,7 +22,7 @@ export async function ensureIndexes(shard: Shard): Promise<void> {
 async function createIndex(shard: Shard, name: string, sql: string): Promise<void> {
   await shard.writer.settled()
   const count = Number(shard.current?.statements.get('setting', 'count') ?? 0)
-  if (count > FEW_ROWS) await runInWorker(shard, { task: 'index', sql })
+  if (count > FEW_ROWS) await createInThread(shard.directory, sql)
   await shard.write(
     {
       run: session => {
@@ -33,11 +34,19 @@ async function createIndex(shard: Shard, name: string, sql: string): Promise<voi
   )
 }
 
+async function createInThread(directory: string, sql: string): Promise<void> {
+  try {
+    await runTask({ task: 'index', directory, sql })
+  } catch (error) {
+    throw new StorageError(directory, 'creating an index failed', { cause: error })
+  }
+}
+
 async function dropTagIndex(shard: Shard): Promise<void> {
   await shard.write(
     {
       run: session => {
-        session.db.exec('DROP INDEX IF EXISTS Cache_tag_rowid')
+        session.db.exec(`DROP INDEX IF EXISTS ${TAG_INDEX_NAME}`)
         session.afterCommit(() =>
           setIndexes(
             session,

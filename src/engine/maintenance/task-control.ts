@@ -25,13 +25,13 @@ export class StoppedError extends Error {
 export class TaskControl {
   /** The longest wait of one step for locks. Milliseconds. */
   readonly timeout: number
-  readonly #stop: Int32Array | undefined
+  readonly #stop: Int32Array
   readonly #tell: ((progress: TaskProgress) => void) | undefined
   #done = 0
   #total = 0
   #toldAt = Number.NEGATIVE_INFINITY
 
-  constructor(timeout: number, stop?: Int32Array, tell?: (progress: TaskProgress) => void) {
+  constructor(timeout: number, stop: Int32Array, tell?: (progress: TaskProgress) => void) {
     this.timeout = timeout
     this.#stop = stop
     this.#tell = tell
@@ -44,7 +44,7 @@ export class TaskControl {
 
   /** Checks whether to go on. @throws StoppedError when nobody waits for the task any more */
   goOn(): void {
-    if (this.#stop && Atomics.load(this.#stop, 0) !== 0) throw new StoppedError()
+    if (Atomics.load(this.#stop, 0) !== 0) throw new StoppedError()
   }
 
   /** Runs a step and retries it while somebody else holds the lock. Each step may wait for the whole `timeout`. */
@@ -58,7 +58,7 @@ export class TaskControl {
         if (!isBusy(error) || performance.now() >= deadline) throw error
         this.#tellNow()
         // SQLite reports some locks at once, whatever its timeout.
-        if (this.#stop) Atomics.wait(this.#stop, 0, 0, PAUSE_MILLISECONDS)
+        Atomics.wait(this.#stop, 0, 0, PAUSE_MILLISECONDS)
       }
     }
   }

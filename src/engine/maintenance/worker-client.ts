@@ -1,7 +1,6 @@
 import type { Worker } from 'node:worker_threads'
-import { rebuildError, StorageError } from '../errors.js'
+import { rebuildError } from '../errors.js'
 import type { Finding } from '../options.js'
-import type { Shard } from '../shards/shard.js'
 import type { DatabaseFacts } from './examine.js'
 import { askToStop, discharge, enlist } from './leaving.js'
 import type { TaskProgress } from './task-control.js'
@@ -142,12 +141,4 @@ function answerOf(
       reject(threadError(`it ended with ${code}`))
     })
   })
-}
-
-export async function runInWorker(shard: Shard, task: { task: 'index'; sql: string }): Promise<void> {
-  try {
-    await runTask({ ...task, directory: shard.directory })
-  } catch (error) {
-    throw new StorageError(shard.directory, 'creating an index failed', { cause: error })
-  }
 }

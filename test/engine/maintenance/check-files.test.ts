@@ -21,7 +21,7 @@ async function checked(fix: boolean) {
   utimesSync(join(directory, FOLDER), 1, 1)
   const db = rawDatabase(directory)
   const findings: Finding[] = []
-  const control = new TaskControl(1000)
+  const control = new TaskControl(1000, new Int32Array(new SharedArrayBuffer(4)))
   const check = () => checkFiles({ directory, db, fix, findings, control, unlinkLater: false })
   return { directory, findings, check }
 }
