@@ -113,6 +113,7 @@ export class Context {
     this.assertAskable()
     if (this.options.flag('yes')) return true
     const question = await ask()
+    this.signal.throwIfAborted()
     const { stdin, stderr } = this.io
     const lines = createInterface({ input: stdin, output: stderr })
     let answered = false

@@ -1,10 +1,12 @@
 import { spawn, spawnSync } from 'node:child_process'
 import { once } from 'node:events'
 import { existsSync, readdirSync } from 'node:fs'
+import { PassThrough } from 'node:stream'
 import { text } from 'node:stream/consumers'
 import { fileURLToPath } from 'node:url'
 import { Cache } from 'fanout-cache'
 import { beforeEach, describe, expect, it, vi } from 'vitest'
+import { run } from '../../dist/cli.mjs'
 import { collect } from '../helpers/collect.js'
 import { EVENTUALLY } from '../helpers/patience.js'
 import { peer, python } from '../helpers/peers.js'
@@ -124,6 +126,22 @@ describe.runIf(peer('python'))('a question on a terminal', () => {
     const cache = new Cache(directory)
     expect(await cache.count()).toBe(left)
     await cache.close()
+  })
+
+  it('is not asked when a signal comes while the entries are counted for it', async () => {
+    const ending = new AbortController()
+    const terminal = (): PassThrough => Object.assign(new PassThrough(), { isTTY: true })
+    const [stdin, stdout, stderr] = [new PassThrough(), terminal(), terminal()]
+    // Looked at before anything is counted.
+    Object.defineProperty(stdin, 'isTTY', {
+      get() {
+        queueMicrotask(() => ending.abort(new Error('a signal')))
+        return true
+      },
+    })
+    await run(['clear', directory], { stdin, stdout, stderr, env: {} }, ending.signal)
+    expect(String(stderr.read())).not.toContain('[y/N]')
+    await expectClean(['key'])
   })
 
   it('is not asked with --yes, and colours stay away with NO_COLOR', () => {
