@@ -34,7 +34,7 @@ export async function openCache(path: string, options: OpeningOptions): Promise<
       `${place.directory} is one shard of the FanoutCache in ${place.shardOf}: name that directory`,
     )
   }
-  const isThere = place.kind === 'Cache' || place.kind === 'FanoutCache'
+  const isThere = isCache(place)
   if (isThere) checkContent(place, { mayBeEmpty: options.create !== undefined })
   const kind = isThere ? place.kind : (options.create ?? 'FanoutCache')
   const opened = (codec?: Codec): Promise<Cache | FanoutCache> => {
@@ -81,6 +81,11 @@ async function giveUp(directory: string, timeout: number, signal: AbortSignal): 
   // Where it can, the engine itself gives up at `timeout`, with a better message.
   await sleep(Math.min(timeout + GRACE_MILLISECONDS, LONGEST_TIMER), undefined, { signal })
   throw new TimeoutError(directory)
+}
+
+/** Whether a place holds a cache. */
+export function isCache(place: Place): place is Place & { readonly kind: 'Cache' | 'FanoutCache' } {
+  return place.kind === 'Cache' || place.kind === 'FanoutCache'
 }
 
 /** Finds the cache at a path. @throws CliError that says what it found instead */
@@ -138,7 +143,7 @@ export function lookAt(path: string): Place {
 
 /** Warns root, whose new files belong to root and cannot be read by a service of another user. */
 function warnOfRoot(place: Place, note: (text: string) => void): void {
-  if (process.geteuid?.() !== 0 || (place.kind !== 'Cache' && place.kind !== 'FanoutCache')) return
+  if (process.geteuid?.() !== 0 || !isCache(place)) return
   const { uid } = statSync(place.directory)
   if (uid === 0) return
   note(

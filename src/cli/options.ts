@@ -25,9 +25,9 @@ export class Options {
   }
 
   /** All values of an option that repeats. */
-  all<T = string>(name: string): readonly T[] {
+  all(name: string): readonly string[] {
     const value = this.#values[name]
-    return Array.isArray(value) ? (value as T[]) : []
+    return Array.isArray(value) ? value : []
   }
 
   /** The result of the option's `parse`. */

@@ -30,27 +30,20 @@ export const remove: Command = {
 }
 
 async function deleteKeys(context: Context): Promise<number> {
-  const { options, operands } = context
+  const { options, operands, out, dryRun } = context
   const prefix = options.text('prefix')
   const sources = [operands.length > 0, prefix !== undefined, options.flag('stdin')]
   if (sources.filter(Boolean).length !== 1) {
     throw new UsageError('say what to delete: keys, or --prefix <text>, or --stdin')
   }
   if (options.flag('stdin')) checkStdin(context.io, 'pipe keys in, a line each')
-  const cache = await context.open(context.dryRun ? 'read' : 'write')
+  const cache = await context.open(dryRun ? 'read' : 'write')
   if (prefix !== undefined) return deletePrefix(context, cache, prefix)
   const keys = options.flag('stdin') ? inputKeys(context) : operands.map(text => parseKey(text, options))
   const { removed, missing } = await removePages(context, cache, keys)
-  if (context.out.json) {
-    await context.out.document({
-      deleted: removed,
-      missing: missing.map(key => keyJson(cache, key)),
-      dryRun: context.dryRun,
-    })
-    return missing.length === 0 ? EXIT.done : EXIT.no
-  }
-  for (const key of missing) context.note(`there is no key ${keyText(cache, key)}`)
-  await context.out.line(context.dryRun ? `${removed} would be deleted` : `${removed} deleted`)
+  if (!out.json) for (const key of missing) context.note(`there is no key ${keyText(cache, key)}`)
+  const document = { deleted: removed, missing: missing.map(key => keyJson(cache, key)), dryRun }
+  await out.show(document, [dryRun ? `${removed} would be deleted` : `${removed} deleted`])
   return missing.length === 0 ? EXIT.done : EXIT.no
 }
 

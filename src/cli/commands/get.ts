@@ -72,6 +72,6 @@ function shown({ out, options }: Context, value: unknown): Uint8Array {
 
 async function send(context: Context, source: Readable, target: string | undefined): Promise<void> {
   if (target !== undefined) return writeWholeFile(target, source, context.signal)
-  const shown = context.out.isTerminal ? forTerminal(source) : source
-  for await (const chunk of shown) await context.out.write(chunk as Uint8Array)
+  const chunks = context.out.isTerminal ? forTerminal(source) : source
+  for await (const chunk of chunks) await context.out.write(chunk as Uint8Array)
 }

@@ -13,10 +13,10 @@ import type { Command } from '../command.js'
 import type { Context } from '../context.js'
 import { CliError, EXIT, UsageError } from '../exit-codes.js'
 import { checkStdin } from '../input-keys.js'
-import { cachePlace, checkContent, lookAt } from '../open-cache.js'
+import { cachePlace, checkContent, isCache, lookAt } from '../open-cache.js'
 import { pairs } from '../output.js'
 import { type Progress, progress } from '../progress.js'
-import { bytesText, parseCount } from '../units.js'
+import { bytesText, countText, parseCount } from '../units.js'
 
 export const importCommand: Command = {
   name: 'import',
@@ -63,7 +63,7 @@ async function importCache(context: Context): Promise<number> {
   const { directory } = lookAt(context.directory)
   await reclaimImports(directory)
   const place = cachePlace(directory, { mayBeMissing: options.flag('create') })
-  const isThere = place.kind === 'Cache' || place.kind === 'FanoutCache'
+  const isThere = isCache(place)
   if (isThere) checkContent(place)
   const chosen = choiceOf(context, directory, isThere)
   if (isThere && chosen.onConflict === 'replace' && !context.dryRun) {
@@ -142,12 +142,12 @@ function tellPart(context: Context, { stored, replaced, kept }: Imported): void 
 async function show({ out, dryRun }: Context, directory: string, report: Imported): Promise<void> {
   const { entries, files, bytes, expired, stored, replaced, kept, evicted } = report
   const rows: [string, string][] = [
-    ['read', `${entries.toLocaleString('en')} entries, ${files.toLocaleString('en')} files of ${bytesText(bytes)}`],
-    ...(dryRun ? [] : [['stored', (stored + replaced).toLocaleString('en')] as [string, string]]),
-    [dryRun ? 'would replace' : 'replaced', replaced.toLocaleString('en')],
+    ['read', `${countText(entries)} entries, ${countText(files)} files of ${bytesText(bytes)}`],
+    ...(dryRun ? [] : [['stored', countText(stored + replaced)] as [string, string]]),
+    [dryRun ? 'would replace' : 'replaced', countText(replaced)],
   ]
   const others = { 'left out, expired': expired, 'kept as they were': kept, 'evicted for the limit': evicted }
-  for (const [name, count] of Object.entries(others)) if (count > 0) rows.push([name, count.toLocaleString('en')])
+  for (const [name, count] of Object.entries(others)) if (count > 0) rows.push([name, countText(count)])
   await out.show({ directory, dryRun, entries, files, bytes, expired, stored, replaced, kept, evicted }, pairs(rows))
 }
 

@@ -1,5 +1,5 @@
 import { infos } from '../../engine/for-cli.js'
-import type { Listing } from '../../engine/index.js'
+import type { Cache, FanoutCache, Listing } from '../../engine/index.js'
 import type { Command } from '../command.js'
 import type { Context } from '../context.js'
 import { INFO_HEAD, infoJson, infoLine } from '../entry-text.js'
@@ -34,24 +34,28 @@ export const ls: Command = {
 async function list(context: Context): Promise<void> {
   const { options, out, signal } = context
   const cache = await context.open('read')
-  const listing = listingOf(context)
   const limit = options.number('limit') ?? Number.POSITIVE_INFINITY
-  const long = options.flag('long')
-  if (long && !out.json && out.isTerminal) await out.line(out.paint('bold', INFO_HEAD))
+  if (options.flag('long') && !out.json && out.isTerminal) await out.line(out.paint('bold', INFO_HEAD))
   let count = 0
   if (limit === 0) return
-  if (!long) {
-    for await (const key of context.listed(cache.keys(listing))) {
-      signal.throwIfAborted()
-      await out.line(out.json ? JSON.stringify({ key: keyJson(cache, key) }) : keyText(cache, key))
-      if (++count >= limit) return
-    }
-    return
-  }
-  for await (const info of context.listed(infos(cache, listing))) {
+  for await (const line of linesOf(context, cache)) {
     signal.throwIfAborted()
-    await out.line(out.json ? JSON.stringify(infoJson(cache, info)) : infoLine(cache, info, out))
+    await out.line(line)
     if (++count >= limit) return
+  }
+}
+
+async function* linesOf(context: Context, cache: Cache | FanoutCache): AsyncGenerator<string> {
+  const { options, out } = context
+  const listing = listingOf(context)
+  if (options.flag('long')) {
+    for await (const info of context.listed(infos(cache, listing))) {
+      yield out.json ? JSON.stringify(infoJson(cache, info)) : infoLine(cache, info, out)
+    }
+  } else {
+    for await (const key of context.listed(cache.keys(listing))) {
+      yield out.json ? JSON.stringify({ key: keyJson(cache, key) }) : keyText(cache, key)
+    }
   }
 }
 

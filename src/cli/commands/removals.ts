@@ -87,7 +87,7 @@ export const clear: Command = {
     const question = async (): Promise<string> =>
       `Remove all ${await context.answer(cache.count())} entries from ${cache.directory}?`
     if (!(await confirmed(context, question))) return EXIT.no
-    return tellRemoved(context, await removing(context, cache, () => cache.clear(bulk(context)), await cache.count()))
+    return tellRemoved(context, await removing(context, cache, () => cache.clear(bulk(context)), { isAll: true }))
   },
 }
 
@@ -136,10 +136,10 @@ async function removing(
   context: Context,
   cache: Cache | FanoutCache,
   remove: () => Promise<number>,
-  total?: number,
+  { isAll }: { readonly isAll: boolean } = { isAll: false },
 ): Promise<number> {
-  const bar = progress(context.io, { what: 'removing', total })
   const before = await context.answer(cache.count())
+  const bar = progress(context.io, { what: 'removing', ...(isAll && { total: before }) })
   let looking = Promise.resolve()
   const timer = setInterval(() => {
     looking = cache.count().then(

@@ -157,7 +157,7 @@ function lines(title: string, figures: Figures, { out, io }: Context): string[] 
 }
 
 function text(rate: number | null): string {
-  return rate === null ? '-' : rate.toLocaleString('en')
+  return rate === null ? '-' : countText(rate)
 }
 
 /** A block of lines that overwrites the previous one. */

@@ -1,3 +1,4 @@
+import { countText } from '../units.js'
 import type { ExaminedDatabase, Facts } from './facts.js'
 
 /** `trouble`: data, time or answers are lost, now or soon. `advice`: could be better. `ok`: checked and good. */
@@ -49,5 +50,5 @@ export function quoted(path: string): string {
 
 /** `1 entry`, `2 entries`. */
 export function counted(count: number, one: string, many: string): string {
-  return `${count.toLocaleString('en')} ${count === 1 ? one : many}`
+  return `${countText(count)} ${count === 1 ? one : many}`
 }

@@ -78,14 +78,13 @@ export async function collectFacts(
     webUser: webUser === undefined ? undefined : userOf(webUser),
     strangers: target.kind === 'FanoutCache' ? strangersOf(directory) : [],
     imports: importsIn(target),
-    databases: databases.map((facts, at) => examined(facts, target.places[at])),
+    databases: databases.map((facts, at) => examined(facts, target.places[at] as CachePlace)),
   }
 }
 
-function examined(facts: DatabaseFacts, place: CachePlace | undefined): ExaminedDatabase {
-  const writable =
-    facts.exists && place ? isWritable(place.directory) && isWritable(`${place.directory}/cache.db`) : undefined
-  return { ...facts, role: place?.role ?? 'cache', writable }
+function examined(facts: DatabaseFacts, { directory, role }: CachePlace): ExaminedDatabase {
+  const writable = facts.exists ? isWritable(directory) && isWritable(`${directory}/cache.db`) : undefined
+  return { ...facts, role, writable }
 }
 
 function importsIn({ directory, places }: Target): AbandonedStage[] {

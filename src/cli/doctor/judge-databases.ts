@@ -1,6 +1,6 @@
 import type { DatabaseTrouble } from '../../engine/for-maintenance.js'
 import { placesOf } from '../maintenance.js'
-import { bytesText, durationText } from '../units.js'
+import { bytesText, countText, durationText } from '../units.js'
 import { type Advice, advice, counted, databasesWhere, type Judge, ok, sumOf, trouble } from './advice.js'
 import type { ExaminedDatabase, Facts } from './facts.js'
 
@@ -138,7 +138,7 @@ const judgeExpired: Judge = facts => {
     'value file',
     'value files',
   )
-  const what = `${counted(entries, 'entry', 'entries')}, ${expired.toLocaleString('en')} expired, ${files}`
+  const what = `${counted(entries, 'entry', 'entries')}, ${countText(expired)} expired, ${files}`
   if (expired < 10_000 || expired < entries / 4) return [ok('entries', what)]
   const todo = 'writes remove a few each; fanout-cache expire <directory> removes all now, upkeep does it always'
   return [advice('entries', what, todo)]

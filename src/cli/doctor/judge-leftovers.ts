@@ -1,5 +1,5 @@
 import { placesOf } from '../maintenance.js'
-import { bytesText } from '../units.js'
+import { bytesText, countText } from '../units.js'
 import { type Advice, advice, counted, databasesWhere, type Judge, ok, sumOf, trouble } from './advice.js'
 import type { ExaminedDatabase, Facts } from './facts.js'
 
@@ -98,7 +98,7 @@ function folders({ databases }: Facts): Advice[] {
     findings.push(
       advice(
         'folders',
-        `${most.toLocaleString('en')} value files in one folder: some file systems are slow with so many`,
+        `${countText(most)} value files in one folder: some file systems are slow with so many`,
         'a Disk of one’s own in Python chooses such names; the default spreads them',
         placesOf(full),
       ),

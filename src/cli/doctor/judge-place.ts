@@ -1,4 +1,4 @@
-import { bytesText } from '../units.js'
+import { bytesText, countText } from '../units.js'
 import { type Advice, advice, type Judge, ok, sumOf, trouble } from './advice.js'
 import type { ExaminedDatabase, Facts } from './facts.js'
 
@@ -83,7 +83,7 @@ export const judgeSpace: Judge = facts => {
     resource: 'the table of files',
     share: freeFiles / files,
     isExhausted: freeFiles < 1000,
-    what: `${freeFiles.toLocaleString('en')} of ${files.toLocaleString('en')} inodes free`,
+    what: `${countText(freeFiles)} of ${countText(files)} inodes free`,
     todo: 'make room, or store fewer values as files from now on (fanout-cache settings <directory> disk.minFileSize 128KiB); those that are there go with their entries: a lower maxItems, then fanout-cache cull <directory>',
   })
   return [space, inodes]
