@@ -286,6 +286,16 @@ describe('nextHandlers', () => {
     expect(onError.mock.calls).toEqual([[expect.any(DirectoryError)], [expect.any(DirectoryError)]])
   })
 
+  it('answers further reads of a value where onError has thrown', async () => {
+    const onError = (): never => {
+      throw new Error('told')
+    }
+    const { useCacheHandler, close } = nextHandlers(temporaryDirectory(), { onError })
+    onTestFinished(close)
+    await expect(useCacheHandler.set('key', Promise.reject(new Error('half')))).rejects.toThrow('told')
+    expect(await useCacheHandler.get('key', [])).toBeUndefined()
+  })
+
   it('warns once where nobody is told of errors', async () => {
     const warn = vi.spyOn(process, 'emitWarning').mockImplementation(() => undefined)
     onTestFinished(() => warn.mockRestore())

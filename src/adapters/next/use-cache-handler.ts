@@ -68,8 +68,11 @@ export function useCacheHandlerOf(
     async set(key, pendingEntry) {
       const storing = outside(() => values.store(key, pendingEntry)).catch(onError)
       pending.set(key, storing)
-      await storing
-      if (pending.get(key) === storing) pending.delete(key)
+      try {
+        await storing
+      } finally {
+        if (pending.get(key) === storing) pending.delete(key)
+      }
     },
     async refreshTags() {
       try {
@@ -119,7 +122,8 @@ class UseCacheValues {
   }
 
   #notice(revalidation: number): void {
-    if (this.#seen.length > 0 && revalidation <= (this.#seen.at(-1)?.revalidation ?? 0)) return
+    const last = this.#seen.at(-1)
+    if (last && revalidation <= last.revalidation) return
     this.#seen.push({ revalidation, at: performance.timeOrigin + performance.now() })
     if (this.#seen.length > MOST_SEEN) this.#seen.shift()
   }
