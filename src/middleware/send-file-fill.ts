@@ -198,9 +198,9 @@ export class Fill {
         const hash = await content.ended
         return hash !== undefined && (await this.#store({ ...kept, etag: contentTag(hash) }))
       }
+      if (content.byteLength > (this.#lease?.sizeLimit ?? 0)) return false
       const file = await this.#createFile()
-      if (file && content.byteLength <= (this.#lease?.sizeLimit ?? 0)) await file.append(content)
-      else return false
+      await file?.append(content)
       return await this.#store(kept)
     } catch (error) {
       // The error of a source reaches its readers.
