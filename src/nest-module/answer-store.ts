@@ -116,13 +116,14 @@ export class AnswerStore {
 
   /** Adds a variant to the list, and removes the oldest when there are too many. */
   async #list({ generation }: Variants, selection: string, { keeping, isStanding }: NewAnswer): Promise<void> {
-    await this.#transact([this.#key], tx => {
+    const dropped = await this.#transact([this.#key], tx => {
       const now = this.#variantsIn(tx)
       if (now?.generation !== generation || !isStanding()) return []
       const known = [...now.known.filter(one => one !== selection), selection]
       tx.set(this.#key, storedVariants({ ...now, known: known.slice(-MOST_VARIANTS) }), keeping)
       return known.slice(0, -MOST_VARIANTS)
-    }).then(dropped => this.#cache.deleteMany((dropped ?? []).map(one => this.#keyOf(generation, one))))
+    })
+    await this.#cache.deleteMany((dropped ?? []).map(one => this.#keyOf(generation, one)))
   }
 
   /** Replaces another entry by a list of variants, unless the entry has changed or the answer is outdated. */

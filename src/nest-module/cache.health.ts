@@ -1,5 +1,6 @@
 import { Inject, Injectable } from '@nestjs/common'
 import { ModuleRef } from '@nestjs/core'
+import { type DiskCache, ReadonlyError } from '../engine/index.js'
 import { checkOptionNames, checkOptionsObject } from '../engine/option-names.js'
 import { ownRequire } from '../engine/own-place.js'
 import { type Duration, milliseconds } from '../engine/time.js'
@@ -60,13 +61,12 @@ export class DiskCacheHealthIndicator {
     const timeout = milliseconds(options.timeout ?? '1s', 'timeout')
     const { cache } = this.#hostOf(options.name)
     try {
-      const written = await cache.transact(() => true, { timeout })
-      if (!written) return down(key, `the databases in ${cache.directory} were locked by others for ${timeout} ms`)
+      if (!(await isWritten(cache, timeout))) {
+        return down(key, `the databases in ${cache.directory} were locked by others for ${timeout} ms`)
+      }
       const { count, volume } = await cache.stats()
       return { [key]: { status: 'up', count, volume } } as DiskCacheHealth<Key>
     } catch (error) {
-      // A readonly cache is healthy when it can be read.
-      if ((error as { readonly code?: unknown }).code === 'ERR_CACHE_READONLY') return upByReading(key, cache)
       return down(key, error instanceof Error ? error.message : String(error))
     }
   }
@@ -85,12 +85,13 @@ export class DiskCacheHealthIndicator {
 Injectable()(DiskCacheHealthIndicator)
 Inject(ModuleRef)(DiskCacheHealthIndicator, undefined, 0)
 
-async function upByReading<Key extends string>(key: Key, cache: CacheHost['cache']): Promise<DiskCacheHealth<Key>> {
+/** Whether the write locks could be taken in time. A readonly cache is healthy when it can be read. */
+async function isWritten(cache: DiskCache, timeout: number): Promise<boolean> {
   try {
-    const { count, volume } = await cache.stats()
-    return { [key]: { status: 'up', count, volume } } as DiskCacheHealth<Key>
+    return (await cache.transact(() => true, { timeout })) ?? false
   } catch (error) {
-    return down(key, error instanceof Error ? error.message : String(error))
+    if (error instanceof ReadonlyError) return true
+    throw error
   }
 }
 

@@ -1,7 +1,7 @@
 import { diskStore } from '../adapters/cache-manager/disk-store.js'
 import { prefixOf } from '../adapters/namespaced.js'
 import { optionNamesOf } from '../engine/for-adapters.js'
-import { checkOptionNames, checkOptionsObject, kindOf } from '../engine/option-names.js'
+import { checkOptionNames, kindOf } from '../engine/option-names.js'
 import type { CacheManagerOptions } from './cache.options.js'
 
 const OWN = [
@@ -15,7 +15,6 @@ const OWN = [
  * @throws TypeError that says what to write
  */
 export function checkModuleOptions(options: CacheManagerOptions): void {
-  checkOptionsObject(options, 'CacheModule')
   const { store, stores, directory } = options
   if (store !== undefined && stores !== undefined) {
     throw new TypeError(

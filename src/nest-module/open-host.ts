@@ -1,4 +1,4 @@
-import { singleFlight } from '../adapters/cache-manager/single-flight.js'
+import { singleFlight, tierOf } from '../adapters/cache-manager/single-flight.js'
 import { createKeyvOf } from '../adapters/keyv/create-keyv.js'
 import { prefixOf } from '../adapters/namespaced.js'
 import { isDiskCache } from '../adapters/open-cache.js'
@@ -50,20 +50,11 @@ export async function openHost(given: CacheManagerOptions, name: string | undefi
       await upkeep?.stop()
       await opened.close()
     },
-    manager: sharingWrap(opened.manager),
+    // `wrap` computes once over all processes, if one of the stores supports it.
+    manager: tierOf(opened.manager) ? singleFlight(opened.manager) : opened.manager,
     ttl,
     ignoreCookies: options.ignoreCookies,
   })
-}
-
-/** Makes `wrap` compute once over all processes, if one of the stores supports it. */
-function sharingWrap(manager: ManagerLike): ManagerLike {
-  const { store, stores } = manager as {
-    readonly store?: unknown
-    readonly stores?: readonly { readonly store?: unknown }[]
-  }
-  const all = [store, ...(stores ?? []).map(keyv => keyv.store)] as (Layers | undefined)[]
-  return all.some(one => typeof one?.keyOf === 'function' && engineOf(one)) ? singleFlight(manager) : manager
 }
 
 /** Opens a manager with one store, `diskStore` by default. */

@@ -204,7 +204,7 @@ function ttlOf(option: unknown): unknown {
 }
 
 /** Finds the first store on disk. */
-function tierOf(cache: object): Tier | undefined {
+export function tierOf(cache: object): Tier | undefined {
   const { store, stores } = cache as {
     readonly store?: unknown
     readonly stores?: readonly { readonly store?: unknown }[]
