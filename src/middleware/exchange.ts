@@ -69,10 +69,10 @@ export async function revalidate(exchange: Exchange, flight: Flight): Promise<vo
   const lookup = await lookUpFor(exchange)
   const need: Need = { fwd: 'stale', stale: lookup.found }
   if (lookup.subject === flight.subject && (await acquire(exchange, flight)) === 'granted') {
-    return new Leader(exchange, flight, await hold(exchange, need), 'stale').run()
+    const stale = await hold(exchange, need)
+    if (!isGone(res)) return new Leader(exchange, flight, stale, 'stale').run()
   }
-  flight.settle({ kind: 'again' })
-  core.flights.end(flight)
+  cancel(exchange, flight)
   res.statusCode = 204
   res.end()
 }

@@ -271,8 +271,8 @@ export class Leader {
 
   #closed(): void {
     this.#restore()
-    if (!this.#judged) this.#giveUp('again')
-    clearInterval(this.#heartbeat)
+    // A handler that stops with the client never ends what was to be swallowed.
+    if (!this.#judged || !this.#flight.isSettled) this.#giveUp('again')
   }
 
   /** Ends the flight without storing. */

@@ -455,6 +455,31 @@ describe('an answer that is for one person, because of a cookie', () => {
 })
 
 describe('a stale answer', () => {
+  it('is validated anew when the client goes away before the handler has ended its 304', async () => {
+    const told = new Gate()
+    let calls = 0
+    const { get, port, clock, cache } = await site(
+      app =>
+        void app.get('/', (_req, res) => {
+          // A pipe behind it would stop with the client.
+          if (++calls === 2) {
+            res.writeHead(304)
+            return told.open()
+          }
+          res.set({ 'Cache-Control': 'max-age=1', ETag: '"1"' }).send('x')
+        }),
+      { options: { collapseTimeout: '1h' } },
+    )
+    await get('/')
+    await settled(cache)
+    clock.advance(5000)
+    const leaving = httpRequest({ port, host: '127.0.0.1' }).on('error', () => undefined)
+    leaving.end()
+    await told.opened
+    leaving.destroy()
+    expect([(await get('/')).text, calls]).toEqual(['x', 3])
+  })
+
   it('is given while a new one is fetched, once', async () => {
     const gate = new Gate()
     let calls = 0
