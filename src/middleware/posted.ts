@@ -72,10 +72,13 @@ class Posting {
       await this.#land(keysToInvalidate(core, req, request, head), answer)
     } catch (error) {
       core.store.tell(error)
+      spool.forgo()
     } finally {
+      this.#release()
+      // The handler may still be writing.
+      await spool.ended
       spool.file?.abandon()
       spool.close()
-      this.#release()
     }
   }
 

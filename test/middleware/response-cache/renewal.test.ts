@@ -1,11 +1,9 @@
 import { statSync } from 'node:fs'
 import { join } from 'node:path'
-import Database from 'better-sqlite3'
-import type { FanoutCache } from 'fanout-cache'
 import { purge } from 'fanout-cache/express'
 import { describe, expect, it, onTestFinished } from 'vitest'
 import { Gate } from '../../helpers/gate.js'
-import { type Site, site, statusOf } from './support/app.js'
+import { forbidRemoval, type Site, site, statusOf } from './support/app.js'
 
 const BODY = Buffer.alloc(3_000_000, 'a long body, ')
 
@@ -17,14 +15,6 @@ async function fileOf({ cache }: Site): Promise<{ path: string; ino: number; mti
     return { path, ino, mtimeMs }
   }
   throw new Error('nothing is stored')
-}
-
-function forbidRemoval({ directory }: FanoutCache): void {
-  for (const shard of ['000', '001']) {
-    const database = new Database(join(directory, shard, 'cache.db'))
-    database.exec("CREATE TRIGGER keep BEFORE DELETE ON Cache BEGIN SELECT RAISE(ABORT, 'no removal'); END")
-    database.close()
-  }
 }
 
 describe('a 304 for a long answer', () => {

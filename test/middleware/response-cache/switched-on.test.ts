@@ -1,8 +1,10 @@
+import { readdirSync } from 'node:fs'
 import type { Express, Request, Response } from 'express'
 import { purge } from 'fanout-cache/express'
 import { describe, expect, it } from 'vitest'
 import { Gate } from '../../helpers/gate.js'
-import { settled, site, statusOf } from './support/app.js'
+import { openFiles } from '../../helpers/open-files.js'
+import { forbidRemoval, settled, site, statusOf } from './support/app.js'
 
 const WHOLE = Buffer.from(Array.from({ length: 1000 }, (_, at) => at % 256))
 
@@ -234,6 +236,28 @@ describe('cachePost', () => {
     expect(await purge(cache, { tag: 'documents' })).toBe(1)
     await get('/doc')
     expect(state.gets).toBe(1)
+  })
+
+  it('leaves nothing of an answer that comes when those before it cannot be removed', async () => {
+    const rest = new Gate()
+    const { mount } = document(async (_req, res) => {
+      res.write('the beginning')
+      await rest.opened
+      res.end(Buffer.alloc(2 ** 20))
+    })
+    const { get, cache } = await site(mount, { options: { cachePost: true } })
+    await get('/doc')
+    await settled(cache)
+    forbidRemoval(cache)
+    const errors: string[] = []
+    cache.on('error', error => void errors.push(error.message))
+    const posted = get('/doc', post())
+    await expect.poll(() => errors).toEqual([expect.stringContaining('no removal')])
+    rest.open()
+    expect((await posted).cut).toBe(false)
+    await settled(cache)
+    await expect.poll(() => openFiles(cache.directory)).toEqual([])
+    expect(readdirSync(cache.directory, { recursive: true }).filter(name => String(name).includes('-tmp-'))).toEqual([])
   })
 
   it('does not store what was purged while the handler ran', async () => {

@@ -1,5 +1,7 @@
 import type { RequestListener } from 'node:http'
 import { createRequire } from 'node:module'
+import { join } from 'node:path'
+import Database from 'better-sqlite3'
 import express5, { type Express } from 'express'
 import { type CacheOptions, FanoutCache } from 'fanout-cache'
 import { type ResponseCacheOptions, responseCache } from 'fanout-cache/express'
@@ -65,6 +67,15 @@ export async function site(mount: (app: Express, site: () => Site) => void, opti
 
 export function statusOf(reply: Reply): string {
   return String(reply.headers['cache-status']).replace(/^fanout-cache; /, '')
+}
+
+/** Makes a database refuse to remove entries. */
+export function forbidRemoval({ directory }: FanoutCache): void {
+  for (const shard of ['000', '001']) {
+    const database = new Database(join(directory, shard, 'cache.db'))
+    database.exec("CREATE TRIGGER keep BEFORE DELETE ON Cache BEGIN SELECT RAISE(ABORT, 'no removal'); END")
+    database.close()
+  }
 }
 
 /** Waits for what is written behind an answer. */
