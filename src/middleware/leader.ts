@@ -168,14 +168,13 @@ export class Leader {
       const isKnown = core.store.now() - stored.requestedAt < LONGEST_FLIGHT
       if (end === 'complete' && lease && isKnown) {
         await this.#storing(() => storeAnswer(core.store, core.settings, lease, answer))
-      } else {
-        spool.file?.abandon()
-        if (lease) core.store.release(lease)
-      }
+      } else if (lease) core.store.release(lease)
     } catch (error) {
       core.store.tell(error)
     } finally {
       undo()
+      // Unless it is stored.
+      spool.file?.abandon()
       spool.close()
       this.#land()
     }

@@ -1,4 +1,5 @@
 import { once } from 'node:events'
+import { readdirSync } from 'node:fs'
 import { connect } from 'node:net'
 import { join } from 'node:path'
 import { Readable } from 'node:stream'
@@ -182,3 +183,21 @@ describe('the request after one whose answer was not stored', () => {
     expect(await made.status('/')).toMatch(/; stored$/)
   })
 })
+
+describe('a long answer whose head is too long to lie beside it', () => {
+  it('leaves no file', async () => {
+    const tags = Array.from({ length: 200 }, (_, at) => `${at} ${'t'.repeat(100)}`)
+    const { get, cache } = await site(
+      app => void app.get('/', (_req, res) => void res.set('Cache-Control', 'max-age=60').end(chunk(0))),
+      { options: { tags } },
+    )
+    expect((await get('/')).body.byteLength).toBe(CHUNK)
+    await settled(cache)
+    expect(await cache.count()).toBe(0)
+    await expect.poll(() => temporaryFiles(cache.directory)).toEqual([])
+  })
+})
+
+function temporaryFiles(directory: string): string[] {
+  return readdirSync(directory, { recursive: true, encoding: 'utf8' }).filter(name => name.includes('cache.db-tmp-'))
+}
