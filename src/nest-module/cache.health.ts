@@ -50,7 +50,8 @@ export class DiskCacheHealthIndicator {
    * Checks the cache. The result is up with the number of entries and the bytes on disk, or down with a message. It
    * takes the write locks and writes nothing.
    *
-   * @throws the error by which Terminus 10 recognises that something is down; TypeError for unknown options
+   * @throws the error by which Terminus 10 recognises that something is down; TypeError for unknown options, TypeError or
+   *   RangeError for a wrong timeout; that of Nest when no cache of the name is registered
    */
   async isHealthy<const Key extends string>(
     key: Key,

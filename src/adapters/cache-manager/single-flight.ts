@@ -47,7 +47,8 @@ interface Call {
  * on disk, a `diskStore` or a Keyv of this package; stores before it are still asked first. All other methods are
  * unchanged. A refresh in the background (`refreshThreshold`) takes place once in each process.
  *
- * @throws TypeError when the cache has no store of this package
+ * @throws TypeError when the cache has no store of this package, and for unknown options; TypeError or RangeError for a
+ *   wrong lease
  * @example
  * const cache = singleFlight(createCache({ stores: [new Keyv(), diskStore.keyv({ directory })] }))
  * await cache.wrap('report', () => compute(), '5m')
