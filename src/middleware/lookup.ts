@@ -33,8 +33,6 @@ export interface Lookup {
   readonly known: boolean
   /** The subject of a flight for the request: the key, or that of the variant that is expected. */
   readonly subject: string
-  /** The version of the list of variants or of the entry. */
-  readonly version?: string
   /** The entries that were read: the list of variants and the answer. */
   readonly list?: Sighting
   readonly answer?: Sighting
@@ -59,13 +57,13 @@ export async function lookUp(store: DoorStore, key: string, request: RequestHead
   const sighting = await store.look(key)
   const seen = sighting && decode(sighting)
   if (!seen) return { known: false, subject: key }
-  const { version } = sighting
   if (!isVariantList(seen.head)) {
-    return { known: true, subject: key, version, found: foundOf(key, seen.head, seen.body, version), answer: sighting }
+    const found = foundOf(key, seen.head, seen.body, sighting.version)
+    return { known: true, subject: key, found, answer: sighting }
   }
   const { subject, variant } = chooseVariant(key, seen.head, request)
   const chosen = variant && (await findVariant(store, variant))
-  return { known: true, subject, version, list: sighting, ...chosen }
+  return { known: true, subject, list: sighting, ...chosen }
 }
 
 /** Counts a request as a hit or miss, and notes the use of its list of variants. */

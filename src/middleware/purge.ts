@@ -33,8 +33,8 @@ const PAGE = 200
  * Removes answers, or marks them as stale, for all processes. Answers of handlers that began before are not stored.
  *
  * @returns the number of purged answers
- * @throws TypeError for wrong options; RangeError for a name or a key that is too long; ReadonlyError when the cache is
- *   read-only; TimeoutError when a lock is not free in time
+ * @throws TypeError for wrong options; RangeError for a wrong name or key; ReadonlyError when the cache is read-only;
+ *   TimeoutError when a lock is not free in time
  */
 export async function purge(cache: DiskCache, options: PurgeOptions): Promise<number> {
   checkOptionsObject(options, 'purge')

@@ -12,8 +12,6 @@ import { freshnessOf } from './policy/freshness.js'
 import type { Fields, RequestHead, ResponseHead, StoredResponse } from './policy/message.js'
 import { ageingOf, decide } from './policy/reuse.js'
 import { staleWindows } from './policy/stale-windows.js'
-import { permitsAuthorized } from './policy/storability.js'
-import { effectiveDirectives } from './policy/targeted.js'
 import { varyOf } from './policy/vary.js'
 import { encodeInline, encodeMeta, isVariantList, type StoredHead, type Variant } from './stored-head.js'
 
@@ -39,7 +37,6 @@ function headOf(
   const { status, fields, requestedAt, receivedAt } = stored
   const { age, ttl } = ageingOf(stored, receivedAt, policy)
   const isFresh = ttl > 0 && decide(PLAIN, stored, receivedAt, policy).kind === 'fresh'
-  const { directives } = effectiveDirectives(fields, policy.targets)
   return {
     v: 1,
     s: status,
@@ -51,7 +48,6 @@ function headOf(
     i: id,
     ...(tags.length > 0 && { g: tags }),
     ...(freshnessOf(stored, policy).source === 'option' && { t: 1 as const }),
-    ...(permitsAuthorized(directives) && { o: 1 as const }),
   }
 }
 

@@ -24,8 +24,6 @@ export interface StoredHead {
   readonly g?: readonly string[]
   /** Whether it is fresh only by options of the route, and therefore not for requests with cookies or authorization. */
   readonly t?: 1
-  /** Whether requests with Authorization may get it (RFC 9111 §3.5). */
-  readonly o?: 1
 }
 
 /** The list of the variants of a URI. It is the entry of its key when its answers vary. */
