@@ -179,7 +179,7 @@ async function keepValue(
   const own = new OwnComputation(host.cache, full)
   // Nest binds the handler to the async context of this call.
   const handled = own.run(() => next.handle())
-  const { value } = await computeOnce<unknown>({
+  const value = await computeOnce({
     cache: host.cache,
     key: full,
     options: { tags, ttl },

@@ -12,11 +12,11 @@ const STORING_MILLISECONDS = 25
 const LOCK_MILLISECONDS = 250
 
 /** One call that computes a missing value. */
-export interface Computation<T> {
+export interface Computation {
   readonly cache: DiskCache
   /** The key in the cache. */
   readonly key: string
-  readonly compute: (context: ComputationContext) => Promise<Made<T>>
+  readonly compute: (context: ComputationContext) => Promise<Made>
   readonly options?: Computing
   /** How long to wait for the computation of another caller. Milliseconds. @default no limit */
   readonly patience?: number
@@ -31,16 +31,10 @@ export interface ComputationContext extends Pick<ComputeContext<unknown>, 'ttl'>
 }
 
 /** A computed value. */
-export interface Made<T> {
-  readonly value: T
+export interface Made {
+  readonly value: unknown
   /** Whether others may have it. Otherwise it is for this call only, and others compute for themselves. */
   readonly keep: boolean
-}
-
-export interface Computed<T> {
-  readonly value: T
-  /** Whether this call has computed it. */
-  readonly own: boolean
 }
 
 /** The result of callers that waited for a value that they may not have. */
@@ -55,9 +49,9 @@ class ComputeError extends Error {
  * Runs `getOrSet` so that the caller gets a value whatever happens to the cache: when it fails, the caller computes for
  * itself. Errors of `compute` are passed unchanged to all waiting callers of this process.
  */
-export async function computeOnce<T>(computation: Computation<T>): Promise<Computed<T>> {
+export async function computeOnce(computation: Computation): Promise<unknown> {
   const { cache, key, compute, options, report } = computation
-  if (isOwnComputation(cache, key)) return { value: (await compute(ALONE)).value, own: true }
+  if (isOwnComputation(cache, key)) return (await compute(ALONE)).value
   const attempt = new Attempt(computation)
   try {
     const waiting = { timeout: LOCK_MILLISECONDS, ...options, ...(attempt.signal && { signal: attempt.signal }) }
@@ -67,14 +61,13 @@ export async function computeOnce<T>(computation: Computation<T>): Promise<Compu
       if (!(error instanceof ComputeError) && !attempt.gaveUp) report(error)
     })
     const value = await Promise.race([stored, attempt.isMade])
-    if (!attempt.own && value !== NOT_KEPT) return { value: valueFrom(value) as T, own: false }
+    if (!attempt.own && value !== NOT_KEPT) return valueFrom(value)
   } catch (error) {
     if (error instanceof ComputeError) throw error.cause
   } finally {
     attempt.settle()
   }
-  const { value } = await (attempt.own ?? compute(ALONE))
-  return { value, own: true }
+  return (await (attempt.own ?? compute(ALONE))).value
 }
 
 /** Tells an error of `compute` from those of the cache. One in the background ends in the log, which has the message only. */
@@ -86,18 +79,18 @@ function rethrow(error: unknown): never {
 /** The context of a computation without the cache. */
 const ALONE: ComputationContext = { ttl: () => {}, isStanding: () => false }
 
-class Attempt<T> {
+class Attempt {
   /** The computation of this call. `undefined` while another caller computes. */
-  own: Promise<Made<T>> | undefined
+  own: Promise<Made> | undefined
   /** Resolves when the value is computed but storing it takes long. */
   readonly isMade: Promise<typeof NOT_KEPT>
-  readonly #computation: Computation<T>
+  readonly #computation: Computation
   readonly #patience: AbortController | undefined
   readonly #making = withResolvers<typeof NOT_KEPT>()
   #timer: NodeJS.Timeout | undefined
   #isSettled = false
 
-  constructor(computation: Computation<T>) {
+  constructor(computation: Computation) {
     const { patience } = computation
     this.#computation = computation
     this.isMade = this.#making.promise

@@ -119,7 +119,7 @@ class Answering {
     if (isNamed) this.#own ??= new OwnComputation(host.cache, this.#key)
     this.#prepare()
     let follow: (() => Promise<void>) | undefined
-    const { value } = await computeOnce<unknown>({
+    const value = await computeOnce({
       cache: host.cache,
       key: place.flight,
       patience: PATIENCE,

@@ -71,7 +71,7 @@ async function answer({ host, args, proceed, place }: MethodCall, options: Cache
   const given = Object.entries({ ttl, tags, staleFor, beta, lease }).filter(([, value]) => value !== undefined)
   const { cache } = host
   const full = host.keyOf(key)
-  const { value } = await computeOnce<unknown>({
+  return computeOnce({
     cache,
     key: full,
     options: Object.fromEntries(given),
@@ -81,7 +81,6 @@ async function answer({ host, args, proceed, place }: MethodCall, options: Cache
     },
     report: error => host.report(`@Cacheable of ${place}`, error),
   })
-  return value
 }
 
 /** Encodes arguments as a text that is equal exactly for equal arguments. */
