@@ -44,7 +44,6 @@ const ROWS: Rows = {
 
 const TREE: Tree = {
   files: 10,
-  folders: 10,
   fullestFolder: 1,
   orphans: NOTHING,
   foreign: NOTHING,

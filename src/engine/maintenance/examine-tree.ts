@@ -26,9 +26,8 @@ export interface NodeFacts {
 
 /** Facts about the directory of one database, found without opening any file. */
 export interface TreeFacts {
-  /** Number of value files and of their folders. */
+  /** Number of value files, and of those in the folder that has the most. */
   readonly files: number
-  readonly folders: number
   readonly fullestFolder: number
   /** Value files older than an hour that no row names. */
   readonly orphans: Pile
@@ -68,7 +67,6 @@ class TreeWalk {
   readonly #quarantines: string[] = []
   readonly #closed: string[] = []
   #files = 0
-  #folders = 0
   #fullest = 0
 
   constructor(options: TreeOptions) {
@@ -80,7 +78,6 @@ class TreeWalk {
     this.#visit('')
     return {
       files: this.#files,
-      folders: this.#folders,
       fullestFolder: this.#fullest,
       orphans: this.#orphans.pile,
       foreign: this.#foreign.pile,
@@ -100,7 +97,6 @@ class TreeWalk {
     for (const entry of entries) if (!entry.isDirectory()) this.#file(nameOf(relative, entry))
     this.#options.control.goOn()
     this.#options.control.advance(this.#files - before)
-    if (this.#files > before) this.#folders++
     this.#fullest = Math.max(this.#fullest, this.#files - before)
     for (const entry of entries) if (entry.isDirectory()) this.#folder(nameOf(relative, entry))
   }
