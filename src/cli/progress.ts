@@ -1,4 +1,4 @@
-import { Presets, SingleBar } from 'cli-progress'
+import cliProgress, { type SingleBar } from 'cli-progress'
 import type { Io } from './command.js'
 import { isDrawnOn } from './output.js'
 import { countText, durationText } from './units.js'
@@ -31,7 +31,7 @@ export function progress(io: Io, { what, total }: { readonly what: string; reado
     const seconds = (performance.now() - started) / 1000
     if (!isLong) return
     if (!bar) {
-      bar = newBar(io, what, all !== undefined)
+      bar = newBar(io, what)
       bar.start(all ?? 0, done, figures(done, all, seconds))
     }
     if (all !== undefined && all !== bar.getTotal()) bar.setTotal(all)
@@ -69,13 +69,18 @@ function figures(
   return { rate: countText(Math.round(done / seconds)), left: left.replace(' ', '') }
 }
 
-function newBar(io: Io, what: string, hasTotal: boolean): SingleBar {
-  const format = hasTotal
-    ? `${what} {bar} {percentage}% | {value}/{total} | {rate}/s | {left} left`
-    : `${what} {value} | {rate}/s | {duration_formatted}`
-  return new SingleBar(
+function newBar(io: Io, what: string): SingleBar {
+  const withTotal = `${what} {bar} {percentage}% | {value}/{total} | {rate}/s | {left} left`
+  const withoutTotal = `${what} {value} | {rate}/s | {duration_formatted}`
+  return new cliProgress.SingleBar(
     {
-      format,
+      // The total of a task that counts its steps first comes after the bar.
+      format: (options, params, payload) =>
+        cliProgress.Format.Formatter(
+          { ...options, format: params.total > 0 ? withTotal : withoutTotal },
+          params,
+          payload,
+        ),
       stream: io.stderr,
       fps: 5,
       hideCursor: false,
@@ -84,6 +89,6 @@ function newBar(io: Io, what: string, hasTotal: boolean): SingleBar {
       gracefulExit: false,
       barsize: 24,
     },
-    Presets.shades_classic,
+    cliProgress.Presets.shades_classic,
   )
 }
