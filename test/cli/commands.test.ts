@@ -6,17 +6,10 @@ import { FixtureProcess } from '../helpers/child-process.js'
 import { peer } from '../helpers/peers.js'
 import { runPython } from '../helpers/python.js'
 import { temporaryDirectory } from '../helpers/temp-directory.js'
-import { cli, cliBytes, cliHere, type Ended } from './support/command-line.js'
+import { cli, cliBytes, cliHere, done, type Ended, json, no } from './support/command-line.js'
 import { runInTerminal } from './transfer-support.js'
 
 type Runner = (args: readonly string[], surroundings?: { readonly input?: string | Uint8Array }) => Promise<Ended>
-
-const done = (stdout: string): Ended => ({ code: 0, stdout, stderr: '' })
-const no = (stderr: string): Ended => ({ code: 1, stdout: '', stderr: `fanout-cache: ${stderr}\n` })
-function json(ended: Ended): unknown {
-  expect(ended).toMatchObject({ code: 0, stderr: '' })
-  return JSON.parse(ended.stdout)
-}
 
 const KINDS = ['Cache', 'FanoutCache'] as const
 type Kind = (typeof KINDS)[number]

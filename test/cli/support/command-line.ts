@@ -3,6 +3,7 @@ import { once } from 'node:events'
 import { PassThrough, Readable } from 'node:stream'
 import { buffer, text } from 'node:stream/consumers'
 import { fileURLToPath } from 'node:url'
+import { expect } from 'vitest'
 import { run } from '../../../dist/cli.mjs'
 
 export const BIN: string = fileURLToPath(new URL('../../../bin/fanout-cache.cjs', import.meta.url))
@@ -12,6 +13,15 @@ export interface Ended {
   readonly code: number | null
   readonly stdout: string
   readonly stderr: string
+}
+
+export const done = (stdout: string): Ended => ({ code: 0, stdout, stderr: '' })
+export const no = (stderr: string): Ended => ({ code: 1, stdout: '', stderr: `fanout-cache: ${stderr}\n` })
+
+/** What a command has printed with `--json`. */
+export function json(ended: Ended): unknown {
+  expect(ended).toMatchObject({ code: 0, stderr: '' })
+  return JSON.parse(ended.stdout)
 }
 
 export interface Surroundings {
@@ -44,6 +54,21 @@ export async function cliHere(args: readonly string[], { input = '', env = {} }:
   const printed = Promise.all([text(stdout), text(stderr)])
   const stdin = Readable.from([Buffer.from(input)], { objectMode: false })
   const code = await run([...args], { stdin, stdout, stderr, env }, new AbortController().signal)
+  stdout.end()
+  stderr.end()
+  const [out, err] = await printed
+  return { code, stdout: out, stderr: err }
+}
+
+/** Runs it in this process at a terminal, where its question is answered. What is shown there is `stderr`. */
+export async function cliAsked(args: readonly string[], answer: string): Promise<Ended> {
+  const [stdin, stdout, stderr] = [new PassThrough(), new PassThrough(), new PassThrough()]
+  const printed = Promise.all([text(stdout), text(stderr)])
+  stderr.on('data', chunk => {
+    if (String(chunk).includes('[y/N]')) stdin.write(`${answer}\n`)
+  })
+  const io = { stdin: Object.assign(stdin, { isTTY: true }), stdout, stderr: Object.assign(stderr, { isTTY: true }) }
+  const code = await run([...args], { ...io, env: { TERM: 'dumb' } }, new AbortController().signal)
   stdout.end()
   stderr.end()
   const [out, err] = await printed
