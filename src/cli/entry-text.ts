@@ -10,8 +10,7 @@ export function infoJson(cache: Cache | FanoutCache, info: Info): Record<string,
   return {
     key: keyJson(cache, key),
     size,
-    // Python's `expire=float('inf')` means never; JSON has no infinity.
-    ...(Number.isFinite(expiresAt) && { expiresAt: expiresAt as number }),
+    ...(expiresAt === undefined ? undefined : { expiresAt }),
     ...(tag === undefined ? undefined : { tag: toTagged(tag) }),
     tags: [...tags],
     storedAt,
