@@ -104,6 +104,14 @@ const WRONG: readonly (readonly [line: string, words: string])[] = [
   ['watch DIR --every 25d', '--every must be 100ms to 24 days'],
   ['watch DIR --every 99ms', '--every must be 100ms to 24 days'],
   ['completions fish', 'the shell must be bash or zsh'],
+  ['completions constructor', 'the shell must be bash or zsh'],
+  ['check DIR --set-aside', '--set-aside goes with --fix'],
+  ['settings DIR sizeLimit 100000I', 'bytes or a size such as'],
+  ['evict DIR {"$number":"NaN"} --tag-json --yes', 'the tag must be text, a number or bytes'],
+  ['set DIR key {"$map":[[1,2,3]]} --value-json', '$map must hold pairs [key, value]'],
+  ['set DIR key {"$array":["Float32Array","AAA="]} --value-json', '$array must hold bytes of whole elements'],
+  ['set DIR key {"$array":["Float31Array","AAA="]} --value-json', '$array must hold [type, base64]'],
+  ['set DIR key {"$regexp":["(",""]} --value-json', '$regexp must hold [source, flags]'],
 ]
 
 describe('a command line that is wrong', () => {

@@ -295,6 +295,8 @@ describe('set and get', () => {
       '{"a":{"$bytes":"AAEC"},"b":{"$date":"2026-01-02T03:04:05.006Z"}}',
       '[{"$map":[[1,{"$set":["a"]}]]},{"$regexp":["a+","gi"]}]',
       '{"$array":["Float32Array","AACAPw=="]}',
+      '{"$array":["ArrayBuffer","AAE="]}',
+      '{"$date":null}',
       // Node 24 has it.
       ...('Float16Array' in globalThis ? ['{"$array":["Float16Array","ADw="]}'] : []),
       '{"$object":{"$bytes":{"$object":{"$x":1}}}}',
@@ -307,6 +309,26 @@ describe('set and get', () => {
     }
     expect(await cliHere(['set', directory, 'key', '-', '--value-json'], { input: '[{"$set":[]}]' })).toEqual(done(''))
     expect(await cliHere(['get', directory, 'key'])).toEqual(done('[{"$set":[]}]\n'))
+  })
+
+  it('say of a value that JSON has no form for, which has', async () => {
+    const directory = join(temporaryDirectory(), 'new')
+    const cache = new Cache(directory)
+    const circle: unknown[] = []
+    circle.push(circle)
+    await cache.set('circle', circle)
+    await cache.set('view', new Uint16Array([1, 2, 3]).subarray(1, 2))
+    await cache.close()
+    const refused = await cliHere(['get', directory, 'circle'])
+    expect(refused).toMatchObject({ code: 2, stdout: '', stderr: expect.stringContaining('export keeps it as it is') })
+    expect(await cliHere(['get', directory, 'view'])).toEqual(done('{"$array":["Uint16Array","AgA="]}\n'))
+  })
+
+  it('refuse a value that is larger than the limit of the cache', async () => {
+    const directory = join(temporaryDirectory(), 'small')
+    await new Cache(directory, { sizeLimit: 65_536 }).open().then(cache => cache.close())
+    const refused = await cliHere(['set', directory, 'film', '-'], { input: Buffer.alloc(100_000) })
+    expect(refused).toMatchObject({ code: 2, stderr: expect.stringContaining('larger than') })
   })
 
   it.runIf(peer('python'))('read and find again every kind of key and value that Python stores', async () => {

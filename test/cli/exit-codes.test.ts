@@ -1,6 +1,6 @@
 import { constants } from 'node:os'
 import { describe, expect, it } from 'vitest'
-import { EXIT, exitCodeOf } from '../../src/cli/exit-codes.js'
+import { EXIT, exitCodeOf, sentenceOf } from '../../src/cli/exit-codes.js'
 
 describe('the exit code of an error of the file system', () => {
   it.each([
@@ -12,5 +12,18 @@ describe('the exit code of an error of the file system', () => {
     ['EISDIR', EXIT.usage],
   ])('%s is %d', (code, exitCode) => {
     expect(exitCodeOf(Object.assign(new Error(code), { code, syscall: 'write' }))).toBe(exitCode)
+  })
+})
+
+describe('an error', () => {
+  it('is told in one line', () => {
+    expect(sentenceOf(Object.assign(new Error('a\n  b \n'), { code: 'EIO', syscall: 'read' }))).toBe('a b')
+  })
+
+  it('that is no fault of the command line is told as a defect', () => {
+    expect(exitCodeOf(new Error('odd'))).toBe(EXIT.defect)
+    expect(sentenceOf(new Error('odd'))).toMatch(
+      /a defect of fanout-cache, please report it: odd .*FANOUT_CACHE_DEBUG=1/,
+    )
   })
 })

@@ -1,5 +1,5 @@
 import { once } from 'node:events'
-import { existsSync, mkdirSync, truncateSync, utimesSync } from 'node:fs'
+import { existsSync, mkdirSync, rmSync, statSync, truncateSync, utimesSync } from 'node:fs'
 import { join } from 'node:path'
 import { PassThrough, Readable } from 'node:stream'
 import { text } from 'node:stream/consumers'
@@ -56,6 +56,42 @@ it('an export ends with an error when a file is cut off while it is read', async
   const { code, stdout, stderr } = await exportedAround(directory, () => truncateSync(film, 100_000))
   expect({ code, stderr }).toEqual({ code: 4, stderr: expect.stringContaining('was cut off while it was exported') })
   expect(stdout).not.toContain('"end"')
+})
+
+it('an export tells of an entry whose file is gone or too short, and exits with 1', async () => {
+  const directory = temporaryDirectory()
+  await filled(directory, [
+    ['gone', Buffer.alloc(40_000)],
+    ['short', Buffer.alloc(50_000)],
+    ['whole', Buffer.alloc(60_000)],
+  ])
+  for (const path of valueFiles(directory)) {
+    const { size } = statSync(path)
+    if (size === 40_000) rmSync(path)
+    if (size === 50_000) truncateSync(path, 10)
+  }
+  const { code, stdout, stderr } = await cliHere(['export', directory])
+  expect(code).toBe(1)
+  expect(stdout).toMatch(/"key":"whole".*\{"end":\{"entries":1,"files":1,"bytes":60000\}\}\n$/s)
+  expect(stderr.match(/left out, since its file is gone or was cut short: "\w+"/g)).toHaveLength(2)
+})
+
+it('an export is a file that only its owner can read', async () => {
+  const directory = temporaryDirectory()
+  await filled(directory, [['a', 1]])
+  const file = join(temporaryDirectory(), 'a.jsonl')
+  expect(await cliHere(['export', directory, file])).toEqual(done(''))
+  expect(statSync(file).mode & 0o777).toBe(0o600)
+})
+
+it('an export is not written to a terminal', async () => {
+  const directory = temporaryDirectory()
+  await filled(directory, [['a', 1]])
+  const [stdout, stderr] = [Object.assign(new PassThrough(), { isTTY: true }), new PassThrough()]
+  const io = { stdin: Readable.from([]), stdout, stderr, env: {} }
+  expect(await run(['export', directory], io, new AbortController().signal)).toBe(2)
+  expect(await text(stdout.end())).toBe('')
+  expect(await text(stderr.end())).toContain('nothing for a terminal')
 })
 
 it('an export carries rows of others that have no time to speak of and no metadata', async () => {

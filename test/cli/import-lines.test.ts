@@ -156,9 +156,12 @@ describe('an import', () => {
     const { evicted, stored } = json(await imported(films, '--evict')) as { evicted: number; stored: number }
     expect(stored).toBe(40)
     expect(evicted).toBeGreaterThan(20)
-    await using cache = new Cache(directory)
+    const cache = new Cache(directory)
     expect(await cache.volume()).toBeLessThanOrEqual(2 ** 20)
     expect(await cache.count()).toBe(40 - evicted)
+    await cache.close()
+    const told = await cliHere(['import', directory, '--yes', '--evict'], { input: films })
+    expect(told.stdout).toMatch(/^evicted for the limit +\d+$/m)
   })
 
   it.each([

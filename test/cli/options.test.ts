@@ -1,6 +1,6 @@
-import { writeFileSync } from 'node:fs'
+import { rmSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
-import { Cache, type CacheOptions } from 'fanout-cache'
+import { Cache, type CacheOptions, FanoutCache } from 'fanout-cache'
 import { describe, expect, it } from 'vitest'
 import { ManualClock } from '../helpers/manual-clock.js'
 import { rawDatabase } from '../helpers/raw-database.js'
@@ -200,6 +200,11 @@ describe('what removes', () => {
     expect(missing).toMatchObject({ code: 1, stdout: '{"deleted":0,"missing":["none",7],"dryRun":false}\n' })
   })
 
+  it('names the line of stdin that is no key', async () => {
+    const wrong = await cliHere(['delete', await filled(), '--stdin', '--key-json'], { input: '"k:2"\nk:3\n' })
+    expect(wrong).toMatchObject({ code: 2, stderr: expect.stringContaining('line 2 of stdin: the key must be JSON') })
+  })
+
   it('deletes keys page by page, each once', async () => {
     const keys = Array.from({ length: 1201 }, (_, at) => `k:${at}`)
     const directory = await made(cache => cache.setMany(keys.map(key => [key, 1])))
@@ -245,5 +250,33 @@ describe('settings and stats', () => {
     await cliHere(['settings', directory, 'statistics', 'off'])
     expect((await cliHere(['stats', directory])).stdout).toMatch(/^hits +not counted/m)
     expect(json(await cliHere(['stats', directory, '--json']))).toMatchObject({ evictions: null })
+  })
+})
+
+describe('vacuum --dry-run', () => {
+  it('tells what is free at least, of the databases that are there', async () => {
+    const directory = join(temporaryDirectory(), 'cache')
+    const cache = new FanoutCache(directory, { shards: 2, sqlite: { autoVacuum: 0 } })
+    await cache.setMany(Array.from({ length: 200 }, (_, at) => [at, 'x'.repeat(20_000)]))
+    await cache.clear()
+    await cache.close()
+    rmSync(join(directory, '001'), { recursive: true })
+    const { code, stdout } = await cliHere(['vacuum', directory, '--dry-run'])
+    expect([code, lines(stdout)]).toEqual([
+      0,
+      [
+        expect.stringMatching(/^DATABASE +BEFORE +AFTER +FREED$/),
+        expect.stringMatching(/^ *000 +\d\.\d MiB +\d+\.\d KiB +\d\.\d MiB$/),
+        expect.stringMatching(/^\d\.\d MiB or more would be given back$/),
+      ],
+    ])
+    expect((await cliHere(['vacuum', directory])).code).not.toBe(70)
+  })
+
+  it('exits with 5 where others hold the lock', async () => {
+    const directory = await made(cache => cache.set('a', 1), { sqlite: { journalMode: 'delete' } })
+    rawDatabase(directory).exec('BEGIN EXCLUSIVE')
+    const told = await cliHere(['vacuum', directory, '--dry-run', '--timeout', '50ms'])
+    expect(told).toMatchObject({ code: 5, stderr: expect.stringContaining('cannot be looked into') })
   })
 })

@@ -92,6 +92,54 @@ describe('watch', () => {
     expect(evictions).toBeGreaterThan(20)
   })
 
+  it('tells rates per second, and none of counters that were reset', async () => {
+    const directory = temporaryDirectory()
+    const cache = new FanoutCache(directory, { shards: 2, statistics: true })
+    await cache.open()
+    await cache.close()
+    const db = new Database(join(directory, '000', 'cache.db'))
+    onTestFinished(() => void db.close())
+    const count = (hits: number, misses: number): void => {
+      db.exec(`UPDATE Settings SET value = ${hits} WHERE key = 'hits'`)
+      db.exec(`UPDATE Settings SET value = ${misses} WHERE key = 'misses'`)
+    }
+    count(0, 500)
+    const stdout = new PassThrough()
+    const io = { stdin: new PassThrough(), stdout, stderr: new PassThrough(), env: {} }
+    const ended = runHere(
+      ['watch', directory, '--json', '--count', '2', '--every', '100ms'],
+      io,
+      AbortSignal.timeout(60_000),
+    )
+    stdout.once('data', () => count(1_000_000, 0))
+    const said = text(stdout)
+    expect(await ended).toBe(0)
+    stdout.end()
+    const [, second] = figuresOf(await said)
+    expect(second?.perSecond.hits).toBeGreaterThan(10_000)
+    expect(second).toMatchObject({ hits: 1_000_000, perSecond: { misses: 0 } })
+  })
+
+  it('fits its lines to the terminal, and counts where one shard does', async () => {
+    const directory = temporaryDirectory()
+    const cache = new FanoutCache(directory, { shards: 2, sizeLimit: 2 ** 20, statistics: true })
+    await cache.set('film', Buffer.alloc(104_858))
+    await cache.close()
+    const db = new Database(join(directory, '001', 'cache.db'))
+    db.exec("UPDATE Settings SET value = 0 WHERE key = 'statistics'")
+    db.close()
+    const shown = async (columns: number): Promise<string[]> => {
+      const stdout = Object.assign(new PassThrough(), { isTTY: true, columns, rows: 24 })
+      const stderr = new PassThrough()
+      const io = { stdin: new PassThrough(), stdout, stderr, env: { NO_COLOR: '1' } }
+      await runHere(['watch', directory, '--count', '1'], io, new AbortController().signal)
+      expect(await text(stderr.end())).toBe('')
+      return (await text(stdout.end())).trimEnd().split('\n')
+    }
+    expect((await shown(120))[1]).toMatch(/^1 entries {2}\d+\.\d KiB of 1\.0 MiB \(\d+\.\d %\) {2}log .* {2}hits 0/)
+    expect(Math.max(...(await shown(20)).map(line => line.length))).toBe(20)
+  })
+
   it('shows what happens as it happens, until it is interrupted', async () => {
     const directory = temporaryDirectory()
     const cache = new Cache(directory, { statistics: true })
