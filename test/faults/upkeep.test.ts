@@ -83,6 +83,15 @@ describe('upkeep of several processes', () => {
     expect(leaseIn(directory)?.token).toBe(own)
   })
 
+  it('is extended in all shards between rounds', async () => {
+    const directory = temporaryDirectory()
+    const upkeep = startUpkeep(cacheOf(KIND, directory), { every: '1h', lease: 600 })
+    await upkeep.run()
+    const [first, other] = [leaseIn(directory)?.due ?? 0, leaseIn(directory, '001')?.due ?? 0]
+    await expect.poll(() => leaseIn(directory)?.due).toBeGreaterThan(first)
+    await expect.poll(() => leaseIn(directory, '001')?.due).toBeGreaterThan(other)
+  })
+
   it('keeps no process alive', async () => {
     const directory = temporaryDirectory()
     const user = upkeeper(directory, { upkeep: { every: 50 }, leave: true })
@@ -159,6 +168,7 @@ describe('upkeep in trouble', () => {
     for (let rounds = 0; rounds < 3; rounds += 1) expect(await upkeep.run()).toBeDefined()
     await cache.evict('nothing').catch(() => undefined)
     const told = errors.map(({ message }) => message).filter(message => message.includes('upkeep'))
+    expect(told).not.toEqual([])
     expect(new Set(told).size).toBe(told.length)
     expect(upkeep.isLeader).toBe(true)
   })

@@ -1,3 +1,4 @@
+import { randomBytes } from 'node:crypto'
 import { existsSync, mkdirSync, statSync, utimesSync, writeFileSync } from 'node:fs'
 import { dirname, join } from 'node:path'
 import { setTimeout as pause } from 'node:timers/promises'
@@ -18,6 +19,8 @@ import { temporaryDirectory } from '../../helpers/temp-directory.js'
 import { valueFiles } from '../../helpers/value-files.js'
 
 const MINUTE = 60_000
+/** Bytes of the longest file that a log without readers keeps. */
+const KEPT_BYTES = 64 * 2 ** 20
 /** No round but those that are asked for, and a lease that outlives what the tests do to their clocks. */
 const SELDOM = { every: '1h', lease: '10h' }
 
@@ -98,6 +101,14 @@ describe('a round of upkeep', () => {
     expect(await cache.get(60)).toBeUndefined()
   })
 
+  it('keeps a small cache at its limit, of which a share less would be much', async () => {
+    const { cache } = open({ sizeLimit: 2 ** 19 })
+    for (let at = 0; at < 40; at += 1) await cache.set(at, Buffer.alloc(40_000))
+    const upkeep = startUpkeep(cache, { ...SELDOM, target: 0.5 })
+    expect(await upkeep.run()).toMatchObject({ evicted: 0 })
+    expect(await cache.volume()).toBeGreaterThan(0.8 * 2 ** 19)
+  })
+
   it('takes the settings as they are changed, and evicts nothing under the policy none', async () => {
     const { cache } = open({ evictionPolicy: 'none' })
     const upkeep = await leading(cache)
@@ -130,6 +141,8 @@ describe('a round of upkeep', () => {
     expect(free).toBeGreaterThan(400)
     const round = await upkeep.run()
     expect(round?.vacuumed).toBeGreaterThan(free * 0.8)
+    // Some stay for what is stored next.
+    expect(db.pragma('freelist_count', { simple: true })).toBeGreaterThan(0)
     expect(round?.checkpointed).toBeGreaterThan(0)
     db.pragma('wal_checkpoint(TRUNCATE)')
     expect(statSync(join(cache.directory, 'cache.db')).size).toBeLessThan(100 * 4096)
@@ -197,6 +210,30 @@ describe('a round of upkeep', () => {
     expect(told).toEqual([])
   })
 
+  it('shortens the file of a log that a reader has kept long', async () => {
+    const { cache } = open({ sizeLimit: 2 ** 30 })
+    const upkeep = await leading(cache)
+    const bytes = (): number => statSync(join(cache.directory, 'cache.db-wal')).size
+    const reader = rawDatabase(cache.directory)
+    reader.exec('BEGIN')
+    reader.prepare('SELECT COUNT(*) FROM Cache').get()
+    for (let round = 0; bytes() <= KEPT_BYTES && round < 100; round++) {
+      await cache.setMany(Array.from({ length: 100 }, (_, at) => [`${round} ${at}`, randomBytes(30_000)]))
+    }
+    expect(bytes()).toBeGreaterThan(KEPT_BYTES)
+    reader.exec('COMMIT')
+    await upkeep.run()
+    expect(bytes()).toBeLessThan(KEPT_BYTES)
+  })
+
+  it('by itself follows the clock of the cache', async () => {
+    const { cache, clock } = open()
+    startUpkeep(cache, { every: 20 })
+    await fill(cache, 'short', 30, MINUTE)
+    clock.advance(MINUTE)
+    await expect.poll(() => cache.count()).toBe(0)
+  })
+
   it('is made by itself, time and again', async () => {
     const { cache } = open()
     const upkeep = startUpkeep(cache, { every: 20 })
@@ -212,6 +249,17 @@ describe('a round of upkeep', () => {
 })
 
 describe('while a directory is kept up, writes', () => {
+  it('of all shards know until when', async () => {
+    const clock = new ManualClock()
+    const cache = new FanoutCache(temporaryDirectory(), { clock, shards: 3 })
+    onTestFinished(() => cache.close())
+    await leading(cache)
+    const due = ['000', '001', '002'].map(shard =>
+      rawDatabase(join(cache.directory, shard)).prepare("SELECT due FROM Lease WHERE name = 'upkeep:'").pluck().get(),
+    )
+    for (const each of due) expect(each).toBeCloseTo((clock.now() + 10 * 60 * MINUTE) / 1000, 3)
+  })
+
   it('leave what has expired, until upkeep has ended', async () => {
     const { cache, clock } = open({ cullLimit: 5 })
     const upkeep = await leading(cache)

@@ -35,6 +35,7 @@ describe('startUpkeep', () => {
     ['a lease that nobody can keep', { lease: 10 }, RangeError, /upkeep\.lease .*got 10/],
     ['a lease of another type', { lease: true }, TypeError, /upkeep\.lease/],
     ['a target beyond the limit', { target: 1.1 }, RangeError, /upkeep\.target .*got 1\.1/],
+    ['a target below half of it', { target: 0.4 }, RangeError, /upkeep\.target .*got 0\.4/],
     ['a target that is no number', { target: '90%' }, TypeError, /upkeep\.target .*'90%'/],
   ]
 
@@ -77,9 +78,70 @@ describe('startUpkeep', () => {
 
   it('objects to an event that does not exist, and names the nearest', () => {
     const upkeep = startUpkeep(opened())
-    expect(() => upkeep.on('rounds' as 'round', () => {})).toThrow(
-      new TypeError("unknown event 'rounds'; did you mean round?"),
-    )
+    for (const verb of ['on', 'once', 'off'] as const) {
+      expect(() => upkeep[verb]('rounds' as 'round', () => {})).toThrow(
+        new TypeError("unknown event 'rounds'; did you mean round?"),
+      )
+    }
+  })
+
+  it('tells a listener of the next event only where it asked for once, and of none when it was taken away', async () => {
+    const upkeep = startUpkeep(opened(), { every: '1h' })
+    const heard: string[] = []
+    const off = (): unknown => heard.push('off')
+    upkeep.on('round', () => heard.push('on')).once('round', () => heard.push('once'))
+    upkeep.on('round', off).off('round', off)
+    await upkeep.run()
+    const first = heard.length
+    await upkeep.run()
+    expect(heard.filter(name => name === 'once')).toEqual(['once'])
+    expect(heard.slice(first)).toContain('on')
+    expect(heard).not.toContain('off')
+  })
+
+  it('ends with the block of `await using`', async () => {
+    const cache = opened()
+    {
+      await using upkeep = startUpkeep(cache)
+      await upkeep.run()
+      expect(leaders(join(cache.directory, '000'))).toHaveLength(1)
+    }
+    expect(leaders(join(cache.directory, '000'))).toEqual([])
+  })
+
+  it('leaves no lease when it is stopped while it begins', async () => {
+    const cache = await opened().open()
+    await startUpkeep(cache).stop()
+    expect(leaders(join(cache.directory, '000'))).toEqual([])
+  })
+
+  it('tells the end of its work to who has joined it, too', async () => {
+    const cache = await opened().open()
+    const first = startUpkeep(cache)
+    await first.run()
+    const joined = startUpkeep(cache)
+    const seen: boolean[] = []
+    joined.on('lead', leader => seen.push(leader))
+    await joined.stop()
+    expect(seen).toEqual([false])
+    expect(first.isLeader).toBe(true)
+  })
+
+  it('counts what has expired among the figures of the cache', async () => {
+    const cache = opened()
+    const register = new Registry()
+    const metrics = collectMetrics(cache, { register, name: 'kept' })
+    onTestFinished(() => metrics.stop())
+    const upkeep = startUpkeep(cache, { every: '1h' })
+    await upkeep.run()
+    await cache.setMany(Array.from({ length: 30 }, (_, at) => [at, at, { ttl: 1 }] as const))
+    await expect
+      .poll(async () => {
+        await upkeep.run()
+        return cache.count()
+      })
+      .toBe(0)
+    expect(await register.metrics()).toMatch(/fanout_cache_expirations_total\{cache="kept"\} 30$/m)
   })
 
   it('tells of a directory that cannot be opened as an error of the cache, and tries again', async () => {
@@ -167,6 +229,15 @@ describe('the option upkeep of doors', () => {
     expect(leaders(join(directory, '000'))).toEqual(before)
     await store.disconnect()
     expect(leaders(join(directory, '000'))).toEqual([])
+  })
+
+  it('starts none where it is false', async () => {
+    const directory = temporaryDirectory()
+    const keyv = createKeyv(directory, { upkeep: false })
+    await keyv.set('key', 1)
+    await expect(keyv.get('key')).resolves.toBe(1)
+    expect(leaders(join(directory, '000'))).toEqual([])
+    await keyv.disconnect()
   })
 
   it('belongs to the door where the cache is given', async () => {
