@@ -50,6 +50,12 @@ describe('cacheKey', () => {
     expect(keyOf(given)).toBe(key)
   })
 
+  it('has up to 8192 characters', () => {
+    const rest = 8192 - keyOf({ target: '/' }).length
+    expect(keyOf({ target: `/${'a'.repeat(rest)}` })).toHaveLength(8192)
+    expect(keyOf({ target: `/${'a'.repeat(rest + 1)}` })).toBe('long-url')
+  })
+
   it('is different for different requests, and can be read back', () => {
     const text = fc.string({ unit: fc.constantFrom('a', 'b', '/', ':', '?', '.', '\n', '%', '@', '8', '0') })
     const request = fc.record({
@@ -165,8 +171,8 @@ describe('purging', () => {
 })
 
 describe('checkCacheName', () => {
-  it('takes a short line', () => {
-    expect(checkCacheName('my cache é')).toBe('my cache é')
+  it.each(['my cache é', 'x'.repeat(200)])('takes a short line: %s', name => {
+    expect(checkCacheName(name)).toBe(name)
   })
 
   it.each(['', 'a\nb', 'a\x00', 'a\x7f', 'x'.repeat(201)])('refuses %j', name => {

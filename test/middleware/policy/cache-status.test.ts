@@ -29,6 +29,11 @@ describe('cacheStatus (RFC 9211)', () => {
     expect(cacheStatus({ name: '1é\n', hit: true })).toBe('"1? "; hit')
   })
 
+  it('shows the beginning of a long key', () => {
+    const key = `app\nhttp://a/${'b'.repeat(500)}`
+    expect(cacheStatus({ name: 'app', key })).toBe(`app; key="${key.replace('\n', ' ').slice(0, 256)}"`)
+  })
+
   it('can always be parsed, and says what it was told', () => {
     const status = fc.record({
       name: fc.string({ unit: 'binary' }),

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest'
-import { type Evaluated, evaluate, validatorsOf } from '../../../src/middleware/policy/conditional.js'
+import { type Evaluated, evaluate, isStrongDate, validatorsOf } from '../../../src/middleware/policy/conditional.js'
 import { date, fieldsOf, get } from './messages.js'
 
 const LM = date(-100)
@@ -104,5 +104,16 @@ describe('validatorsOf', () => {
     const lines = ['ETag: "a"', `Last-Modified: ${LM}`, 'Date: x']
     expect(validatorsOf(fieldsOf(lines))).toEqual({ etag: '"a"', lastModified: LM, date: 'x' })
     expect(validatorsOf(fieldsOf(['ETag: "a"', 'ETag: "b"', 'Last-Modified:']))).toEqual({})
+  })
+})
+
+describe('isStrongDate (RFC 9110 §8.8.2.2)', () => {
+  it.each([
+    ['a second before Date', date(-1), date(0), true],
+    ['in the second of Date', date(0), date(0), false],
+    ['without Date', date(-1), undefined, false],
+    ['that is none', 'yesterday', date(0), false],
+  ])('says whether a Last-Modified %s is a strong validator', (_, modified, made, isStrong) => {
+    expect(isStrongDate(modified, made)).toBe(isStrong)
   })
 })
