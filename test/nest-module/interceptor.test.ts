@@ -682,6 +682,18 @@ describe('CacheInterceptor shares', () => {
     expect(headers.get('vary')).toBe('Origin, Accept-Language')
   })
 
+  it('sixteen variants of a key at most, the latest ones', async () => {
+    const app = await start()
+    const languages = Array.from({ length: 20 }, (_, at) => `x-${at}`)
+    for (const language of languages) await app.get('/language', { 'accept-language': language })
+    const said = await app.cached(
+      ...languages.map(language => ['/language', { 'accept-language': language }] as const).slice(-3),
+    )
+    expect(said).toEqual(['HIT', 'HIT', 'HIT'])
+    // With the entry that lists them.
+    expect(await app.app.get<FanoutCache>(getDiskCacheToken()).count()).toBe(17)
+  })
+
   it('a variant with those who send the same', async () => {
     const app = await start()
     const get = async (language?: string) => {
