@@ -53,6 +53,22 @@ describe('options', () => {
     expect(await status('/reserved')).toMatch(/^fwd=/)
   })
 
+  it.each<[keepStale: string | undefined, seconds: number, expected: RegExp]>([
+    [undefined, 86_000, /^fwd=stale; fwd-status=304/],
+    [undefined, 87_000, /^fwd=uri-miss/],
+    ['1h', 3500, /^fwd=stale; fwd-status=304/],
+    ['1h', 3700, /^fwd=uri-miss/],
+  ])('keepStale %s keeps a stale answer for validation, after %d s: %s', async (keepStale, seconds, expected) => {
+    const { status, cache, clock } = await site(
+      app => void app.use((_req, res) => void res.set('Cache-Control', 'max-age=10').send('x')),
+      { options: { keepStale } },
+    )
+    await status('/')
+    await settled(cache)
+    clock.advance(seconds * 1000)
+    expect(await status('/')).toMatch(expected)
+  })
+
   it('key, bypass and vary choose what is one answer', async () => {
     const { status, cache } = await site(app => void app.use((_req, res) => void res.send('x')), {
       options: {
