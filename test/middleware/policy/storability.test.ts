@@ -87,6 +87,7 @@ describe('storability by fields', () => {
     [['Cache-Control: max-age=60', 'Vary: Accept'], STORED],
     [['Cache-Control: max-age=60', 'X-Accel-Redirect: /a'], 'accelerated'],
     [['Cache-Control: max-age=60', 'X-Sendfile: /a'], 'accelerated'],
+    [['Cache-Control: max-age=60', 'X-LIGHTTPD-send-file: /a'], 'accelerated'],
     [['Cache-Control: max-age=60', 'Pragma: no-cache'], STORED],
     [['Cache-Control: max-age=60', 'Content-Disposition: attachment'], STORED],
     [['Cache-Control: max-age=0'], 'stale'],

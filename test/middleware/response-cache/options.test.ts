@@ -27,6 +27,11 @@ describe('options', () => {
     expect(() => responseCache(cache, options as ResponseCacheOptions)).toThrow(message)
   })
 
+  it('allow an answer of any size', () => {
+    const cache = new FanoutCache(temporaryDirectory())
+    expect(() => responseCache(cache, { maxEntrySize: Number.POSITIVE_INFINITY })).not.toThrow()
+  })
+
   it('refuse what is no cache', () => {
     expect(() => responseCache({} as never)).toThrow(/responseCache needs a Cache or FanoutCache/)
   })
