@@ -265,6 +265,18 @@ describe('the fields of sendFile()', () => {
     })
   })
 
+  it('say of a file what is stored with it, whatever stands on the response', async () => {
+    const cache = newCache()
+    await cache.set('a', 'x', { meta: { cacheControl: 'max-age=9' } })
+    const handler = sendFile(cache, { key: byPath })
+    onTestFinished(() => cache.close())
+    const { port } = await listen((request, response) => {
+      response.setHeader('Cache-Control', 'max-age=5')
+      void handler(request, response, () => response.end())
+    })
+    expect((await ask(port, '/a')).headers['cache-control']).toBe('max-age=9')
+  })
+
   it('say how long a file is kept', async () => {
     const cache = new Cache(temporaryDirectory(), { clock: new ManualClock() })
     await cache.set('a', 'x', { ttl: '90s' })

@@ -276,11 +276,22 @@ describe('one flight', () => {
     expect(calls).toBe(2)
   })
 
-  it.each(['url', 'prefix', 'tag'])('stores nothing that a purge by %s has overtaken', async by => {
-    const { get, gate, called, cache, status } = await slow({ ...FRESH, 'Cache-Tag': 'news' })
+  it.each([
+    ['url', 'removes'],
+    ['address', 'removes'],
+    ['prefix', 'removes'],
+    ['tag', 'removes'],
+    ['url', 'makes stale'],
+    ['address', 'makes stale'],
+    ['prefix', 'makes stale'],
+    ['tag', 'makes stale'],
+  ])('stores nothing that a purge by %s has overtaken, which %s', async (by, what) => {
+    const { get, gate, called, cache, port, status } = await slow({ ...FRESH, 'Cache-Tag': 'news' })
     const first = get('/')
     await called(1)
-    await purge(cache, by === 'tag' ? { tag: 'news' } : { [by]: '/' })
+    const targets = { url: { url: '/' }, address: { url: `http://127.0.0.1:${port}/` }, prefix: { prefix: '/' } }
+    const target = by in targets ? targets[by as keyof typeof targets] : { tag: 'news' }
+    await purge(cache, { ...target, soft: what === 'makes stale' })
     gate.open()
     await first
     await settled(cache)

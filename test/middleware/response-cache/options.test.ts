@@ -302,6 +302,17 @@ describe('purge', () => {
     for (const n of ['1', '2']) expect(await status('/varied', { headers: { 'x-n': n } })).toMatch(/^fwd=stale/)
   })
 
+  it('counts each of many answers once', async () => {
+    const { get, cache } = await site(
+      app => void app.use((_req, res) => void res.set('Cache-Control', 'max-age=60').send('x')),
+    )
+    const paths = Array.from({ length: 205 }, (_, at) => `/a/${at}`)
+    await Promise.all(paths.map(path => get(path)))
+    await expect.poll(() => cache.count()).toBe(205)
+    expect(await purge(cache, { prefix: '/a/', soft: true })).toBe(205)
+    expect(await purge(cache, { prefix: '/a/' })).toBe(205)
+  })
+
   it('leaves nothing of a variant that is answered meanwhile', async () => {
     const { get, cache } = await site(
       (app, made) =>
