@@ -313,6 +313,7 @@ describe('@Cacheable', () => {
     ['a list of tags', () => CacheTags(['cats'] as never), /@CacheTags: expected texts .* got an array/],
     ['a name', () => CacheName('' as never), /@CacheName: expected a text, got ''/],
     ['nothing to evict', () => CacheEvict({}), /say what is removed/],
+    ['not all to evict', () => CacheEvict({ all: false }), /say what is removed/],
     ['an unknown option of @CacheEvict', () => CacheEvict({ tag: 'a' } as never), /did you mean tags\?/],
     [
       'a property',

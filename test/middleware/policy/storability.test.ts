@@ -84,6 +84,7 @@ describe('storability by fields', () => {
     [['Cache-Control: max-age=60, public', 'Vary: Authorization'], 'vary-authorization'],
     [['Cache-Control: max-age=60', 'Vary: a, Accept-Encoding', 'Content-Encoding: deflate'], 'coding'],
     [['Cache-Control: max-age=60', 'Vary: Accept-Encoding', 'Content-Encoding: gzip, DCB'], 'coding'],
+    [['Cache-Control: max-age=60', 'Content-Encoding: deflate'], STORED],
     [['Cache-Control: max-age=60', 'Vary: Accept'], STORED],
     [['Cache-Control: max-age=60', 'X-Accel-Redirect: /a'], 'accelerated'],
     [['Cache-Control: max-age=60', 'X-Sendfile: /a'], 'accelerated'],

@@ -1,5 +1,6 @@
 import { join } from 'node:path'
 import Database from 'better-sqlite3'
+import { FanoutCache } from 'fanout-cache'
 import { describe, expect, it, onTestFinished } from 'vitest'
 import { Gate } from '../../helpers/gate.js'
 import { temporaryDirectory } from '../../helpers/temp-directory.js'
@@ -53,6 +54,35 @@ describe('an unsafe request', () => {
       expect(statusOf(await get('/a?b', { headers }))).toMatch(/^fwd=uri-miss/)
     },
   )
+
+  it('removes what its answer names, under the host that all keys have', async () => {
+    const { get, cache, status } = await site(
+      app => {
+        app.get('/b', (_req, res) => void res.set('Cache-Control', 'max-age=60').send('x'))
+        app.post('/a', (_req, res) => void res.set('Location', '/b').status(201).send('done'))
+      },
+      { options: { authority: 'https://example.com' } },
+    )
+    await get('/b')
+    await settled(cache)
+    await get('/a', { method: 'POST' })
+    await settled(cache)
+    expect(await status('/b')).toMatch(/^fwd=uri-miss/)
+  })
+
+  it('is no trouble where the cache may only be read', async () => {
+    const directory = temporaryDirectory()
+    await new FanoutCache(directory, { shards: 2 }).open().then(cache => cache.close())
+    const errors: Error[] = []
+    const { get, cache } = await site(app => void app.post('/a', (_req, res) => void res.send('done')), {
+      directory,
+      cacheOptions: { readonly: true },
+    })
+    cache.on('error', error => errors.push(error))
+    expect((await get('/a', { method: 'POST' })).text).toBe('done')
+    await settled(cache)
+    expect(errors).toEqual([])
+  })
 
   it.each([
     ['a flight', {}],
