@@ -287,6 +287,27 @@ class Visitors {
 
 const queryOf = (context: ExecutionContext) => context.switchToHttp().getRequest().query
 
+/** A key that stands where it would be that of all handlers. */
+@Controller()
+@CacheKey('all')
+@UseInterceptors(CacheInterceptor)
+class Keyed {
+  @Get('one')
+  one(): object {
+    return { one: ++calls }
+  }
+
+  @Get('two')
+  two(): object {
+    return { two: ++calls }
+  }
+
+  @Sse('ticks')
+  ticks(): unknown {
+    return of({ data: 'first' }, { data: 'second' })
+  }
+}
+
 /** Told apart by what careless functions return: by values that have no text of their own. */
 @Controller()
 @UseInterceptors(CacheInterceptor)
@@ -780,6 +801,17 @@ describe('The key of CacheInterceptor', () => {
     expect((await app.raw('/number', { host: 'a.test' })).headers['x-cache']).toBe('HIT')
     await app.app.get(CACHE_MANAGER).del('/number')
     expect((await app.raw('/number', { host: 'b.test' })).headers['x-cache']).toBe('MISS')
+  })
+
+  it('is no key of a class, which all its handlers would share', async () => {
+    const app = await start({}, [Keyed])
+    expect([(await app.get('/one')).body, (await app.get('/two')).body]).toEqual([{ one: 1 }, { two: 2 }])
+    expect(await app.cached(['/one'], ['/two'])).toEqual(['HIT', 'HIT'])
+  })
+
+  it('is none of server-sent events, which all go out', async () => {
+    const app = await start({}, [Keyed])
+    expect((await app.get('/ticks')).body).toMatch(/data: first.*data: second/s)
   })
 
   it('does not tell apart the ports on which processes of one app listen', async () => {
