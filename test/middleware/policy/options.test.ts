@@ -55,6 +55,7 @@ describe('resolvePolicy', () => {
     [{ ttl: -1 }, /ttl must be a duration/, RangeError],
     [{ ttl: null }, /ttl must be milliseconds/, TypeError],
     [{ statusTtl: { 304: 1 } }, /statusTtl: a status from 200 to 599/, RangeError],
+    [{ statusTtl: { 206: 1 } }, /statusTtl: a status from 200 to 599/, RangeError],
     [{ statusTtl: { x: 1 } }, /statusTtl.*got x/, RangeError],
     [{ statusTtl: { 404: 'soon' } }, /statusTtl\[404\] must be milliseconds/, RangeError],
     [{ statusTtl: 5 }, /statusTtl: options must be an object/, TypeError],

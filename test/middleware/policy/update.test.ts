@@ -118,6 +118,12 @@ describe('updatedByHead (RFC 9111 §4.3.5)', () => {
   })
 })
 
+it('invalidates what is stored of a page that was not there when a HEAD finds it', () => {
+  const stored = { ...ok('Cache-Control: max-age=60'), status: 404 }
+  expect(updatedByHead(stored, notModified('A: 2'), DEFAULT_POLICY)).not.toBe('invalidate')
+  expect(updatedByHead(stored, { ...notModified('A: 2'), status: 200 }, DEFAULT_POLICY)).toBe('invalidate')
+})
+
 it.each([
   ['fails', 'ETag: "b"', 503],
   ['is not allowed', 'ETag: "b"', 405],

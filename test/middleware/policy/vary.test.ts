@@ -93,6 +93,7 @@ describe('selectingKey (RFC 9111 §4.1)', () => {
     ['Accept-Encoding', 'gzip;q=1;q=0', 'identity'],
     ['Accept-Encoding', 'gzip;q=0, gzip', 'identity'],
     ['Accept-Encoding', 'gzip, gzip;q=0', 'gzip'],
+    ['Accept-Encoding', 'gzip;q=0, gzip', 'gzip'],
     ['Accept-Encoding', 'x-gzip;q=0, gzip', 'identity'],
     ['Accept-Encoding', '*;q=0, *', 'gzip;q=0'],
     ['Accept-Encoding', 'br;x=", gzip, "', 'br'],

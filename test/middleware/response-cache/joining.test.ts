@@ -67,6 +67,14 @@ describe('a request that comes while an answer is under way', () => {
     expect(calls()).toBe(1)
   })
 
+  it('is told at once that it has it, by the tag', async () => {
+    const { get, first, rest } = await halting('max-age=60')
+    const { status, text, headers } = await get('/', { headers: { 'If-None-Match': '"1"' } })
+    expect([status, text, headers['content-length'], headers.etag]).toEqual([304, '', undefined, '"1"'])
+    rest.open()
+    expect((await first).text).toBe('1 end')
+  })
+
   it('does not wait for its body when it is a HEAD', async () => {
     const rest = new Gate()
     let calls = 0

@@ -296,6 +296,12 @@ describe('purge', () => {
     expect(await status(path, { headers: { 'x-n': '1' } })).toMatch(/^hit/)
   })
 
+  it('by an absolute address removes all variants, and their list', async () => {
+    const { cache, port } = await mounted()
+    expect(await purge(cache, { url: `http://127.0.0.1:${port}/varied` })).toBe(2)
+    expect(await cache.count()).toBe(3)
+  })
+
   it('by an absolute address with soft leaves all variants to be validated', async () => {
     const { cache, port, status } = await mounted()
     expect(await purge(cache, { url: `http://127.0.0.1:${port}/varied`, soft: true })).toBe(2)
