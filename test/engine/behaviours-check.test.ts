@@ -97,6 +97,16 @@ describe('check()', () => {
     expect(existsSync(join(cache.directory, free))).toBe(false)
   })
 
+  it('with fix leaves empty directories that are none of its own', async () => {
+    const { cache } = await filled()
+    for (const name of ['logs', 'ab0', 'no/pe']) mkdirSync(join(cache.directory, name), { recursive: true })
+    const found = await cache.check({ fix: true })
+    expect(found.map(({ kind, path, fixed }) => [kind, path, fixed]).sort()).toEqual(
+      ['ab0', 'logs', 'no/pe'].map(path => ['empty-directory', path, false]),
+    )
+    expect(existsSync(join(cache.directory, 'no', 'pe'))).toBe(true)
+  })
+
   it('says in words and by path what it found', async () => {
     const { cache, files } = await filled()
     rmSync(files[0] ?? '')

@@ -1,5 +1,5 @@
 import { HealthCheckService, TerminusModule } from '@nestjs/terminus'
-import type { FanoutCache } from 'fanout-cache'
+import { FanoutCache } from 'fanout-cache'
 import { CacheModule, DiskCacheHealthIndicator, getDiskCacheToken } from 'fanout-cache/nest'
 import { describe, expect, it } from 'vitest'
 import { rawDatabase } from '../helpers/raw-database.js'
@@ -48,6 +48,16 @@ describe('DiskCacheHealthIndicator', () => {
     })
     others.exec('ROLLBACK')
     expect(await check()).toMatchObject({ status: 'ok' })
+  })
+
+  it('tells Terminus that a cache that may only be read is up', async () => {
+    const directory = temporaryDirectory()
+    const cache = new FanoutCache(directory, { shards: 1 })
+    await cache.set('key', 'value')
+    await cache.close()
+    const imports = [TerminusModule, CacheModule.register({ directory, readonly: true })]
+    const indicator = (await createApp({ imports })).get(DiskCacheHealthIndicator)
+    expect(await indicator.isHealthy('disk')).toMatchObject({ disk: { status: 'up', count: 1 } })
   })
 
   it('writes nothing', async () => {

@@ -144,6 +144,20 @@ it('a hit unites what it varies by with what middleware above has named', async 
   expect(await made.status('/', fallback)).toBe('fwd=bypass; detail=fallback')
 })
 
+it('an answer in memory is not for a web server that could not send a file', async () => {
+  const made = await site(
+    app => void app.get('/', (_req, res) => void res.set('Cache-Control', 'max-age=60').send('x')),
+    {
+      cacheOptions: { memory: {} },
+    },
+  )
+  await made.get('/')
+  await settled(made.cache)
+  for (let round = 0; round < 3; round++) expect(await made.status('/')).toMatch(/^hit/)
+  const fallback = { headers: { 'X-Cache-Sendfile-Fallback': '1' } }
+  expect(await made.status('/', fallback)).toBe('fwd=bypass; detail=fallback')
+})
+
 describe('answers for one person', () => {
   it.each([{}, { range: 'bytes=0-' }])(
     'are not taken for those of another that lie at their place, with %j',
