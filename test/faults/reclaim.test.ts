@@ -1,5 +1,6 @@
 import { existsSync, mkdirSync, readdirSync, symlinkSync, utimesSync, writeFileSync } from 'node:fs'
 import { dirname, join, relative } from 'node:path'
+import Database from 'better-sqlite3'
 import { describe, expect, it, onTestFinished, vi } from 'vitest'
 import { FixtureProcess } from '../helpers/child-process.js'
 import { rawDatabase } from '../helpers/raw-database.js'
@@ -71,6 +72,51 @@ describe.each(KINDS)('leftovers in the directory of a %s', kind => {
     await cacheOf(kind, directory).open()
     await expect.poll(() => existsSync(killed)).toBe(false)
     expect(existsSync(begun)).toBe(true)
+  })
+
+  it('vanish when the stage of a killed import names them, and nothing else that it names', async () => {
+    const directory = join(temporaryDirectory(), 'cache')
+    const first = cacheOf(kind, directory)
+    await first.set('live', 'y'.repeat(40_000))
+    await first.close()
+    const [live = ''] = valueFiles(directory)
+    const shard = shardsOf(kind)[0] === '.' ? '' : relative(directory, live).slice(0, 3)
+    const place = join(directory, shard)
+    const placed = orphan(place, 0, '1')
+    const victim = join(directory, '..', 'victim')
+    writeFileSync(victim, 'not ours')
+    const other = join(directory, '..', 'other')
+    await cacheOf('Cache', other).open()
+    const foreign = orphan(other, 0, '2')
+    symlinkSync(dirname(dirname(foreign)), join(place, '00'))
+    const linked = `00/cd/${'2'.repeat(28)}.val`
+
+    const stage = join(directory, 'cache.db-import-0123456789abcdef')
+    mkdirSync(stage)
+    symlinkSync(other, join(directory, 'cache.db-import-fedcba9876543210'))
+    const db = new Database(join(stage, 'stage.db'))
+    db.exec('CREATE TABLE Row (shard, filename)')
+    for (const row of [
+      [shard, relative(place, live)],
+      [shard, relative(place, placed)],
+      [shard, relative(place, victim)],
+      [shard, linked],
+      [relative(directory, other), relative(other, foreign)],
+    ]) {
+      db.prepare('INSERT INTO Row VALUES (?, ?)').run(...row)
+    }
+    db.close()
+
+    await cacheOf(kind, directory).open()
+    await expect.poll(() => existsSync(stage)).toBe(false)
+    expect([placed, dirname(placed), live, victim, foreign].map(path => existsSync(path))).toEqual([
+      false,
+      false,
+      true,
+      true,
+      true,
+    ])
+    expect(existsSync(join(other, 'cache.db'))).toBe(true)
   })
 
   it('stay when somebody is still writing them', async () => {
