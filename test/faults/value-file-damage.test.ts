@@ -68,6 +68,14 @@ describe.each(KINDS)('a %s with a value file that is', kind => {
     expect(kindsOf(await cache.check())).toEqual([])
   })
 
+  it.each(DAMAGES)('%s is a miss inside of a transaction too', async (_name, damage) => {
+    const cache = cacheOf(kind, temporaryDirectory())
+    for (const key of [0, 2]) await cache.set(key, LARGE, { retry: true })
+    damage(await fileOf(cache, 0))
+    const keys = [0, 2]
+    expect(await cache.transact(tx => keys.map(key => tx.get(key)), { keys })).toEqual([undefined, LARGE])
+  })
+
   it('missing or short is found and repaired by check()', async () => {
     const cache = cacheOf(kind, temporaryDirectory())
     for (const key of [0, 2]) await cache.set(key, LARGE, { retry: true })

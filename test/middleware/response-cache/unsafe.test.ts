@@ -1,6 +1,6 @@
 import { join } from 'node:path'
 import Database from 'better-sqlite3'
-import { FanoutCache } from 'fanout-cache'
+import type { Express } from 'express'
 import { describe, expect, it, onTestFinished } from 'vitest'
 import { Gate } from '../../helpers/gate.js'
 import { temporaryDirectory } from '../../helpers/temp-directory.js'
@@ -72,13 +72,19 @@ describe('an unsafe request', () => {
 
   it('is no trouble where the cache may only be read', async () => {
     const directory = temporaryDirectory()
-    await new FanoutCache(directory, { shards: 2 }).open().then(cache => cache.close())
+    const mount = (app: Express): void => {
+      app.get('/a', (_req, res) => void res.set('Cache-Control', 'max-age=60').send('x'))
+      app.post('/a', (_req, res) => void res.send('done'))
+    }
+    const options = { authority: 'example.com' }
+    const writer = await site(mount, { directory, options })
+    await writer.get('/a')
+    await settled(writer.cache)
+    await writer.cache.close()
+    const { get, status, cache } = await site(mount, { directory, options, cacheOptions: { readonly: true } })
     const errors: Error[] = []
-    const { get, cache } = await site(app => void app.post('/a', (_req, res) => void res.send('done')), {
-      directory,
-      cacheOptions: { readonly: true },
-    })
     cache.on('error', error => errors.push(error))
+    expect(await status('/a')).toMatch(/^hit/)
     expect((await get('/a', { method: 'POST' })).text).toBe('done')
     await settled(cache)
     expect(errors).toEqual([])
