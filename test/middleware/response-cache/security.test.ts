@@ -52,6 +52,22 @@ describe('a cache is not poisoned by', () => {
     expect(await made.status('/', with_({ 'x-forwarded-host': 'a' }))).toMatch(/^hit/)
   })
 
+  it('the hosts of further proxies, which come behind that of the client', async () => {
+    const made = await echo(FRESH)
+    made.app.set('trust proxy', true)
+    const [direct, through] = [{ 'x-forwarded-host': 'a' }, { 'x-forwarded-host': 'a, b' }]
+    expect(await second(made, with_(direct), with_(through))).toMatch(/^hit/)
+  })
+
+  it('keys of the app that differ in an escaped line end only', async () => {
+    const made = await site(app => void app.use((req, res) => void res.set(FRESH).send(req.url)), {
+      options: { key: req => decodeURIComponent(String(req.url)) },
+    })
+    expect((await made.get('/a%250Ab')).text).toBe('/a%250Ab')
+    await settled(made.cache)
+    expect((await made.get('/a%0Ab')).text).toBe('/a%0Ab')
+  })
+
   it.each(['javascript', 'HTTPS', 'a://b/'])('X-Forwarded-Proto of %s that Express trusts', async scheme => {
     const made = await site(app => {
       app.set('trust proxy', true)
