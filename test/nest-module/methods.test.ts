@@ -103,10 +103,10 @@ class Users {
   }
 }
 
-async function start() {
+async function start(ttl?: string) {
   const directory = temporaryDirectory()
   const imports = [
-    CacheModule.register({ directory, shards: 1 }),
+    CacheModule.register({ directory, shards: 1, ttl }),
     CacheModule.register({ directory, shards: 1, name: 'reports' }),
   ]
   const app = await createApp({ imports, providers: [Users] })
@@ -120,6 +120,15 @@ beforeEach(() => {
 })
 
 describe('@Cacheable', () => {
+  it('keeps for as long as the module says, where it says nothing itself', async () => {
+    const { users, cache } = await start('1h')
+    const before = Date.now()
+    await Promise.all([users.plain(), users.find('1')])
+    const left = async (key: string): Promise<number> => ((await cache.info(key))?.expiresAt ?? 0) - before
+    expect(Math.round((await left(':Users.plain()')) / 60_000)).toBe(60)
+    expect(Math.round((await left(':user:1')) / 60_000)).toBe(5)
+  })
+
   it('keeps what a method answers, by class, method and arguments', async () => {
     const { users, cache } = await start()
     const made = await users.plain('a', { b: 1, c: [2n, null] }, undefined)

@@ -83,6 +83,20 @@ describe.each(FRAMEWORKS)('responseCache on %s', (_name, make) => {
     expect(second.headers).toMatchObject(kept)
   })
 
+  it('takes the fields of writeHead in place of those that were set, as Node does', async () => {
+    const { get, cache } = await site(
+      app =>
+        void app.get('/', (_req, res) => {
+          res.set({ 'Cache-Control': 'max-age=60', 'X-A': '0' })
+          res.writeHead(200, ['X-A', '1', 'X-A', '2'] as never).end('x')
+        }),
+      { make },
+    )
+    expect((await get('/')).headers['x-a']).toBe('1, 2')
+    await settled(cache)
+    expect((await get('/')).headers['x-a']).toBe('1, 2')
+  })
+
   it.each([
     ['above', 1],
     ['below', 2],
