@@ -132,6 +132,14 @@ describe('opening and settings', () => {
   })
 
   // test_init_disk, test_disk_reset
+  it('minFileSize counts the characters of a text as Python does', async () => {
+    const cache = structured.make({ disk: { minFileSize: 100 } })
+    await cache.set('less', '😀'.repeat(99))
+    await cache.set('as many', '😀'.repeat(100))
+    expect((await cache.info('less'))?.path).toBeUndefined()
+    expect((await cache.info('as many'))?.path).toBeDefined()
+  })
+
   it('minFileSize decides about files from the opening and from configure() on', async () => {
     const cache = structured.make({ disk: { minFileSize: 100 } })
     await cache.set([null, 0], 'x'.repeat(99))

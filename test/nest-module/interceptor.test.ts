@@ -703,6 +703,21 @@ describe('CacheInterceptor shares', () => {
     expect(headers.get('vary')).toBe('Origin, Accept-Language')
   })
 
+  it('what it did, behind what caches in front of it have said', async () => {
+    const registered = CacheModule.register({ store: diskStore, directory: temporaryDirectory(), ttl: '1m', shards: 1 })
+    const above = (_req: unknown, res: { setHeader(name: string, value: string): unknown }, next: () => void): void => {
+      res.setHeader('Cache-Status', 'edge; fwd=miss')
+      next()
+    }
+    const app = await startApp({ imports: [registered], controllers: [Pages] }, app => app.use(above))
+    const said: unknown[] = []
+    for (let round = 0; round < 2; round++) said.push((await app.get('/number')).headers.get('cache-status'))
+    expect(said).toEqual([
+      expect.stringMatching(/^edge; fwd=miss, fanout-cache; fwd=uri-miss; stored/),
+      expect.stringMatching(/^edge; fwd=miss, fanout-cache; hit/),
+    ])
+  })
+
   it('sixteen variants of a key at most, the latest ones', async () => {
     const app = await start()
     const languages = Array.from({ length: 20 }, (_, at) => `x-${at}`)

@@ -1,5 +1,6 @@
 import { Cache, Deque, FanoutCache } from 'fanout-cache'
 import { describe, expect, it, onTestFinished } from 'vitest'
+import { copyBytes, giveBack } from '../../../src/engine/disk/copy-buffers.js'
 import { temporaryDirectory } from '../../helpers/temp-directory.js'
 
 /** Lengths around those whose memory is used again, in an order in which larger ones follow smaller ones. */
@@ -62,5 +63,21 @@ describe('large values that are stored at the same time', () => {
     const outcomes = await Promise.all([0, 1, 2, 3].flatMap(at => [cache.add('one', bytesAt(at + 5)), refused()]))
     expect(outcomes.filter(outcome => outcome === true)).toHaveLength(1)
     expect(await cache.get('one')).toEqual(bytesAt(5))
+  })
+})
+
+describe('memory for copies', () => {
+  it('is used again by one at a time, however often it was given back', () => {
+    const copy = copyBytes(Buffer.alloc(100_000, 'a'))
+    for (let round = 0; round < 2; round++) giveBack(copy)
+    const [one, other] = [copyBytes(Buffer.alloc(100_000, 'b')), copyBytes(Buffer.alloc(100_000, 'c'))]
+    expect(one.buffer).toBe(copy.buffer)
+    expect(other.buffer).not.toBe(copy.buffer)
+  })
+
+  it('is never that of others', () => {
+    const own = Buffer.alloc(100_000, 'own')
+    giveBack(own)
+    expect(copyBytes(Buffer.alloc(100_000)).buffer).not.toBe(own.buffer)
   })
 })
