@@ -64,7 +64,7 @@ export async function answer(exchange: Exchange): Promise<void> {
 
 /** Continues a flight that the cache has started in the background. */
 export async function revalidate(exchange: Exchange, flight: Flight): Promise<void> {
-  const { core, res } = exchange
+  const { res } = exchange
   flight.isLed = true
   const lookup = await lookUpFor(exchange)
   const need: Need = { fwd: 'stale', stale: lookup.found }
