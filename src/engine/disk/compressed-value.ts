@@ -2,7 +2,7 @@ import { isUtf8 } from 'node:buffer'
 import { brotliCompressSync, brotliDecompressSync, constants } from 'node:zlib'
 import { DecodeError } from '../errors.js'
 import type { EncodedValue, SqlValue } from './codec.js'
-import { copyText, giveBack } from './copy-buffers.js'
+import { copyText, giveBack, ownBytes } from './copy-buffers.js'
 import { describeKind } from './describe.js'
 import { MODE_COMPRESSED } from './modes.js'
 
@@ -47,7 +47,7 @@ export function decompressValue(data: SqlValue): EncodedValue {
   if (mode === MODE_COMPRESSED) throw wrong('bytes that are none')
   const bytes = streamIn(data)
   // Memory of their own, as SQLite gives it: those that zlib returns lie in 16 KiB.
-  if (isText !== 1) return { mode, data: Buffer.from(new Uint8Array(bytes).buffer) }
+  if (isText !== 1) return { mode, data: ownBytes(bytes) }
   if (!isUtf8(bytes)) throw wrong('text that is not UTF-8')
   return { mode, data: bytes.toString('utf8') }
 }

@@ -45,6 +45,11 @@ export function giveBack({ buffer }: Uint8Array): void {
   timer.refresh()
 }
 
+/** Copies bytes into memory of their own. `Buffer.from` would take small ones from Node's pool. */
+export function ownBytes(bytes: Uint8Array): Buffer {
+  return Buffer.from(new Uint8Array(bytes).buffer)
+}
+
 function isPooled(size: number): boolean {
   return size >= LEAST && size <= MOST_FREE / 2
 }

@@ -1,8 +1,8 @@
 import { DecodeError } from '../../errors.js'
+import { ownBytes } from '../copy-buffers.js'
 import { dateText, datetimeText, offsetText, secondsOf, timeText } from './date-times.js'
 import { type Instruction, NotData, type PickleMachine, wrongParts } from './machine.js'
 import { OP } from './opcodes.js'
-import { ownBuffer } from './scalars.js'
 
 type Construct = (args: readonly unknown[], machine: PickleMachine) => unknown
 
@@ -89,7 +89,7 @@ function bytesOf(args: readonly unknown[], machine: PickleMachine): Buffer {
   const [content = Buffer.alloc(0), encoding] = args
   if (Buffer.isBuffer(content) && encoding === undefined) {
     machine.charge(content.length)
-    return ownBuffer(content)
+    return ownBytes(content)
   }
   if (typeof content !== 'string' || (encoding !== 'latin1' && encoding !== 'latin-1')) throw wrongParts('bytes')
   machine.charge(content.length)

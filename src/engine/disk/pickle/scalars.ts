@@ -1,4 +1,5 @@
 import { DecodeError } from '../../errors.js'
+import { ownBytes } from '../copy-buffers.js'
 import { fromBigInt, integerFromBytes, parseInteger } from './integers.js'
 import type { Instruction, PickleMachine } from './machine.js'
 import { OP } from './opcodes.js'
@@ -34,12 +35,7 @@ export const SCALARS: readonly (readonly [number, Instruction])[] = [
 ]
 
 function pushBytes(machine: PickleMachine, length: number): void {
-  machine.push(ownBuffer(machine.bytes(length)))
-}
-
-/** Copies bytes into memory of their own. Buffer.from() would use Node's pool. */
-export function ownBuffer(bytes: Uint8Array): Buffer {
-  return Buffer.from(new Uint8Array(bytes).buffer)
+  machine.push(ownBytes(machine.bytes(length)))
 }
 
 /** Parses an integer of protocols 0 and 1, which write booleans as the integers 00 and 01. */
