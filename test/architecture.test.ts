@@ -143,7 +143,14 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
     'engine/maintenance/',
     'type engine/',
   ],
-  'engine/doors/': ['engine/*', 'engine/verbs/', 'engine/operations/', 'engine/disk/', 'type engine/'],
+  'engine/doors/': [
+    'engine/*',
+    'engine/observe/verbs',
+    'engine/verbs/',
+    'engine/operations/',
+    'engine/disk/',
+    'type engine/',
+  ],
   'engine/collections/': [
     'engine/*',
     'engine/observe/verbs',

@@ -1,16 +1,12 @@
-import { isTraced, PollPauses } from '../engine/for-doors.js'
+import { PollPauses } from '../engine/for-doors.js'
 import { performance } from '../engine/timers.js'
 import type { Exchange } from './core.js'
 import type { Flight, Outcome } from './flights.js'
 import { isGone } from './http-message.js'
 
-/**
- * Waits for what another request or process does. Those who trace hear of it beside the wait, which must not end later
- * for them: what has come may be gone after a few microtasks.
- */
+/** Waits for what another request does. */
 export function waitFor<T>({ core, key }: Exchange, work: Promise<T>): Promise<T> {
-  if (isTraced()) core.store.traced('responseCache.wait', key, () => work).catch(() => undefined)
-  return work
+  return core.store.tracedWait('responseCache.wait', key, work)
 }
 
 /** Waits for the outcome of the flight of another request, or until it is late. */
