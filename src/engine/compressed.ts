@@ -39,6 +39,7 @@ export function compressed(options: Compression = {}): Codec {
   const made: Codec = {
     // That of the other one, which decides what else is stored in which form.
     name: codec.name,
+    inner: codec,
     encodeValue(value) {
       const encoded = codec.encodeValue(value)
       const size = sizeOf(encoded)

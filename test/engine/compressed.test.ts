@@ -2,7 +2,16 @@ import { execFileSync } from 'node:child_process'
 import { randomBytes } from 'node:crypto'
 import { fileURLToPath } from 'node:url'
 import { brotliCompressSync } from 'node:zlib'
-import { Cache, compressed, DecodeError, jsonCodec, pickleCodec, structuredCodec } from 'fanout-cache'
+import {
+  Cache,
+  type Codec,
+  compressed,
+  DecodeError,
+  Deque,
+  jsonCodec,
+  pickleCodec,
+  structuredCodec,
+} from 'fanout-cache'
 import fc from 'fast-check'
 import { describe, expect, it, onTestFinished } from 'vitest'
 import { rawDatabase } from '../helpers/raw-database.js'
@@ -45,6 +54,19 @@ describe('compressed values', () => {
     const { mode, data } = codec.encodeValue(Buffer.alloc(2000))
     const value = codec.decodeValue(mode, data) as Buffer
     expect([mode, value.byteLength, value.buffer.byteLength]).toEqual([COMPRESSED, 2000, 2000])
+  })
+
+  it('are compressed to be stored, and not to be compared', async () => {
+    const codec = compressed()
+    let count = 0
+    const encodeValue: Codec['encodeValue'] = value => {
+      count++
+      return codec.encodeValue(value)
+    }
+    const deque = new Deque(temporaryDirectory(), { codec: { ...codec, encodeValue } })
+    onTestFinished(() => deque.close())
+    await deque.append({ text: TEXT })
+    expect([await deque.count({ text: TEXT }), await deque.count({ text: 'other' }), count]).toEqual([1, 0, 1])
   })
 
   it('are read by every codec', async () => {

@@ -1,4 +1,5 @@
 import type { Session } from '../database/session.js'
+import { asStored } from '../disk/as-stored.js'
 import { isThenable } from '../disk/describe.js'
 import {
   AFTER_BACK,
@@ -24,7 +25,7 @@ import { checkVerbOptions, resolveStoring } from '../verbs/verb-options.js'
 import { checkIndex, checkItems, checkReverse, checkSteps } from './collection-options.js'
 import type { DequeTransaction, Walking } from './contract.js'
 import { rowsOf } from './deque-reading.js'
-import { asStored, isEqual } from './equality.js'
+import { isEqual } from './equality.js'
 
 /** The verbs inside a deque's `transact`. Each runs its operation at once, in its own savepoint. */
 export class OpenDeque<T> implements DequeTransaction<T> {

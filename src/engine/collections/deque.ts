@@ -1,5 +1,6 @@
 import type { Cache } from '../cache.js'
 import type { CacheHandle } from '../cache-handle.js'
+import { asStored } from '../disk/as-stored.js'
 import { handleOf } from '../handle-of.js'
 import { traced } from '../observe/verbs.js'
 import type { Side } from '../operations/queue.js'
@@ -13,7 +14,7 @@ import type { DequeOptions, DequeTransaction, TakenItem, Taking, Walking } from 
 import { countEqual, countItems, difference, peekItem, valueAt, walk } from './deque-reading.js'
 import { OpenDeque } from './deque-transaction.js'
 import * as writing from './deque-writing.js'
-import { asStored, iteratorOf, orderOf } from './equality.js'
+import { iteratorOf, orderOf } from './equality.js'
 import { resolveTaking, takeNext } from './taken-item.js'
 
 /**

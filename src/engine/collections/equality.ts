@@ -1,4 +1,5 @@
 import { isDeepStrictEqual, types } from 'node:util'
+import { asStored } from '../disk/as-stored.js'
 import type { Codec } from '../disk/codec.js'
 import { kindOf } from '../option-names.js'
 
@@ -7,18 +8,7 @@ export function isEqual(a: unknown, b: unknown): boolean {
   return a === b || isDeepStrictEqual(a, b)
 }
 
-/**
- * Converts a value to what would be read after storing it, for comparing it with stored values: a class instance to a
- * plain object, a Uint8Array to a Buffer.
- *
- * @throws TypeError if it cannot be stored
- */
-export function asStored(codec: Codec, value: unknown): unknown {
-  const { mode, data } = codec.encodeValue(value)
-  return codec.decodeValue(mode, data)
-}
-
-/** The same, but returns a value that cannot be stored as it is: it equals no stored value. */
+/** What would be read after storing a value. One that cannot be stored is returned as it is: it equals no stored value. */
 export function asStoredOrItself(codec: Codec, value: unknown): unknown {
   try {
     return asStored(codec, value)
