@@ -27,8 +27,7 @@ export async function checkFiles(context: CheckContext): Promise<void> {
   const stamps = new Map(empty.map(folder => [folder, stampOf(directory, folder)]))
   await sleep(SECOND_LOOK_MILLISECONDS)
   const still = strangers(context, unknown)
-  if (context.fix)
-    for (let at = 0; at < still.length; at += FILES_PER_LOCK) repair(context, still.slice(at, at + FILES_PER_LOCK))
+  if (context.fix) repair(context, still)
   else for (const name of still) checkStranger(context, name)
   for (const [folder, stamp] of stamps) {
     // Others create and remove folders all the time. One that has changed meanwhile is in use.
@@ -37,23 +36,56 @@ export async function checkFiles(context: CheckContext): Promise<void> {
 }
 
 /**
- * Removes files that no row names, under the lock. Without it they may belong to a transaction under way, which lasts
- * as long as the body of its user. Names are read before taking the lock, unless others commit meanwhile, since reading
- * those of a million rows takes a while.
+ * Removes files that no row names, in pages, each under the lock. Without it they may belong to a transaction under way,
+ * which lasts as long as the body of its user. Names are read before taking the lock, and only once while nobody commits,
+ * since reading those of a million rows takes a while.
  */
 function repair(context: CheckContext, files: readonly string[]): void {
   const { db, control } = context
-  const version = (): unknown => db.pragma('data_version', { simple: true })
-  for (let tries = 1; ; tries++) {
-    const before = version()
-    const read = tries > TRIES_WITHOUT_LOCK ? undefined : strangers(context, files)
-    const remove = db.transaction(() => {
-      if (read && version() !== before) return false
-      for (const name of read ?? strangers(context, files)) checkStranger(context, name)
-      return true
-    })
-    if (control.patiently(() => remove.immediate())) return
+  const names = new NamesInRows(context)
+  const remove = db.transaction((page: readonly string[], isLastTry: boolean) => {
+    if (names.areStale && !isLastTry) return false
+    const known = names.upToDate()
+    for (const name of page) if (!known.has(name)) checkStranger(context, name)
+    return true
+  })
+  for (let at = 0; at < files.length; at += FILES_PER_LOCK) {
+    const page = files.slice(at, at + FILES_PER_LOCK)
+    for (let tries = 1; ; tries++) {
+      const isLastTry = tries > TRIES_WITHOUT_LOCK
+      if (!isLastTry) control.patiently(() => names.upToDate())
+      if (control.patiently(() => remove.immediate(page, isLastTry))) break
+    }
   }
+}
+
+/** The names of the files that rows name, read again only after a commit of others. */
+class NamesInRows {
+  readonly #context: CheckContext
+  #names: ReadonlySet<string> = new Set()
+  #version: unknown
+
+  constructor(context: CheckContext) {
+    this.#context = context
+  }
+
+  get areStale(): boolean {
+    return this.#version !== dataVersion(this.#context.db)
+  }
+
+  upToDate(): ReadonlySet<string> {
+    const { db, unlinkLater } = this.#context
+    const version = dataVersion(db)
+    if (this.#version === version) return this.#names
+    this.#names = namesOfFiles(db, unlinkLater)
+    this.#version = version
+    return this.#names
+  }
+}
+
+/** A number that the commits of others change. */
+function dataVersion(db: Connection): unknown {
+  return db.pragma('data_version', { simple: true })
 }
 
 /** Reports, and with `fix` removes, a file that no row names. */

@@ -1,4 +1,4 @@
-import { existsSync, mkdirSync, rmSync, utimesSync, writeFileSync } from 'node:fs'
+import { existsSync, mkdirSync, readdirSync, rmSync, utimesSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import type { Finding } from 'fanout-cache'
 import { expect, it } from 'vitest'
@@ -12,7 +12,7 @@ const FOLDER = '3a/4b'
 const NAME = `${FOLDER}/${'0'.repeat(28)}.val`
 
 /** A cache of one small entry, beside it a folder for values, and a check of its files that takes its first look at the call. */
-async function checked(fix: boolean) {
+async function checked(fix: boolean, betweenSteps: (findings: Finding[]) => void = () => undefined) {
   const cache = structured.make()
   await cache.set('key', 'small')
   const { directory } = cache
@@ -21,7 +21,13 @@ async function checked(fix: boolean) {
   utimesSync(join(directory, FOLDER), 1, 1)
   const db = rawDatabase(directory)
   const findings: Finding[] = []
-  const control = new TaskControl(1000, new Int32Array(new SharedArrayBuffer(4)))
+  class Control extends TaskControl {
+    override patiently<T>(step: () => T): T {
+      betweenSteps(findings)
+      return super.patiently(step)
+    }
+  }
+  const control = new Control(1000, new Int32Array(new SharedArrayBuffer(4)))
   const check = () => checkFiles({ directory, db, fix, findings, control, unlinkLater: false })
   return { directory, findings, check }
 }
@@ -46,4 +52,22 @@ it.each([false, true])('an empty folder that others use while check looks twice 
   await over
   expect(findings).toEqual([])
   expect(existsSync(join(directory, FOLDER))).toBe(true)
+})
+
+it('a file that is named while check removes others stays', async () => {
+  const name = (at: number): string => `${FOLDER}/${String(at).padStart(28, '0')}.val`
+  let nameOne = (): void => undefined
+  const { directory, findings, check } = await checked(true, found => {
+    if (found.length > 0) nameOne()
+  })
+  for (let at = 0; at < 1200; at++) writeFileSync(join(directory, name(at)), 'value')
+  const untouched = (): string => readdirSync(join(directory, FOLDER)).sort().at(-1) as string
+  let named = ''
+  nameOne = () => {
+    if (named) return
+    named = untouched()
+    rawDatabase(directory).prepare('UPDATE Cache SET filename = ?, size = 5').run(`${FOLDER}/${named}`)
+  }
+  await check()
+  expect([readdirSync(join(directory, FOLDER)), findings.length]).toEqual([[named], 1199])
 })
