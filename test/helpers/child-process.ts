@@ -26,8 +26,14 @@ export class FixtureProcess {
   #stderr = ''
   #over = false
 
-  constructor(script: URL, args: unknown = {}, env: NodeJS.ProcessEnv = {}) {
-    this.#child = spawn(process.execPath, [fileURLToPath(script), JSON.stringify(args)], {
+  /** @param program what runs the script, with its own arguments */
+  constructor(
+    script: URL,
+    args: unknown = {},
+    env: NodeJS.ProcessEnv = {},
+    [program, ...options]: readonly string[] = [process.execPath],
+  ) {
+    this.#child = spawn(program ?? process.execPath, [...options, fileURLToPath(script), JSON.stringify(args)], {
       stdio: ['pipe', 'pipe', 'pipe'],
       env: { ...process.env, ...env },
     })

@@ -75,12 +75,16 @@ function linkAll(from: string, to: string): void {
   }
 }
 
-/** Its dependencies are those of this repository, below it: the host may have others of the same names. */
+/**
+ * Its dependencies are those of this repository, below it: the host may have others of the same names. Only another
+ * better-sqlite3 is taken from a host that depends on one.
+ */
 async function unpack(app: string, { tarball }: PackedPackage): Promise<void> {
   const installed = join(app, 'node_modules', 'fanout-cache')
   mkdirSync(installed)
   await run('tar', ['-xzf', tarball, '--strip-components=1', '-C', installed], app)
   for (const name of Object.keys(manifest.dependencies)) {
+    if (name === 'better-sqlite3' && existsSync(join(app, 'node_modules', name))) continue
     const link = join(installed, 'node_modules', name)
     mkdirSync(dirname(link), { recursive: true })
     symlinkSync(realpathSync(join(root, 'node_modules', name)), link, 'junction')

@@ -104,14 +104,22 @@ function checkPath(path: string): void {
 function checkDriver(): void {
   if (checked) return
   const version = driverVersion()
-  const napi = Number(process.versions['napi'] ?? 0)
-  if (version !== undefined && Number.parseInt(version, 10) >= 13 && napi < NAPI_OF_VERSION_13) {
-    throw new DriverError(
-      `better-sqlite3 ${version} needs Node 22 or later and would crash Node ${process.versions.node}: ` +
-        'install better-sqlite3@^12.11.1, with yarn by "resolutions" and with pnpm by "overrides", or a newer Node',
-    )
-  }
+  const obstacle = version === undefined ? undefined : obstacleTo(version)
+  if (obstacle) throw new DriverError(`better-sqlite3 ${version} ${obstacle}`)
   checked = true
+}
+
+/** Why a version of the driver does not run here, and what to do. */
+function obstacleTo(version: string): string | undefined {
+  const { bun, deno, napi, node } = process.versions
+  if (Number.parseInt(version, 10) < 13) {
+    return bun || deno ? 'is for Node alone: install better-sqlite3@^13.2.0 for Bun and Deno' : undefined
+  }
+  if (Number(napi ?? 0) >= NAPI_OF_VERSION_13) return undefined
+  return (
+    `needs Node 22 or later and would crash Node ${node}: install better-sqlite3@^12.11.1, ` +
+    'with yarn by "resolutions" and with pnpm by "overrides", or a newer Node'
+  )
 }
 
 /** Version 13 of the driver makes functions of text, which read rows. A process may have been told to make none. */

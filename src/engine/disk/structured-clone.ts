@@ -24,6 +24,8 @@ export const VIEWS: readonly (ViewConstructor | undefined)[] = [
   (globalThis as { Float16Array?: ViewConstructor }).Float16Array,
 ]
 const BUFFER = 10
+/** Its `serialize` has a format of its own, which V8 does not read. */
+const NOT_IN_BUN = 'Bun has no structured clones of V8, which keep what is no plain data'
 
 /**
  * Encodes a value with `v8.serialize`.
@@ -31,6 +33,7 @@ const BUFFER = 10
  * @throws {TypeError} that names the part that `structuredClone` does not support
  */
 export function cloneToBytes(value: unknown): Buffer {
+  if (process.versions['bun']) throw new TypeError(`value cannot be stored: ${NOT_IN_BUN}`)
   let hasEmpty: boolean
   let bytes: Buffer
   try {
@@ -57,7 +60,8 @@ export function cloneFromBytes(bytes: Buffer): unknown {
     reader.readHeader()
     return reader.readValue()
   } catch (cause) {
-    throw new DecodeError('expected a structured clone, got bytes that V8 cannot read', { cause })
+    const why = process.versions['bun'] ? NOT_IN_BUN : 'expected a structured clone, got bytes that V8 cannot read'
+    throw new DecodeError(why, { cause })
   }
 }
 

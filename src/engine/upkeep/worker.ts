@@ -69,18 +69,21 @@ async function end(error?: unknown): Promise<void> {
   ended = true
   for (const timer of timers) clearInterval(timer)
   await keeper.close()
-  parentPort?.close()
+  // A port that nobody listens to keeps no thread alive. Deno's has no `close`.
+  parentPort?.off('message', hear)
   if (error !== undefined && !(error instanceof LeaseGone || error instanceof DirectoryError)) throw error
 }
 
-parentPort?.on('message', (message: ToThread) => {
+function hear(message: ToThread): void {
   if (message.kind === 'stop') return void end()
   if (told && message.now !== undefined) told.at = message.now
   if (message.kind !== 'run') return
   if (ended) return tell({ kind: 'round', ids: [message.id], round: undefined })
   asked.push(message.id)
   work()
-})
+}
+
+parentPort?.on('message', hear)
 
 timers.push(
   setInterval(work, task.every),
