@@ -27,7 +27,7 @@ export interface Codec {
   /** The name of the codec: `'structured'`, `'json'`, `'pickle'`, or that of a codec of your own. */
   readonly name: string
   /** The codec whose values this one only makes smaller. What is never stored, such as a copy, goes through it. */
-  readonly inner?: Codec
+  readonly inner?: Codec | undefined
   /** Encodes a value. @throws TypeError that names what cannot be stored and its place in the value */
   encodeValue(value: unknown): EncodedValue
   /**
