@@ -22,6 +22,7 @@ export interface Fact {
   readonly raw: 0 | 1
   /** Absent: there is no live row. */
   readonly row: LoadedRow | undefined
+  readonly isYoung: boolean
   readonly mode: number
   readonly value: unknown
   readonly bytes: number
@@ -45,6 +46,8 @@ export class MemoryEntry implements LruNode<KeyIdentity, MemoryEntry> {
   readonly value: unknown
   readonly bytes: number
   until: number
+  /** Whether others may yet remove its row, and store one in the same millisecond that has the same version. */
+  isYoung: boolean
   /** The epoch of its shard for which it is known to be current. */
   epoch: number
   /** How this version of the value was computed. `null`: it was not; `undefined`: not known yet. */
@@ -66,6 +69,7 @@ export class MemoryEntry implements LruNode<KeyIdentity, MemoryEntry> {
     this.value = fact.value
     this.bytes = fact.bytes
     this.until = fact.until
+    this.isYoung = fact.isYoung
     this.epoch = fact.shard.epoch
     this.computation = undefined
     this.newer = undefined
@@ -81,4 +85,12 @@ export class MemoryEntry implements LruNode<KeyIdentity, MemoryEntry> {
   get isMiss(): boolean {
     return this.rowid < 0
   }
+}
+
+/**
+ * Whether a row was stored in this millisecond or the one before, so that its store time may come again. Seconds. The clock
+ * is read after the row.
+ */
+export function isYoung(storeTime: number, now: number): boolean {
+  return storeTime > now - 0.002
 }

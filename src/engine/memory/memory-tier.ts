@@ -1,3 +1,4 @@
+import { isDeepStrictEqual } from 'node:util'
 import type { VersionedValueRow } from '../database/statements.js'
 import type { EncodedKey } from '../disk/codec.js'
 import { encodeKey, type KeyIdentity, keyIdentity, lastingIdentity, ownText } from '../disk/keys.js'
@@ -16,7 +17,7 @@ import {
   valueFor,
 } from './kept-value.js'
 import { LruMap } from './lru-map.js'
-import { type LoadedRow, MemoryEntry } from './memory-entry.js'
+import { isYoung, type LoadedRow, MemoryEntry } from './memory-entry.js'
 import type { ResolvedMemory } from './memory-options.js'
 import { ShardMemory } from './shard-memory.js'
 
@@ -143,6 +144,12 @@ export class MemoryTier {
     return this.#put(shard, key, entry.alias, { rowid, accessTime, storeTime, expireTime }, kept)
   }
 
+  /** Whether a row with the version of an entry has its value as well. */
+  hasValue(entry: MemoryEntry, [mode, filename, data]: VersionedValueRow): boolean {
+    const { disk } = entry.shard.shard
+    return filename === null && isDeepStrictEqual(valueFor(disk, entry), disk.decode(mode, data))
+  }
+
   drop(entry: MemoryEntry): void {
     this.#entries.delete(entry)
   }
@@ -237,6 +244,7 @@ export class MemoryTier {
       value,
       bytes,
       until,
+      isYoung: row !== undefined && isYoung(row.storeTime, shard.disk.now()),
     })
     this.#entries.put(entry)
     if (alias !== undefined) this.#aliases?.set(alias, entry)

@@ -4,7 +4,7 @@ import type { VersionedValueRow } from '../database/statements.js'
 import type { EncodedKey } from '../disk/codec.js'
 import { keyIdentity } from '../disk/keys.js'
 import type { Shard } from '../shards/shard.js'
-import type { MemoryEntry } from './memory-entry.js'
+import { isYoung, type MemoryEntry } from './memory-entry.js'
 import type { MemoryTier } from './memory-tier.js'
 import { Payoff } from './payoff.js'
 
@@ -174,7 +174,10 @@ export class ShardMemory {
     const row = rowOf(entry, session)
     if (!row) return undefined
     const [, , , rowid, , storeTime, expireTime] = row
-    if (isSame(entry, rowid, storeTime, expireTime)) return entry
+    if (isSame(entry, rowid, storeTime, expireTime) && (!entry.isYoung || this.#tier.hasValue(entry, row))) {
+      if (entry.isYoung) entry.isYoung = isYoung(storeTime, session.disk.now())
+      return entry
+    }
     this.looked()
     return this.#tier.renew(entry, row)
   }
@@ -192,7 +195,7 @@ function isVersion(entry: MemoryEntry, session: Session): boolean {
   if (!row) return entry.isMiss
   const [rowid, storeTime, expireTime] = row
   if (entry.isMiss) return expireTime !== null && expireTime <= session.disk.now()
-  return isSame(entry, rowid, storeTime, expireTime)
+  return !entry.isYoung && isSame(entry, rowid, storeTime, expireTime)
 }
 
 function isSame(entry: MemoryEntry, rowid: number, storeTime: number, expireTime: number | null): boolean {

@@ -48,6 +48,31 @@ describe('memory and others who write', () => {
     expect(await hitsOf(cache, async () => expect(await cache.get('a')).toBe(1))).toBe(1)
   })
 
+  it.each([
+    ['small', 'old', 'new'],
+    ['large', LARGE, LARGE.replace('x', 'y')],
+  ])('sees a %s value that others store in the millisecond of the removed one', async (_, before, after) => {
+    const clock = new ManualClock()
+    const cache = await remembering({}, { clock })
+    const stranger = new Stranger(cache.directory)
+    await cache.set('a', before)
+    expect(await cache.get('a')).toBe(before)
+    stranger.replace('a', after)
+    await nextTurn()
+    expect(await cache.get('a')).toBe(after)
+  })
+
+  it.each(['copy', 'frozen'] as const)('answers from memory in the millisecond of a store (%s)', async mode => {
+    const cache = await remembering({ mode }, { clock: new ManualClock() })
+    const stranger = new Stranger(cache.directory)
+    await cache.set('a', { list: [1] })
+    await cache.set('b', 1)
+    await cache.get('a')
+    stranger.set('b', 2)
+    await nextTurn()
+    expect(await hitsOf(cache, async () => expect(await cache.get('a')).toEqual({ list: [1] }))).toBe(1)
+  })
+
   it('has one turn of the loop in which others are not asked again, and no more', async () => {
     const cache = await remembering()
     const stranger = new Stranger(cache.directory)

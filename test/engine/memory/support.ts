@@ -89,6 +89,15 @@ export class Stranger {
       .run(key, this.#now, value)
   }
 
+  /** Removes an entry and stores another one under its key, at the same time. */
+  replace(key: string, value: string | number): void {
+    const row = this.#db.prepare('DELETE FROM Cache WHERE key = ? RETURNING *').get(key) as object
+    const names = Object.keys(row)
+    this.#db
+      .prepare(`INSERT INTO Cache (${names.join()}) VALUES (${names.map(name => `@${name}`).join()})`)
+      .run({ ...row, value })
+  }
+
   put(key: string, value: string | number): void {
     const { changes } = this.set(key, value)
     if (changes === 0) this.insert(key, value)
