@@ -9,7 +9,7 @@ import { kindOf } from '../option-names.js'
 import type { Key, Storing, Waiting } from '../options.js'
 import type { Shard } from '../shards/shard.js'
 import { discardAll, type IncomingValue, isStream, storingAll, takeValue } from './value-source.js'
-import { checkIterable, checkVerbOptions, resolveStoring } from './verb-options.js'
+import { checkIterable, checkVerbOptions, resolveStoring, resolveWaiting } from './verb-options.js'
 
 /** Limit of entries in one transaction. More of them would block the event loop for more than a few milliseconds. */
 const ENTRIES_PER_COMMIT = 1000
@@ -44,6 +44,7 @@ export function encodeEntries(
     checkEntry(given)
     const [key, value, own] = given
     checkVerbOptions(own, 'setMany', 'storing')
+    resolveWaiting(own, 0)
     if (isStream(value)) throw new TypeError('setMany stores values, not streams: use set')
     const encoded = handle.options.codec.encodeValue(value)
     return { key, encodedKey: handle.encodeKey(key), value, encoded, options: own }
