@@ -98,6 +98,16 @@ function describingFiles(subject: Subject): void {
     expect((await cache.info('file'))?.size).toBe(50_000)
     expect(await cache.info('forced')).toMatchObject({ size: 10, path: expect.any(String) })
   })
+
+  it('info() and getItem() count the same bytes, of numbers too', async () => {
+    const cache = subject.make()
+    for (const value of [0, -0, 1.5, 2 ** 53, 5e-324, 1e308, 2n ** 62n, 'é', null, [1]]) {
+      await cache.set('key', value)
+      const size = (await cache.info('key'))?.size
+      expect(size, String(value)).toBeGreaterThan(0)
+      expect((await cache.getItem('key'))?.size, String(value)).toBe(size)
+    }
+  })
 }
 
 function versions(subject: Subject): void {

@@ -43,7 +43,7 @@ const SQL = {
   entryById: `raw SELECT rowid, key, raw, store_time, expire_time, access_time, access_count, tag, size, mode, filename, value FROM Cache WHERE rowid = ?`,
   // The size of an inline value, and metadata, but not the value.
   info: `raw SELECT rowid, key, raw, store_time, expire_time, access_time, access_count, tag,
-  CASE WHEN filename IS NULL THEN LENGTH(CAST(value AS BLOB)) ELSE size END, mode, filename,
+  CASE WHEN filename IS NOT NULL THEN size WHEN TYPEOF(value) IN ('integer', 'real') THEN 8 ELSE LENGTH(CAST(value AS BLOB)) END, mode, filename,
   CASE WHEN filename IS NULL THEN NULL ELSE value END FROM Cache WHERE key = ? AND raw = ? AND (expire_time IS NULL OR expire_time > ?)`,
   has: `pluck SELECT 1 FROM Cache WHERE key = ? AND raw = ? AND (expire_time IS NULL OR expire_time > ?)`,
   state: `raw SELECT rowid, filename, size, expire_time, store_time, mode FROM Cache WHERE key = ? AND raw = ?`,

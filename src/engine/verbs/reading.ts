@@ -21,6 +21,9 @@ export const FILE_TRIES = 4
 /** The shortest wait of a FanoutCache before it leaves a shard out of a listing, figures or settings. Milliseconds. */
 const FANOUT_PATIENCE = 1000
 
+/** Size of a number inside the database, as SQLite holds it. */
+const NUMBER_BYTES = 8
+
 /** How long a verb over all shards waits for one that is locked for reading. Milliseconds. */
 export function patienceOf({ kind, options }: Pick<CacheHandle, 'kind' | 'options'>): number {
   return kind === 'FanoutCache' ? Math.max(options.timeout, FANOUT_PATIENCE) : options.timeout
@@ -229,7 +232,7 @@ function inlineSize(row: EntryRow, size: number): number {
   const value = row[11]
   if (size > 0 || value === null) return size
   if (typeof value === 'string') return Buffer.byteLength(value)
-  return Buffer.isBuffer(value) ? value.byteLength : Buffer.byteLength(String(value))
+  return Buffer.isBuffer(value) ? value.byteLength : NUMBER_BYTES
 }
 
 function parseMeta(text: string): PlainData | undefined {
