@@ -1,3 +1,4 @@
+import { deserialize } from 'node:v8'
 import { describe, expect, it } from 'vitest'
 import type { CodecName, Subject } from './subjects.js'
 
@@ -201,5 +202,16 @@ function objects(subject: Subject): void {
     const found = await cache.get<typeof cyclic>('key')
     expect(found?.['self']).toBe(found)
     expect(found?.['one']).toBe(found?.['two'])
+  })
+
+  it('read() gives what has no JSON as it is stored', async () => {
+    const cache = subject.make()
+    const cyclic: Record<string, unknown> = {}
+    cyclic['self'] = cyclic
+    for (const file of [undefined, true] as const) {
+      await cache.set('key', cyclic, { file })
+      const found = deserialize((await (await cache.read('key'))?.bytes()) as Buffer) as typeof cyclic
+      expect(found['self']).toBe(found)
+    }
   })
 }

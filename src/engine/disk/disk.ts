@@ -97,7 +97,10 @@ export class Disk {
     return mode === MODE_TEXT || mode === MODE_JSON
   }
 
-  /** The bytes that `read` returns for a stored value: bytes as they are, text as UTF-8, all else as JSON. */
+  /**
+   * The bytes that `read` returns for a stored value: bytes as they are, text as UTF-8, all else as JSON, or as stored
+   * where there is no JSON of it.
+   */
   readableBytes(mode: number, data: SqlValue): Buffer {
     if (mode === MODE_JSON && typeof data === 'string') return Buffer.from(data)
     let value: unknown
@@ -110,7 +113,14 @@ export class Disk {
     }
     if (Buffer.isBuffer(value)) return value
     if (typeof value === 'string') return Buffer.from(value)
-    return Buffer.from(typeof value === 'bigint' ? String(value) : (toJson(value) ?? String(value)))
+    if (typeof value === 'bigint') return Buffer.from(String(value))
+    try {
+      return Buffer.from(toJson(value) ?? String(value))
+    } catch (error) {
+      // What refers to itself has no JSON.
+      if (error instanceof TypeError && Buffer.isBuffer(data)) return data
+      throw error
+    }
   }
 
   #forFile({ mode, data }: EncodedValue, value: unknown, hasMeta: boolean): { mode: number; bytes: Buffer } {
