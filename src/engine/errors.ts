@@ -163,7 +163,7 @@ export class ReadonlyError extends DiskCacheError {
   constructor(directory: string, options?: Cause, detail?: string) {
     const why =
       options?.cause === undefined
-        ? 'is open for reading only'
+        ? 'is read-only: it was opened with readonly: true'
         : 'cannot be written: this user may not write its database, or the file system is read-only'
     super(`the cache in ${directory} ${detail ?? why}`, options)
   }

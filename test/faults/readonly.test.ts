@@ -53,6 +53,7 @@ function writes(cache: DiskCache): readonly (readonly [string, () => Promise<unk
     ['createTagIndex', () => cache.createTagIndex()],
     ['configure', () => cache.configure({ cullLimit: 3 })],
     ['transact', () => cache.transact(tx => tx.set(0, 'new'))],
+    ['stats that resets', () => cache.stats({ reset: true })],
   ]
 }
 
@@ -76,6 +77,7 @@ describe.each(KINDS)('a %s with readonly', kind => {
         (reason: unknown) => reason,
       )
       expect(error, verb).toBeInstanceOf(ReadonlyError)
+      expect((error as Error).message, verb).toMatch(/opened with readonly/)
     }
     await expectEntries(cache)
     await cache.close()

@@ -25,6 +25,7 @@ async function figuresOf(handle: CacheHandle, options: StatsOptions | undefined)
   checkVerbOptions(options, 'stats', 'resetting')
   const { reset = false } = options ?? {}
   if (typeof reset !== 'boolean') throw new TypeError(`stats: reset must be true or false, got ${kindOf(reset)}`)
+  if (reset) handle.assertWritable()
   const { shards, memory, timeouts } = handle
   // All at once: a shard that is locked for reading is waited for by each of them.
   const [hits, misses, evictions, entries, bytes] = await Promise.all([
