@@ -174,7 +174,9 @@ export interface DiskCache extends AsyncDisposable {
 
   /**
    * Looks for damage in a worker thread; with `fix` (default false) repairs it. Resolves to what it found. Without
-   * `timeout` it waits for a lock for a minute, or longer where the cache's `timeout` is.
+   * `timeout` a FanoutCache waits for a lock for a minute, or longer where its `timeout` is.
+   *
+   * @throws TimeoutError (Cache) when a lock is held longer than that
    */
   check(options?: Checking): Promise<Finding[]>
   /**

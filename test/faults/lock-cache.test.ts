@@ -66,6 +66,18 @@ describe('a Cache whose lock another process holds', () => {
     },
   )
 
+  it('rejects a check that repairs with TimeoutError after its timeout, and counts it', async () => {
+    const { cache, directory } = await opened()
+    const timeouts: CacheEvents['timeout'][] = []
+    cache.on('timeout', event => timeouts.push(event))
+    const holder = await LockHolder.holding('Cache', directory)
+    await expect(cache.check({ fix: true })).rejects.toThrow(TimeoutError)
+    await holder.free()
+    expect(timeouts).toEqual([{ directory }])
+    expect((await cache.stats()).timeouts).toBe(1)
+    expect(await cache.check({ fix: true })).toEqual([])
+  })
+
   it('reads on meanwhile', async () => {
     const { cache, directory } = await opened({ statistics: true, evictionPolicy: 'least-recently-used' })
     const holder = await LockHolder.holding('Cache', directory)

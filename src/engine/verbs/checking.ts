@@ -1,6 +1,6 @@
 import type { CacheHandle } from '../cache-handle.js'
 import { isLostSchema } from '../database/sqlite-errors.js'
-import { CorruptError } from '../errors.js'
+import { CorruptError, TimeoutError } from '../errors.js'
 import { strangersBesideShards } from '../maintenance/strangers.js'
 import { runTask } from '../maintenance/worker-client.js'
 import { kindOf } from '../option-names.js'
@@ -10,14 +10,18 @@ import { LONGEST_TIMER } from '../time.js'
 import { sleep } from '../timers.js'
 import { checkVerbOptions, resolveWaiting } from './verb-options.js'
 
+/** How long a check of a FanoutCache waits for a lock at least. Its own timeout is meant for one write. Milliseconds. */
+const FANOUT_TIMEOUT = 60_000
+
 export async function check(handle: CacheHandle, options: Checking | undefined): Promise<Finding[]> {
   checkVerbOptions(options, 'check', 'checking')
   const { fix = false } = options ?? {}
   if (typeof fix !== 'boolean') throw new TypeError(`check: fix must be true or false, got ${kindOf(fix)}`)
   if (fix) handle.assertWritable()
-  const { wait, signal } = resolveWaiting(options, Math.max(handle.options.timeout, 60_000))
-  const timeout = Math.min(wait, LONGEST_TIMER)
   const isFanout = handle.kind === 'FanoutCache'
+  const { timeout: ownTimeout } = handle.options
+  const { wait, signal } = resolveWaiting(options, isFanout ? Math.max(ownTimeout, FANOUT_TIMEOUT) : ownTimeout)
+  const timeout = Math.min(wait, LONGEST_TIMER)
   const { shards } = handle
   try {
     await writesBefore(handle, timeout, signal)
@@ -30,7 +34,9 @@ export async function check(handle: CacheHandle, options: Checking | undefined):
     return [...(isFanout ? strangersBesideShards(handle.directory) : []), ...outcome]
   } catch (error) {
     if (signal?.aborted) throw error
-    throw (shards[0] as Shard).translate(error)
+    const known = (shards[0] as Shard).translate(error)
+    if (known instanceof TimeoutError) handle.gaveUp()
+    throw known
   }
 }
 
