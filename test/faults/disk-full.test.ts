@@ -1,6 +1,7 @@
 import fs, { existsSync, mkdirSync, rmSync, statSync } from 'node:fs'
 import { syncBuiltinESMExports } from 'node:module'
 import { join } from 'node:path'
+import { Readable } from 'node:stream'
 import { type CacheOptions, DiskFullError, StorageError } from 'fanout-cache'
 import { describe, expect, it, onTestFinished } from 'vitest'
 import { temporaryDirectory } from '../helpers/temp-directory.js'
@@ -171,6 +172,30 @@ describe.skipIf(!tmpfsAvailable).each(KINDS)('a %s on a full disk', kind => {
       expect(await cache.set(key, Buffer.alloc(4000, key), { retry: true }), `write ${key}`).toBe(true)
     }
     expect(await cache.count()).toBeGreaterThan(500)
+    expect(kindsOf(await cache.check())).toEqual([])
+  })
+
+  it('goes on by evicting while it takes streams, long ones too', async () => {
+    const { directory } = newDisk()
+    const { cache } = await writerOn(kind, directory, { sizeLimit: UNBOUNDED })
+    for (let key = 0; key < 300; key += 1) {
+      const parts = Array.from({ length: key % 50 === 49 ? 100 : 3 }, (_, part) => Buffer.alloc(30_000, part))
+      expect(await cache.set(key, Readable.from(parts), { retry: true }), `stream ${key}`).toBe(true)
+      expect(await cache.get(key)).toEqual(Buffer.concat(parts))
+    }
+    expect(await cache.count()).toBeGreaterThan(20)
+    expect(kindsOf(await cache.check())).toEqual([])
+  })
+
+  it('refuses a stream where nothing may be evicted, and leaves nothing of it', async () => {
+    const { directory } = newDisk()
+    const { cache, writer } = await writerOn(kind, directory, NOTHING_TO_EVICT)
+    await writer.fill('own')
+    const before = valueFiles(directory)
+    const stream = Readable.from(Array.from({ length: 20 }, () => Buffer.alloc(100_000)))
+    expect(await writer.outcome(() => cache.set('stream', stream), 'stream')).toBe('full')
+    expect(stream.destroyed).toBe(true)
+    expect(valueFiles(directory)).toEqual(before)
     expect(kindsOf(await cache.check())).toEqual([])
   })
 

@@ -129,4 +129,18 @@ describe.each(KINDS)('sendFile() over a %s', kind => {
       expect(await cache.has(path)).toBe(false)
     }
   })
+
+  // Each shard of a FanoutCache makes room from its own entries, of which there are too few here.
+  it.runIf(tmpfsAvailable && kind === 'Cache')(
+    'stores what comes by evicting when its files fill the disk',
+    async () => {
+      const { cache, get } = await serve(kind, mountTmpfs('size=16m'))
+      for (let file = 0; file < 12; file += 1) {
+        const { status, body, cut } = await get(`/${file}`)
+        expect([status, body.equals(CONTENT), cut], `file ${file}`).toEqual([200, true, false])
+        await expect.poll(() => cache.has(`/${file}`), { message: `file ${file}` }).toBe(true)
+      }
+      expect(await cache.check()).toEqual([])
+    },
+  )
 })

@@ -4,7 +4,18 @@ export interface CopyBounds {
   readonly limit: number
   readonly tooLong: (size: number) => Error
   readonly signal?: AbortSignal | undefined
+  readonly withRoom: WithRoom
 }
+
+/** What one write adds to a file. Bytes. */
+export interface Growth {
+  readonly length: number
+  /** The size of the file before. */
+  readonly before: number
+}
+
+/** Runs a write, again when it finds the disk full and room was made. */
+export type WithRoom = <T>(growth: Growth, write: () => Promise<T>) => Promise<T>
 
 /** A value file that no row names yet. */
 export interface PendingFile {

@@ -6,6 +6,7 @@ import type { Readable } from 'node:stream'
 import { pipeline } from 'node:stream/promises'
 import { isMissing, systemCode } from '../file-errors.js'
 import { ByteMeter } from './byte-meter.js'
+import { FileSink } from './file-sink.js'
 import { inTurn, outOfTurn } from './file-turns.js'
 import { OpeningFiles } from './opening-files.js'
 import type { CopyBounds, PendingFile, PlannedFile } from './pending-file.js'
@@ -103,7 +104,7 @@ export class ValueFiles {
 
   /** Copies a stream to a temporary file. A source that fails or exceeds its limit leaves nothing behind. */
   async copy(source: Readable, bounds: CopyBounds): Promise<PendingFile> {
-    const { limit, tooLong, signal } = bounds
+    const { limit, tooLong, signal, withRoom } = bounds
     const temporary = temporaryName()
     // The source may fail while the file is being created, when nobody reads it yet.
     source.on('error', () => undefined)
@@ -113,7 +114,7 @@ export class ValueFiles {
     })
     const meter = new ByteMeter(limit, tooLong)
     try {
-      await pipeline(source, meter, handle.createWriteStream({ highWaterMark: 2 ** 18 }), { signal })
+      await pipeline(source, meter, new FileSink(handle, withRoom), { signal })
       const file = { temporary, size: meter.size }
       await this.syncing(file)
       return file

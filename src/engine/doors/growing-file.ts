@@ -2,6 +2,7 @@ import type { FileHandle } from 'node:fs/promises'
 import type { PendingFile } from '../disk/pending-file.js'
 import type { Shard } from '../shards/shard.js'
 import { cutShort } from '../verbs/file-stream.js'
+import { writeWithRoom } from '../verbs/value-source.js'
 
 /** A file that is written in parts and can be read meanwhile. `DoorStore.land` puts it into the cache. */
 export class GrowingFile {
@@ -32,21 +33,22 @@ export class GrowingFile {
 
   async append(bytes: Uint8Array): Promise<void> {
     for (let at = 0; at < bytes.byteLength; ) {
-      at += await this.#written(this.handle.write(bytes, at, bytes.byteLength - at, this.#size))
+      const length = bytes.byteLength - at
+      at += await this.#written(length, () => this.handle.write(bytes, at, length, this.#size))
     }
   }
 
   /** Appends several chunks without concatenating them first. */
   async appendAll(parts: readonly Uint8Array[]): Promise<void> {
     const length = parts.reduce((sum, one) => sum + one.byteLength, 0)
-    const bytesWritten = await this.#written(this.handle.writev(parts, this.#size))
+    const bytesWritten = await this.#written(length, () => this.handle.writev(parts, this.#size))
     // A nearly full disk writes a part of the bytes. The next write shows the error.
     if (bytesWritten < length) await this.append(Buffer.concat(parts).subarray(bytesWritten))
   }
 
-  async #written(write: Promise<{ readonly bytesWritten: number }>): Promise<number> {
+  async #written(length: number, write: () => Promise<{ readonly bytesWritten: number }>): Promise<number> {
     try {
-      const { bytesWritten } = await write
+      const { bytesWritten } = await writeWithRoom(this.#shard, { length, before: this.#size }, write)
       this.#size += bytesWritten
       return bytesWritten
     } catch (error) {

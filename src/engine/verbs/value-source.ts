@@ -4,7 +4,7 @@ import type { Work } from '../database/job.js'
 import type { EncodedValue } from '../disk/codec.js'
 import { giveBack } from '../disk/copy-buffers.js'
 import type { PreparedValue } from '../disk/disk.js'
-import type { PendingFile } from '../disk/pending-file.js'
+import type { Growth, PendingFile, WithRoom } from '../disk/pending-file.js'
 import { ValueTooLargeError } from '../errors.js'
 import { isDiskFull } from '../file-errors.js'
 import type { Shard } from '../shards/shard.js'
@@ -12,6 +12,9 @@ import type { ResolvedStoring } from './verb-options.js'
 
 /** How often a file is written again after room was made on a full disk. */
 const FULL_TRIES = 3
+
+/** The most room that is made for the coming writes of a growing file. Bytes. */
+const MOST_AHEAD = 8 * 2 ** 20
 
 /** A value on its way into a shard. It is encoded; its file, if it has one, is being written. */
 export interface IncomingValue {
@@ -103,7 +106,7 @@ export function takeValueNow(shard: Shard, value: unknown, storing: ResolvedStor
   return { prepared, discard: () => shard.disk.files.discard(written) }
 }
 
-/** Copies a stream to a file. A stream can be read only once, so that a full disk is not retried. */
+/** Copies a stream to a file. */
 export async function takeStream(
   shard: Shard,
   source: Readable | ReadableStream | Blob,
@@ -112,17 +115,29 @@ export async function takeStream(
 ): Promise<IncomingValue> {
   const { sizeLimit } = shard.settings
   const tooLong = (size: number): Error => new ValueTooLargeError(size, sizeLimit, shard.options.shards)
-  const file = await shard.disk.files.copy(toReadable(source), { limit: sizeLimit, tooLong, signal })
+  const withRoom: WithRoom = (growth, write) => writeWithRoom(shard, growth, write)
+  const file = await shard.disk.files.copy(toReadable(source), { limit: sizeLimit, tooLong, signal, withRoom })
   const prepared = shard.disk.prepareFile(file, meta)
   return { prepared, discard: () => shard.disk.files.discard(file) }
 }
 
-async function writeFile(shard: Shard, bytes: Buffer): Promise<PendingFile> {
+function writeFile(shard: Shard, bytes: Buffer): Promise<PendingFile> {
+  return writeWithRoom(shard, { length: bytes.byteLength, before: 0 }, () => shard.disk.files.write(bytes))
+}
+
+/** Runs a write to a file. When the disk is full, it makes room and runs it again. */
+export async function writeWithRoom<T>(
+  { reserve }: Shard,
+  { length, before }: Growth,
+  write: () => Promise<T>,
+): Promise<T> {
+  // A file that grows has room made for as much as it has already, or there would be evictions at each of its writes.
+  const room = length + Math.min(before, MOST_AHEAD)
   for (let attempt = 1; ; attempt++) {
     try {
-      return await shard.disk.files.write(bytes)
+      return await write()
     } catch (error) {
-      if (!isDiskFull(error) || attempt === FULL_TRIES || !shard.reserve.makeRoom(true, bytes.byteLength)) throw error
+      if (!isDiskFull(error) || attempt === FULL_TRIES || !reserve.makeRoom(true, room)) throw error
     }
   }
 }
