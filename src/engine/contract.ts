@@ -48,7 +48,7 @@ export interface StoredFile extends Info, AsyncDisposable {
   close(): Promise<void>
 }
 
-/** One entry of `setMany`, with options of its own. */
+/** One entry of `setMany`, with options of its own. How long is waited for a lock, only the options of the call say. */
 export type Entry = readonly [key: Key, value: unknown, options?: Storing]
 
 /**
