@@ -44,7 +44,7 @@ export async function answer(exchange: Exchange): Promise<void> {
     if (!need) return
     const reason = passing(exchange, need)
     if (reason === 'range' && (await leadPart(exchange, need.fwd))) return
-    if (reason !== undefined) return pass(exchange, need.fwd, reason)
+    if (reason !== undefined) return pass(exchange, reason === 'range' ? 'bypass' : need.fwd, reason)
     // Others have found out which fields the answer depends on, and nothing is stored yet.
     const isNew = learned !== undefined && lookup.subject === key && !lookup.found
     const subject = isNew ? variantKey(key, selectingKey(learned ?? [], request)) : lookup.subject

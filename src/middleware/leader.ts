@@ -17,7 +17,7 @@ import { afterHead, afterUpdate, type Fate, isPersonal, storability } from './po
 import { updatedBy304 } from './policy/update.js'
 import { isFreshenedBy, validationFields } from './policy/validation.js'
 import { Recorder, type Verdict } from './recorder.js'
-import { notModified, type Status, serveFound } from './serve.js'
+import { notModified, type Status, serveFound, wholeAsPart } from './serve.js'
 import { canHold } from './spool-bounds.js'
 import { receivedAnswer, renewAnswer, renewedHead, storeAnswer } from './stored-answer.js'
 import { toStored } from './stored-head.js'
@@ -129,21 +129,22 @@ export class Leader {
     return this.#toClient(head, NOWHERE, {})
   }
 
-  /** Decides what the client gets: the whole answer, or 304 if it has the answer already. */
+  /** Decides what the client gets: the whole answer, as 206 if it asked for a range, or 304 if it has it already. */
   #toClient(head: ResponseHead, sink: BodySink, more: Partial<Status>): Verdict {
     const { core, request } = this.#exchange
     const { etag, lastModified, date } = validatorsOf(head.fields)
     // The date may replace a validator only for a stored answer (RFC 9111 §4.3.2).
     const validators = { etag, lastModified, date: sink === NOWHERE ? undefined : date }
     const verdict = evaluate(request, { ...validators, status: head.status, now: core.store.now() })
-    const isOther = verdict === 304 && { fwdStatus: head.status }
+    const part = sink === NOWHERE ? undefined : wholeAsPart(request, head, validators)
+    const isOther = (verdict === 304 || part) && { fwdStatus: head.status }
     const status = cacheStatus({ name: core.settings.policy.name, fwd: this.#fwd, ...isOther, ...more })
     const line: Fields = [['Cache-Status', status]]
     if (verdict === 304) return { kind: 'replace', head: notModified([...head.fields, ...line]), sink }
     const isStored = sink !== NOWHERE && !hasField(head.fields, 'Date')
     // The client gets the same Date as clients of the stored answer.
     const add: Fields = isStored ? [...line, ['Date', formatHttpDate(core.store.now())]] : line
-    return { kind: 'pass', add, ...(sink !== NOWHERE && { sink }) }
+    return { kind: 'pass', add: part ? [...add, ...part] : add, status: part && 206, ...(sink !== NOWHERE && { sink }) }
   }
 
   #record(head: ResponseHead, whole: StoredResponse): Verdict {

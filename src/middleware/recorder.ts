@@ -10,8 +10,13 @@ import { confirm, type Done, Tee } from './tee.js'
 
 /** What is done with the answer of a handler, once its head is known. */
 export type Verdict =
-  /** It goes to the client, with further fields; `sink` gets the body as well. */
-  | { readonly kind: 'pass'; readonly add: Fields; readonly sink?: BodySink | undefined }
+  /** It goes to the client, with further fields, and another status if one is given; `sink` gets the body as well. */
+  | {
+      readonly kind: 'pass'
+      readonly add: Fields
+      readonly status?: 206 | undefined
+      readonly sink?: BodySink | undefined
+    }
   /** The client gets another head and no body, `sink` all of it. */
   | { readonly kind: 'replace'; readonly head: ResponseHead; readonly sink: BodySink }
   /** The client gets nothing of it: when the handler has ended it, `after` answers. */
@@ -166,6 +171,11 @@ export class Recorder {
     if (verdict.kind === 'swallow') return response
     if (verdict.kind === 'replace') return this.#putOther(verdict.head)
     for (const [name, value] of verdict.add) addField(response, name, value)
+    if (verdict.status) {
+      clearStatusMessage(response)
+      response.statusCode = verdict.status
+      return this.#callWriteHead([verdict.status])
+    }
     return this.#callWriteHead(message === undefined ? [status] : [status, message])
   }
 

@@ -5,10 +5,11 @@ import { type Found, openBody } from './lookup.js'
 import { Outlet } from './outlet.js'
 import { slotOf } from './parts.js'
 import { appendCacheStatus, type CacheStatus } from './policy/cache-status.js'
-import { evaluate, validatorsOf } from './policy/conditional.js'
-import { deleteField, setField } from './policy/fields.js'
+import { evaluate, type Validators, validatorsOf } from './policy/conditional.js'
+import { deleteField, fieldLines, fieldValue, setField } from './policy/fields.js'
 import { ageField, currentAge } from './policy/freshness.js'
-import type { Fields, ResponseHead } from './policy/message.js'
+import type { Fields, RequestHead, ResponseHead } from './policy/message.js'
+import { contentRange, rangesOf } from './policy/range.js'
 import { OF_CONTENT } from './policy/refusal.js'
 import { putHead, sendStored } from './send-stored.js'
 import { toStored } from './stored-head.js'
@@ -53,12 +54,36 @@ export async function serveGrowing(exchange: Exchange, answer: GrowingAnswer, st
     const first = await body.next().catch(() => undefined)
     if (!first) return false
     if (isGone(res)) return true
-    putHead(res, stored.status, fields)
+    const part = wholeAsPart(request, stored, { etag, lastModified, date })
+    putHead(res, part ? 206 : stored.status, part ? [...fields, ...part] : fields)
     await pump(res, body, first)
     return true
   } finally {
     await body.return()
   }
+}
+
+/**
+ * Further fields of the 206 with which a range of all bytes, such as `bytes=0-`, is answered while they arrive (RFC 9110
+ * §15.3.7). `undefined` if the answer is a full one.
+ */
+export function wholeAsPart(
+  request: RequestHead,
+  { status, fields }: ResponseHead,
+  validators: Validators,
+): Fields | undefined {
+  const [length = '', ...more] = fieldLines(fields, 'Content-Length')
+  if (status !== 200 || more.length > 0 || !/^\d+$/.test(length) || fieldValue(fields, 'Accept-Ranges') === 'none') {
+    return undefined
+  }
+  const size = Number(length)
+  const range = rangesOf(request, { size, ...validators })
+  if (range.kind !== 'single' || range.end - range.start + 1 !== size) return undefined
+  // What is compressed on its way is no longer the range.
+  return [
+    ['Content-Range', contentRange(range, size)],
+    ['Cache-Control', 'no-transform'],
+  ]
 }
 
 async function pump(

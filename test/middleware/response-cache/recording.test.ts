@@ -15,6 +15,67 @@ import { FRAMEWORKS, settled, site, statusOf } from './support/app.js'
 const sha = (bytes: Buffer): string => createHash('sha1').update(bytes).digest('hex')
 
 describe.each(FRAMEWORKS)('responseCache on %s', (_name, make) => {
+  it('answers a range of all bytes with 206 on a miss, and stores the whole', async () => {
+    const seen: unknown[] = []
+    const { get, cache } = await site(
+      app =>
+        void app.get('/', (req, res) => {
+          seen.push(req.headers.range)
+          res.writeHead(200, 'Fine', { 'Cache-Control': 'max-age=60', ETag: '"1"', 'Content-Length': 10 })
+          res.write('01234')
+          res.end('56789')
+        }),
+      { make },
+    )
+    const miss = await get('/', { headers: { Range: 'bytes=0-' } })
+    expect([miss.status, miss.text, seen]).toEqual([206, '0123456789', [undefined]])
+    expect(miss.headers).toMatchObject({ 'content-range': 'bytes 0-9/10', 'content-length': '10' })
+    expect(miss.headers['cache-control']).toBe('max-age=60, no-transform')
+    expect(statusOf(miss)).toBe('fwd=uri-miss; fwd-status=200; stored')
+    await settled(cache)
+    const hit = await get('/')
+    expect([hit.status, hit.text, hit.headers['cache-control']]).toEqual([200, '0123456789', 'max-age=60'])
+    expect(hit.headers['content-range']).toBeUndefined()
+  })
+
+  it.each<[string, object, object]>([
+    ['of another version', { 'Content-Length': 1, ETag: '"1"' }, { 'If-Range': '"2"' }],
+    ['of unknown length', {}, {}],
+    ['that is not stored', { 'Content-Length': 1, 'Cache-Control': 'no-store' }, {}],
+    ['of a handler that knows no ranges', { 'Content-Length': 1, 'Accept-Ranges': 'none' }, {}],
+  ])('answers a range of all bytes with 200 on a miss: %s', async (_what, fields, asked) => {
+    const { get } = await site(
+      app =>
+        void app.get('/', (_req, res) => {
+          res.writeHead(200, { 'Cache-Control': 'max-age=60', ...fields })
+          res.write('x')
+          res.end()
+        }),
+      { make },
+    )
+    const miss = await get('/', { headers: { Range: 'bytes=0-', ...asked } })
+    expect([miss.status, miss.text]).toEqual([200, 'x'])
+  })
+
+  it('answers a range of all bytes with 206 while another request fetches them', async () => {
+    const rest = new Gate()
+    const begun = new Gate()
+    const { get } = await site(
+      app =>
+        void app.get('/', async (_req, res) => {
+          res.set({ 'Cache-Control': 'max-age=60', 'Content-Length': '4' }).write('ab')
+          await rest.opened
+          res.end('cd')
+        }),
+      { make },
+    )
+    const first = get('/', { onBytes: () => begun.open() })
+    await begun.opened
+    const second = get('/', { headers: { Range: 'bytes=0-' }, onBytes: () => rest.open() })
+    expect([(await second).status, (await second).text]).toEqual([206, 'abcd'])
+    expect((await first).status).toBe(200)
+  })
+
   it.each(['/small', '/large', '/file'])('keeps a name in Content-Disposition beyond ASCII: %s', async path => {
     const made = await site(
       app => {

@@ -157,7 +157,7 @@ describe('storePartial', () => {
     const calls: string[] = []
     const { get, cache } = await site(ranged(calls))
     for (let turn = 0; turn < 2; turn++) {
-      expect(statusOf(await get('/', range(0, 9)))).toBe('fwd=uri-miss; detail=range')
+      expect(statusOf(await get('/', range(0, 9)))).toBe('fwd=bypass; detail=range')
       await settled(cache)
     }
   })
