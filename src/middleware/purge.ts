@@ -1,5 +1,6 @@
 import { checkOptionNames, checkOptionsObject, DoorStore, kindOf } from '../engine/for-doors.js'
 import type { DiskCache } from '../engine/index.js'
+import { namesOf } from './cache-names.js'
 import { decode } from './lookup.js'
 import { checkCacheName, type PurgeTarget, parseCacheKey, purgePrefix, purgeUrl } from './policy/cache-key.js'
 import { ownKey } from './request-key.js'
@@ -21,12 +22,17 @@ export interface PurgeOptions {
   readonly key?: string | undefined
   /** Marks answers as stale instead of removing them. They are validated, and may be served stale. @default false */
   readonly soft?: boolean | undefined
-  /** The name of the `responseCache`. @default 'fanout-cache' */
+  /**
+   * The name of the `responseCache`. Tags are purged whatever the name.
+   *
+   * @default all names that this process has used on the directory, and 'fanout-cache'
+   */
   readonly name?: string | undefined
 }
 
 const KNOWN: ReadonlySet<string> = new Set<keyof PurgeOptions>(['url', 'tag', 'prefix', 'key', 'soft', 'name'])
 const TARGETS = ['url', 'tag', 'prefix', 'key'] as const
+type By = (typeof TARGETS)[number]
 const PAGE = 200
 
 /**
@@ -51,14 +57,20 @@ export async function purge(cache: DiskCache, options: PurgeOptions): Promise<nu
   if (options.soft !== undefined && typeof options.soft !== 'boolean') {
     throw new TypeError(`purge: soft must be true or false, got ${kindOf(options.soft)}`)
   }
-  const name = checkCacheName(options.name ?? 'fanout-cache')
+  const names = options.name === undefined ? namesOf(cache) : [checkCacheName(options.name)]
   const store = new DoorStore(cache, 'purge')
   const job: Job = { store, cache, soft: options.soft === true }
-  return store.traced('purge', undefined, () => purgeBy(job, by, value, name))
+  return store.traced('purge', undefined, () => purgeBy(job, by, value, names))
 }
 
-async function purgeBy(job: Job, by: (typeof TARGETS)[number], value: string, name: string): Promise<number> {
+async function purgeBy(job: Job, by: By, value: string, names: readonly string[]): Promise<number> {
   if (by === 'tag') return purgeTag(job, value)
+  let count = 0
+  for (const name of names) count += await purgeNamed(job, by, value, name)
+  return count
+}
+
+async function purgeNamed(job: Job, by: Exclude<By, 'tag'>, value: string, name: string): Promise<number> {
   if (by === 'key') return purgeKeys(job, [textKey(value, name)])
   const target = by === 'url' ? purgeUrl(name, value) : purgePrefix(name, value)
   await job.store.open()

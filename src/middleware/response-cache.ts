@@ -1,5 +1,6 @@
 import { DoorStore, isTraced, startUpkeepOf } from '../engine/for-doors.js'
 import type { DiskCache } from '../engine/index.js'
+import { noteName } from './cache-names.js'
 import { Core, type Exchange } from './core.js'
 import { answer, pass, revalidate } from './exchange.js'
 import { glance } from './glance.js'
@@ -50,6 +51,7 @@ export function responseCache<Request extends HttpRequest = RoutedRequest>(
 ): Middleware<Handled<Request>> {
   const settings = resolveSettings(options as ResponseCacheOptions<HttpRequest> | undefined)
   const core = new Core(new DoorStore(cache, 'responseCache'), settings)
+  noteName(cache, settings.policy.name)
   startUpkeepOf(cache, options?.upkeep)
   return function responseCache(req, res, next) {
     assertNext(next, 'responseCache')

@@ -332,6 +332,34 @@ describe('purge', () => {
     expect(await cache.count()).toBe(0)
   })
 
+  it.each<[string, PurgeOptions, number]>([
+    ['a path', { url: '/a' }, 2],
+    ['a prefix', { prefix: '/' }, 2],
+    ['a path and a name', { url: '/a', name: 'edge' }, 1],
+    ['a name that nobody has', { url: '/a', name: 'other' }, 0],
+  ])('reaches the caches of all names on the directory, unless one is given: %s', async (_what, options, count) => {
+    const { app, cache, get } = await site(() => undefined, { options: { name: 'edge' } })
+    app.use(responseCache(cache, { name: 'inner' }) as never)
+    app.get('/a', (_req, res) => void res.set('Cache-Control', 'max-age=60').send('x'))
+    await get('/a')
+    await settled(cache)
+    expect(await cache.count()).toBe(2)
+    expect(await purge(cache, options)).toBe(count)
+    expect(await cache.count()).toBe(2 - count)
+  })
+
+  it('finds an absolute URL in a cache of another name', async () => {
+    const { cache, get, port } = await site(
+      app => void app.get('/', (_req, res) => void res.set('Cache-Control', 'max-age=60').send('x')),
+      { options: { name: 'edge' } },
+    )
+    await get('/')
+    await settled(cache)
+    const other = new FanoutCache(cache.directory)
+    onTestFinished(() => other.close())
+    expect(await purge(other, { url: `http://127.0.0.1:${port}/` })).toBe(1)
+  })
+
   it('counts how long an answer is stale from the first of several soft ones', async () => {
     const { get, cache, clock, status } = await site(
       app =>
