@@ -7,7 +7,7 @@ import { META, TTL } from '../storing-options.js'
 
 export const touch: Command = {
   name: 'touch',
-  summary: 'give a key a new time to live',
+  summary: 'give a key a new time to live, or other metadata',
   group: 'Change:',
   operands: '<key>',
   options: [TTL, META, KEY_JSON],
@@ -22,7 +22,8 @@ async function touchKey(context: Context): Promise<number> {
   const { options, patience, out } = context
   const ttl = options.parsed<number | null>('ttl')
   const meta = options.parsed<PlainData>('meta')
-  if (ttl === undefined && meta === undefined) throw new UsageError('say what to change: --ttl <duration>, or never')
+  if (ttl === undefined && meta === undefined)
+    throw new UsageError('say what to change: --ttl <duration>, or never, or --meta <json>')
   const cache = await context.open('write')
   const key = parseKey(context.operands[0] ?? '', options)
   const touched = await context.answer(cache.touch(key, { ttl, meta, ...patience }))
