@@ -68,6 +68,17 @@ describe.each(KINDS)('a %s with a value file that is', kind => {
     expect(kindsOf(await cache.check())).toEqual([])
   })
 
+  it.each(DAMAGES)('%s is in the way of no add, also when nobody has read it before', async (_name, damage) => {
+    const cache = cacheOf(kind, temporaryDirectory())
+    for (const key of [0, 2]) await cache.set(key, LARGE, { retry: true })
+    for (const key of [0, 2]) damage(await fileOf(cache, key))
+    expect(await cache.add(0, 'anew', { retry: true })).toBe(true)
+    expect(await cache.transact(tx => tx.add(2, `${LARGE}anew`))).toBe(true)
+    expect(await cache.add(2, 'again', { retry: true })).toBe(false)
+    expect(await cache.getMany([0, 2])).toEqual(['anew', `${LARGE}anew`])
+    expect(kindsOf(await cache.check())).toEqual([])
+  })
+
   it.each(DAMAGES)('%s is a miss inside of a transaction too', async (_name, damage) => {
     const cache = cacheOf(kind, temporaryDirectory())
     for (const key of [0, 2]) await cache.set(key, LARGE, { retry: true })

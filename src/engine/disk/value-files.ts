@@ -252,6 +252,13 @@ export class ValueFiles {
     return openPlain(join(this.directory, name), size).finally(opened)
   }
 
+  /** Whether a value file is there. `false` when it is missing, no plain file, or has another size. */
+  holds(filename: string, size: number): boolean {
+    const descriptor = this.#openNow(filename, size)
+    if (descriptor !== undefined) fs.closeSync(descriptor)
+    return descriptor !== undefined
+  }
+
   #openNow(filename: string, size: number): number | undefined {
     const name = plainName(this.directory, filename)
     return name === undefined ? undefined : openPlainNow(join(this.directory, name), size)

@@ -27,7 +27,11 @@ export function set(session: Session, entry: NewEntry): boolean {
 /** Stores an entry unless the key has a live one. */
 export function add(session: Session, entry: NewEntry): boolean {
   const state = stateOf(session, entry.key)
-  if (state && isLive(state[3], entry.now)) return false
+  if (state) {
+    const [, filename, size, expireTime] = state
+    const isThere = (): boolean => filename === null || session.disk.files.holds(filename, Number(size))
+    if (isLive(expireTime, entry.now) && isThere()) return false
+  }
   storeRow(session, entry, state)
   return true
 }
