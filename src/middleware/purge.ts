@@ -10,7 +10,7 @@ import { removeKeys } from './unsafe.js'
 /** Options of `purge`. Give exactly one of `url`, `tag`, `prefix` and `key`. */
 export interface PurgeOptions {
   /** Purges the answer of a URL with all variants: `https://host/path?query`, or `/path?query` for all hosts. */
-  readonly url?: string | undefined
+  readonly url?: string | URL | undefined
   /** Purges all answers with a tag and, without `soft`, all other entries of the cache with it. */
   readonly tag?: string | undefined
   /**
@@ -50,15 +50,16 @@ export async function purge(cache: DiskCache, options: PurgeOptions): Promise<nu
   if (by === undefined || given.length > 1) {
     throw new TypeError(`purge needs one of ${TARGETS.join(', ')}, got ${given.join(' and ') || 'none'}`)
   }
-  const value: unknown = options[by]
+  const { [by]: target } = options
+  const value: unknown = by === 'url' && target instanceof URL ? target.href : target
   if (typeof value !== 'string' || value === '') {
     throw new TypeError(`purge: ${by} must be a string that is not empty, got ${kindOf(value)}`)
   }
   if (options.soft !== undefined && typeof options.soft !== 'boolean') {
     throw new TypeError(`purge: soft must be true or false, got ${kindOf(options.soft)}`)
   }
-  const names = options.name === undefined ? namesOf(cache) : [checkCacheName(options.name)]
   const store = new DoorStore(cache, 'purge')
+  const names = options.name === undefined ? namesOf(cache) : [checkCacheName(options.name)]
   const job: Job = { store, cache, soft: options.soft === true }
   return store.traced('purge', undefined, () => purgeBy(job, by, value, names))
 }

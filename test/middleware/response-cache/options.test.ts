@@ -194,7 +194,7 @@ describe('options', () => {
     await status('/', { headers: { host: 'a' } })
     await settled(cache)
     expect(await status('/', { headers: { host: 'b' } })).toMatch(/^hit/)
-    expect(await purge(cache, { url: 'https://example.com/' })).toBe(1)
+    expect(await purge(cache, { url: new URL('https://example.com') })).toBe(1)
   })
 
   it('storeSetCookie, heuristics and requestDirectives do what their names say', async () => {
@@ -229,6 +229,10 @@ describe('options', () => {
 const cacheDirectory = `${process.env['TMPDIR'] ?? '/tmp'}/fanout-cache-test-inner-${process.pid}`
 
 describe('purge', () => {
+  it('is refused without a cache', async () => {
+    await expect(purge(undefined as never, { url: '/' })).rejects.toThrow(/^purge needs a Cache or FanoutCache/)
+  })
+
   it.each<[object, RegExp]>([
     [{}, /needs one of url, tag, prefix, key/],
     [{ url: '/', tag: 'a' }, /needs one of/],
@@ -290,7 +294,7 @@ describe('purge', () => {
   ])('by %j with soft leaves %d to be validated', async (options, count) => {
     const { cache, status } = await mounted()
     expect(await purge(cache, { ...options, soft: true })).toBe(count)
-    const path = options.url ?? '/large'
+    const path = String(options.url ?? '/large')
     expect(await status(path, { headers: { 'x-n': '1' } })).toMatch(/^fwd=stale/)
     await settled(cache)
     expect(await status(path, { headers: { 'x-n': '1' } })).toMatch(/^hit/)
