@@ -86,6 +86,8 @@ class LeasedItem<T> {
   readonly #lease: number
   readonly #lost = new AbortController()
   readonly #timer: NodeJS.Timeout
+  /** Heartbeats in a row that found the cache closed. */
+  #idle = 0
   #ended = false
 
   constructor(handle: CacheHandle, taken: Taken, side: Side, lease: number) {
@@ -147,11 +149,20 @@ class LeasedItem<T> {
   /** Extends the lease. It does not reopen a closed cache; when it fails, the next beat tries again. */
   async #beat(): Promise<void> {
     const handle = this.#handle
-    if (!handle.isOpen) return
+    if (!handle.isOpen) {
+      // The lease is over, and the timer of a cache that stays closed would run for as long as the process.
+      if (++this.#idle * BEAT >= 1) this.#lose()
+      return
+    }
+    this.#idle = 0
     const run = (session: Session): boolean => extendItem(session, this.#taken, this.#lease / 1000)
     const call = { options: { timeout: this.#lease }, refused: true }
     const held = await handle.write(shardOf(handle), { run, optional: true }, call).catch(() => true)
-    if (held || this.#ended) return
+    if (!held) this.#lose()
+  }
+
+  #lose(): void {
+    if (this.#ended) return
     this.#ended = true
     this.stop()
     this.#lost.abort(new LeaseLostError('a taken item'))

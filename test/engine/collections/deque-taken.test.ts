@@ -253,6 +253,18 @@ describe('a lease', () => {
     expect(await first?.done()).toBe(false)
   })
 
+  it('is over for its holder, and has no timer, when the deque has been closed for as long as it lasts', async () => {
+    const { deque } = withClock<string>()
+    await deque.append('a')
+    const item = await deque.take({ lease: '3s' })
+    await deque.close()
+    vi.advanceTimersByTime(2_000)
+    expect(item?.signal.aborted).toBe(false)
+    vi.advanceTimersByTime(1_000)
+    expect(item?.signal.reason).toMatchObject({ code: 'ERR_CACHE_LEASE_LOST' })
+    expect(vi.getTimerCount()).toBe(0)
+  })
+
   it('of an item whose file is missing takes the next one, and leaves nothing of it', async () => {
     const { deque, clock } = withClock<string>()
     await deque.extend([LARGE, 'b'])
