@@ -9,8 +9,8 @@ import { isLeftJournal } from './sqlite-errors.js'
 
 export type Connection = Database.Database
 
-/** Bytes of the longest path that SQLite takes. */
-const LONGEST_PATH = 512
+/** Bytes of the longest path that SQLite takes: its 512, less those of the longest suffix, `-journal`. */
+const LONGEST_PATH = 504
 /** The N-API version that better-sqlite3 13 needs. With an older one `new Database` ends the process. */
 const NAPI_OF_VERSION_13 = 10
 
