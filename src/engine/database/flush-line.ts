@@ -12,7 +12,8 @@ keepShape(setImmediate(() => undefined))
 
 /**
  * Runs a flush in the check phase of the loop. When those before it have taken long, it comes in a later turn: pages of
- * a removal in eight shards would hold the loop together. Who has flushed queues behind all others.
+ * a removal in eight shards would hold the loop together. Who has flushed queues behind all others. Databases that are
+ * closed take turns with them.
  */
 export function nextInLine(flush: () => void): void {
   line.push(flush)

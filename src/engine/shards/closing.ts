@@ -1,3 +1,4 @@
+import { nextInLine } from '../database/flush-line.js'
 import { DiskCacheError } from '../errors.js'
 
 /** Registers work over several turns of the loop in several shards, so that closing waits for it. */
@@ -35,6 +36,8 @@ export class Closing {
   /** Begins closing. Resolves when no tracked work is under way any more. */
   async begin(): Promise<void> {
     for (const listener of [...this.#listeners]) listener()
+    // The close of a database syncs its log: a hundred that are closed together would hold the loop for a second.
+    await new Promise<void>(nextInLine)
     while (this.#underWay.size > 0) await Promise.allSettled(this.#underWay)
   }
 }
