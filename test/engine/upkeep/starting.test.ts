@@ -190,22 +190,24 @@ describe('startUpkeep', () => {
   it('lets a listener throw without harm to its work and to closing', async () => {
     const program = `
       import { FanoutCache, startUpkeep } from 'fanout-cache'
-      let uncaught = 0
-      process.on('uncaughtException', () => uncaught++)
+      const uncaught = new Set()
+      process.on('uncaughtException', ({ message }) => uncaught.add(message))
       const directory = ${JSON.stringify(temporaryDirectory())}
       const cache = new FanoutCache(directory, { shards: 1 })
       const errors = []
       cache.on('error', error => errors.push(error.message))
       const upkeep = startUpkeep(cache)
-      for (const event of ['lead', 'round']) upkeep.on(event, () => { throw new Error(event) })
+      upkeep.on('lead', leader => { throw new Error('lead ' + leader) })
+      upkeep.on('round', () => { throw new Error('round') })
       const round = await upkeep.run()
       await cache.close()
       // The directory is open no more: it can be opened with other options.
       const again = await new FanoutCache(directory, { timeout: '5s' }).open()
       await again.close()
-      console.log(JSON.stringify([round?.expired, errors, uncaught]))`
+      console.log(JSON.stringify([round?.expired, errors, [...uncaught]]))`
     const { stdout } = await promisify(execFile)(process.execPath, ['--input-type=module', '-e', program])
-    expect(stdout).toBe('[0,[],3]\n')
+    // How many rounds there are depends on the machine: one begins with the thread, one is asked for.
+    expect(JSON.parse(stdout)).toEqual([0, [], ['lead true', 'round', 'lead false']])
   })
 
   it('works in a directory that is made for it, and ends at once when it is stopped at once', async () => {
