@@ -2,6 +2,8 @@ import { Cache, defineModel, FanoutCache } from 'fanout-cache'
 import { describe, expect, it, onTestFinished } from 'vitest'
 import { z } from 'zod'
 import { FixtureProcess } from '../helpers/child-process.js'
+import { ManualClock } from '../helpers/manual-clock.js'
+import { rawDatabase } from '../helpers/raw-database.js'
 import { temporaryDirectory } from '../helpers/temp-directory.js'
 
 const SCRIPT = new URL('fixtures/version-user.mjs', import.meta.url)
@@ -34,4 +36,20 @@ describe.each(['Cache', 'FanoutCache'])('versions in several processes on a %s',
     await cache.namespace('raised', { version: 12 }).clearOlderVersions()
     expect(await cache.count()).toBe(20)
   })
+})
+
+it('gives a value that waited for the lock another version than one of its instant that others removed', async () => {
+  const clock = new ManualClock()
+  const cache = new Cache(temporaryDirectory(), { clock })
+  onTestFinished(() => cache.close())
+  await cache.set('a', 'first')
+  const first = await cache.info('a')
+  const other = rawDatabase(cache.directory)
+  other.exec('BEGIN IMMEDIATE')
+  const late = cache.set('a', 'late')
+  clock.advance(20)
+  other.exec('DELETE FROM Cache; COMMIT')
+  await late
+  expect(await cache.get('a')).toBe('late')
+  expect((await cache.info('a'))?.version).not.toBe(first?.version)
 })

@@ -20,6 +20,8 @@ export interface NewEntry {
   readonly expireTime: number | null
   readonly tag: SqlValue
   readonly tags: readonly string[]
+  /** Whether a new row keeps `now` as its store time, as that of an imported entry does. */
+  readonly isOld?: true
 }
 
 /** An entry whose key the operation determines. */
@@ -123,7 +125,7 @@ export function storeRow(session: Session, entry: NewEntry, state: StateRow | un
       'insert',
       key.data,
       key.raw ? 1 : 0,
-      insertTime(session, now),
+      insertTime(session, entry),
       entry.expireTime,
       now,
       ...columns,
@@ -176,9 +178,10 @@ function updateInline(session: Session, { value, now, key, expireTime, tag }: Ne
   return statement.run(storeTime, expireTime, now, tag, value.mode, value.value, key.data, raw).changes > 0
 }
 
-function insertInline(session: Session, { value, now, key, expireTime, tag }: NewEntry): boolean {
+function insertInline(session: Session, entry: NewEntry): boolean {
+  const { value, now, key, expireTime, tag } = entry
   const statement = session.statements.prepare('insertInline')
-  const storeTime = insertTime(session, now)
+  const storeTime = insertTime(session, entry)
   return statement.run(key.data, key.raw ? 1 : 0, storeTime, expireTime, now, tag, value.mode, value.value).changes > 0
 }
 
@@ -211,10 +214,14 @@ function lengthOf(data: SqlValue): number {
   return typeof data === 'string' || Buffer.isBuffer(data) ? data.length : 0
 }
 
-/** The store time of a new row: see Session.removedUntil. */
-function insertTime(session: Session, now: number): number {
-  if (now <= session.removedUntil) session.removedUntil += MICROSECOND
-  return Math.max(now, session.removedUntil)
+/**
+ * The store time of a new row: see Session.removedUntil. It is not the instant of the call: while the call waited for
+ * the lock or its file, another process may have removed a row of that instant, whose rowid the new row gets.
+ */
+function insertTime(session: Session, { now, isOld }: NewEntry): number {
+  const time = isOld ? now : Math.max(now, session.disk.now())
+  if (time <= session.removedUntil) session.removedUntil += MICROSECOND
+  return Math.max(time, session.removedUntil)
 }
 
 export function deleteRow(

@@ -175,7 +175,7 @@ function storeStaged(
 
 function entryOf(row: StagedRow, value: PreparedValue): NewEntry {
   const { key, expireTime, tag, tags } = row
-  return { key, value, now: ownInstant(row.storeTime), expireTime, tag, tags }
+  return { key, value, now: ownInstant(row.storeTime), isOld: true, expireTime, tag, tags }
 }
 
 function preparedOf({ value }: StagedRow, file: PlannedFile | undefined): PreparedValue {
