@@ -103,7 +103,7 @@ export interface Computing extends Storing {
    */
   readonly beta?: number | undefined
   /**
-   * How long a computing process may give no sign of life before another takes over. At least 100 milliseconds.
+   * How long a computing process may give no sign of life before another takes over. At least 20 milliseconds.
    *
    * @default 10_000
    */

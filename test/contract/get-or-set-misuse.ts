@@ -40,10 +40,14 @@ function misusing(subject: Subject): void {
     [/beta/, { beta: Number.NaN }],
     [/beta/, { beta: Number.POSITIVE_INFINITY }],
     [/lease/, { lease: 0 }],
-    [/lease/, { lease: 99 }],
+    [/lease must be at least 20/, { lease: 19 }],
     [/lease/, { lease: Number.POSITIVE_INFINITY }],
     [/lease/, { lease: 'long' }],
   ]
+
+  it('takes a lease of 20 milliseconds', async () => {
+    expect(await subject.make().getOrSet('key', () => 1, { lease: 20 })).toBe(1)
+  })
 
   it('rejects bad options with an error that names them, where the value is and where it is not', async () => {
     const cache = subject.make()

@@ -21,7 +21,7 @@ import { FAILED, readValue, sessionOf, tryOnce } from './reading.js'
 import { checkVerbOptions, resolveStoring, resolveWaiting } from './verb-options.js'
 
 const LEASE_MILLISECONDS = 10_000
-const LEAST_LEASE = 100
+const LEAST_LEASE = 20
 const PLAIN: Resolved = { options: {}, staleFor: 0, lease: LEASE_MILLISECONDS }
 
 type Looked = Found | undefined | Promise<Found | undefined>
