@@ -53,3 +53,16 @@ it('gives a value that waited for the lock another version than one of its insta
   expect(await cache.get('a')).toBe('late')
   expect((await cache.info('a'))?.version).not.toBe(first?.version)
 })
+
+it('stores a value with the instant of its call when nobody else has written', async () => {
+  const clock = new ManualClock()
+  const cache = new Cache(temporaryDirectory(), { clock })
+  onTestFinished(() => cache.close())
+  await cache.set('a', 1)
+  clock.advance(20)
+  const calledAt = clock.now()
+  const late = cache.set('b', 1, { ttl: 1000 })
+  clock.advance(20)
+  await late
+  expect(await cache.info('b')).toMatchObject({ storedAt: calledAt, expiresAt: calledAt + 1000 })
+})

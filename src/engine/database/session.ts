@@ -46,6 +46,8 @@ export class Session {
    * a new row must then not look like the removed one.
    */
   removedUntil = 0
+  /** The `data_version` when a write last looked whether others had committed. */
+  othersVersion: unknown
   /** What is stored from now on gets a later time, so that the removal in pages that is under way leaves it. Seconds. */
   pagedUntil = 0
   /** How many rows a removal in pages may remove in one transaction. Fewer after a page that found the disk full. */

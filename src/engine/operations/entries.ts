@@ -214,14 +214,24 @@ function lengthOf(data: SqlValue): number {
   return typeof data === 'string' || Buffer.isBuffer(data) ? data.length : 0
 }
 
-/**
- * The store time of a new row: see Session.removedUntil. It is not the instant of the call: while the call waited for
- * the lock or its file, another process may have removed a row of that instant, whose rowid the new row gets.
- */
+/** The store time of a new row: see Session.removedUntil. */
 function insertTime(session: Session, { now, isOld }: NewEntry): number {
-  const time = isOld ? now : Math.max(now, session.disk.now())
-  if (time <= session.removedUntil) session.removedUntil += MICROSECOND
-  return Math.max(time, session.removedUntil)
+  if (!isOld) noteOthers(session, now)
+  if (now <= session.removedUntil) session.removedUntil += MICROSECOND
+  return Math.max(now, session.removedUntil)
+}
+
+/**
+ * Looks whether others have committed while the call waited for the lock or its file. They may have stored a row at the
+ * instant of the call and removed it.
+ */
+function noteOthers(session: Session, calledAt: number): void {
+  const now = session.disk.now()
+  const known = session.othersVersion
+  if (now <= calledAt && known !== undefined) return
+  const version = session.statements.prepare('dataVersion').get()
+  session.othersVersion = version
+  if (known !== undefined && known !== version) session.removedUntil = Math.max(session.removedUntil, now)
 }
 
 export function deleteRow(
