@@ -46,8 +46,9 @@ export class Session {
    * a new row must then not look like the removed one.
    */
   removedUntil = 0
-  /** The `data_version` when a write last looked whether others had committed. */
+  /** The `data_version` when a write last looked whether others had committed, and whether one of this transaction did. */
   othersVersion: unknown
+  hasLooked = false
   /** What is stored from now on gets a later time, so that the removal in pages that is under way leaves it. Seconds. */
   pagedUntil = 0
   /** How many rows a removal in pages may remove in one transaction. Fewer after a page that found the disk full. */
@@ -206,6 +207,7 @@ export class Session {
   #reset(): void {
     if (this.stored.length > 0) this.stored = []
     if (this.placed.length > 0) this.placed = []
+    this.hasLooked = false
     this.grew = false
     this.grows = false
     this.bytes = 0

@@ -222,16 +222,17 @@ function insertTime(session: Session, { now, isOld }: NewEntry): number {
 }
 
 /**
- * Looks whether others have committed while the call waited for the lock or its file. They may have stored a row at the
- * instant of the call and removed it.
+ * Looks, once in a transaction, whether others have committed while the call waited for the lock or its file. They may
+ * have stored a row at the instant of the call and removed it.
  */
 function noteOthers(session: Session, calledAt: number): void {
+  if (session.hasLooked) return
   const now = session.disk.now()
   const known = session.othersVersion
   if (now <= calledAt && known !== undefined) return
-  const version = session.statements.prepare('dataVersion').get()
-  session.othersVersion = version
-  if (known !== undefined && known !== version) session.removedUntil = Math.max(session.removedUntil, now)
+  session.hasLooked = true
+  session.othersVersion = session.statements.prepare('dataVersion').get()
+  if (known !== undefined && known !== session.othersVersion) session.removedUntil = Math.max(session.removedUntil, now)
 }
 
 export function deleteRow(
