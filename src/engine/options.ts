@@ -114,7 +114,7 @@ export interface Computing extends Storing {
 export interface ComputeContext<T> {
   /** Sets the time to live of the computed value. Overrides the option `ttl`. */
   ttl(ttl: Duration | null): void
-  /** Sets the tag of the computed value. Overrides the option `tag`. */
+  /** Sets the tag of the computed value. Overrides the option `tag`. Further calls add strings to its `tags`. */
   tag(tag: Tag): void
   /** Returns the computed value to the callers without storing it. */
   skip(): void

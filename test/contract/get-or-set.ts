@@ -220,6 +220,23 @@ function describing(subject: Subject): void {
     expect(await cache.info('for ever')).not.toHaveProperty('expiresAt')
   })
 
+  it('lets the function add tags', async () => {
+    const { cache } = withClock(subject)
+    const tagging = ({ tag }: ComputeContext<string>): string => {
+      for (const each of [7, 'second', 'third', 'second']) tag(each)
+      return 'value'
+    }
+    await cache.getOrSet('key', tagging, { tag: 'given', tags: ['also given'] })
+    expect(await cache.info('key')).toMatchObject({ tag: 7, tags: ['also given', 'second', 'third'] })
+    expect(await cache.evict('third')).toBe(1)
+    const numbers = ({ tag }: ComputeContext<string>): string => {
+      tag('first')
+      tag(8)
+      return 'value'
+    }
+    await expect(cache.getOrSet('key', numbers)).rejects.toThrow('a second one must be a string')
+  })
+
   it('gives the value to all who wait and stores nothing after skip(), or with ttl 0', async () => {
     const { cache } = withClock(subject)
     const skipping = vi.fn((context: ComputeContext<string>) => {

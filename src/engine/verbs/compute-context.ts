@@ -2,6 +2,7 @@ import { Readable } from 'node:stream'
 import type { CacheHandle } from '../cache-handle.js'
 import type { EncodedKey } from '../disk/codec.js'
 import { oncePerProcess } from '../once-per-process.js'
+import { kindOf } from '../option-names.js'
 import type { ComputeContext, Computing, Key, Tag } from '../options.js'
 import type { Shard } from '../shards/shard.js'
 import { milliseconds } from '../time.js'
@@ -26,6 +27,7 @@ export interface Order<T> {
 export interface Chosen {
   ttl?: Computing['ttl']
   tag?: Tag
+  readonly tags: string[]
   skip: boolean
 }
 
@@ -71,7 +73,9 @@ export function contextOf<T>(
     },
     tag: tag => {
       encodeTag(tag)
-      chosen.tag = tag
+      if (chosen.tag === undefined) chosen.tag = tag
+      else if (typeof tag === 'string') chosen.tags.push(tag)
+      else throw new TypeError(`tag: a second one must be a string, got ${kindOf(tag)}`)
     },
     skip: () => {
       chosen.skip = true

@@ -210,7 +210,7 @@ export class Flight<T> {
 
   async #compute(found: LiveEntry | undefined): Promise<T> {
     const { factory, handle, shard, encoded } = this.#order
-    const chosen: Chosen = { skip: false }
+    const chosen: Chosen = { skip: false, tags: [] }
     const context = contextOf(chosen, this.#giveUp.signal, this.#replaced)
     noteStanding(context, () => this.#phase === 'leased' && this.isCurrent)
     const heartbeat = this.#keepLease()
@@ -254,7 +254,8 @@ export class Flight<T> {
     const life = ttl === null ? Number.POSITIVE_INFINITY : milliseconds(ttl, 'ttl')
     if (life === 0 || this.#phase !== 'leased' || !handle.isOpen) return false
     const { tag = options.tag } = chosen
-    const { tags, file, meta, retry, timeout = retry ? undefined : lease } = options
+    const { file, meta, retry, timeout = retry ? undefined : lease } = options
+    const tags = options.tags ? [...options.tags, ...chosen.tags] : chosen.tags
     const storing = { tag, tags, file, meta, retry, timeout, ttl: life + staleFor }
     const isKept = staleFor > 0 || options.beta !== undefined
     const operation = (session: Session, entry: NewEntry): boolean => {
