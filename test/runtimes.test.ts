@@ -13,7 +13,7 @@ const HOST = 'runtimes'
 const SCENARIOS = 16
 const TIMES = 200
 
-/** The programs of packages whose install scripts did not run. Other systems have other names. */
+/** The programs as their packages have them for this system. */
 const PROGRAMS = {
   Deno: ['@deno/linux-x64-glibc/deno', 'run', '--allow-all'],
   Bun: ['@oven/bun-linux-x64/bin/bun'],
